@@ -1,0 +1,268 @@
+"""Makes Lasagne 0.1 and Theano 1.0.5, the last releases of both, run on today's Python.
+
+Import this module (or the package) before Theano and Lasagne; all of Lasagne 0.1 then works on
+CPython 3.8 to 3.11 with NumPy 1.22 or 1.23, its recurrent layers included. Each workaround says
+what breaks without it. What THEANO_FLAGS or .theanorc set is never overridden.
+
+`python -m pytest -p mnist_cnn.stack` runs old test-suites on the mended stack.
+"""
+
+import configparser
+import contextlib
+import ctypes
+import functools
+import importlib.util
+import logging
+import os
+import sys
+import sysconfig
+import types
+import warnings
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from .errors import MnistCnnError
+
+if not (3, 8) <= sys.version_info[:2] <= (3, 11):
+    raise ImportError("mnist_cnn needs CPython 3.8 to 3.11, not {}.{}: Theano 1.0.5 uses modules "
+                      "that Python 3.12 dropped".format(*sys.version_info))
+if tuple(map(int, np.__version__.split(".")[:2])) >= (1, 24):
+    raise ImportError("mnist_cnn needs NumPy older than 1.24, not {}: Theano 1.0.5 uses np.bool; "
+                      "run: pip install 'numpy<1.24'".format(np.__version__))
+if "theano" in sys.modules:
+    raise ImportError("import mnist_cnn before theano and lasagne: their defaults are set by then")
+
+
+# --- before Theano is imported: its defaults --------------------------------------------------
+
+def _user_flags():
+    """Names of the Theano options that THEANO_FLAGS or a .theanorc sets, e.g. 'blas.ldflags'."""
+    names = {flag.split("=")[0].strip() for flag in os.environ.get("THEANO_FLAGS", "").split(",")}
+    rc = configparser.RawConfigParser()
+    files = os.environ.get("THEANORC", "~/.theanorc").split(os.pathsep)
+    rc.read(os.path.expanduser(file) for file in files)
+    for section in rc.sections():
+        prefix = "" if section == "global" else section + "."
+        names.update(prefix + option for option in rc.options(section))
+    return names
+
+
+def _find_blas():
+    """The BLAS library to link Theano's C code with: MKL where installed, else SciPy's OpenBLAS.
+
+    Both come as wheels whose library has the standard names (``sgemm_``); NumPy's own OpenBLAS
+    has other ones. None on systems whose linker does not know ``-l:FILE``.
+    """
+    if sys.platform != "linux":
+        return None
+    folders = [(Path(sys.prefix) / "lib", "libmkl_rt.so*")]
+    scipy = importlib.util.find_spec("scipy")
+    if scipy is not None:
+        folders.append((Path(scipy.origin).parent.parent / "scipy.libs", "libopenblas*.so"))
+    for folder, pattern in folders:
+        for library in sorted(folder.glob(pattern)):
+            return library
+    return None
+
+
+def _load_blas(library):
+    """Load the library, one thread a call, and return the flag that links with it.
+
+    The modules that Theano compiles name the library without its folder, since ``blas.ldflags``
+    cannot hold a path with a space; they find it because it is loaded already. Theano's
+    convolution runs an image a thread and calls BLAS in each, so more threads inside would
+    fight for the same cores.
+    """
+    os.environ.setdefault("MKL_THREADING_LAYER", "GNU")  # the OpenMP runtime that g++ links with
+    handle = ctypes.CDLL(str(library))
+    if hasattr(handle, "openblas_set_num_threads"):
+        handle.openblas_set_num_threads(1)
+    search = [str(library.parent), os.environ.get("LIBRARY_PATH", "")]
+    os.environ["LIBRARY_PATH"] = os.pathsep.join(filter(None, search))
+    return "-l:" + library.name
+
+
+def _set_defaults():
+    """Put our defaults in front of the user's THEANO_FLAGS; returns what stood there before."""
+    defaults = {
+        # Theano opens cuDNN 5 to 7 alone; a newer one that lies about breaks the GPU's start.
+        "dnn.enabled": "False",
+    }
+    user_flags = _user_flags()
+    if "blas.ldflags" not in user_flags:
+        # Theano looks for BLAS in numpy.distutils.__config__.blas_opt_info, which NumPy 1.22
+        # dropped: AttributeError at import. An empty value means NumPy's C API, ten times slower.
+        library = _find_blas()
+        defaults["blas.ldflags"] = _load_blas(library) if library else ""
+        if library:
+            defaults["openmp"] = "True"
+    before = os.environ.get("THEANO_FLAGS")
+    ours = ["{}={}".format(*item) for item in defaults.items() if item[0] not in user_flags]
+    os.environ["THEANO_FLAGS"] = ",".join(ours + ([before] if before else []))
+    return before
+
+
+if sys.version_info >= (3, 11):
+    # scan's C loop is Cython's output of 2017 and uses parts of the interpreter that 3.11 hides:
+    # "longintrepr.h: No such file". Where its import fails, Theano runs the loop in Python.
+    sys.modules["theano.scan_module.scan_perform_ext"] = None
+
+# Theano reports a missing compiler in three warnings; `require_compiler` says it in one line.
+warnings.filterwarnings("ignore", message="DeprecationWarning: there is no c\\+\\+ compiler")
+_quiet = {name: logging.getLogger(name) for name in ("theano.configdefaults", "theano.tensor.blas")}
+for _logger in _quiet.values():
+    _logger.setLevel(logging.ERROR)  # also: "Using NumPy C-API based implementation for BLAS"
+
+
+@contextlib.contextmanager
+def _pkg_resources():
+    """A stand-in for pkg_resources while Theano and Lasagne are imported.
+
+    Lasagne asks it for its own version, Theano's GPU part for an exception. Setuptools 81 dropped
+    it ("No module named 'pkg_resources'"), versions before warn, and it takes 0.1 s to import.
+    """
+    stand_in = types.ModuleType("pkg_resources")
+    stand_in.get_distribution = metadata.distribution
+    stand_in.DistributionNotFound = metadata.PackageNotFoundError
+    before = sys.modules.get("pkg_resources")
+    sys.modules["pkg_resources"] = stand_in
+    try:
+        yield
+    finally:
+        if before is None:
+            del sys.modules["pkg_resources"]
+        else:
+            sys.modules["pkg_resources"] = before
+
+
+_theano_flags = _set_defaults()
+try:
+    with _pkg_resources():
+        import theano
+        import theano.tensor.nnet
+        import theano.tensor.signal.pool
+        import theano.gpuarray
+finally:
+    if _theano_flags is None:
+        del os.environ["THEANO_FLAGS"]
+    else:
+        os.environ["THEANO_FLAGS"] = _theano_flags
+    for _logger in _quiet.values():
+        _logger.setLevel(logging.NOTSET)
+
+
+# --- between Theano and Lasagne: the names that Lasagne wants ---------------------------------
+
+def max_pool_2d(input, ds, ignore_border=None, st=None, padding=(0, 0), mode="max"):
+    """`theano.tensor.signal.pool.pool_2d` under its name and keywords of before Theano 0.9."""
+    return theano.tensor.signal.pool.pool_2d(
+        input, ws=ds, ignore_border=bool(ignore_border), stride=st, pad=padding, mode=mode)
+
+
+# lasagne.layers.pool: "cannot import name 'downsample'"; the module went with Theano 0.9.
+downsample = types.ModuleType("theano.tensor.signal.downsample", "Pooling under its old name.")
+downsample.max_pool_2d = max_pool_2d
+sys.modules[downsample.__name__] = theano.tensor.signal.downsample = downsample
+
+_conv2d = theano.tensor.nnet.conv2d
+
+
+@functools.wraps(_conv2d)
+def conv2d(input, filters, input_shape=None, filter_shape=None, *args, image_shape=None, **kwargs):
+    if image_shape is not None:
+        # Lasagne's layers use the keyword's old name: a warning at every layer.
+        input_shape = image_shape
+    return _conv2d(input, filters, input_shape, filter_shape, *args, **kwargs)
+
+
+theano.tensor.nnet.conv2d = conv2d
+
+
+class _VersionedProps(tuple):
+    """An empty ``__props__`` that is true, and plain ``()`` again when pickled."""
+
+    def __bool__(self):
+        return True
+
+    def __reduce__(self):
+        return tuple, ()
+
+
+_cmodule_key = theano.gof.cc.CLinker.cmodule_key_
+
+
+@functools.wraps(_cmodule_key)
+def cmodule_key_(self, fgraph, *args, **kwargs):
+    # Theano adds an Op's __props__ to its version and takes an empty one for "has no version":
+    # seven modules of ours (Dot22, the softmax gradient and others) would be compiled again at
+    # every start, 8 seconds in all.
+    for node in fgraph.toposort():
+        if getattr(type(node.op), "__props__", None) == ():
+            type(node.op).__props__ = _VersionedProps()
+    return _cmodule_key(self, fgraph, *args, **kwargs)
+
+
+theano.gof.cc.CLinker.cmodule_key_ = cmodule_key_
+
+with _pkg_resources():
+    import lasagne  # noqa: F401
+
+
+# --- at the start of a program ----------------------------------------------------------------
+
+def require_compiler():
+    """Check that Theano can compile C++.
+
+    Raises
+    ------
+    MnistCnnError
+        When the compiler or Python's header files are missing. Theano would go on in Python,
+        where it has no convolution.
+    """
+    missing = []
+    if not theano.config.cxx:
+        missing.append("a C++ compiler (g++)")
+    if not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")):
+        missing.append("Python's header files (Python.h)")
+    if missing:
+        raise MnistCnnError(
+            "Theano needs {}; install on Debian or Ubuntu with: sudo apt-get install g++ "
+            "python{}.{}-dev, on macOS with: xcode-select --install"
+            .format(" and ".join(missing), *sys.version_info))
+
+
+def configure(device=None):
+    """Set Theano up for a program: float32, a compiler that is there, and the device.
+
+    Parameters
+    ----------
+    device : str, optional
+        'cpu', 'cuda', 'cuda0', 'opencl0:0' and the like; by default what Theano's own
+        configuration says, which is the CPU unless the user set it.
+
+    Raises
+    ------
+    MnistCnnError
+        When there is no compiler, or the device cannot be used.
+    """
+    require_compiler()
+    if type(theano.config).floatX.is_default:
+        theano.config.floatX = "float32"
+    if device is None or device == theano.config.device:
+        return
+    if device == "cpu":
+        raise MnistCnnError("Theano's configuration chose {} already; take 'device' out of "
+                            "THEANO_FLAGS and .theanorc to train on the CPU"
+                            .format(theano.config.device))
+    try:
+        theano.gpuarray.use(device)
+    except Exception as error:  # pygpu's errors have no common type
+        raise MnistCnnError("cannot use the device {}: {}".format(
+            device, " ".join(str(error).split()) or "pygpu is not installed")) from error
+
+
+def compile_cache_is_empty():
+    """Whether Theano has compiled nothing yet on this machine, so that the start takes long."""
+    return not any(Path(theano.config.compiledir).glob("tmp*"))

@@ -1,0 +1,236 @@
+"""Training: Theano functions compiled, the loop, the tutorial's report."""
+
+import csv
+import os
+import time
+from pathlib import Path
+
+import lasagne
+import numpy as np
+import theano
+import theano.tensor as T
+from tqdm import tqdm
+
+from . import stack
+from .data import iterate_minibatches, load_dataset
+from .errors import MnistCnnError
+from .files import atomic_open, check_writable
+from .model import build_cnn, save_weights
+
+__all__ = ["compile_functions", "evaluate", "train", "main"]
+
+HISTORY_FIELDS = ("epoch", "seconds", "training_loss", "training_accuracy",
+                  "validation_loss", "validation_accuracy")
+
+
+def compile_functions(network, input_var, target_var, learning_rate=0.01, momentum=0.9):
+    """Compile a training step and a measurement.
+
+    Parameters
+    ----------
+    network : lasagne Layer
+        The output layer: class probabilities, (batch, classes).
+    input_var : Theano 4D tensor
+        The network's input, (batch, 1, 28, 28).
+    target_var : Theano int32 vector
+        The true classes, (batch,).
+    learning_rate, momentum : float
+        Of stochastic gradient descent with Nesterov momentum [1]_.
+
+    Returns
+    -------
+    train_fn, val_fn : Theano functions
+        Each takes inputs and targets and returns the mean cross-entropy in nats and the accuracy
+        in [0, 1]. `train_fn` goes through dropout and takes a step; `val_fn` does neither.
+
+    References
+    ----------
+    .. [1] I. Sutskever, J. Martens, G. Dahl, G. Hinton: On the importance of initialization and
+       momentum in deep learning. ICML 2013.
+    """
+    def loss_and_accuracy(**kwargs):
+        prediction = lasagne.layers.get_output(network, **kwargs)
+        loss = lasagne.objectives.categorical_crossentropy(prediction, target_var).mean()
+        accuracy = T.mean(T.eq(T.argmax(prediction, axis=1), target_var),
+                          dtype=theano.config.floatX)
+        return loss, accuracy
+
+    loss, accuracy = loss_and_accuracy()
+    params = lasagne.layers.get_all_params(network, trainable=True)
+    updates = lasagne.updates.nesterov_momentum(loss, params, learning_rate, momentum)
+    train_fn = theano.function([input_var, target_var], [loss, accuracy], updates=updates)
+
+    # Deterministic: validation sees the whole network, without dropout.
+    val_fn = theano.function([input_var, target_var], loss_and_accuracy(deterministic=True))
+    return train_fn, val_fn
+
+
+def evaluate(val_fn, inputs, targets, batch_size):
+    """Loss and accuracy over a whole data set.
+
+    Parameters
+    ----------
+    val_fn : callable
+        Takes a batch of inputs and targets; returns their mean loss and accuracy.
+    inputs, targets : arrays
+        At least one example. All count alike, those of a last, smaller batch as well.
+    batch_size : int
+        Examples in a batch.
+
+    Returns
+    -------
+    loss, accuracy : float
+        Means over the examples.
+    """
+    sums = np.zeros(2)
+    for start in range(0, len(inputs), batch_size):
+        batch = slice(start, start + batch_size)
+        sums += np.multiply(val_fn(inputs[batch], targets[batch]), len(targets[batch]))
+    return tuple(sums / len(targets))
+
+
+def _run_epoch(train_fn, inputs, targets, batch_size, rng, progress):
+    """One pass over the training data; returns the batches' mean loss and accuracy."""
+    sums = np.zeros(2)
+    num_batches = len(inputs) // batch_size
+    with tqdm(total=num_batches, unit="batch", leave=False,
+              disable=None if progress else True) as bar:
+        for batch in iterate_minibatches(inputs, targets, batch_size, shuffle=True, rng=rng):
+            err, acc = train_fn(*batch)
+            if not np.isfinite(err):
+                raise MnistCnnError(
+                    "the training loss became {}: the learning rate is too high for this data and "
+                    "batch size; try a tenth of it".format(err))
+            sums += err, acc
+            bar.update()
+    return tuple(sums / num_batches)
+
+
+def _save(output, network, history):
+    """Write the weights, and the history as CSV beside them."""
+    save_weights(output, lasagne.layers.get_all_param_values(network))
+    with atomic_open(Path(output).with_suffix(".csv"), "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(HISTORY_FIELDS)
+        writer.writerows(history)
+
+
+def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=0.9, seed=None,
+          output=None, quiet=False):
+    """Train the network and print the tutorial's report.
+
+    Parameters
+    ----------
+    dataset : six arrays
+        As `mnist_cnn.data.load_dataset` returns them.
+    batch_size : int
+        Examples a step. An epoch drops a last, smaller batch; validation and test count it.
+    num_epochs : int
+        Passes over the training data.
+    learning_rate, momentum : float
+        Of stochastic gradient descent with Nesterov momentum.
+    seed : int, optional
+        Makes a run on the CPU repeat to the last bit: weights, order of examples, dropout.
+    output : path-like, optional
+        The npz file to save the weights in after every epoch, with the history beside it as CSV.
+        On Ctrl-C both are saved as they are.
+    quiet : bool
+        Whether to print nothing but the final results.
+
+    Returns
+    -------
+    list of arrays
+        The learned parameters: filters (32, 1, 5, 5), their biases (32,), and so on through the
+        layers.
+
+    Raises
+    ------
+    MnistCnnError
+        When a value is out of its range, the loss stops being a number (what was saved before
+        stays), or the output cannot be written.
+    KeyboardInterrupt
+        On Ctrl-C, once the weights are saved.
+    """
+    X_train, y_train, X_val, y_val, X_test, y_test = dataset
+    if not 1 <= batch_size <= len(X_train):
+        raise MnistCnnError("the batch size is {}; it must be from 1 to the number of training "
+                            "examples, {}".format(batch_size, len(X_train)))
+    if num_epochs < 1:
+        raise MnistCnnError("the number of epochs is {}; it must be at least 1".format(num_epochs))
+    if output is not None:
+        check_writable(output)
+    report = (lambda line: None) if quiet else print
+
+    rng = np.random.RandomState(seed)
+    lasagne.random.set_rng(rng)
+    # ivector in Theano, as in the tutorial; the files hold bytes
+    y_train, y_val, y_test = (y.astype(np.int32) for y in (y_train, y_val, y_test))
+
+    report("Building model and compiling functions...")
+    if stack.compile_cache_is_empty():
+        report("  (Theano compiles C++ for this machine, once: about a minute)")
+    input_var = T.tensor4("inputs")
+    target_var = T.ivector("targets")
+    network = build_cnn(input_var)
+    train_fn, val_fn = compile_functions(network, input_var, target_var, learning_rate, momentum)
+
+    report("Starting training...")
+    history = []
+    try:
+        for epoch in range(1, num_epochs + 1):
+            start_time = time.time()
+            train_err, train_acc = _run_epoch(train_fn, X_train, y_train, batch_size, rng,
+                                              progress=not quiet)
+            val_err, val_acc = evaluate(val_fn, X_val, y_val, batch_size)
+            seconds = time.time() - start_time
+            history.append((epoch, seconds, train_err, train_acc, val_err, val_acc))
+            if output is not None:
+                _save(output, network, history)
+            report("Epoch {} of {} took {:.3f}s".format(epoch, num_epochs, seconds))
+            report("  training loss:\t\t{:.6f}".format(train_err))
+            report("  training accuracy:\t\t{:.2f} %".format(train_acc * 100))
+            report("  validation loss:\t\t{:.6f}".format(val_err))
+            report("  validation accuracy:\t\t{:.2f} %".format(val_acc * 100))
+    except KeyboardInterrupt:
+        if output is not None:
+            _save(output, network, history)
+            report("Interrupted in epoch {}; the weights so far are in {}".format(
+                len(history) + 1, output))
+        raise
+
+    test_err, test_acc = evaluate(val_fn, X_test, y_test, batch_size)
+    print("Final results:")
+    print("  test loss:\t\t\t{:.6f}".format(test_err))
+    print("  test accuracy:\t\t{:.2f} %".format(test_acc * 100))
+    return lasagne.layers.get_all_param_values(network)
+
+
+def main(model="cnn", batch_size=500, num_epochs=500, data_dir=None, **options):
+    """Load the data and train: the tutorial's main function.
+
+    Parameters
+    ----------
+    model : str
+        'cnn', the tutorial's only one.
+    batch_size, num_epochs : int
+        As for `train`.
+    data_dir : path-like, optional
+        As for `mnist_cnn.data.load_dataset`.
+    **options
+        As for `train`.
+
+    Returns
+    -------
+    list of arrays
+        The learned parameters.
+
+    Raises
+    ------
+    MnistCnnError, KeyboardInterrupt
+        As `load_dataset` and `train` do.
+    """
+    if model != "cnn":
+        raise MnistCnnError("the model is {!r}; there is one, 'cnn'".format(model))
+    if not options.get("quiet"):
+        print("Loading data...")
+    return train(load_dataset(data_dir), batch_size, num_epochs, **options)

@@ -1,0 +1,69 @@
+#!/usr/bin/env python
+"""Train the convolutional network on MNIST and save what it learned."""
+
+import argparse
+import sys
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    add = parser.add_argument
+    add("--epochs", type=int, default=5, metavar="N", help="passes over the training data")
+    add("--batch-size", type=int, default=50, metavar="N", help="examples in a training step")
+    add("--learning-rate", type=positive, default=0.01, metavar="X",
+        help="step size of gradient descent")
+    add("--momentum", type=fraction, default=0.9, metavar="X",
+        help="Nesterov momentum, from 0 up to 1")
+    add("--seed", type=seed, metavar="N",
+        help="makes a run on the CPU repeat to the last bit, 0 to 2**32 - 1 (default: a new one)")
+    add("--data-dir", metavar="DIR",
+        help="folder with the four MNIST files, or others in their format; MNIST's are "
+             "downloaded where missing (default: the copy in the package)")
+    add("--output", default="model.npz", metavar="FILE",
+        help="where the weights go; the history goes beside it as CSV")
+    add("--device", metavar="NAME",
+        help="cpu, cuda, cuda0, opencl0:0 (default: what Theano's configuration says)")
+    add("--quiet", action="store_true", help="print the final results only")
+    return parser.parse_args()
+
+
+def positive(text):
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError("{} is not a positive number".format(text))
+    return value
+
+
+def fraction(text):
+    value = float(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError("{} is not in [0, 1)".format(text))
+    return value
+
+
+def seed(text):
+    value = int(text)
+    if not 0 <= value < 2 ** 32:
+        raise argparse.ArgumentTypeError("{} is not in 0 to 2**32 - 1".format(text))
+    return value
+
+
+def main():
+    args = parse_args()
+    try:
+        from mnist_cnn import errors, stack, train
+    except ImportError as error:
+        sys.exit("error: {}; install with: pip install -e .".format(error))
+
+    def command():
+        stack.configure(args.device)
+        train.main(batch_size=args.batch_size, num_epochs=args.epochs, data_dir=args.data_dir,
+                   learning_rate=args.learning_rate, momentum=args.momentum, seed=args.seed,
+                   output=args.output, quiet=args.quiet)
+
+    return errors.run(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

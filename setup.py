@@ -1,0 +1,39 @@
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+setup(
+    name="mnist_cnn",
+    version="1.0.0",
+    description="Handwritten digit recognition with a CNN, in Lasagne on Theano",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    packages=find_packages(include=["mnist_cnn", "mnist_cnn.*"]),
+    package_data={"mnist_cnn": ["mnist/*"]},
+    # Theano 1.0.5 does not build on Python 3.12: configparser.SafeConfigParser is gone.
+    python_requires=">=3.8,<3.12",
+    install_requires=[
+        "Lasagne==0.1",
+        "Theano==1.0.5",
+        "numpy>=1.22,<1.24",  # Theano uses np.bool, which 1.24 dropped
+        "scipy>=1.8,<1.11",
+        "matplotlib>=3.5,<3.11",
+        "pooch>=1.7",
+        "requests>=2.28",
+        "tqdm>=4.60",
+    ],
+    extras_require={
+        "mkl": ["mkl"],
+        "test": ["pytest>=7", "hypothesis>=6.80"],
+    },
+    classifiers=[
+        "License :: OSI Approved :: MIT License",
+        "Programming Language :: Python :: 3.8",
+        "Programming Language :: Python :: 3.9",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+    ],
+)
