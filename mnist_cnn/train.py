@@ -1,7 +1,6 @@
 """Training: Theano functions compiled, the loop, the tutorial's report."""
 
 import csv
-import os
 import time
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from .errors import MnistCnnError
 from .files import atomic_open, check_writable
 from .model import build_cnn, save_weights
 
-__all__ = ["compile_functions", "evaluate", "train", "main"]
+__all__ = ["compile_functions", "evaluate", "history_path", "load_history", "train", "main"]
 
 HISTORY_FIELDS = ("epoch", "seconds", "training_loss", "training_accuracy",
                   "validation_loss", "validation_accuracy")
@@ -106,10 +105,49 @@ def _run_epoch(train_fn, inputs, targets, batch_size, rng, progress):
     return tuple(sums / num_batches)
 
 
+def history_path(output):
+    """The CSV file that goes beside a file of weights."""
+    return Path(output).with_suffix(".csv")
+
+
+def load_history(output):
+    """Read the history that `train` saved beside a file of weights.
+
+    Parameters
+    ----------
+    output : path-like
+        The file of the weights.
+
+    Returns
+    -------
+    structured array
+        A record an epoch: ``epoch``, ``seconds``, ``training_loss`` and ``validation_loss`` in
+        nats, ``training_accuracy`` and ``validation_accuracy`` in [0, 1].
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be read or is no history.
+    """
+    path = history_path(output)
+    try:
+        with open(path, newline="") as file:
+            header, *rows = csv.reader(file)
+        if tuple(header) != HISTORY_FIELDS:
+            raise ValueError
+        return np.array([tuple(map(float, row)) for row in rows],
+                        dtype=[(name, float) for name in HISTORY_FIELDS])
+    except OSError as error:
+        raise MnistCnnError("cannot read {}: {}".format(path, error.strerror)) from error
+    except ValueError as error:
+        raise MnistCnnError("{} is no history that train.py saved; remove it to draw the other "
+                            "pictures".format(path)) from error
+
+
 def _save(output, network, history):
     """Write the weights, and the history as CSV beside them."""
     save_weights(output, lasagne.layers.get_all_param_values(network))
-    with atomic_open(Path(output).with_suffix(".csv"), "w", newline="") as file:
+    with atomic_open(history_path(output), "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(HISTORY_FIELDS)
         writer.writerows(history)
