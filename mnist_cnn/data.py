@@ -134,7 +134,7 @@ def download(data_dir, base_urls=BASE_URLS, timeout=10):
     Parameters
     ----------
     data_dir : path-like
-        The folder; made if missing. Files in it are left alone.
+        The folder. Files in it are left alone.
     base_urls : sequence of str
         Addresses to try in turn, each ending in a slash.
     timeout : float
@@ -143,10 +143,13 @@ def download(data_dir, base_urls=BASE_URLS, timeout=10):
     Raises
     ------
     MnistCnnError
-        When no address gave the file, the folder cannot be written, or the folder holds part of
-        another data set (whose missing files MNIST's must not replace).
+        When there is no such folder or it cannot be written, no address gave the file, or the
+        folder holds part of another data set (whose missing files MNIST's must not replace).
     """
     data_dir = Path(data_dir)
+    if not data_dir.is_dir():
+        raise MnistCnnError("there is no folder {0}; create it (mkdir {0}), and MNIST is "
+                            "downloaded into it".format(data_dir))
     missing = [name for name in DIGESTS if _find(data_dir, name) is None]
     if not missing:
         return
@@ -157,11 +160,6 @@ def download(data_dir, base_urls=BASE_URLS, timeout=10):
                 "{} lacks {}, and its {} is not MNIST's: put the missing files of that data set "
                 "there by hand, or name another folder"
                 .format(data_dir, ", ".join(missing), path.name))
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MnistCnnError("cannot make the folder {}: {}".format(
-            data_dir, error.strerror)) from error
 
     pooch.get_logger().setLevel(logging.WARNING)
     base_urls = list(base_urls)

@@ -1,5 +1,6 @@
 """The network, and its weights on disk."""
 
+import io
 import zipfile
 import zlib
 
@@ -57,8 +58,10 @@ def save_weights(path, weights):
     MnistCnnError
         When the file cannot be written.
     """
+    archive = io.BytesIO()  # in memory first: a ZipFile cut short by a full disk prints a traceback
+    np.savez(archive, *weights)
     with atomic_open(path) as file:
-        np.savez(file, *weights)
+        file.write(archive.getbuffer())
 
 
 def load_weights(path, network):

@@ -1,0 +1,57 @@
+# make train    trains on MNIST and saves model.npz
+# make test     runs the tests
+#
+# Both make .venv first, with a CPython 3.8 to 3.11 and the versions of requirements.txt. Where only
+# a newer Python is installed, uv (from PyPI, in an environment of its own) fetches CPython 3.11.
+
+.PHONY: train test pictures lasagne-tests clean
+.DEFAULT_GOAL := train
+
+SHELL := /bin/bash
+BIN := .venv/bin
+
+train: .venv/installed
+	$(BIN)/python scripts/train.py --epochs 5 --batch-size 50
+
+test: .venv/installed
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+pictures: .venv/installed model.npz
+	$(BIN)/python scripts/visualize.py model.npz
+
+model.npz:
+	$(MAKE) train
+
+.venv/installed: requirements.txt setup.py Makefile
+	@for python in python3.11 python3.10 python3.9 python3.8 python3 python; do \
+	  $$python -c 'import sys; sys.exit(not (3, 8) <= sys.version_info[:2] <= (3, 11))' 2>/dev/null \
+	    || continue; \
+	  $$python -c 'import ensurepip, venv' 2>/dev/null \
+	    || { lacks_venv=$$($$python -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
+	         continue; }; \
+	  echo "Making .venv with $$($$python --version)"; \
+	  $$python -m venv --clear .venv && exit; \
+	done; \
+	echo "No CPython 3.8 to 3.11 with the venv module here; asking uv for CPython 3.11"; \
+	{ python3 -m venv --clear .uv && .uv/bin/python -m pip install --quiet --upgrade uv \
+	  && .uv/bin/uv venv --quiet --clear --python 3.11 .venv \
+	  && .venv/bin/python -m ensurepip >/dev/null; } 2>.uv.log \
+	|| { rm -rf .venv; \
+	     echo "error: CPython 3.11 could not be fetched (see .uv.log); install it (Debian, Ubuntu: sudo apt-get install $${lacks_venv:-python3.11-venv} python3.11-dev; macOS: brew install python@3.11) and run make again" >&2; \
+	     exit 2; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+# Lasagne 0.1's own tests, from its source archive on PyPI, on the mended stack.
+lasagne-tests: .venv/installed
+	mkdir -p build/lasagne
+	$(BIN)/python -m pip install --quiet mock
+	$(BIN)/python -m pip download --quiet --no-deps --no-build-isolation --no-binary :all: \
+	  --dest build/lasagne Lasagne==0.1
+	tar -xzf build/lasagne/Lasagne-0.1.tar.gz -C build/lasagne --strip-components=2 Lasagne-0.1/lasagne/tests
+	cd build/lasagne && THEANO_FLAGS=optimizer=fast_compile \
+	  ../../$(BIN)/python -m pytest -q --disable-warnings -p mnist_cnn.stack -c /dev/null tests
+
+clean:
+	rm -rf .venv .uv .uv.log build dist *.egg-info

@@ -1,0 +1,85 @@
+"""What the tests share: real MNIST, one trained model, compiled functions."""
+
+import gzip
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnist_cnn import data, model, stack, train
+
+import lasagne  # noqa: I100  after mnist_cnn, which makes it importable
+import theano.tensor as T
+
+ROOT = Path(__file__).parent.parent
+
+stack.configure()
+
+
+def idx_bytes(array):
+    """An unsigned-byte array in IDX format."""
+    return struct.pack(">BBBB{}I".format(array.ndim), 0, 0, 8, array.ndim,
+                       *array.shape) + array.tobytes()
+
+
+def write_dataset(folder, images, labels, test_images, test_labels):
+    """The four files of a data set; images uint8 (n, 28, 28), labels uint8 (n,)."""
+    for name, array in (("train-images-idx3-ubyte", images), ("train-labels-idx1-ubyte", labels),
+                        ("t10k-images-idx3-ubyte", test_images),
+                        ("t10k-labels-idx1-ubyte", test_labels)):
+        (folder / (name + ".gz")).write_bytes(gzip.compress(idx_bytes(array), 1))
+
+
+def run_script(name, *args, **kwargs):
+    """Run one of the scripts as a user does."""
+    return subprocess.run([sys.executable, str(ROOT / "scripts" / name), *map(str, args)],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          universal_newlines=True, **kwargs)
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    """The whole data set: X_train, y_train, X_val, y_val, X_test, y_test."""
+    return data.load_dataset()
+
+
+@pytest.fixture(scope="session")
+def small_mnist(tmp_path_factory, mnist):
+    """A folder with 5,000 + 10,000 training and 1,000 test digits of MNIST."""
+    folder = tmp_path_factory.mktemp("small_mnist")
+    X_train, y_train, X_val, y_val, X_test, y_test = mnist
+    pixels = lambda X: np.uint8(X[:, 0] * 256)  # noqa: E731
+    write_dataset(folder, pixels(np.concatenate([X_train[:5000], X_val])),
+                  np.concatenate([y_train[:5000], y_val]), pixels(X_test[:1000]), y_test[:1000])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def training(tmp_path_factory, small_mnist):
+    """A real, short training by the script: the finished process, and the model's path."""
+    output = tmp_path_factory.mktemp("training") / "model.npz"
+    process = run_script("train.py", "--epochs", 2, "--batch-size", 50, "--learning-rate", .03,
+                         "--seed", 7, "--data-dir", small_mnist, "--output", output)
+    return process, output
+
+
+@pytest.fixture(scope="session")
+def cnn(training):
+    """The trained network, its input variable, and its compiled validation function."""
+    input_var, target_var = T.tensor4("inputs"), T.ivector("targets")
+    network = model.build_cnn(input_var)
+    model.load_weights(training[1], network)
+    _, val_fn = train.compile_functions(network, input_var, target_var)
+    return network, input_var, val_fn
+
+
+@pytest.fixture
+def fixed_rng():
+    """Lasagne's generator set to a seed, and set back afterwards."""
+    before = lasagne.random.get_rng()
+    lasagne.random.set_rng(np.random.RandomState(1))
+    yield
+    lasagne.random.set_rng(before)

@@ -1,0 +1,146 @@
+import os
+import pickle
+import resource
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from scipy.signal import convolve
+
+import lasagne
+import theano
+
+from mnist_cnn import model
+from mnist_cnn.errors import MnistCnnError
+
+SHAPES = [(32, 1, 5, 5), (32,), (32, 32, 5, 5), (32,), (512, 256), (256,), (256, 10), (10,)]
+
+
+def numpy_cnn(weights, images):
+    """The tutorial's network in NumPy and SciPy, in float64."""
+    W1, b1, W2, b2, W3, b3, W4, b4 = (w.astype(np.float64) for w in weights)
+
+    def conv_relu_pool(maps, W, b):
+        out = np.array([[sum(convolve(m[c], w[c], "valid") for c in range(len(w))) for w in W]
+                        for m in maps])
+        out = np.maximum(out + b[:, None, None], 0)
+        n, k, rows, columns = out.shape
+        return out.reshape(n, k, rows // 2, 2, columns // 2, 2).max(axis=(3, 5))
+
+    hidden = conv_relu_pool(conv_relu_pool(images.astype(np.float64), W1, b1), W2, b2)
+    hidden = np.maximum(hidden.reshape(len(images), -1) @ W3 + b3, 0)
+    scores = hidden @ W4 + b4
+    exps = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return exps / exps.sum(axis=1, keepdims=True)
+
+
+def test_the_tutorials_network(fixed_rng):
+    network = model.build_cnn()
+    weights = lasagne.layers.get_all_param_values(network)
+    assert [w.shape for w in weights] == SHAPES
+    assert [type(layer).__name__ for layer in lasagne.layers.get_all_layers(network)] == [
+        "InputLayer", "Conv2DLayer", "MaxPool2DLayer", "Conv2DLayer", "MaxPool2DLayer",
+        "DropoutLayer", "DenseLayer", "DropoutLayer", "DenseLayer"]
+    assert [layer.p for layer in lasagne.layers.get_all_layers(network)
+            if hasattr(layer, "p")] == [.5, .5]
+    # Glorot and Bengio 2010: uniform in +-sqrt(6 / (fan in + fan out))
+    for W, fans in ((weights[0], 25 + 32 * 25), (weights[2], 2 * 32 * 25), (weights[4], 768),
+                    (weights[6], 266)):
+        bound = np.sqrt(6 / fans)
+        assert .95 * bound < abs(W).max() <= bound and abs(W.mean()) < .1 * bound
+    assert all((b == 0).all() for b in weights[1::2])
+
+
+def test_probabilities_against_numpy(cnn, mnist):
+    network, input_var, _ = cnn
+    images = mnist[4][:6]
+    found = lasagne.layers.get_output(network, deterministic=True).eval({input_var: images})
+    expected = numpy_cnn(lasagne.layers.get_all_param_values(network), images)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_weights_in_the_tutorials_layout(training):
+    with np.load(training[1]) as f:
+        param_values = [f["arr_%d" % i] for i in range(len(f.files))]
+    assert [w.shape for w in param_values] == SHAPES
+    assert all(w.dtype == np.float32 for w in param_values)
+    network = model.build_cnn()
+    lasagne.layers.set_all_param_values(network, param_values)
+
+
+def test_weights_round_trip(tmp_path, fixed_rng):
+    saved = lasagne.layers.get_all_param_values(model.build_cnn())
+    model.save_weights(tmp_path / "model.npz", saved)
+    network = model.build_cnn()
+    for loaded in (model.load_weights(tmp_path / "model.npz", network),
+                   lasagne.layers.get_all_param_values(network)):
+        for a, b in zip(saved, loaded):
+            np.testing.assert_array_equal(a, b)
+            assert b.dtype == theano.config.floatX
+    assert os.listdir(str(tmp_path)) == ["model.npz"]
+
+
+def changed(weights, i, value):
+    return weights[:i] + [value] + weights[i + 1:]
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda w: w[:-1], "holds 7 arrays, not the network's 8"),
+    (lambda w: changed(w, 2, w[2][:16]), r"arr_2 \(W\) has shape \(16, 32, 5, 5\), not \(32, 32"),
+    (lambda w: changed(w, 3, np.arange(32)), r"arr_3 \(b\) has dtype int64"),
+    (lambda w: changed(w, 1, w[1] * np.nan), r"arr_1 \(b\) holds NaN"),
+    (lambda w: changed(w, 7, np.array([None] * 10)), r"arr_7 \(b\) has dtype object"),
+])
+def test_weights_that_do_not_fit(tmp_path, fixed_rng, change, message):
+    network = model.build_cnn()
+    before = lasagne.layers.get_all_param_values(network)
+    path = tmp_path / "model.npz"
+    np.savez(path, *change([w + 1 for w in before]))
+    with pytest.raises(MnistCnnError, match=message):
+        model.load_weights(path, network)
+    for a, b in zip(before, lasagne.layers.get_all_param_values(network)):
+        np.testing.assert_array_equal(a, b)
+
+
+def no_npz(path, kind, good):
+    if kind == "truncated":
+        path.write_bytes(good[:-1000])
+    elif kind == "flipped":
+        path.write_bytes(good[:5000] + b"\xff\0\xff" + good[5003:])
+    elif kind == "other zip":
+        with zipfile.ZipFile(str(path), "w") as archive:
+            for i in range(8):
+                archive.writestr("arr_{}.npy".format(i), "no array")
+    elif kind == "pickle":
+        path.write_bytes(pickle.dumps(list(range(8))))
+    elif kind == "folder":
+        path.mkdir()
+    elif kind != "missing":
+        path.write_bytes(kind)
+
+
+@pytest.mark.parametrize("kind", ["truncated", "flipped", "other zip", "pickle", "folder",
+                                  "missing", b"", b"hello"])
+def test_files_that_are_no_model(tmp_path, training, kind):
+    path = tmp_path / "model.npz"
+    no_npz(path, kind, training[1].read_bytes())
+    with pytest.raises(MnistCnnError, match="model.npz") as caught:
+        model.load_weights(path, model.build_cnn())
+    assert "\n" not in str(caught.value)
+
+
+def test_full_disk_leaves_the_old_file(tmp_path):
+    """With a real limit on the file size, as a full disk gives: a short write, then an error."""
+    path = tmp_path / "model.npz"
+    path.write_bytes(b"the old file")
+    code = ("import sys, numpy\nfrom mnist_cnn import model, errors\n"
+            "sys.exit(errors.run(lambda: model.save_weights(sys.argv[1], [numpy.ones(10**5)])))")
+    process = subprocess.run(
+        [sys.executable, "-c", code, str(path)], stderr=subprocess.PIPE, universal_newlines=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10000, 10000)))
+    assert process.returncode == 2
+    assert process.stderr.startswith("error: cannot write ") and process.stderr.count("\n") == 1
+    assert path.read_bytes() == b"the old file"
+    assert os.listdir(str(tmp_path)) == ["model.npz"]

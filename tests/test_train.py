@@ -1,0 +1,171 @@
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT, run_script
+
+import lasagne
+import theano.tensor as T
+
+from mnist_cnn import model, train
+from mnist_cnn.errors import MnistCnnError
+
+EPOCH = r"""Epoch {0} of 2 took \d+\.\d{{3}}s
+  training loss:\t\t(\d\.\d{{6}})
+  training accuracy:\t\t(\d+\.\d\d) %
+  validation loss:\t\t(\d\.\d{{6}})
+  validation accuracy:\t\t(\d+\.\d\d) %
+"""
+FINAL = r"""Final results:
+  test loss:\t\t\t(\d\.\d{6})
+  test accuracy:\t\t(\d+\.\d\d) %
+"""
+
+
+def test_the_tutorials_report(training):
+    process, _ = training
+    assert process.returncode == 0 and process.stderr == ""  # no warning, no bar in a pipe
+    text = process.stdout.replace(
+        "  (Theano compiles C++ for this machine, once: about a minute)\n", "")
+    report = re.fullmatch(
+        "Loading data...\nBuilding model and compiling functions...\nStarting training...\n"
+        + EPOCH.format(1) + EPOCH.format(2) + FINAL, text)
+    assert report, text
+    validation_accuracy, test_accuracy = float(report.group(8)), float(report.group(10))
+    assert validation_accuracy > 90 and test_accuracy > 90
+
+
+def test_history(training):
+    process, output = training
+    history = train.load_history(output)
+    assert history["epoch"].tolist() == [1, 2]
+    printed = re.findall(r"validation accuracy:\t\t(\S+)", process.stdout)
+    assert ["{:.2f}".format(a * 100) for a in history["validation_accuracy"]] == printed
+    assert (history["seconds"] > 0).all()
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "half"])
+def test_bad_history(tmp_path, text):
+    (tmp_path / "model.csv").write_text(text)
+    with pytest.raises(MnistCnnError, match="no history"):
+        train.load_history(tmp_path / "model.npz")
+
+
+def test_a_seed_repeats_to_the_last_bit(training, small_mnist, tmp_path):
+    output = tmp_path / "model.npz"
+    process = run_script("train.py", "--epochs", 2, "--batch-size", 50, "--learning-rate", .03,
+                         "--seed", 7, "--data-dir", small_mnist, "--output", output, "--quiet")
+    assert re.fullmatch(FINAL, process.stdout)
+    assert process.stdout in training[0].stdout
+    assert output.read_bytes() == training[1].read_bytes()
+
+
+def test_loss_and_accuracy(cnn, mnist):
+    """The compiled validation against probabilities, in NumPy."""
+    network, input_var, val_fn = cnn
+    images, labels = mnist[4][:200], mnist[5][:200].astype(np.int32)
+    p = lasagne.layers.get_output(network, deterministic=True).eval({input_var: images})
+    loss, accuracy = val_fn(images, labels)
+    assert loss == pytest.approx(-np.log(p[np.arange(200), labels]).mean(), rel=1e-4)
+    assert accuracy == pytest.approx((p.argmax(axis=1) == labels).mean())
+
+
+def test_every_example_counts(cnn, mnist):
+    images, labels = mnist[4][:210], mnist[5][:210].astype(np.int32)
+    whole = cnn[2](images, labels)
+    for batch_size in (210, 50, 64, 1000):
+        np.testing.assert_allclose(train.evaluate(cnn[2], images, labels, batch_size), whole,
+                                   rtol=1e-5)
+
+
+def test_nesterov_momentum_on_softmax_regression():
+    """Three steps against the closed form: v <- m v - r g, w <- w + m v - r g."""
+    rng = np.random.RandomState(0)
+    x = rng.rand(20, 1, 3, 2).astype(np.float32)
+    y = rng.randint(0, 4, 20).astype(np.int32)
+    input_var, target_var = T.tensor4(), T.ivector()
+    network = lasagne.layers.DenseLayer(
+        lasagne.layers.InputLayer((None, 1, 3, 2), input_var), 4,
+        nonlinearity=lasagne.nonlinearities.softmax)
+    w = [p.astype(np.float64) for p in lasagne.layers.get_all_param_values(network)]
+    v = [np.zeros_like(p) for p in w]
+    train_fn, _ = train.compile_functions(network, input_var, target_var, .5, .8)
+    for _ in range(3):
+        flat = x.reshape(20, 6).astype(np.float64)
+        exps = np.exp(flat @ w[0] + w[1])
+        p = exps / exps.sum(axis=1, keepdims=True)
+        loss = -np.log(p[np.arange(20), y]).mean()
+        accuracy = (p.argmax(axis=1) == y).mean()
+        delta = (p - np.eye(4)[y]) / 20
+        for i, g in enumerate((flat.T @ delta, delta.sum(axis=0))):
+            v[i] = .8 * v[i] - .5 * g
+            w[i] = w[i] + .8 * v[i] - .5 * g
+        assert train_fn(x, y) == pytest.approx([loss, accuracy], rel=1e-5)
+        for a, b in zip(lasagne.layers.get_all_param_values(network), w):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_main_returns_the_parameters(small_mnist, capsys):
+    weights = train.main(batch_size=5000, num_epochs=1, data_dir=small_mnist, quiet=True)
+    assert [w.shape for w in weights] == [
+        p.get_value().shape for p in lasagne.layers.get_all_params(model.build_cnn())]
+    assert capsys.readouterr().out.startswith("Final results:\n")
+
+
+def test_divergence_keeps_the_old_weights(small_mnist, tmp_path):
+    output = tmp_path / "model.npz"
+    output.write_bytes(b"good")
+    process = run_script("train.py", "--epochs", 1, "--batch-size", 50, "--learning-rate", 1e6,
+                         "--data-dir", small_mnist, "--output", output)
+    assert process.returncode == 2
+    assert re.fullmatch("error: the training loss became (nan|inf).*learning rate.*\n",
+                        process.stderr)
+    assert output.read_bytes() == b"good"
+
+
+def test_ctrl_c_keeps_what_was_learned(small_mnist, tmp_path):
+    output = tmp_path / "model.npz"
+    process = subprocess.Popen(
+        [sys.executable, "-u", str(ROOT / "scripts" / "train.py"), "--epochs", "1000",
+         "--batch-size", "50", "--data-dir", str(small_mnist), "--output", str(output)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    for line in process.stdout:
+        if line.startswith("Epoch 1 of"):
+            break
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "interrupted\n" and "the weights so far are in " + str(output) in out
+    model.load_weights(output, model.build_cnn())
+    assert sorted(os.listdir(str(tmp_path))) == ["model.csv", "model.npz"]
+
+
+@pytest.mark.parametrize("args, message", [
+    (["--epochs", "0"], "number of epochs is 0"),
+    (["--batch-size", "50001"], "batch size is 50001; it must be from 1 to .* 50000"),
+    (["--data-dir", "{tmp}/nowhere"], "no folder {tmp}/nowhere"),
+    (["--output", "{tmp}/no/model.npz"], "no folder {tmp}/no"),
+    (["--output", "{tmp}"], "is a folder"),
+    (["--learning-rate", "-1"], "not a positive number"),
+    (["--momentum", "1"], r"not in \[0, 1\)"),
+    (["--seed", "-1"], "not in 0 to"),
+    (["--device", "cuda"], "cannot use the device cuda"),
+])
+def test_bad_values(args, message, tmp_path):
+    process = run_script("train.py", *[arg.format(tmp=tmp_path) for arg in args],
+                         cwd=str(tmp_path))
+    assert process.returncode == 2
+    last = process.stderr.splitlines()[-1]
+    assert "error: " in last and re.search(message.format(tmp=tmp_path), last)
+    assert "Traceback" not in process.stderr
+    assert os.listdir(str(tmp_path)) == []
+
+
+@pytest.mark.parametrize("script", ["train.py", "visualize.py"])
+def test_help(script):
+    process = run_script(script, "--help")
+    assert process.returncode == 0 and "default" in process.stdout
