@@ -11,6 +11,7 @@ import configparser
 import contextlib
 import ctypes
 import functools
+import hashlib
 import importlib.util
 import logging
 import os
@@ -205,6 +206,19 @@ def cmodule_key_(self, fgraph, *args, **kwargs):
 
 
 theano.gof.cc.CLinker.cmodule_key_ = cmodule_key_
+
+_c_code_cache_version = theano.gof.COp.c_code_cache_version
+
+
+@functools.wraps(_c_code_cache_version)
+def c_code_cache_version(self):
+    # Theano takes hash() of the C code, which Python salts anew in every process: an Op with its
+    # code in a file of its own (DimShuffle, most of the GPU's) is never found in the cache.
+    digest = hashlib.sha256("\0".join(self.func_codes).encode()).hexdigest()
+    return (digest,) + _c_code_cache_version(self)[1:]
+
+
+theano.gof.COp.c_code_cache_version = c_code_cache_version
 
 with _pkg_resources():
     import lasagne  # noqa: F401
