@@ -1,0 +1,150 @@
+"""Speed of the train step, beside PyTorch's where that is installed."""
+
+import importlib.util
+import os
+import time
+
+import numpy as np
+import theano.tensor as T
+
+from .data import load_dataset
+from .errors import MnistCnnError
+from .model import build_cnn
+from .train import compile_functions
+
+__all__ = ["theano_step", "torch_step", "measure", "main"]
+
+
+def theano_step():
+    """The tutorial's train step.
+
+    Returns
+    -------
+    callable
+        Takes images float32 (batch, 1, 28, 28) and labels int32 (batch,); takes one step.
+    """
+    input_var, target_var = T.tensor4("inputs"), T.ivector("targets")
+    train_fn, _ = compile_functions(build_cnn(input_var), input_var, target_var)
+    return train_fn
+
+
+def torch_step(channels_last):
+    """The same network and step in PyTorch, eager, on the CPU.
+
+    Parameters
+    ----------
+    channels_last : bool
+        Whether the convolutions' data and weights lie in the order (batch, row, column, channel).
+
+    Returns
+    -------
+    callable
+        As `theano_step` gives.
+    """
+    import torch
+    from torch import nn
+
+    network = nn.Sequential(
+        nn.Conv2d(1, 32, 5), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(32, 32, 5), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Dropout(.5), nn.Linear(512, 256), nn.ReLU(),
+        nn.Dropout(.5), nn.Linear(256, 10))
+    order = torch.channels_last if channels_last else torch.contiguous_format
+    network = network.to(memory_format=order)
+    optimizer = torch.optim.SGD(network.parameters(), lr=.01, momentum=.9, nesterov=True)
+    cross_entropy = nn.CrossEntropyLoss()
+
+    def step(inputs, targets):
+        inputs = torch.from_numpy(inputs).to(memory_format=order)
+        loss = cross_entropy(network(inputs), torch.from_numpy(targets.astype(np.int64)))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+def measure(steps, inputs, targets, repeats=7, seconds=1.0):
+    """Time several train steps in turn, round after round.
+
+    Parameters
+    ----------
+    steps : dict
+        From a name to a callable as `theano_step` gives.
+    inputs, targets : arrays
+        One batch.
+    repeats : int
+        Rounds; in each, every step has its turn.
+    seconds : float
+        About how long a turn lasts.
+
+    Returns
+    -------
+    dict
+        From each name to its images a second, an array with a value a round.
+    """
+    counts, speeds = {}, {name: [] for name in steps}
+    for name, step in steps.items():  # warm-up, and how many calls a turn takes
+        for _ in range(3):
+            step(inputs, targets)
+        start = time.perf_counter()
+        step(inputs, targets)
+        counts[name] = max(1, int(seconds / (time.perf_counter() - start)))
+    for _ in range(repeats):
+        for name, step in steps.items():
+            start = time.perf_counter()
+            for _ in range(counts[name]):
+                step(inputs, targets)
+            elapsed = time.perf_counter() - start
+            speeds[name].append(counts[name] * len(inputs) / elapsed)
+    return {name: np.array(values) for name, values in speeds.items()}
+
+
+def main(batch_sizes=(50, 500), repeats=7, seconds=1.0):
+    """Measure the train step at given batch sizes and print a table.
+
+    Parameters
+    ----------
+    batch_sizes : sequence of int
+        Examples a step.
+    repeats : int
+        Rounds; the table shows their median.
+    seconds : float
+        About how long each step runs in a round.
+
+    Raises
+    ------
+    MnistCnnError
+        When a number is out of its range.
+    """
+    if repeats < 1 or not seconds > 0:
+        raise MnistCnnError("repeats and seconds must be positive")
+    X_train, y_train = load_dataset()[:2]
+    y_train = y_train.astype(np.int32)
+    for batch_size in batch_sizes:
+        if not 1 <= batch_size <= len(X_train):
+            raise MnistCnnError("the batch size is {}; it must be from 1 to {}".format(
+                batch_size, len(X_train)))
+
+    steps = {"Theano": theano_step()}
+    threads = os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count())
+    if importlib.util.find_spec("torch") is not None:
+        import torch
+        torch.set_num_threads(int(threads))
+        steps["PyTorch"] = torch_step(channels_last=False)
+        steps["PyTorch, channels last"] = torch_step(channels_last=True)
+        print("PyTorch {}, eager".format(torch.__version__))
+    print("Train step, images a second: median of {} rounds (lowest to highest), {} thread(s)"
+          .format(repeats, threads))
+    for batch_size in batch_sizes:
+        speeds = measure(steps, X_train[:batch_size], y_train[:batch_size], repeats, seconds)
+        print("batch size {}".format(batch_size))
+        for name, values in speeds.items():
+            print("  {:24} {:8.0f} ({:.0f} to {:.0f})".format(
+                name, np.median(values), values.min(), values.max()))
+        rivals = [values for name, values in speeds.items() if name != "Theano"]
+        if rivals:
+            best = max(rivals, key=np.median)
+            print("  {:24} {:8.2f}".format("Theano / best PyTorch",
+                                           np.median(speeds["Theano"] / best)))
