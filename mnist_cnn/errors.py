@@ -1,10 +1,19 @@
-"""The package's own error, and how a command ends with it."""
+"""The package's own errors, and how a command ends with them."""
 
+import signal
 import sys
 
 
 class MnistCnnError(Exception):
     """Something the user can mend: its text says what is wrong and what to do, in one line."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM; `signum` is the signal's number."""
+
+    def __init__(self, signum):
+        super().__init__(signum)
+        self.signum = signum
 
 
 def run(command):
@@ -18,15 +27,15 @@ def run(command):
     Returns
     -------
     int
-        0 for success, 2 for a `MnistCnnError` (whose line goes to stderr), 130 for Ctrl-C.
-        Any other exception is a defect of ours and goes through, with its traceback.
+        0 for success, 2 for a `MnistCnnError` (whose line goes to stderr), 130 for Ctrl-C, 143
+        for SIGTERM. Any other exception is a defect of ours and goes through, with its traceback.
     """
     try:
         command()
     except MnistCnnError as error:
         print("error: {}".format(error), file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print("interrupted", file=sys.stderr)
-        return 130
+        return 128 + getattr(error, "signum", signal.SIGINT)
     return 0

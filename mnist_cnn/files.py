@@ -1,10 +1,20 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and arrays from files that nobody vouches for."""
 
 import contextlib
+import glob
+import io
 import os
+import shutil
+import zipfile
+import zlib
 from pathlib import Path
 
+import numpy as np
+
 from .errors import MnistCnnError
+
+MAX_ITEMS = 10 ** 7  # in an array whose length a file may choose
+MIN_FREE = 8 * 10 ** 6  # bytes: the weights, the checkpoint, and both a second time while written
 
 
 @contextlib.contextmanager
@@ -46,6 +56,8 @@ def atomic_open(path, mode="wb", **kwargs):
 def check_writable(path):
     """Find out before a long computation whether its result can be written.
 
+    What killed processes left beside it, half-written, is removed.
+
     Parameters
     ----------
     path : path-like
@@ -54,7 +66,7 @@ def check_writable(path):
     Raises
     ------
     MnistCnnError
-        When `path` is a folder, or its folder is missing or takes no new file.
+        When `path` is a folder, its folder is missing or takes no new file, or the disk is full.
     """
     path = Path(path)
     if path.is_dir():
@@ -62,9 +74,108 @@ def check_writable(path):
     if not path.parent.is_dir():
         raise MnistCnnError("cannot write {}: there is no folder {}; create it first"
                             .format(path, path.parent))
+    if shutil.disk_usage(path.parent).free < MIN_FREE:
+        raise MnistCnnError("cannot write {}: fewer than {} MB are free on its disk".format(
+            path, MIN_FREE // 10 ** 6))
+    for part in path.parent.glob(".{}.*.part".format(glob.escape(path.name))):
+        if not _is_running(part.name.split(".")[-2]):  # its writer was killed
+            with contextlib.suppress(OSError):
+                part.unlink()
     probe = path.with_name(".{}.{}.probe".format(path.name, os.getpid()))
     try:
         probe.touch()
         probe.unlink()
     except OSError as error:
         raise MnistCnnError("cannot write {}: {}".format(path, error.strerror)) from error
+
+
+def _is_running(pid):
+    """Whether there is a process of that number."""
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except OSError:  # there is one, and it is another user's
+        pass
+    return True
+
+
+def write_npz(path, arrays):
+    """Write arrays to an npz file, whole or not at all.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; replaced if it exists.
+    arrays : dict
+        From a name to its array.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be written.
+    """
+    archive = io.BytesIO()  # in memory first: a ZipFile cut short by a full disk prints a traceback
+    np.savez(archive, **arrays)
+    with atomic_open(path) as file:
+        file.write(archive.getbuffer())
+
+
+def read_npz(path, wanted):
+    """Read just the arrays that one expects from an npz file that anybody may have written.
+
+    Nothing in the file is executed, and no array's data are read before its header is found to
+    be what is wanted, so that memory is bounded.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    wanted : dict
+        From each array's name to (dtypes, shape): the NumPy type characters it may have, e.g.
+        'fd', and its shape, where None stands for any length.
+
+    Returns
+    -------
+    dict
+        From each name to its array. Numbers are finite.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be read, or is anything else than that.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = sorted(archive.namelist())
+            if names != sorted(name + ".npy" for name in wanted):
+                raise ValueError("it holds {} arrays, not {} ({} to {})".format(
+                    len(names), len(wanted), min(wanted), max(wanted)))
+            return {name: _read_array(archive, name, *wanted[name]) for name in wanted}
+    except OSError as error:
+        raise MnistCnnError("cannot read {}: {}".format(path, error.strerror or error)) from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError,
+            RuntimeError) as error:
+        raise MnistCnnError("{} is not a file that train.py saved: {}".format(
+            path, " ".join(str(error).split()))) from error
+
+
+def _read_array(archive, name, dtypes, shape):
+    """One array of an npz archive, once its header says that it is the one that is wanted."""
+    with archive.open(name + ".npy") as file:
+        version = np.lib.format.read_magic(file)
+        if version != (1, 0):
+            raise ValueError("{} has the npy format {}.{}, not 1.0".format(name, *version))
+        stored_shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    if len(stored_shape) != len(shape) or any(
+            want not in (None, got) for want, got in zip(shape, stored_shape)):
+        raise ValueError("{} has shape {}, not {}".format(name, stored_shape, shape))
+    if dtype.hasobject or dtype.char not in dtypes:
+        raise ValueError("{} has dtype {}, not {}".format(name, dtype, np.dtype(dtypes[0])))
+    if np.prod(stored_shape, dtype=float) > MAX_ITEMS:
+        raise ValueError("{} claims the shape {}".format(name, stored_shape))
+    with archive.open(name + ".npy") as file:
+        array = np.lib.format.read_array(file, allow_pickle=False)
+    if not np.isfinite(array).all():
+        raise ValueError("{} holds NaN or infinity".format(name))
+    return array

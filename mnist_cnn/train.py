@@ -1,7 +1,13 @@
 """Training: Theano functions compiled, the loop, the tutorial's report."""
 
+import contextlib
 import csv
+import itertools
+import signal
+import tempfile
+import threading
 import time
+import zlib
 from pathlib import Path
 
 import lasagne
@@ -11,15 +17,13 @@ import theano.tensor as T
 from tqdm import tqdm
 
 from . import stack
+from .checkpoint import HISTORY_FIELDS, Progress, load_checkpoint, save_checkpoint
 from .data import iterate_minibatches, load_dataset
-from .errors import MnistCnnError
+from .errors import Interrupted, MnistCnnError
 from .files import atomic_open, check_writable
-from .model import build_cnn, save_weights
+from .model import build_cnn, load_weights, save_weights
 
 __all__ = ["compile_functions", "evaluate", "history_path", "load_history", "train", "main"]
-
-HISTORY_FIELDS = ("epoch", "seconds", "training_loss", "training_accuracy",
-                  "validation_loss", "validation_accuracy")
 
 
 def compile_functions(network, input_var, target_var, learning_rate=0.01, momentum=0.9):
@@ -88,21 +92,54 @@ def evaluate(val_fn, inputs, targets, batch_size):
     return tuple(sums / len(targets))
 
 
-def _run_epoch(train_fn, inputs, targets, batch_size, rng, progress):
-    """One pass over the training data; returns the batches' mean loss and accuracy."""
-    sums = np.zeros(2)
-    num_batches = len(inputs) // batch_size
-    with tqdm(total=num_batches, unit="batch", leave=False,
-              disable=None if progress else True) as bar:
-        for batch in iterate_minibatches(inputs, targets, batch_size, shuffle=True, rng=rng):
+def _run_epoch(train_fn, inputs, targets, batch_size, rng, run, check, bar):
+    """Go on with a pass over the training data to its end; `run` notes each batch."""
+    batches = iterate_minibatches(inputs, targets, batch_size, shuffle=True, rng=rng)
+    with tqdm(total=len(inputs) // batch_size, initial=run.batches, unit="batch", leave=False,
+              disable=None if bar else True) as progress_bar:
+        for batch in itertools.islice(batches, run.batches, None):
+            check()
+            start_time = time.time()
             err, acc = train_fn(*batch)
             if not np.isfinite(err):
                 raise MnistCnnError(
                     "the training loss became {}: the learning rate is too high for this data and "
                     "batch size; try a tenth of it".format(err))
-            sums += err, acc
-            bar.update()
-    return tuple(sums / num_batches)
+            run.batches += 1
+            run.sums += err, acc, time.time() - start_time
+            progress_bar.update()
+
+
+@contextlib.contextmanager
+def _stop_requests():
+    """Note Ctrl-C and SIGTERM instead of raising amid a step, which would be torn in two.
+
+    Yields
+    ------
+    callable
+        Raises `Interrupted` if a signal has come. A second Ctrl-C raises by itself.
+    """
+    received = []
+
+    def note(signum, frame):
+        if received:
+            raise Interrupted(signum)
+        received.append(signum)
+
+    def check():
+        if received:
+            raise Interrupted(received[0])
+
+    handlers = {}
+    if threading.current_thread() is threading.main_thread():  # no other may set them
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(signum) != signal.SIG_IGN:  # nohup and the like stay in force
+                handlers[signum] = signal.signal(signum, note)
+    try:
+        yield check
+    finally:
+        for signum, handler in handlers.items():
+            signal.signal(signum, handler)
 
 
 def history_path(output):
@@ -153,8 +190,24 @@ def _save(output, network, history):
         writer.writerows(history)
 
 
+@contextlib.contextmanager
+def _saved_elsewhere(network):
+    """Where saving in the block fails, save the weights in the system's temporary folder."""
+    try:
+        yield
+    except MnistCnnError as error:
+        folder = Path(tempfile.gettempdir())
+        fallback = folder / "mnist_cnn-{:x}.npz".format(time.time_ns())
+        try:
+            save_weights(fallback, lasagne.layers.get_all_param_values(network))
+        except MnistCnnError:
+            raise MnistCnnError("{}; nor could the weights be saved in {}".format(
+                error, folder)) from error
+        raise MnistCnnError("{}; the weights so far are in {}".format(error, fallback)) from error
+
+
 def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=0.9, seed=None,
-          output=None, quiet=False):
+          output=None, checkpoint=None, resume=False, keep_best=False, quiet=False):
     """Train the network and print the tutorial's report.
 
     Parameters
@@ -171,7 +224,13 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
         Makes a run on the CPU repeat to the last bit: weights, order of examples, dropout.
     output : path-like, optional
         The npz file to save the weights in after every epoch, with the history beside it as CSV.
-        On Ctrl-C both are saved as they are.
+    checkpoint : path-like, optional
+        The file to save the run's whole state in after every epoch and on Ctrl-C or SIGTERM.
+    resume : bool
+        Whether to go on from that file: to the last bit what would have come without the break.
+    keep_best : bool
+        Whether to save, test and return the weights of the epoch with the best validation
+        accuracy instead of the last.
     quiet : bool
         Whether to print nothing but the final results.
 
@@ -185,9 +244,11 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
     ------
     MnistCnnError
         When a value is out of its range, the loss stops being a number (what was saved before
-        stays), or the output cannot be written.
-    KeyboardInterrupt
-        On Ctrl-C, once the weights are saved.
+        stays), or a file cannot be written (the weights are then saved elsewhere, as its text
+        says).
+    Interrupted
+        On Ctrl-C or SIGTERM, after the batch under way, once everything is saved. It is a
+        KeyboardInterrupt.
     """
     X_train, y_train, X_val, y_val, X_test, y_test = dataset
     if not 1 <= batch_size <= len(X_train):
@@ -195,8 +256,13 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
                             "examples, {}".format(batch_size, len(X_train)))
     if num_epochs < 1:
         raise MnistCnnError("the number of epochs is {}; it must be at least 1".format(num_epochs))
-    if output is not None:
-        check_writable(output)
+    if keep_best and output is None:
+        raise MnistCnnError("keep_best needs an output to keep the best weights in")
+    if resume and not (checkpoint and Path(checkpoint).is_file()):
+        raise MnistCnnError("there is no checkpoint {} to go on from".format(checkpoint))
+    for path in (output, checkpoint):
+        if path is not None:
+            check_writable(path)
     report = (lambda line: None) if quiet else print
 
     rng = np.random.RandomState(seed)
@@ -212,31 +278,57 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
     network = build_cnn(input_var)
     train_fn, val_fn = compile_functions(network, input_var, target_var, learning_rate, momentum)
 
-    report("Starting training...")
-    history = []
-    try:
-        for epoch in range(1, num_epochs + 1):
-            start_time = time.time()
-            train_err, train_acc = _run_epoch(train_fn, X_train, y_train, batch_size, rng,
-                                              progress=not quiet)
-            val_err, val_acc = evaluate(val_fn, X_val, y_val, batch_size)
-            seconds = time.time() - start_time
-            history.append((epoch, seconds, train_err, train_acc, val_err, val_acc))
-            if output is not None:
-                _save(output, network, history)
-            report("Epoch {} of {} took {:.3f}s".format(epoch, num_epochs, seconds))
-            report("  training loss:\t\t{:.6f}".format(train_err))
-            report("  training accuracy:\t\t{:.2f} %".format(train_acc * 100))
-            report("  validation loss:\t\t{:.6f}".format(val_err))
-            report("  validation accuracy:\t\t{:.2f} %".format(val_acc * 100))
-    except KeyboardInterrupt:
-        if output is not None:
-            _save(output, network, history)
-            report("Interrupted in epoch {}; the weights so far are in {}".format(
-                len(history) + 1, output))
-        raise
+    settings = {"batch size": batch_size, "learning rate": learning_rate, "momentum": momentum,
+                "number of training examples": len(X_train),
+                "data set (checksum of its labels)": zlib.crc32(y_train.tobytes())}
+    if resume:
+        run = load_checkpoint(checkpoint, train_fn, settings)
+        report("Going on from {}, in epoch {}".format(checkpoint, len(run.history) + 1))
+    else:
+        run = Progress(rng.get_state())
 
-    test_err, test_acc = evaluate(val_fn, X_test, y_test, batch_size)
+    def save():
+        """Save what is asked for, of the state as it is."""
+        with _saved_elsewhere(network):
+            if checkpoint is not None:
+                save_checkpoint(checkpoint, train_fn, settings, run)
+            accuracies = [record[-1] for record in run.history]
+            if output is not None and not (
+                    keep_best and accuracies and (run.batches or accuracies[-1] < max(accuracies))):
+                _save(output, network, run.history)
+
+    report("Starting training...")
+    with _stop_requests() as check:
+        def measure(inputs, targets):
+            check()
+            return val_fn(inputs, targets)
+
+        try:
+            for epoch in range(len(run.history) + 1, num_epochs + 1):
+                rng.set_state(run.order)
+                _run_epoch(train_fn, X_train, y_train, batch_size, rng, run, check, not quiet)
+                start_time = time.time()
+                val_err, val_acc = evaluate(measure, X_val, y_val, batch_size)
+                train_err, train_acc, seconds = run.sums / (run.batches, run.batches, 1)
+                seconds += time.time() - start_time
+                run.history.append((epoch, seconds, train_err, train_acc, val_err, val_acc))
+                run.start_epoch(rng.get_state())
+                save()
+                report("Epoch {} of {} took {:.3f}s".format(epoch, num_epochs, seconds))
+                report("  training loss:\t\t{:.6f}".format(train_err))
+                report("  training accuracy:\t\t{:.2f} %".format(train_acc * 100))
+                report("  validation loss:\t\t{:.6f}".format(val_err))
+                report("  validation accuracy:\t\t{:.2f} %".format(val_acc * 100))
+            if keep_best:
+                load_weights(output, network)
+            test_err, test_acc = evaluate(measure, X_test, y_test, batch_size)
+        except Interrupted:
+            save()
+            report("Interrupted in epoch {}; saved: {}".format(
+                len(run.history) + 1, ", ".join(str(p) for p in (output, checkpoint) if p)
+                or "nothing"))
+            raise
+
     print("Final results:")
     print("  test loss:\t\t\t{:.6f}".format(test_err))
     print("  test accuracy:\t\t{:.2f} %".format(test_acc * 100))
@@ -264,7 +356,7 @@ def main(model="cnn", batch_size=500, num_epochs=500, data_dir=None, **options):
 
     Raises
     ------
-    MnistCnnError, KeyboardInterrupt
+    MnistCnnError, Interrupted
         As `load_dataset` and `train` do.
     """
     if model != "cnn":

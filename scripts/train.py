@@ -3,6 +3,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 
 def parse_args():
@@ -22,10 +23,20 @@ def parse_args():
              "downloaded where missing (default: the copy in the package)")
     add("--output", default="model.npz", metavar="FILE",
         help="where the weights go; the history goes beside it as CSV")
+    add("--checkpoint", metavar="FILE",
+        help="where the run's whole state goes, every epoch and when it is interrupted (default: "
+             "beside the weights, ending in .checkpoint)")
+    add("--resume", action="store_true",
+        help="go on from the checkpoint, as if there had been no break")
+    add("--keep-best", action="store_true",
+        help="keep the weights of the epoch with the best validation accuracy, not the last")
     add("--device", metavar="NAME",
         help="cpu, cuda, cuda0, opencl0:0 (default: what Theano's configuration says)")
     add("--quiet", action="store_true", help="print the final results only")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.checkpoint is None:
+        args.checkpoint = Path(args.output).with_suffix(".checkpoint")
+    return args
 
 
 def positive(text):
@@ -60,7 +71,8 @@ def main():
         stack.configure(args.device)
         train.main(batch_size=args.batch_size, num_epochs=args.epochs, data_dir=args.data_dir,
                    learning_rate=args.learning_rate, momentum=args.momentum, seed=args.seed,
-                   output=args.output, quiet=args.quiet)
+                   output=args.output, checkpoint=args.checkpoint, resume=args.resume,
+                   keep_best=args.keep_best, quiet=args.quiet)
 
     return errors.run(command)
 

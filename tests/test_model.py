@@ -87,11 +87,11 @@ def changed(weights, i, value):
 
 
 @pytest.mark.parametrize("change, message", [
-    (lambda w: w[:-1], "holds 7 arrays, not the network's 8"),
-    (lambda w: changed(w, 2, w[2][:16]), r"arr_2 \(W\) has shape \(16, 32, 5, 5\), not \(32, 32"),
-    (lambda w: changed(w, 3, np.arange(32)), r"arr_3 \(b\) has dtype int64"),
-    (lambda w: changed(w, 1, w[1] * np.nan), r"arr_1 \(b\) holds NaN"),
-    (lambda w: changed(w, 7, np.array([None] * 10)), r"arr_7 \(b\) has dtype object"),
+    (lambda w: w[:-1], r"holds 7 arrays, not 8 \(arr_0 to arr_7\)"),
+    (lambda w: changed(w, 2, w[2][:16]), r"arr_2 has shape \(16, 32, 5, 5\), not \(32, 32"),
+    (lambda w: changed(w, 3, np.arange(32)), r"arr_3 has dtype int64"),
+    (lambda w: changed(w, 1, w[1] * np.nan), r"arr_1 holds NaN"),
+    (lambda w: changed(w, 7, np.array([None] * 10)), r"arr_7 has dtype object"),
 ])
 def test_weights_that_do_not_fit(tmp_path, fixed_rng, change, message):
     network = model.build_cnn()

@@ -1,12 +1,9 @@
 import os
 import re
-import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT, run_script
+from conftest import run_script
 
 import lasagne
 import theano.tensor as T
@@ -125,23 +122,6 @@ def test_divergence_keeps_the_old_weights(small_mnist, tmp_path):
     assert re.fullmatch("error: the training loss became (nan|inf).*learning rate.*\n",
                         process.stderr)
     assert output.read_bytes() == b"good"
-
-
-def test_ctrl_c_keeps_what_was_learned(small_mnist, tmp_path):
-    output = tmp_path / "model.npz"
-    process = subprocess.Popen(
-        [sys.executable, "-u", str(ROOT / "scripts" / "train.py"), "--epochs", "1000",
-         "--batch-size", "50", "--data-dir", str(small_mnist), "--output", str(output)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
-    for line in process.stdout:
-        if line.startswith("Epoch 1 of"):
-            break
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert err == "interrupted\n" and "the weights so far are in " + str(output) in out
-    model.load_weights(output, model.build_cnn())
-    assert sorted(os.listdir(str(tmp_path))) == ["model.csv", "model.npz"]
 
 
 @pytest.mark.parametrize("args, message", [

@@ -1,0 +1,246 @@
+"""Runs that are broken off, and go on."""
+
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from mnist_cnn import checkpoint, files, model, train
+from mnist_cnn.errors import MnistCnnError
+
+#: A training on a few digits, in a process of its own: argv is a folder, then key=value pairs.
+RUN = """
+import sys
+from mnist_cnn import data, errors, stack, train
+stack.configure()
+X_train, y_train, X_val, y_val, X_test, y_test = data.load_dataset()
+dataset = (X_train[:600], y_train[:600], X_val[:200], y_val[:200], X_test[:200], y_test[:200])
+options = dict(batch_size=20, num_epochs=4, learning_rate=.03, seed=5,
+               output=sys.argv[1] + "/model.npz", checkpoint=sys.argv[1] + "/model.checkpoint")
+options.update(eval(arg) for arg in sys.argv[2:])
+sys.exit(errors.run(lambda: train.train(dataset, **options)))
+"""
+
+
+def start(folder, *options, **kwargs):
+    folder.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [sys.executable, "-u", "-c", RUN, str(folder), *map(repr, options)], cwd=str(ROOT),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
+        # a shell that starts the tests in the background has them ignore Ctrl-C
+        preexec_fn=kwargs.pop("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)))
+
+
+def finish(process, returncode=0):
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == returncode, err
+    return out, err
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """Four epochs at a stretch: the folder."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    finish(start(folder))
+    return folder
+
+
+def weights(folder):
+    return (folder / "model.npz").read_bytes()
+
+
+def test_resumed_run_is_the_unbroken_one_to_the_last_bit(unbroken, tmp_path):
+    finish(start(tmp_path, ("num_epochs", 2)))
+    assert weights(tmp_path) != weights(unbroken)
+    out, _ = finish(start(tmp_path, ("resume", True)))
+    assert "in epoch 3" in out
+    assert weights(tmp_path) == weights(unbroken)
+    a, b = train.load_history(tmp_path / "model.npz"), train.load_history(unbroken / "model.npz")
+    for field in set(a.dtype.names) - {"seconds"}:
+        np.testing.assert_array_equal(a[field], b[field])
+
+
+@pytest.mark.parametrize("signum, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_save_everything(unbroken, tmp_path, signum, code):
+    """Amid an epoch: what was learned is saved, and the run goes on to the same last bit."""
+    process = start(tmp_path)
+    for line in process.stdout:
+        if line.startswith("Epoch 1 of"):
+            break
+    time.sleep(.1)
+    process.send_signal(signum)
+    out, err = finish(process, code)
+    assert err == "interrupted\n" and "Interrupted in epoch" in out
+    model.load_weights(tmp_path / "model.npz", model.build_cnn())
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "model.npz", "model.csv", "model.checkpoint"}
+    finish(start(tmp_path, ("resume", True)))
+    assert weights(tmp_path) == weights(unbroken)
+
+
+def test_second_ctrl_c_ends_at_once(tmp_path):
+    process = start(tmp_path, ("num_epochs", 10 ** 6))
+    for line in process.stdout:
+        if line.startswith("Epoch 1 of"):
+            break
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    _, err = finish(process, 130)
+    assert err == "interrupted\n"
+
+
+def test_kill_9_leaves_a_whole_file(tmp_path):
+    """Real SIGKILLs at random moments of a process that does nothing but save."""
+    code = ("import sys, numpy, itertools\nfrom mnist_cnn import files\nprint('go', flush=True)\n"
+            "for i in itertools.count():\n"
+            "    files.write_npz(sys.argv[1], {'a': numpy.full(50000, i % 100, float)})\n")
+    path = tmp_path / "state.checkpoint"
+    random.seed(0)
+    seen = set()
+    for _ in range(12):
+        process = subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=str(ROOT),
+                                   stdout=subprocess.PIPE)
+        process.stdout.readline()
+        for _ in range(8):  # read it in full flight, too
+            time.sleep(random.uniform(.001, .02))
+            if path.exists():
+                array = files.read_npz(path, {"a": ("d", (50000,))})["a"]
+                assert (array == array[0]).all()
+                seen.add(array[0])
+        process.kill()
+        process.communicate()
+        array = files.read_npz(path, {"a": ("d", (50000,))})["a"]
+        assert (array == array[0]).all()
+    assert len(seen) > 5  # the kills fell amid real work
+    files.check_writable(path)
+    assert os.listdir(str(tmp_path)) == ["state.checkpoint"]  # and the pieces are gone
+
+
+def test_output_that_vanishes_leaves_the_weights_elsewhere(tmp_path):
+    folder = tmp_path / "folder"
+    process = start(folder, ("num_epochs", 10 ** 6))
+    for line in process.stdout:
+        if line.startswith("Epoch 1 of"):
+            break
+    shutil.rmtree(str(folder))
+    _, err = finish(process, 2)
+    assert err.startswith("error: cannot write {}/model.".format(folder))
+    fallback = err.strip().rsplit(" ", 1)[1]
+    model.load_weights(fallback, model.build_cnn())
+    os.unlink(fallback)
+
+
+def test_full_disk_in_mid_run(tmp_path):
+    """A limit on the size of files that the weights exceed: one line, nothing half-written."""
+    (tmp_path / "model.npz").write_bytes(b"the old file")
+    process = start(tmp_path, preexec_fn=lambda: resource.setrlimit(
+        resource.RLIMIT_FSIZE, (100000, 100000)))
+    _, err = finish(process, 2)
+    assert err.startswith("error: cannot write ") and "nor could" in err and err.count("\n") == 1
+    assert weights(tmp_path) == b"the old file"
+    assert os.listdir(str(tmp_path)) == ["model.npz"]
+
+
+def test_keep_best(tmp_path, unbroken):
+    """A learning rate that spoils the network after a good start."""
+    out, _ = finish(start(tmp_path, ("keep_best", True), ("learning_rate", .12), ("num_epochs", 8)))
+    history = train.load_history(tmp_path / "model.npz")
+    best = history["validation_accuracy"].max()
+    assert best > .1
+    network = model.build_cnn()
+    model.load_weights(tmp_path / "model.npz", network)
+    import lasagne
+    from mnist_cnn import data
+    _, _, X_val, y_val, _, _ = data.load_dataset()
+    probabilities = lasagne.layers.get_output(
+        network, X_val[:200], deterministic=True).eval()
+    assert (probabilities.argmax(axis=1) == y_val[:200]).mean() == pytest.approx(best)
+
+
+# --- checkpoints that are not what they should be ---
+
+class Step:
+    """Stands for a compiled train step with two shared variables."""
+
+    def __init__(self):
+        import theano
+        self.variables = [theano.shared(np.ones((3, 2), "float32")), theano.shared(np.arange(4))]
+        self.maker = self
+        self.expanded_inputs = [Updated(variable.container) for variable in self.variables]
+
+
+class Updated:
+    def __init__(self, container):
+        self.value, self.update = container, True
+
+
+def saved(path, settings):
+    progress = checkpoint.Progress(np.random.RandomState(3).get_state())
+    progress.history = [(1, 2.5, .4, .8, .3, .9)]
+    progress.batches, progress.sums = 7, np.array([1., 2., 3.])
+    step = Step()
+    step.variables[0].set_value(np.full((3, 2), 5, "float32"))
+    checkpoint.save_checkpoint(path, step, settings, progress)
+
+
+def test_checkpoint_round_trip(tmp_path):
+    path = tmp_path / "run.checkpoint"
+    saved(path, {"batch size": 50})
+    step = Step()
+    progress = checkpoint.load_checkpoint(path, step, {"batch size": 50})
+    assert progress.history == [(1, 2.5, .4, .8, .3, .9)] and progress.batches == 7
+    assert progress.sums.tolist() == [1, 2, 3]
+    assert (step.variables[0].get_value() == 5).all()
+    a, b = np.random.RandomState(), np.random.RandomState(3)
+    a.set_state(progress.order)
+    np.testing.assert_array_equal(a.permutation(100), b.permutation(100))
+
+
+@pytest.mark.parametrize("damage, message", [
+    (lambda path: path.write_bytes(path.read_bytes()[:-50]), "not a file that train.py saved"),
+    (lambda path: path.write_bytes(b""), "not a file that train.py saved"),
+    (lambda path: np.savez(str(path) + ".npz", a=1) or os.replace(str(path) + ".npz", str(path)),
+     "holds 1 arrays"),
+    (lambda path: path.unlink(), "No such file"),
+    (lambda path: saved(path, {"batch size": 20}), "another batch size"),
+])
+def test_bad_checkpoints(tmp_path, damage, message):
+    path = tmp_path / "run.checkpoint"
+    saved(path, {"batch size": 50})
+    damage(path)
+    step = Step()
+    with pytest.raises(MnistCnnError, match=message):
+        checkpoint.load_checkpoint(path, step, {"batch size": 50})
+    assert (step.variables[0].get_value() == 1).all()  # nothing was set
+
+
+def test_bomb_fails_fast_and_small(tmp_path):
+    """An array that claims gigabytes, and a zip that holds as many zeros: within 50 MB."""
+    import zipfile
+    path = tmp_path / "bomb.npz"
+    header = np.lib.format.header_data_from_array_1_0(np.zeros(1, np.float32))
+    for shape, content in (((2 ** 40,), b""), ((3, 2), bytes(10 ** 8))):
+        with zipfile.ZipFile(str(path), "w", zipfile.ZIP_DEFLATED) as archive:
+            with archive.open("arr_0.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array_header_1_0(file, dict(header, shape=shape))
+                for _ in range(8 if content else 0):
+                    file.write(content)
+        code = ("import resource, sys\nfrom mnist_cnn import errors, files\n"
+                "used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+                "def read():\n    print(files.read_npz(sys.argv[1], {'arr_0': ('f', (3, 2))}))\n"
+                "code = errors.run(read)\n"
+                "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - used)\n"
+                "sys.exit(code)")
+        process = subprocess.run([sys.executable, "-c", code, str(path)], cwd=str(ROOT),
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                 universal_newlines=True)
+        assert int(process.stdout.split()[-1]) < 50000  # kilobytes
+        assert (process.returncode == 2) == (content == b"")
