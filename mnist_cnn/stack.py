@@ -12,9 +12,13 @@ import contextlib
 import ctypes
 import functools
 import hashlib
+import importlib.abc
 import importlib.util
 import logging
 import os
+import platform
+import shutil
+import struct
 import sys
 import sysconfig
 import types
@@ -85,11 +89,29 @@ def _load_blas(library):
     return "-l:" + library.name
 
 
+def _cpu_id():
+    """Eight hexadecimal digits that tell one model of processor from another."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = [platform.processor()]
+    else:
+        lines = [line for line in lines if line.startswith(("model name", "flags", "Features"))]
+    return hashlib.sha256("\n".join(sorted(set(lines))).encode()).hexdigest()[:8]
+
+
 def _set_defaults():
     """Put our defaults in front of the user's THEANO_FLAGS; returns what stood there before."""
     defaults = {
         # Theano opens cuDNN 5 to 7 alone; a newer one that lies about breaks the GPU's start.
         "dnn.enabled": "False",
+        # Theano compiles for the processor at hand, but does not name it in the cache's folder:
+        # where two machines share a home, one may load the other's modules and die of SIGILL.
+        "compiledir_format": "compiledir_%(short_platform)s-%(processor)s-%(python_version)s-"
+                             "%(python_bitwidth)s-" + _cpu_id(),
+        # A process that waits for another's compilation looks every 5 to 10 seconds: 1 to 2.
+        "compile.wait": "1",
+        "compile.timeout": "120",
     }
     user_flags = _user_flags()
     if "blas.ldflags" not in user_flags:
@@ -104,6 +126,40 @@ def _set_defaults():
     os.environ["THEANO_FLAGS"] = ",".join(ours + ([before] if before else []))
     return before
 
+
+def _is_truncated(path):
+    """Whether a compiled module ends before its section headers do; loading it is a SIGBUS."""
+    with open(path, "rb") as file:
+        header = file.read(64)
+        size = os.fstat(file.fileno()).st_size
+    if header[:5] != b"\x7fELF\x02":  # another system's format: known to be bad when empty
+        return size == 0 or header[:4] == b"\x7fELF"[:size]
+    if size < 64:
+        return True
+    offset, = struct.unpack_from("<Q", header, 0x28)
+    entry_size, entries = struct.unpack_from("<HH", header, 0x3A)
+    return size < offset + entry_size * entries
+
+
+class _TruncatedExtensions(importlib.abc.MetaPathFinder):
+    """Removes the modules that Theano keeps for itself where they are truncated.
+
+    A machine that went down while they were written leaves them so, and every later start would
+    die of SIGBUS. Theano compiles those anew that it does not find.
+    """
+
+    names = ("cutils_ext", "lazylinker_ext", "scan_perform")
+
+    def find_spec(self, fullname, path, target=None):
+        if fullname in self.names:
+            for folder in sys.path:
+                module = Path(folder, fullname, fullname + ".so")
+                if module.exists() and _is_truncated(module):
+                    shutil.rmtree(module.parent, ignore_errors=True)
+        return None  # the ordinary finders go on
+
+
+sys.meta_path.insert(0, _TruncatedExtensions())
 
 if sys.version_info >= (3, 11):
     # scan's C loop is Cython's output of 2017 and uses parts of the interpreter that 3.11 hides:
@@ -145,6 +201,10 @@ try:
         import theano.tensor.nnet
         import theano.tensor.signal.pool
         import theano.gpuarray
+except (OSError, ValueError) as error:
+    # a cache folder that cannot be made, a value that Theano does not know
+    raise ImportError("Theano does not start; look at THEANO_FLAGS and .theanorc: {}".format(
+        " ".join(str(error).split()))) from error
 finally:
     if _theano_flags is None:
         del os.environ["THEANO_FLAGS"]
@@ -152,6 +212,12 @@ finally:
         os.environ["THEANO_FLAGS"] = _theano_flags
     for _logger in _quiet.values():
         _logger.setLevel(logging.NOTSET)
+
+
+for _module in Path(theano.config.compiledir).glob("tmp*/*.so"):
+    # As above, for the modules of users' graphs; one without a key is being compiled just now.
+    if (_module.parent / "key.pkl").exists() and _is_truncated(_module):
+        shutil.rmtree(_module.parent, ignore_errors=True)
 
 
 # --- between Theano and Lasagne: the names that Lasagne wants ---------------------------------

@@ -1,0 +1,68 @@
+"""Theano's cache of compiled modules, shared and damaged."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+
+#: A graph of three modules or so, compiled and run.
+CODE = """
+import mnist_cnn, numpy, theano, theano.tensor as T
+x = T.fmatrix()
+f = theano.function([x], [T.tanh(x).sum(axis=0), T.dot(x, x.T)])
+a, b = f(numpy.eye(3, dtype='float32'))
+assert abs(a - numpy.tanh(1)).max() < 1e-6 and (b == numpy.eye(3)).all()
+print(theano.config.compiledir)
+"""
+
+
+def start(base):
+    return subprocess.Popen(
+        [sys.executable, "-c", CODE], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        universal_newlines=True, env=dict(os.environ, THEANO_FLAGS="base_compiledir=" + str(base)))
+
+
+def finish(process):
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    return Path(out.strip()), err
+
+
+def test_two_at_once_then_damage_and_a_dead_lock(tmp_path):
+    processes = [start(tmp_path) for _ in range(2)]  # from an empty cache
+    (folder, err), (other_folder, other_err) = map(finish, processes)
+    assert folder == other_folder
+    lines = (err + other_err).splitlines()
+    assert all("existing lock" in line or "release the lock" in line for line in lines), lines
+
+    # the power failed: every module lost its end; a process died while it held the lock
+    modules = list(folder.glob("*/*.so"))
+    assert {"cutils_ext.so", "lazylinker_ext.so"} < {path.name for path in modules}
+    for path in modules:
+        os.truncate(str(path), path.stat().st_size // 8)
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    (folder / "lock_dir").mkdir()
+    (folder / "lock_dir" / "lock").write_text("{}_0_{}\n".format(dead.pid, socket.gethostname()))
+    _, err = finish(start(tmp_path))
+    assert err.count("\n") == 1 and "lock by dead process '{}'".format(dead.pid) in err
+    _, err = finish(start(tmp_path))
+    assert err == ""
+
+
+def test_cache_is_kept_apart_by_processor():
+    code = "import mnist_cnn.stack as s; print(s._cpu_id(), s.theano.config.compiledir)"
+    out = subprocess.check_output([sys.executable, "-c", code], universal_newlines=True)
+    cpu, folder = out.split()
+    assert folder.endswith("-" + cpu)
+
+
+def test_cache_that_cannot_be_made():
+    process = subprocess.run(
+        [sys.executable, str(Path(__file__).parent.parent / "scripts" / "train.py")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
+        env=dict(os.environ, THEANO_FLAGS="base_compiledir=/proc/nowhere"))
+    assert process.returncode == 2
+    assert process.stderr.count("\n") == 1 and "Unable to create the compiledir" in process.stderr
