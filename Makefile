@@ -4,7 +4,7 @@
 # Both make .venv first, with a CPython 3.8 to 3.11 and the versions of requirements.txt. Where only
 # a newer Python is installed, uv (from PyPI, in an environment of its own) fetches CPython 3.11.
 
-.PHONY: train test pictures lasagne-tests clean
+.PHONY: train test pictures lasagne-tests fuzz clean
 .DEFAULT_GOAL := train
 
 SHELL := /bin/bash
@@ -52,6 +52,13 @@ lasagne-tests: .venv/installed
 	tar -xzf build/lasagne/Lasagne-0.1.tar.gz -C build/lasagne --strip-components=2 Lasagne-0.1/lasagne/tests
 	cd build/lasagne && THEANO_FLAGS=optimizer=fast_compile \
 	  ../../$(BIN)/python -m pytest -q --disable-warnings -p mnist_cnn.stack -c /dev/null tests
+
+# Damaged files for the two readers, each for so many seconds.
+SECONDS_EACH ?= 600
+fuzz: .venv/installed
+	$(BIN)/python -m pip install --quiet atheris || echo "no atheris here: blind mutations"
+	$(BIN)/python tests/fuzz.py idx $(SECONDS_EACH)
+	$(BIN)/python tests/fuzz.py npz $(SECONDS_EACH)
 
 clean:
 	rm -rf .venv .uv .uv.log build dist *.egg-info

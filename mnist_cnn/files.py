@@ -166,7 +166,10 @@ def _read_array(archive, name, dtypes, shape):
         version = np.lib.format.read_magic(file)
         if version != (1, 0):
             raise ValueError("{} has the npy format {}.{}, not 1.0".format(name, *version))
-        stored_shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        try:
+            stored_shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        except Exception as error:  # NumPy parses it as Python, with all that can come of that
+            raise ValueError("{} has no npy header".format(name)) from error
     if len(stored_shape) != len(shape) or any(
             want not in (None, got) for want, got in zip(shape, stored_shape)):
         raise ValueError("{} has shape {}, not {}".format(name, stored_shape, shape))

@@ -7,12 +7,14 @@ import zipfile
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from scipy.signal import convolve
 
 import lasagne
 import theano
 
-from mnist_cnn import model
+from mnist_cnn import files, model
 from mnist_cnn.errors import MnistCnnError
 
 SHAPES = [(32, 1, 5, 5), (32,), (32, 32, 5, 5), (32,), (512, 256), (256,), (256, 10), (10,)]
@@ -129,6 +131,24 @@ def test_files_that_are_no_model(tmp_path, training, kind):
     with pytest.raises(MnistCnnError, match="model.npz") as caught:
         model.load_weights(path, model.build_cnn())
     assert "\n" not in str(caught.value)
+
+
+@settings(max_examples=200, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(position=st.integers(0, 800), replacement=st.binary(max_size=4), cut=st.integers(0, 40))
+def test_damaged_archives_are_refused_or_whole(tmp_path, position, replacement, cut):
+    path = tmp_path / "small.npz"
+    wanted = {"a": ("f", (3, 2)), "b": ("d", (None,))}
+    files.write_npz(path, {"a": np.ones((3, 2), "f"), "b": np.arange(4.)})
+    content = bytearray(path.read_bytes())
+    content[position:position + cut] = replacement
+    path.write_bytes(bytes(content))
+    try:
+        arrays = files.read_npz(path, wanted)
+    except MnistCnnError as error:
+        assert str(path) in str(error) and "\n" not in str(error)
+    else:
+        assert arrays["a"].shape == (3, 2) and arrays["b"].ndim == 1
 
 
 def test_full_disk_leaves_the_old_file(tmp_path):
