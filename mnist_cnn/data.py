@@ -161,6 +161,14 @@ def download(data_dir, base_urls=BASE_URLS, timeout=10):
                 "there by hand, or name another folder"
                 .format(data_dir, ", ".join(missing), path.name))
 
+    fetch = pooch.HTTPDownloader(timeout=timeout, progressbar=sys.stderr.isatty())
+
+    def downloader(url, path, _):
+        fetch(url, path, _)
+        with open(path, "rb") as file:
+            if file.read(1) == b"<":
+                raise MnistCnnError("a web page (HTML) came, perhaps a proxy's or a log-in's")
+
     pooch.get_logger().setLevel(logging.WARNING)
     base_urls = list(base_urls)
     for name in missing:
@@ -168,12 +176,10 @@ def download(data_dir, base_urls=BASE_URLS, timeout=10):
             url = base_url + name + ".gz"
             print("Downloading {}".format(url))
             try:
-                pooch.retrieve(
-                    url, "md5:" + DIGESTS[name][0], fname=name + ".gz", path=data_dir,
-                    downloader=pooch.HTTPDownloader(
-                        timeout=timeout, progressbar=sys.stderr.isatty()))
+                pooch.retrieve(url, "md5:" + DIGESTS[name][0], fname=name + ".gz", path=data_dir,
+                               downloader=downloader)
                 break
-            except (requests.RequestException, ValueError) as error:
+            except (requests.RequestException, MnistCnnError, ValueError) as error:
                 # ValueError: pooch's word for a wrong digest
                 print("  no: {}".format(_reason(error)), file=sys.stderr)
                 base_urls.append(base_urls.pop(0))  # ask the one that works first from now on
