@@ -14,6 +14,7 @@ from . import stack
 from .data import iterate_minibatches, load_dataset
 from .errors import MnistCnnError
 from .files import atomic_open, check_writable
+from .fused import fuse
 from .model import build_cnn, save_weights
 
 __all__ = ["compile_functions", "evaluate", "history_path", "load_history", "train", "main"]
@@ -154,7 +155,7 @@ def _save(output, network, history):
 
 
 def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=0.9, seed=None,
-          output=None, quiet=False):
+          output=None, quiet=False, fused=True):
     """Train the network and print the tutorial's report.
 
     Parameters
@@ -174,6 +175,9 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
         On Ctrl-C both are saved as they are.
     quiet : bool
         Whether to print nothing but the final results.
+    fused : bool
+        Whether to train through `mnist_cnn.fused.fuse`, several times as fast where it applies;
+        False takes the plain Lasagne network.
 
     Returns
     -------
@@ -210,7 +214,8 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
     input_var = T.tensor4("inputs")
     target_var = T.ivector("targets")
     network = build_cnn(input_var)
-    train_fn, val_fn = compile_functions(network, input_var, target_var, learning_rate, momentum)
+    train_fn, val_fn = compile_functions(fuse(network) if fused else network, input_var, target_var,
+                                         learning_rate, momentum)
 
     report("Starting training...")
     history = []

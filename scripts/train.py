@@ -24,6 +24,8 @@ def parse_args():
         help="where the weights go; the history goes beside it as CSV")
     add("--device", metavar="NAME",
         help="cpu, cuda, cuda0, opencl0:0 (default: what Theano's configuration says)")
+    add("--no-fused", dest="fused", action="store_false",
+        help="train the plain Lasagne network, without the fast C++ layers for the CPU")
     add("--quiet", action="store_true", help="print the final results only")
     return parser.parse_args()
 
@@ -60,7 +62,7 @@ def main():
         stack.configure(args.device)
         train.main(batch_size=args.batch_size, num_epochs=args.epochs, data_dir=args.data_dir,
                    learning_rate=args.learning_rate, momentum=args.momentum, seed=args.seed,
-                   output=args.output, quiet=args.quiet)
+                   output=args.output, quiet=args.quiet, fused=args.fused)
 
     return errors.run(command)
 
