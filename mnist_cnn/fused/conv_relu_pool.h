@@ -739,6 +739,13 @@ void list_gradients(const Shape &s, const float *g, const uint8_t *code, const u
         }
 }
 
+// Whether a position's pre-activation was NaN, as a bias that is NaN makes it.
+inline bool has_nan(const uint8_t *codes, size_t n) {
+    uint8_t both = 0;
+    for (size_t k = 0; k < n; k++) both |= codes[k] & (codes[k] >> 1) & ALL_TIED;
+    return both;
+}
+
 // The same where a NaN or an infinity is about: lists every position, for 0 * NaN is NaN and
 // must reach dW and dx as it does in the plain graph.
 template <class L, int IN, int OUT, int SIZE>
@@ -876,7 +883,8 @@ void backward(const Shape &s, const Input &x, const Input &W, const Input &g, co
                 if (P == OUT) code = (uint8_t *)from;
                 else for (int p = 0; p < s.windows; p++) memcpy(code + (size_t)p * P, from + (size_t)p * OUT, OUT);
                 const int start = (int)(k * image_floats);
-                if (finite_filters && finite(largest(xk, image_floats)) && finite(largest(gl, maps))) {
+                if (finite_filters && finite(largest(xk, image_floats)) && finite(largest(gl, maps)) &&
+                    !has_nan(code, maps)) {
                     const bool skip = L::FEW && !DX;
                     if (skip) find_blank<L, SIZE>(xk, s, columns, blank);
                     list_gradients<L, OUT>(s, gl, code, skip ? blank : nullptr, start, lists, dbias);

@@ -162,6 +162,10 @@ class ConvReluPoolGrad(_ConvReluPoolOp):
     def infer_shape(self, node, shapes):
         return [shapes[1], (shapes[1][0],), shapes[0]][:len(node.outputs)]
 
+    def L_op(self, inputs, outputs, gradients):
+        raise NotImplementedError("ConvReluPool has a first derivative only; for a second, take "
+                                  "the plain network")
+
     def c_code(self, node, name, inputs, outputs, sub):
         outputs = ["&" + o for o in outputs] + ["NULL"] * (3 - len(outputs))
         return self.call("conv_relu_pool::backward_numpy<%s, %s>(%s)" % (
