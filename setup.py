@@ -12,7 +12,7 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     packages=find_packages(include=["mnist_cnn", "mnist_cnn.*"]),
-    package_data={"mnist_cnn": ["mnist/*"]},
+    package_data={"mnist_cnn": ["mnist/*"], "mnist_cnn.fused": ["*.h"]},
     # Theano 1.0.5 does not build on Python 3.12: configparser.SafeConfigParser is gone.
     python_requires=">=3.8,<3.12",
     install_requires=[

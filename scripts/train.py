@@ -7,22 +7,23 @@ from pathlib import Path
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("--epochs", type=int, default=5, metavar="N", help="passes over the training data")
-    add("--batch-size", type=int, default=50, metavar="N", help="examples in a training step")
+    add("--epochs", type=int, default=5, metavar="N",
+        help="passes over the training data (default: %(default)s)")
+    add("--batch-size", type=int, default=50, metavar="N",
+        help="examples in a training step (default: %(default)s)")
     add("--learning-rate", type=positive, default=0.01, metavar="X",
-        help="step size of gradient descent")
+        help="step size of gradient descent (default: %(default)s)")
     add("--momentum", type=fraction, default=0.9, metavar="X",
-        help="Nesterov momentum, from 0 up to 1")
+        help="Nesterov momentum, from 0 up to 1 (default: %(default)s)")
     add("--seed", type=seed, metavar="N",
         help="makes a run on the CPU repeat to the last bit, 0 to 2**32 - 1 (default: a new one)")
     add("--data-dir", metavar="DIR",
         help="folder with the four MNIST files, or others in their format; MNIST's are "
              "downloaded where missing (default: the copy in the package)")
     add("--output", default="model.npz", metavar="FILE",
-        help="where the weights go; the history goes beside it as CSV")
+        help="where the weights go; the history goes beside it as CSV (default: %(default)s)")
     add("--checkpoint", metavar="FILE",
         help="where the run's whole state goes, every epoch and when it is interrupted (default: "
              "beside the weights, ending in .checkpoint)")
@@ -32,6 +33,8 @@ def parse_args():
         help="keep the weights of the epoch with the best validation accuracy, not the last")
     add("--device", metavar="NAME",
         help="cpu, cuda, cuda0, opencl0:0 (default: what Theano's configuration says)")
+    add("--no-fused", dest="fused", action="store_false",
+        help="train the plain Lasagne network, without the fast C++ layers for the CPU")
     add("--quiet", action="store_true", help="print the final results only")
     args = parser.parse_args()
     if args.checkpoint is None:
@@ -74,7 +77,7 @@ def main():
         train.main(batch_size=args.batch_size, num_epochs=args.epochs, data_dir=args.data_dir,
                    learning_rate=args.learning_rate, momentum=args.momentum, seed=args.seed,
                    output=args.output, checkpoint=args.checkpoint, resume=args.resume,
-                   keep_best=args.keep_best, quiet=args.quiet)
+                   keep_best=args.keep_best, fused=args.fused, quiet=args.quiet)
 
     return errors.run(command)
 

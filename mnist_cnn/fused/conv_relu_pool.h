@@ -1,0 +1,922 @@
+// Convolution + bias + rectifier + 2x2 max-pooling as one operation, forward and backward.
+//
+//     y[n, o, i, j] = max over the window (2i..2i+1, 2j..2j+1) of relu(b[o] + (W[o] * x[n]))
+//
+// The convolution is a true one (filters flipped), 'valid', stride 1. docs/fused.md explains the
+// four ideas that this file is made of: the layout of the local copies, the register tile, the
+// sparse gradient and the tie rule. No Python here: the Theano side is conv_relu_pool_numpy.h.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <new>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+#include "parallel.h"
+
+namespace conv_relu_pool {
+
+// ---------------------------------------------------------------- vectors
+
+#if defined(__AVX512F__)
+constexpr int VL = 16;   // floats in a vector
+constexpr int TILES = 8; // Winograd tiles held in registers at once, times two vectors
+#elif defined(__AVX__)
+constexpr int VL = 8;
+constexpr int TILES = 4;
+#else
+constexpr int VL = 4;
+constexpr int TILES = 4;
+#endif
+
+typedef float vec __attribute__((vector_size(VL * 4), may_alias));
+typedef float vec_unaligned __attribute__((vector_size(VL * 4), aligned(4), may_alias));
+typedef int32_t ivec __attribute__((vector_size(VL * 4), may_alias));
+typedef uint8_t bytes __attribute__((vector_size(VL), aligned(1), may_alias));
+
+#define CRP_INLINE inline __attribute__((always_inline))
+#define CRP_UNROLL _Pragma("GCC unroll 16")
+
+CRP_INLINE vec load(const float *p) { return *(const vec *)p; }
+CRP_INLINE vec load_unaligned(const float *p) { return *(const vec_unaligned *)p; }
+CRP_INLINE void store(float *p, vec v) { *(vec *)p = v; }
+CRP_INLINE vec broadcast(float s) { return s - vec{}; }
+
+// What vector extensions cannot say, or compilers do not say well: a bit for each lane that is
+// true, integers cut down to bytes, and "this stays in a register".
+CRP_INLINE unsigned lanes(ivec mask) {
+#if defined(__AVX512F__)
+    return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask);
+#elif defined(__AVX__)
+    return _mm256_movemask_ps((__m256)mask);
+#elif defined(__SSE2__)
+    return _mm_movemask_ps((__m128)mask);
+#else
+    unsigned bits = 0;
+    for (int l = 0; l < VL; l++) bits |= (mask[l] != 0) << l;
+    return bits;
+#endif
+}
+CRP_INLINE void store_bytes(uint8_t *p, ivec v) {
+#if defined(__AVX512F__)
+    _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8((__m512i)v));
+#elif defined(__AVX__)
+    const __m128i low = _mm256_castsi256_si128((__m256i)v), high = _mm256_extractf128_si256((__m256i)v, 1);
+    const __m128i words = _mm_packs_epi32(low, high);
+    _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(words, words));
+#else
+    *(bytes *)p = __builtin_convertvector(v, bytes);
+#endif
+}
+CRP_INLINE ivec load_bytes(const uint8_t *p) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    return (ivec)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+#else
+    return __builtin_convertvector(*(const bytes *)p, ivec);
+#endif
+}
+CRP_INLINE void keep(vec &v) {
+#if defined(__x86_64__) && defined(__GNUC__)
+    __asm__("" : "+x"(v));   // else the compiler loads it again for each use, and loads are scarce
+#else
+    (void)v;
+#endif
+}
+constexpr unsigned ALL_LANES = (1u << VL) - 1;
+
+constexpr int vectors(int floats) { return (floats + VL - 1) / VL; }
+constexpr size_t round_up(size_t floats) { return (floats + VL - 1) / VL * VL; }
+
+// The largest |v|, NaN counting as more than infinity; n is a multiple of VL. Compares the bits as
+// integers, which order like the numbers and hold under -ffast-math too.
+inline float largest(const float *v, size_t n) {
+    ivec top = {};
+    for (size_t i = 0; i < n; i += VL) {
+        const ivec size = (ivec)load(v + i) & 0x7fffffff;
+        top = size > top ? size : top;
+    }
+    int32_t most = 0;
+    for (int l = 0; l < VL; l++) most = top[l] > most ? top[l] : most;
+    float f;
+    memcpy(&f, &most, sizeof f);
+    return f;
+}
+inline bool finite(float size) {
+    int32_t bits;
+    memcpy(&bits, &size, sizeof bits);
+    return (bits & 0x7fffffff) < 0x7f800000;
+}
+
+// ---------------------------------------------------------------- shapes and memory
+
+// A 4D array (image, channel, row, column) anywhere in memory; strides count floats.
+template <class T> struct View4 {
+    T *data;
+    ptrdiff_t image, channel, row, column;
+    T *at(ptrdiff_t n, ptrdiff_t c = 0, ptrdiff_t r = 0, ptrdiff_t w = 0) const {
+        return data + n * image + c * channel + r * row + w * column;
+    }
+};
+typedef View4<const float> Input;
+typedef View4<float> Output;
+
+struct Shape {
+    int images, rows, columns;          // of x
+    int out_rows, out_columns;          // of the convolution
+    int window_rows, window_columns;    // of y
+    int windows, positions;             // the products of the two above
+    Shape(int images, int rows, int columns, int size)
+        : images(images), rows(rows), columns(columns), out_rows(rows - size + 1),
+          out_columns(columns - size + 1), window_rows(out_rows / 2),
+          window_columns(out_columns / 2), windows(window_rows * window_columns),
+          positions(out_rows * out_columns) {}
+};
+
+// How an image lies in its local copy: in BLOCKS planes, each of rows x columns pixels of PIXEL
+// floats. With few channels a plane holds all channels of a pixel side by side; otherwise a plane
+// holds one vector's worth of channels. Either way the pixels under one row of a filter are one
+// contiguous run of RUN floats, and everything below works on such runs.
+template <int IN, int OUT, int SIZE> struct Layout {
+    static constexpr bool FEW = 2 * IN <= VL;
+    static constexpr int PIXEL = FEW ? IN : VL;
+    static constexpr int BLOCKS = FEW ? 1 : vectors(IN);
+    static constexpr int RUN = SIZE * PIXEL;
+    static constexpr int RUN_VECTORS = vectors(RUN);
+    static constexpr int OUT_PADDED = vectors(OUT) * VL;
+    static constexpr int FILTER = BLOCKS * SIZE * RUN_VECTORS * VL;  // floats of one filter, padded
+    // A run's last vector may read past the plane's end: hence the slack of one vector.
+    static size_t plane(const Shape &s) {
+        return round_up((size_t)s.rows * s.columns * PIXEL) + VL;
+    }
+    static size_t image(const Shape &s) { return BLOCKS * plane(s); }
+};
+
+// Memory that a thread keeps from call to call, so that no step pays for fresh pages.
+// Allocated by the calling thread before a parallel region: bad_alloc never crosses one.
+template <class Tag> float *scratch(size_t floats) {
+    struct Buffer {
+        float *data = nullptr;
+        size_t size = 0;
+        ~Buffer() { free(data); }
+    };
+    static thread_local Buffer b;
+    if (b.size < floats) {
+        free(b.data);
+        b.size = 0;
+        b.data = nullptr;
+        void *p = nullptr;
+        if (posix_memalign(&p, 64, floats * sizeof(float))) throw std::bad_alloc();
+        b.data = (float *)p;
+        b.size = floats;
+    }
+    return b.data;
+}
+
+// Hands out consecutive pieces of a block of memory, each aligned to 64 bytes.
+struct Pieces {
+    float *next;
+    float *take(size_t floats) {
+        float *p = next;
+        next += (floats + 15) / 16 * 16;
+        return p;
+    }
+};
+constexpr size_t piece(size_t floats) { return (floats + 15) / 16 * 16; }
+
+inline int thread_count(int images) {
+    const int t = parallel::threads();
+    return images < t ? images : t;
+}
+
+// Calls work(part, first, last) with 0 .. count - 1 cut into `parts` contiguous parts: always the
+// same parts, so that sums repeat bit for bit.
+template <class Work> void share(int count, int parts, int threads, Work work) {
+    parallel::run(parts, threads, [&](int p) {
+        work(p, (int)((long)count * p / parts), (int)((long)count * (p + 1) / parts));
+    });
+}
+
+// ---------------------------------------------------------------- local copies
+
+// Copies image n into the layout above, whatever the strides; padding channels become zero.
+template <class L, int IN> void copy_image(const Input &x, int n, const Shape &s, float *to) {
+    const size_t plane = L::plane(s);
+    const int pixels = s.rows * s.columns;
+    if (L::FEW) {
+        memset(to + (size_t)pixels * IN, 0, (plane - (size_t)pixels * IN) * sizeof(float));
+        for (int c = 0; c < IN; c++)
+            for (int r = 0; r < s.rows; r++) {
+                const float *from = x.at(n, c, r);
+                float *row = to + (size_t)r * s.columns * IN + c;
+                if (IN == 1 && x.column == 1) memcpy(row, from, s.columns * sizeof(float));
+                else for (int w = 0; w < s.columns; w++) row[w * IN] = from[w * x.column];
+            }
+        return;
+    }
+    for (int b = 0; b < L::BLOCKS; b++) memset(to + b * plane + (size_t)pixels * VL, 0, VL * sizeof(float));
+    if (IN % VL) memset(to + (L::BLOCKS - 1) * plane, 0, (size_t)pixels * VL * sizeof(float));
+    for (int r = 0; r < s.rows; r++) {
+        const float *from = x.at(n, 0, r);
+        float *row = to + (size_t)r * s.columns * VL;
+        const int whole = x.channel == 1 ? IN / VL : 0;     // blocks to copy a vector at a time
+        for (int w = 0; w < s.columns; w++)
+            for (int b = 0; b < whole; b++)
+                store(row + b * plane + w * VL, load_unaligned(from + w * x.column + b * VL));
+        for (int c = whole * VL; c < IN; c++)
+            for (int w = 0; w < s.columns; w++)
+                row[c / VL * plane + w * VL + c % VL] = from[c * x.channel + w * x.column];
+    }
+}
+
+// The way back, for the gradient of an image.
+template <class L, int IN> void copy_image_back(const float *from, const Shape &s, const Output &x, int n) {
+    const size_t plane = L::plane(s);
+    for (int b = 0; b < L::BLOCKS; b++) {
+        const int left = IN - b * VL, channels = L::FEW ? IN : left < VL ? left : VL;
+        for (int r = 0; r < s.rows; r++)
+            for (int w = 0; w < s.columns; w++) {
+                const float *pixel = from + b * plane + ((size_t)r * s.columns + w) * L::PIXEL;
+                float *to = x.at(n, b * VL, r, w);
+                if (x.channel == 1 && channels == VL) *(vec_unaligned *)to = load(pixel);
+                else for (int c = 0; c < channels; c++) to[c * x.channel] = pixel[c];
+            }
+    }
+}
+
+// Pooled maps <-> local [window][channel], channels padded with zeros to whole vectors.
+template <int OUT, int PADDED> void copy_maps(const Input &g, int n, const Shape &s, float *to) {
+    if (PADDED != OUT) memset(to, 0, (size_t)s.windows * PADDED * sizeof(float));
+    for (int i = 0, p = 0; i < s.window_rows; i++)
+        for (int j = 0; j < s.window_columns; j++, p++) {
+            const float *from = g.at(n, 0, i, j);
+            float *row = to + (size_t)p * PADDED;
+            if (g.channel == 1) memcpy(row, from, OUT * sizeof(float));
+            else for (int c = 0; c < OUT; c++) row[c] = from[c * g.channel];
+        }
+}
+template <int OUT, int PADDED> void copy_maps_back(const float *from, const Shape &s, const Output &y, int n) {
+    for (int i = 0, p = 0; i < s.window_rows; i++)
+        for (int j = 0; j < s.window_columns; j++, p++) {
+            const float *row = from + (size_t)p * PADDED;
+            float *to = y.at(n, 0, i, j);
+            if (y.channel == 1) memcpy(to, row, OUT * sizeof(float));
+            else for (int c = 0; c < OUT; c++) to[c * y.channel] = row[c];
+        }
+}
+
+// Filters for the register tile: [block][filter row][place in the run][output channel].
+template <class L, int IN, int OUT, int SIZE> void pack_by_output(const Input &W, float *to) {
+    memset(to, 0, (size_t)L::BLOCKS * SIZE * L::RUN * L::OUT_PADDED * sizeof(float));
+    for (int o = 0; o < OUT; o++)
+        for (int c = 0; c < IN; c++)
+            for (int h = 0; h < SIZE; h++)
+                for (int w = 0; w < SIZE; w++) {
+                    const int block = L::FEW ? 0 : c / VL, lane = L::FEW ? c : c % VL;
+                    to[((size_t)(block * SIZE + h) * L::RUN + w * L::PIXEL + lane) * L::OUT_PADDED + o] =
+                        *W.at(o, c, SIZE - 1 - h, SIZE - 1 - w);
+                }
+}
+
+// Filters for the gradient, one after the other: [output channel][block][filter row][run].
+template <class L> CRP_INLINE size_t place_in_filter(int c, int h, int w, int size) {
+    const int block = L::FEW ? 0 : c / VL, lane = L::FEW ? c : c % VL;
+    return (size_t)(block * size + h) * L::RUN_VECTORS * VL + w * L::PIXEL + lane;
+}
+template <class L, int IN, int OUT, int SIZE> void pack_by_filter(const Input &W, float *to) {
+    memset(to, 0, (size_t)OUT * L::FILTER * sizeof(float));
+    for (int o = 0; o < OUT; o++)
+        for (int c = 0; c < IN; c++)
+            for (int h = 0; h < SIZE; h++)
+                for (int w = 0; w < SIZE; w++)
+                    to[o * L::FILTER + place_in_filter<L>(c, h, w, SIZE)] =
+                        *W.at(o, c, SIZE - 1 - h, SIZE - 1 - w);
+}
+
+// ---------------------------------------------------------------- pooling and the tie rule
+
+// A window's code has two bits for each of its positions (top left, top right, bottom left,
+// bottom right): what that position gets of the gradient of y.
+enum Share { NOTHING = 0, ALL = 1, HALF = 2, NOT_A_NUMBER = 3 };
+constexpr int ALL_TIED = 0x55;
+
+// Rectified maximum and code of four vectors of finite pre-activations. Every position that
+// equals the maximum gets the gradient; where the maximum is 0, the rectifier's slope is 1/2.
+CRP_INLINE void pool(vec a, vec b, vec c, vec d, float *y, uint8_t *code) {
+    vec m = a;
+    m = b > m ? b : m;
+    m = c > m ? c : m;
+    m = d > m ? d : m;
+    ivec q = ((a == m) & 1) | ((b == m) & 4) | ((c == m) & 16) | ((d == m) & 64);
+    q = m > 0 ? q : (m == 0 ? q + q : ivec{});
+    store(y, m > 0 ? m : vec{});
+    store_bytes(code, q);
+}
+
+// The same for one channel and any numbers, step by step as the plain graph does it: rectify by
+// (v + |v|) / 2, which makes NaN of -infinity, then keep the first value unless a later one is greater.
+inline void pool_any(const float pre[4], float *y, uint8_t *code) {
+    float r[4], m = 0;
+    for (int k = 0; k < 4; k++) {
+        r[k] = 0.5f * (pre[k] + std::fabs(pre[k]));
+        m = k == 0 || r[k] > m ? r[k] : m;
+    }
+    int q = 0;
+    for (int k = 0; k < 4; k++) {
+        int share = std::isnan(pre[k]) ? NOT_A_NUMBER
+                    : r[k] != m        ? NOTHING
+                    : pre[k] > 0       ? ALL
+                    : pre[k] == 0      ? HALF
+                                       : NOTHING;
+        q |= share << (2 * k);
+    }
+    *y = m;
+    *code = (uint8_t)q;
+}
+
+// One pre-activation less its bias, term by term. Slow, and the same order of terms wherever the
+// filter lies: equal patches give equal sums.
+template <class L, int IN, int SIZE>
+float plain_sum(const float *image, const Shape &s, const Input &W, int o, int r, int w) {
+    float sum = 0;
+    for (int c = 0; c < IN; c++) {
+        const float *plane = image + (L::FEW ? c : c / VL * L::plane(s) + c % VL);
+        for (int h = 0; h < SIZE; h++)
+            for (int k = 0; k < SIZE; k++)
+                sum += plane[((size_t)(r + h) * s.columns + w + k) * L::PIXEL] *
+                       *W.at(o, c, SIZE - 1 - h, SIZE - 1 - k);
+    }
+    return sum;
+}
+template <class L, int IN, int SIZE>
+void plain_window(const float *image, const Shape &s, const Input &W, float bias, int o, int i, int j,
+                  float *y, uint8_t *code) {
+    float pre[4];
+    for (int k = 0; k < 4; k++)
+        pre[k] = plain_sum<L, IN, SIZE>(image, s, W, o, 2 * i + k / 2, 2 * j + k % 2) + bias;
+    pool_any(pre, y, code);
+}
+
+// ---------------------------------------------------------------- forward: the register tile
+
+// The four pre-activations of one window for NV vectors of output channels: 4 * NV sums that
+// stay in registers from the first product to the pooling.
+template <class L, int SIZE, int NV>
+CRP_INLINE void tile(const float *image, const Shape &s, const float *filters, const float *bias, int i, int j,
+                     float *y, uint8_t *code) {
+    vec sum[4][NV] = {};
+    const ptrdiff_t line = (ptrdiff_t)s.columns * L::PIXEL;
+    for (int b = 0; b < L::BLOCKS; b++)
+        for (int h = 0; h < SIZE; h++) {
+            const float *x = image + b * L::plane(s) + (2 * i + h) * line + 2 * j * L::PIXEL;
+            const float *f = filters + (size_t)(b * SIZE + h) * L::RUN * L::OUT_PADDED;
+#pragma GCC unroll 1
+            for (int t = 0; t < L::RUN; t++) {
+                vec w[NV];
+                CRP_UNROLL for (int v = 0; v < NV; v++) keep(w[v] = load(f + t * L::OUT_PADDED + v * VL));
+                CRP_UNROLL for (int k = 0; k < 4; k++) {
+                    const vec pixel = broadcast(x[k / 2 * line + k % 2 * L::PIXEL + t]);
+                    CRP_UNROLL for (int v = 0; v < NV; v++) sum[k][v] += pixel * w[v];
+                }
+            }
+        }
+    CRP_UNROLL for (int v = 0; v < NV; v++) {
+        const vec c = load(bias + v * VL);
+        pool(sum[0][v] + c, sum[1][v] + c, sum[2][v] + c, sum[3][v] + c, y + v * VL, code + v * VL);
+    }
+}
+
+// blank[window] = 1 where all pixels under a window are zero: four fifths of a digit's picture
+// are, and there the answer is known, rectify(bias), with all four positions tied.
+template <class L, int SIZE>
+void find_blank(const float *image, const Shape &s, float *column_buffer, uint8_t *blank) {
+    const int width = s.columns * L::PIXEL;
+    ivec *any = (ivec *)column_buffer;
+    for (int i = 0; i < s.window_rows; i++) {
+        const float *top = image + (size_t)2 * i * width;
+        for (int t = 0; t < vectors(width); t++) {
+            vec seen = {};
+            for (int r = 0; r <= SIZE; r++) {
+                const vec v = load_unaligned(top + (size_t)r * width + t * VL);
+                seen = v != 0 ? v : seen;
+            }
+            any[t] = seen != 0;
+        }
+        const int32_t *pixel = (const int32_t *)column_buffer;
+        for (int j = 0; j < s.window_columns; j++) {
+            int32_t set = 0;
+            for (int t = 0; t < (SIZE + 1) * L::PIXEL; t++) set |= pixel[2 * j * L::PIXEL + t];
+            blank[i * s.window_columns + j] = !set;
+        }
+    }
+}
+
+template <class L, int SIZE, int OUT>
+void forward_direct(const float *image, const Shape &s, const float *filters, const float *bias,
+                    const uint8_t *blank, float *y, uint8_t *code) {
+    constexpr int P = L::OUT_PADDED;
+    for (int i = 0, p = 0; i < s.window_rows; i++)
+        for (int j = 0; j < s.window_columns; j++, p++) {
+            float *yp = y + (size_t)p * P;
+            uint8_t *qp = code + (size_t)p * P;
+            if (blank && blank[p]) {
+                for (int o = 0; o < P; o += VL) {
+                    const vec b = load(bias + o);
+                    pool(b, b, b, b, yp + o, qp + o);
+                }
+                continue;
+            }
+            int o = 0;
+            for (; o + 2 * VL <= P; o += 2 * VL)
+                tile<L, SIZE, 2>(image, s, filters + o, bias + o, i, j, yp + o, qp + o);
+            if (o < P) tile<L, SIZE, 1>(image, s, filters + o, bias + o, i, j, yp + o, qp + o);
+        }
+}
+
+// ---------------------------------------------------------------- forward: Winograd F(2x2, 5x5)
+
+// The four results of one window are made of a patch of 6x6 pixels. Winograd's algorithm turns
+// the patch into 36 other numbers, so that 36 products (each a sum over input channels: a small
+// matrix product) take the place of 100. Points 0, 1, -1, 2, -2 and infinity.
+struct Winograd {
+    // Six numbers of a row or column of the patch, transformed.
+    static CRP_INLINE void patch(const vec d[6], vec o[6]) {
+        const vec a = d[4] - 4 * d[2], b = d[3] - 4 * d[1], c = d[4] - d[2], e = 2 * (d[3] - d[1]);
+        o[0] = 4 * d[0] - 5 * d[2] + d[4];
+        o[1] = a + b;
+        o[2] = a - b;
+        o[3] = c + e;
+        o[4] = c - e;
+        o[5] = 4 * d[1] - 5 * d[3] + d[5];
+    }
+    // Five taps of a filter's row or column, transformed.
+    static CRP_INLINE void taps(const vec g[5], vec o[6]) {
+        const vec even = g[0] + g[2] + g[4], odd = g[1] + g[3];
+        const vec even2 = g[0] + 4 * g[2] + 16 * g[4], odd2 = 2 * g[1] + 8 * g[3];
+        o[0] = g[0] * 0.25f;
+        o[1] = (even + odd) * (-1 / 6.f);
+        o[2] = (even - odd) * (-1 / 6.f);
+        o[3] = (even2 + odd2) * (1 / 24.f);
+        o[4] = (even2 - odd2) * (1 / 24.f);
+        o[5] = g[4];
+    }
+    // Six products back to two results.
+    static CRP_INLINE void results(const vec m[6], vec o[2]) {
+        o[0] = m[0] + (m[1] + m[2]) + (m[3] + m[4]);
+        o[1] = (m[1] - m[2]) + 2 * (m[3] - m[4]) + m[5];
+    }
+};
+
+// Filters of input channel c, transformed: to[36][IN_PADDED][OUT_PADDED], for one c.
+template <class L, int IN_PADDED, int OUT>
+void transform_filters(const Input &W, int c, float *to) {
+    constexpr int P = L::OUT_PADDED;
+    for (int o0 = 0; o0 < P; o0 += VL) {
+        vec g[25] = {}, half[6][5];
+        for (int l = 0; l < VL && o0 + l < OUT; l++)
+            for (int t = 0; t < 25; t++) g[t][l] = *W.at(o0 + l, c, 4 - t / 5, 4 - t % 5);
+        for (int w = 0; w < 5; w++) {
+            vec column[5], o[6];
+            for (int h = 0; h < 5; h++) column[h] = g[h * 5 + w];
+            Winograd::taps(column, o);
+            for (int a = 0; a < 6; a++) half[a][w] = o[a];
+        }
+        for (int a = 0; a < 6; a++) {
+            vec o[6];
+            Winograd::taps(half[a], o);
+            for (int b = 0; b < 6; b++) store(to + ((size_t)(a * 6 + b) * IN_PADDED + c) * P + o0, o[b]);
+        }
+    }
+}
+
+// products[tile][o] = sum over c of patches[tile][c] * filters[c][o], for COUNT tiles, NV vectors.
+template <int COUNT, int NV, int IN_PADDED, int P>
+CRP_INLINE void multiply(const float *patches, const float *filters, float *products) {
+    vec sum[COUNT][NV] = {};
+#pragma GCC unroll 2
+    for (int c = 0; c < IN_PADDED; c++) {
+        vec w[NV];
+        CRP_UNROLL for (int v = 0; v < NV; v++) keep(w[v] = load(filters + c * P + v * VL));
+        CRP_UNROLL for (int q = 0; q < COUNT; q++) {
+            const vec pixel = broadcast(patches[q * IN_PADDED + c]);
+            CRP_UNROLL for (int v = 0; v < NV; v++) sum[q][v] += pixel * w[v];
+        }
+    }
+    CRP_UNROLL for (int q = 0; q < COUNT; q++)
+        CRP_UNROLL for (int v = 0; v < NV; v++) store(products + q * P + v * VL, sum[q][v]);
+}
+
+// Rows of windows that are handled together: about 16 windows, enough to reuse the filters.
+inline int winograd_rows(const Shape &s) {
+    const int rows = 16 / s.window_columns;
+    return rows < 1 ? 1 : rows < s.window_rows ? rows : s.window_rows;
+}
+inline size_t winograd_tiles(const Shape &s) {
+    return ((size_t)winograd_rows(s) * s.window_columns + TILES - 1) / TILES * TILES;
+}
+template <class L> size_t winograd_floats(const Shape &s) {
+    return piece(36 * winograd_tiles(s) * L::BLOCKS * VL) + piece(36 * winograd_tiles(s) * L::OUT_PADDED) +
+           piece((size_t)6 * s.columns * VL);
+}
+
+// `doubt[o]` is how far rounding can take a result of channel o. Where two positions lie closer
+// than that, or the maximum is that close to zero, the window is computed again term by term:
+// the shortcut's rounding differs between positions, and must not decide a tie.
+template <class L, int IN, int OUT>
+void forward_winograd(const float *image, const Shape &s, const Input &W, const float *filters, const float *bias,
+                      const float *doubt, float *memory, float *y, uint8_t *code) {
+    constexpr int P = L::OUT_PADDED, C = L::BLOCKS * VL;
+    const int group = winograd_rows(s);
+    const size_t tiles = winograd_tiles(s);
+    Pieces pieces{memory};
+    float *patches = pieces.take(36 * tiles * C), *products = pieces.take(36 * tiles * P);
+    float *half = pieces.take((size_t)6 * s.columns * VL);      // [6][columns]
+    for (int i0 = 0; i0 < s.window_rows; i0 += group) {
+        const int rows = s.window_rows - i0 < group ? s.window_rows - i0 : group;
+        const int count = rows * s.window_columns;
+        for (int b = 0; b < L::BLOCKS; b++)
+            for (int i = 0; i < rows; i++) {
+                const float *top = image + b * L::plane(s) + (size_t)2 * (i0 + i) * s.columns * VL;
+                for (int w = 0; w < 2 * s.window_columns + 4; w++) {
+                    vec d[6], o[6];
+                    CRP_UNROLL for (int h = 0; h < 6; h++) d[h] = load(top + ((size_t)h * s.columns + w) * VL);
+                    Winograd::patch(d, o);
+                    CRP_UNROLL for (int a = 0; a < 6; a++) store(half + (a * s.columns + w) * VL, o[a]);
+                }
+                for (int a = 0; a < 6; a++)
+                    for (int j = 0; j < s.window_columns; j++) {
+                        vec d[6], o[6];
+                        CRP_UNROLL for (int w = 0; w < 6; w++) d[w] = load(half + (a * s.columns + 2 * j + w) * VL);
+                        Winograd::patch(d, o);
+                        CRP_UNROLL for (int k = 0; k < 6; k++)
+                            store(patches + ((a * 6 + k) * tiles + i * s.window_columns + j) * C + b * VL, o[k]);
+                    }
+            }
+        for (int k = 0; k < 36; k++)
+            for (int q = 0; q < count; q += TILES) {
+                const float *from = patches + (k * tiles + q) * C, *f = filters + (size_t)k * C * P;
+                float *to = products + (k * tiles + q) * P;
+                int o = 0;
+                for (; o + 2 * VL <= P; o += 2 * VL) multiply<TILES, 2, C, P>(from, f + o, to + o);
+                if (o < P) multiply<TILES, 1, C, P>(from, f + o, to + o);
+            }
+        for (int q = 0; q < count; q++) {
+            const int p = i0 * s.window_columns + q;
+            for (int o = 0; o < P; o += VL) {
+                vec top[6], bottom[6], r0[2], r1[2];
+                CRP_UNROLL for (int k = 0; k < 6; k++) {
+                    vec m[6], r[2];
+                    CRP_UNROLL for (int a = 0; a < 6; a++) m[a] = load(products + ((a * 6 + k) * tiles + q) * P + o);
+                    Winograd::results(m, r);
+                    top[k] = r[0];
+                    bottom[k] = r[1];
+                }
+                Winograd::results(top, r0);
+                Winograd::results(bottom, r1);
+                const vec c = load(bias + o), eps = load(doubt + o);
+                const vec p0 = r0[0] + c, p1 = r0[1] + c, p2 = r1[0] + c, p3 = r1[1] + c;
+                pool(p0, p1, p2, p3, y + (size_t)p * P + o, code + (size_t)p * P + o);
+                const vec hi0 = p0 > p1 ? p0 : p1, lo0 = p0 > p1 ? p1 : p0;
+                const vec hi1 = p2 > p3 ? p2 : p3, lo1 = p2 > p3 ? p3 : p2;
+                const vec best = hi0 > hi1 ? hi0 : hi1, other = hi0 > hi1 ? hi1 : hi0;
+                const vec low = lo0 > lo1 ? lo0 : lo1, second = other > low ? other : low;
+                const ivec sure = (best < -eps) | ((best > eps) & (best - second > eps));
+                for (unsigned bits = ~lanes(sure) & ALL_LANES; bits; bits &= bits - 1) {
+                    const int channel = o + __builtin_ctz(bits);
+                    if (channel < OUT)
+                        plain_window<L, IN, 5>(image, s, W, bias[channel], channel, p / s.window_columns,
+                                               p % s.window_columns, y + (size_t)p * P + channel,
+                                               code + (size_t)p * P + channel);
+                }
+            }
+        }
+    }
+}
+
+// ---------------------------------------------------------------- forward
+
+struct ForwardTag;
+struct BackwardTag;
+
+// y and codes ([image][window][OUT] bytes) of all images. Throws std::bad_alloc.
+template <int IN, int OUT, int SIZE>
+void forward(const Shape &s, const Input &x, const Input &W, const float *b, ptrdiff_t b_stride, const Output &y,
+             uint8_t *codes) {
+    typedef Layout<IN, OUT, SIZE> L;
+    constexpr bool WINOGRAD = !L::FEW && SIZE == 5;
+    constexpr int P = L::OUT_PADDED, C = L::BLOCKS * VL;
+    if (s.images == 0 || s.windows == 0) return;
+    const int threads = thread_count(s.images);
+    const size_t maps = (size_t)s.windows * P;
+    const size_t filter_floats = WINOGRAD ? (size_t)36 * C * P : (size_t)L::BLOCKS * SIZE * L::RUN * P;
+    const size_t each = piece(L::image(s)) + piece(maps) + piece(maps / 4 + 16) + 2 * piece(P) +
+                        (WINOGRAD ? winograd_floats<L>(s)
+                                  : piece(s.windows / 4 + 16) + piece(round_up(s.columns * L::PIXEL)));
+    Pieces shared{scratch<ForwardTag>(piece(filter_floats) + 2 * piece(P) + threads * each)};
+    float *filters = shared.take(filter_floats), *bias = shared.take(P), *size = shared.take(P);
+    float *own = shared.next;
+
+    // |W| summed over each filter: the scale of its results, and not finite if W or b is not.
+    for (int o = 0; o < P; o++) {
+        bias[o] = o < OUT ? b[o * b_stride] : 0;
+        size[o] = 0;
+    }
+    for (int o = 0; o < OUT; o++)
+        for (int c = 0; c < IN; c++)
+            for (int h = 0; h < SIZE; h++)
+                for (int w = 0; w < SIZE; w++) size[o] += std::fabs(*W.at(o, c, h, w));
+    const bool finite_filters = finite(largest(size, P)) && finite(largest(bias, P));
+    if (WINOGRAD) {
+        if (C > IN) memset(filters, 0, filter_floats * sizeof(float));
+        share(IN, threads < IN ? threads : 1, threads, [&](int, int first, int last) {
+            for (int c = first; c < last; c++) transform_filters<L, C, OUT>(W, c, filters);
+        });
+    } else {
+        pack_by_output<L, IN, OUT, SIZE>(W, filters);
+    }
+
+    share(s.images, threads, threads, [&](int t, int first, int last) {
+        Pieces pieces{own + t * each};
+        float *image = pieces.take(L::image(s)), *local = pieces.take(maps);
+        uint8_t *code = (uint8_t *)pieces.take(maps / 4 + 16);
+        float *doubt = pieces.take(P), *memory = pieces.next;
+        if (WINOGRAD) memset(memory, 0, winograd_floats<L>(s) * sizeof(float));
+        for (int n = first; n < last; n++) {
+            copy_image<L, IN>(x, n, s, image);
+            const float most = largest(image, L::image(s));
+            if (!finite_filters || !finite(most)) {
+                for (int p = 0; p < s.windows; p++)
+                    for (int o = 0; o < OUT; o++)
+                        plain_window<L, IN, SIZE>(image, s, W, bias[o], o, p / s.window_columns,
+                                                  p % s.window_columns, local + (size_t)p * P + o,
+                                                  code + (size_t)p * P + o);
+            } else if (WINOGRAD) {
+                for (int o = 0; o < P; o++) doubt[o] = 2e-6f * (most * size[o] + std::fabs(bias[o]));
+                forward_winograd<L, IN, OUT>(image, s, W, filters, bias, doubt, memory, local, code);
+            } else {
+                uint8_t *blank = nullptr;
+                if (L::FEW) {
+                    Pieces more{memory};
+                    blank = (uint8_t *)more.take(s.windows / 4 + 16);
+                    find_blank<L, SIZE>(image, s, more.next, blank);
+                }
+                forward_direct<L, SIZE, OUT>(image, s, filters, bias, blank, local, code);
+            }
+            copy_maps_back<OUT, P>(local, s, y, n);
+            uint8_t *to = codes + (size_t)n * s.windows * OUT;
+            if (P == OUT) memcpy(to, code, (size_t)s.windows * OUT);
+            else for (int p = 0; p < s.windows; p++) memcpy(to + (size_t)p * OUT, code + (size_t)p * P, OUT);
+        }
+    });
+}
+
+// ---------------------------------------------------------------- backward: the sparse gradient
+
+// The positions before pooling that have a gradient, listed for each output channel.
+struct Entry {
+    int offset;      // where in the local images the position's patch begins
+    float value;
+};
+struct Lists {
+    Entry *begin;    // channel o's list: from begin + o * room to next[o]
+    Entry **next;    // [OUT]
+    size_t room;
+    CRP_INLINE void add(int channel, int offset, float value) { *next[channel]++ = Entry{offset, value}; }
+    Entry *of(int channel) const { return begin + channel * room; }
+    int count(int channel) const { return (int)(next[channel] - of(channel)); }
+};
+
+// Lists what gets a gradient in one finite image, and adds the bias' gradient to db.
+template <class L, int OUT>
+void list_gradients(const Shape &s, const float *g, const uint8_t *code, const uint8_t *blank, int start,
+                    Lists &lists, float *db) {
+    constexpr int P = L::OUT_PADDED;
+    const int place[4] = {0, L::PIXEL, s.columns * L::PIXEL, (s.columns + 1) * L::PIXEL};
+    for (int i = 0, p = 0; i < s.window_rows; i++)
+        for (int j = 0; j < s.window_columns; j++, p++) {
+            const int corner = start + (2 * i * s.columns + 2 * j) * L::PIXEL;
+            const float *gp = g + (size_t)p * P;
+            const uint8_t *qp = code + (size_t)p * P;
+            if (blank && blank[p]) {    // all four tied, no pixel to multiply with: the bias alone
+                for (int o = 0; o < P; o += VL) {
+                    const ivec q = load_bytes(qp + o);
+                    const vec gain = q == ALL_TIED ? broadcast(4) : (q == 2 * ALL_TIED ? broadcast(2) : vec{});
+                    store(db + o, load(db + o) + gain * load(gp + o));
+                }
+                continue;
+            }
+            for (int o = 0; o < P; o += VL) {
+                const ivec q = load_bytes(qp + o);
+                if (lanes(((q & (q - 1)) | (q & 2 * ALL_TIED)) != 0)) {     // ties, or zeros
+                    for (int l = o; l < o + VL && l < OUT; l++)
+                        for (unsigned shares = gp[l] != 0 ? qp[l] : 0; shares; shares &= shares - 1) {
+                            const int bit = __builtin_ctz(shares);
+                            const float v = bit % 2 ? 0.5f * gp[l] : gp[l];
+                            lists.add(l, corner + place[bit / 2], v);
+                            db[l] += v;
+                        }
+                    continue;
+                }
+                // One share each: no branch, for which channels are alive is hard to foresee. What is
+                // written for a dead one is overwritten by the next.
+                const vec gain = q != 0 ? load(gp + o) : vec{};
+                store(db + o, load(db + o) + gain);
+                alignas(64) int32_t offset[VL], live[VL];
+                *(ivec *)offset = corner + ((q == 4) & place[1]) + ((q == 16) & place[2]) + ((q == 64) & place[3]);
+                *(ivec *)live = gain != 0;
+                for (int l = 0; l < VL && o + l < OUT; l++) {
+                    Entry *&next = lists.next[o + l];
+                    next->offset = offset[l];
+                    next->value = gp[o + l];
+                    next -= live[l];
+                }
+            }
+        }
+}
+
+// Whether a position's pre-activation was NaN, as a bias that is NaN makes it.
+inline bool has_nan(const uint8_t *codes, size_t n) {
+    uint8_t both = 0;
+    for (size_t k = 0; k < n; k++) both |= codes[k] & (codes[k] >> 1) & ALL_TIED;
+    return both;
+}
+
+// The same where a NaN or an infinity is about: lists every position, for 0 * NaN is NaN and
+// must reach dW and dx as it does in the plain graph.
+template <class L, int IN, int OUT, int SIZE>
+void list_everything(const Shape &s, const float *image, const Input &W, const float *g, const uint8_t *code,
+                     int start, Lists &lists, float *db) {
+    constexpr int P = L::OUT_PADDED;
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    for (int r = 0; r < s.out_rows; r++)
+        for (int w = 0; w < s.out_columns; w++)
+            for (int o = 0; o < OUT; o++) {
+                float v = 0;
+                if (r / 2 < s.window_rows && w / 2 < s.window_columns) {
+                    const size_t at = ((size_t)(r / 2) * s.window_columns + w / 2) * P + o;
+                    const int share = code[at] >> 2 * (r % 2 * 2 + w % 2) & 3;
+                    int best = 0;
+                    for (int k = 0; k < 8; k += 2) best |= (code[at] >> k & 3) == ALL;
+                    if (share == ALL) v = g[at];
+                    else if (share == HALF) v = 0.5f * g[at];
+                    else if (share == NOT_A_NUMBER) v = nan;
+                    else v = best ? 0 : 0 * g[at];      // a rectified zero: slope 0 times the gradient
+                } else if (std::isnan(plain_sum<L, IN, SIZE>(image, s, W, o, r, w))) {
+                    v = nan;                            // beyond the last window
+                }
+                lists.add(o, start + (r * s.columns + w) * L::PIXEL, v);
+                db[o] += v;
+            }
+}
+
+// dW += g * x and dx += g * W over a list, for a piece of the filter of NH rows by NT vectors.
+// The piece of W and its gradient stay in registers while the list goes by.
+template <int NH, int NT, bool DX>
+CRP_INLINE void add_piece(const Entry *entry, int entries, const float *x, float *dx, ptrdiff_t line,
+                          const float *w, float *dw, ptrdiff_t row, ivec tail) {
+    vec filter[NH][NT], sum[NH][NT];
+    CRP_UNROLL for (int h = 0; h < NH; h++)
+        CRP_UNROLL for (int t = 0; t < NT; t++) {
+            if (DX) filter[h][t] = load(w + h * row + t * VL);
+            sum[h][t] = load(dw + h * row + t * VL);
+        }
+    for (const Entry *e = entry; e < entry + entries; e++) {
+        const vec g = broadcast(e->value);
+        const float *xe = x + e->offset;
+        float *dxe = dx + e->offset;
+        CRP_UNROLL for (int h = 0; h < NH; h++)
+            CRP_UNROLL for (int t = 0; t < NT; t++) {
+                const ptrdiff_t at = h * line + t * VL;
+                sum[h][t] += g * load_unaligned(xe + at);
+                if (DX) {
+                    vec add = g * filter[h][t];
+                    if (t == NT - 1) add = (vec)((ivec)add & tail);     // 0 * NaN beyond the run is not ours
+                    *(vec_unaligned *)(dxe + at) = load_unaligned(dxe + at) + add;
+                }
+            }
+    }
+    CRP_UNROLL for (int h = 0; h < NH; h++)
+        CRP_UNROLL for (int t = 0; t < NT; t++) store(dw + h * row + t * VL, sum[h][t]);
+}
+
+// The rows h .. h + NH - 1 of one filter in one block, in pieces of at most PIECE vectors.
+constexpr int PIECE = 5;    // 5 vectors of W and 5 of dW fit in 16 registers
+template <class L, int NH, bool DX>
+CRP_INLINE void add_rows(const Entry *entry, int entries, const float *x, float *dx, ptrdiff_t line, const float *w,
+                         float *dw, ivec tail) {
+    constexpr int N = L::RUN_VECTORS, REST = N % PIECE;
+    const ivec whole = {};
+    for (int t = 0; t + PIECE <= N; t += PIECE)
+        add_piece<NH, (N < PIECE ? N : PIECE), DX>(entry, entries, x + t * VL, dx + t * VL, line, w + t * VL,
+                                                   dw + t * VL, N * VL, t + PIECE == N ? tail : ~whole);
+    constexpr int t = N - REST;
+    if (REST > 0)
+        add_piece<NH, (REST > 0 ? REST : 1), DX>(entry, entries, x + t * VL, dx + t * VL, line, w + t * VL,
+                                                 dw + t * VL, N * VL, tail);
+}
+template <class L, int SIZE, bool DX>
+void add_filter(const Entry *entry, int entries, const float *x, float *dx, int columns, const float *w, float *dw) {
+    constexpr int N = L::RUN_VECTORS, ROWS = N >= PIECE ? 1 : PIECE / N < SIZE ? PIECE / N : SIZE;
+    const ptrdiff_t line = (ptrdiff_t)columns * L::PIXEL;
+    ivec tail;
+    for (int l = 0; l < VL; l++) tail[l] = (N - 1) * VL + l < L::RUN ? -1 : 0;
+    int h = 0;
+    for (; h + ROWS <= SIZE; h += ROWS)
+        add_rows<L, ROWS, DX>(entry, entries, x + h * line, dx + h * line, line, w + h * N * VL, dw + h * N * VL, tail);
+    for (; h < SIZE; h++)
+        add_rows<L, 1, DX>(entry, entries, x + h * line, dx + h * line, line, w + h * N * VL, dw + h * N * VL, tail);
+}
+
+// dW (contiguous, as W), db and, if DX, dx of all images. Throws std::bad_alloc.
+template <int IN, int OUT, int SIZE, bool DX>
+void backward(const Shape &s, const Input &x, const Input &W, const Input &g, const uint8_t *codes, float *dW,
+              float *db, const Output &dx) {
+    typedef Layout<IN, OUT, SIZE> L;
+    constexpr int P = L::OUT_PADDED;
+    // Images whose lists are joined: longer lists make more of each piece of a filter in registers.
+    constexpr int JOIN = L::FEW ? 1 : 4;
+    memset(dW, 0, (size_t)OUT * IN * SIZE * SIZE * sizeof(float));
+    memset(db, 0, OUT * sizeof(float));
+    if (s.images == 0) return;
+    const int threads = thread_count(s.images);
+    const size_t sums = (size_t)OUT * L::FILTER, maps = (size_t)s.windows * P;
+    const size_t room = (size_t)JOIN * s.positions, image_floats = L::image(s);
+    const size_t each = piece(sums) + piece(P) + (DX ? 2 : 1) * piece(JOIN * image_floats) + piece(maps) +
+                        piece(maps / 4 + 16) + piece(2 * OUT) + piece(2 * (OUT * room + 1)) + piece(s.windows / 4 + 16) +
+                        piece(round_up(s.columns * L::PIXEL));
+    Pieces shared{scratch<BackwardTag>((DX ? piece(sums) : 0) + threads * each)};
+    float *filters = DX ? shared.take(sums) : nullptr, *own = shared.next;
+    bool finite_filters = true;
+    if (DX) {
+        pack_by_filter<L, IN, OUT, SIZE>(W, filters);
+        finite_filters = finite(largest(filters, sums));
+    }
+
+    share(s.images, threads, threads, [&](int thread, int first, int last) {
+        Pieces pieces{own + thread * each};
+        float *dw = pieces.take(sums), *dbias = pieces.take(P), *image = pieces.take(JOIN * image_floats);
+        float *dimage = DX ? pieces.take(JOIN * image_floats) : nullptr, *gl = pieces.take(maps);
+        uint8_t *code = (uint8_t *)pieces.take(maps / 4 + 16);
+        Lists lists;
+        lists.next = (Entry **)pieces.take(2 * OUT);
+        lists.begin = (Entry *)pieces.take(2 * (OUT * room + 1));
+        lists.room = room;
+        uint8_t *blank = (uint8_t *)pieces.take(s.windows / 4 + 16);
+        float *columns = pieces.next;
+        memset(dw, 0, sums * sizeof(float));
+        memset(dbias, 0, P * sizeof(float));
+        if (P != OUT) memset(code, 0, maps);
+        for (int n0 = first; n0 < last; n0 += JOIN) {
+            const int joined = last - n0 < JOIN ? last - n0 : JOIN;
+            for (int o = 0; o < OUT; o++) lists.next[o] = lists.of(o);
+            if (DX) memset(dimage, 0, joined * image_floats * sizeof(float));
+            for (int k = 0; k < joined; k++) {
+                float *xk = image + k * image_floats;
+                copy_image<L, IN>(x, n0 + k, s, xk);
+                copy_maps<OUT, P>(g, n0 + k, s, gl);
+                const uint8_t *from = codes + (size_t)(n0 + k) * s.windows * OUT;
+                if (P == OUT) code = (uint8_t *)from;
+                else for (int p = 0; p < s.windows; p++) memcpy(code + (size_t)p * P, from + (size_t)p * OUT, OUT);
+                const int start = (int)(k * image_floats);
+                if (finite_filters && finite(largest(xk, image_floats)) && finite(largest(gl, maps)) &&
+                    !has_nan(code, maps)) {
+                    const bool skip = L::FEW && !DX;
+                    if (skip) find_blank<L, SIZE>(xk, s, columns, blank);
+                    list_gradients<L, OUT>(s, gl, code, skip ? blank : nullptr, start, lists, dbias);
+                } else {
+                    list_everything<L, IN, OUT, SIZE>(s, xk, W, gl, code, start, lists, dbias);
+                }
+            }
+            for (int b = 0; b < L::BLOCKS; b++)
+                for (int o = 0; o < OUT; o++) {
+                    const size_t f = (size_t)o * L::FILTER + b * SIZE * L::RUN_VECTORS * VL, plane = b * L::plane(s);
+                    add_filter<L, SIZE, DX>(lists.of(o), lists.count(o), image + plane, dimage + plane,
+                                            s.columns, filters + f, dw + f);
+                }
+            if (DX)
+                for (int k = 0; k < joined; k++) copy_image_back<L, IN>(dimage + k * image_floats, s, dx, n0 + k);
+        }
+    });
+
+    // The threads' sums, always added in the same order.
+    share(OUT, threads < OUT ? threads : 1, threads, [&](int, int first, int last) {
+        for (int t = 0; t < threads; t++) {
+            const float *dw = own + t * each, *dbias = dw + piece(sums);
+            for (int o = first; o < last; o++) {
+                for (int c = 0; c < IN; c++)
+                    for (int h = 0; h < SIZE; h++)
+                        for (int w = 0; w < SIZE; w++)
+                            dW[((o * IN + c) * SIZE + SIZE - 1 - h) * SIZE + SIZE - 1 - w] +=
+                                dw[o * L::FILTER + place_in_filter<L>(c, h, w, SIZE)];
+                db[o] += dbias[o];
+            }
+        }
+    });
+}
+
+}  // namespace conv_relu_pool

@@ -1,0 +1,130 @@
+// Between Theano and conv_relu_pool.h: checks shapes, turns NumPy arrays into views, allocates
+// outputs. Each function returns 0, or -1 with a Python exception set that names the argument.
+#pragma once
+
+#include "conv_relu_pool.h"
+
+namespace conv_relu_pool {
+
+template <class View> View view(PyArrayObject *a) {
+    const npy_intp *s = PyArray_STRIDES(a);
+    const npy_intp f = sizeof(float);
+    return View{(float *)PyArray_DATA(a), s[0] / f, s[1] / f, s[2] / f, s[3] / f};
+}
+
+// -1 unless `a` is an aligned array of this type and these dimensions; -1 in `dims` fits any length.
+inline int check(PyArrayObject *a, const char *name, int type, int ndim, const npy_intp *dims) {
+    if (PyArray_TYPE(a) != type) {
+        PyErr_Format(PyExc_TypeError, "%s: wanted an array of %s, got type number %d", name,
+                     type == NPY_FLOAT32 ? "float32" : "uint8", PyArray_TYPE(a));
+        return -1;
+    }
+    if (PyArray_NDIM(a) != ndim) {
+        PyErr_Format(PyExc_ValueError, "%s: wanted %d dimensions, got %d", name, ndim, PyArray_NDIM(a));
+        return -1;
+    }
+    if (!PyArray_ISALIGNED(a) || PyArray_ISBYTESWAPPED(a)) {
+        PyErr_Format(PyExc_ValueError, "%s: wanted an aligned array in the machine's byte order", name);
+        return -1;
+    }
+    for (int k = 0; k < ndim; k++)
+        if (dims[k] >= 0 && PyArray_DIM(a, k) != dims[k]) {
+            PyErr_Format(PyExc_ValueError, "%s: wanted length %ld along axis %d, got %ld", name, (long)dims[k], k,
+                         (long)PyArray_DIM(a, k));
+            return -1;
+        }
+    return 0;
+}
+
+template <int IN, int OUT, int SIZE>
+int check_inputs(PyArrayObject *x, PyArrayObject *W, const npy_intp **x_dims) {
+    const npy_intp x_want[4] = {-1, IN, -1, -1}, w_want[4] = {OUT, IN, SIZE, SIZE};
+    if (check(x, "x", NPY_FLOAT32, 4, x_want) || check(W, "W", NPY_FLOAT32, 4, w_want)) return -1;
+    *x_dims = PyArray_DIMS(x);
+    const npy_intp rows = PyArray_DIM(x, 2), columns = PyArray_DIM(x, 3);
+    if (rows < SIZE || columns < SIZE) {
+        PyErr_Format(PyExc_ValueError, "x: images of %ld x %ld are smaller than the %d x %d filters", (long)rows,
+                     (long)columns, SIZE, SIZE);
+        return -1;
+    }
+    if (PyArray_DIM(x, 0) > (1 << 30) || rows > (1 << 12) || columns > (1 << 12)) {
+        PyErr_SetString(PyExc_ValueError, "x: too many images, or images of more than 4096 x 4096");
+        return -1;
+    }
+    return 0;
+}
+
+// *out becomes a writable array of these dimensions: the one from the last call where it fits,
+// else a new one. channels_last: its memory runs over images, rows, columns, then channels.
+inline int allocate(PyArrayObject **out, int type, int ndim, const npy_intp *dims, bool channels_last,
+                    bool contiguous) {
+    if (*out && PyArray_TYPE(*out) == type && PyArray_NDIM(*out) == ndim && PyArray_ISBEHAVED(*out) &&
+        PyArray_CompareLists(PyArray_DIMS(*out), dims, ndim) &&
+        (!contiguous || PyArray_IS_C_CONTIGUOUS(*out)))
+        return 0;
+    Py_CLEAR(*out);
+    if (!channels_last) {
+        *out = (PyArrayObject *)PyArray_EMPTY(ndim, (npy_intp *)dims, type, 0);
+        return *out ? 0 : -1;
+    }
+    npy_intp memory[4] = {dims[0], dims[2], dims[3], dims[1]}, order[4] = {0, 3, 1, 2};
+    PyArray_Dims axes = {order, 4};
+    PyArrayObject *a = (PyArrayObject *)PyArray_EMPTY(4, memory, type, 0);
+    if (!a) return -1;
+    *out = (PyArrayObject *)PyArray_Transpose(a, &axes);
+    Py_DECREF(a);
+    return *out ? 0 : -1;
+}
+
+template <int IN, int OUT, int SIZE>
+int forward_numpy(PyArrayObject *x, PyArrayObject *W, PyArrayObject *b, PyArrayObject **y, PyArrayObject **codes,
+                  bool channels_last) {
+    const npy_intp *d, b_want[1] = {OUT};
+    if (check_inputs<IN, OUT, SIZE>(x, W, &d) || check(b, "b", NPY_FLOAT32, 1, b_want)) return -1;
+    const Shape s((int)d[0], (int)d[2], (int)d[3], SIZE);
+    const npy_intp y_dims[4] = {d[0], OUT, s.window_rows, s.window_columns};
+    const npy_intp code_dims[4] = {d[0], s.window_rows, s.window_columns, OUT};
+    if (allocate(y, NPY_FLOAT32, 4, y_dims, channels_last, false) ||
+        allocate(codes, NPY_UINT8, 4, code_dims, false, true))
+        return -1;
+    try {
+        forward<IN, OUT, SIZE>(s, view<Input>(x), view<Input>(W), (const float *)PyArray_DATA(b),
+                               PyArray_STRIDE(b, 0) / (npy_intp)sizeof(float), view<Output>(*y),
+                               (uint8_t *)PyArray_DATA(*codes));
+    } catch (const std::bad_alloc &) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
+}
+
+// dx may be NULL: then it is neither computed nor allocated.
+template <int IN, int OUT, int SIZE, bool DX>
+int backward_numpy(PyArrayObject *x, PyArrayObject *W, PyArrayObject *codes, PyArrayObject *g, PyArrayObject **dW,
+                   PyArrayObject **db, PyArrayObject **dx) {
+    const npy_intp *d;
+    if (check_inputs<IN, OUT, SIZE>(x, W, &d)) return -1;
+    const Shape s((int)d[0], (int)d[2], (int)d[3], SIZE);
+    const npy_intp g_want[4] = {d[0], OUT, s.window_rows, s.window_columns};
+    const npy_intp code_want[4] = {d[0], s.window_rows, s.window_columns, OUT};
+    const npy_intp w_dims[4] = {OUT, IN, SIZE, SIZE}, b_dims[1] = {OUT};
+    if (check(codes, "codes", NPY_UINT8, 4, code_want) || check(g, "g", NPY_FLOAT32, 4, g_want)) return -1;
+    if (!PyArray_IS_C_CONTIGUOUS(codes)) {
+        PyErr_SetString(PyExc_ValueError, "codes: wanted a C-contiguous array");
+        return -1;
+    }
+    if (allocate(dW, NPY_FLOAT32, 4, w_dims, false, true) || allocate(db, NPY_FLOAT32, 1, b_dims, false, true) ||
+        (DX && allocate(dx, NPY_FLOAT32, 4, d, true, false)))
+        return -1;
+    try {
+        backward<IN, OUT, SIZE, DX>(s, view<Input>(x), view<Input>(W), view<Input>(g),
+                                    (const uint8_t *)PyArray_DATA(codes), (float *)PyArray_DATA(*dW),
+                                    (float *)PyArray_DATA(*db), DX ? view<Output>(*dx) : Output());
+    } catch (const std::bad_alloc &) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
+}
+
+}  // namespace conv_relu_pool

@@ -1,0 +1,260 @@
+"""Theano Ops in C++: a convolution stage as one Op, its gradient, and random masks.
+
+Their code is in the headers beside this file. Theano compiles it, with the sizes of
+the filters as constants, for the processor it runs on. `docs/fused.md` explains it.
+"""
+import hashlib
+import os
+
+import theano
+import theano.tensor as T
+from theano.gof import Apply, local_optimizer
+from theano.gof.op import OpenMPOp
+from theano.gradient import DisconnectedType, grad_undefined
+from theano.tensor.opt import register_canonicalize
+
+__all__ = ["BernoulliMask", "ConvReluPool", "ConvReluPoolGrad"]
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def _digest(names):
+    """Hash of source files: a changed header must not find modules compiled from the old."""
+    sha = hashlib.sha256()
+    for name in names:
+        with open(os.path.join(_HERE, name), "rb") as f:
+            sha.update(f.read())
+    return sha.hexdigest()
+
+
+class _NativeOp(OpenMPOp):
+    """An Op that is one call of a C++ function from a header of this package."""
+
+    headers = ()
+    check_input = False     # the headers check, and name the argument
+
+    def c_headers(self):
+        return super(_NativeOp, self).c_headers() + ['"%s"' % self.headers[-1]]
+
+    def c_header_dirs(self):
+        return [_HERE]
+
+    def c_compile_args(self):
+        return super(_NativeOp, self).c_compile_args() + ["-std=c++11", "-pthread"]
+
+    def c_code_cache_version(self):
+        return (1, _digest(self.headers))
+
+    def make_thunk(self, node, storage_map, compute_map, no_recycling, impl=None):
+        # There is no Python version; modes that prefer one (FAST_COMPILE) run this one too.
+        return super(_NativeOp, self).make_thunk(
+            node, storage_map, compute_map, no_recycling, impl="c")
+
+    def call(self, expression, sub):
+        return "if (%s) { %s }" % (expression, sub["fail"])
+
+
+def _tensor(value, name, ndim, dtype):
+    value = T.as_tensor_variable(value)
+    if value.ndim != ndim:
+        raise TypeError("%s: wanted %d dimensions, got %d" % (name, ndim, value.ndim))
+    if value.dtype != dtype:
+        raise TypeError("%s: wanted dtype %s, got %s" % (name, dtype, value.dtype))
+    return value
+
+
+class _ConvReluPoolOp(_NativeOp):
+    headers = ("parallel.h", "conv_relu_pool.h", "conv_relu_pool_numpy.h")
+
+    def template(self):
+        return "%d, %d, %d" % (self.channels, self.filters, self.size)
+
+
+class ConvReluPool(_ConvReluPoolOp):
+    """Convolution, bias, rectifier and 2x2 max-pooling in one pass over the images.
+
+    Equal to ``pool_2d(rectify(conv2d(x, W) + b), (2, 2), ignore_border=True)``, where the
+    convolution is `valid` with stride 1 and flips its filters.
+
+    Parameters
+    ----------
+    channels, filters, size : int
+        `W` has the shape ``(filters, channels, size, size)``.
+    channels_last : bool
+        How `y` lies in memory, whatever its axes are called: True puts the channels of a
+        pixel side by side, as the next stage reads them, False puts the pixels of a
+        channel side by side, as a dense layer reads them.
+
+    Notes
+    -----
+    Called with x (batch, channels, rows, columns), W and b, all float32. Gives y
+    (batch, filters, rows', columns') and codes, a uint8 4D tensor that tells the
+    gradient which positions reached the maximum.
+    """
+
+    __props__ = ("channels", "filters", "size", "channels_last")
+
+    def __init__(self, channels, filters, size, channels_last=False, openmp=None):
+        super(ConvReluPool, self).__init__(openmp)
+        for name, value in (("channels", channels), ("filters", filters), ("size", size)):
+            if int(value) != value or value < 1:
+                raise ValueError("%s: wanted a positive integer, got %r" % (name, value))
+        self.channels, self.filters, self.size = int(channels), int(filters), int(size)
+        self.channels_last = bool(channels_last)
+
+    def make_node(self, x, W, b):
+        x, W, b = (_tensor(x, "x", 4, "float32"), _tensor(W, "W", 4, "float32"),
+                   _tensor(b, "b", 1, "float32"))
+        maps = x.broadcastable[0]
+        return Apply(self, [x, W, b], [
+            T.TensorType("float32", (maps, self.filters == 1, False, False))(),
+            T.TensorType("uint8", (maps, False, False, self.filters == 1))()])
+
+    def infer_shape(self, node, shapes):
+        n, _, rows, columns = shapes[0]
+        rows, columns = [(length - self.size + 1) // 2 for length in (rows, columns)]
+        return [(n, self.filters, rows, columns), (n, rows, columns, self.filters)]
+
+    def connection_pattern(self, node):
+        return [[True, False]] * 3
+
+    def L_op(self, inputs, outputs, gradients):
+        x, W, b = inputs
+        if isinstance(gradients[0].type, DisconnectedType):
+            return [DisconnectedType()()] * 3
+        grad = ConvReluPoolGrad(self.channels, self.filters, self.size, True, self.openmp)
+        dW, db, dx = grad(x, W, outputs[1], gradients[0])
+        return [T.patternbroadcast(dx, x.broadcastable), T.patternbroadcast(dW, W.broadcastable),
+                T.patternbroadcast(db, b.broadcastable)]
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return self.call("conv_relu_pool::forward_numpy<%s>(%s, %s, %s, &%s, &%s, %s)" % (
+            (self.template(),) + tuple(inputs) + tuple(outputs) +
+            ("true" if self.channels_last else "false",)), sub)
+
+
+class ConvReluPoolGrad(_ConvReluPoolOp):
+    """Gradients of `ConvReluPool` with respect to W, b and, if asked for, x.
+
+    Parameters
+    ----------
+    channels, filters, size : int
+        As for `ConvReluPool`.
+    wrt_x : bool
+        Whether to compute the third output. An optimization turns it off where nothing
+        uses it, as in the first stage of a network in training.
+    """
+
+    __props__ = ("channels", "filters", "size", "wrt_x")
+
+    def __init__(self, channels, filters, size, wrt_x=True, openmp=None):
+        super(ConvReluPoolGrad, self).__init__(openmp)
+        self.channels, self.filters, self.size, self.wrt_x = channels, filters, size, wrt_x
+
+    def make_node(self, x, W, codes, g):
+        x, W = _tensor(x, "x", 4, "float32"), _tensor(W, "W", 4, "float32")
+        codes, g = _tensor(codes, "codes", 4, "uint8"), _tensor(g, "g", 4, "float32")
+        outputs = [T.tensor4(dtype="float32"), T.vector(dtype="float32")]
+        if self.wrt_x:
+            outputs.append(T.tensor4(dtype="float32"))
+        return Apply(self, [x, W, codes, g], outputs)
+
+    def infer_shape(self, node, shapes):
+        return [shapes[1], (shapes[1][0],), shapes[0]][:len(node.outputs)]
+
+    def L_op(self, inputs, outputs, gradients):
+        raise NotImplementedError("ConvReluPool has a first derivative only; for a second, take "
+                                  "the plain network")
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        outputs = ["&" + o for o in outputs] + ["NULL"] * (3 - len(outputs))
+        return self.call("conv_relu_pool::backward_numpy<%s, %s>(%s)" % (
+            self.template(), "true" if self.wrt_x else "false",
+            ", ".join(list(inputs) + outputs)), sub)
+
+
+@register_canonicalize
+@local_optimizer([ConvReluPoolGrad])
+def local_no_unused_dx(node):
+    """Leaves the gradient with respect to x out where nothing uses it."""
+    if isinstance(node.op, ConvReluPoolGrad) and node.op.wrt_x and not node.outputs[2].clients:
+        op = ConvReluPoolGrad(node.op.channels, node.op.filters, node.op.size, False, node.op.openmp)
+        return op(*node.inputs) + [node.outputs[2]]
+    return False
+
+
+class BernoulliMask(_NativeOp):
+    """Random zeros and ones from the generator Philox 4x32-10.
+
+    Parameters
+    ----------
+    p : float
+        Probability of a one, in [0, 1]; held to 2**-32.
+    ndim : int
+        Number of dimensions of the mask.
+
+    Notes
+    -----
+    Called with a state, a uint64 vector ``(key, number of the first block)``, and the
+    shape, an int64 vector. Gives the state to go on with and the mask in float32. The
+    same state gives the same mask on every machine and with any number of threads.
+    """
+
+    __props__ = ("p", "ndim")
+    headers = ("parallel.h", "philox.h")
+
+    def __init__(self, p, ndim, openmp=None):
+        super(BernoulliMask, self).__init__(openmp)
+        if not 0 <= p <= 1:
+            raise ValueError("p: wanted a probability between 0 and 1, got %r" % (p,))
+        self.p, self.ndim = float(p), int(ndim)
+
+    def make_node(self, state, shape):
+        state = _tensor(state, "state", 1, "uint64")
+        shape = T.cast(T.as_tensor_variable(shape), "int64")
+        return Apply(self, [state, _tensor(shape, "shape", 1, "int64")],
+                     [state.type(), T.TensorType("float32", (False,) * self.ndim)()])
+
+    def infer_shape(self, node, shapes):
+        return [(2,), [node.inputs[1][k] for k in range(self.ndim)]]
+
+    def grad(self, inputs, gradients):
+        return [grad_undefined(self, k, x, "a random mask has no gradient")
+                for k, x in enumerate(inputs)]
+
+    def connection_pattern(self, node):
+        return [[False, False]] * 2
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return """
+        if (PyArray_DIM(%(state)s, 0) != 2) {
+            PyErr_SetString(PyExc_ValueError, "state: wanted two numbers, the key and the block");
+            %(fail)s
+        }
+        if (PyArray_DIM(%(shape)s, 0) != %(ndim)d) {
+            PyErr_SetString(PyExc_ValueError, "shape: wanted %(ndim)d lengths");
+            %(fail)s
+        }
+        {
+            npy_intp dims[%(ndim)d], two = 2;
+            bool fits = %(mask)s && PyArray_IS_C_CONTIGUOUS(%(mask)s) && PyArray_ISBEHAVED(%(mask)s);
+            for (int k = 0; k < %(ndim)d; k++) {
+                dims[k] = *(npy_int64 *)PyArray_GETPTR1(%(shape)s, k);
+                fits = fits && PyArray_DIM(%(mask)s, k) == dims[k];
+            }
+            const uint64_t key = *(npy_uint64 *)PyArray_GETPTR1(%(state)s, 0);
+            const uint64_t first = *(npy_uint64 *)PyArray_GETPTR1(%(state)s, 1);
+            if (!fits) {
+                Py_CLEAR(%(mask)s);
+                %(mask)s = (PyArrayObject *)PyArray_EMPTY(%(ndim)d, dims, NPY_FLOAT32, 0);
+            }
+            Py_CLEAR(%(next)s);
+            %(next)s = (PyArrayObject *)PyArray_EMPTY(1, &two, NPY_UINT64, 0);
+            if (!%(mask)s || !%(next)s) { %(fail)s }
+            npy_uint64 *next = (npy_uint64 *)PyArray_DATA(%(next)s);
+            next[0] = key;
+            next[1] = philox::bernoulli(key, first, %(keep)dull, (float *)PyArray_DATA(%(mask)s),
+                                        PyArray_SIZE(%(mask)s));
+        }
+        """ % dict(state=inputs[0], shape=inputs[1], next=outputs[0], mask=outputs[1],
+                   ndim=self.ndim, keep=int(round(self.p * 2 ** 32)), fail=sub["fail"])

@@ -1,0 +1,145 @@
+// Work shared out between threads, without waiting for a thread that does not come.
+//
+// OpenMP's parallel regions wait for every thread of the team. On a machine with other work to do,
+// a thread may get its turn milliseconds late, and a training step of a few milliseconds with six
+// regions takes fifty. Here the calling thread takes every part that no helper has begun, so that
+// a busy machine costs the helper's share and no more. OpenMP says how many threads there are.
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace parallel {
+
+// Threads to count on: OMP_NUM_THREADS where Theano's flag `openmp` is set, else one.
+inline int threads() {
+#ifdef _OPENMP
+    return omp_get_max_threads();
+#else
+    return 1;
+#endif
+}
+
+class Crew {
+    typedef void (*Call)(void *, int);
+
+    // The job: its number in the upper half, the parts that nobody has taken in the lower. Both in
+    // one word, so that a helper who comes late cannot take a part of a job that is not the one it saw.
+    std::atomic<uint64_t> job{0};
+    std::atomic<int> unfinished{0};
+    Call call = nullptr;
+    void *work = nullptr;
+
+    std::mutex calling, sleeping;
+    std::condition_variable wake, finished;
+    std::atomic<int> asleep{0};             // helpers waiting for `wake`
+    std::atomic<bool> caller_asleep{false};
+    int helpers = 0;
+
+    // Takes and does one part; false if none is left.
+    bool do_part() {
+        uint64_t seen = job.load();
+        do {
+            if (!(uint32_t)seen) return false;
+        } while (!job.compare_exchange_weak(seen, seen - 1));
+        call(work, (int)(uint32_t)seen - 1);
+        if (unfinished.fetch_sub(1) == 1 && caller_asleep.load()) {
+            std::lock_guard<std::mutex> lock(sleeping);
+            finished.notify_one();
+        }
+        return true;
+    }
+
+    // Spins until `ready` or for so many microseconds: short, for the next job of a training step
+    // comes soon, and a sleeping thread takes longer to wake than to do its part.
+    template <class Ready> static bool spin(int microseconds, Ready ready) {
+        const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(microseconds);
+        do {
+            for (int k = 0; k < 64; k++) {
+                if (ready()) return true;
+#if defined(__x86_64__)
+                _mm_pause();
+#endif
+            }
+        } while (std::chrono::steady_clock::now() < end);
+        return false;
+    }
+
+    void help() {
+        for (;;) {
+            while (do_part()) {}
+            if (spin(1000, [&] { return (uint32_t)job.load() != 0; })) continue;
+            std::unique_lock<std::mutex> lock(sleeping);
+            asleep++;
+            wake.wait(lock, [&] { return (uint32_t)job.load() != 0; });
+            asleep--;
+        }
+    }
+
+    static Crew *&current() {
+        static Crew *crew = nullptr;    // never destroyed: helpers may outlive main()
+        return crew;
+    }
+    // A child process has none of its parent's helpers.
+    static void forget() { current() = nullptr; }
+
+public:
+    static Crew &get() {
+        static const int forgets = pthread_atfork(nullptr, nullptr, forget);
+        (void)forgets;
+        if (!current()) current() = new Crew;
+        return *current();
+    }
+
+    void run(int parts, int threads, Call c, void *w) {
+        std::unique_lock<std::mutex> lock(calling, std::try_to_lock);
+        if (!lock.owns_lock() || threads < 2 || parts < 2) {    // or another thread is at it
+            for (int k = 0; k < parts; k++) c(w, k);
+            return;
+        }
+        try {
+            for (; helpers < threads - 1; helpers++) std::thread(&Crew::help, this).detach();
+        } catch (const std::system_error &) {
+            // No more threads to be had: those that are there do it.
+        }
+        call = c;
+        work = w;
+        unfinished = parts;
+        job = ((job.load() >> 32) + 1) << 32 | (uint32_t)parts;
+        if (asleep.load()) {
+            { std::lock_guard<std::mutex> hold(sleeping); }
+            wake.notify_all();
+        }
+        while (do_part()) {}
+        if (spin(100, [&] { return unfinished.load() == 0; })) return;
+        std::unique_lock<std::mutex> hold(sleeping);
+        caller_asleep = true;
+        finished.wait(hold, [&] { return unfinished.load() == 0; });
+        caller_asleep = false;
+    }
+};
+
+// Calls work(part) for part = 0 .. parts - 1, each once, on up to `threads` threads. Which thread
+// does a part is up to chance; what a part is, is not: results repeat bit for bit.
+template <class Work> void run(int parts, int threads, Work work) {
+    if (threads < 2 || parts < 2) {
+        for (int k = 0; k < parts; k++) work(k);
+        return;
+    }
+    Crew::get().run(parts, threads, [](void *w, int part) { (*(Work *)w)(part); }, &work);
+}
+
+}  // namespace parallel

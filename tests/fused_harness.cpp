@@ -1,0 +1,178 @@
+// Checks the kernels against a naive reference in double precision, without Python, so that they
+// can be built for any -march and under the sanitizers. Exits with 1 and a line for each failure.
+#include "conv_relu_pool.h"
+#include "philox.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <random>
+#include <thread>
+#include <vector>
+
+using namespace conv_relu_pool;
+typedef std::vector<float> Floats;
+
+static std::mt19937 generator(1);
+static int failures = 0;
+
+static Floats normal(size_t n, float scale) {
+    std::normal_distribution<float> d(0, scale);
+    Floats v(n);
+    for (float &e : v) e = d(generator);
+    return v;
+}
+
+static void expect(bool right, const char *what, const char *where) {
+    if (right) return;
+    printf("%s: %s\n", where, what);
+    failures++;
+}
+
+struct Reference {
+    std::vector<double> y, dW, db, dx;
+};
+
+// Contiguous arrays throughout; every position that ties gets the gradient, half at zero.
+static Reference reference(int N, int I, int O, int K, int H, int V, const Floats &x, const Floats &W, const Floats &b,
+                           const Floats &g) {
+    const int P = (H - K + 1) / 2, Q = (V - K + 1) / 2;
+    Reference r;
+    r.y.resize((size_t)N * O * P * Q);
+    r.dW.resize(W.size());
+    r.db.resize(O);
+    r.dx.resize(x.size());
+    for (int n = 0; n < N; n++)
+        for (int o = 0; o < O; o++)
+            for (int i = 0; i < P; i++)
+                for (int j = 0; j < Q; j++) {
+                    double pre[4], most = -1e300;
+                    auto taps = [&](int k, auto f) {
+                        for (int c = 0; c < I; c++)
+                            for (int h = 0; h < K; h++)
+                                for (int w = 0; w < K; w++)
+                                    f(((size_t)(o * I + c) * K + K - 1 - h) * K + K - 1 - w,
+                                      ((size_t)(n * I + c) * H + 2 * i + k / 2 + h) * V + 2 * j + k % 2 + w);
+                    };
+                    for (int k = 0; k < 4; k++) {
+                        double sum = b[o];
+                        taps(k, [&](size_t w, size_t p) { sum += (double)W[w] * x[p]; });
+                        pre[k] = sum;
+                        most = std::max(most, sum);
+                    }
+                    const size_t at = ((size_t)(n * O + o) * P + i) * Q + j;
+                    r.y[at] = std::max(most, 0.0);
+                    for (int k = 0; k < 4 && most >= 0; k++) {
+                        if (pre[k] != most) continue;
+                        const double share = most == 0 ? 0.5 * g[at] : g[at];
+                        r.db[o] += share;
+                        taps(k, [&](size_t w, size_t p) {
+                            r.dW[w] += share * x[p];
+                            r.dx[p] += share * W[w];
+                        });
+                    }
+                }
+    return r;
+}
+
+template <class A> static bool close(const A &got, const std::vector<double> &want, double tolerance) {
+    double scale = 1e-30, error = 0;
+    for (double v : want) scale = std::max(scale, std::fabs(v));
+    for (size_t k = 0; k < want.size(); k++) {
+        const double e = std::fabs(got[k] - want[k]);
+        if (!(e <= error)) error = e;
+    }
+    return error <= tolerance * scale;
+}
+
+// exact: small integers, so that sums are exact and ties are ties in any order of the terms.
+template <int I, int O, int K> static void check(int N, int H, int V, bool channels_last, bool exact) {
+    char where[80];
+    snprintf(where, sizeof where, "<%d, %d, %d> %d of %d x %d%s%s", I, O, K, N, H, V,
+             channels_last ? ", channels last" : "", exact ? ", ties" : "");
+    Floats x = normal((size_t)N * I * H * V, 1), W = normal((size_t)O * I * K * K, .1f), b = normal(O, .1f);
+    if (exact) {
+        for (float &v : x) v = (float)(int)(v * 1.2f);
+        for (float &v : W) v = (float)(int)(v * 15);
+        for (float &v : b) v = (float)(int)(v * 15);
+        for (int k = 0; k < N * I * H; k++)     // a blank part, as around a digit
+            for (int w = 0; w < V / 2 + 2 && w < V; w++) x[(size_t)k * V + w] = 0;
+    }
+    const Shape s(N, H, V, K);
+    const int P = s.window_rows, Q = s.window_columns;
+    Floats g = normal((size_t)N * O * P * Q, 1);
+    for (float &v : g) if (generator() % 2) v = 0;
+    const Reference want = reference(N, I, O, K, H, V, x, W, b, g);
+
+    // Arrays of exactly their size, so that a sanitizer sees a step beyond them.
+    Floats other(x.size()), y(g.size()), dW(W.size()), db(O), dx(x.size()), got_dx(x.size());
+    std::vector<uint8_t> codes(g.size());
+    Input xv{x.data(), I * H * V, H * V, V, 1};
+    if (channels_last) {
+        for (size_t n = 0; n < (size_t)N; n++)
+            for (int c = 0; c < I; c++)
+                for (int p = 0; p < H * V; p++) other[(n * H * V + p) * I + c] = x[(n * I + c) * H * V + p];
+        xv = Input{other.data(), H * V * I, 1, V * I, I};
+    }
+    const Input Wv{W.data(), I * K * K, K * K, K, 1};
+    const Input gv{g.data(), O * P * Q, P * Q, Q, 1};
+    const Output yv{y.data(), O * P * Q, P * Q, Q, 1}, dxv{dx.data(), H * V * I, 1, V * I, I};
+    forward<I, O, K>(s, xv, Wv, b.data(), 1, yv, codes.data());
+    backward<I, O, K, true>(s, xv, Wv, gv, codes.data(), dW.data(), db.data(), dxv);
+    for (size_t n = 0; n < (size_t)N; n++)
+        for (int c = 0; c < I; c++)
+            for (int p = 0; p < H * V; p++) got_dx[(n * I + c) * H * V + p] = dx[(n * H * V + p) * I + c];
+    expect(close(y, want.y, 1e-5), "y", where);
+    expect(close(dW, want.dW, 1e-5), "dW", where);
+    expect(close(db, want.db, 1e-5), "db", where);
+    expect(close(got_dx, want.dx, 1e-5), "dx", where);
+    backward<I, O, K, false>(s, xv, Wv, gv, codes.data(), dW.data(), db.data(), dxv);
+    expect(close(dW, want.dW, 1e-5), "dW without dx", where);
+    expect(close(db, want.db, 1e-5), "db without dx", where);
+}
+
+template <int I, int O, int K> static void check_all(int N, int H, int V) {
+    for (int how = 0; how < 4; how++) check<I, O, K>(N, H, V, how & 1, how & 2);
+}
+
+// Jobs of parts, each to be done once, from two threads at a time.
+static void check_parallel() {
+    auto work = [] {
+        for (int job = 0; job < 2000; job++) {
+            const int parts = job % 7;
+            std::vector<int> done(parts);
+            parallel::run(parts, 3, [&](int part) { done[part]++; });
+            for (int d : done) expect(d == 1, "a part was not done once", "parallel");
+        }
+    };
+    std::thread other(work);
+    work();
+    other.join();
+}
+
+// The published test vector of the generator: key 0, counter 0.
+static void check_philox() {
+    uint32_t words[philox::GROUP];
+    philox::blocks(0, 0, words);
+    const uint32_t want[4] = {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8};
+    for (int w = 0; w < 4; w++) expect(words[w * philox::SIDE] == want[w], "test vector", "philox");
+    for (size_t n : {0, 1, 63, 64, 65, 20000}) {
+        Floats mask(n, -1);
+        philox::bernoulli(5, 7, 1ull << 31, mask.data(), n);
+        for (float v : mask) expect(v == 0 || v == 1, "mask", "philox");
+    }
+}
+
+int main() {
+    check_all<1, 32, 5>(3, 28, 28);     // the tutorial's first stage
+    check_all<32, 32, 5>(5, 12, 12);    // and its second
+    check_all<3, 5, 3>(2, 9, 14);       // few channels, odd sizes, a vector cut short
+    check_all<18, 20, 5>(1, 40, 9);     // channels that fill no vector; more than a group of tiles
+    check_all<9, 3, 4>(2, 6, 5);        // an even filter, one column of windows
+    check<2, 4, 1>(2, 3, 2, false, true);
+    check<2, 4, 2>(0, 4, 4, false, false);
+    check<2, 4, 2>(2, 2, 2, false, false);      // no window at all
+    check_parallel();
+    check_philox();
+    if (!failures) printf("ok, vectors of %d\n", VL);
+    return failures != 0;
+}
