@@ -114,8 +114,7 @@ def available():
     """
     return (platform.machine().lower() in ("x86_64", "amd64") and
             theano.config.floatX == "float32" and bool(theano.config.cxx) and
-            theano.config.device.startswith("cpu") and
-            not theano.config.init_gpu_device)
+            not theano.gpuarray.pygpu_activated)
 
 
 def _is_stage(pool, consumers):
