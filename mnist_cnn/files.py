@@ -151,6 +151,10 @@ def read_npz(path, wanted):
             if names != sorted(name + ".npy" for name in wanted):
                 raise ValueError("it holds {} arrays, not {} ({} to {})".format(
                     len(names), len(wanted), min(wanted), max(wanted)))
+            for info in archive.infolist():
+                if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise ValueError("{} is compressed in a way that NumPy does not use".format(
+                        info.filename))
             return {name: _read_array(archive, name, *wanted[name]) for name in wanted}
     except OSError as error:
         raise MnistCnnError("cannot read {}: {}".format(path, error.strerror or error)) from error

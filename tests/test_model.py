@@ -115,6 +115,14 @@ def no_npz(path, kind, good):
         with zipfile.ZipFile(str(path), "w") as archive:
             for i in range(8):
                 archive.writestr("arr_{}.npy".format(i), "no array")
+    elif kind == "lzma":
+        with zipfile.ZipFile(str(path), "w", zipfile.ZIP_LZMA) as archive:
+            for i in range(8):
+                archive.writestr("arr_{}.npy".format(i), "no array")
+    elif kind == "odd header":
+        with zipfile.ZipFile(str(path), "w") as archive:
+            for i in range(8):
+                archive.writestr("arr_{}.npy".format(i), b"\x93NUMPY\x01\x00\x08\x00{'descr'")
     elif kind == "pickle":
         path.write_bytes(pickle.dumps(list(range(8))))
     elif kind == "folder":
@@ -123,7 +131,7 @@ def no_npz(path, kind, good):
         path.write_bytes(kind)
 
 
-@pytest.mark.parametrize("kind", ["truncated", "flipped", "other zip", "pickle", "folder",
+@pytest.mark.parametrize("kind", ["truncated", "flipped", "other zip", "lzma", "odd header", "pickle", "folder",
                                   "missing", b"", b"hello"])
 def test_files_that_are_no_model(tmp_path, training, kind):
     path = tmp_path / "model.npz"
