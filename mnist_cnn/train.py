@@ -98,16 +98,17 @@ def _run_epoch(train_fn, inputs, targets, batch_size, rng, run, check, bar):
     batches = iterate_minibatches(inputs, targets, batch_size, shuffle=True, rng=rng)
     with tqdm(total=len(inputs) // batch_size, initial=run.batches, unit="batch", leave=False,
               disable=None if bar else True) as progress_bar:
+        now = time.time()
         for batch in itertools.islice(batches, run.batches, None):
             check()
-            start_time = time.time()
             err, acc = train_fn(*batch)
             if not np.isfinite(err):
                 raise MnistCnnError(
                     "the training loss became {}: the learning rate is too high for this data and "
                     "batch size; try a tenth of it".format(err))
             run.batches += 1
-            run.sums += err, acc, time.time() - start_time
+            before, now = now, time.time()
+            run.sums += err, acc, now - before
             progress_bar.update()
 
 
