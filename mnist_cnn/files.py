@@ -5,6 +5,7 @@ import glob
 import io
 import os
 import shutil
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -171,7 +172,9 @@ def _read_array(archive, name, dtypes, shape):
         if version != (1, 0):
             raise ValueError("{} has the npy format {}.{}, not 1.0".format(name, *version))
         try:
-            stored_shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of types that NumPy will read otherwise one day
+                stored_shape, _, dtype = np.lib.format.read_array_header_1_0(file)
         except Exception as error:  # NumPy parses it as Python, with all that can come of that
             raise ValueError("{} has no npy header".format(name)) from error
     if len(stored_shape) != len(shape) or any(
