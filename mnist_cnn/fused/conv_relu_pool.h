@@ -519,8 +519,12 @@ inline int winograd_rows(const Shape &s) {
 inline size_t winograd_tiles(const Shape &s) {
     return ((size_t)winograd_rows(s) * s.window_columns + TILES - 1) / TILES * TILES;
 }
+// Floats from one of the 36 matrices of that many rows to the next. The line between them keeps the
+// 36 from meeting in the same few sets of the cache, which they would at a power of two.
+inline size_t winograd_stride(size_t tiles, int columns) { return tiles * columns + 16; }
 template <class L> size_t winograd_floats(const Shape &s) {
-    return piece(36 * winograd_tiles(s) * L::BLOCKS * VL) + piece(36 * winograd_tiles(s) * L::OUT_PADDED) +
+    return piece(36 * winograd_stride(winograd_tiles(s), L::BLOCKS * VL)) +
+           piece(36 * winograd_stride(winograd_tiles(s), L::OUT_PADDED)) +
            piece((size_t)6 * s.columns * VL);
 }
 
@@ -534,7 +538,8 @@ void forward_winograd(const float *image, const Shape &s, const Input &W, const 
     const int group = winograd_rows(s);
     const size_t tiles = winograd_tiles(s);
     Pieces pieces{memory};
-    float *patches = pieces.take(36 * tiles * C), *products = pieces.take(36 * tiles * P);
+    const size_t patch_stride = winograd_stride(tiles, C), product_stride = winograd_stride(tiles, P);
+    float *patches = pieces.take(36 * patch_stride), *products = pieces.take(36 * product_stride);
     float *half = pieces.take((size_t)6 * s.columns * VL);      // [6][columns]
     for (int i0 = 0; i0 < s.window_rows; i0 += group) {
         const int rows = s.window_rows - i0 < group ? s.window_rows - i0 : group;
@@ -554,13 +559,14 @@ void forward_winograd(const float *image, const Shape &s, const Input &W, const 
                         CRP_UNROLL for (int w = 0; w < 6; w++) d[w] = load(half + (a * s.columns + 2 * j + w) * VL);
                         Winograd::patch(d, o);
                         CRP_UNROLL for (int k = 0; k < 6; k++)
-                            store(patches + ((a * 6 + k) * tiles + i * s.window_columns + j) * C + b * VL, o[k]);
+                            store(patches + (a * 6 + k) * patch_stride + (i * s.window_columns + j) * C + b * VL,
+                                  o[k]);
                     }
             }
         for (int k = 0; k < 36; k++)
             for (int q = 0; q < count; q += TILES) {
-                const float *from = patches + (k * tiles + q) * C, *f = filters + (size_t)k * C * P;
-                float *to = products + (k * tiles + q) * P;
+                const float *from = patches + k * patch_stride + q * C, *f = filters + (size_t)k * C * P;
+                float *to = products + k * product_stride + q * P;
                 int o = 0;
                 for (; o + 2 * VL <= P; o += 2 * VL) multiply<TILES, 2, C, P>(from, f + o, to + o);
                 if (o < P) multiply<TILES, 1, C, P>(from, f + o, to + o);
@@ -571,7 +577,7 @@ void forward_winograd(const float *image, const Shape &s, const Input &W, const 
                 vec top[6], bottom[6], r0[2], r1[2];
                 CRP_UNROLL for (int k = 0; k < 6; k++) {
                     vec m[6], r[2];
-                    CRP_UNROLL for (int a = 0; a < 6; a++) m[a] = load(products + ((a * 6 + k) * tiles + q) * P + o);
+                    CRP_UNROLL for (int a = 0; a < 6; a++) m[a] = load(products + (a * 6 + k) * product_stride + q * P + o);
                     Winograd::results(m, r);
                     top[k] = r[0];
                     bottom[k] = r[1];
@@ -624,12 +630,13 @@ void forward(const Shape &s, const Input &x, const Input &W, const float *b, ptr
     // |W| summed over each filter: the scale of its results, and not finite if W or b is not.
     for (int o = 0; o < P; o++) {
         bias[o] = o < OUT ? b[o * b_stride] : 0;
-        size[o] = 0;
-    }
-    for (int o = 0; o < OUT; o++)
-        for (int c = 0; c < IN; c++)
+        float part[SIZE] = {};      // sums that do not wait for each other
+        for (int c = 0; c < IN && o < OUT; c++)
             for (int h = 0; h < SIZE; h++)
-                for (int w = 0; w < SIZE; w++) size[o] += std::fabs(*W.at(o, c, h, w));
+                for (int w = 0; w < SIZE; w++) part[w] += std::fabs(*W.at(o, c, h, w));
+        size[o] = 0;
+        for (float f : part) size[o] += f;
+    }
     const bool finite_filters = finite(largest(size, P)) && finite(largest(bias, P));
     if (WINOGRAD) {
         if (C > IN) memset(filters, 0, filter_floats * sizeof(float));

@@ -63,8 +63,9 @@ class Crew {
         return true;
     }
 
-    // Spins until `ready` or for so many microseconds: short, for the next job of a training step
-    // comes soon, and a sleeping thread takes longer to wake than to do its part.
+    // Spins until `ready` or for so many microseconds. The next job of a training step often comes
+    // within that time, and waking a sleeping thread takes as long. Longer is worse on a busy
+    // machine: a thread that has spun its time away has none left when its part comes.
     template <class Ready> static bool spin(int microseconds, Ready ready) {
         const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(microseconds);
         do {
@@ -81,7 +82,7 @@ class Crew {
     void help() {
         for (;;) {
             while (do_part()) {}
-            if (spin(1000, [&] { return (uint32_t)job.load() != 0; })) continue;
+            if (spin(50, [&] { return (uint32_t)job.load() != 0; })) continue;
             std::unique_lock<std::mutex> lock(sleeping);
             asleep++;
             wake.wait(lock, [&] { return (uint32_t)job.load() != 0; });
@@ -124,7 +125,7 @@ public:
             wake.notify_all();
         }
         while (do_part()) {}
-        if (spin(100, [&] { return unfinished.load() == 0; })) return;
+        if (spin(50, [&] { return unfinished.load() == 0; })) return;
         std::unique_lock<std::mutex> hold(sleeping);
         caller_asleep = true;
         finished.wait(hold, [&] { return unfinished.load() == 0; });
