@@ -89,7 +89,7 @@ class Pad {
     const last = points[points.length - 1];
     if (Math.hypot(point.x - last.x, point.y - last.y) < .5) return;
     points.push(point);
-    this.drawStroke({width: this.stroke.width, points: [last, point]});
+    this.drawPiece(last, point, this.stroke.width);
     this.onChange();
   }
 
@@ -161,18 +161,21 @@ class Pad {
 
   /* --- ink --- */
 
+  /* Piece by piece, as it came about: drawn as one line its soft edges would differ a little,
+     and undo would not lead back to the very same picture. */
   drawStroke({width, points}) {
+    points.forEach((point, i) => this.drawPiece(points[Math.max(0, i - 1)], point, width));
+  }
+
+  drawPiece(from, to, width) {
     for (const context of [this.mask, this.context]) {
       const scale = context.canvas.width / PAD;
-      context.lineCap = context.lineJoin = "round";
+      context.lineCap = "round";
       context.lineWidth = width * scale;
       context.strokeStyle = this.colour;
       context.beginPath();
-      context.moveTo(points[0].x * scale, points[0].y * scale);
-      // a line of no length has round caps too: a dot
-      for (const {x, y} of points.length > 1 ? points.slice(1) : points) {
-        context.lineTo(x * scale, y * scale);
-      }
+      context.moveTo(from.x * scale, from.y * scale);
+      context.lineTo(to.x * scale, to.y * scale);  // of no length, it is a dot
       context.stroke();
     }
   }

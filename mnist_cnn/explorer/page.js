@@ -49,7 +49,9 @@ function select(selection, keep) {
     kept = selection;
     pointed = null;
     moveInspector();
-  } else {
+  } else if (!narrow.matches || selection.layer === kept.layer) {
+    // on a narrow page the inspector stands among the stages: pointing at another one's map must
+    // not change its height, and so move the map away from under the pointer
     pointed = selection;
   }
   schedule();
