@@ -12,7 +12,11 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     packages=find_packages(include=["mnist_cnn", "mnist_cnn.*"]),
-    package_data={"mnist_cnn": ["mnist/*"], "mnist_cnn.fused": ["*.h"]},
+    package_data={
+        "mnist_cnn": ["mnist/*"],
+        "mnist_cnn.fused": ["*.h"],
+        "mnist_cnn.explorer": ["*.html", "*.css", "*.js"],
+    },
     # Theano 1.0.5 does not build on Python 3.12: configparser.SafeConfigParser is gone.
     python_requires=">=3.8,<3.12",
     install_requires=[
@@ -27,7 +31,7 @@ setup(
     ],
     extras_require={
         "mkl": ["mkl"],
-        "test": ["pytest>=7", "hypothesis>=6.80"],
+        "test": ["pytest>=7", "hypothesis>=6.80", "selenium>=4.11"],
     },
     classifiers=[
         "License :: OSI Approved :: MIT License",

@@ -1,0 +1,97 @@
+/* A drawing made into 28 x 28 pixels as the pictures of MNIST were made (LeCun et al. 1998).
+
+   The ink's bounding box is scaled to fit a box of 20 x 20 pixels, with its proportions kept and
+   grey levels where a pixel is partly covered; then the picture is shifted by whole pixels until
+   its centre of mass is in the middle of 28 x 28. In MNIST's own files that middle is pixel
+   (14, 14), counted from 0: all 10,000 test digits have their centre within half a pixel of it. */
+
+const SIDE = 28;
+const BOX = 20;
+
+/* The average of `count` equal parts of a line of `length` samples, as weights: for each part,
+   where it starts and how much of each sample from there on it covers. */
+function averages(length, count) {
+  return Array.from({length: count}, (_, i) => {
+    const from = i * length / count;
+    const to = (i + 1) * length / count;
+    const start = Math.floor(from);
+    const weights = [];
+    for (let j = start; j < Math.min(Math.ceil(to), length); j++) {
+      weights.push((Math.min(to, j + 1) - Math.max(from, j)) * count / length);
+    }
+    return {start, weights};
+  });
+}
+
+/* ink: bytes, row after row, `width` to a row; 0 is paper, 255 is ink.
+
+   Returns null where there is no ink, else the pixels (784 bytes) and how a point of the drawing
+   moved: x to x * scaleX + shiftX, y likewise. */
+function preprocess(ink, width) {
+  const height = ink.length / width;
+  let top = height, bottom = -1, left = width, right = -1;
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i++) {
+      if (ink[i] === 0) continue;
+      if (y < top) top = y;
+      if (y > bottom) bottom = y;
+      if (x < left) left = x;
+      if (x > right) right = x;
+    }
+  }
+  if (bottom < 0) return null;
+
+  const boxWidth = right - left + 1;
+  const boxHeight = bottom - top + 1;
+  const longest = Math.max(boxWidth, boxHeight);
+  const columns = Math.max(1, Math.round(BOX * boxWidth / longest));
+  const rows = Math.max(1, Math.round(BOX * boxHeight / longest));
+
+  // first along the rows, then along the columns: the same as averaging rectangles, and faster
+  const across = averages(boxWidth, columns);
+  const narrow = new Float64Array(boxHeight * columns);
+  for (let y = 0; y < boxHeight; y++) {
+    for (let x = 0; x < columns; x++) {
+      const {start, weights} = across[x];
+      const i = (top + y) * width + left + start;
+      let sum = 0;
+      for (let j = 0; j < weights.length; j++) sum += weights[j] * ink[i + j];
+      narrow[y * columns + x] = sum;
+    }
+  }
+  const small = new Float64Array(rows * columns);
+  averages(boxHeight, rows).forEach(({start, weights}, y) => {
+    for (let x = 0; x < columns; x++) {
+      let sum = 0;
+      for (let j = 0; j < weights.length; j++) sum += weights[j] * narrow[(start + j) * columns + x];
+      small[y * columns + x] = Math.round(sum);
+    }
+  });
+
+  let mass = 0, massX = 0, massY = 0;
+  for (let y = 0, i = 0; y < rows; y++) {
+    for (let x = 0; x < columns; x++, i++) {
+      mass += small[i];
+      massX += small[i] * x;
+      massY += small[i] * y;
+    }
+  }
+  if (mass === 0) return null;  // a breath of ink that rounds to none
+  const fit = (shift, length) => Math.max(0, Math.min(SIDE - length, shift));
+  const shiftX = fit(Math.round(SIDE / 2 - massX / mass), columns);
+  const shiftY = fit(Math.round(SIDE / 2 - massY / mass), rows);
+
+  const pixels = new Uint8Array(SIDE * SIDE);
+  for (let y = 0; y < rows; y++) {
+    for (let x = 0; x < columns; x++) {
+      pixels[(shiftY + y) * SIDE + shiftX + x] = small[y * columns + x];
+    }
+  }
+  const scaleX = columns / boxWidth;
+  const scaleY = rows / boxHeight;
+  return {
+    pixels, scaleX, scaleY,
+    shiftX: shiftX - left * scaleX,
+    shiftY: shiftY - top * scaleY,
+  };
+}

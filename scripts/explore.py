@@ -1,0 +1,34 @@
+#!/usr/bin/env python
+"""Write a page to draw digits on and watch a trained network at work, in one HTML file."""
+
+import argparse
+import sys
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="the weights that train.py saved, e.g. model.npz")
+    add("--output", default="explore.html", metavar="FILE",
+        help="the page to write (default: %(default)s)")
+    add("--data-dir", metavar="DIR",
+        help="folder with the data set's four files (default: the copy of MNIST in the package)")
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    try:
+        from mnist_cnn import errors, explorer, stack
+    except ImportError as error:
+        sys.exit("error: {}; install with: pip install -e .".format(error))
+
+    def command():
+        stack.configure()
+        explorer.main(**vars(args))
+
+    return errors.run(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
