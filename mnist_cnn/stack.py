@@ -200,6 +200,7 @@ _theano_flags = _set_defaults()
 try:
     with _pkg_resources():
         import theano
+        import theano.sandbox
         import theano.tensor.nnet
         import theano.tensor.signal.pool
         import theano.gpuarray
@@ -234,6 +235,15 @@ def max_pool_2d(input, ds, ignore_border=None, st=None, padding=(0, 0), mode="ma
 downsample = types.ModuleType("theano.tensor.signal.downsample", "Pooling under its old name.")
 downsample.max_pool_2d = max_pool_2d
 sys.modules[downsample.__name__] = theano.tensor.signal.downsample = downsample
+
+# Old code asks the GPU back-end of before Theano 0.9 whether there is a GPU and cuDNN; all that is
+# left of that module is an import of nose, which few have: "No module named 'nose'".
+cuda = types.ModuleType("theano.sandbox.cuda", "Theano's first GPU back-end: absent.")
+cuda.cuda_enabled = False
+cuda.dnn = types.ModuleType("theano.sandbox.cuda.dnn", "Its cuDNN part: absent.")
+cuda.dnn.dnn_available = lambda: False
+sys.modules[cuda.__name__] = theano.sandbox.cuda = cuda
+sys.modules[cuda.dnn.__name__] = cuda.dnn
 
 _conv2d = theano.tensor.nnet.conv2d
 

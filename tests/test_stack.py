@@ -82,6 +82,14 @@ def test_old_pooling_name(mode):
     np.testing.assert_allclose(pooled, expected, rtol=1e-5)
 
 
+def test_old_code_finds_no_gpu():
+    from theano.sandbox import cuda
+    from theano.sandbox.cuda import dnn
+    assert not cuda.cuda_enabled and not dnn.dnn_available()
+    with pytest.raises(ImportError):
+        import lasagne.layers.dnn  # noqa: F401
+
+
 def test_recurrent_layers_run():
     """Lasagne's recurrent layers use scan, whose C loop newer Pythons cannot build."""
     l_in = lasagne.layers.InputLayer((2, 5, 3))
