@@ -49,7 +49,7 @@ def name_layers(network):
     -------
     dict of str to lasagne Layer
         In order from the input: ``input``, ``conv 1``, ``pool 1``, ``conv 2``, ``pool 2``,
-        ``dense 1``, ``output``. Dropout changes nothing outside training and is left out.
+        ``dense``, ``output``. Dropout changes nothing outside training and is left out.
     """
     layers = {}
     counts = {}
@@ -58,7 +58,8 @@ def name_layers(network):
                            (DenseLayer, "dense")):
             if isinstance(layer, kind):
                 counts[word] = counts.get(word, 0) + 1
-                name = word if word == "input" else "{} {}".format(word, counts[word])
+                name = word if word in ("input", "dense") and counts[word] == 1 else \
+                    "{} {}".format(word, counts[word])
                 layers["output" if layer is network else name] = layer
     return layers
 
