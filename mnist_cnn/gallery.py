@@ -92,7 +92,11 @@ class Materials:
 
     @cached_property
     def snapshots(self):
-        return load_snapshots(self.model, self.weights[0])
+        epochs, snapshots = load_snapshots(self.model, self.weights[0].shape)
+        if not (snapshots == self.weights[0]).all(axis=(1, 2, 3, 4)).any():
+            raise MnistCnnError("{} is of another training than {}; train with --snapshots again, "
+                                "or remove it".format(snapshots_path(self.model), self.model))
+        return epochs, snapshots
 
 
 def _kernels(materials):

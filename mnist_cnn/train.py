@@ -306,7 +306,8 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
     if snapshots and resume and snapshots_path(output).exists():
         taken = dict(zip(*load_snapshots(output, kernels.get_value().shape)))
         taken = {epoch: array for epoch, array in taken.items() if epoch <= len(run.history)}
-    taken.setdefault(len(run.history), kernels.get_value())
+    if not run.batches:
+        taken.setdefault(len(run.history), kernels.get_value())
 
     def save():
         """Save what is asked for, of the state as it is."""

@@ -20,7 +20,9 @@ def main():
     try:
         from mnist_cnn import errors, predict, stack
     except ImportError as error:
-        sys.exit("error: {}; install with: pip install -e .".format(error))
+        hint = "; install with: pip install -e ." if error.name else ""
+        print("error: {}{}".format(error, hint), file=sys.stderr)
+        return 2
 
     def command():
         stack.configure()
