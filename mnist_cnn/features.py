@@ -1,9 +1,16 @@
 """What the network computes on the way from an image to its answer, as arrays."""
 
+import copy
+
+import lasagne
+import numpy as np
 import theano
 import theano.tensor as T
+from lasagne.layers import Conv2DLayer, DenseLayer, InputLayer, MaxPool2DLayer
+from scipy import ndimage
 
-__all__ = ["feature_maps"]
+__all__ = ["feature_maps", "name_layers", "compile_activations", "receptive_field", "top_patches",
+           "without_nonlinearity", "compile_units", "maximize_activation", "pca"]
 
 
 def feature_maps(kernels, images):
@@ -28,3 +35,271 @@ def feature_maps(kernels, images):
     inputs = T.tensor4("inputs")
     convolve = theano.function([inputs], T.nnet.conv2d(inputs, kernels.astype(inputs.dtype)))
     return convolve(images.astype(inputs.dtype))
+
+
+def name_layers(network):
+    """Name the layers that a reader of the network would count.
+
+    Parameters
+    ----------
+    network : lasagne Layer
+        The output layer.
+
+    Returns
+    -------
+    dict of str to lasagne Layer
+        In order from the input: ``input``, ``conv 1``, ``pool 1``, ``conv 2``, ``pool 2``,
+        ``dense``, ``output``. Dropout changes nothing outside training and is left out.
+    """
+    layers = {}
+    counts = {}
+    for layer in lasagne.layers.get_all_layers(network):
+        for kind, word in ((InputLayer, "input"), (Conv2DLayer, "conv"), (MaxPool2DLayer, "pool"),
+                           (DenseLayer, "dense")):
+            if isinstance(layer, kind):
+                counts[word] = counts.get(word, 0) + 1
+                name = word if word in ("input", "dense") and counts[word] == 1 else \
+                    "{} {}".format(word, counts[word])
+                layers["output" if layer is network else name] = layer
+    return layers
+
+
+def without_nonlinearity(layer):
+    """A layer with the same parameters and input whose output is not passed through anything.
+
+    Parameters
+    ----------
+    layer : lasagne Layer
+        A convolution or a dense layer; not changed.
+
+    Returns
+    -------
+    lasagne Layer
+        Gives the weighted sums: a rectifier's gradient is zero where the unit is silent, and
+        softmax's where the network is sure, so climbing and explaining start from these.
+    """
+    linear = copy.copy(layer)  # shares W and b
+    linear.nonlinearity = lasagne.nonlinearities.linear
+    return linear
+
+
+def compile_activations(network):
+    """Compile the network's way from images to the output of every layer.
+
+    Parameters
+    ----------
+    network : lasagne Layer
+        The output layer.
+
+    Returns
+    -------
+    callable
+        ``activations(images, names, batch_size=500)`` takes images (n, 1, rows, columns) and
+        names out of `name_layers`; returns a dict of arrays (n, maps, rows, columns) or
+        (n, units), after each layer's nonlinearity and without dropout. The batches bound the
+        memory; all images may be given at once.
+    """
+    layers = name_layers(network)
+    outputs = lasagne.layers.get_output(list(layers.values()), deterministic=True)
+    compute = theano.function([layers["input"].input_var], outputs)
+
+    def activations(images, names=tuple(layers), batch_size=500):
+        unknown = set(names) - set(layers)
+        if unknown:
+            raise ValueError("no layers {}; there are {}".format(sorted(unknown), list(layers)))
+        parts = {name: [] for name in names}
+        for start in range(0, len(images), batch_size):
+            batch = dict(zip(layers, compute(images[start:start + batch_size])))
+            for name in names:
+                parts[name].append(batch[name])
+        return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+
+    return activations
+
+
+def receptive_field(layer, row, column):
+    """Find the part of the image that one unit of a layer sees.
+
+    Parameters
+    ----------
+    layer : lasagne Layer
+        A convolution or pooling layer, with nothing but such layers (and dropout) before it.
+    row, column : int
+        The unit's position in the layer's map.
+
+    Returns
+    -------
+    rows, columns : slice
+        Into the image, clipped at its edge where a layer pads. A unit of the tutorial's second
+        convolution sees 14 x 14 pixels: 5 for its kernel, doubled by the pooling before (and 1
+        more of the window), widened by the first kernel's 4.
+    """
+    spans = []
+    for axis, position in enumerate((row, column)):
+        first = last = position
+        below = layer
+        while not isinstance(below, InputLayer):
+            if isinstance(below, (Conv2DLayer, MaxPool2DLayer)):
+                size = (below.filter_size if isinstance(below, Conv2DLayer)
+                        else below.pool_size)[axis]
+                pad = below.pad  # a word or a number for each axis
+                pad = ({"same": size // 2, "full": size - 1}[pad] if isinstance(pad, str)
+                       else pad[axis])
+                first = first * below.stride[axis] - pad
+                last = last * below.stride[axis] - pad + size - 1
+            elif isinstance(below, DenseLayer):
+                raise ValueError("a unit of a dense layer sees the whole image")
+            below = below.input_layer
+        spans.append(slice(max(first, 0), min(last + 1, below.shape[2 + axis])))
+    return tuple(spans)
+
+
+def top_patches(layer, maps, images, count=9):
+    """Find the patches of real images that excite each filter of a layer most [1]_.
+
+    Parameters
+    ----------
+    layer : lasagne Layer
+        A convolution or pooling layer.
+    maps : array
+        Its output for the images, (n, filters, rows, columns).
+    images : array
+        (n, 1, rows, columns), n at least `count`.
+    count : int
+        Patches a filter, each from another image: where the image excites the filter most.
+
+    Returns
+    -------
+    patches : array
+        (filters, count, rows, columns) of the receptive field, strongest first.
+    values : array
+        (filters, count), the activations. 0 says that the filter was silent, and that the patch
+        means nothing.
+    indices : int array
+        (filters, count), the images' numbers.
+
+    References
+    ----------
+    .. [1] M. D. Zeiler, R. Fergus: Visualizing and understanding convolutional networks. ECCV
+       2014. https://arxiv.org/abs/1311.2901
+    """
+    num_images, num_filters, _, num_columns = maps.shape
+    flat = maps.reshape(num_images, num_filters, -1)
+    positions = flat.argmax(axis=2)
+    best = flat.max(axis=2)
+    indices = np.argsort(-best, axis=0, kind="stable")[:count].T
+    values = np.take_along_axis(best.T, indices, axis=1)
+    patches = []
+    for unit in range(num_filters):
+        for index in indices[unit]:
+            field = receptive_field(layer, *divmod(positions[index, unit], num_columns))
+            patches.append(images[index, 0][field])
+    return np.reshape(patches, indices.shape + patches[0].shape), values, indices
+
+
+def compile_units(layer):
+    """Compile the value of single units of a layer and its gradient.
+
+    Parameters
+    ----------
+    layer : lasagne Layer
+        A convolution, where the unit is the one in the middle of each map, or a dense layer.
+
+    Returns
+    -------
+    callable
+        Takes images (n, 1, rows, columns) and n filter numbers (int32); returns the values (n,),
+        before the nonlinearity, and their gradients with respect to the images, of their shape.
+    """
+    images, units = lasagne.layers.get_all_layers(layer)[0].input_var, T.ivector("units")
+    output = lasagne.layers.get_output(without_nonlinearity(layer), deterministic=True)
+    if output.ndim == 4:
+        _, _, rows, columns = layer.output_shape
+        output = output[:, :, rows // 2, columns // 2]
+    values = output[T.arange(units.shape[0]), units]
+    return theano.function([images, units], [values, T.grad(values.sum(), images)])
+
+
+def maximize_activation(unit_fn, units, shape, steps=100, step_size=.1, decay=.1, blur=.5, seed=0):
+    """Find by gradient ascent images that excite units as much as they can.
+
+    Each step goes along the gradient, divided by its root mean square, and keeps the brightness
+    in a digit's range. Without a prior the result is a speckle that no pen draws; two simple ones
+    keep it plain: weight decay (as in [2]_) pulls pixels that do not matter to black, and a
+    little blur forbids single pixels.
+
+    Parameters
+    ----------
+    unit_fn : callable
+        As `compile_units` returns it.
+    units : int array
+        (n,), the filters; all are climbed at once.
+    shape : tuple of int
+        (1, rows, columns) of an image.
+    steps : int
+        Steps up the gradient, each with decay and blur.
+    step_size : float
+        Length of a step: root mean square over the pixels that matter, in brightness.
+    decay : float
+        Share of its brightness that a pixel loses a step, in [0, 1).
+    blur : float
+        Standard deviation of the Gaussian, in pixels.
+    seed : int
+        Of the faint noise that the climb starts from.
+
+    Returns
+    -------
+    images : array
+        (n,) + shape, in [0, 1].
+    values : array
+        (n,), before the nonlinearity.
+
+    References
+    ----------
+    .. [1] D. Erhan, Y. Bengio, A. Courville, P. Vincent: Visualizing higher-layer features of a
+       deep network. Technical report 1341, University of Montreal, 2009.
+    .. [2] K. Simonyan, A. Vedaldi, A. Zisserman: Deep inside convolutional networks: visualising
+       image classification models and saliency maps. 2013. https://arxiv.org/abs/1312.6034
+    """
+    units = np.asarray(units, np.int32)
+    rng = np.random.RandomState(seed)
+    images = rng.uniform(0, .1, (len(units),) + tuple(shape))
+    dtype = lasagne.utils.floatX(0).dtype
+    for _ in range(steps):
+        _, gradients = unit_fn(images.astype(dtype), units)
+        seen = np.maximum((gradients != 0).sum(axis=(1, 2, 3), keepdims=True), 1)
+        scale = np.sqrt((gradients ** 2).sum(axis=(1, 2, 3), keepdims=True) / seen)
+        images += step_size * gradients / np.maximum(scale, 1e-12)
+        images *= 1 - decay
+        images = ndimage.gaussian_filter(images, (0, 0, blur, blur)).clip(0, 1)
+    values, _ = unit_fn(images.astype(dtype), units)
+    return images.astype(dtype), values
+
+
+def pca(features, num_components=2):
+    """Principal components by singular value decomposition.
+
+    Parameters
+    ----------
+    features : array
+        (n, dimensions).
+    num_components : int
+        How many, at most min(n, dimensions).
+
+    Returns
+    -------
+    projected : array
+        (n, num_components), the centred features along the components.
+    components : array
+        (num_components, dimensions), orthonormal, of greatest variance first. Their signs are
+        made definite: the entry of largest size is positive.
+    explained : array
+        (num_components,), each one's share of the total variance, in [0, 1].
+    """
+    centred = features - features.mean(axis=0)
+    _, sizes, components = np.linalg.svd(centred, full_matrices=False)
+    largest = np.abs(components).argmax(axis=1)
+    components = components * np.sign(components[np.arange(len(components)), largest])[:, None]
+    components = components[:num_components]
+    explained = sizes[:num_components] ** 2 / max((sizes ** 2).sum(), np.finfo(float).tiny)
+    return centred @ components.T, components, explained

@@ -23,6 +23,7 @@ from .errors import Interrupted, MnistCnnError
 from .files import atomic_open, check_writable
 from .fused import fuse
 from .model import build_cnn, load_weights, save_weights
+from .snapshots import load_snapshots, save_snapshots, snapshots_path
 
 __all__ = ["compile_functions", "evaluate", "history_path", "load_history", "train", "main"]
 
@@ -209,7 +210,8 @@ def _saved_elsewhere(network):
 
 
 def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=0.9, seed=None,
-          output=None, checkpoint=None, resume=False, keep_best=False, quiet=False, fused=True):
+          output=None, checkpoint=None, resume=False, keep_best=False, quiet=False, fused=True,
+          snapshots=False):
     """Train the network and print the tutorial's report.
 
     Parameters
@@ -238,6 +240,9 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
     fused : bool
         Whether to train through `mnist_cnn.fused.fuse`, several times as fast where it applies;
         False takes the plain Lasagne network.
+    snapshots : bool
+        Whether to save the first layer's kernels before training and after each epoch too, beside
+        the weights.
 
     Returns
     -------
@@ -263,9 +268,11 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
         raise MnistCnnError("the number of epochs is {}; it must be at least 1".format(num_epochs))
     if keep_best and output is None:
         raise MnistCnnError("keep_best needs an output to keep the best weights in")
+    if snapshots and output is None:
+        raise MnistCnnError("snapshots need an output to lie beside")
     if resume and not (checkpoint and Path(checkpoint).is_file()):
         raise MnistCnnError("there is no checkpoint {} to go on from".format(checkpoint))
-    for path in (output, checkpoint):
+    for path in (output, checkpoint, snapshots_path(output) if snapshots else None):
         if path is not None:
             check_writable(path)
     report = (lambda line: None) if quiet else print
@@ -294,6 +301,14 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
     else:
         run = Progress(rng.get_state())
 
+    kernels = lasagne.layers.get_all_params(network)[0]
+    taken = {}  # an epoch to the kernels then
+    if snapshots and resume and snapshots_path(output).exists():
+        taken = dict(zip(*load_snapshots(output, kernels.get_value().shape)))
+        taken = {epoch: array for epoch, array in taken.items() if epoch <= len(run.history)}
+    if not run.batches:
+        taken.setdefault(len(run.history), kernels.get_value())
+
     def save():
         """Save what is asked for, of the state as it is."""
         with _saved_elsewhere(network):
@@ -303,6 +318,10 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
             if output is not None and not (
                     keep_best and accuracies and (run.batches or accuracies[-1] < max(accuracies))):
                 _save(output, network, run.history)
+            if snapshots:
+                # an epoch that is broken off counts, since the weights may be of then
+                taken[len(run.history) + bool(run.batches)] = kernels.get_value()
+                save_snapshots(output, taken)
 
     report("Starting training...")
     with _stop_requests() as check:

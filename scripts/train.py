@@ -31,6 +31,9 @@ def parse_args():
         help="go on from the checkpoint, as if there had been no break")
     add("--keep-best", action="store_true",
         help="keep the weights of the epoch with the best validation accuracy, not the last")
+    add("--snapshots", action="store_true",
+        help="save the first layer's kernels at every epoch too, beside the weights, for "
+             "visualize.py")
     add("--device", metavar="NAME",
         help="cpu, cuda, cuda0, opencl0:0 (default: what Theano's configuration says)")
     add("--no-fused", dest="fused", action="store_false",
@@ -77,7 +80,8 @@ def main():
         train.main(batch_size=args.batch_size, num_epochs=args.epochs, data_dir=args.data_dir,
                    learning_rate=args.learning_rate, momentum=args.momentum, seed=args.seed,
                    output=args.output, checkpoint=args.checkpoint, resume=args.resume,
-                   keep_best=args.keep_best, fused=args.fused, quiet=args.quiet)
+                   keep_best=args.keep_best, fused=args.fused, quiet=args.quiet,
+                   snapshots=args.snapshots)
 
     return errors.run(command)
 

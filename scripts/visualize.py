@@ -1,5 +1,6 @@
 #!/usr/bin/env python
-"""Draw what a trained network learned: its kernels, a digit, and that digit's feature maps."""
+"""Draw what a trained network learned: by default its kernels, a digit, that digit's feature maps
+and the training curves, and a page, index.html, that explains what one sees."""
 
 import argparse
 import sys
@@ -14,8 +15,23 @@ def parse_args():
                        help="the test image to show, numbered from 0 (default: a random one)")
     which.add_argument("--digit", type=int, choices=range(10), metavar="D",
                        help="show a random test image of this digit, 0 to 9")
+    which.add_argument("--image", metavar="FILE",
+                       help="show a picture of a digit: PNG, JPEG or the like, any size, dark on "
+                            "light or light on dark")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--all", dest="figures", action="store_const", const="all",
+                      help="draw all figures")
+    what.add_argument("--figures", nargs="+", metavar="NAME",
+                      help="draw these: kernels, digit, feature_maps, history, journey, "
+                           "second_layer, attribution, occlusion, confusion, accuracy, mistakes, "
+                           "reliability, embedding, evolution (default: the first four)")
+    add("--versus", type=int, choices=range(10), metavar="D",
+        help="the class that the attribution holds against the predicted one (default: the second "
+             "likeliest)")
+    add("--diverging", action="store_true",
+        help="draw kernels and feature maps in blue, white and red, with white for zero")
     add("--output", default="pictures", metavar="DIR",
-        help="folder for the pictures, PNG (default: %(default)s)")
+        help="folder for the pictures and the page (default: %(default)s)")
     add("--data-dir", metavar="DIR",
         help="folder with the data set's four files (default: the copy of MNIST in the package)")
     add("--show", action="store_true", help="open the pictures in windows as well")
@@ -25,7 +41,7 @@ def parse_args():
 def main():
     args = parse_args()
     try:
-        from mnist_cnn import errors, stack, visualize
+        from mnist_cnn import errors, gallery, stack
     except ImportError as error:
         hint = "; install with: pip install -e ." if error.name else ""
         print("error: {}{}".format(error, hint), file=sys.stderr)
@@ -33,7 +49,7 @@ def main():
 
     def command():
         stack.configure()
-        visualize.main(**vars(args))
+        gallery.main(**vars(args))
 
     return errors.run(command)
 

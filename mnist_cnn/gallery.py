@@ -1,0 +1,441 @@
+"""From a trained model to a folder of pictures and a page that explains them."""
+
+import base64
+import collections
+import html
+import io
+from functools import cached_property
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from PIL import Image
+
+from . import attribution, features, metrics, visualize
+from .data import load_dataset
+from .errors import MnistCnnError
+from .files import atomic_open
+from .model import build_cnn, load_weights
+from .preprocess import load_picture
+from .snapshots import load_snapshots, snapshots_path
+from .train import history_path, load_history
+
+__all__ = ["FIGURES", "TUTORIAL", "main"]
+
+DPI = 120
+HIDDEN = 5  # pixels of an occlusion's side: a stroke's width and a little more
+MISTAKES = 24
+
+
+class Materials:
+    """What the figures are drawn from; each is computed when first asked for, and once.
+
+    Parameters
+    ----------
+    model : path-like
+        The npz file of the weights.
+    index, digit, image, versus, diverging, data_dir
+        As for `main`.
+    """
+
+    def __init__(self, model, index=None, digit=None, image=None, versus=None, diverging=False,
+                 data_dir=None):
+        self.model, self.diverging, self.versus = model, diverging, versus
+        self.network = build_cnn()
+        self.layers = features.name_layers(self.network)
+        self.weights = load_weights(model, self.network)
+        picture = None if image is None else load_picture(image)
+        *_, self.images, self.labels = load_dataset(data_dir)
+        self.labels = self.labels.astype(int)
+        self.from_file = picture is not None
+        if self.from_file:
+            self.image = picture
+            self.name = _readable(Path(image).name)
+        else:
+            index = _choose(self.labels, index, digit)
+            self.image = self.images[index]
+            self.name = "test image {}, a {}".format(index, self.labels[index])
+            print("Showing {} (--index {})".format(self.name, index))
+
+    @cached_property
+    def activations_fn(self):
+        return features.compile_activations(self.network)
+
+    @cached_property
+    def activations(self):
+        """The image's, a layer's name to its maps or units."""
+        return {name: values[0] for name, values in self.activations_fn(self.image[None]).items()}
+
+    @property
+    def probabilities(self):
+        return self.activations["output"]
+
+    @cached_property
+    def test_activations(self):
+        return self.activations_fn(self.images, ("conv 2", "dense", "output"))
+
+    @property
+    def test_probabilities(self):
+        return self.test_activations["output"]
+
+    @cached_property
+    def confusion(self):
+        return metrics.confusion_matrix(self.labels, self.test_probabilities.argmax(axis=1))
+
+    @cached_property
+    def score_fns(self):
+        return attribution.compile_scores(self.network)
+
+    @cached_property
+    def occlusion(self):
+        return attribution.occlusion(self.score_fns[0], self.image, HIDDEN)
+
+    @cached_property
+    def snapshots(self):
+        epochs, snapshots = load_snapshots(self.model, self.weights[0].shape)
+        if not (snapshots == self.weights[0]).all(axis=(1, 2, 3, 4)).any():
+            raise MnistCnnError("{} is of another training than {}; train with --snapshots again, "
+                                "or remove it".format(snapshots_path(self.model), self.model))
+        return epochs, snapshots
+
+
+def _kernels(materials):
+    return visualize.plot_kernels(materials.weights[0], materials.diverging)
+
+
+def _digit(materials):
+    return visualize.plot_digit(materials.image[0], _capitalized(materials.name))
+
+
+def _feature_maps(materials):
+    maps = features.feature_maps(materials.weights[0], materials.image[None])[0]
+    return visualize.plot_feature_maps(maps, materials.name, materials.diverging)
+
+
+def _history(materials):
+    return visualize.plot_history(load_history(materials.model))
+
+
+def _journey(materials):
+    activations = dict(materials.activations)
+    return visualize.plot_journey(activations.pop("input")[0], activations, materials.name)
+
+
+def _second_layer(materials):
+    layer = materials.layers["conv 2"]
+    patches, values, _ = features.top_patches(layer, materials.test_activations["conv 2"],
+                                              materials.images)
+    filters, rows, columns = layer.output_shape[1:]
+    maxima, _ = features.maximize_activation(features.compile_units(layer), np.arange(filters),
+                                             materials.image.shape)
+    seen = features.receptive_field(layer, rows // 2, columns // 2)
+    return visualize.plot_second_layer(patches, values, maxima[:, 0][(slice(None),) + seen],
+                                       layer.W.get_value())
+
+
+def _attribution(materials):
+    shares = materials.probabilities
+    predicted, runner_up = np.argsort(-shares, kind="stable")[:2]
+    other = runner_up if materials.versus in (None, predicted) else materials.versus
+    classes = [int(predicted), int(other)]
+    gradient_fn = materials.score_fns[1]
+    maps = {
+        "saliency\n(gradient) [nats per brightness]":
+            attribution.saliency(gradient_fn, materials.image, classes),
+        "integrated gradients\n[nats]":
+            attribution.integrated_gradients(gradient_fn, materials.image, classes),
+        "occlusion\nby {0} x {0} pixels [nats]".format(HIDDEN): materials.occlusion[classes],
+    }
+    return visualize.plot_attributions(materials.image[0], maps, classes, shares, materials.name)
+
+
+def _occlusion(materials):
+    drops, shares = materials.occlusion, materials.probabilities
+    scores = materials.score_fns[0](materials.image[None])[0][:, None, None] - drops
+    odds = np.exp(scores - scores.max(axis=0))
+    probability = (odds / odds.sum(axis=0))[shares.argmax()]
+    return visualize.plot_occlusion(materials.image[0], drops, probability, shares, materials.name,
+                                    HIDDEN)
+
+
+def _confusion(materials):
+    return visualize.plot_confusion(materials.confusion)
+
+
+def _accuracy(materials):
+    num_correct, counts = materials.confusion.diagonal(), materials.confusion.sum(axis=1)
+    low, high = metrics.wilson_interval(num_correct, counts)
+    return visualize.plot_accuracy(num_correct, counts, low, high)
+
+
+def _mistakes(materials):
+    shares = materials.test_probabilities
+    indices = metrics.confident_mistakes(shares, materials.labels, MISTAKES)
+    return visualize.plot_mistakes(materials.images[indices, 0], materials.labels[indices],
+                                   shares[indices], indices)
+
+
+def _reliability(materials):
+    shares = materials.test_probabilities
+    judged = shares.max(axis=1), shares.argmax(axis=1) == materials.labels
+    counts, num_correct, confidence = metrics.calibration_bins(*judged)
+    low, high = metrics.wilson_interval(num_correct, np.maximum(counts, 1))
+    return visualize.plot_reliability(counts, num_correct, confidence, low, high,
+                                      metrics.expected_calibration_error(*judged))
+
+
+def _embedding(materials):
+    units = materials.test_activations["dense"]
+    projected, components, explained = features.pca(units)
+    marked = None
+    if materials.from_file:
+        marked = components @ (materials.activations["dense"] - units.mean(axis=0))
+    return visualize.plot_embedding(projected, materials.labels, materials.images[:, 0], explained,
+                                    marked)
+
+
+def _evolution(materials):
+    epochs, snapshots = materials.snapshots
+    return visualize.plot_evolution(snapshots, epochs)
+
+
+def _evolution_gif(materials):
+    """The same as an animated GIF: half a second an epoch, two for the last."""
+    epochs, snapshots = materials.snapshots
+    frames = [Image.fromarray(frame).quantize(128, dither=Image.Dither.NONE)
+              for frame in visualize.draw_evolution(snapshots, epochs)]
+    file = io.BytesIO()
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], loop=0,
+                   duration=[500] * (len(frames) - 1) + [2000])
+    return file.getvalue()
+
+
+Figure = collections.namedtuple("Figure", "draw heading text")
+
+#: Every figure: how it is drawn, and what the page says of it.
+FIGURES = {
+    "kernels": Figure(_kernels, "The kernels of the first layer", """
+        Each square is what one unit of the first layer multiplies its 5 x 5 pixels with. Look for
+        edges and strokes, bright on one side and dark on the other, in many directions. Theano
+        convolves as mathematics does: a kernel answers most to the stroke that it shows turned by
+        180 degrees."""),
+    "digit": Figure(_digit, "The digit", """
+        What the network sees: 28 x 28 pixels, the digit in a box of 20 x 20 and its centre of mass
+        in the middle."""),
+    "feature_maps": Figure(_feature_maps, "Its feature maps", """
+        The digit convolved with each kernel, numbered alike. Look for maps that keep only the
+        strokes of one direction, or one edge of them."""),
+    "history": Figure(_history, "How training went", """
+        Training goes through dropout, with half of the features missing, so its curve is the worse
+        one. Look whether validation still improves, and whether its loss rises again: from there on
+        the network learns by heart."""),
+    "journey": Figure(_journey, "A digit's way through the network", """
+        From pixels on the left to the answer on the right. The maps lose detail (24, 12, 8, 4 pixels
+        a side) and gain meaning: edges in the first layer, pieces of strokes in the second. In the
+        dense layer no position is left; look how few of its units are awake."""),
+    "second_layer": Figure(_second_layer, "What the second layer looks for", """
+        A unit of the second layer sees 14 x 14 pixels. Left, the pieces of real digits that excite
+        it most; middle, the input that does so even more, climbed to from noise; right, its weights
+        for each map of the first layer. Look for corners, arcs, crossings and ends of strokes, and
+        compare left and middle: where they agree, you know what the filter is for."""),
+    "attribution": Figure(_attribution, "Why this answer, and not another", """
+        Three answers to "which pixels count?". Saliency: how the class's score would change if a
+        pixel became brighter, empty ones too. Integrated gradients: the score shared out among the
+        inked pixels. Occlusion: how much is lost when a square is erased. Look where they agree, and
+        at the bottom row for the pixels that decide between the two classes."""),
+    "occlusion": Figure(_occlusion, "What hiding a part does", """
+        A square slides over the digit and hides what is below. Red: the class loses score, so the
+        hidden part speaks for it; blue: the class gains. Bottom left, how probable the answer stays;
+        look for a dark place, where hiding one stroke turns the digit into another."""),
+    "confusion": Figure(_confusion, "What is taken for what", """
+        Rows are what the digits are, columns what the network says; mistakes are coloured, right
+        answers are grey. Look for pairs, such as 4 and 9, and whether a pair is confused both
+        ways."""),
+    "accuracy": Figure(_accuracy, "Which digits are hard", """
+        The bars are 95 % confidence intervals (Wilson's). With a thousand digits a class they are
+        wide: two digits whose intervals overlap a good deal cannot be ranked."""),
+    "mistakes": Figure(_mistakes, "Sure, and wrong", """
+        The wrong answers that the network gave the highest probability. Ask yourself of each: would
+        you have known? Some are labelled so that hardly anybody would agree. The numbers go with
+        --index."""),
+    "reliability": Figure(_reliability, "Does it know what it does not know?", """
+        Of the answers given with 80 % confidence, four of five should be right: points on the line.
+        Below it the network is too sure of itself, above it too modest. Mind the bars, and the
+        counts below, on a logarithmic axis: nearly all digits are in the last bin."""),
+    "embedding": Figure(_embedding, "What the network thinks alike", """
+        The 256 features before the last layer, of every test digit, seen from the direction in
+        which they differ most. Look which digits are neighbours, what lies between two groups, and
+        which strays sit amid another class. Two directions are not all: groups that overlap here may
+        lie apart in the others."""),
+    "evolution": Figure(_evolution, "How the kernels came to be", """
+        Before training the kernels are noise. Look how early the strokes appear, and how they then
+        only grow sharper; a kernel that stays noise has found nothing to do."""),
+}
+
+TUTORIAL = ("kernels", "digit", "feature_maps", "history")
+
+
+def _readable(name):
+    """A file's name as a title can hold it: what matplotlib's font has, and no formulas."""
+    name = "".join(c if c.isprintable() and c != "$" and ord(c) < 0x500 else "?" for c in name)
+    return name if len(name) <= 40 else name[:37] + "..."
+
+
+def _capitalized(name):
+    return name[:1].upper() + name[1:] if name.startswith("test image") else name
+
+
+def _choose(labels, index, digit):
+    """The number of a test image: the one asked for, or a random one (of a class)."""
+    if index is not None:
+        if not 0 <= index < len(labels):
+            raise MnistCnnError("there is no test image {}; they are numbered 0 to {}".format(
+                index, len(labels) - 1))
+        return index
+    candidates = np.arange(len(labels)) if digit is None else np.flatnonzero(labels == digit)
+    if not len(candidates):
+        raise MnistCnnError("the test set has no image of class {}".format(digit))
+    return int(np.random.choice(candidates))
+
+
+def _choose_figures(names, model):
+    """The names to draw, in the page's order: those asked for, all that can be, or the tutorial's.
+
+    Only what is asked for by name has to be there; a model may lie without its history.
+    """
+    needs = {"history": history_path(model), "evolution": snapshots_path(model)}
+    there = [name for name in FIGURES if name not in needs or needs[name].exists()]
+    if names == "all":
+        if "evolution" not in there:
+            print("Left out evolution: there is no {}; train with --snapshots to see it"
+                  .format(needs["evolution"]))
+        return there
+    if names is None:
+        return [name for name in there if name in TUTORIAL]
+    unknown = [name for name in names if name not in FIGURES]
+    if unknown:
+        raise MnistCnnError("there is no figure {}; there are: {}".format(
+            ", ".join(unknown), ", ".join(FIGURES)))
+    return [name for name in FIGURES if name in names]
+
+
+def _page(title, lines, entries):
+    """The index page.
+
+    Parameters
+    ----------
+    title : str
+    lines : list of str
+        Paragraphs at the head.
+    entries : list of (str, list of (str, bytes))
+        A figure's name, and its pictures: MIME type and content.
+
+    Returns
+    -------
+    str
+        HTML that needs no other file.
+    """
+    parts = ["""<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{0}</title>
+<style>
+body {{ max-width: 100rem; margin: 2rem auto; padding: 0 2rem; background: #fff; color: #222;
+       font: 1.05rem/1.55 system-ui, sans-serif }}
+p {{ max-width: 44rem }}
+nav a {{ margin-right: .9em; white-space: nowrap }}
+section {{ margin-top: 3rem; border-top: 1px solid #ccc }}
+img {{ display: block; max-width: 100%; height: auto; margin: 1rem 0 }}
+@media print {{ section {{ break-inside: avoid; border: none }} nav {{ display: none }} }}
+</style>
+<h1>{0}</h1>""".format(html.escape(title))]
+    parts += ["<p>{}</p>".format(html.escape(line)) for line in lines]
+    parts.append("<nav>{}</nav>".format("\n".join(
+        '<a href="#{}">{}</a>'.format(name, html.escape(FIGURES[name].heading))
+        for name, _ in entries)))
+    for name, pictures in entries:
+        figure = FIGURES[name]
+        parts.append('<section id="{}">\n<h2>{}</h2>\n<p>{}</p>'.format(
+            name, html.escape(figure.heading), html.escape(" ".join(figure.text.split()))))
+        parts += ['<img alt="{}" src="data:{};base64,{}">'.format(
+            html.escape(figure.heading), kind, base64.b64encode(content).decode())
+            for kind, content in pictures]
+        parts.append("</section>")
+    return "\n".join(parts) + "\n</html>\n"
+
+
+def main(model, index=None, digit=None, image=None, figures=None, versus=None, diverging=False,
+         output="pictures", data_dir=None, show=False):
+    """Draw figures of a trained model and save them, with a page that explains them.
+
+    Parameters
+    ----------
+    model : path-like
+        The npz file of the weights. What training saved beside it is drawn as well.
+    index : int, optional
+        The test image to show, from 0; by default a random one.
+    digit : int, optional
+        Take a random test image of this class.
+    image : path-like, optional
+        Show this picture file instead, preprocessed as MNIST was made.
+    figures : list of str or 'all', optional
+        Names out of `FIGURES`; by default those of `TUTORIAL`.
+    versus : int, optional
+        The class, beside the predicted one, that the attribution explains; by default the second
+        likeliest.
+    diverging : bool
+        Whether to draw kernels and feature maps in colours centred on zero.
+    output : path-like
+        The folder for the pictures, PNG and GIF, and ``index.html``; made if missing.
+    data_dir : path-like, optional
+        As for `mnist_cnn.data.load_dataset`.
+    show : bool
+        Whether to open the pictures in windows too.
+
+    Raises
+    ------
+    MnistCnnError
+        When the model, the data or the picture cannot be used, a name or number is out of range,
+        the pictures cannot be written, or there is no screen to show them on.
+    """
+    names = _choose_figures(figures, model)
+    materials = Materials(model, index, digit, image, versus, diverging, data_dir)
+    output = Path(output)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MnistCnnError("cannot make the folder {}: {}".format(
+            output, error.strerror)) from error
+
+    entries = []
+    for name in names:
+        file = io.BytesIO()
+        figure = FIGURES[name].draw(materials)
+        figure.savefig(file, format="png", dpi=DPI)
+        if not show:
+            plt.close(figure)
+        pictures = [("image/png", file.getvalue())]
+        if name == "evolution":
+            pictures.append(("image/gif", _evolution_gif(materials)))
+        entries.append((name, pictures))
+        for kind, content in pictures:
+            _write(output / "{}.{}".format(name, kind.split("/")[1]), content)
+
+    lines = ["Drawn from {} by scripts/visualize.py.".format(Path(model).name)]
+    if any(name not in ("kernels", "history", "evolution") for name in names):
+        lines.append("The digit shown is {}.".format(materials.name))
+    _write(output / "index.html", _page("What is being learned?", lines, entries).encode())
+
+    if show:
+        if plt.get_backend().lower() == "agg":
+            raise MnistCnnError("--show needs a screen and a window toolkit (on Debian or Ubuntu: "
+                                "sudo apt-get install python3-tk); the pictures are in {}"
+                                .format(output))
+        plt.show()
+
+
+def _write(path, content):
+    with atomic_open(path) as file:
+        file.write(content)
+    print("Wrote {}".format(path))

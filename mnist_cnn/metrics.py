@@ -1,0 +1,127 @@
+"""How good a classifier is, and where not, in numbers."""
+
+import numpy as np
+
+__all__ = ["confusion_matrix", "wilson_interval", "calibration_bins", "expected_calibration_error",
+           "confident_mistakes"]
+
+
+def confusion_matrix(labels, predictions, num_classes=10):
+    """Count what was taken for what.
+
+    Parameters
+    ----------
+    labels, predictions : int arrays
+        (n,), from 0 to num_classes - 1.
+    num_classes : int
+
+    Returns
+    -------
+    int array
+        (num_classes, num_classes): how many of true class [row] were predicted as [column].
+    """
+    pairs = np.asarray(labels, int) * num_classes + np.asarray(predictions, int)
+    return np.bincount(pairs, minlength=num_classes ** 2).reshape(num_classes, num_classes)
+
+
+def wilson_interval(successes, trials, z=1.959964):
+    """Confidence interval of a proportion, by Wilson's score [1]_.
+
+    Near 100 %, where digits are, the usual p +- z sqrt(p (1 - p) / n) is too narrow and crosses 1;
+    this one stays within [0, 1] and covers what it says.
+
+    Parameters
+    ----------
+    successes, trials : int or int arrays
+        At least one trial each.
+    z : float
+        Quantile of the normal distribution; 1.96 for 95 %.
+
+    Returns
+    -------
+    low, high : float or arrays
+        In [0, 1].
+
+    References
+    ----------
+    .. [1] E. B. Wilson: Probable inference, the law of succession, and statistical inference.
+       Journal of the American Statistical Association 22, 1927.
+    """
+    trials = np.asarray(trials, float)
+    share = successes / trials
+    centre = share + z ** 2 / (2 * trials)
+    spread = z * np.sqrt(share * (1 - share) / trials + z ** 2 / (4 * trials ** 2))
+    scale = 1 + z ** 2 / trials
+    # at 0 and 1 the exact bounds are 0 and 1; rounding must not cross them
+    return np.maximum((centre - spread) / scale, 0), np.minimum((centre + spread) / scale, 1)
+
+
+def calibration_bins(confidences, correct, num_bins=15):
+    """Sort predictions by confidence, and see how often those of a bin are right.
+
+    Parameters
+    ----------
+    confidences : array
+        (n,), in [0, 1]: the probability that the network gives to its answer.
+    correct : bool array
+        (n,), whether the answer is right.
+    num_bins : int
+        Bins of equal width; each holds its upper edge, the first one 0 too.
+
+    Returns
+    -------
+    counts, num_correct : int arrays
+        (num_bins,), predictions in the bin and right ones among them.
+    confidence : array
+        (num_bins,), mean confidence in the bin; NaN for an empty one.
+    """
+    edges = np.linspace(0, 1, num_bins + 1)
+    bins = np.clip(np.searchsorted(edges, confidences, side="left") - 1, 0, num_bins - 1)
+    counts = np.bincount(bins, minlength=num_bins)
+    num_correct = np.bincount(bins[np.asarray(correct, bool)], minlength=num_bins)
+    sums = np.bincount(bins, np.asarray(confidences, float), minlength=num_bins)
+    return counts, num_correct, np.divide(sums, counts, out=np.full(num_bins, np.nan),
+                                          where=counts > 0)
+
+
+def expected_calibration_error(confidences, correct, num_bins=15):
+    """Mean distance between how sure the network is and how often it is right [1]_.
+
+    Parameters
+    ----------
+    confidences, correct, num_bins
+        As for `calibration_bins`.
+
+    Returns
+    -------
+    float
+        In [0, 1]: the bins' ``|accuracy - confidence|``, weighted by their counts.
+
+    References
+    ----------
+    .. [1] C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger: On calibration of modern neural networks.
+       ICML 2017. https://arxiv.org/abs/1706.04599
+    """
+    counts, num_correct, confidence = calibration_bins(confidences, correct, num_bins)
+    return float(np.nansum(np.abs(num_correct - counts * confidence)) / counts.sum())
+
+
+def confident_mistakes(probabilities, labels, count):
+    """Find the wrong answers that the network was surest of.
+
+    Parameters
+    ----------
+    probabilities : array
+        (n, classes).
+    labels : int array
+        (n,).
+    count : int
+        How many, at most.
+
+    Returns
+    -------
+    int array
+        Their numbers, surest first; fewer than `count` when there are fewer mistakes.
+    """
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:count]

@@ -1,0 +1,223 @@
+"""A picture file of a digit, brought to 28 x 28 pixels as MNIST's were made.
+
+NIST's black and white digits were fitted into a box of 20 x 20 pixels, their proportions kept, and
+placed in a field of 28 x 28 with their centre of mass at its centre [1]_. A picture of one's own
+first has to become what NIST had: white ink on clean black.
+
+References
+----------
+.. [1] Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to document
+   recognition. Proceedings of the IEEE 86, 1998.
+"""
+
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from .errors import MnistCnnError
+
+__all__ = ["read_picture", "extract_ink", "fit_to_field", "load_picture"]
+
+SIZE = 28
+BOX = 20
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+WORK_SIZE = 280  # pixels of the longer side that are enough to find a digit
+MAX_PIXELS = 2 ** 27  # 134 megapixels: more than cameras give, less than fills the memory
+MIN_CONTRAST = .1
+
+
+def read_picture(path):
+    """Read a picture file as brightness.
+
+    Parameters
+    ----------
+    path : path-like
+        PNG, JPEG, BMP, GIF (its first frame), TIFF, WebP or PPM, of any size, in grey, colours or
+        with transparency, turned as its camera says.
+
+    Returns
+    -------
+    float32 array
+        (rows, columns), 0 for black to 1 for white, reduced to at most 280 pixels a side.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be read or is no picture.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of damaged EXIF data; errors still come as such
+            with open(path, "rb") as file, Image.open(file, formats=FORMATS) as picture:
+                if picture.width * picture.height > MAX_PIXELS:
+                    raise MnistCnnError("{} is too large: {} x {} pixels".format(
+                        path, picture.width, picture.height))
+                picture.draft("L", (2 * WORK_SIZE, 2 * WORK_SIZE))  # JPEG: decode fewer pixels
+                picture = ImageOps.exif_transpose(picture)
+                picture = _to_grey(picture)
+                scale = WORK_SIZE / max(picture.size)
+                if scale < 1:
+                    size = [max(1, round(scale * side)) for side in picture.size]
+                    picture = picture.resize(size, Image.BOX)
+                return np.asarray(picture, np.float32)
+    except OSError as error:
+        reason = error.strerror or "it is no picture (PNG, JPEG or the like), or a damaged one"
+        raise MnistCnnError("cannot read {}: {}".format(path, reason)) from error
+    except (SyntaxError, ValueError, EOFError, MemoryError, Image.DecompressionBombError,
+            IndexError, KeyError, TypeError, OverflowError) as error:
+        # what Pillow's readers raise on files that start like a picture and go on otherwise
+        raise MnistCnnError("cannot read {}: it is a damaged picture".format(path)) from error
+
+
+def _to_grey(picture):
+    """Brightness in [0, 1] as a Pillow image of mode F, transparency filled with background."""
+    if picture.mode.startswith("I") or picture.mode == "F":  # 16 bits a pixel, or more
+        values = np.asarray(picture, np.float32)
+        top = 65535 if values.max() > 255 else 255
+        return Image.fromarray(np.clip(values / top, 0, 1))
+    if picture.mode == "LA" or picture.mode == "RGBA" or "transparency" in picture.info:
+        values = np.asarray(picture.convert("RGBA"), np.float32) / 255
+        alpha = values[..., 3]
+        grey = values[..., :3] @ np.float32([.299, .587, .114])
+        mean = (grey * alpha).sum() / max(alpha.sum(), 1)
+        # ink drawn on nothing: light ink wants a dark ground, dark ink a light one
+        return Image.fromarray(grey * alpha + (0 if mean > .5 else 1) * (1 - alpha))
+    return Image.fromarray(np.asarray(picture.convert("L"), np.float32) / np.float32(255))
+
+
+def extract_ink(grey):
+    """Separate a digit's ink from what it is drawn on, be it dark on light or light on dark.
+
+    The background is a plane fitted to the picture's margin, which evens out a lamp to one side;
+    ink is what differs from it, in the direction in which the picture differs more. Grain below a
+    threshold becomes black, and specks apart from the digit go.
+
+    Parameters
+    ----------
+    grey : array
+        (rows, columns), in [0, 1].
+
+    Returns
+    -------
+    float32 array
+        (rows, columns), 0 for the background to 1 for full ink.
+
+    Raises
+    ------
+    MnistCnnError
+        When there is no digit to see: nothing differs from the background, or too much does.
+    """
+    rows, columns = grey.shape
+    coordinates = np.stack([np.ones(grey.shape)] + list(np.meshgrid(
+        np.linspace(-1, 1, columns), np.linspace(-1, 1, rows))), axis=-1)
+    width = max(1, min(rows, columns) // 20)
+    margin = np.ones(grey.shape, bool)
+    margin[width:-width, width:-width] = False
+    kept = margin
+    for _ in range(3):  # again without what is no background: strokes that reach the margin
+        plane, *_ = np.linalg.lstsq(coordinates[kept], grey[kept], rcond=None)
+        difference = grey - coordinates @ plane
+        spread = np.median(np.abs(difference[kept] - np.median(difference[kept])))
+        kept = margin & (np.abs(difference) <= max(4 * spread, .02))
+        if kept.sum() < 3:
+            break
+    noise = max(4 * spread, .02)
+
+    dark, light = np.percentile(difference, [.5, 99.5])
+    ink = difference if light > -dark else -difference
+    strong = ink[ink > max(_otsu(ink), noise)]
+    if not len(strong) or np.median(strong) < max(MIN_CONTRAST, noise):
+        raise MnistCnnError("there is no digit to see: hardly anything differs from the background")
+    full = np.percentile(strong, 90)
+    ink = np.clip((ink - noise) / (full - noise), 0, 1) if full > noise else ink * 0
+    solid = ink > .5
+    if solid.mean() > .5 or solid[margin].mean() > .4:
+        raise MnistCnnError("there is no single digit on an even background")
+    return _without_specks(ink).astype(np.float32)
+
+
+def _otsu(values):
+    """The threshold that parts values into the two groups of least variance within."""
+    counts, edges = np.histogram(values, 256)
+    centres = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)
+    sums = np.cumsum(counts * centres)
+    above = below[-1] - below
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gap = sums / below - (sums[-1] - sums) / above
+    between = np.where(above > 0, below * above * gap ** 2, 0)
+    return edges[1 + np.nanargmax(between)]
+
+
+def _without_specks(ink):
+    """Drop the parts with less than a twentieth of the largest one's ink."""
+    mask = ink > 0
+    rows, columns = ink.shape
+    labels = np.where(mask, np.arange(ink.size).reshape(ink.shape), -1)
+    while True:  # a pixel takes the highest label around it, and that label's own
+        padded = np.pad(labels, 1, constant_values=-1)
+        highest = np.max([padded[i:i + rows, j:j + columns] for i in range(3) for j in range(3)],
+                         axis=0)
+        highest = np.where(mask, highest.ravel()[highest], -1)
+        if (highest == labels).all():
+            break
+        labels = highest
+    mass = np.bincount(labels[mask], ink[mask], minlength=ink.size)
+    return np.where(mask & (mass[labels] >= mass.max() / 20), ink, 0)
+
+
+def fit_to_field(ink):
+    """Fit a digit into MNIST's box and centre its mass in MNIST's field.
+
+    Parameters
+    ----------
+    ink : float32 array
+        (rows, columns), 0 for the background to 1 for full ink; some of it not 0.
+
+    Returns
+    -------
+    float32 array
+        (28, 28) in [0, 255/256], the brightest pixel at 255/256: the longer side of what is not 0
+        spans 20 pixels, and the centre of mass lies within half a pixel of row and column 14, as
+        in MNIST.
+    """
+    rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
+    ink = ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
+    scale = BOX / max(ink.shape)
+    size = [max(1, round(scale * side)) for side in ink.shape[::-1]]
+    method = Image.BOX if scale <= 1 else Image.BILINEAR
+    box = np.asarray(Image.fromarray(ink.astype(np.float32)).resize(size, method)).clip(0)
+    field = np.zeros((SIZE, SIZE), np.float32)
+    corner = []
+    for axis, side in enumerate(box.shape):
+        mass = box.sum(axis=1 - axis)
+        centre = (mass * np.arange(side)).sum() / mass.sum()
+        corner.append(int(np.clip(round(SIZE / 2 - centre), 0, SIZE - side)))
+    field[corner[0]:corner[0] + box.shape[0], corner[1]:corner[1] + box.shape[1]] = box
+    return field * np.float32(255 / 256) / field.max()
+
+
+def load_picture(path):
+    """Bring a picture file of a digit to the form of MNIST's images.
+
+    Parameters
+    ----------
+    path : path-like
+        As for `read_picture`: one digit, dark on light or light on dark, anywhere in the picture.
+
+    Returns
+    -------
+    float32 array
+        (1, 28, 28) in [0, 255/256], as `mnist_cnn.data.load_dataset` gives images.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file is no picture, or shows no digit.
+    """
+    grey = read_picture(path)
+    try:
+        return fit_to_field(extract_ink(grey))[None]
+    except MnistCnnError as error:
+        raise MnistCnnError("cannot use {}: {}".format(path, error)) from error
