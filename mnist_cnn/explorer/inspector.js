@@ -11,7 +11,7 @@ class Inspector {
     this.layer = null;
   }
 
-  /* scale: the number that gets full colour, for each layer. */
+  /* scale: the number that gets full colour, for the values and the raw sums of each layer. */
   show(selection, scale, showRaw) {
     if (selection.layer !== this.layer) this.build(selection.layer);
     this.selection = selection;
@@ -200,9 +200,10 @@ class Inspector {
 
   paint(picture, layer, map, raw = false) {
     const {size} = LAYERS[layer];
-    const values = raw ? this.network.raw[layer] : this.network.values[layer];
+    const kind = raw ? "raw" : "values";
+    const values = this.network[kind][layer];
     if (layer === "input") picture.paintInk(values.map((value) => 256 * value), this.palette.ink);
-    else picture.paintSigned(values, map * size * size, this.scale[layer], this.palette.signed);
+    else picture.paintSigned(values, map * size * size, this.scale[kind][layer], this.palette.signed);
   }
 
   paintBelow(channel, row, column, count) {
@@ -241,7 +242,7 @@ class Inspector {
     this.paintBelow(terms.channel, terms.row, terms.column, terms.width);
     const largest = (values) => values.reduce((best, v) => Math.max(best, Math.abs(v)), 1e-6);
     const below = LAYERS[layer].below;
-    this.fill("input", terms.patch, below === "input" ? 1 : this.scale[below], 2);
+    this.fill("input", terms.patch, below === "input" ? 1 : this.scale.values[below], 2);
     this.grids.input.cells[0].closest("table").classList.toggle("inked", below === "input");
     this.fill("kernel", terms.kernel, largest(terms.kernel), 2);
     this.fill("product", terms.products, largest(terms.products), 2);
@@ -279,7 +280,7 @@ class Inspector {
       (i) => this.network.values[below][(map * side + 2 * row) * side + 2 * column + i]);
     const largest = Math.max(...values);
     this.paintBelow(map, 2 * row, 2 * column, 2);
-    this.fill("input", values, this.scale[below], 3);
+    this.fill("input", values, this.scale.values[below], 3);
     this.grids.input.cells.forEach((cell, i) =>
       cell.classList.toggle("winner", values[i] === largest && largest > 0));
     this.paintHere(selection);

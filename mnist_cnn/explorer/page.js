@@ -12,14 +12,19 @@ const narrow = matchMedia("(max-width: 1179px)");
 const scaled = (bytes) => Float32Array.from(bytes, (byte) => byte / 256);
 
 /* The number that gets full colour, for each layer: about the largest that the test digits reach.
-   It is the same for every drawing, so that a fainter map is one that found less. */
-const scale = {};
-for (const layer of Object.keys(LAYERS)) scale[layer] = 1e-6;
+   It is the same for every drawing, so that a fainter map is one that found less. Raw sums have
+   scales of their own: those below zero go further than those above. */
+const scale = {values: {}, raw: {}};
+for (const kind of ["values", "raw"]) {
+  for (const layer of Object.keys(network[kind])) scale[kind][layer] = 1e-6;
+}
 for (const {pixels} of digits) {
   network.forward(scaled(pixels));
-  for (const layer of Object.keys(LAYERS)) {
-    const largest = network.values[layer].reduce((best, value) => Math.max(best, value), 0);
-    scale[layer] += .8 * largest / digits.length;
+  for (const kind of ["values", "raw"]) {
+    for (const [layer, numbers] of Object.entries(network[kind])) {
+      const largest = numbers.reduce((best, value) => Math.max(best, Math.abs(value)), 0);
+      scale[kind][layer] += .8 * largest / digits.length;
+    }
   }
 }
 
@@ -332,15 +337,14 @@ function draw() {
 function paintStages() {
   for (const [layer, {pictures}] of Object.entries(stages)) {
     if (layer === "output") continue;
-    const {size, kind} = LAYERS[layer];
+    const {size} = LAYERS[layer];
     if (layer === "input") {
       pictures[0].paintInk(input.pixels, palette.ink);
       continue;
     }
-    const values = showRaw && kind ? network.raw[layer] || network.values[layer]
-                                   : network.values[layer];
-    pictures.forEach((picture, map) =>
-      picture.paintSigned(values, map * size * size, scale[layer], palette.signed));
+    const kind = showRaw && layer in network.raw ? "raw" : "values";
+    pictures.forEach((picture, map) => picture.paintSigned(
+      network[kind][layer], map * size * size, scale[kind][layer], palette.signed));
   }
 }
 
@@ -358,7 +362,9 @@ function paintSaliency() {
     stages.input.overlay.clear();
     return;
   }
-  const gradient = network.saliency(salientDigit());
+  const digit = salientDigit();
+  const gradient = network.saliency(digit);
+  $("salient").textContent = digit;
   const largest = gradient.reduce((best, value) => Math.max(best, Math.abs(value)), 1e-6);
   overlay.paintSigned(gradient, 0, largest, palette.overlay);
   stages.input.overlay.paintSigned(gradient, 0, largest, palette.overlay);
@@ -403,63 +409,79 @@ function paintAnswer() {
     ? "The pad is empty" : `The network sees a ${best}: ${text}`, 700);
 }
 
-/* Outlines, receptive field, and the lines from the layer below. */
+/* Outlines, receptive field, and the lines from the layer below.
 
-const marks = [];
+   Where they are is found out only when the selection changes, for asking makes the browser lay
+   out the page; while a hand draws, only the strength of the lines follows. */
+
+const marked = {key: "", nodes: [], lines: []};
 
 function mark() {
-  for (const node of marks.splice(0)) node.classList.remove("selected", "source");
-  for (const {box} of Object.values(stages)) box.remove();
   const selection = selected();
   const {layer, map, row, column} = selection;
+  const {kind} = LAYERS[layer];
+  const terms = kind === "convolution" || kind === "dense"
+    ? network.terms(layer, map, row, column, selection.channel) : {channel: map, sums: []};
+  const {sums} = terms;
+  const byStrength = (a, b) => Math.abs(sums[b]) - Math.abs(sums[a]);
+  // of the 256 units only those that count most
+  const sources = sums.length > 32 ? [...sums.keys()].sort(byStrength).slice(0, 24)
+    : sums.length > 1 ? [...sums.keys()] : [];
+  const key = [layer, map, row, column, terms.channel, layer === "output" ? sources : "",
+               narrow.matches].join();
+  if (key !== marked.key) {
+    marked.key = key;
+    placeMarks(selection, terms.channel, sources);
+  }
+  const largest = sums.reduce((best, sum) => Math.max(best, Math.abs(sum)), 1e-6);
+  marked.lines.forEach((line, i) => {
+    const sum = sums[sources[i]];
+    line.setAttribute("class", sum < 0 ? "line negative" : "line");
+    line.setAttribute("opacity", (.75 * Math.abs(sum) / largest).toFixed(2));
+  });
+}
+
+function placeMarks({layer, map, row, column}, channel, sources) {
+  for (const node of marked.nodes.splice(0)) node.classList.remove("selected", "source");
+  for (const {box} of Object.values(stages)) box.remove();
+  const {size, below, kind} = LAYERS[layer];
   const stage = stages[layer];
-  const add = (node, name) => {
+  const outline = (node, name) => {
     node.classList.add(name);
-    marks.push(node);
+    marked.nodes.push(node);
   };
   const place = (box, node, y, x, height, width, rows, columns) => {
     box.style.cssText = `left:${100 * x / columns}%;top:${100 * y / rows}%;` +
                         `width:${100 * width / columns}%;height:${100 * height / rows}%`;
     node.append(box);
   };
-  const {size, below, kind} = LAYERS[layer];
-  const unitBox = (box, unit) => place(
-    box, stages.dense.nodes[0], Math.floor(unit / stages.dense.columns),
-    unit % stages.dense.columns, 1, 1, 256 / stages.dense.columns, stages.dense.columns);
+  const {columns} = stages.dense;
+  const placeUnit = (box, unit) => place(box, stages.dense.nodes[0], Math.floor(unit / columns),
+                                         unit % columns, 1, 1, 256 / columns, columns);
 
-  if (layer === "dense") unitBox(stage.box, map);
-  else if (layer === "output") add(stage.nodes[map], "selected");
-  else {
-    add(stage.nodes[map], "selected");
-    place(stage.box, stage.nodes[map], row, column, 1, 1, size, size);
+  if (layer === "dense") {
+    placeUnit(stage.box, map);
+  } else {
+    outline(stage.nodes[map], "selected");
+    if (layer !== "output") place(stage.box, stage.nodes[map], row, column, 1, 1, size, size);
   }
-  let lines = [];
-  if (below) {
-    const source = stages[below];
-    if (layer === "output") {
-      const {sums} = network.terms(layer, map, 0, 0, 0);
-      const order = [...sums.keys()].sort((a, b) => Math.abs(sums[b]) - Math.abs(sums[a]));
-      unitBox(source.box, order[0]);
-      lines = order.slice(0, 24).map((unit) => [unit, sums[unit]]);
-    } else {
-      const count = kind === "pooling" ? 2 : kind === "dense" ? 4 : KERNEL;
-      const step = kind === "pooling" ? 2 : 1;
-      const terms = kind === "pooling" ? {channel: map}
-        : network.terms(layer, map, row, column, selection.channel);
-      const node = source.nodes[terms.channel];
-      add(node, "source");
-      const side = LAYERS[below].size;
-      place(source.box, node, step * row, step * column, count, count, side, side);
-      if (terms.sums && terms.sums.length > 1) lines = [...terms.sums.entries()];
-    }
+  if (layer === "output") {
+    placeUnit(stages.dense.box, sources[0]);
+  } else if (below) {
+    const count = kind === "pooling" ? 2 : kind === "dense" ? 4 : KERNEL;
+    const step = kind === "pooling" ? 2 : 1;
+    const node = stages[below].nodes[channel];
+    const side = LAYERS[below].size;
+    outline(node, "source");
+    place(stages[below].box, node, step * row, step * column, count, count, side, side);
   }
-  drawWedges(layer, below, lines);
+  drawWedges(layer, map, below, sources);
 }
 
-function drawWedges(layer, below, lines) {
-  const svg = $("wedges");
+function drawWedges(layer, map, below, sources) {
+  marked.lines = [];
   if (!below || narrow.matches) {
-    svg.replaceChildren();
+    $("wedges").replaceChildren();
     return;
   }
   const origin = $("machine").getBoundingClientRect();
@@ -474,38 +496,33 @@ function drawWedges(layer, below, lines) {
     for (const [name, value] of Object.entries(properties)) node.setAttribute(name, value);
     return node;
   };
-  const target = boxOf(layer === "output"
-    ? stages.output.bars[selected().map].node : stages[layer].box);
-  const shapes = [];
-  const largest = lines.reduce((best, [, sum]) => Math.max(best, Math.abs(sum)), 1e-6);
-  const units = below === "dense" ? boxOf(stages.dense.nodes[0]) : null;
-  for (const [index, sum] of lines) {
-    let from;
-    if (units) {
-      const {columns} = stages.dense;
-      const cell = (units.right - units.left) / columns;
-      from = {right: units.left + (index % columns + 1) * cell,
-              middle: units.top + (Math.floor(index / columns) + .5) * cell};
-    } else {
-      from = boxOf(stages[below].nodes[index]);
-    }
+  const target = boxOf(layer === "output" ? stages.output.nodes[map] : stages[layer].box);
+  const units = boxOf(stages.dense.nodes[0]);
+  const {columns} = stages.dense;
+  const cell = (units.right - units.left) / columns;
+  marked.lines = sources.map((index) => {
+    const from = layer === "output"
+      ? {right: units.left + (index % columns + 1) * cell,
+         middle: units.top + (Math.floor(index / columns) + .5) * cell}
+      : boxOf(stages[below].nodes[index]);
     const bend = (from.right + target.left) / 2;
-    shapes.push(shape("path", {
-      class: sum < 0 ? "line negative" : "line",
-      d: `M${from.right} ${from.middle}C${bend} ${from.middle} ${bend} ${target.middle} ` +
-         `${target.left} ${target.middle}`,
-      opacity: (.75 * Math.abs(sum) / largest).toFixed(2)}));
-  }
-  if (!units) {
+    return shape("path", {d: `M${from.right} ${from.middle}C${bend} ${from.middle} ` +
+                             `${bend} ${target.middle} ${target.left} ${target.middle}`});
+  });
+  const wedge = [];
+  if (layer !== "output") {
     const from = boxOf(stages[below].box);
-    shapes.push(shape("polygon", {class: "wedge", points:
+    wedge.push(shape("polygon", {class: "wedge", points:
       `${from.right},${from.top} ${target.left},${target.top} ` +
       `${target.left},${target.bottom} ${from.right},${from.bottom}`}));
   }
-  svg.replaceChildren(...shapes);
+  $("wedges").replaceChildren(...marked.lines, ...wedge);
 }
 
-addEventListener("resize", schedule);
+new ResizeObserver(() => {
+  marked.key = "";
+  schedule();
+}).observe($("machine"));
 
 /* --- start: a test digit to look at, and the map that has most to say about it --- */
 
