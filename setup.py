@@ -25,6 +25,7 @@ setup(
         "numpy>=1.22,<1.24",  # Theano uses np.bool, which 1.24 dropped
         "scipy>=1.8,<1.11",
         "matplotlib>=3.5,<3.11",
+        "pillow>=9.1",
         "pooch>=1.7",
         "requests>=2.28",
         "tqdm>=4.60",

@@ -62,7 +62,7 @@ def training(tmp_path_factory, small_mnist):
     """A real, short training by the script: the finished process, and the model's path."""
     output = tmp_path_factory.mktemp("training") / "model.npz"
     process = run_script("train.py", "--epochs", 2, "--batch-size", 50, "--learning-rate", .03,
-                         "--seed", 7, "--data-dir", small_mnist, "--output", output)
+                         "--seed", 7, "--data-dir", small_mnist, "--output", output, "--snapshots")
     return process, output
 
 
