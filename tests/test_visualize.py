@@ -6,7 +6,7 @@ import pytest
 from conftest import run_script
 from scipy.signal import convolve2d
 
-from mnist_cnn import features, train, visualize
+from mnist_cnn import features, gallery, train, visualize
 from mnist_cnn.errors import MnistCnnError
 
 
@@ -53,8 +53,8 @@ def test_script_writes_the_pictures(training, tmp_path, mnist):
     assert process.returncode == 0 and process.stderr == ""
     index = int(re.match(r"Showing test image (\d+), a 4 \(--index \1\)\n", process.stdout).group(1))
     assert mnist[5][index] == 4
-    names = {path.name for path in output.iterdir()}
-    assert names == {"kernels.png", "digit.png", "feature_maps.png", "history.png"}
+    names = {"kernels.png", "digit.png", "feature_maps.png", "history.png"}
+    assert {path.name for path in output.iterdir()} == names | {"index.html"}
     first = {name: matplotlib.image.imread(output / name) for name in names}
     assert all(min(picture.shape[:2]) > 300 for picture in first.values())
 
@@ -67,7 +67,7 @@ def test_script_writes_the_pictures(training, tmp_path, mnist):
 @pytest.mark.parametrize("index, digit", [(-1, None), (10000, None), (None, 11)])
 def test_numbers_out_of_range(mnist, index, digit):
     with pytest.raises(MnistCnnError):
-        visualize._choose(mnist[5], index, digit)
+        gallery._choose(mnist[5], index, digit)
 
 
 def test_no_model(tmp_path):
