@@ -12,15 +12,17 @@ from .preprocess import load_picture
 __all__ = ["predict", "main"]
 
 
-def predict(network, images):
-    """Ask a network for its answer.
+def predict(network, images, batch_size=500):
+    """Ask a network for its answer, without dropout.
 
     Parameters
     ----------
     network : lasagne Layer
         The output layer.
     images : array
-        (n, 1, 28, 28), in [0, 255/256].
+        (n, 1, 28, 28), in [0, 255/256], n at least 1.
+    batch_size : int
+        Images at once.
 
     Returns
     -------
@@ -28,8 +30,10 @@ def predict(network, images):
         (n, classes), probabilities.
     """
     inputs = lasagne.layers.get_all_layers(network)[0].input_var
-    output = lasagne.layers.get_output(network, deterministic=True)
-    return theano.function([inputs], output)(images.astype(inputs.dtype))
+    function = theano.function([inputs], lasagne.layers.get_output(network, deterministic=True))
+    images = images.astype(inputs.dtype)
+    return np.concatenate([function(images[start:start + batch_size])
+                           for start in range(0, len(images), batch_size)])
 
 
 def main(model, files):

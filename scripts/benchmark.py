@@ -7,6 +7,8 @@ The number of threads is OMP_NUM_THREADS, or all processors.
 import argparse
 import sys
 
+from _command import run
+
 
 def parse_args():
     parser = argparse.ArgumentParser(
@@ -20,21 +22,5 @@ def parse_args():
     return parser.parse_args()
 
 
-def main():
-    args = parse_args()
-    try:
-        from mnist_cnn import benchmark, errors, stack
-    except ImportError as error:
-        hint = "; install with: pip install -e ." if error.name else ""
-        print("error: {}{}".format(error, hint), file=sys.stderr)
-        return 2
-
-    def command():
-        stack.configure()
-        benchmark.main(**vars(args))
-
-    return errors.run(command)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("benchmark", **vars(parse_args())))

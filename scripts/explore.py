@@ -4,6 +4,8 @@
 import argparse
 import sys
 
+from _command import run
+
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
@@ -16,19 +18,5 @@ def parse_args():
     return parser.parse_args()
 
 
-def main():
-    args = parse_args()
-    try:
-        from mnist_cnn import errors, explorer, stack
-    except ImportError as error:
-        sys.exit("error: {}; install with: pip install -e .".format(error))
-
-    def command():
-        stack.configure()
-        explorer.main(**vars(args))
-
-    return errors.run(command)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("explorer", **vars(parse_args())))

@@ -4,6 +4,8 @@
 import argparse
 import sys
 
+from _command import run
+
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
@@ -15,21 +17,5 @@ def parse_args():
     return parser.parse_args()
 
 
-def main():
-    args = parse_args()
-    try:
-        from mnist_cnn import errors, predict, stack
-    except ImportError as error:
-        hint = "; install with: pip install -e ." if error.name else ""
-        print("error: {}{}".format(error, hint), file=sys.stderr)
-        return 2
-
-    def command():
-        stack.configure()
-        predict.main(**vars(args))
-
-    return errors.run(command)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("predict", **vars(parse_args())))

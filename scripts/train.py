@@ -5,6 +5,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from _command import run
+
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
@@ -66,25 +68,10 @@ def seed(text):
     return value
 
 
-def main():
-    args = parse_args()
-    try:
-        from mnist_cnn import errors, stack, train
-    except ImportError as error:
-        hint = "; install with: pip install -e ." if error.name else ""
-        print("error: {}{}".format(error, hint), file=sys.stderr)
-        return 2
-
-    def command():
-        stack.configure(args.device)
-        train.main(batch_size=args.batch_size, num_epochs=args.epochs, data_dir=args.data_dir,
-                   learning_rate=args.learning_rate, momentum=args.momentum, seed=args.seed,
-                   output=args.output, checkpoint=args.checkpoint, resume=args.resume,
-                   keep_best=args.keep_best, fused=args.fused, quiet=args.quiet,
-                   snapshots=args.snapshots)
-
-    return errors.run(command)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    args = parse_args()
+    sys.exit(run("train", device=args.device, batch_size=args.batch_size, num_epochs=args.epochs,
+                 data_dir=args.data_dir, learning_rate=args.learning_rate, momentum=args.momentum,
+                 seed=args.seed, output=args.output, checkpoint=args.checkpoint,
+                 resume=args.resume, keep_best=args.keep_best, fused=args.fused,
+                 quiet=args.quiet, snapshots=args.snapshots))

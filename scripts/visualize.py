@@ -5,6 +5,8 @@ and the training curves, and a page, index.html, that explains what one sees."""
 import argparse
 import sys
 
+from _command import run
+
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
@@ -38,21 +40,5 @@ def parse_args():
     return parser.parse_args()
 
 
-def main():
-    args = parse_args()
-    try:
-        from mnist_cnn import errors, gallery, stack
-    except ImportError as error:
-        hint = "; install with: pip install -e ." if error.name else ""
-        print("error: {}{}".format(error, hint), file=sys.stderr)
-        return 2
-
-    def command():
-        stack.configure()
-        gallery.main(**vars(args))
-
-    return errors.run(command)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("gallery", **vars(parse_args())))

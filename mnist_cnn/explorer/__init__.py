@@ -10,42 +10,18 @@ import json
 import re
 from pathlib import Path
 
-import lasagne
 import numpy as np
-import theano
 
 from ..data import load_dataset
 from ..files import atomic_open, check_writable
+from ..metrics import confident_mistakes
 from ..model import build_cnn, load_weights
+from ..predict import predict
 
-__all__ = ["predict", "choose_digits", "build_page", "main"]
+__all__ = ["choose_digits", "build_page", "main"]
 
 SOURCE = Path(__file__).parent
 SCRIPTS = ("network.js", "preprocess.js", "paint.js", "pad.js", "inspector.js", "page.js")
-
-
-def predict(network, images, batch_size=500):
-    """Compute the probabilities of the ten digits, without dropout.
-
-    Parameters
-    ----------
-    network : lasagne Layer
-        The output layer.
-    images : array
-        (n, 1, 28, 28), in [0, 255/256].
-    batch_size : int
-        Images in a pass.
-
-    Returns
-    -------
-    array
-        (n, 10).
-    """
-    inputs = lasagne.layers.get_all_layers(network)[0].input_var
-    function = theano.function(
-        [inputs], lasagne.layers.get_output(network, deterministic=True))
-    return np.concatenate([function(images[start:start + batch_size])
-                           for start in range(0, len(images), batch_size)])
 
 
 def choose_digits(probabilities, labels, num_mistakes=12):
@@ -67,13 +43,10 @@ def choose_digits(probabilities, labels, num_mistakes=12):
     mistakes : list of int
         The images it gets wrong with the greatest confidence, the worst first.
     """
-    answers = probabilities.argmax(axis=1)
-    right = answers == labels
+    right = probabilities.argmax(axis=1) == labels
     examples = [int(np.flatnonzero(right & (labels == digit))[0])
                 for digit in np.unique(labels[right])]
-    wrong = np.flatnonzero(~right)
-    worst = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")]
-    return examples, worst[:num_mistakes].tolist()
+    return examples, confident_mistakes(probabilities, labels, num_mistakes).tolist()
 
 
 def _base64(array, dtype):
