@@ -125,12 +125,9 @@ def _second_layer(materials):
     layer = materials.layers["conv 2"]
     patches, values, _ = features.top_patches(layer, materials.test_activations["conv 2"],
                                               materials.images)
-    filters, rows, columns = layer.output_shape[1:]
-    maxima, _ = features.maximize_activation(features.compile_units(layer), np.arange(filters),
-                                             materials.image.shape)
-    seen = features.receptive_field(layer, rows // 2, columns // 2)
-    return visualize.plot_second_layer(patches, values, maxima[:, 0][(slice(None),) + seen],
-                                       layer.W.get_value())
+    unit_fn, shape = features.compile_units(layer)
+    maxima, _ = features.maximize_activation(unit_fn, np.arange(layer.num_filters), shape)
+    return visualize.plot_second_layer(patches, values, maxima[:, 0], layer.W.get_value())
 
 
 def _attribution(materials):

@@ -78,19 +78,17 @@ def mosaic(images, columns, gap=1):
 
 def _plot_grid(images, title, label, diverging):
     """Draw up to 36 images of one size, at one scale, in the tutorial's 6x6 grid."""
-    figure = plt.figure(figsize=(7, 7), layout="constrained")
-    figure.suptitle(title)
-    axes = figure.subplots(6, 6)
+    side, gap, top = .92, .22, .62 + .2 * title.count("\n")
+    figure = plt.figure(figsize=(6 * (side + .1) + 1.15, top + 6 * (side + gap)))
+    _title(figure, title, size=13)
     scale = _scale(images, diverging)
-    for ax in axes.flat:
-        ax.axis("off")
-    for i, (ax, image) in enumerate(zip(axes.flat, images)):
-        if diverging:  # white is a value here, so the edge of the kernel has to be drawn
-            ax.axis("on")
-            _bare(ax)
+    for i, image in enumerate(images):
+        ax = _axes(figure, .12 + i % 6 * (side + .1), top + i // 6 * (side + gap), side, side)
         drawn = ax.imshow(image, **scale)
-        ax.set_title(str(i), fontsize=8, pad=2)
-    figure.colorbar(drawn, ax=axes, shrink=.6, pad=.02, label=label)
+        _bare(ax)  # a frame, since white is a value too
+        ax.set_title(str(i), fontsize=9, pad=2)
+    figure.colorbar(drawn, label=label, cax=_axes(
+        figure, .12 + 6 * (side + .1) + .08, top + 1.5 * (side + gap), .2, 3 * (side + gap)))
     return figure
 
 
@@ -242,8 +240,8 @@ def plot_journey(image, activations, name):
     lefts = np.cumsum([.2] + [width + gap for width in widths])
     lefts[-1] += .2  # for the classes' numbers
     figure = plt.figure(figsize=(lefts[-1] + bar_width + .25, height + 2))
-    _title(figure, "{}, on its way through the network, which says {} ({})".format(
-        name[:1].upper() + name[1:], probabilities.argmax(), _percent(probabilities.max())))
+    _title(figure, "The way through the network of {}: the answer is {} ({})".format(
+        name, probabilities.argmax(), _percent(probabilities.max())))
     top = 1.2
 
     ax = _axes(figure, lefts[0], top + height / 4, widths[0], height / 2)
