@@ -237,7 +237,7 @@ def compile_units(layer):
     return theano.function([images, units], [values, T.grad(values.sum(), images)]), shape
 
 
-def maximize_activation(unit_fn, units, shape, steps=100, step_size=.1, decay=.1, blur=.5, seed=0):
+def maximize_activation(unit_fn, units, shape, steps=100, step_size=.1, decay=.05, blur=.4, seed=0):
     """Find by gradient ascent images that excite units as much as they can.
 
     Each step goes along the gradient, divided by its root mean square, and keeps the brightness

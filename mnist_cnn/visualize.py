@@ -230,7 +230,8 @@ def plot_journey(image, activations, name):
     Returns
     -------
     matplotlib Figure
-        From left to right. A layer and the pooling of it share their limits.
+        From left to right. A layer and the pooling of it share their limits, since they have one
+        maximum.
     """
     *names, last = activations
     probabilities = activations[last]
@@ -249,11 +250,8 @@ def plot_journey(image, activations, name):
     _bare(ax)
     ax.set_title("input\n{} x {}".format(*image.shape))
 
-    for i, (key, left, width) in enumerate(zip(names, lefts[1:], widths[1:])):
+    for key, left, width in zip(names, lefts[1:], widths[1:]):
         values = activations[key]
-        # a pooling only picks from the layer before it: same values, same colours
-        pooled = key.startswith("pool") and i > 0
-        limit = activations[names[i - 1]].max() if pooled else values.max()
         ax = _axes(figure, left, top, width, height)
         if values.ndim == 3:
             sheet = mosaic(values, 4, gap=max(1, values.shape[1] // 10))
@@ -261,7 +259,7 @@ def plot_journey(image, activations, name):
         else:
             sheet = values.reshape(-1, 8)
             size = "{} units".format(len(values))
-        drawn = ax.imshow(sheet, cmap="viridis", vmin=0, vmax=limit or 1, interpolation="nearest",
+        drawn = ax.imshow(sheet, cmap="viridis", vmin=0, vmax=values.max() or 1, interpolation="nearest",
                           aspect="auto")
         ax.axis("off")
         ax.set_title("{}\n{}".format(key, size))
