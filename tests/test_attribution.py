@@ -23,18 +23,21 @@ def test_scores_are_softmaxs(cnn, scores, mnist):
 
 
 def test_saliency_against_finite_differences(scores, mnist):
-    """Along random directions, since float32 leaves single pixels in the noise."""
+    """Along random directions, since float32 leaves single pixels in the noise.
+
+    On the average of many, since a step may cross a bend of a rectifier or a maximum.
+    """
     score_fn, gradient_fn = scores
     rng = np.random.RandomState(0)
     image = (mnist[4][0] + rng.rand(1, 28, 28) * .2).astype(np.float32)
     maps = attribution.saliency(gradient_fn, image, [7, 2])
     assert maps.shape == (2, 28, 28)
-    for _ in range(5):
-        direction = rng.randn(1, 28, 28).astype(np.float32)
-        step = 2e-3
-        up, down = (score_fn((image + s * step * direction)[None])[0] for s in (1, -1))
-        slopes = (up - down)[[7, 2]] / (2 * step)
-        np.testing.assert_allclose((maps * direction).sum(axis=(1, 2)), slopes, rtol=.05, atol=.05)
+    directions = rng.randn(40, 1, 28, 28).astype(np.float32)
+    step = 5e-4
+    up, down = (score_fn(image + s * step * directions)[:, [7, 2]] for s in (1, -1))
+    slopes = (up - down) / (2 * step)
+    errors = np.tensordot(directions[:, 0], maps, ([1, 2], [1, 2])) - slopes
+    assert np.abs(errors).mean() < .05 * np.abs(slopes).mean()
 
 
 def test_integrated_gradients_are_complete(scores, mnist):
