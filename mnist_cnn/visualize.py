@@ -259,8 +259,8 @@ def plot_journey(image, activations, name):
         else:
             sheet = values.reshape(-1, 8)
             size = "{} units".format(len(values))
-        drawn = ax.imshow(sheet, cmap="viridis", vmin=0, vmax=values.max() or 1, interpolation="nearest",
-                          aspect="auto")
+        drawn = ax.imshow(sheet, cmap="viridis", vmin=0, vmax=values.max() or 1, aspect="auto",
+                          interpolation="nearest")
         ax.axis("off")
         ax.set_title("{}\n{}".format(key, size))
         bar = _axes(figure, left, top + height + .13, width, .12)

@@ -203,7 +203,8 @@ def test_snapshots_go_on_with_a_resumed_run(tmp_path, mnist):
 
 
 @pytest.mark.parametrize("arrays", [
-    dict(epochs=np.array([0, 1])), dict(epochs=np.array([0, 1]), kernels=np.zeros((3, 32, 1, 5, 5))),
+    dict(epochs=np.array([0, 1])),
+    dict(epochs=np.array([0, 1]), kernels=np.zeros((3, 32, 1, 5, 5))),
     dict(epochs=np.array([1, 0]), kernels=np.zeros((2, 32, 1, 5, 5))),
     dict(epochs=np.zeros(0, int), kernels=np.zeros((0, 32, 1, 5, 5)))])
 def test_damaged_snapshots(tmp_path, arrays):

@@ -91,7 +91,7 @@ def test_kinds_of_picture(tmp_path, mnist, kind):
 
 
 def test_a_photograph(tmp_path, mnist, cnn):
-    """Grain, a lamp to one side, specks of dirt, JPEG: read about as well as the digits themselves."""
+    """Grain, a lamp to one side, dirt, JPEG: read about as well as the digits themselves."""
     rng = np.random.RandomState(0)
     images, labels = mnist[4][:40], mnist[5][:40]
     found = []
