@@ -197,30 +197,47 @@ def top_patches(layer, maps, images, count=9):
     return np.reshape(patches, indices.shape + patches[0].shape), values, indices
 
 
+def _narrowed(layer, shape):
+    """A layer with all below it, sharing their parameters, for images of another shape."""
+    if isinstance(layer, InputLayer):
+        return InputLayer(shape)
+    narrowed = copy.copy(layer)
+    narrowed.input_layer = _narrowed(layer.input_layer, shape)
+    narrowed.input_shape = narrowed.input_layer.output_shape
+    return narrowed
+
+
 def compile_units(layer):
     """Compile the value of single units of a layer and its gradient.
 
     Parameters
     ----------
     layer : lasagne Layer
-        A convolution, where the unit is the one in the middle of each map, or a dense layer.
+        A dense layer, or a convolution with no padding on the way to it, where all units of a map
+        do the same.
 
     Returns
     -------
-    callable
-        Takes images (n, 1, rows, columns) and n filter numbers (int32); returns the values (n,),
-        before the nonlinearity, and their gradients with respect to the images, of their shape.
+    unit_fn : callable
+        Takes images (n,) + shape and the numbers of n filters or units (int32); returns their
+        values (n,), before the nonlinearity, and the gradients with respect to the images.
+    shape : tuple of int
+        (channels, rows, columns) of what one unit sees: its receptive field, or the whole image.
     """
+    shape = lasagne.layers.get_all_layers(layer)[0].shape[1:]
+    if len(layer.output_shape) == 4:  # of a map, one unit is enough, and much less to compute
+        rows, columns = receptive_field(layer, *(side // 2 for side in layer.output_shape[2:]))
+        shape = shape[0], rows.stop - rows.start, columns.stop - columns.start
+        layer = _narrowed(layer, (None,) + shape)
+        if layer.output_shape[2:] != (1, 1):
+            raise ValueError("a layer with padding before it")
     images, units = lasagne.layers.get_all_layers(layer)[0].input_var, T.ivector("units")
-    output = lasagne.layers.get_output(without_nonlinearity(layer), deterministic=True)
-    if output.ndim == 4:
-        _, _, rows, columns = layer.output_shape
-        output = output[:, :, rows // 2, columns // 2]
+    output = lasagne.layers.get_output(without_nonlinearity(layer), deterministic=True).flatten(2)
     values = output[T.arange(units.shape[0]), units]
-    return theano.function([images, units], [values, T.grad(values.sum(), images)])
+    return theano.function([images, units], [values, T.grad(values.sum(), images)]), shape
 
 
-def maximize_activation(unit_fn, units, shape, steps=100, step_size=.1, decay=.1, blur=.5, seed=0):
+def maximize_activation(unit_fn, units, shape, steps=100, step_size=.1, decay=.05, blur=.4, seed=0):
     """Find by gradient ascent images that excite units as much as they can.
 
     Each step goes along the gradient, divided by its root mean square, and keeps the brightness
@@ -235,11 +252,11 @@ def maximize_activation(unit_fn, units, shape, steps=100, step_size=.1, decay=.1
     units : int array
         (n,), the filters; all are climbed at once.
     shape : tuple of int
-        (1, rows, columns) of an image.
+        (channels, rows, columns) of an image, as `compile_units` returns it.
     steps : int
         Steps up the gradient, each with decay and blur.
     step_size : float
-        Length of a step: root mean square over the pixels that matter, in brightness.
+        Length of a step, in brightness: its root mean square over the pixels.
     decay : float
         Share of its brightness that a pixel loses a step, in [0, 1).
     blur : float
@@ -267,8 +284,7 @@ def maximize_activation(unit_fn, units, shape, steps=100, step_size=.1, decay=.1
     dtype = lasagne.utils.floatX(0).dtype
     for _ in range(steps):
         _, gradients = unit_fn(images.astype(dtype), units)
-        seen = np.maximum((gradients != 0).sum(axis=(1, 2, 3), keepdims=True), 1)
-        scale = np.sqrt((gradients ** 2).sum(axis=(1, 2, 3), keepdims=True) / seen)
+        scale = np.sqrt((gradients ** 2).mean(axis=(1, 2, 3), keepdims=True))
         images += step_size * gradients / np.maximum(scale, 1e-12)
         images *= 1 - decay
         images = ndimage.gaussian_filter(images, (0, 0, blur, blur)).clip(0, 1)

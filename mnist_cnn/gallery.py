@@ -125,12 +125,9 @@ def _second_layer(materials):
     layer = materials.layers["conv 2"]
     patches, values, _ = features.top_patches(layer, materials.test_activations["conv 2"],
                                               materials.images)
-    filters, rows, columns = layer.output_shape[1:]
-    maxima, _ = features.maximize_activation(features.compile_units(layer), np.arange(filters),
-                                             materials.image.shape)
-    seen = features.receptive_field(layer, rows // 2, columns // 2)
-    return visualize.plot_second_layer(patches, values, maxima[:, 0][(slice(None),) + seen],
-                                       layer.W.get_value())
+    unit_fn, shape = features.compile_units(layer)
+    maxima, _ = features.maximize_activation(unit_fn, np.arange(layer.num_filters), shape)
+    return visualize.plot_second_layer(patches, values, maxima[:, 0], layer.W.get_value())
 
 
 def _attribution(materials):
@@ -202,7 +199,9 @@ def _evolution(materials):
 def _evolution_gif(materials):
     """The same as an animated GIF: half a second an epoch, two for the last."""
     epochs, snapshots = materials.snapshots
-    frames = [Image.fromarray(frame).quantize(128, dither=Image.Dither.NONE)
+    # spread evenly: the commonest colours would leave the few dark red and blue ones out
+    frames = [Image.fromarray(frame).quantize(method=Image.Quantize.MAXCOVERAGE,
+                                              dither=Image.Dither.NONE)
               for frame in visualize.draw_evolution(snapshots, epochs)]
     file = io.BytesIO()
     frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], loop=0,
@@ -215,61 +214,63 @@ Figure = collections.namedtuple("Figure", "draw heading text")
 #: Every figure: how it is drawn, and what the page says of it.
 FIGURES = {
     "kernels": Figure(_kernels, "The kernels of the first layer", """
-        Each square is what one unit of the first layer multiplies its 5 x 5 pixels with. Look for
-        edges and strokes, bright on one side and dark on the other, in many directions. Theano
-        convolves as mathematics does: a kernel answers most to the stroke that it shows turned by
-        180 degrees."""),
+        Each square is what one unit of the first layer multiplies its 5 x 5 pixels with. Look
+        for edges and strokes, bright on one side and dark on the other, in many directions.
+        Theano convolves as mathematics does: a kernel answers most to the stroke that it shows
+        turned by 180 degrees."""),
     "digit": Figure(_digit, "The digit", """
-        What the network sees: 28 x 28 pixels, the digit in a box of 20 x 20 and its centre of mass
-        in the middle."""),
+        What the network sees: 28 x 28 pixels, the digit in a box of 20 x 20 and its centre of
+        mass in the middle."""),
     "feature_maps": Figure(_feature_maps, "Its feature maps", """
         The digit convolved with each kernel, numbered alike. Look for maps that keep only the
         strokes of one direction, or one edge of them."""),
     "history": Figure(_history, "How training went", """
-        Training goes through dropout, with half of the features missing, so its curve is the worse
-        one. Look whether validation still improves, and whether its loss rises again: from there on
-        the network learns by heart."""),
+        Training goes through dropout, with half of the features missing, so its curve is the
+        worse one. Look whether validation still improves, and whether its loss rises again:
+        from there on the network learns by heart."""),
     "journey": Figure(_journey, "A digit's way through the network", """
-        From pixels on the left to the answer on the right. The maps lose detail (24, 12, 8, 4 pixels
-        a side) and gain meaning: edges in the first layer, pieces of strokes in the second. In the
-        dense layer no position is left; look how few of its units are awake."""),
+        From pixels on the left to the answer on the right. The maps lose detail (24, 12, 8, 4
+        pixels a side) and gain meaning: edges in the first layer, pieces of strokes in the
+        second. In the dense layer no position is left; look how few of its units are awake."""),
     "second_layer": Figure(_second_layer, "What the second layer looks for", """
-        A unit of the second layer sees 14 x 14 pixels. Left, the pieces of real digits that excite
-        it most; middle, the input that does so even more, climbed to from noise; right, its weights
-        for each map of the first layer. Look for corners, arcs, crossings and ends of strokes, and
-        compare left and middle: where they agree, you know what the filter is for."""),
+        A unit of the second layer sees 14 x 14 pixels. Left, the pieces of real digits that
+        excite it most; middle, the input that does so even more, climbed to from noise; right,
+        its weights for each map of the first layer. Look for corners, arcs, crossings and ends
+        of strokes, and compare left and middle: where they agree, you know what the filter is
+        for."""),
     "attribution": Figure(_attribution, "Why this answer, and not another", """
-        Three answers to "which pixels count?". Saliency: how the class's score would change if a
-        pixel became brighter, empty ones too. Integrated gradients: the score shared out among the
-        inked pixels. Occlusion: how much is lost when a square is erased. Look where they agree, and
-        at the bottom row for the pixels that decide between the two classes."""),
+        Three answers to "which pixels count?". Saliency: how the class's score would change if
+        a pixel became brighter, empty ones too. Integrated gradients: the score shared out
+        among the inked pixels. Occlusion: how much is lost when a square is erased. Look where
+        they agree, and at the bottom row for the pixels that decide between the two classes."""),
     "occlusion": Figure(_occlusion, "What hiding a part does", """
-        A square slides over the digit and hides what is below. Red: the class loses score, so the
-        hidden part speaks for it; blue: the class gains. Bottom left, how probable the answer stays;
-        look for a dark place, where hiding one stroke turns the digit into another."""),
+        A square slides over the digit and hides what is below. Red: the class loses score, so
+        the hidden part speaks for it; blue: the class gains. Bottom left, how probable the
+        answer stays; look for a dark place, where hiding one stroke turns the digit into
+        another."""),
     "confusion": Figure(_confusion, "What is taken for what", """
-        Rows are what the digits are, columns what the network says; mistakes are coloured, right
-        answers are grey. Look for pairs, such as 4 and 9, and whether a pair is confused both
-        ways."""),
+        Rows are what the digits are, columns what the network says; mistakes are coloured,
+        right answers are grey. Look for pairs, such as 4 and 9, and whether a pair is confused
+        both ways."""),
     "accuracy": Figure(_accuracy, "Which digits are hard", """
-        The bars are 95 % confidence intervals (Wilson's). With a thousand digits a class they are
-        wide: two digits whose intervals overlap a good deal cannot be ranked."""),
+        The bars are 95 % confidence intervals (Wilson's). With a thousand digits a class they
+        are wide: two digits whose intervals overlap a good deal cannot be ranked."""),
     "mistakes": Figure(_mistakes, "Sure, and wrong", """
-        The wrong answers that the network gave the highest probability. Ask yourself of each: would
-        you have known? Some are labelled so that hardly anybody would agree. The numbers go with
-        --index."""),
+        The wrong answers that the network gave the highest probability. Ask yourself of each:
+        would you have known? Some are labelled so that hardly anybody would agree. The numbers
+        go with --index."""),
     "reliability": Figure(_reliability, "Does it know what it does not know?", """
-        Of the answers given with 80 % confidence, four of five should be right: points on the line.
-        Below it the network is too sure of itself, above it too modest. Mind the bars, and the
-        counts below, on a logarithmic axis: nearly all digits are in the last bin."""),
+        Of the answers given with 80 % confidence, four of five should be right: points on the
+        line. Below it the network is too sure of itself, above it too modest. Mind the bars,
+        and the counts below, on a logarithmic axis: nearly all digits are in the last bin."""),
     "embedding": Figure(_embedding, "What the network thinks alike", """
         The 256 features before the last layer, of every test digit, seen from the direction in
-        which they differ most. Look which digits are neighbours, what lies between two groups, and
-        which strays sit amid another class. Two directions are not all: groups that overlap here may
-        lie apart in the others."""),
+        which they differ most. Look which digits are neighbours, what lies between two groups,
+        and which strays sit amid another class. A circle marks a picture of your own. Two
+        directions are not all: groups that overlap here may lie apart in the others."""),
     "evolution": Figure(_evolution, "How the kernels came to be", """
-        Before training the kernels are noise. Look how early the strokes appear, and how they then
-        only grow sharper; a kernel that stays noise has found nothing to do."""),
+        Before training the kernels are noise. Look how early the strokes appear, and how they
+        then only grow sharper; a kernel that stays noise has found nothing to do."""),
 }
 
 TUTORIAL = ("kernels", "digit", "feature_maps", "history")

@@ -128,12 +128,12 @@ def extract_ink(grey):
     ink = difference if light > -dark else -difference
     strong = ink[ink > max(_otsu(ink), noise)]
     if not len(strong) or np.median(strong) < max(MIN_CONTRAST, noise):
-        raise MnistCnnError("there is no digit to see: hardly anything differs from the background")
+        raise MnistCnnError("no digit stands out from an even background")
     full = np.percentile(strong, 90)
     ink = np.clip((ink - noise) / (full - noise), 0, 1) if full > noise else ink * 0
     solid = ink > .5
     if solid.mean() > .5 or solid[margin].mean() > .4:
-        raise MnistCnnError("there is no single digit on an even background")
+        raise MnistCnnError("it is no single digit on an even background")
     return _without_specks(ink).astype(np.float32)
 
 

@@ -78,19 +78,17 @@ def mosaic(images, columns, gap=1):
 
 def _plot_grid(images, title, label, diverging):
     """Draw up to 36 images of one size, at one scale, in the tutorial's 6x6 grid."""
-    figure = plt.figure(figsize=(7, 7), layout="constrained")
-    figure.suptitle(title)
-    axes = figure.subplots(6, 6)
+    side, gap, top = .92, .22, .62 + .2 * title.count("\n")
+    figure = plt.figure(figsize=(6 * (side + .1) + 1.15, top + 6 * (side + gap)))
+    _title(figure, title, size=13)
     scale = _scale(images, diverging)
-    for ax in axes.flat:
-        ax.axis("off")
-    for i, (ax, image) in enumerate(zip(axes.flat, images)):
-        if diverging:  # white is a value here, so the edge of the kernel has to be drawn
-            ax.axis("on")
-            _bare(ax)
+    for i, image in enumerate(images):
+        ax = _axes(figure, .12 + i % 6 * (side + .1), top + i // 6 * (side + gap), side, side)
         drawn = ax.imshow(image, **scale)
-        ax.set_title(str(i), fontsize=8, pad=2)
-    figure.colorbar(drawn, ax=axes, shrink=.6, pad=.02, label=label)
+        _bare(ax)  # a frame, since white is a value too
+        ax.set_title(str(i), fontsize=9, pad=2)
+    figure.colorbar(drawn, label=label, cax=_axes(
+        figure, .12 + 6 * (side + .1) + .08, top + 1.5 * (side + gap), .2, 3 * (side + gap)))
     return figure
 
 
@@ -232,7 +230,8 @@ def plot_journey(image, activations, name):
     Returns
     -------
     matplotlib Figure
-        From left to right. A layer and the pooling of it share their limits.
+        From left to right. A layer and the pooling of it share their limits, since they have one
+        maximum.
     """
     *names, last = activations
     probabilities = activations[last]
@@ -242,8 +241,8 @@ def plot_journey(image, activations, name):
     lefts = np.cumsum([.2] + [width + gap for width in widths])
     lefts[-1] += .2  # for the classes' numbers
     figure = plt.figure(figsize=(lefts[-1] + bar_width + .25, height + 2))
-    _title(figure, "{}, on its way through the network, which says {} ({})".format(
-        name[:1].upper() + name[1:], probabilities.argmax(), _percent(probabilities.max())))
+    _title(figure, "The way through the network of {}: the answer is {} ({})".format(
+        name, probabilities.argmax(), _percent(probabilities.max())))
     top = 1.2
 
     ax = _axes(figure, lefts[0], top + height / 4, widths[0], height / 2)
@@ -251,11 +250,8 @@ def plot_journey(image, activations, name):
     _bare(ax)
     ax.set_title("input\n{} x {}".format(*image.shape))
 
-    for i, (key, left, width) in enumerate(zip(names, lefts[1:], widths[1:])):
+    for key, left, width in zip(names, lefts[1:], widths[1:]):
         values = activations[key]
-        # a pooling only picks from the layer before it: same values, same colours
-        pooled = key.startswith("pool") and i > 0
-        limit = activations[names[i - 1]].max() if pooled else values.max()
         ax = _axes(figure, left, top, width, height)
         if values.ndim == 3:
             sheet = mosaic(values, 4, gap=max(1, values.shape[1] // 10))
@@ -263,8 +259,8 @@ def plot_journey(image, activations, name):
         else:
             sheet = values.reshape(-1, 8)
             size = "{} units".format(len(values))
-        drawn = ax.imshow(sheet, cmap="viridis", vmin=0, vmax=limit or 1, interpolation="nearest",
-                          aspect="auto")
+        drawn = ax.imshow(sheet, cmap="viridis", vmin=0, vmax=values.max() or 1, aspect="auto",
+                          interpolation="nearest")
         ax.axis("off")
         ax.set_title("{}\n{}".format(key, size))
         bar = _axes(figure, left, top + height + .13, width, .12)

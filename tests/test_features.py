@@ -68,22 +68,59 @@ def test_top_patches_excite_most(cnn, mnist):
                                      2 * column:2 * column + 14])
 
 
-def test_units_gradient_and_ascent(cnn):
-    network, _, _ = cnn
-    unit_fn = features.compile_units(features.name_layers(network)["conv 2"])
+@pytest.mark.parametrize("pad, row, column, expected", [
+    ("same", 0, 0, (slice(0, 2), slice(0, 2))), ("same", 4, 8, (slice(3, 6), slice(7, 9))),
+    ("full", 0, 1, (slice(0, 1), slice(0, 2))), ((1, 0), 0, 0, (slice(0, 2), slice(0, 3)))])
+def test_receptive_field_is_clipped_where_a_layer_pads(pad, row, column, expected):
+    layer = lasagne.layers.Conv2DLayer(
+        lasagne.layers.InputLayer((None, 1, 9, 9)), 1, 3, pad=pad)
+    assert features.receptive_field(layer, row, column) == expected
+
+
+def test_units_are_the_layers_own(cnn, mnist):
+    """A filter on a patch gives what the whole network gives where the patch was."""
+    layers = features.name_layers(cnn[0])
+    unit_fn, shape = features.compile_units(layers["conv 2"])
+    assert shape == (1, 14, 14)
+    images = mnist[4][:4]
+    maps = features.compile_activations(cnn[0])(images, ["conv 2"])["conv 2"]
+    for row, column in ((0, 0), (3, 4), (7, 7)):
+        field = features.receptive_field(layers["conv 2"], row, column)
+        patches = images[(slice(None), slice(None)) + field]
+        for unit in (3, 17):
+            values, _ = unit_fn(patches, np.full(4, unit, np.int32))
+            np.testing.assert_allclose(np.maximum(values, 0), maps[:, unit, row, column], atol=1e-5)
+
+
+def test_units_gradient_and_ascent(cnn, mnist):
+    layer = features.name_layers(cnn[0])["conv 2"]
+    unit_fn, shape = features.compile_units(layer)
     units = np.array([3, 17], np.int32)
     rng = np.random.RandomState(1)
-    images = rng.rand(2, 1, 28, 28).astype(np.float32)
+    images = rng.rand(2, *shape).astype(np.float32)
     _, gradients = unit_fn(images, units)
     direction = rng.randn(*images.shape).astype(np.float32)
-    step = 1e-2
+    step = 1e-3  # small, since a maximum or a rectifier may turn within it
     up, down = (unit_fn(images + s * step * direction, units)[0] for s in (1, -1))
     np.testing.assert_allclose((up - down) / (2 * step),
                                (gradients * direction).sum(axis=(1, 2, 3)), rtol=.05, atol=.02)
-    climbed, values = features.maximize_activation(unit_fn, units, (1, 28, 28), steps=40)
+
+    units = np.arange(32)
+    climbed, values = features.maximize_activation(unit_fn, units, shape)
     assert climbed.min() >= 0 and climbed.max() <= 1
-    assert (values > unit_fn(images, units)[0]).all()  # more than noise excites them
-    np.testing.assert_allclose(values, unit_fn(climbed, units)[0], rtol=1e-5)
+    np.testing.assert_allclose(values, unit_fn(climbed, units.astype(np.int32))[0], rtol=1e-5)
+    maps = features.compile_activations(cnn[0])(mnist[4][:500], ["conv 2"])["conv 2"]
+    # even with its prior the climb goes beyond what any of 500 digits reaches
+    assert np.mean(values > maps.max(axis=(0, 2, 3))) > .9
+    again, _ = features.maximize_activation(unit_fn, units, shape)
+    np.testing.assert_array_equal(again, climbed)
+
+
+def test_units_of_a_padded_layer_are_refused():
+    layer = lasagne.layers.Conv2DLayer(
+        lasagne.layers.InputLayer((None, 1, 9, 9)), 1, 3, pad="same")
+    with pytest.raises(ValueError, match="padding"):
+        features.compile_units(layer)
 
 
 def test_pca_against_the_covariance():

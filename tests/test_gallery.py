@@ -5,6 +5,8 @@ import io
 import re
 
 import matplotlib.image
+import matplotlib.pyplot
+import matplotlib.text
 import numpy as np
 import pytest
 from conftest import run_script
@@ -12,7 +14,7 @@ from PIL import Image
 
 import lasagne
 
-from mnist_cnn import gallery, model, snapshots, visualize
+from mnist_cnn import gallery, metrics, model, snapshots, train, visualize
 from mnist_cnn.errors import MnistCnnError
 
 
@@ -86,3 +88,126 @@ def test_diverging_scale_is_centred_on_zero():
     limits = {image.get_clim() for ax in figure.axes for image in ax.images}
     (low, high), = limits
     assert low == -high and high >= abs(kernels).max()
+
+
+@pytest.fixture(scope="module")
+def materials(training, small_mnist):
+    return gallery.Materials(training[1], index=5, data_dir=small_mnist)
+
+
+@pytest.mark.parametrize("name", list(gallery.FIGURES))
+def test_texts_fit_and_do_not_overlap(materials, name, monkeypatch):
+    figure = gallery.FIGURES[name].draw(materials)
+    figure.canvas.draw()
+    drawn = []
+    draw = matplotlib.text.Text.draw
+
+    def recorded(text, renderer):  # what is really drawn, and not the ticks beyond an axis
+        drawn.append(text)
+        draw(text, renderer)
+
+    monkeypatch.setattr(matplotlib.text.Text, "draw", recorded)
+    figure.canvas.draw()
+    width, height = figure.canvas.get_width_height()
+    boxes = [(text.get_text(), text.get_window_extent()) for text in drawn
+             if text.get_visible() and text.get_text().strip()]
+    assert boxes
+    for i, (text, box) in enumerate(boxes):
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, text
+        for other, box2 in boxes[:i]:
+            across = min(box.x1, box2.x1) - max(box.x0, box2.x0)
+            down = min(box.y1, box2.y1) - max(box.y0, box2.y0)
+            assert across <= 1 or down <= 1, (text, other)
+    matplotlib.pyplot.close(figure)
+
+
+def images(figure, cmap):
+    return [image for ax in figure.axes for image in ax.images if image.get_cmap().name == cmap]
+
+
+def test_maps_that_are_compared_share_their_limits(materials):
+    drops = gallery.FIGURES["occlusion"].draw(materials)
+    maps = images(drops, "RdBu_r")
+    assert len(maps) == 10 and len({image.get_clim() for image in maps}) == 1
+    np.testing.assert_array_equal([image.get_array() for image in maps], materials.occlusion)
+
+    maps = images(gallery.FIGURES["attribution"].draw(materials), "RdBu_r")
+    assert len(maps) == 9
+    for column in range(3):
+        one, other, difference = maps[3 * column:3 * column + 3]
+        assert one.get_clim() == other.get_clim() == difference.get_clim()
+        low, high = one.get_clim()
+        assert low == -high
+        np.testing.assert_allclose(
+            difference.get_array(), one.get_array() - other.get_array(), atol=1e-6)
+
+    maps = images(gallery.FIGURES["journey"].draw(materials), "viridis")
+    assert len(maps) == 5
+    assert maps[0].get_clim() == maps[1].get_clim() and maps[2].get_clim() == maps[3].get_clim()
+    matplotlib.pyplot.close("all")
+
+
+def test_class_held_against_the_predicted_one(training, small_mnist):
+    materials = gallery.Materials(training[1], index=5, versus=4, data_dir=small_mnist)
+    figure = gallery.FIGURES["attribution"].draw(materials)
+    assert figure._suptitle.get_text().startswith(
+        "Why {}, and why not 4?".format(materials.probabilities.argmax()))
+    matplotlib.pyplot.close(figure)
+
+
+def test_numbers_in_the_figures_are_the_test_sets(materials):
+    shares, labels = materials.test_probabilities, materials.labels
+    wrong = np.flatnonzero(shares.argmax(axis=1) != labels)
+    assert materials.confusion.sum() - np.trace(materials.confusion) == len(wrong) > 0
+    surest = wrong[shares[wrong].max(axis=1).argmax()]
+    figure = gallery.FIGURES["mistakes"].draw(materials)
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(),
+                                  materials.images[surest, 0])
+    title = figure.axes[0].get_title()
+    assert title.startswith("a {}, says {}\n".format(labels[surest], shares[surest].argmax()))
+    error = metrics.expected_calibration_error(
+        shares.max(axis=1), shares.argmax(axis=1) == labels)
+    figure = gallery.FIGURES["reliability"].draw(materials)
+    assert "{:.2f} %".format(100 * error) in figure._suptitle.get_text()
+    matplotlib.pyplot.close("all")
+
+
+def test_no_mistakes_and_a_missing_class():
+    """What other data may bring: figures still come out."""
+    matrix = np.diag([5, 0, 3])
+    visualize.plot_confusion(matrix)
+    low, high = metrics.wilson_interval(matrix.diagonal(), np.maximum(matrix.sum(axis=1), 1))
+    visualize.plot_accuracy(matrix.diagonal(), matrix.sum(axis=1), low, high)
+    visualize.plot_mistakes(np.zeros((0, 28, 28)), [], np.zeros((0, 10)), [])
+    matplotlib.pyplot.close("all")
+
+
+def test_help_names_every_figure():
+    text = " ".join(run_script("visualize.py", "--help").stdout.split())
+    assert all(name in text for name in gallery.FIGURES)
+    assert text.index("kernels, digit, feature_maps, history, journey")
+
+
+def test_snapshots_go_on_with_a_resumed_run(tmp_path, mnist):
+    few = [array[:150] for array in mnist]
+    output, state = tmp_path / "model.npz", tmp_path / "state"
+    options = dict(batch_size=50, seed=3, output=output, checkpoint=state, quiet=True,
+                   snapshots=True)
+    train.train(few, num_epochs=1, **options)
+    _, first = snapshots.load_snapshots(output, (32, 1, 5, 5))
+    weights = train.train(few, num_epochs=3, resume=True, **options)
+    epochs, kernels = snapshots.load_snapshots(output, (32, 1, 5, 5))
+    assert epochs.tolist() == [0, 1, 2, 3]
+    np.testing.assert_array_equal(kernels[:2], first)
+    np.testing.assert_array_equal(kernels[-1], weights[0])
+
+
+@pytest.mark.parametrize("arrays", [
+    dict(epochs=np.array([0, 1])),
+    dict(epochs=np.array([0, 1]), kernels=np.zeros((3, 32, 1, 5, 5))),
+    dict(epochs=np.array([1, 0]), kernels=np.zeros((2, 32, 1, 5, 5))),
+    dict(epochs=np.zeros(0, int), kernels=np.zeros((0, 32, 1, 5, 5)))])
+def test_damaged_snapshots(tmp_path, arrays):
+    np.savez(str(snapshots.snapshots_path(tmp_path / "model.npz")), **arrays)
+    with pytest.raises(MnistCnnError, match="not a file that train.py saved"):
+        snapshots.load_snapshots(tmp_path / "model.npz", (32, 1, 5, 5))

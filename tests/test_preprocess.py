@@ -42,6 +42,89 @@ def test_a_digit_comes_back(tmp_path, mnist, name, scale, dark_on_light, mode):
         assert correlation > .85
 
 
+def grey_file(path, digit, scale=10):
+    """A digit, enlarged without smoothing, as dark ink on white; returns its alpha."""
+    ink = np.kron(digit, np.ones((scale, scale)))
+    Image.fromarray(np.uint8(255 * (1 - ink))).save(str(path))
+    return ink
+
+
+def test_mnists_own_recipe(mnist):
+    """MNIST's digits are what the recipe makes of them; a tie in the centre may fall otherwise."""
+    digits = mnist[4][:200, 0]
+    same = [np.abs(preprocess.fit_to_field(digit) - digit).max() < .01 for digit in digits]
+    assert np.mean(same) > .97
+
+
+def test_any_size_is_the_same_digit(tmp_path, mnist):
+    digit = mnist[4][0, 0]
+    for scale in (1, 2, 7, 10, 40):
+        grey_file(tmp_path / "a.png", digit, scale)
+        np.testing.assert_allclose(preprocess.load_picture(tmp_path / "a.png")[0], digit, atol=.05)
+
+
+@pytest.mark.parametrize("kind", ["black on nothing", "white on nothing", "16 bits", "two colours",
+                                  "palette", "turned by its camera"])
+def test_kinds_of_picture(tmp_path, mnist, kind):
+    path, digit = tmp_path / "a.png", mnist[4][0, 0]
+    ink = grey_file(path, digit)
+    tolerance = .05
+    if kind.endswith("nothing"):
+        rgba = np.full(ink.shape + (4,), 255 if kind.startswith("white") else 0, np.uint8)
+        rgba[..., 3] = 255 * ink
+        Image.fromarray(rgba).save(str(path))
+    elif kind == "16 bits":
+        Image.fromarray(np.uint16(65535 * ink)).save(str(path))
+    elif kind == "two colours":
+        Image.fromarray(ink < .5).save(str(path))
+        tolerance = 1  # the greys are gone
+    elif kind == "palette":
+        Image.open(str(path)).convert("P").save(str(path))
+    else:
+        picture = Image.open(str(path)).transpose(Image.ROTATE_90)
+        exif = picture.getexif()
+        exif[0x0112] = 6  # to be turned clockwise
+        picture.save(str(path), exif=exif)
+    found = preprocess.load_picture(path)[0]
+    np.testing.assert_allclose(found, digit, atol=tolerance)
+    assert np.corrcoef(found.ravel(), digit.ravel())[0, 1] > .9
+
+
+def test_a_photograph(tmp_path, mnist, cnn):
+    """Grain, a lamp to one side, dirt, JPEG: read about as well as the digits themselves."""
+    rng = np.random.RandomState(0)
+    images, labels = mnist[4][:40], mnist[5][:40]
+    found = []
+    for digit in images[:, 0]:
+        ink = np.zeros((400, 500))
+        row, column = rng.randint(0, 400 - 224), rng.randint(0, 500 - 224)
+        ink[row:row + 224, column:column + 224] = ndimage.zoom(digit, 8, order=1).clip(0, 1)
+        rows, columns = np.mgrid[-1:1:400j, -1:1:500j]
+        paper = .75 + .15 * columns - .08 * rows + rng.normal(0, .02, ink.shape)
+        for _ in range(6):
+            row, column = rng.randint(0, 395, 2)
+            paper[row:row + 4, column:column + 4] *= .4
+        photo = paper * (1 - .7 * ink)
+        Image.fromarray(np.uint8(255 * photo.clip(0, 1))).save(str(tmp_path / "a.jpg"), quality=80)
+        found.append(preprocess.load_picture(tmp_path / "a.jpg"))
+    _, accuracy = cnn[2](np.stack(found), labels.astype(np.int32))
+    _, original = cnn[2](images, labels.astype(np.int32))
+    assert original > .9 and accuracy >= original - .051
+
+
+def test_files_that_are_none(tmp_path):
+    (tmp_path / "folder.png").mkdir()
+    grey_file(tmp_path / "whole.png", np.eye(28))
+    whole = (tmp_path / "whole.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[:len(whole) // 2])
+    # a header that claims 100,000 x 100,000 pixels
+    (tmp_path / "huge.png").write_bytes(whole[:16] + b"\0\1\x86\xa0" * 2 + whole[24:])
+    for name in ("none.png", "folder.png", "cut.png", "huge.png"):
+        with pytest.raises(MnistCnnError, match=name) as caught:
+            preprocess.load_picture(tmp_path / name)
+        assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("content, message", [
     (b"hello", "no picture"), (b"", "no picture"), (b"\x89PNG\r\n\x1a\n" + b"junk" * 9, "picture")])
 def test_no_picture(tmp_path, content, message):
