@@ -2,6 +2,7 @@
 // can be built for any -march and under the sanitizers. Exits with 1 and a line for each failure.
 #include "conv_relu_pool.h"
 #include "philox.h"
+#include "sparse_product.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -114,14 +115,25 @@ template <int I, int O, int K> static void check(int N, int H, int V, bool chann
         xv = Input{other.data(), H * V * I, 1, V * I, I};
     }
     const Input Wv{W.data(), I * K * K, K * K, K, 1};
-    const Input gv{g.data(), O * P * Q, P * Q, Q, 1};
-    const Output yv{y.data(), O * P * Q, P * Q, Q, 1}, dxv{dx.data(), H * V * I, 1, V * I, I};
+    const View4<float> maps = channels_last ? View4<float>{nullptr, O * P * Q, 1, Q * O, O}
+                                            : View4<float>{nullptr, O * P * Q, P * Q, Q, 1};
+    Floats laid_g(g.size()), got_y(g.size());
+    auto for_maps = [&](auto f) {
+        for (size_t n = 0, k = 0; n < (size_t)N; n++)
+            for (int o = 0; o < O; o++)
+                for (int p = 0; p < P * Q; p++, k++)
+                    f(k, n * maps.image + o * maps.channel + p / Q * maps.row + p % Q * maps.column);
+    };
+    for_maps([&](size_t k, size_t at) { laid_g[at] = g[k]; });
+    const Input gv{laid_g.data(), maps.image, maps.channel, maps.row, maps.column};
+    const Output yv{y.data(), maps.image, maps.channel, maps.row, maps.column}, dxv{dx.data(), H * V * I, 1, V * I, I};
     forward<I, O, K>(s, xv, Wv, b.data(), 1, yv, codes.data());
     backward<I, O, K, true>(s, xv, Wv, gv, codes.data(), dW.data(), db.data(), dxv);
     for (size_t n = 0; n < (size_t)N; n++)
         for (int c = 0; c < I; c++)
             for (int p = 0; p < H * V; p++) got_dx[(n * I + c) * H * V + p] = dx[(n * H * V + p) * I + c];
-    expect(close(y, want.y, 1e-5), "y", where);
+    for_maps([&](size_t k, size_t at) { got_y[k] = y[at]; });
+    expect(close(got_y, want.y, 1e-5), "y", where);
     expect(close(dW, want.dW, 1e-5), "dW", where);
     expect(close(db, want.db, 1e-5), "db", where);
     expect(close(got_dx, want.dx, 1e-5), "dx", where);
@@ -132,6 +144,25 @@ template <int I, int O, int K> static void check(int N, int H, int V, bool chann
 
 template <int I, int O, int K> static void check_all(int N, int H, int V) {
     for (int how = 0; how < 4; how++) check<I, O, K>(N, H, V, how & 1, how & 2);
+}
+
+// A B for every way that the two may lie, A with `dense` of its values not zero.
+static void check_product(int m, int k, int n, double dense) {
+    for (int how = 0; how < 4; how++) {
+        char where[80];
+        snprintf(where, sizeof where, "%d x %d by %d x %d, %d", m, k, k, n, how);
+        Floats a = normal((size_t)m * k, 1), b = normal((size_t)k * n, 1), c((size_t)m * n, -1);
+        for (float &v : a) if (generator() % 1000 >= dense * 1000) v = 0;
+        const sparse_product::Matrix av{a.data(), how & 1 ? 1 : k, how & 1 ? m : 1};
+        const sparse_product::Matrix bv{b.data(), how & 2 ? 1 : n, how & 2 ? k : 1};
+        std::vector<double> want((size_t)m * n);
+        for (int i = 0; i < m; i++)
+            for (int j = 0; j < n; j++)
+                for (int p = 0; p < k; p++)
+                    want[(size_t)i * n + j] += (double)a[i * av.row + p * av.column] * b[p * bv.row + j * bv.column];
+        sparse_product::multiply(m, k, n, av, bv, c.data());
+        expect(close(c, want, 1e-5), "product", where);
+    }
 }
 
 // Jobs of parts, each to be done once, from two threads at a time.
@@ -171,6 +202,12 @@ int main() {
     check<2, 4, 1>(2, 3, 2, false, true);
     check<2, 4, 2>(0, 4, 4, false, false);
     check<2, 4, 2>(2, 2, 2, false, false);      // no window at all
+    check_product(50, 64, 256, .2);
+    check_product(3, 17, 10, 1);
+    check_product(33, 5, 131, .5);
+    check_product(1, 1, 1, 1);
+    check_product(2, 0, 3, 1);      // nothing to sum
+    check_product(0, 3, 3, 1);
     check_parallel();
     check_philox();
     if (!failures) printf("ok, vectors of %d\n", VL);

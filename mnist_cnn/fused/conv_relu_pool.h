@@ -8,110 +8,14 @@
 #pragma once
 
 #include <cmath>
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
-#include <cstring>
 #include <limits>
-#include <new>
-#if defined(__SSE2__)
-#include <immintrin.h>
-#endif
 
 #include "parallel.h"
+#include "simd.h"
 
 namespace conv_relu_pool {
 
-// ---------------------------------------------------------------- vectors
-
-#if defined(__AVX512F__)
-constexpr int VL = 16;   // floats in a vector
-constexpr int TILES = 8; // Winograd tiles held in registers at once, times two vectors
-#elif defined(__AVX__)
-constexpr int VL = 8;
-constexpr int TILES = 4;
-#else
-constexpr int VL = 4;
-constexpr int TILES = 4;
-#endif
-
-typedef float vec __attribute__((vector_size(VL * 4), may_alias));
-typedef float vec_unaligned __attribute__((vector_size(VL * 4), aligned(4), may_alias));
-typedef int32_t ivec __attribute__((vector_size(VL * 4), may_alias));
-typedef uint8_t bytes __attribute__((vector_size(VL), aligned(1), may_alias));
-
-#define CRP_INLINE inline __attribute__((always_inline))
-#define CRP_UNROLL _Pragma("GCC unroll 16")
-
-CRP_INLINE vec load(const float *p) { return *(const vec *)p; }
-CRP_INLINE vec load_unaligned(const float *p) { return *(const vec_unaligned *)p; }
-CRP_INLINE void store(float *p, vec v) { *(vec *)p = v; }
-CRP_INLINE vec broadcast(float s) { return s - vec{}; }
-
-// What vector extensions cannot say, or compilers do not say well: a bit for each lane that is
-// true, integers cut down to bytes, and "this stays in a register".
-CRP_INLINE unsigned lanes(ivec mask) {
-#if defined(__AVX512F__)
-    return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask);
-#elif defined(__AVX__)
-    return _mm256_movemask_ps((__m256)mask);
-#elif defined(__SSE2__)
-    return _mm_movemask_ps((__m128)mask);
-#else
-    unsigned bits = 0;
-    for (int l = 0; l < VL; l++) bits |= (mask[l] != 0) << l;
-    return bits;
-#endif
-}
-CRP_INLINE void store_bytes(uint8_t *p, ivec v) {
-#if defined(__AVX512F__)
-    _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8((__m512i)v));
-#elif defined(__AVX__)
-    const __m128i low = _mm256_castsi256_si128((__m256i)v), high = _mm256_extractf128_si256((__m256i)v, 1);
-    const __m128i words = _mm_packs_epi32(low, high);
-    _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(words, words));
-#else
-    *(bytes *)p = __builtin_convertvector(v, bytes);
-#endif
-}
-CRP_INLINE ivec load_bytes(const uint8_t *p) {
-#if defined(__AVX2__) && !defined(__AVX512F__)
-    return (ivec)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
-#else
-    return __builtin_convertvector(*(const bytes *)p, ivec);
-#endif
-}
-CRP_INLINE void keep(vec &v) {
-#if defined(__x86_64__) && defined(__GNUC__)
-    __asm__("" : "+x"(v));   // else the compiler loads it again for each use, and loads are scarce
-#else
-    (void)v;
-#endif
-}
-constexpr unsigned ALL_LANES = (1u << VL) - 1;
-
-constexpr int vectors(int floats) { return (floats + VL - 1) / VL; }
-constexpr size_t round_up(size_t floats) { return (floats + VL - 1) / VL * VL; }
-
-// The largest |v|, NaN counting as more than infinity; n is a multiple of VL. Compares the bits as
-// integers, which order like the numbers and hold under -ffast-math too.
-inline float largest(const float *v, size_t n) {
-    ivec top = {};
-    for (size_t i = 0; i < n; i += VL) {
-        const ivec size = (ivec)load(v + i) & 0x7fffffff;
-        top = size > top ? size : top;
-    }
-    int32_t most = 0;
-    for (int l = 0; l < VL; l++) most = top[l] > most ? top[l] : most;
-    float f;
-    memcpy(&f, &most, sizeof f);
-    return f;
-}
-inline bool finite(float size) {
-    int32_t bits;
-    memcpy(&bits, &size, sizeof bits);
-    return (bits & 0x7fffffff) < 0x7f800000;
-}
+using namespace simd;
 
 // ---------------------------------------------------------------- shapes and memory
 
@@ -156,38 +60,6 @@ template <int IN, int OUT, int SIZE> struct Layout {
     }
     static size_t image(const Shape &s) { return BLOCKS * plane(s); }
 };
-
-// Memory that a thread keeps from call to call, so that no step pays for fresh pages.
-// Allocated by the calling thread before a parallel region: bad_alloc never crosses one.
-template <class Tag> float *scratch(size_t floats) {
-    struct Buffer {
-        float *data = nullptr;
-        size_t size = 0;
-        ~Buffer() { free(data); }
-    };
-    static thread_local Buffer b;
-    if (b.size < floats) {
-        free(b.data);
-        b.size = 0;
-        b.data = nullptr;
-        void *p = nullptr;
-        if (posix_memalign(&p, 64, floats * sizeof(float))) throw std::bad_alloc();
-        b.data = (float *)p;
-        b.size = floats;
-    }
-    return b.data;
-}
-
-// Hands out consecutive pieces of a block of memory, each aligned to 64 bytes.
-struct Pieces {
-    float *next;
-    float *take(size_t floats) {
-        float *p = next;
-        next += (floats + 15) / 16 * 16;
-        return p;
-    }
-};
-constexpr size_t piece(size_t floats) { return (floats + 15) / 16 * 16; }
 
 inline int thread_count(int images) {
     const int t = parallel::threads();
@@ -250,6 +122,9 @@ template <class L, int IN> void copy_image_back(const float *from, const Shape &
 }
 
 // Pooled maps <-> local [window][channel], channels padded with zeros to whole vectors.
+template <int OUT, int PADDED, class View> bool is_local(const View &maps, const Shape &s) {
+    return OUT == PADDED && maps.channel == 1 && maps.column == OUT && maps.row == OUT * s.window_columns;
+}
 template <int OUT, int PADDED> void copy_maps(const Input &g, int n, const Shape &s, float *to) {
     if (PADDED != OUT) memset(to, 0, (size_t)s.windows * PADDED * sizeof(float));
     for (int i = 0, p = 0; i < s.window_rows; i++)
@@ -284,7 +159,7 @@ template <class L, int IN, int OUT, int SIZE> void pack_by_output(const Input &W
 }
 
 // Filters for the gradient, one after the other: [output channel][block][filter row][run].
-template <class L> CRP_INLINE size_t place_in_filter(int c, int h, int w, int size) {
+template <class L> ALWAYS_INLINE size_t place_in_filter(int c, int h, int w, int size) {
     const int block = L::FEW ? 0 : c / VL, lane = L::FEW ? c : c % VL;
     return (size_t)(block * size + h) * L::RUN_VECTORS * VL + w * L::PIXEL + lane;
 }
@@ -307,14 +182,14 @@ constexpr int ALL_TIED = 0x55;
 
 // Rectified maximum and code of four vectors of finite pre-activations. Every position that
 // equals the maximum gets the gradient; where the maximum is 0, the rectifier's slope is 1/2.
-CRP_INLINE void pool(vec a, vec b, vec c, vec d, float *y, uint8_t *code) {
+ALWAYS_INLINE void pool(vec a, vec b, vec c, vec d, float *y, uint8_t *code) {
     vec m = a;
     m = b > m ? b : m;
     m = c > m ? c : m;
     m = d > m ? d : m;
     ivec q = ((a == m) & 1) | ((b == m) & 4) | ((c == m) & 16) | ((d == m) & 64);
     q = m > 0 ? q : (m == 0 ? q + q : ivec{});
-    store(y, m > 0 ? m : vec{});
+    store_unaligned(y, m > 0 ? m : vec{});
     store_bytes(code, q);
 }
 
@@ -367,7 +242,7 @@ void plain_window(const float *image, const Shape &s, const Input &W, float bias
 // The four pre-activations of one window for NV vectors of output channels: 4 * NV sums that
 // stay in registers from the first product to the pooling.
 template <class L, int SIZE, int NV>
-CRP_INLINE void tile(const float *image, const Shape &s, const float *filters, const float *bias, int i, int j,
+ALWAYS_INLINE void tile(const float *image, const Shape &s, const float *filters, const float *bias, int i, int j,
                      float *y, uint8_t *code) {
     vec sum[4][NV] = {};
     const ptrdiff_t line = (ptrdiff_t)s.columns * L::PIXEL;
@@ -378,14 +253,14 @@ CRP_INLINE void tile(const float *image, const Shape &s, const float *filters, c
 #pragma GCC unroll 1
             for (int t = 0; t < L::RUN; t++) {
                 vec w[NV];
-                CRP_UNROLL for (int v = 0; v < NV; v++) keep(w[v] = load(f + t * L::OUT_PADDED + v * VL));
-                CRP_UNROLL for (int k = 0; k < 4; k++) {
+                UNROLL for (int v = 0; v < NV; v++) keep(w[v] = load(f + t * L::OUT_PADDED + v * VL));
+                UNROLL for (int k = 0; k < 4; k++) {
                     const vec pixel = broadcast(x[k / 2 * line + k % 2 * L::PIXEL + t]);
-                    CRP_UNROLL for (int v = 0; v < NV; v++) sum[k][v] += pixel * w[v];
+                    UNROLL for (int v = 0; v < NV; v++) sum[k][v] += pixel * w[v];
                 }
             }
         }
-    CRP_UNROLL for (int v = 0; v < NV; v++) {
+    UNROLL for (int v = 0; v < NV; v++) {
         const vec c = load(bias + v * VL);
         pool(sum[0][v] + c, sum[1][v] + c, sum[2][v] + c, sum[3][v] + c, y + v * VL, code + v * VL);
     }
@@ -445,7 +320,7 @@ void forward_direct(const float *image, const Shape &s, const float *filters, co
 // matrix product) take the place of 100. Points 0, 1, -1, 2, -2 and infinity.
 struct Winograd {
     // Six numbers of a row or column of the patch, transformed.
-    static CRP_INLINE void patch(const vec d[6], vec o[6]) {
+    static ALWAYS_INLINE void patch(const vec d[6], vec o[6]) {
         const vec a = d[4] - 4 * d[2], b = d[3] - 4 * d[1], c = d[4] - d[2], e = 2 * (d[3] - d[1]);
         o[0] = 4 * d[0] - 5 * d[2] + d[4];
         o[1] = a + b;
@@ -455,7 +330,7 @@ struct Winograd {
         o[5] = 4 * d[1] - 5 * d[3] + d[5];
     }
     // Five taps of a filter's row or column, transformed.
-    static CRP_INLINE void taps(const vec g[5], vec o[6]) {
+    static ALWAYS_INLINE void taps(const vec g[5], vec o[6]) {
         const vec even = g[0] + g[2] + g[4], odd = g[1] + g[3];
         const vec even2 = g[0] + 4 * g[2] + 16 * g[4], odd2 = 2 * g[1] + 8 * g[3];
         o[0] = g[0] * 0.25f;
@@ -466,7 +341,7 @@ struct Winograd {
         o[5] = g[4];
     }
     // Six products back to two results.
-    static CRP_INLINE void results(const vec m[6], vec o[2]) {
+    static ALWAYS_INLINE void results(const vec m[6], vec o[2]) {
         o[0] = m[0] + (m[1] + m[2]) + (m[3] + m[4]);
         o[1] = (m[1] - m[2]) + 2 * (m[3] - m[4]) + m[5];
     }
@@ -494,21 +369,23 @@ void transform_filters(const Input &W, int c, float *to) {
     }
 }
 
+constexpr int TILES = VL == 16 ? 8 : 4;     // held in registers at once, times two vectors
+
 // products[tile][o] = sum over c of patches[tile][c] * filters[c][o], for COUNT tiles, NV vectors.
 template <int COUNT, int NV, int IN_PADDED, int P>
-CRP_INLINE void multiply(const float *patches, const float *filters, float *products) {
+ALWAYS_INLINE void multiply(const float *patches, const float *filters, float *products) {
     vec sum[COUNT][NV] = {};
 #pragma GCC unroll 2
     for (int c = 0; c < IN_PADDED; c++) {
         vec w[NV];
-        CRP_UNROLL for (int v = 0; v < NV; v++) keep(w[v] = load(filters + c * P + v * VL));
-        CRP_UNROLL for (int q = 0; q < COUNT; q++) {
+        UNROLL for (int v = 0; v < NV; v++) keep(w[v] = load(filters + c * P + v * VL));
+        UNROLL for (int q = 0; q < COUNT; q++) {
             const vec pixel = broadcast(patches[q * IN_PADDED + c]);
-            CRP_UNROLL for (int v = 0; v < NV; v++) sum[q][v] += pixel * w[v];
+            UNROLL for (int v = 0; v < NV; v++) sum[q][v] += pixel * w[v];
         }
     }
-    CRP_UNROLL for (int q = 0; q < COUNT; q++)
-        CRP_UNROLL for (int v = 0; v < NV; v++) store(products + q * P + v * VL, sum[q][v]);
+    UNROLL for (int q = 0; q < COUNT; q++)
+        UNROLL for (int v = 0; v < NV; v++) store(products + q * P + v * VL, sum[q][v]);
 }
 
 // Rows of windows that are handled together: about 16 windows, enough to reuse the filters.
@@ -549,16 +426,16 @@ void forward_winograd(const float *image, const Shape &s, const Input &W, const 
                 const float *top = image + b * L::plane(s) + (size_t)2 * (i0 + i) * s.columns * VL;
                 for (int w = 0; w < 2 * s.window_columns + 4; w++) {
                     vec d[6], o[6];
-                    CRP_UNROLL for (int h = 0; h < 6; h++) d[h] = load(top + ((size_t)h * s.columns + w) * VL);
+                    UNROLL for (int h = 0; h < 6; h++) d[h] = load(top + ((size_t)h * s.columns + w) * VL);
                     Winograd::patch(d, o);
-                    CRP_UNROLL for (int a = 0; a < 6; a++) store(half + (a * s.columns + w) * VL, o[a]);
+                    UNROLL for (int a = 0; a < 6; a++) store(half + (a * s.columns + w) * VL, o[a]);
                 }
                 for (int a = 0; a < 6; a++)
                     for (int j = 0; j < s.window_columns; j++) {
                         vec d[6], o[6];
-                        CRP_UNROLL for (int w = 0; w < 6; w++) d[w] = load(half + (a * s.columns + 2 * j + w) * VL);
+                        UNROLL for (int w = 0; w < 6; w++) d[w] = load(half + (a * s.columns + 2 * j + w) * VL);
                         Winograd::patch(d, o);
-                        CRP_UNROLL for (int k = 0; k < 6; k++)
+                        UNROLL for (int k = 0; k < 6; k++)
                             store(patches + (a * 6 + k) * patch_stride + (i * s.window_columns + j) * C + b * VL,
                                   o[k]);
                     }
@@ -575,9 +452,9 @@ void forward_winograd(const float *image, const Shape &s, const Input &W, const 
             const int p = i0 * s.window_columns + q;
             for (int o = 0; o < P; o += VL) {
                 vec top[6], bottom[6], r0[2], r1[2];
-                CRP_UNROLL for (int k = 0; k < 6; k++) {
+                UNROLL for (int k = 0; k < 6; k++) {
                     vec m[6], r[2];
-                    CRP_UNROLL for (int a = 0; a < 6; a++) m[a] = load(products + (a * 6 + k) * product_stride + q * P + o);
+                    UNROLL for (int a = 0; a < 6; a++) m[a] = load(products + (a * 6 + k) * product_stride + q * P + o);
                     Winograd::results(m, r);
                     top[k] = r[0];
                     bottom[k] = r[1];
@@ -651,10 +528,14 @@ void forward(const Shape &s, const Input &x, const Input &W, const float *b, ptr
         Pieces pieces{own + t * each};
         float *image = pieces.take(L::image(s)), *local = pieces.take(maps);
         uint8_t *code = (uint8_t *)pieces.take(maps / 4 + 16);
+        const bool in_place = is_local<OUT, P>(y, s);
         float *doubt = pieces.take(P), *memory = pieces.next;
         if (WINOGRAD) memset(memory, 0, winograd_floats<L>(s) * sizeof(float));
         for (int n = first; n < last; n++) {
             copy_image<L, IN>(x, n, s, image);
+            uint8_t *to = codes + (size_t)n * s.windows * OUT;
+            if (in_place) local = y.at(n);
+            if (P == OUT) code = to;
             const float most = largest(image, L::image(s));
             if (!finite_filters || !finite(most)) {
                 for (int p = 0; p < s.windows; p++)
@@ -674,10 +555,8 @@ void forward(const Shape &s, const Input &x, const Input &W, const float *b, ptr
                 }
                 forward_direct<L, SIZE, OUT>(image, s, filters, bias, blank, local, code);
             }
-            copy_maps_back<OUT, P>(local, s, y, n);
-            uint8_t *to = codes + (size_t)n * s.windows * OUT;
-            if (P == OUT) memcpy(to, code, (size_t)s.windows * OUT);
-            else for (int p = 0; p < s.windows; p++) memcpy(to + (size_t)p * OUT, code + (size_t)p * P, OUT);
+            if (!in_place) copy_maps_back<OUT, P>(local, s, y, n);
+            for (int p = 0; p < s.windows && P != OUT; p++) memcpy(to + (size_t)p * OUT, code + (size_t)p * P, OUT);
         }
     });
 }
@@ -693,15 +572,14 @@ struct Lists {
     Entry *begin;    // channel o's list: from begin + o * room to next[o]
     Entry **next;    // [OUT]
     size_t room;
-    CRP_INLINE void add(int channel, int offset, float value) { *next[channel]++ = Entry{offset, value}; }
+    ALWAYS_INLINE void add(int channel, int offset, float value) { *next[channel]++ = Entry{offset, value}; }
     Entry *of(int channel) const { return begin + channel * room; }
     int count(int channel) const { return (int)(next[channel] - of(channel)); }
 };
 
 // Lists what gets a gradient in one finite image, and adds the bias' gradient to db.
 template <class L, int OUT>
-void list_gradients(const Shape &s, const float *g, const uint8_t *code, const uint8_t *blank, int start,
-                    Lists &lists, float *db) {
+void list_gradients(const Shape &s, const float *g, const uint8_t *code, int start, Lists &lists, float *db) {
     constexpr int P = L::OUT_PADDED;
     const int place[4] = {0, L::PIXEL, s.columns * L::PIXEL, (s.columns + 1) * L::PIXEL};
     for (int i = 0, p = 0; i < s.window_rows; i++)
@@ -709,14 +587,6 @@ void list_gradients(const Shape &s, const float *g, const uint8_t *code, const u
             const int corner = start + (2 * i * s.columns + 2 * j) * L::PIXEL;
             const float *gp = g + (size_t)p * P;
             const uint8_t *qp = code + (size_t)p * P;
-            if (blank && blank[p]) {    // all four tied, no pixel to multiply with: the bias alone
-                for (int o = 0; o < P; o += VL) {
-                    const ivec q = load_bytes(qp + o);
-                    const vec gain = q == ALL_TIED ? broadcast(4) : (q == 2 * ALL_TIED ? broadcast(2) : vec{});
-                    store(db + o, load(db + o) + gain * load(gp + o));
-                }
-                continue;
-            }
             for (int o = 0; o < P; o += VL) {
                 const ivec q = load_bytes(qp + o);
                 if (lanes(((q & (q - 1)) | (q & 2 * ALL_TIED)) != 0)) {     // ties, or zeros
@@ -731,7 +601,7 @@ void list_gradients(const Shape &s, const float *g, const uint8_t *code, const u
                 }
                 // One share each: no branch, for which channels are alive is hard to foresee. What is
                 // written for a dead one is overwritten by the next.
-                const vec gain = q != 0 ? load(gp + o) : vec{};
+                const vec gain = q != 0 ? load_unaligned(gp + o) : vec{};
                 store(db + o, load(db + o) + gain);
                 alignas(64) int32_t offset[VL], live[VL];
                 *(ivec *)offset = corner + ((q == 4) & place[1]) + ((q == 16) & place[2]) + ((q == 64) & place[3]);
@@ -753,11 +623,11 @@ inline bool has_nan(const uint8_t *codes, size_t n) {
     return both;
 }
 
-// The same where a NaN or an infinity is about: lists every position, for 0 * NaN is NaN and
+// The same where a NaN or an infinity is about: every position is added, for 0 * NaN is NaN and
 // must reach dW and dx as it does in the plain graph.
-template <class L, int IN, int OUT, int SIZE>
-void list_everything(const Shape &s, const float *image, const Input &W, const float *g, const uint8_t *code,
-                     int start, Lists &lists, float *db) {
+template <class L, int IN, int OUT, int SIZE, class Add>
+void add_everything(const Shape &s, const float *image, const Input &W, const float *g, const uint8_t *code,
+                    float *db, Add add) {
     constexpr int P = L::OUT_PADDED;
     const float nan = std::numeric_limits<float>::quiet_NaN();
     for (int r = 0; r < s.out_rows; r++)
@@ -776,7 +646,7 @@ void list_everything(const Shape &s, const float *image, const Input &W, const f
                 } else if (std::isnan(plain_sum<L, IN, SIZE>(image, s, W, o, r, w))) {
                     v = nan;                            // beyond the last window
                 }
-                lists.add(o, start + (r * s.columns + w) * L::PIXEL, v);
+                add(o, (r * s.columns + w) * L::PIXEL, v);
                 db[o] += v;
             }
 }
@@ -784,11 +654,11 @@ void list_everything(const Shape &s, const float *image, const Input &W, const f
 // dW += g * x and dx += g * W over a list, for a piece of the filter of NH rows by NT vectors.
 // The piece of W and its gradient stay in registers while the list goes by.
 template <int NH, int NT, bool DX>
-CRP_INLINE void add_piece(const Entry *entry, int entries, const float *x, float *dx, ptrdiff_t line,
+ALWAYS_INLINE void add_piece(const Entry *entry, int entries, const float *x, float *dx, ptrdiff_t line,
                           const float *w, float *dw, ptrdiff_t row, ivec tail) {
     vec filter[NH][NT], sum[NH][NT];
-    CRP_UNROLL for (int h = 0; h < NH; h++)
-        CRP_UNROLL for (int t = 0; t < NT; t++) {
+    UNROLL for (int h = 0; h < NH; h++)
+        UNROLL for (int t = 0; t < NT; t++) {
             if (DX) filter[h][t] = load(w + h * row + t * VL);
             sum[h][t] = load(dw + h * row + t * VL);
         }
@@ -796,8 +666,8 @@ CRP_INLINE void add_piece(const Entry *entry, int entries, const float *x, float
         const vec g = broadcast(e->value);
         const float *xe = x + e->offset;
         float *dxe = dx + e->offset;
-        CRP_UNROLL for (int h = 0; h < NH; h++)
-            CRP_UNROLL for (int t = 0; t < NT; t++) {
+        UNROLL for (int h = 0; h < NH; h++)
+            UNROLL for (int t = 0; t < NT; t++) {
                 const ptrdiff_t at = h * line + t * VL;
                 sum[h][t] += g * load_unaligned(xe + at);
                 if (DX) {
@@ -807,14 +677,14 @@ CRP_INLINE void add_piece(const Entry *entry, int entries, const float *x, float
                 }
             }
     }
-    CRP_UNROLL for (int h = 0; h < NH; h++)
-        CRP_UNROLL for (int t = 0; t < NT; t++) store(dw + h * row + t * VL, sum[h][t]);
+    UNROLL for (int h = 0; h < NH; h++)
+        UNROLL for (int t = 0; t < NT; t++) store(dw + h * row + t * VL, sum[h][t]);
 }
 
 // The rows h .. h + NH - 1 of one filter in one block, in pieces of at most PIECE vectors.
 constexpr int PIECE = 5;    // 5 vectors of W and 5 of dW fit in 16 registers
 template <class L, int NH, bool DX>
-CRP_INLINE void add_rows(const Entry *entry, int entries, const float *x, float *dx, ptrdiff_t line, const float *w,
+ALWAYS_INLINE void add_rows(const Entry *entry, int entries, const float *x, float *dx, ptrdiff_t line, const float *w,
                          float *dw, ivec tail) {
     constexpr int N = L::RUN_VECTORS, REST = N % PIECE;
     const ivec whole = {};
@@ -839,6 +709,104 @@ void add_filter(const Entry *entry, int entries, const float *x, float *dx, int 
         add_rows<L, 1, DX>(entry, entries, x + h * line, dx + h * line, line, w + h * N * VL, dw + h * N * VL, tail);
 }
 
+// ---------------------------------------------------------------- backward: the chosen pixels
+
+// With few channels and no dx, a vector holds one place of as many filters instead: [place][filter]. Each
+// filter adds the pixel under that place at the position that it chose, one of the window's four; and
+// such fours lie side by side in `fours`. An entry is a window, with a gain and a choice for each filter.
+// Where a filter's positions tie, the window has further entries.
+
+constexpr int PLACES = 10;      // of the filter, summed at once in registers
+
+template <class L, int FIRST, int COUNT>
+ALWAYS_INLINE void add_places(const float *fours, ptrdiff_t line, const int *corners, int entries,
+                              const float *gain, const uint8_t *choice, float *dw) {
+    constexpr int P = L::OUT_PADDED;
+    vec sum[COUNT];
+    UNROLL for (int k = 0; k < COUNT; k++) sum[k] = load(dw + (FIRST + k) * P);
+    for (int e = 0; e < entries; e++) {
+        const vec g = load(gain + (size_t)e * VL);
+        const ivec chosen = load_bytes(choice + (size_t)e * VL);
+        const float *corner = fours + 4 * corners[e];
+        UNROLL for (int k = 0; k < COUNT; k++)
+            sum[k] += g * choose(corner + 4 * ((FIRST + k) / L::RUN * line + (FIRST + k) % L::RUN), chosen);
+    }
+    UNROLL for (int k = 0; k < COUNT; k++) store(dw + (FIRST + k) * P, sum[k]);
+}
+template <class L, int FIRST, int LEFT> struct Places {     // a loop over constants
+    static constexpr int COUNT = LEFT < PLACES ? LEFT : PLACES;
+    template <class... Rest> static ALWAYS_INLINE void add(Rest... rest) {
+        add_places<L, FIRST, COUNT>(rest...);
+        Places<L, FIRST + COUNT, LEFT - COUNT>::add(rest...);
+    }
+};
+template <class L, int FIRST> struct Places<L, FIRST, 0> {
+    template <class... Rest> static void add(Rest...) {}
+};
+
+// The pixels under one position, for one filter.
+template <class L, int SIZE>
+void add_position(const float *image, const Shape &s, int offset, float v, int o, float *dw) {
+    for (int k = 0; k < SIZE * L::RUN; k++)
+        dw[k * L::OUT_PADDED + o] += v * image[offset + k / L::RUN * s.columns * L::PIXEL + k % L::RUN];
+}
+
+template <class L> size_t choice_floats(const Shape &s) {
+    const size_t maps = (size_t)s.windows * L::OUT_PADDED;
+    return piece(4 * L::image(s)) + piece(4 * s.windows) + piece(4 * maps) + piece(maps + 16);
+}
+
+// Adds what one finite image gives to dw and db.
+template <class L, int OUT, int SIZE>
+void add_choices(const Shape &s, const float *image, const float *g, const uint8_t *code, const uint8_t *blank,
+                 float *memory, float *dw, float *db) {
+    constexpr int P = L::OUT_PADDED;
+    const int line = s.columns * L::PIXEL, place[4] = {0, L::PIXEL, line, line + L::PIXEL};
+    Pieces pieces{memory};
+    float *fours = pieces.take(4 * L::image(s));
+    int *corners = (int *)pieces.take(4 * s.windows), entries = 0;
+    const size_t most = (size_t)4 * s.windows * VL;     // for each vector of filters
+    float *gains = pieces.take(P / VL * most);
+    uint8_t *choices = (uint8_t *)pieces.next;
+    for (int p = 0; p < s.rows * line - line - L::PIXEL; p++)
+        for (int k = 0; k < 4; k++) fours[4 * p + k] = image[p + place[k]];
+
+    for (int i = 0, p = 0; i < s.window_rows; i++)
+        for (int j = 0; j < s.window_columns; j++, p++) {
+            const float *gp = g + (size_t)p * P;
+            const uint8_t *qp = code + (size_t)p * P;
+            if (blank[p]) {     // all four tied, no pixel to multiply with: the bias alone
+                for (int o = 0; o < P; o += VL) {
+                    const ivec q = load_bytes(qp + o);
+                    const vec times = q == ALL_TIED ? broadcast(4) : (q == 2 * ALL_TIED ? broadcast(2) : vec{});
+                    store(db + o, load(db + o) + times * load_unaligned(gp + o));
+                }
+                continue;
+            }
+            ivec left[P / VL];
+            for (int v = 0; v < P / VL; v++) left[v] = load_bytes(qp + v * VL);
+            for (unsigned more = 1; more; entries++) {      // once, and once more for each further tie
+                more = 0;
+                for (int v = 0; v < P / VL; v++) {
+                    const int o = v * VL;
+                    const ivec q = left[v] & -left[v];      // the first position that has a share
+                    const vec gain = (q & ALL_TIED) != 0 ? load_unaligned(gp + o) : (q != 0 ? 0.5f * load_unaligned(gp + o) : vec{});
+                    store(db + o, load(db + o) + gain);
+                    store(gains + v * most + entries * VL, gain);
+                    store_bytes(choices + v * most + entries * VL, ((q > 2) & 1) + ((q > 8) & 1) + ((q > 32) & 1));
+                    left[v] ^= q;
+                    more |= lanes(left[v] != 0);
+                }
+                corners[entries] = 2 * i * line + 2 * j * L::PIXEL;
+            }
+        }
+    for (int o = 0; o < P; o += VL)
+        Places<L, 0, SIZE * L::RUN>::add(fours, (ptrdiff_t)line, corners, entries, gains + o / VL * most,
+                                         choices + o / VL * most, dw + o);
+}
+
+// ---------------------------------------------------------------- backward
+
 // dW (contiguous, as W), db and, if DX, dx of all images. Throws std::bad_alloc.
 template <int IN, int OUT, int SIZE, bool DX>
 void backward(const Shape &s, const Input &x, const Input &W, const Input &g, const uint8_t *codes, float *dW,
@@ -851,11 +819,13 @@ void backward(const Shape &s, const Input &x, const Input &W, const Input &g, co
     memset(db, 0, OUT * sizeof(float));
     if (s.images == 0) return;
     const int threads = thread_count(s.images);
-    const size_t sums = (size_t)OUT * L::FILTER, maps = (size_t)s.windows * P;
-    const size_t room = (size_t)JOIN * s.positions, image_floats = L::image(s);
+    constexpr bool CHOOSE = L::FEW && !DX;
+    const size_t sums = CHOOSE ? SIZE * L::RUN * P : OUT * L::FILTER, maps = (size_t)s.windows * P;
+    const size_t room = CHOOSE ? 0 : JOIN * s.positions, image_floats = L::image(s);
     const size_t each = piece(sums) + piece(P) + (DX ? 2 : 1) * piece(JOIN * image_floats) + piece(maps) +
-                        piece(maps / 4 + 16) + piece(2 * OUT) + piece(2 * (OUT * room + 1)) + piece(s.windows / 4 + 16) +
-                        piece(round_up(s.columns * L::PIXEL));
+                        piece(maps / 4 + 16) + piece(2 * OUT) + piece(2 * (OUT * room + 1)) +
+                        (CHOOSE ? piece(s.windows / 4 + 16) + piece(round_up(s.columns * L::PIXEL)) + choice_floats<L>(s)
+                                : 0);
     Pieces shared{scratch<BackwardTag>((DX ? piece(sums) : 0) + threads * each)};
     float *filters = DX ? shared.take(sums) : nullptr, *own = shared.next;
     bool finite_filters = true;
@@ -867,14 +837,16 @@ void backward(const Shape &s, const Input &x, const Input &W, const Input &g, co
     share(s.images, threads, threads, [&](int thread, int first, int last) {
         Pieces pieces{own + thread * each};
         float *dw = pieces.take(sums), *dbias = pieces.take(P), *image = pieces.take(JOIN * image_floats);
-        float *dimage = DX ? pieces.take(JOIN * image_floats) : nullptr, *gl = pieces.take(maps);
+        float *dimage = DX ? pieces.take(JOIN * image_floats) : nullptr, *own_g = pieces.take(maps);
+        const float *gl = own_g;
+        const bool in_place = is_local<OUT, P>(g, s);
         uint8_t *code = (uint8_t *)pieces.take(maps / 4 + 16);
         Lists lists;
         lists.next = (Entry **)pieces.take(2 * OUT);
         lists.begin = (Entry *)pieces.take(2 * (OUT * room + 1));
         lists.room = room;
-        uint8_t *blank = (uint8_t *)pieces.take(s.windows / 4 + 16);
-        float *columns = pieces.next;
+        uint8_t *blank = CHOOSE ? (uint8_t *)pieces.take(s.windows / 4 + 16) : nullptr;
+        float *columns = CHOOSE ? pieces.take(round_up(s.columns * L::PIXEL)) : nullptr;
         memset(dw, 0, sums * sizeof(float));
         memset(dbias, 0, P * sizeof(float));
         if (P != OUT) memset(code, 0, maps);
@@ -885,21 +857,28 @@ void backward(const Shape &s, const Input &x, const Input &W, const Input &g, co
             for (int k = 0; k < joined; k++) {
                 float *xk = image + k * image_floats;
                 copy_image<L, IN>(x, n0 + k, s, xk);
-                copy_maps<OUT, P>(g, n0 + k, s, gl);
+                if (in_place) gl = g.at(n0 + k);
+                else copy_maps<OUT, P>(g, n0 + k, s, own_g);
                 const uint8_t *from = codes + (size_t)(n0 + k) * s.windows * OUT;
                 if (P == OUT) code = (uint8_t *)from;
                 else for (int p = 0; p < s.windows; p++) memcpy(code + (size_t)p * P, from + (size_t)p * OUT, OUT);
                 const int start = (int)(k * image_floats);
                 if (finite_filters && finite(largest(xk, image_floats)) && finite(largest(gl, maps)) &&
                     !has_nan(code, maps)) {
-                    const bool skip = L::FEW && !DX;
-                    if (skip) find_blank<L, SIZE>(xk, s, columns, blank);
-                    list_gradients<L, OUT>(s, gl, code, skip ? blank : nullptr, start, lists, dbias);
+                    if (CHOOSE) {
+                        find_blank<L, SIZE>(xk, s, columns, blank);
+                        add_choices<L, OUT, SIZE>(s, xk, gl, code, blank, pieces.next, dw, dbias);
+                    } else {
+                        list_gradients<L, OUT>(s, gl, code, start, lists, dbias);
+                    }
                 } else {
-                    list_everything<L, IN, OUT, SIZE>(s, xk, W, gl, code, start, lists, dbias);
+                    add_everything<L, IN, OUT, SIZE>(s, xk, W, gl, code, dbias, [&](int o, int offset, float v) {
+                        if (CHOOSE) add_position<L, SIZE>(xk, s, offset, v, o, dw);
+                        else lists.add(o, start + offset, v);
+                    });
                 }
             }
-            for (int b = 0; b < L::BLOCKS; b++)
+            for (int b = 0; b < L::BLOCKS && !CHOOSE; b++)
                 for (int o = 0; o < OUT; o++) {
                     const size_t f = (size_t)o * L::FILTER + b * SIZE * L::RUN_VECTORS * VL, plane = b * L::plane(s);
                     add_filter<L, SIZE, DX>(lists.of(o), lists.count(o), image + plane, dimage + plane,
@@ -919,7 +898,8 @@ void backward(const Shape &s, const Input &x, const Input &W, const Input &g, co
                     for (int h = 0; h < SIZE; h++)
                         for (int w = 0; w < SIZE; w++)
                             dW[((o * IN + c) * SIZE + SIZE - 1 - h) * SIZE + SIZE - 1 - w] +=
-                                dw[o * L::FILTER + place_in_filter<L>(c, h, w, SIZE)];
+                                dw[CHOOSE ? (h * L::RUN + w * L::PIXEL + c) * P + o
+                                          : o * L::FILTER + place_in_filter<L>(c, h, w, SIZE)];
                 db[o] += dbias[o];
             }
         }

@@ -6,13 +6,14 @@ import lasagne
 import numpy as np
 import theano
 import theano.tensor as T
-from lasagne.layers import Conv2DLayer, DropoutLayer, Layer, MaxPool2DLayer, Pool2DLayer
+from lasagne.layers import (Conv2DLayer, DenseLayer, DropoutLayer, Layer, MaxPool2DLayer,
+                            Pool2DLayer)
 from lasagne.nonlinearities import rectify
 from lasagne.random import get_rng
 
-from .ops import BernoulliMask, ConvReluPool
+from .ops import BernoulliMask, ConvReluPool, SparseProduct
 
-__all__ = ["ConvReluPool2DLayer", "PhiloxStreams", "available", "fuse"]
+__all__ = ["ConvReluPool2DLayer", "SparseDenseLayer", "PhiloxStreams", "available", "fuse"]
 
 # The kernels keep an image and the list of its gradients in the cache.
 _LARGEST_IMAGE = 64
@@ -104,6 +105,37 @@ class ConvReluPool2DLayer(Layer):
         return self.op(input, self.W, self.b)[0]
 
 
+class SparseDenseLayer(Layer):
+    """A dense layer whose product skips zeros: the input's, and in its gradients the output's.
+
+    Half of the values are zero after dropout, and more after a rectifier.
+
+    Parameters
+    ----------
+    incoming : Layer
+        The layer feeding into this one, (batch, ...).
+    dense : DenseLayer
+        The plain layer whose parameters this one shares.
+    """
+
+    def __init__(self, incoming, dense, **kwargs):
+        super(SparseDenseLayer, self).__init__(incoming, **kwargs)
+        self.W, self.b = dense.W, dense.b
+        self.params = dense.params      # the same parameters with the same tags
+        self.num_units, self.nonlinearity = dense.num_units, dense.nonlinearity
+
+    def get_output_shape_for(self, input_shape):
+        return (input_shape[0], self.num_units)
+
+    def get_output_for(self, input, **kwargs):
+        if input.ndim > 2:
+            input = input.flatten(2)
+        activation = SparseProduct()(input, self.W)
+        if self.b is not None:
+            activation = activation + self.b.dimshuffle("x", 0)
+        return self.nonlinearity(activation)
+
+
 def available():
     """Whether the fused layers can run here: float32, an x86-64 CPU and a C++ compiler.
 
@@ -148,6 +180,7 @@ def fuse(network):
         New layers **with the same shared parameters**: training either network trains both.
         Every 5x5 (or other square) convolution of stride 1 without padding whose rectified
         output goes into a 2x2 max-pooling alone becomes one `ConvReluPool2DLayer`;
+        every `DenseLayer` a `SparseDenseLayer`;
         `DropoutLayer` keeps its probability and draws from `PhiloxStreams`; every other
         layer is a copy. `network` itself stays as it was, and is returned as it is where
         `available` says no.
@@ -174,6 +207,9 @@ def fuse(network):
             conv = layer.input_layer
             fused[layer] = ConvReluPool2DLayer(fused[conv.input_layer], conv,
                                                channels_last=layer in read_by_stage, name=layer.name)
+            continue
+        if type(layer) is DenseLayer and layer.W.dtype == "float32":
+            fused[layer] = SparseDenseLayer(fused[layer.input_layer], layer, name=layer.name)
             continue
         new = fused[layer] = copy.copy(layer)
         if getattr(layer, "input_layer", None) is not None:

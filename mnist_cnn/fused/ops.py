@@ -1,4 +1,4 @@
-"""Theano Ops in C++: a convolution stage as one Op, its gradient, and random masks.
+"""Theano Ops in C++: a convolution stage, its gradient, a product of matrices, random masks.
 
 Their code is in the headers beside this file. Theano compiles it, with the sizes of
 the filters as constants, for the processor it runs on. `docs/fused.md` explains it.
@@ -13,7 +13,7 @@ from theano.gof.op import OpenMPOp
 from theano.gradient import DisconnectedType, grad_undefined
 from theano.tensor.opt import register_canonicalize
 
-__all__ = ["BernoulliMask", "ConvReluPool", "ConvReluPoolGrad"]
+__all__ = ["BernoulliMask", "ConvReluPool", "ConvReluPoolGrad", "SparseProduct"]
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -64,7 +64,7 @@ def _tensor(value, name, ndim, dtype):
 
 
 class _ConvReluPoolOp(_NativeOp):
-    headers = ("parallel.h", "conv_relu_pool.h", "conv_relu_pool_numpy.h")
+    headers = ("parallel.h", "simd.h", "arrays.h", "conv_relu_pool.h", "conv_relu_pool_numpy.h")
 
     def template(self):
         return "%d, %d, %d" % (self.channels, self.filters, self.size)
@@ -181,6 +181,36 @@ def local_no_unused_dx(node):
         op = ConvReluPoolGrad(node.op.channels, node.op.filters, node.op.size, False, node.op.openmp)
         return op(*node.inputs) + [node.outputs[2]]
     return False
+
+
+class SparseProduct(_NativeOp):
+    """Product of two matrices that takes time for the non-zero values of the first alone.
+
+    Notes
+    -----
+    Called with a (m, k) and b (k, n), both float32. Gives a b, float32 (m, n), equal to
+    ``T.dot(a, b)``, NaN and infinity included.
+    """
+
+    __props__ = ()
+    headers = ("parallel.h", "simd.h", "arrays.h", "sparse_product.h", "sparse_product_numpy.h")
+
+    def make_node(self, a, b):
+        return Apply(self, [_tensor(a, "a", 2, "float32"), _tensor(b, "b", 2, "float32")],
+                     [T.matrix(dtype="float32")])
+
+    def infer_shape(self, node, shapes):
+        return [(shapes[0][0], shapes[1][1])]
+
+    def L_op(self, inputs, outputs, gradients):
+        a, b = inputs
+        g, = gradients
+        return [T.patternbroadcast(self(g, b.T), a.broadcastable),
+                T.patternbroadcast(self(a.T, g), b.broadcastable)]
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return self.call("sparse_product::multiply_numpy(%s, %s, &%s)" % (
+            tuple(inputs) + tuple(outputs)), sub)
 
 
 class BernoulliMask(_NativeOp):

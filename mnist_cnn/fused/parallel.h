@@ -82,7 +82,7 @@ class Crew {
     void help() {
         for (;;) {
             while (do_part()) {}
-            if (spin(50, [&] { return (uint32_t)job.load() != 0; })) continue;
+            if (spin(100, [&] { return (uint32_t)job.load() != 0; })) continue;
             std::unique_lock<std::mutex> lock(sleeping);
             asleep++;
             wake.wait(lock, [&] { return (uint32_t)job.load() != 0; });
@@ -90,7 +90,9 @@ class Crew {
         }
     }
 
-    static Crew *&current() {
+    // One crew for all compiled modules of the process, not one for each, where helpers would fight
+    // for the processors: GCC makes a visible inline function's variable unique among libraries.
+    __attribute__((visibility("default"))) static Crew *&current() {
         static Crew *crew = nullptr;    // never destroyed: helpers may outlive main()
         return crew;
     }

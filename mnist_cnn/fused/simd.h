@@ -1,0 +1,147 @@
+// Vectors of floats, through the compiler's own vector types, and memory aligned for them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+namespace simd {
+
+#if defined(__AVX512F__)
+constexpr int VL = 16;   // floats in a vector
+#elif defined(__AVX__)
+constexpr int VL = 8;
+#else
+constexpr int VL = 4;
+#endif
+
+typedef float vec __attribute__((vector_size(VL * 4), may_alias));
+typedef float vec_unaligned __attribute__((vector_size(VL * 4), aligned(4), may_alias));
+typedef int32_t ivec __attribute__((vector_size(VL * 4), may_alias));
+typedef uint8_t bytes __attribute__((vector_size(VL), aligned(1), may_alias));
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 16")
+
+ALWAYS_INLINE vec load(const float *p) { return *(const vec *)p; }
+ALWAYS_INLINE vec load_unaligned(const float *p) { return *(const vec_unaligned *)p; }
+ALWAYS_INLINE void store(float *p, vec v) { *(vec *)p = v; }
+ALWAYS_INLINE void store_unaligned(float *p, vec v) { *(vec_unaligned *)p = v; }
+ALWAYS_INLINE vec broadcast(float s) { return s - vec{}; }
+
+// What vector extensions cannot say, or compilers do not say well: a bit for each lane that is
+// true, integers cut down to bytes, a choice by lane, and "this stays in a register".
+ALWAYS_INLINE unsigned lanes(ivec mask) {
+#if defined(__AVX512F__)
+    return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask);
+#elif defined(__AVX__)
+    return _mm256_movemask_ps((__m256)mask);
+#elif defined(__SSE2__)
+    return _mm_movemask_ps((__m128)mask);
+#else
+    unsigned bits = 0;
+    for (int l = 0; l < VL; l++) bits |= (mask[l] != 0) << l;
+    return bits;
+#endif
+}
+ALWAYS_INLINE void store_bytes(uint8_t *p, ivec v) {
+#if defined(__AVX512F__)
+    _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8((__m512i)v));
+#elif defined(__AVX__)
+    const __m128i low = _mm256_castsi256_si128((__m256i)v), high = _mm256_extractf128_si256((__m256i)v, 1);
+    const __m128i words = _mm_packs_epi32(low, high);
+    _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(words, words));
+#else
+    *(bytes *)p = __builtin_convertvector(v, bytes);
+#endif
+}
+ALWAYS_INLINE ivec load_bytes(const uint8_t *p) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    return (ivec)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+#else
+    return __builtin_convertvector(*(const bytes *)p, ivec);
+#endif
+}
+// Lane l gets four[index[l]]; each index is 0 to 3, and `four` lies at a multiple of 16 bytes.
+ALWAYS_INLINE vec choose(const float *four, ivec index) {
+#if defined(__AVX512F__)
+    return (vec)_mm512_permutevar_ps(_mm512_broadcast_f32x4(_mm_load_ps(four)), (__m512i)index);
+#elif defined(__AVX__)
+    return (vec)_mm256_permutevar_ps(_mm256_broadcast_ps((const __m128 *)four), (__m256i)index);
+#else
+    const ivec odd = (index & 1) != 0, high = (index & 2) != 0;
+    const vec top = odd ? broadcast(four[1]) : broadcast(four[0]);
+    const vec bottom = odd ? broadcast(four[3]) : broadcast(four[2]);
+    return high ? bottom : top;
+#endif
+}
+ALWAYS_INLINE void keep(vec &v) {
+#if defined(__x86_64__) && defined(__GNUC__)
+    __asm__("" : "+x"(v));   // else the compiler loads it again for each use, and loads are scarce
+#else
+    (void)v;
+#endif
+}
+constexpr unsigned ALL_LANES = (1u << VL) - 1;
+
+constexpr int vectors(int floats) { return (floats + VL - 1) / VL; }
+constexpr size_t round_up(size_t floats) { return (floats + VL - 1) / VL * VL; }
+
+// The largest |v|, NaN counting as more than infinity; n is a multiple of VL. Compares the bits as
+// integers, which order like the numbers and hold under -ffast-math too.
+inline float largest(const float *v, size_t n) {
+    ivec top = {};
+    for (size_t i = 0; i < n; i += VL) {
+        const ivec size = (ivec)load_unaligned(v + i) & 0x7fffffff;
+        top = size > top ? size : top;
+    }
+    int32_t most = 0;
+    for (int l = 0; l < VL; l++) most = top[l] > most ? top[l] : most;
+    float f;
+    memcpy(&f, &most, sizeof f);
+    return f;
+}
+inline bool finite(float size) {
+    int32_t bits;
+    memcpy(&bits, &size, sizeof bits);
+    return (bits & 0x7fffffff) < 0x7f800000;
+}
+
+// Memory that a thread keeps from call to call, so that no step pays for fresh pages.
+// Allocated by the calling thread before a parallel region: bad_alloc never crosses one.
+template <class Tag> float *scratch(size_t floats) {
+    struct Buffer {
+        float *data = nullptr;
+        size_t size = 0;
+        ~Buffer() { free(data); }
+    };
+    static thread_local Buffer b;
+    if (b.size < floats) {
+        free(b.data);
+        b.size = 0;
+        b.data = nullptr;
+        void *p = nullptr;
+        if (posix_memalign(&p, 64, floats * sizeof(float))) throw std::bad_alloc();
+        b.data = (float *)p;
+        b.size = floats;
+    }
+    return b.data;
+}
+
+// Hands out consecutive pieces of a block of memory, each aligned to 64 bytes.
+struct Pieces {
+    float *next;
+    float *take(size_t floats) {
+        float *p = next;
+        next += (floats + 15) / 16 * 16;
+        return p;
+    }
+};
+constexpr size_t piece(size_t floats) { return (floats + 15) / 16 * 16; }
+
+}  // namespace simd
