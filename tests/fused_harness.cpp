@@ -171,7 +171,10 @@ static void check_parallel() {
         for (int job = 0; job < 2000; job++) {
             const int parts = job % 7;
             std::vector<int> done(parts);
-            parallel::run(parts, 3, [&](int part) { done[part]++; });
+            parallel::run(parts, 3, [&](int part, int worker) {
+                done[part]++;
+                expect(worker >= 0 && worker < 3, "no such worker", "parallel");
+            });
             for (int d : done) expect(d == 1, "a part was not done once", "parallel");
         }
     };

@@ -61,16 +61,12 @@ template <int IN, int OUT, int SIZE> struct Layout {
     static size_t image(const Shape &s) { return BLOCKS * plane(s); }
 };
 
-inline int thread_count(int images) {
-    const int t = parallel::threads();
-    return images < t ? images : t;
-}
+inline int parts_of(int images, int most) { return images < most ? images : most; }
 
-// Calls work(part, first, last) with 0 .. count - 1 cut into `parts` contiguous parts: always the
-// same parts, so that sums repeat bit for bit.
+// Calls work(part, worker, first, last) with 0 .. count - 1 cut into `parts` contiguous parts.
 template <class Work> void share(int count, int parts, int threads, Work work) {
-    parallel::run(parts, threads, [&](int p) {
-        work(p, (int)((long)count * p / parts), (int)((long)count * (p + 1) / parts));
+    parallel::run(parts, threads, [&](int p, int worker) {
+        work(p, worker, (int)((long)count * p / parts), (int)((long)count * (p + 1) / parts));
     });
 }
 
@@ -163,9 +159,9 @@ template <class L> ALWAYS_INLINE size_t place_in_filter(int c, int h, int w, int
     const int block = L::FEW ? 0 : c / VL, lane = L::FEW ? c : c % VL;
     return (size_t)(block * size + h) * L::RUN_VECTORS * VL + w * L::PIXEL + lane;
 }
-template <class L, int IN, int OUT, int SIZE> void pack_by_filter(const Input &W, float *to) {
-    memset(to, 0, (size_t)OUT * L::FILTER * sizeof(float));
-    for (int o = 0; o < OUT; o++)
+template <class L, int IN, int SIZE> void pack_by_filter(const Input &W, int first, int last, float *to) {
+    memset(to + first * L::FILTER, 0, (size_t)(last - first) * L::FILTER * sizeof(float));
+    for (int o = first; o < last; o++)
         for (int c = 0; c < IN; c++)
             for (int h = 0; h < SIZE; h++)
                 for (int w = 0; w < SIZE; w++)
@@ -494,7 +490,7 @@ void forward(const Shape &s, const Input &x, const Input &W, const float *b, ptr
     constexpr bool WINOGRAD = !L::FEW && SIZE == 5;
     constexpr int P = L::OUT_PADDED, C = L::BLOCKS * VL;
     if (s.images == 0 || s.windows == 0) return;
-    const int threads = thread_count(s.images);
+    const int threads = parallel::threads();
     const size_t maps = (size_t)s.windows * P;
     const size_t filter_floats = WINOGRAD ? (size_t)36 * C * P : (size_t)L::BLOCKS * SIZE * L::RUN * P;
     const size_t each = piece(L::image(s)) + piece(maps) + piece(maps / 4 + 16) + 2 * piece(P) +
@@ -505,32 +501,35 @@ void forward(const Shape &s, const Input &x, const Input &W, const float *b, ptr
     float *own = shared.next;
 
     // |W| summed over each filter: the scale of its results, and not finite if W or b is not.
-    for (int o = 0; o < P; o++) {
-        bias[o] = o < OUT ? b[o * b_stride] : 0;
-        float part[SIZE] = {};      // sums that do not wait for each other
-        for (int c = 0; c < IN && o < OUT; c++)
-            for (int h = 0; h < SIZE; h++)
-                for (int w = 0; w < SIZE; w++) part[w] += std::fabs(*W.at(o, c, h, w));
-        size[o] = 0;
-        for (float f : part) size[o] += f;
-    }
+    share(P, threads, threads, [&](int, int, int first, int last) {
+        for (int o = first; o < last; o++) {
+            bias[o] = o < OUT ? b[o * b_stride] : 0;
+            float part[SIZE] = {};      // sums that do not wait for each other
+            for (int c = 0; c < IN && o < OUT; c++)
+                for (int h = 0; h < SIZE; h++)
+                    for (int w = 0; w < SIZE; w++) part[w] += std::fabs(*W.at(o, c, h, w));
+            size[o] = 0;
+            for (float f : part) size[o] += f;
+        }
+    });
     const bool finite_filters = finite(largest(size, P)) && finite(largest(bias, P));
     if (WINOGRAD) {
         if (C > IN) memset(filters, 0, filter_floats * sizeof(float));
-        share(IN, threads < IN ? threads : 1, threads, [&](int, int first, int last) {
+        share(IN, threads, threads, [&](int, int, int first, int last) {
             for (int c = first; c < last; c++) transform_filters<L, C, OUT>(W, c, filters);
         });
     } else {
         pack_by_output<L, IN, OUT, SIZE>(W, filters);
     }
 
-    share(s.images, threads, threads, [&](int t, int first, int last) {
-        Pieces pieces{own + t * each};
+    share(s.images, parts_of(s.images, 8 * threads), threads, [&](int, int worker, int first, int last) {
+        Pieces pieces{own + worker * each};
         float *image = pieces.take(L::image(s)), *local = pieces.take(maps);
         uint8_t *code = (uint8_t *)pieces.take(maps / 4 + 16);
         const bool in_place = is_local<OUT, P>(y, s);
         float *doubt = pieces.take(P), *memory = pieces.next;
-        if (WINOGRAD) memset(memory, 0, winograd_floats<L>(s) * sizeof(float));
+        if (WINOGRAD && winograd_rows(s) * s.window_columns % TILES)     // tiles that no window fills
+            memset(memory, 0, winograd_floats<L>(s) * sizeof(float));
         for (int n = first; n < last; n++) {
             copy_image<L, IN>(x, n, s, image);
             uint8_t *to = codes + (size_t)n * s.windows * OUT;
@@ -818,25 +817,30 @@ void backward(const Shape &s, const Input &x, const Input &W, const Input &g, co
     memset(dW, 0, (size_t)OUT * IN * SIZE * SIZE * sizeof(float));
     memset(db, 0, OUT * sizeof(float));
     if (s.images == 0) return;
-    const int threads = thread_count(s.images);
+    const int threads = parallel::threads();
     constexpr bool CHOOSE = L::FEW && !DX;
     const size_t sums = CHOOSE ? SIZE * L::RUN * P : OUT * L::FILTER, maps = (size_t)s.windows * P;
     const size_t room = CHOOSE ? 0 : JOIN * s.positions, image_floats = L::image(s);
-    const size_t each = piece(sums) + piece(P) + (DX ? 2 : 1) * piece(JOIN * image_floats) + piece(maps) +
+    // Parts with sums of their own: more of them even the load out, but must be added up.
+    const int parts = threads == 1 ? 1 : parts_of(s.images, (CHOOSE ? 8 : 2) * threads);
+    const size_t part_sums = piece(sums) + piece(P);
+    const size_t each = (DX ? 2 : 1) * piece(JOIN * image_floats) + piece(maps) +
                         piece(maps / 4 + 16) + piece(2 * OUT) + piece(2 * (OUT * room + 1)) +
                         (CHOOSE ? piece(s.windows / 4 + 16) + piece(round_up(s.columns * L::PIXEL)) + choice_floats<L>(s)
                                 : 0);
-    Pieces shared{scratch<BackwardTag>((DX ? piece(sums) : 0) + threads * each)};
-    float *filters = DX ? shared.take(sums) : nullptr, *own = shared.next;
+    Pieces shared{scratch<BackwardTag>((DX ? piece(sums) : 0) + parts * part_sums + threads * each)};
+    float *filters = DX ? shared.take(sums) : nullptr, *all_sums = shared.take(parts * part_sums), *own = shared.next;
     bool finite_filters = true;
     if (DX) {
-        pack_by_filter<L, IN, OUT, SIZE>(W, filters);
+        share(OUT, threads, threads, [&](int, int, int first, int last) {
+            pack_by_filter<L, IN, SIZE>(W, first, last, filters);
+        });
         finite_filters = finite(largest(filters, sums));
     }
 
-    share(s.images, threads, threads, [&](int thread, int first, int last) {
-        Pieces pieces{own + thread * each};
-        float *dw = pieces.take(sums), *dbias = pieces.take(P), *image = pieces.take(JOIN * image_floats);
+    share(s.images, parts, threads, [&](int part, int worker, int first, int last) {
+        Pieces pieces{own + worker * each};
+        float *dw = all_sums + part * part_sums, *dbias = dw + piece(sums), *image = pieces.take(JOIN * image_floats);
         float *dimage = DX ? pieces.take(JOIN * image_floats) : nullptr, *own_g = pieces.take(maps);
         const float *gl = own_g;
         const bool in_place = is_local<OUT, P>(g, s);
@@ -889,10 +893,10 @@ void backward(const Shape &s, const Input &x, const Input &W, const Input &g, co
         }
     });
 
-    // The threads' sums, always added in the same order.
-    share(OUT, threads < OUT ? threads : 1, threads, [&](int, int first, int last) {
-        for (int t = 0; t < threads; t++) {
-            const float *dw = own + t * each, *dbias = dw + piece(sums);
+    // Always added in the same order.
+    share(OUT, threads, threads, [&](int, int, int first, int last) {
+        for (int part = 0; part < parts; part++) {
+            const float *dw = all_sums + part * part_sums, *dbias = dw + piece(sums);
             for (int o = first; o < last; o++) {
                 for (int c = 0; c < IN; c++)
                     for (int h = 0; h < SIZE; h++)

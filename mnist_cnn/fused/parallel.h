@@ -34,7 +34,7 @@ inline int threads() {
 }
 
 class Crew {
-    typedef void (*Call)(void *, int);
+    typedef void (*Call)(void *, int, int);
 
     // The job: its number in the upper half, the parts that nobody has taken in the lower. Both in
     // one word, so that a helper who comes late cannot take a part of a job that is not the one it saw.
@@ -42,6 +42,7 @@ class Crew {
     std::atomic<int> unfinished{0};
     Call call = nullptr;
     void *work = nullptr;
+    std::atomic<int> workers{0};            // of the job: its caller is number 0, helpers follow
 
     std::mutex calling, sleeping;
     std::condition_variable wake, finished;
@@ -49,13 +50,15 @@ class Crew {
     std::atomic<bool> caller_asleep{false};
     int helpers = 0;
 
-    // Takes and does one part; false if none is left.
-    bool do_part() {
+    bool has_part(uint64_t seen, int worker) const { return (uint32_t)seen && worker < workers.load(); }
+
+    // Takes and does one part; false if none is left for this worker.
+    bool do_part(int worker) {
         uint64_t seen = job.load();
         do {
-            if (!(uint32_t)seen) return false;
+            if (!has_part(seen, worker)) return false;
         } while (!job.compare_exchange_weak(seen, seen - 1));
-        call(work, (int)(uint32_t)seen - 1);
+        call(work, (int)(uint32_t)seen - 1, worker);
         if (unfinished.fetch_sub(1) == 1 && caller_asleep.load()) {
             std::lock_guard<std::mutex> lock(sleeping);
             finished.notify_one();
@@ -79,13 +82,14 @@ class Crew {
         return false;
     }
 
-    void help() {
+    void help(int worker) {
+        const auto ready = [&] { return has_part(job.load(), worker); };
         for (;;) {
-            while (do_part()) {}
-            if (spin(100, [&] { return (uint32_t)job.load() != 0; })) continue;
+            while (do_part(worker)) {}
+            if (spin(100, ready)) continue;
             std::unique_lock<std::mutex> lock(sleeping);
             asleep++;
-            wake.wait(lock, [&] { return (uint32_t)job.load() != 0; });
+            wake.wait(lock, ready);
             asleep--;
         }
     }
@@ -110,23 +114,24 @@ public:
     void run(int parts, int threads, Call c, void *w) {
         std::unique_lock<std::mutex> lock(calling, std::try_to_lock);
         if (!lock.owns_lock() || threads < 2 || parts < 2) {    // or another thread is at it
-            for (int k = 0; k < parts; k++) c(w, k);
+            for (int k = 0; k < parts; k++) c(w, k, 0);
             return;
         }
         try {
-            for (; helpers < threads - 1; helpers++) std::thread(&Crew::help, this).detach();
+            for (; helpers < threads - 1; helpers++) std::thread(&Crew::help, this, helpers + 1).detach();
         } catch (const std::system_error &) {
             // No more threads to be had: those that are there do it.
         }
         call = c;
         work = w;
+        workers = threads;
         unfinished = parts;
         job = ((job.load() >> 32) + 1) << 32 | (uint32_t)parts;
         if (asleep.load()) {
             { std::lock_guard<std::mutex> hold(sleeping); }
             wake.notify_all();
         }
-        while (do_part()) {}
+        while (do_part(0)) {}
         if (spin(50, [&] { return unfinished.load() == 0; })) return;
         std::unique_lock<std::mutex> hold(sleeping);
         caller_asleep = true;
@@ -135,14 +140,15 @@ public:
     }
 };
 
-// Calls work(part) for part = 0 .. parts - 1, each once, on up to `threads` threads. Which thread
-// does a part is up to chance; what a part is, is not: results repeat bit for bit.
+// Calls work(part, worker) for part = 0 .. parts - 1, each once, on up to `threads` threads. Which worker
+// (0 .. threads - 1, each one thread) does a part is up to chance; what a part is, is not: results repeat
+// bit for bit. More parts than threads even out what threads start late or are held up.
 template <class Work> void run(int parts, int threads, Work work) {
     if (threads < 2 || parts < 2) {
-        for (int k = 0; k < parts; k++) work(k);
+        for (int k = 0; k < parts; k++) work(k, 0);
         return;
     }
-    Crew::get().run(parts, threads, [](void *w, int part) { (*(Work *)w)(part); }, &work);
+    Crew::get().run(parts, threads, [](void *w, int part, int worker) { (*(Work *)w)(part, worker); }, &work);
 }
 
 }  // namespace parallel

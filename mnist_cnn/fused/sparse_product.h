@@ -99,17 +99,17 @@ inline void multiply(int m, int k, int n, const Matrix &a, const Matrix &b, floa
     Entry *entries = (Entry *)pieces.take(entry_floats), **ends = (Entry **)pieces.take(2 * m);
     auto columns = [=](int panel) { return std::min(PANEL, n - panel * PANEL); };
 
-    parallel::run(panels, threads, [&](int panel) {
+    parallel::run(panels, threads, [&](int panel, int) {
         float *copy = copies + panel * panel_floats;
         const int width = (int)round_up(columns(panel));
         copy_columns(b, k, panel * PANEL, columns(panel), width, copy);
         is_finite[panel] = finite(largest(copy, (size_t)k * width));
     });
     const bool zeros_count = !std::all_of(is_finite, is_finite + panels, [](int f) { return f; });
-    parallel::run(parts, threads, [&](int part) {
+    parallel::run(parts, threads, [&](int part, int) {
         list_rows(a, (int)((long)m * part / parts), (int)((long)m * (part + 1) / parts), k, zeros_count, entries, ends);
     });
-    parallel::run(panels, threads, [&](int panel) {
+    parallel::run(panels, threads, [&](int panel, int) {
         const float *copy = copies + panel * panel_floats;
         float *rest = rests + panel * piece(PANEL);
         for (int i = 0; i < m; i++) {
