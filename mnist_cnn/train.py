@@ -28,7 +28,8 @@ from .snapshots import load_snapshots, save_snapshots, snapshots_path
 __all__ = ["compile_functions", "evaluate", "history_path", "load_history", "train", "main"]
 
 
-def compile_functions(network, input_var, target_var, learning_rate=0.01, momentum=0.9):
+def compile_functions(network, input_var, target_var, learning_rate=0.01, momentum=0.9,
+                      average=None, decay=None):
     """Compile a training step and a measurement.
 
     Parameters
@@ -39,8 +40,14 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
         The network's input, (batch, 1, 28, 28).
     target_var : Theano int32 vector
         The true classes, (batch,).
-    learning_rate, momentum : float
+    learning_rate, momentum : float, or scalar shared variable
         Of stochastic gradient descent with Nesterov momentum [1]_.
+    average : lasagne Layer, optional
+        A network of the same shape whose parameters follow those of `network`, as the exponential
+        moving average over the steps [2]_; `val_fn` measures it then. `network` itself trains as it
+        would without.
+    decay : float
+        What a step leaves of that average, in [0, 1): it remembers about 1 / (1 - decay) steps.
 
     Returns
     -------
@@ -52,21 +59,28 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
     ----------
     .. [1] I. Sutskever, J. Martens, G. Dahl, G. Hinton: On the importance of initialization and
        momentum in deep learning. ICML 2013.
+    .. [2] B. T. Polyak, A. B. Juditsky: Acceleration of stochastic approximation by averaging.
+       SIAM Journal on Control and Optimization 30, 1992.
     """
-    def loss_and_accuracy(**kwargs):
+    def loss_and_accuracy(network, **kwargs):
         prediction = lasagne.layers.get_output(network, **kwargs)
         loss = lasagne.objectives.categorical_crossentropy(prediction, target_var).mean()
         accuracy = T.mean(T.eq(T.argmax(prediction, axis=1), target_var),
                           dtype=theano.config.floatX)
         return loss, accuracy
 
-    loss, accuracy = loss_and_accuracy()
+    loss, accuracy = loss_and_accuracy(network)
     params = lasagne.layers.get_all_params(network, trainable=True)
     updates = lasagne.updates.nesterov_momentum(loss, params, learning_rate, momentum)
+    if average is not None:
+        means = lasagne.layers.get_all_params(average, trainable=True)
+        updates.update((mean, mean + (1 - decay) * (updates[param] - mean))
+                       for param, mean in zip(params, means))
     train_fn = theano.function([input_var, target_var], [loss, accuracy], updates=updates)
 
     # Deterministic: validation sees the whole network, without dropout.
-    val_fn = theano.function([input_var, target_var], loss_and_accuracy(deterministic=True))
+    val_fn = theano.function([input_var, target_var], loss_and_accuracy(
+        network if average is None else average, deterministic=True))
     return train_fn, val_fn
 
 
@@ -94,15 +108,22 @@ def evaluate(val_fn, inputs, targets, batch_size):
     return tuple(sums / len(targets))
 
 
-def _run_epoch(train_fn, inputs, targets, batch_size, rng, run, check, bar):
+def _run_epoch(train_fn, inputs, targets, batch_size, rng, run, check, bar, set_rate, augment):
     """Go on with a pass over the training data to its end; `run` notes each batch."""
-    batches = iterate_minibatches(inputs, targets, batch_size, shuffle=True, rng=rng)
-    with tqdm(total=len(inputs) // batch_size, initial=run.batches, unit="batch", leave=False,
+    total = len(inputs) // batch_size
+    # a batch's distortions depend on the seed, the epoch and the batch alone: a resumed run makes
+    # the same ones
+    key = rng.randint(2 ** 32, size=4, dtype=np.uint32) if augment else None
+    batches = enumerate(iterate_minibatches(inputs, targets, batch_size, shuffle=True, rng=rng))
+    with tqdm(total=total, initial=run.batches, unit="batch", leave=False,
               disable=None if bar else True) as progress_bar:
         now = time.time()
-        for batch in itertools.islice(batches, run.batches, None):
+        for number, (images, labels) in itertools.islice(batches, run.batches, None):
             check()
-            err, acc = train_fn(*batch)
+            set_rate(len(run.history) + number / total)
+            if augment:
+                images = augment(images, np.random.default_rng([*key, number]))
+            err, acc = train_fn(images, labels)
             if not np.isfinite(err):
                 raise MnistCnnError(
                     "the training loss became {}: the learning rate is too high for this data and "
@@ -211,7 +232,7 @@ def _saved_elsewhere(network):
 
 def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=0.9, seed=None,
           output=None, checkpoint=None, resume=False, keep_best=False, quiet=False, fused=True,
-          snapshots=False):
+          snapshots=False, augment=None, average=None, all_data=False):
     """Train the network and print the tutorial's report.
 
     Parameters
@@ -222,8 +243,11 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
         Examples a step. An epoch drops a last, smaller batch; validation and test count it.
     num_epochs : int
         Passes over the training data.
-    learning_rate, momentum : float
-        Of stochastic gradient descent with Nesterov momentum.
+    learning_rate : float or callable
+        The step size of gradient descent; or a schedule: a function from the epochs done so far,
+        a float, to that.
+    momentum : float
+        Nesterov's.
     seed : int, optional
         Makes a run on the CPU repeat to the last bit: weights, order of examples, dropout.
     output : path-like, optional
@@ -243,6 +267,15 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
     snapshots : bool
         Whether to save the first layer's kernels before training and after each epoch too, beside
         the weights.
+    augment : callable, optional
+        Distorts the training images anew each time they are seen: a function from a batch,
+        float32 (batch_size, 1, 28, 28), and a `numpy.random.Generator` to as many images.
+    average : float, optional
+        Measure, save and return an exponential moving average of the weights instead of the
+        last ones; the number of epochs that it remembers.
+    all_data : bool
+        Whether to train on the validation digits too. Their accuracy says nothing then, and the
+        report says so.
 
     Returns
     -------
@@ -268,6 +301,9 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
         raise MnistCnnError("the number of epochs is {}; it must be at least 1".format(num_epochs))
     if keep_best and output is None:
         raise MnistCnnError("keep_best needs an output to keep the best weights in")
+    if keep_best and all_data:
+        raise MnistCnnError("keep_best has nothing to choose the best epoch by where all_data "
+                            "trains on the validation digits")
     if snapshots and output is None:
         raise MnistCnnError("snapshots need an output to lie beside")
     if resume and not (checkpoint and Path(checkpoint).is_file()):
@@ -279,6 +315,8 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
 
     rng = np.random.RandomState(seed)
     lasagne.random.set_rng(rng)
+    if all_data:
+        X_train, y_train = np.concatenate([X_train, X_val]), np.concatenate([y_train, y_val])
     # ivector in Theano, as in the tutorial; the files hold bytes
     y_train, y_val, y_test = (y.astype(np.int32) for y in (y_train, y_val, y_test))
 
@@ -287,14 +325,34 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
         report("  (Theano compiles C++ for this machine, once: about a minute)")
     input_var = T.tensor4("inputs")
     target_var = T.ivector("targets")
-    network = build_cnn(input_var)
-    trained = fuse(network) if fused else network  # one set of parameters
-    train_fn, val_fn = compile_functions(trained, input_var, target_var, learning_rate, momentum)
 
-    settings = {"batch size": batch_size, "learning rate": learning_rate, "momentum": momentum,
-                "path (1 fused, 0 plain)": trained is not network,
+    def build():
+        plain = build_cnn(input_var)
+        return plain, fuse(plain) if fused else plain  # one set of parameters
+
+    network, trained = build()
+    is_fused, averaged, decay = trained is not network, None, None
+    if average is not None:  # measured and saved is another network, which follows the trained one
+        network, averaged = build()
+        lasagne.layers.set_all_param_values(network, lasagne.layers.get_all_param_values(trained))
+        decay = 1 - 1 / max(1., average * (len(X_train) // batch_size))
+    schedule = learning_rate if callable(learning_rate) else lambda epoch: learning_rate
+    rate = theano.shared(np.asarray(schedule(0), theano.config.floatX), "learning rate")
+    train_fn, val_fn = compile_functions(trained, input_var, target_var, rate, momentum,
+                                         averaged, decay)
+
+    def set_rate(epoch):
+        rate.set_value(np.asarray(schedule(epoch), rate.dtype))
+
+    settings = {"batch size": batch_size, "learning rate": schedule(0), "momentum": momentum,
+                "path (1 fused, 0 plain)": is_fused,
                 "number of training examples": len(X_train),
                 "data set (checksum of its labels)": zlib.crc32(y_train.tobytes())}
+    if callable(learning_rate):
+        settings.update({"number of epochs": num_epochs, "learning rate": schedule(1)})
+    if augment or average is not None:
+        settings.update({"distortion (1 with, 0 without)": augment is not None,
+                         "number of epochs to average over": average or 0})
     if resume:
         run = load_checkpoint(checkpoint, train_fn, settings)
         report("Going on from {}, in epoch {}".format(checkpoint, len(run.history) + 1))
@@ -332,7 +390,8 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
         try:
             for epoch in range(len(run.history) + 1, num_epochs + 1):
                 rng.set_state(run.order)
-                _run_epoch(train_fn, X_train, y_train, batch_size, rng, run, check, not quiet)
+                _run_epoch(train_fn, X_train, y_train, batch_size, rng, run, check, not quiet,
+                           set_rate, augment)
                 start_time = time.time()
                 val_err, val_acc = evaluate(measure, X_val, y_val, batch_size)
                 train_err, train_acc, seconds = run.sums / (run.batches, run.batches, 1)
