@@ -23,6 +23,7 @@ from .errors import Interrupted, MnistCnnError
 from .files import atomic_open, check_writable
 from .fused import fuse
 from .model import build_cnn, load_weights, save_weights
+from .recipe import best
 from .snapshots import load_snapshots, save_snapshots, snapshots_path
 
 __all__ = ["compile_functions", "evaluate", "history_path", "load_history", "train", "main"]
@@ -344,12 +345,13 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
     def set_rate(epoch):
         rate.set_value(np.asarray(schedule(epoch), rate.dtype))
 
-    settings = {"batch size": batch_size, "learning rate": schedule(0), "momentum": momentum,
+    settings = {"batch size": batch_size, "learning rate": learning_rate, "momentum": momentum,
                 "path (1 fused, 0 plain)": is_fused,
                 "number of training examples": len(X_train),
                 "data set (checksum of its labels)": zlib.crc32(y_train.tobytes())}
     if callable(learning_rate):
-        settings.update({"number of epochs": num_epochs, "learning rate": schedule(1)})
+        settings["learning rate"] = max(map(schedule, np.linspace(0, num_epochs, 1001)))
+        settings = {"number of epochs": num_epochs, **settings}
     if augment or average is not None:
         settings.update({"distortion (1 with, 0 without)": augment is not None,
                          "number of epochs to average over": average or 0})
@@ -381,6 +383,10 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
                 taken[len(run.history) + bool(run.batches)] = kernels.get_value()
                 save_snapshots(output, taken)
 
+    if all_data:
+        report("Training on all {} digits: the validation digits are among them, so that accuracy on "
+               "them says nothing of other digits".format(len(X_train)))
+    remark = " (trained on)" if all_data else ""
     report("Starting training...")
     with _stop_requests() as check:
         def measure(inputs, targets):
@@ -402,8 +408,8 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
                 report("Epoch {} of {} took {:.3f}s".format(epoch, num_epochs, seconds))
                 report("  training loss:\t\t{:.6f}".format(train_err))
                 report("  training accuracy:\t\t{:.2f} %".format(train_acc * 100))
-                report("  validation loss:\t\t{:.6f}".format(val_err))
-                report("  validation accuracy:\t\t{:.2f} %".format(val_acc * 100))
+                report("  validation loss:\t\t{:.6f}{}".format(val_err, remark))
+                report("  validation accuracy:\t\t{:.2f} %{}".format(val_acc * 100, remark))
             if keep_best:
                 load_weights(output, network)
             test_err, test_acc = evaluate(measure, X_test, y_test, batch_size)
@@ -420,7 +426,7 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
     return lasagne.layers.get_all_param_values(network)
 
 
-def main(model="cnn", batch_size=500, num_epochs=500, data_dir=None, **options):
+def main(model="cnn", batch_size=500, num_epochs=500, data_dir=None, recipe="plain", **options):
     """Load the data and train: the tutorial's main function.
 
     Parameters
@@ -431,8 +437,10 @@ def main(model="cnn", batch_size=500, num_epochs=500, data_dir=None, **options):
         As for `train`.
     data_dir : path-like, optional
         As for `mnist_cnn.data.load_dataset`.
+    recipe : str
+        'plain', the tutorial's, or 'best', that of `mnist_cnn.recipe.best`.
     **options
-        As for `train`.
+        As for `train`, or for `mnist_cnn.recipe.best`.
 
     Returns
     -------
@@ -446,6 +454,10 @@ def main(model="cnn", batch_size=500, num_epochs=500, data_dir=None, **options):
     """
     if model != "cnn":
         raise MnistCnnError("the model is {!r}; there is one, 'cnn'".format(model))
+    if recipe not in ("plain", "best"):
+        raise MnistCnnError("the recipe is {!r}; it must be 'plain' or 'best'".format(recipe))
+    if recipe == "best":
+        options = best(num_epochs, **options)
     if not options.get("quiet"):
         print("Loading data...")
     return train(load_dataset(data_dir), batch_size, num_epochs, **options)
