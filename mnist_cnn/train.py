@@ -384,8 +384,8 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
                 save_snapshots(output, taken)
 
     if all_data:
-        report("Training on all {} digits: the validation digits are among them, so that accuracy on "
-               "them says nothing of other digits".format(len(X_train)))
+        report("Training on all {} digits: the validation digits are among them, and accuracy on "
+               "them says nothing".format(len(X_train)))
     remark = " (trained on)" if all_data else ""
     report("Starting training...")
     with _stop_requests() as check:

@@ -19,8 +19,8 @@ def parse_args():
     add("--batch-size", type=int, default=50, metavar="N",
         help="examples in a training step (default: %(default)s)")
     add("--learning-rate", type=positive, default=argparse.SUPPRESS, metavar="X",
-        help="step size of gradient descent (default: 0.01; with --recipe best it is the highest of "
-             "the schedule, 0.05)")
+        help="step size of gradient descent (default: 0.01; with --recipe best the highest of its "
+             "schedule, 0.05)")
     add("--momentum", type=fraction, default=0.9, metavar="X",
         help="Nesterov momentum, from 0 up to 1 (default: %(default)s)")
     add("--seed", type=seed, metavar="N",

@@ -11,8 +11,9 @@ from mnist_cnn.errors import MnistCnnError
 
 def test_table():
     accuracies = [.9951, .9960, .9957]
-    records = [dict(zip(ablation.FIELDS, ("plain", seed, 5, .99 + seed / 1000, accuracy, 10 * seed)))
-               for seed, accuracy in enumerate(accuracies, 1)]
+    records = [
+        dict(zip(ablation.FIELDS, ("plain", seed, 5, .99 + seed / 1000, accuracy, 10 * seed)))
+        for seed, accuracy in enumerate(accuracies, 1)]
     records.append(dict(zip(ablation.FIELDS, ("best", 1, 5, .997, .998, 20))))
     rows = [[cell.strip() for cell in line.split("|")[1:-1]]
             for line in ablation.table(records).splitlines()]
@@ -39,7 +40,8 @@ def test_a_second_start_goes_on(small_mnist, tmp_path):
 
 
 @pytest.mark.parametrize("options, message", [
-    (dict(num_epochs=0), "at least 1"), (dict(only=["none"]), "no variant 'none'; there are: plain")])
+    (dict(num_epochs=0), "at least 1"),
+    (dict(only=["none"]), "no variant 'none'; there are: plain")])
 def test_bad_values(options, message, tmp_path):
     with pytest.raises(MnistCnnError, match=message):
         ablation.main(output=tmp_path / "out", **options)

@@ -28,7 +28,7 @@ def test_summary():
             100 * low, 100 * high),
         "  digit          0      1      2      3",
         "  accuracy   98.50 100.00  99.00      -",
-        "  mistakes        3      0      1      0"]
+        "  mistakes       3      0      1      0"]
 
 
 def numbers(line):
@@ -40,7 +40,8 @@ def test_models_and_their_ensemble(training, small_mnist, mnist, tmp_path):
     weights = [np.load(str(first))["arr_{}".format(i)] for i in range(8)]
     rng = np.random.RandomState(0)
     for path in (second, third):  # worse ones, each in its own way
-        np.savez(str(path), *[w + rng.normal(0, .6 * w.std(), w.shape).astype("f") for w in weights])
+        np.savez(str(path), *[w + np.float32(rng.normal(0, .6 * w.std(), w.shape))
+                              for w in weights])
     process = run_script("evaluate.py", first, second, third, "--data-dir", small_mnist)
     assert process.returncode == 0 and process.stderr == ""
     heads = process.stdout.splitlines()[::4]

@@ -123,7 +123,7 @@ def test_all_data_and_keep_best_do_not_go_together(few, tmp_path):
 
 
 def test_keep_best_keeps_an_average(few, tmp_path, capsys):
-    """A rate that is small, then spoils everything: the kept weights are the early ones' average."""
+    """A rate that is small, then spoils everything: kept is an average of early weights."""
     output = tmp_path / "model.npz"
     weights = train.train(
         few, 50, 4, learning_rate=lambda epoch: .05 if epoch < 3 else 3., average=.5, seed=3,
