@@ -30,7 +30,7 @@ __all__ = ["compile_functions", "evaluate", "history_path", "load_history", "tra
 
 
 def compile_functions(network, input_var, target_var, learning_rate=0.01, momentum=0.9,
-                      average=None, decay=None):
+                      average=None, decay=None, weight_decay=0.):
     """Compile a training step and a measurement.
 
     Parameters
@@ -49,6 +49,9 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
         would without.
     decay : float
         What a step leaves of that average, in [0, 1): it remembers about 1 / (1 - decay) steps.
+    weight_decay : float
+        The step's loss is the cross-entropy and this times the sum of the squared weights, biases
+        not among them; what is returned stays the cross-entropy.
 
     Returns
     -------
@@ -72,7 +75,11 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
 
     loss, accuracy = loss_and_accuracy(network)
     params = lasagne.layers.get_all_params(network, trainable=True)
-    updates = lasagne.updates.nesterov_momentum(loss, params, learning_rate, momentum)
+    objective = loss
+    if weight_decay:
+        objective += weight_decay * lasagne.regularization.regularize_network_params(
+            network, lasagne.regularization.l2)
+    updates = lasagne.updates.nesterov_momentum(objective, params, learning_rate, momentum)
     if average is not None:
         means = lasagne.layers.get_all_params(average, trainable=True)
         updates.update((mean, mean + (1 - decay) * (updates[param] - mean))
@@ -233,7 +240,8 @@ def _saved_elsewhere(network):
 
 def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=0.9, seed=None,
           output=None, checkpoint=None, resume=False, keep_best=False, quiet=False, fused=True,
-          snapshots=False, augment=None, average=None, all_data=False):
+          snapshots=False, augment=None, undistorted=0, average=None, weight_decay=0.,
+          all_data=False):
     """Train the network and print the tutorial's report.
 
     Parameters
@@ -271,9 +279,13 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
     augment : callable, optional
         Distorts the training images anew each time they are seen: a function from a batch,
         float32 (batch_size, 1, 28, 28), and a `numpy.random.Generator` to as many images.
+    undistorted : int
+        How many epochs, the last ones, see the digits as they are.
     average : float, optional
         Measure, save and return an exponential moving average of the weights instead of the
         last ones; the number of epochs that it remembers.
+    weight_decay : float
+        Times the sum of the squared weights, this is added to the loss of a step.
     all_data : bool
         Whether to train on the validation digits too. Their accuracy says nothing then, and the
         report says so.
@@ -340,7 +352,7 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
     schedule = learning_rate if callable(learning_rate) else lambda epoch: learning_rate
     rate = theano.shared(np.asarray(schedule(0), theano.config.floatX), "learning rate")
     train_fn, val_fn = compile_functions(trained, input_var, target_var, rate, momentum,
-                                         averaged, decay)
+                                         averaged, decay, weight_decay)
 
     def set_rate(epoch):
         rate.set_value(np.asarray(schedule(epoch), rate.dtype))
@@ -349,12 +361,14 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
                 "path (1 fused, 0 plain)": is_fused,
                 "number of training examples": len(X_train),
                 "data set (checksum of its labels)": zlib.crc32(y_train.tobytes())}
-    if callable(learning_rate):
+    if callable(learning_rate):  # of a certain length
         settings["learning rate"] = max(map(schedule, np.linspace(0, num_epochs, 1001)))
         settings = {"number of epochs": num_epochs, **settings}
-    if augment or average is not None:
+    if augment or average is not None or weight_decay:
         settings.update({"distortion (1 with, 0 without)": augment is not None,
-                         "number of epochs to average over": average or 0})
+                         "number of undistorted epochs": undistorted,
+                         "number of epochs to average over": average or 0,
+                         "weight decay": weight_decay})
     if resume:
         run = load_checkpoint(checkpoint, train_fn, settings)
         report("Going on from {}, in epoch {}".format(checkpoint, len(run.history) + 1))
@@ -397,7 +411,7 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
             for epoch in range(len(run.history) + 1, num_epochs + 1):
                 rng.set_state(run.order)
                 _run_epoch(train_fn, X_train, y_train, batch_size, rng, run, check, not quiet,
-                           set_rate, augment)
+                           set_rate, augment if epoch <= num_epochs - undistorted else None)
                 start_time = time.time()
                 val_err, val_acc = evaluate(measure, X_val, y_val, batch_size)
                 train_err, train_acc, seconds = run.sums / (run.batches, run.batches, 1)

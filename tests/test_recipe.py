@@ -51,6 +51,22 @@ def regression(input_var):
         nonlinearity=lasagne.nonlinearities.softmax)
 
 
+def test_weight_decay():
+    """One step against the closed form: less by 2 (rate) (decay) (weight)."""
+    rng = np.random.RandomState(0)
+    x, y = rng.rand(20, 1, 3, 2).astype(np.float32), rng.randint(0, 4, 20).astype(np.int32)
+    input_var, target_var = T.tensor4(), T.ivector()
+    networks = [regression(input_var) for _ in range(2)]
+    start = lasagne.layers.get_all_param_values(networks[0])
+    lasagne.layers.set_all_param_values(networks[1], start)
+    losses = [train.compile_functions(network, input_var, target_var, .1, 0, weight_decay=decay)[0](
+        x, y)[0] for network, decay in zip(networks, (0, .3))]
+    assert losses[0] == pytest.approx(losses[1])
+    without, within = map(lasagne.layers.get_all_param_values, networks)
+    np.testing.assert_allclose(without[0] - within[0], .1 * 2 * .3 * start[0], atol=1e-6)
+    np.testing.assert_allclose(without[1], within[1], atol=1e-7)
+
+
 def test_average_and_rate_against_a_loop():
     """The trained weights are those without an average; the average is NumPy's; it is measured."""
     rng = np.random.RandomState(0)
@@ -106,15 +122,16 @@ def test_what_the_loop_asks_for(few, capsys):
         drawn.append(generator.integers(2 ** 60))
         return images
 
-    train.train(few, 50, 2, learning_rate=schedule, augment=augment, all_data=True, seed=1)
-    assert asked[-16:] == pytest.approx(np.arange(16) / 8)
+    train.train(few, 50, 3, learning_rate=schedule, augment=augment, undistorted=1, all_data=True,
+                seed=1)
+    assert asked[-24:] == pytest.approx(np.arange(24) / 8)
     assert len(set(drawn)) == 16
     for epoch in (seen[:8], seen[8:]):
         images = np.concatenate(epoch).reshape(400, -1)
         wanted = np.concatenate([few[0], few[2]]).reshape(400, -1)
         np.testing.assert_array_equal(images[np.lexsort(images.T)], wanted[np.lexsort(wanted.T)])
     out = capsys.readouterr().out
-    assert "Training on all 400 digits" in out and out.count(" (trained on)\n") == 4
+    assert "Training on all 400 digits" in out and out.count(" (trained on)\n") == 6
 
 
 def test_all_data_and_keep_best_do_not_go_together(few, tmp_path):
