@@ -30,16 +30,20 @@ def variants(num_epochs):
     dict
         From each name to the options of `mnist_cnn.train.train` that make it.
     """
-    full = best(num_epochs)
+    full = dict(best(num_epochs), batch_size=100)
 
-    def only(*names):
-        return {name: full[name] for name in names}
+    def without(*names):
+        return {name: value for name, value in full.items() if name not in names}
 
-    return {"plain": {},
-            "schedule": only("learning_rate"),
-            "schedule, average": only("learning_rate", "average"),
-            "schedule, distortions": only("learning_rate", "augment"),
-            "best: all three": full,
+    return {"plain": dict(batch_size=50),
+            "schedule": without("augment", "undistorted", "average", "weight_decay"),
+            "schedule, average": without("augment", "undistorted", "weight_decay"),
+            "schedule, average, distortions": without("undistorted", "weight_decay"),
+            "best without weight decay": without("weight_decay"),
+            "best without undistorted epochs": without("undistorted"),
+            "best without average": without("average"),
+            "best without distortions": without("augment", "undistorted"),
+            "best": full,
             "best, on all 60,000 digits": dict(full, all_data=True)}
 
 
@@ -83,14 +87,14 @@ def _read(path):
                             .format(path)) from error
 
 
-def main(num_epochs=50, num_seeds=3, batch_size=50, only=None, output="ablation", data_dir=None):
+def main(num_epochs=50, num_seeds=3, only=None, output="ablation", data_dir=None):
     """Train every variant with every seed and print the table.
 
     What is done is kept in the folder: a second start goes on where the first was broken off.
 
     Parameters
     ----------
-    num_epochs, batch_size : int
+    num_epochs : int
         Of every training.
     num_seeds : int
         The seeds are 1 to this.
@@ -131,7 +135,7 @@ def main(num_epochs=50, num_seeds=3, batch_size=50, only=None, output="ablation"
             model = folder / "{}-{}-{}.npz".format(
                 "".join(c if c.isalnum() else "_" for c in name), num_epochs, seed)
             checkpoint = model.with_suffix(".checkpoint")
-            train(dataset, batch_size, num_epochs, seed=seed, output=model, checkpoint=checkpoint,
+            train(dataset, num_epochs=num_epochs, seed=seed, output=model, checkpoint=checkpoint,
                   resume=checkpoint.exists(), quiet=True, **wanted[name])
             network = build_cnn()
             load_weights(model, network)

@@ -15,9 +15,8 @@ def parse_args():
     add("--epochs", dest="num_epochs", type=int, default=50, metavar="N",
         help="passes over the training data, in each training")
     add("--seeds", dest="num_seeds", type=int, default=3, metavar="N", help="seeds, from 1 on")
-    add("--batch-size", type=int, default=50, metavar="N", help="examples in a training step")
     add("--only", nargs="+", metavar="NAME", default=argparse.SUPPRESS,
-        help="these variants, as the table names them, e.g. plain 'best: all three' (default: all)")
+        help="these variants, as the table names them, e.g. plain best (default: all)")
     add("--output", default="ablation", metavar="DIR", help="folder for the models and results.csv")
     add("--data-dir", metavar="DIR", default=argparse.SUPPRESS,
         help="folder with the four files of another data set in MNIST's format (default: the copy "

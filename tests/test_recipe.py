@@ -183,7 +183,7 @@ def unbroken(tmp_path_factory, options):
 
 
 def test_it_learns(unbroken):
-    assert train.load_history(unbroken)["validation_accuracy"][-1] > .95
+    assert train.load_history(unbroken)["validation_accuracy"][-1] > .9
 
 
 def test_resumed_run_is_the_unbroken_one_to_the_last_bit(unbroken, options, tmp_path):
