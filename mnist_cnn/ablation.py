@@ -36,14 +36,11 @@ def variants(num_epochs):
         return {name: value for name, value in full.items() if name not in names}
 
     return {"plain": dict(batch_size=50),
-            "schedule": without("augment", "undistorted", "average", "weight_decay"),
-            "schedule, average": without("augment", "undistorted", "weight_decay"),
-            "schedule, average, distortions": without("undistorted", "weight_decay"),
-            "best without weight decay": without("weight_decay"),
-            "best without undistorted epochs": without("undistorted"),
-            "best without average": without("average"),
-            "best without distortions": without("augment", "undistorted"),
-            "best": full,
+            "schedule": without("augment", "undistorted", "average"),
+            "schedule, average": without("augment", "undistorted"),
+            "schedule, average, distortions": without("undistorted"),
+            "best: the last epochs undistorted": full,
+            "best, without average": without("average"),
             "best, on all 60,000 digits": dict(full, all_data=True)}
 
 

@@ -63,4 +63,4 @@ def best(num_epochs, learning_rate=0.05, **options):
         options,
         learning_rate=cosine(num_epochs, learning_rate, warm_up=min(1, num_epochs / 10)),
         augment=distortions(rotation=6, scale=.06, shear=.06, shift=1, elastic=.5),
-        undistorted=num_epochs // 10, average=num_epochs / 50, weight_decay=2.5e-4)
+        undistorted=num_epochs // 10, average=num_epochs / 50)

@@ -30,7 +30,7 @@ __all__ = ["compile_functions", "evaluate", "history_path", "load_history", "tra
 
 
 def compile_functions(network, input_var, target_var, learning_rate=0.01, momentum=0.9,
-                      average=None, decay=None, weight_decay=0.):
+                      average=None, decay=None):
     """Compile a training step and a measurement.
 
     Parameters
@@ -49,9 +49,6 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
         would without.
     decay : float
         What a step leaves of that average, in [0, 1): it remembers about 1 / (1 - decay) steps.
-    weight_decay : float
-        The step's loss is the cross-entropy and this times the sum of the squared weights, biases
-        not among them; what is returned stays the cross-entropy.
 
     Returns
     -------
@@ -75,11 +72,7 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
 
     loss, accuracy = loss_and_accuracy(network)
     params = lasagne.layers.get_all_params(network, trainable=True)
-    objective = loss
-    if weight_decay:
-        objective += weight_decay * lasagne.regularization.regularize_network_params(
-            network, lasagne.regularization.l2)
-    updates = lasagne.updates.nesterov_momentum(objective, params, learning_rate, momentum)
+    updates = lasagne.updates.nesterov_momentum(loss, params, learning_rate, momentum)
     if average is not None:
         means = lasagne.layers.get_all_params(average, trainable=True)
         updates.update((mean, mean + (1 - decay) * (updates[param] - mean))
@@ -240,8 +233,7 @@ def _saved_elsewhere(network):
 
 def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=0.9, seed=None,
           output=None, checkpoint=None, resume=False, keep_best=False, quiet=False, fused=True,
-          snapshots=False, augment=None, undistorted=0, average=None, weight_decay=0.,
-          all_data=False):
+          snapshots=False, augment=None, undistorted=0, average=None, all_data=False):
     """Train the network and print the tutorial's report.
 
     Parameters
@@ -284,8 +276,6 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
     average : float, optional
         Measure, save and return an exponential moving average of the weights instead of the
         last ones; the number of epochs that it remembers.
-    weight_decay : float
-        Times the sum of the squared weights, this is added to the loss of a step.
     all_data : bool
         Whether to train on the validation digits too. Their accuracy says nothing then, and the
         report says so.
@@ -352,7 +342,7 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
     schedule = learning_rate if callable(learning_rate) else lambda epoch: learning_rate
     rate = theano.shared(np.asarray(schedule(0), theano.config.floatX), "learning rate")
     train_fn, val_fn = compile_functions(trained, input_var, target_var, rate, momentum,
-                                         averaged, decay, weight_decay)
+                                         averaged, decay)
 
     def set_rate(epoch):
         rate.set_value(np.asarray(schedule(epoch), rate.dtype))
@@ -361,14 +351,14 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
                 "path (1 fused, 0 plain)": is_fused,
                 "number of training examples": len(X_train),
                 "data set (checksum of its labels)": zlib.crc32(y_train.tobytes())}
-    if callable(learning_rate):  # of a certain length
+    if callable(learning_rate):
         settings["learning rate"] = max(map(schedule, np.linspace(0, num_epochs, 1001)))
+    if callable(learning_rate) or undistorted:  # then the length matters from the first step
         settings = {"number of epochs": num_epochs, **settings}
-    if augment or average is not None or weight_decay:
+    if augment or average is not None:
         settings.update({"distortion (1 with, 0 without)": augment is not None,
                          "number of undistorted epochs": undistorted,
-                         "number of epochs to average over": average or 0,
-                         "weight decay": weight_decay})
+                         "number of epochs to average over": average or 0})
     if resume:
         run = load_checkpoint(checkpoint, train_fn, settings)
         report("Going on from {}, in epoch {}".format(checkpoint, len(run.history) + 1))

@@ -28,10 +28,10 @@ def test_table():
 def test_a_second_start_goes_on(small_mnist, tmp_path):
     """Nothing is trained twice, and what the files say is in the table."""
     args = ["ablation.py", "--epochs", 1, "--output", tmp_path / "out", "--data-dir", small_mnist,
-            "--only", "plain", "best", "--seeds"]
+            "--only", "plain", "schedule, average", "--seeds"]
     first = run_script(*args, 1)
     assert first.returncode == 0, first.stderr
-    assert "plain, seed 1\n" in first.stdout and "best, seed 1\n" in first.stdout
+    assert "plain, seed 1\n" in first.stdout and "schedule, average, seed 1\n" in first.stdout
     results = (tmp_path / "out" / "results.csv").read_text()
     again = run_script(*args, 1)
     assert "seed 1\n" not in again.stdout and "Final" not in again.stdout

@@ -51,22 +51,6 @@ def regression(input_var):
         nonlinearity=lasagne.nonlinearities.softmax)
 
 
-def test_weight_decay():
-    """One step against the closed form: less by 2 (rate) (decay) (weight)."""
-    rng = np.random.RandomState(0)
-    x, y = rng.rand(20, 1, 3, 2).astype(np.float32), rng.randint(0, 4, 20).astype(np.int32)
-    input_var, target_var = T.tensor4(), T.ivector()
-    networks = [regression(input_var) for _ in range(2)]
-    start = lasagne.layers.get_all_param_values(networks[0])
-    lasagne.layers.set_all_param_values(networks[1], start)
-    losses = [train.compile_functions(network, input_var, target_var, .1, 0, weight_decay=decay)[0](
-        x, y)[0] for network, decay in zip(networks, (0, .3))]
-    assert losses[0] == pytest.approx(losses[1])
-    without, within = map(lasagne.layers.get_all_param_values, networks)
-    np.testing.assert_allclose(without[0] - within[0], .1 * 2 * .3 * start[0], atol=1e-6)
-    np.testing.assert_allclose(without[1], within[1], atol=1e-7)
-
-
 def test_average_and_rate_against_a_loop():
     """The trained weights are those without an average; the average is NumPy's; it is measured."""
     rng = np.random.RandomState(0)
