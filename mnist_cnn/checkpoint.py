@@ -98,9 +98,16 @@ def load_checkpoint(path, train_fn, settings):
     wanted = {"variable_{}".format(i): (np.asarray(container.data).dtype.char,
                                         np.shape(container.data))
               for i, container in enumerate(containers)}
-    arrays = read_npz(path, dict(
-        wanted, settings=("d", (len(settings),)), history=("d", (None, len(HISTORY_FIELDS))),
-        batches=("l", ()), sums=("d", (3,)), order_keys=("LI", (624,)), order_rest=("d", (3,))))
+    try:
+        arrays = read_npz(path, dict(
+            wanted, settings=("d", (len(settings),)), history=("d", (None, len(HISTORY_FIELDS))),
+            batches=("l", ()), sums=("d", (3,)), order_keys=("LI", (624,)),
+            order_rest=("d", (3,))))
+    except MnistCnnError as error:
+        if isinstance(error.__cause__, OSError):
+            raise
+        # a recipe that averages weights, or has a schedule, keeps more
+        raise MnistCnnError("{}; or it is of another --recipe".format(error)) from error
     for name, saved in zip(settings, arrays["settings"]):
         if saved != settings[name]:
             raise MnistCnnError("{} was made with another {} ({:g}, now {:g}); give that, or start "

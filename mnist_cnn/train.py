@@ -23,12 +23,14 @@ from .errors import Interrupted, MnistCnnError
 from .files import atomic_open, check_writable
 from .fused import fuse
 from .model import build_cnn, load_weights, save_weights
+from .recipe import best
 from .snapshots import load_snapshots, save_snapshots, snapshots_path
 
 __all__ = ["compile_functions", "evaluate", "history_path", "load_history", "train", "main"]
 
 
-def compile_functions(network, input_var, target_var, learning_rate=0.01, momentum=0.9):
+def compile_functions(network, input_var, target_var, learning_rate=0.01, momentum=0.9,
+                      average=None, decay=None):
     """Compile a training step and a measurement.
 
     Parameters
@@ -39,8 +41,14 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
         The network's input, (batch, 1, 28, 28).
     target_var : Theano int32 vector
         The true classes, (batch,).
-    learning_rate, momentum : float
+    learning_rate, momentum : float, or scalar shared variable
         Of stochastic gradient descent with Nesterov momentum [1]_.
+    average : lasagne Layer, optional
+        A network of the same shape whose parameters follow those of `network`, as the exponential
+        moving average over the steps [2]_; `val_fn` measures it then. `network` itself trains as it
+        would without.
+    decay : float
+        What a step leaves of that average, in [0, 1): it remembers about 1 / (1 - decay) steps.
 
     Returns
     -------
@@ -52,17 +60,23 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
     ----------
     .. [1] I. Sutskever, J. Martens, G. Dahl, G. Hinton: On the importance of initialization and
        momentum in deep learning. ICML 2013.
+    .. [2] B. T. Polyak, A. B. Juditsky: Acceleration of stochastic approximation by averaging.
+       SIAM Journal on Control and Optimization 30, 1992.
     """
-    def loss_and_accuracy(**kwargs):
+    def loss_and_accuracy(network, **kwargs):
         prediction = lasagne.layers.get_output(network, **kwargs)
         loss = lasagne.objectives.categorical_crossentropy(prediction, target_var).mean()
         accuracy = T.mean(T.eq(T.argmax(prediction, axis=1), target_var),
                           dtype=theano.config.floatX)
         return loss, accuracy
 
-    loss, accuracy = loss_and_accuracy()
+    loss, accuracy = loss_and_accuracy(network)
     params = lasagne.layers.get_all_params(network, trainable=True)
     updates = lasagne.updates.nesterov_momentum(loss, params, learning_rate, momentum)
+    if average is not None:
+        means = lasagne.layers.get_all_params(average, trainable=True)
+        updates.update((mean, mean + (1 - decay) * (updates[param] - mean))
+                       for param, mean in zip(params, means))
     # Theano frees every array after use by default; to ask the system for the same ones again takes
     # a fifth of a step.
     mode = theano.compile.get_default_mode().clone({"allow_gc": False})
@@ -70,8 +84,8 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
                                mode=mode)
 
     # Deterministic: validation sees the whole network, without dropout.
-    val_fn = theano.function([input_var, target_var], loss_and_accuracy(deterministic=True),
-                             mode=mode)
+    val_fn = theano.function([input_var, target_var], loss_and_accuracy(
+        network if average is None else average, deterministic=True), mode=mode)
     return train_fn, val_fn
 
 
@@ -99,15 +113,22 @@ def evaluate(val_fn, inputs, targets, batch_size):
     return tuple(sums / len(targets))
 
 
-def _run_epoch(train_fn, inputs, targets, batch_size, rng, run, check, bar):
+def _run_epoch(train_fn, inputs, targets, batch_size, rng, run, check, bar, set_rate, augment):
     """Go on with a pass over the training data to its end; `run` notes each batch."""
-    batches = iterate_minibatches(inputs, targets, batch_size, shuffle=True, rng=rng)
-    with tqdm(total=len(inputs) // batch_size, initial=run.batches, unit="batch", leave=False,
+    total = len(inputs) // batch_size
+    # a batch's distortions depend on the seed, the epoch and the batch alone: a resumed run makes
+    # the same ones
+    key = rng.randint(2 ** 32, size=4, dtype=np.uint32) if augment else None
+    batches = enumerate(iterate_minibatches(inputs, targets, batch_size, shuffle=True, rng=rng))
+    with tqdm(total=total, initial=run.batches, unit="batch", leave=False,
               disable=None if bar else True) as progress_bar:
         now = time.time()
-        for batch in itertools.islice(batches, run.batches, None):
+        for number, (images, labels) in itertools.islice(batches, run.batches, None):
             check()
-            err, acc = train_fn(*batch)
+            set_rate(len(run.history) + number / total)
+            if augment:
+                images = augment(images, np.random.default_rng([*key, number]))
+            err, acc = train_fn(images, labels)
             if not np.isfinite(err):
                 raise MnistCnnError(
                     "the training loss became {}: the learning rate is too high for this data and "
@@ -216,7 +237,7 @@ def _saved_elsewhere(network):
 
 def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=0.9, seed=None,
           output=None, checkpoint=None, resume=False, keep_best=False, quiet=False, fused=True,
-          snapshots=False):
+          snapshots=False, augment=None, undistorted=0, average=None, all_data=False):
     """Train the network and print the tutorial's report.
 
     Parameters
@@ -227,8 +248,11 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
         Examples a step. An epoch drops a last, smaller batch; validation and test count it.
     num_epochs : int
         Passes over the training data.
-    learning_rate, momentum : float
-        Of stochastic gradient descent with Nesterov momentum.
+    learning_rate : float or callable
+        The step size of gradient descent; or a schedule: a function from the epochs done so far,
+        a float, to that.
+    momentum : float
+        Nesterov's.
     seed : int, optional
         Makes a run on the CPU repeat to the last bit: weights, order of examples, dropout.
     output : path-like, optional
@@ -248,6 +272,17 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
     snapshots : bool
         Whether to save the first layer's kernels before training and after each epoch too, beside
         the weights.
+    augment : callable, optional
+        Distorts the training images anew each time they are seen: a function from a batch,
+        float32 (batch_size, 1, 28, 28), and a `numpy.random.Generator` to as many images.
+    undistorted : int
+        How many epochs, the last ones, see the digits as they are.
+    average : float, optional
+        Measure, save and return an exponential moving average of the weights instead of the
+        last ones; the number of epochs that it remembers.
+    all_data : bool
+        Whether to train on the validation digits too. Their accuracy says nothing then, and the
+        report says so.
 
     Returns
     -------
@@ -273,6 +308,9 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
         raise MnistCnnError("the number of epochs is {}; it must be at least 1".format(num_epochs))
     if keep_best and output is None:
         raise MnistCnnError("keep_best needs an output to keep the best weights in")
+    if keep_best and all_data:
+        raise MnistCnnError("keep_best has nothing to choose the best epoch by where all_data "
+                            "trains on the validation digits")
     if snapshots and output is None:
         raise MnistCnnError("snapshots need an output to lie beside")
     if resume and not (checkpoint and Path(checkpoint).is_file()):
@@ -284,6 +322,8 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
 
     rng = np.random.RandomState(seed)
     lasagne.random.set_rng(rng)
+    if all_data:
+        X_train, y_train = np.concatenate([X_train, X_val]), np.concatenate([y_train, y_val])
     # ivector in Theano, as in the tutorial; the files hold bytes
     y_train, y_val, y_test = (y.astype(np.int32) for y in (y_train, y_val, y_test))
 
@@ -292,14 +332,37 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
         report("  (Theano compiles C++ for this machine, once: about a minute)")
     input_var = T.tensor4("inputs")
     target_var = T.ivector("targets")
-    network = build_cnn(input_var)
-    trained = fuse(network) if fused else network  # one set of parameters
-    train_fn, val_fn = compile_functions(trained, input_var, target_var, learning_rate, momentum)
+
+    def build():
+        plain = build_cnn(input_var)
+        return plain, fuse(plain) if fused else plain  # one set of parameters
+
+    network, trained = build()
+    is_fused, averaged, decay = trained is not network, None, None
+    if average is not None:  # measured and saved is another network, which follows the trained one
+        network, averaged = build()
+        lasagne.layers.set_all_param_values(network, lasagne.layers.get_all_param_values(trained))
+        decay = 1 - 1 / max(1., average * (len(X_train) // batch_size))
+    schedule = learning_rate if callable(learning_rate) else lambda epoch: learning_rate
+    rate = theano.shared(np.asarray(schedule(0), theano.config.floatX), "learning rate")
+    train_fn, val_fn = compile_functions(trained, input_var, target_var, rate, momentum,
+                                         averaged, decay)
+
+    def set_rate(epoch):
+        rate.set_value(np.asarray(schedule(epoch), rate.dtype))
 
     settings = {"batch size": batch_size, "learning rate": learning_rate, "momentum": momentum,
-                "path (1 fused, 0 plain)": trained is not network,
+                "path (1 fused, 0 plain)": is_fused,
                 "number of training examples": len(X_train),
                 "data set (checksum of its labels)": zlib.crc32(y_train.tobytes())}
+    if callable(learning_rate):
+        settings["learning rate"] = max(map(schedule, np.linspace(0, num_epochs, 1001)))
+    if callable(learning_rate) or undistorted:  # then the length matters from the first step
+        settings = {"number of epochs": num_epochs, **settings}
+    if augment or average is not None:
+        settings.update({"distortion (1 with, 0 without)": augment is not None,
+                         "number of undistorted epochs": undistorted,
+                         "number of epochs to average over": average or 0})
     if resume:
         run = load_checkpoint(checkpoint, train_fn, settings)
         report("Going on from {}, in epoch {}".format(checkpoint, len(run.history) + 1))
@@ -328,6 +391,10 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
                 taken[len(run.history) + bool(run.batches)] = kernels.get_value()
                 save_snapshots(output, taken)
 
+    if all_data:
+        report("Training on all {} digits: the validation digits are among them, and accuracy on "
+               "them says nothing".format(len(X_train)))
+    remark = " (trained on)" if all_data else ""
     report("Starting training...")
     with _stop_requests() as check:
         def measure(inputs, targets):
@@ -337,7 +404,8 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
         try:
             for epoch in range(len(run.history) + 1, num_epochs + 1):
                 rng.set_state(run.order)
-                _run_epoch(train_fn, X_train, y_train, batch_size, rng, run, check, not quiet)
+                _run_epoch(train_fn, X_train, y_train, batch_size, rng, run, check, not quiet,
+                           set_rate, augment if epoch <= num_epochs - undistorted else None)
                 start_time = time.time()
                 val_err, val_acc = evaluate(measure, X_val, y_val, batch_size)
                 train_err, train_acc, seconds = run.sums / (run.batches, run.batches, 1)
@@ -348,8 +416,8 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
                 report("Epoch {} of {} took {:.3f}s".format(epoch, num_epochs, seconds))
                 report("  training loss:\t\t{:.6f}".format(train_err))
                 report("  training accuracy:\t\t{:.2f} %".format(train_acc * 100))
-                report("  validation loss:\t\t{:.6f}".format(val_err))
-                report("  validation accuracy:\t\t{:.2f} %".format(val_acc * 100))
+                report("  validation loss:\t\t{:.6f}{}".format(val_err, remark))
+                report("  validation accuracy:\t\t{:.2f} %{}".format(val_acc * 100, remark))
             if keep_best:
                 load_weights(output, network)
             test_err, test_acc = evaluate(measure, X_test, y_test, batch_size)
@@ -366,7 +434,7 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
     return lasagne.layers.get_all_param_values(network)
 
 
-def main(model="cnn", batch_size=500, num_epochs=500, data_dir=None, **options):
+def main(model="cnn", batch_size=500, num_epochs=500, data_dir=None, recipe="plain", **options):
     """Load the data and train: the tutorial's main function.
 
     Parameters
@@ -377,8 +445,10 @@ def main(model="cnn", batch_size=500, num_epochs=500, data_dir=None, **options):
         As for `train`.
     data_dir : path-like, optional
         As for `mnist_cnn.data.load_dataset`.
+    recipe : str
+        'plain', the tutorial's, or 'best', that of `mnist_cnn.recipe.best`.
     **options
-        As for `train`.
+        As for `train`, or for `mnist_cnn.recipe.best`.
 
     Returns
     -------
@@ -392,6 +462,10 @@ def main(model="cnn", batch_size=500, num_epochs=500, data_dir=None, **options):
     """
     if model != "cnn":
         raise MnistCnnError("the model is {!r}; there is one, 'cnn'".format(model))
+    if recipe not in ("plain", "best"):
+        raise MnistCnnError("the recipe is {!r}; it must be 'plain' or 'best'".format(recipe))
+    if recipe == "best":
+        options = best(num_epochs, **options)
     if not options.get("quiet"):
         print("Loading data...")
     return train(load_dataset(data_dir), batch_size, num_epochs, **options)

@@ -1,0 +1,147 @@
+"""Distortions of digits that leave them what they are: a batch in, a batch out.
+
+An augmentation is a function ``augment(images, generator)`` that returns images of the same shape.
+"""
+
+import numpy as np
+
+__all__ = ["warp", "elastic_modes", "distortions"]
+
+
+def warp(images, rows, columns):
+    """Move every pixel's place of origin, and read there between the pixels (bilinearly).
+
+    Parameters
+    ----------
+    images : float32 array
+        (n, 1, height, width), with black around them.
+    rows, columns : float32 arrays
+        (n, height * width): how far below and to the right of itself each pixel of the result is
+        read, in pixels.
+
+    Returns
+    -------
+    float32 array
+        (n, 1, height, width): ``result[y, x] = image[y + rows, x + columns]``.
+
+    Notes
+    -----
+    `scipy.ndimage.map_coordinates` of order 1 with zeros outside says the same, at a twentieth of
+    the speed: it takes an image at a time.
+    """
+    n, _, height, width = images.shape
+    stride = width + 3  # a frame of black, and one column and row more for the neighbours
+    padded = np.zeros((n, height + 3, stride), np.float32)
+    padded[:, 1:-2, 1:-2] = images[:, 0]
+    pixels = padded.ravel()
+
+    y, x = np.indices((height, width), np.float32).reshape(2, -1) + np.float32(1)
+    y, x = y + rows, x + columns
+    np.clip(y, 0, height + 1, out=y)
+    np.clip(x, 0, width + 1, out=x)
+    whole_y, whole_x = np.floor(y), np.floor(x)
+    y -= whole_y
+    x -= whole_x
+    whole_y *= stride
+    whole_y += whole_x
+    corner = whole_y.astype(np.intp)
+    corner += np.arange(0, pixels.size, padded[0].size)[:, np.newaxis]
+
+    # a[i] and not take(), which is four times as slow here
+    top, bottom = pixels[corner], pixels[stride:][corner]
+    top += x * (pixels[1:][corner] - top)
+    bottom += x * (pixels[stride + 1:][corner] - bottom)
+    bottom -= top
+    bottom *= y
+    top += bottom
+    return top.reshape(images.shape)
+
+
+def elastic_modes(size, smoothness, share=.99):
+    r"""The few smooth waves that a random elastic field is a sum of.
+
+    White noise that is smoothed by a Gaussian of standard deviation :math:`\sigma` has the
+    covariance :math:`\exp(-d^2 / 4 \sigma^2)` at the distance :math:`d`, and a few eigenvectors
+    of that hold nearly all of it. A field is then their product with as many random numbers,
+    where smoothing would take a convolution over every image.
+
+    Parameters
+    ----------
+    size : int
+        Height and width of the images.
+    smoothness : float
+        :math:`\sigma` in pixels.
+    share : float
+        How much of the variance along a line of pixels to keep, in (0, 1].
+
+    Returns
+    -------
+    float array
+        (k, size * size): standard normal numbers (n, k) times this are n fields of variance 1.
+    """
+    distance = np.subtract.outer(np.arange(size), np.arange(size))
+    values, vectors = np.linalg.eigh(np.exp(-distance ** 2 / (4. * smoothness ** 2)))
+    values, vectors = values[::-1], vectors[:, ::-1]
+    count = 1 + np.searchsorted(np.cumsum(values) / size, share)
+    line = (vectors * np.sqrt(np.maximum(values, 0)))[:, :count]
+    line /= np.sqrt((line ** 2).sum(axis=1, keepdims=True))
+    return np.einsum("yi,xj->ijyx", line, line).reshape(count ** 2, size ** 2)
+
+
+def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothness=4., size=28):
+    """Make a function that distorts digits at random, each in its own way [1]_.
+
+    Parameters
+    ----------
+    rotation : float
+        Largest angle, in degrees, either way.
+    scale, shear : float
+        Largest change of height and of width, and largest slant, as shares of 1.
+    shift : float
+        Largest way up or down, and left or right, in pixels.
+    elastic : float
+        Root mean square of the elastic displacement of a pixel, along each axis, in pixels.
+    smoothness : float
+        Standard deviation of the Gaussian that makes the elastic field smooth, in pixels.
+    size : int
+        Height and width of the images.
+
+    Returns
+    -------
+    callable
+        Takes images, float32 (n, 1, size, size), and a `numpy.random.Generator`, and returns as
+        many. The same generator's state gives the same images.
+
+    Notes
+    -----
+    The paper's field, uniform noise in [-1, 1] smoothed by a Gaussian of 4 pixels and multiplied by
+    34, is one of ``elastic=1.38`` here. All displacements are linear in a few random numbers an
+    image, so one product of matrices makes those of a whole batch.
+
+    References
+    ----------
+    .. [1] P. Simard, D. Steinkraus, J. Platt: Best practices for convolutional neural networks
+       applied to visual document analysis. ICDAR 2003.
+    """
+    y, x = np.indices((size, size)).reshape(2, -1) - (size - 1) / 2
+    basis = np.concatenate([[np.ones(size ** 2), y, x], elastic_modes(size, smoothness)])
+    basis = basis.astype(np.float32)
+    bounds = [np.deg2rad(rotation), scale, scale, shear, shift, shift]
+
+    def augment(images, generator):
+        n = len(images)
+        factors = np.empty((2, n, len(basis)), np.float32)  # of the rows', the columns' field
+        generator.standard_normal(out=factors, dtype=np.float32)
+        factors *= elastic
+        turn, tall, wide, slant, down, right = (
+            bounds * generator.uniform(-1, 1, (n, 6))).T
+        cos, sin = np.cos(turn), np.sin(turn)
+        # a slant and a stretch, then a turn, less the identity
+        factors[0, :, :3] = np.transpose(
+            [down, (1 + tall) * cos - 1, slant * cos - (1 + wide) * sin])
+        factors[1, :, :3] = np.transpose(
+            [right, (1 + tall) * sin, slant * sin + (1 + wide) * cos - 1])
+        rows, columns = factors @ basis
+        return warp(images, rows, columns)
+
+    return augment
