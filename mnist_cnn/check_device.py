@@ -133,10 +133,15 @@ def _row(what, batch_size, seconds, validation, test):
 
 def _rows_of_torch(torch_python, dataset, batch_sizes, num_epochs):
     """PyTorch's lines of the table, or one that says why there are none."""
-    process = subprocess.run(
-        [torch_python, str(Path(__file__).with_name("torch_rival.py")), str(dataset),
-         str(num_epochs), *map(str, batch_sizes)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    # it may be another version, with packages of its own
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    try:
+        process = subprocess.run(
+            [torch_python, str(Path(__file__).with_name("torch_rival.py")), str(dataset),
+             str(num_epochs), *map(str, batch_sizes)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, env=env)
+    except OSError as error:
+        raise MnistCnnError("cannot run {}: {}".format(torch_python, error.strerror)) from error
     if process.returncode:
         return ["| PyTorch: {} | | | | |".format(
             (process.stderr.splitlines() or ["it failed"])[-1])]
