@@ -34,7 +34,7 @@ sys.exit(errors.run(lambda: (stack.configure(device), train.train(dataset, **opt
 """
 
 
-def train_apart(device, dataset, flags="", **options):
+def train_apart(device, dataset, environment=None, **options):
     """Train in a process of its own.
 
     Parameters
@@ -43,8 +43,8 @@ def train_apart(device, dataset, flags="", **options):
         'cpu', 'cuda', 'opencl0:0' and the like.
     dataset : path-like
         An npz file with the six arrays of a data set.
-    flags : str
-        More flags for Theano, before those of the environment.
+    environment : dict, optional
+        Environment variables to set for it.
     **options
         As for `mnist_cnn.train.train`; paths as str.
 
@@ -58,8 +58,7 @@ def train_apart(device, dataset, flags="", **options):
     MnistCnnError
         When it fails.
     """
-    env = dict(os.environ, THEANO_FLAGS=",".join(
-        filter(None, [flags, os.environ.get("THEANO_FLAGS")])))
+    env = dict(os.environ, **environment or {})
     # Theano's mark that this process has the GPU; its children may not have it then.
     env.pop("THEANO_GPU_IS_ALREADY_ACTIVE", None)
     process = subprocess.run(
@@ -189,8 +188,10 @@ def _compare(device, dataset, batch_sizes, num_epochs, folder, torch_python):
 
         for batch_size in batch_sizes:
             print("Profile at batch size {}...".format(batch_size), flush=True)
-            # without sync an Op's time is that of its launch
-            _, profile = train_apart(device, short, flags="profile=True,gpuarray.sync=True",
+            flags = ",".join(filter(None, [os.environ.get("THEANO_FLAGS"), "profile=True"]))
+            # Else an Op's time would be that of its launch, and Theano refuses to profile at all.
+            _, profile = train_apart(device, short, {"THEANO_FLAGS": flags,
+                                                     "CUDA_LAUNCH_BLOCKING": "1"},
                                      batch_size=batch_size, num_epochs=1, seed=1)
             path = os.path.join(folder, "profile-{}.txt".format(batch_size))
             with atomic_open(path, "w") as file:
@@ -204,7 +205,7 @@ def _compare(device, dataset, batch_sizes, num_epochs, folder, torch_python):
     print(text)
 
 
-def main(check="cuda", batch_sizes=(50, 500), full=False, num_epochs=5, data_dir=None,
+def main(check="cuda", batch_sizes=(50, 500), full=False, num_epochs=5, examples=None,
          output="gpu_check", torch_python=sys.executable):
     """Check a device: print what is found there and its speed, or compare it in full.
 
@@ -218,8 +219,9 @@ def main(check="cuda", batch_sizes=(50, 500), full=False, num_epochs=5, data_dir
         Whether to train there, on the CPU and with PyTorch too, compare weights and profile.
     num_epochs : int
         Passes of each of those trainings.
-    data_dir : path-like, optional
-        As for `mnist_cnn.data.load_dataset`.
+    examples : int, optional
+        So many of the training, the validation and the test examples, for a short trial; all of
+        MNIST by default.
     output : path-like
         The folder for the full comparison's table, profiles and models; made if missing.
     torch_python : str
@@ -231,9 +233,10 @@ def main(check="cuda", batch_sizes=(50, 500), full=False, num_epochs=5, data_dir
         When the device cannot be used, or a training there fails.
     """
     stack.configure("cpu")  # so that there is something to compare with
-    dataset = load_dataset(data_dir)
+    dataset = [part[:examples] for part in load_dataset()]
     if not all(1 <= batch_size <= len(dataset[0]) for batch_size in batch_sizes):
-        raise MnistCnnError("the batch sizes must be from 1 to {}".format(len(dataset[0])))
+        raise MnistCnnError("the batch sizes must be from 1 to the number of examples, {}".format(
+            len(dataset[0])))
     if full:
         try:
             os.makedirs(output, exist_ok=True)

@@ -20,7 +20,8 @@ def parse_args():
         help="examples in a train step")
     add("--full", action="store_true", help="compare in full")
     add("--epochs", type=int, default=5, metavar="N", help="with --full: passes of each training")
-    add("--data-dir", metavar="DIR", help="as for train.py")
+    add("--examples", type=int, metavar="N",
+        help="train, validate and test on so many only, for a short trial")
     add("--output", default="gpu_check", metavar="DIR",
         help="with --full: the folder for table, profiles and models")
     add("--torch-python", default=sys.executable, metavar="PROGRAM",
@@ -32,5 +33,5 @@ if __name__ == "__main__":
     args = parse_args()
     # the device goes to the program itself, which measures on the CPU first
     sys.exit(run("check_device", device=None, check=args.device, batch_sizes=args.batch_sizes,
-                 full=args.full, num_epochs=args.epochs, data_dir=args.data_dir,
+                 full=args.full, num_epochs=args.epochs, examples=args.examples,
                  output=args.output, torch_python=args.torch_python))

@@ -37,10 +37,11 @@ def trainings(tmp_path_factory, mnist):
     folder = tmp_path_factory.mktemp("device")
     dataset = check_device.noisy_digits(mnist)
     np.savez(str(folder / "dataset.npz"), *dataset)
-    for name, flags in (("cpu", ""), ("opencl0:0", "base_compiledir=" + str(folder / "cache"))):
+    own_cache = {"THEANO_FLAGS": "base_compiledir=" + str(folder / "cache")}
+    for name, environment in (("cpu", {}), ("opencl0:0", own_cache)):
         base = name[:3]
         report, errors = check_device.train_apart(
-            name, folder / "dataset.npz", flags, batch_size=50, num_epochs=2, seed=3, fused=False,
+            name, folder / "dataset.npz", environment, batch_size=50, num_epochs=2, seed=3, fused=False,
             output=str(folder / (base + ".npz")), checkpoint=str(folder / (base + ".checkpoint")))
         assert errors == ""
         (folder / (base + ".txt")).write_text(report)
