@@ -1,4 +1,4 @@
-"""Does the device work, and is it worth it? What is found there, speed, and the whole comparison."""
+"""Does a device work, and is it worth it? What is there, speed, and the whole comparison."""
 
 import json
 import os
@@ -180,9 +180,9 @@ def _compare(device, dataset, batch_sizes, num_epochs, folder, torch_python):
                 report, _ = train_apart(where, arrays, batch_size=batch_size,
                                         num_epochs=num_epochs, seed=1, output=output)
                 history = load_history(output)
+                percent = re.search(r"test accuracy:\s*(\S+)", report).group(1)
                 lines.append(_row("this package, " + where, batch_size, list(history["seconds"]),
-                                  history["validation_accuracy"][-1],
-                                  float(re.search("test accuracy:\\s*(\\S+)", report).group(1)) / 100))
+                                  history["validation_accuracy"][-1], float(percent) / 100))
         print("Training with PyTorch...", flush=True)
         lines += _rows_of_torch(torch_python, arrays, batch_sizes, num_epochs)
 

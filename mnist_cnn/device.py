@@ -57,7 +57,8 @@ def _folders():
 
 def _find(name):
     """All copies of a library, as paths; `name` has no version, e.g. 'libnvrtc.so'."""
-    paths = [path for folder in _folders() for path in sorted(folder.glob(name + "*"), reverse=True)]
+    paths = [path for folder in _folders()
+             for path in sorted(folder.glob(name + "*"), reverse=True)]  # newer ones first
     try:
         listed = subprocess.run(["/sbin/ldconfig", "-p"], stdout=subprocess.PIPE,
                                 stderr=subprocess.DEVNULL, universal_newlines=True).stdout

@@ -39,7 +39,7 @@ cp -r "$out/debs/root/usr/lib/python3/dist-packages/pygpu" "$top/site/"
 cp -r "$out/debs/root/usr/include/gpuarray" "$top/py/include/"
 find "$out/debs/root/usr/lib" -name 'libgpuarray.so*' -exec cp -a {} "$top/py/lib/" \;
 find "$top" -name __pycache__ -prune -exec rm -rf {} +
-find "$top/site" -type d -name tests -prune -exec rm -rf {} +
+find "$top"/site/{numpy,scipy} -type d -name tests -prune -exec rm -rf {} +  # Theano imports its own
 rm -rf "$top"/site/pygpu/*.c
 
 cat > "$top/python" <<'END'

@@ -41,8 +41,8 @@ def trainings(tmp_path_factory, mnist):
     for name, environment in (("cpu", {}), ("opencl0:0", own_cache)):
         base = name[:3]
         report, errors = check_device.train_apart(
-            name, folder / "dataset.npz", environment, batch_size=50, num_epochs=2, seed=3, fused=False,
-            output=str(folder / (base + ".npz")), checkpoint=str(folder / (base + ".checkpoint")))
+            name, folder / "dataset.npz", environment, batch_size=50, num_epochs=2, seed=3,
+            fused=False, output=str(folder / (base + ".npz")), checkpoint=str(folder / (base + ".checkpoint")))
         assert errors == ""
         (folder / (base + ".txt")).write_text(report)
     return folder
@@ -99,7 +99,6 @@ try:
     stack.require_on_device(theano.function([x], x.sum(), mode=mode))
 except errors.MnistCnnError as error:
     print(error)
-print([line.split()[-1] for line in open("/proc/self/maps") if "libclblast.so" in line])
 """
 
 
@@ -110,7 +109,7 @@ def test_weights_of_the_cpu_on_the_device(trainings, mnist, tmp_path):
         [sys.executable, "-c", CODE, str(trainings / "cpu.npz"), str(tmp_path / "images.npy"),
          str(tmp_path / "out.npy")], universal_newlines=True,
         env=dict(os.environ, THEANO_FLAGS="base_compiledir=" + str(trainings / "cache")))
-    names, name, moved_nothing, maps = out.splitlines()
+    names, name, moved_nothing = out.splitlines()
     assert "GpuPool" in names and "Gpu" in names and "'CorrMM" not in names
     assert name == "opencl0:0" and moved_nothing.startswith("Theano has moved nothing to the dev")
     network = model.build_cnn()
@@ -290,6 +289,30 @@ def test_missing_headers(tmp_path, monkeypatch):
 def test_unknown_device(name):
     with pytest.raises(MnistCnnError, match="it can be cpu, cuda,"):
         device.prepare(name, theano.config.cxx)
+
+
+@needs_opencl
+@no_driver
+@pytest.mark.parametrize("args, what", [
+    ([], "there is no NVIDIA driver"), (["--batch-sizes", "0"], "batch sizes must be from 1"),
+    (["--full", "--output", "/proc/nowhere"], "cannot make the folder /proc/nowhere: No such")])
+def test_check_device_that_cannot_be(args, what):
+    process = run_script("check_device.py", "--examples", 50, "--batch-sizes", 50, *args)
+    assert process.returncode == 2 and process.stderr.count("\n") == 1
+    assert process.stderr.startswith("error: " + what) or what in process.stderr
+
+
+def test_pytorchs_lines_of_the_table(tmp_path):
+    """From a PyTorch made up here, or none: the program prints, the table has its lines."""
+    lines = check_device._rows_of_torch("false", tmp_path / "none.npz", [50], 1)
+    assert lines == ["| PyTorch: it failed | | | | |"]
+    printer = tmp_path / "python"
+    printer.write_text("#!/bin/sh\necho '[\"PyTorch 9\", 50, [9.0, 1.0, 2.0, 4.0], 0.5, 0.25]'\n")
+    printer.chmod(0o755)
+    lines = check_device._rows_of_torch(str(printer), tmp_path / "none.npz", [50], 4)
+    assert lines == ["| PyTorch 9 | 50 | 2.000 | 50.00 % | 25.00 % |"]
+    with pytest.raises(MnistCnnError, match="cannot run /no/python"):
+        check_device._rows_of_torch("/no/python", tmp_path / "none.npz", [50], 1)
 
 
 def test_images_by_index():
