@@ -30,6 +30,7 @@ from pathlib import Path
 
 import numpy as np
 
+from . import device as gpu  # first of all: how the system's pygpu is found
 from .errors import MnistCnnError
 
 if not (3, 8) <= sys.version_info[:2] <= (3, 11):
@@ -45,15 +46,18 @@ if "theano" in sys.modules:
 # --- before Theano is imported: its defaults --------------------------------------------------
 
 def _user_flags():
-    """Names of the Theano options that THEANO_FLAGS or a .theanorc sets, e.g. 'blas.ldflags'."""
-    names = {flag.split("=")[0].strip() for flag in os.environ.get("THEANO_FLAGS", "").split(",")}
+    """The Theano options that THEANO_FLAGS or a .theanorc sets, e.g. 'blas.ldflags': '-lm'."""
+    flags = {}
     rc = configparser.RawConfigParser()
     files = os.environ.get("THEANORC", "~/.theanorc").split(os.pathsep)
     rc.read(os.path.expanduser(file) for file in files)
     for section in rc.sections():
         prefix = "" if section == "global" else section + "."
-        names.update(prefix + option for option in rc.options(section))
-    return names
+        flags.update((prefix + option, value) for option, value in rc.items(section))
+    for flag in os.environ.get("THEANO_FLAGS", "").split(","):
+        name, _, value = flag.partition("=")
+        flags[name.strip()] = value.strip()
+    return flags
 
 
 def _find_blas():
@@ -103,10 +107,15 @@ def _cpu_id():
 
 
 def _set_defaults():
-    """Put our defaults in front of the user's THEANO_FLAGS; returns what stood there before."""
+    """Put our defaults in front of the user's THEANO_FLAGS.
+
+    Returns what stood there before, and the device that the user's configuration names.
+    """
     defaults = {
         # Theano opens cuDNN 5 to 7 alone; a newer one that lies about breaks the GPU's start.
         "dnn.enabled": "False",
+        # Three lines on stderr at every start on a GPU; the report names the device.
+        "print_active_device": "False",
         # Theano compiles for the processor at hand, but does not name it in the cache's folder:
         # where two machines share a home, one may load the other's modules and die of SIGILL.
         "compiledir_format": "compiledir_%(short_platform)s-%(processor)s-%(python_version)s-"
@@ -125,8 +134,11 @@ def _set_defaults():
             defaults["openmp"] = "True"
     before = os.environ.get("THEANO_FLAGS")
     ours = ["{}={}".format(*item) for item in defaults.items() if item[0] not in user_flags]
-    os.environ["THEANO_FLAGS"] = ",".join(ours + ([before] if before else []))
-    return before
+    # Theano would start a GPU as it is imported, before the libraries can be found, and where it
+    # fails log an error and train on the CPU: `_start_device` comes afterwards.
+    os.environ["THEANO_FLAGS"] = ",".join(
+        ours + ([before] if before else []) + ["device=cpu", "force_device=False"])
+    return before, user_flags.get("device", "cpu")
 
 
 def _is_truncated(path):
@@ -196,7 +208,7 @@ def _pkg_resources():
             sys.modules["pkg_resources"] = before
 
 
-_theano_flags = _set_defaults()
+_theano_flags, _device = _set_defaults()
 try:
     with _pkg_resources():
         import theano
@@ -380,6 +392,54 @@ def require_compiler():
             .format(" and ".join(missing), *sys.version_info))
 
 
+#: What was found for the device in use, as `mnist_cnn.device.prepare` returns it.
+device_parts = {}
+
+
+def _start_device(device):
+    """Have all that is compiled from now on run on a GPU or an OpenCL device."""
+    require_compiler()
+    device_parts.update(gpu.prepare(device, theano.config.cxx))
+    try:
+        theano.gpuarray.use(device)
+        device_parts["device"] = "{}: {}".format(
+            device, theano.gpuarray.get_context(None).devname.strip())
+    except Exception as error:  # pygpu's errors have no common type
+        raise MnistCnnError("cannot use the device {}: {}".format(
+            device, " ".join(str(error).split()))) from error
+    type(theano.config).device.val = device  # what old code asks
+    if device.startswith("opencl"):
+        # One kernel, of the softmax with its cross-entropy, declares local memory inside a loop:
+        # "Kernel variables in the local address space cannot be declared within a loop".
+        theano.compile.mode.instantiated_default_mode = theano.compile.get_default_mode(
+            ).excluding("local_gpua_crossentropysoftmaxargmax1hotwithbias")
+
+
+def on_device():
+    """Whether what is compiled now runs on a GPU or an OpenCL device."""
+    return theano.gpuarray.pygpu_activated
+
+
+def require_on_device(function):
+    """Check that a function does its work where it should.
+
+    Parameters
+    ----------
+    function : Theano function
+        Compiled for training or for a measurement.
+
+    Raises
+    ------
+    MnistCnnError
+        When a GPU is in use and nothing but transfers was moved to it.
+    """
+    names = {type(node.op).__name__ for node in function.maker.fgraph.toposort()}
+    if on_device() and not any(name.startswith("Gpu") for name in names - {"GpuFromHost"}):
+        raise MnistCnnError(
+            "Theano has moved nothing to the device {}; look at the optimizer and its exclusions "
+            "in THEANO_FLAGS and .theanorc".format(theano.config.device))
+
+
 def configure(device=None):
     """Set Theano up for a program: float32, a compiler that is there, and the device.
 
@@ -392,7 +452,8 @@ def configure(device=None):
     Raises
     ------
     MnistCnnError
-        When there is no compiler, or the device cannot be used.
+        When there is no compiler, or the device cannot be used. Theano never goes on on the CPU
+        where another device was asked for.
     """
     require_compiler()
     if type(theano.config).floatX.is_default:
@@ -403,13 +464,17 @@ def configure(device=None):
         raise MnistCnnError("Theano's configuration chose {} already; take 'device' out of "
                             "THEANO_FLAGS and .theanorc to train on the CPU"
                             .format(theano.config.device))
-    try:
-        theano.gpuarray.use(device)
-    except Exception as error:  # pygpu's errors have no common type
-        raise MnistCnnError("cannot use the device {}: {}".format(
-            device, " ".join(str(error).split()) or "pygpu is not installed")) from error
+    _start_device(device)
 
 
 def compile_cache_is_empty():
     """Whether Theano has compiled nothing yet on this machine, so that the start takes long."""
     return not any(Path(theano.config.compiledir).glob("tmp*"))
+
+
+if _device != "cpu":
+    try:
+        _start_device(_device)
+    except MnistCnnError as error:
+        raise ImportError("device={} in THEANO_FLAGS or .theanorc: {}".format(
+            _device, error)) from error

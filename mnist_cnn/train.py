@@ -89,6 +89,29 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
     return train_fn, val_fn
 
 
+def keep_on_device(*parts):
+    """Move images to Theano's device, to be used by index.
+
+    Parameters
+    ----------
+    *parts : float32 arrays
+        Images, (n, 1, 28, 28).
+
+    Returns
+    -------
+    images : Theano 4D tensor
+        Those that the indices name, (batch, 1, 28, 28).
+    indices : Theano int64 vector
+        The input of functions on `images`, (batch,).
+    indices_of_parts : list of int64 arrays
+        For each part its indices, which take its place.
+    """
+    indices = T.lvector("indices")
+    images = theano.shared(np.concatenate(parts), "images")[indices]
+    numbers = np.arange(sum(map(len, parts)))
+    return images, indices, np.split(numbers, np.cumsum([len(part) for part in parts[:-1]]))
+
+
 def evaluate(val_fn, inputs, targets, batch_size):
     """Loss and accuracy over a whole data set.
 
@@ -330,11 +353,16 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
     report("Building model and compiling functions...")
     if stack.compile_cache_is_empty():
         report("  (Theano compiles C++ for this machine, once: about a minute)")
-    input_var = T.tensor4("inputs")
+    input_var = images = T.tensor4("inputs")
     target_var = T.ivector("targets")
+    if stack.on_device():
+        report("  (on {})".format(stack.device_parts["device"]))
+        if augment is None:  # distorted images are new ones, and travel
+            # The images move there once, and a batch is its indices: a transfer of 400 bytes.
+            images, input_var, (X_train, X_val, X_test) = keep_on_device(X_train, X_val, X_test)
 
     def build():
-        plain = build_cnn(input_var)
+        plain = build_cnn(images)
         return plain, fuse(plain) if fused else plain  # one set of parameters
 
     network, trained = build()
@@ -347,6 +375,7 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
     rate = theano.shared(np.asarray(schedule(0), theano.config.floatX), "learning rate")
     train_fn, val_fn = compile_functions(trained, input_var, target_var, rate, momentum,
                                          averaged, decay)
+    stack.require_on_device(train_fn)
 
     def set_rate(epoch):
         rate.set_value(np.asarray(schedule(epoch), rate.dtype))

@@ -133,7 +133,7 @@ def test_divergence_keeps_the_old_weights(small_mnist, tmp_path):
     (["--learning-rate", "-1"], "not a positive number"),
     (["--momentum", "1"], r"not in \[0, 1\)"),
     (["--seed", "-1"], "not in 0 to"),
-    (["--device", "cuda"], "cannot use the device cuda"),
+    (["--device", "gpu"], "the device is 'gpu'; it can be cpu, cuda"),
 ])
 def test_bad_values(args, message, tmp_path):
     process = run_script("train.py", *[arg.format(tmp=tmp_path) for arg in args],

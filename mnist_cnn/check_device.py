@@ -1,0 +1,248 @@
+"""Does a device work, and is it worth it? What is there, speed, and the whole comparison."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import theano.tensor as T
+
+from . import stack
+from .benchmark import measure, theano_step
+from .data import load_dataset
+from .errors import MnistCnnError
+from .files import atomic_open
+from .model import build_cnn
+from .train import compile_functions, keep_on_device, load_history
+
+__all__ = ["train_apart", "noisy_digits", "main"]
+
+#: A training in a process of its own, for a device cannot be left again.
+_TRAIN = """
+import json, sys
+import numpy as np
+from mnist_cnn import errors, stack, train
+
+device, dataset, options = json.loads(sys.argv[1])
+with np.load(dataset) as file:
+    dataset = [file["arr_%d" % i] for i in range(6)]
+sys.exit(errors.run(lambda: (stack.configure(device), train.train(dataset, **options))))
+"""
+
+
+def train_apart(device, dataset, environment=None, **options):
+    """Train in a process of its own.
+
+    Parameters
+    ----------
+    device : str
+        'cpu', 'cuda', 'opencl0:0' and the like.
+    dataset : path-like
+        An npz file with the six arrays of a data set.
+    environment : dict, optional
+        Environment variables to set for it.
+    **options
+        As for `mnist_cnn.train.train`; paths as str.
+
+    Returns
+    -------
+    stdout, stderr : str
+        What it printed.
+
+    Raises
+    ------
+    MnistCnnError
+        When it fails.
+    """
+    env = dict(os.environ, **environment or {})
+    # Theano's mark that this process has the GPU; its children may not have it then.
+    env.pop("THEANO_GPU_IS_ALREADY_ACTIVE", None)
+    process = subprocess.run(
+        [sys.executable, "-c", _TRAIN, json.dumps([device, str(dataset), options])],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, env=env)
+    if process.returncode:
+        raise MnistCnnError("training on {} failed: {}".format(
+            device, (process.stderr.splitlines() or ["no word of why"])[-1]))
+    return process.stdout, process.stderr
+
+
+def noisy_digits(dataset, batches=3, batch_size=50):
+    """A small data set on which two devices should agree to rounding.
+
+    On MNIST itself they differ by 1e-4 after a few steps: in a digit's flat regions a pooling
+    window's four numbers are equal, and rounding decides who is the greatest and gets the
+    gradient. A tenth of noise makes them differ.
+
+    Parameters
+    ----------
+    dataset : six arrays
+        As `mnist_cnn.data.load_dataset` returns them.
+    batches, batch_size : int
+        How much to keep: so many batches for training, one for validation, one for the test.
+
+    Returns
+    -------
+    six arrays
+        The first examples, float32 images in [0, 1).
+    """
+    rng = np.random.RandomState(0)
+    result = []
+    for images, labels, number in zip(dataset[::2], dataset[1::2],
+                                      (batches * batch_size, batch_size, batch_size)):
+        noise = rng.rand(*images[:number].shape).astype(np.float32)
+        result += [images[:number] * np.float32(.9) + noise * np.float32(.1), labels[:number]]
+    return result
+
+
+def _device_step(inputs):
+    """As `mnist_cnn.benchmark.theano_step`, with the images kept on the device."""
+    images, indices, (numbers,) = keep_on_device(inputs)
+    target_var = T.ivector("targets")
+    train_fn, _ = compile_functions(build_cnn(images), indices, target_var)
+    stack.require_on_device(train_fn)
+    return lambda _, targets: train_fn(numbers[:len(targets)], targets)
+
+
+def _check(device, dataset, batch_sizes):
+    """Print what is found, and the train step's speed there and on the CPU."""
+    largest = max(batch_sizes)
+    inputs, targets = dataset[0][:largest], dataset[1][:largest].astype(np.int32)
+    on_cpu = theano_step()  # compiled before the device is there, it stays on the CPU
+    stack.configure(device)
+    for name, text in stack.device_parts.items():
+        print("{:20}{}".format(name, text))
+    print("Compiling the train step for it...")
+    steps = {device: _device_step(inputs), "CPU": on_cpu}
+    print("Train step, images a second (median of 3 rounds)")
+    for batch_size in batch_sizes:
+        speeds = measure(steps, inputs[:batch_size], targets[:batch_size], 3)
+        print("  batch size {:<8}{}".format(batch_size, ", ".join(
+            "{}: {:.0f}".format(name, np.median(values)) for name, values in speeds.items())))
+
+
+def _row(what, batch_size, seconds, validation, test):
+    """A line of the table; the first epoch has the warm-up and does not count for the time."""
+    return "| {} | {} | {:.3f} | {:.2f} % | {:.2f} % |".format(
+        what, batch_size, np.median(seconds[1:] or seconds), validation * 100, test * 100)
+
+
+def _rows_of_torch(torch_python, dataset, batch_sizes, num_epochs):
+    """PyTorch's lines of the table, or one that says why there are none."""
+    # it may be another version, with packages of its own
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    try:
+        process = subprocess.run(
+            [torch_python, str(Path(__file__).with_name("torch_rival.py")), str(dataset),
+             str(num_epochs), *map(str, batch_sizes)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, env=env)
+    except OSError as error:
+        raise MnistCnnError("cannot run {}: {}".format(torch_python, error.strerror)) from error
+    if process.returncode:
+        return ["| PyTorch: {} | | | | |".format(
+            (process.stderr.splitlines() or ["it failed"])[-1])]
+    return [_row(*json.loads(line)) for line in process.stdout.splitlines()]
+
+
+def _compare(device, dataset, batch_sizes, num_epochs, folder, torch_python):
+    """The whole comparison: weights, trainings on the device and the CPU, profile, PyTorch."""
+    lines = ["{}: {}".format(name, text) for name, text in stack.device_parts.items()] + [""]
+    with tempfile.TemporaryDirectory() as scratch:
+        arrays, noisy, short = (os.path.join(scratch, name + ".npz")
+                                for name in ("whole", "noisy", "short"))
+        np.savez(arrays, *dataset)
+        np.savez(noisy, *noisy_digits(dataset))
+        profiled = 20 * max(batch_sizes)
+        np.savez(short, dataset[0][:profiled], dataset[1][:profiled],
+                 *(part[:max(batch_sizes)] for part in dataset[2:]))
+
+        weights = []
+        for where in ("cpu", device):
+            print("Six steps on {}...".format(where), flush=True)
+            output = os.path.join(scratch, "steps.npz")
+            train_apart(where, noisy, batch_size=50, num_epochs=2, seed=1, fused=False,
+                        output=output)
+            with np.load(output) as file:
+                weights.append([file[name] for name in file.files])
+        lines += ["Weights after six steps, the device's and the CPU's, differ by at most {:.1e}"
+                  .format(max(abs(a - b).max() for a, b in zip(*weights))), ""]
+
+        lines += ["| what | batch size | seconds an epoch | validation accuracy after {0} epochs "
+                  "| test accuracy |".format(num_epochs), "| --- | --- | --- | --- | --- |"]
+        for where in (device, "cpu"):
+            for batch_size in batch_sizes:
+                print("Training on {} at batch size {}...".format(where, batch_size), flush=True)
+                output = os.path.join(
+                    folder, "{}-{}.npz".format(where.replace(":", "-"), batch_size))
+                report, _ = train_apart(where, arrays, batch_size=batch_size,
+                                        num_epochs=num_epochs, seed=1, output=output)
+                history = load_history(output)
+                percent = re.search(r"test accuracy:\s*(\S+)", report).group(1)
+                lines.append(_row("this package, " + where, batch_size, list(history["seconds"]),
+                                  history["validation_accuracy"][-1], float(percent) / 100))
+        print("Training with PyTorch...", flush=True)
+        lines += _rows_of_torch(torch_python, arrays, batch_sizes, num_epochs)
+
+        for batch_size in batch_sizes:
+            print("Profile at batch size {}...".format(batch_size), flush=True)
+            flags = ",".join(filter(None, [os.environ.get("THEANO_FLAGS"), "profile=True"]))
+            # Else an Op's time would be that of its launch, and Theano refuses to profile at all.
+            _, profile = train_apart(device, short, {"THEANO_FLAGS": flags,
+                                                     "CUDA_LAUNCH_BLOCKING": "1"},
+                                     batch_size=batch_size, num_epochs=1, seed=1)
+            path = os.path.join(folder, "profile-{}.txt".format(batch_size))
+            with atomic_open(path, "w") as file:
+                file.write(profile)
+            classes = re.search(r"^Class\n.*?(?=\n\n)", profile, re.M | re.S)
+            lines += ["", "Profile at batch size {} ({}):".format(batch_size, path), "```",
+                      classes.group() if classes else "(none)", "```"]
+    text = "\n".join(lines)
+    with atomic_open(os.path.join(folder, "table.md"), "w") as file:
+        file.write(text + "\n")
+    print(text)
+
+
+def main(check="cuda", batch_sizes=(50, 500), full=False, num_epochs=5, examples=None,
+         output="gpu_check", torch_python=sys.executable):
+    """Check a device: print what is found there and its speed, or compare it in full.
+
+    Parameters
+    ----------
+    check : str
+        The device: 'cuda', 'cuda0', 'opencl0:0' and the like.
+    batch_sizes : sequence of int
+        Examples a step.
+    full : bool
+        Whether to train there, on the CPU and with PyTorch too, compare weights and profile.
+    num_epochs : int
+        Passes of each of those trainings.
+    examples : int, optional
+        So many of the training, the validation and the test examples, for a short trial; all of
+        MNIST by default.
+    output : path-like
+        The folder for the full comparison's table, profiles and models; made if missing.
+    torch_python : str
+        The Python that has PyTorch.
+
+    Raises
+    ------
+    MnistCnnError
+        When the device cannot be used, or a training there fails.
+    """
+    stack.configure("cpu")  # so that there is something to compare with
+    dataset = [part[:examples] for part in load_dataset()]
+    if not all(1 <= batch_size <= len(dataset[0]) for batch_size in batch_sizes):
+        raise MnistCnnError("the batch sizes must be from 1 to the number of examples, {}".format(
+            len(dataset[0])))
+    if full:
+        try:
+            os.makedirs(output, exist_ok=True)
+        except OSError as error:
+            raise MnistCnnError("cannot make the folder {}: {}".format(
+                output, error.strerror)) from error
+    _check(check, dataset, batch_sizes)
+    if full:
+        _compare(check, dataset, batch_sizes, num_epochs, output, torch_python)
