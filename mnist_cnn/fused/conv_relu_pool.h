@@ -392,13 +392,13 @@ inline int winograd_rows(const Shape &s) {
 inline size_t winograd_tiles(const Shape &s) {
     return ((size_t)winograd_rows(s) * s.window_columns + TILES - 1) / TILES * TILES;
 }
-// Floats from one of the 36 matrices of that many rows to the next. The line between them keeps the
-// 36 from meeting in the same few sets of the cache, which they would at a power of two.
+// Floats from one matrix of that many rows to the next. The line between them keeps them from meeting in
+// the same few sets of the cache, which they would at a power of two.
 inline size_t winograd_stride(size_t tiles, int columns) { return tiles * columns + 16; }
 template <class L> size_t winograd_floats(const Shape &s) {
-    return piece(36 * winograd_stride(winograd_tiles(s), L::BLOCKS * VL)) +
-           piece(36 * winograd_stride(winograd_tiles(s), L::OUT_PADDED)) +
-           piece((size_t)6 * s.columns * VL);
+    return piece((size_t)6 * L::BLOCKS * winograd_rows(s) * s.columns * VL) +
+           piece(6 * winograd_stride(winograd_tiles(s), L::BLOCKS * VL)) +
+           piece((6 + 12) * winograd_stride(winograd_tiles(s), L::OUT_PADDED));
 }
 
 // `doubt[o]` is how far rounding can take a result of channel o. Where two positions lie closer
@@ -410,13 +410,17 @@ void forward_winograd(const float *image, const Shape &s, const Input &W, const 
     constexpr int P = L::OUT_PADDED, C = L::BLOCKS * VL;
     const int group = winograd_rows(s);
     const size_t tiles = winograd_tiles(s);
-    Pieces pieces{memory};
     const size_t patch_stride = winograd_stride(tiles, C), product_stride = winograd_stride(tiles, P);
-    float *patches = pieces.take(36 * patch_stride), *products = pieces.take(36 * product_stride);
-    float *half = pieces.take((size_t)6 * s.columns * VL);      // [6][columns]
+    Pieces pieces{memory};
+    float *columns = pieces.take((size_t)6 * L::BLOCKS * group * s.columns * VL);
+    float *patches = pieces.take(6 * patch_stride);
+    float *products = pieces.take((6 + 12) * product_stride), *rows_done = products + 6 * product_stride;
     for (int i0 = 0; i0 < s.window_rows; i0 += group) {
         const int rows = s.window_rows - i0 < group ? s.window_rows - i0 : group;
         const int count = rows * s.window_columns;
+        auto column = [&](int a, int b, int i) {
+            return columns + (size_t)((a * L::BLOCKS + b) * group + i) * s.columns * VL;
+        };
         for (int b = 0; b < L::BLOCKS; b++)
             for (int i = 0; i < rows; i++) {
                 const float *top = image + b * L::plane(s) + (size_t)2 * (i0 + i) * s.columns * VL;
@@ -424,41 +428,50 @@ void forward_winograd(const float *image, const Shape &s, const Input &W, const 
                     vec d[6], o[6];
                     UNROLL for (int h = 0; h < 6; h++) d[h] = load(top + ((size_t)h * s.columns + w) * VL);
                     Winograd::patch(d, o);
-                    UNROLL for (int a = 0; a < 6; a++) store(half + (a * s.columns + w) * VL, o[a]);
+                    UNROLL for (int a = 0; a < 6; a++) store(column(a, b, i) + w * VL, o[a]);
                 }
-                for (int a = 0; a < 6; a++)
+            }
+        // Six of the 36 at a time: so few that they stay in the first-level cache.
+        for (int a = 0; a < 6; a++) {
+            for (int b = 0; b < L::BLOCKS; b++)
+                for (int i = 0; i < rows; i++) {
+                    const float *from = column(a, b, i);
+                    float *to = patches + i * s.window_columns * C + b * VL;
                     for (int j = 0; j < s.window_columns; j++) {
                         vec d[6], o[6];
-                        UNROLL for (int w = 0; w < 6; w++) d[w] = load(half + (a * s.columns + 2 * j + w) * VL);
+                        UNROLL for (int w = 0; w < 6; w++) d[w] = load(from + (2 * j + w) * VL);
                         Winograd::patch(d, o);
-                        UNROLL for (int k = 0; k < 6; k++)
-                            store(patches + (a * 6 + k) * patch_stride + (i * s.window_columns + j) * C + b * VL,
-                                  o[k]);
+                        UNROLL for (int k = 0; k < 6; k++) store(to + k * patch_stride + j * C, o[k]);
                     }
+                }
+            for (int k = 0; k < 6; k++)
+                for (int q = 0; q < count; q += TILES) {
+                    const float *from = patches + k * patch_stride + q * C, *f = filters + (size_t)(a * 6 + k) * C * P;
+                    float *to = products + k * product_stride + q * P;
+                    int o = 0;
+                    for (; o + 2 * VL <= P; o += 2 * VL) multiply<TILES, 2, C, P>(from, f + o, to + o);
+                    if (o < P) multiply<TILES, 1, C, P>(from, f + o, to + o);
+                }
+            for (int at = 0; at < count * P; at += VL) {
+                vec m[6], r[2];
+                UNROLL for (int k = 0; k < 6; k++) m[k] = load(products + k * product_stride + at);
+                Winograd::results(m, r);
+                store(rows_done + (2 * a) * product_stride + at, r[0]);
+                store(rows_done + (2 * a + 1) * product_stride + at, r[1]);
             }
-        for (int k = 0; k < 36; k++)
-            for (int q = 0; q < count; q += TILES) {
-                const float *from = patches + k * patch_stride + q * C, *f = filters + (size_t)k * C * P;
-                float *to = products + k * product_stride + q * P;
-                int o = 0;
-                for (; o + 2 * VL <= P; o += 2 * VL) multiply<TILES, 2, C, P>(from, f + o, to + o);
-                if (o < P) multiply<TILES, 1, C, P>(from, f + o, to + o);
-            }
+        }
         for (int q = 0; q < count; q++) {
             const int p = i0 * s.window_columns + q;
             for (int o = 0; o < P; o += VL) {
-                vec top[6], bottom[6], r0[2], r1[2];
-                UNROLL for (int k = 0; k < 6; k++) {
-                    vec m[6], r[2];
-                    UNROLL for (int a = 0; a < 6; a++) m[a] = load(products + (a * 6 + k) * product_stride + q * P + o);
-                    Winograd::results(m, r);
-                    top[k] = r[0];
-                    bottom[k] = r[1];
+                vec left[6], right[6], r0[2], r1[2];
+                UNROLL for (int a = 0; a < 6; a++) {
+                    left[a] = load(rows_done + (2 * a) * product_stride + q * P + o);
+                    right[a] = load(rows_done + (2 * a + 1) * product_stride + q * P + o);
                 }
-                Winograd::results(top, r0);
-                Winograd::results(bottom, r1);
+                Winograd::results(left, r0);
+                Winograd::results(right, r1);
                 const vec c = load(bias + o), eps = load(doubt + o);
-                const vec p0 = r0[0] + c, p1 = r0[1] + c, p2 = r1[0] + c, p3 = r1[1] + c;
+                const vec p0 = r0[0] + c, p1 = r1[0] + c, p2 = r0[1] + c, p3 = r1[1] + c;
                 pool(p0, p1, p2, p3, y + (size_t)p * P + o, code + (size_t)p * P + o);
                 const vec hi0 = p0 > p1 ? p0 : p1, lo0 = p0 > p1 ? p1 : p0;
                 const vec hi1 = p2 > p3 ? p2 : p3, lo1 = p2 > p3 ? p3 : p2;
