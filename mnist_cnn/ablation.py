@@ -36,9 +36,10 @@ def variants(num_epochs):
         return {name: value for name, value in full.items() if name not in names}
 
     return {"plain": dict(batch_size=50),
-            "schedule": without("augment", "undistorted", "average"),
-            "schedule, average": without("augment", "undistorted"),
-            "schedule, average, distortions": without("undistorted"),
+            "schedule": without("average", "augment", "dropout", "undistorted"),
+            "schedule, average": without("augment", "dropout", "undistorted"),
+            "schedule, average, distortions": without("dropout", "undistorted"),
+            "schedule, average, distortions, less dropout": without("undistorted"),
             "best: the last epochs undistorted": full,
             "best, without average": without("average"),
             "best, on all 60,000 digits": dict(full, all_data=True)}

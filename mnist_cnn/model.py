@@ -1,7 +1,7 @@
 """The network, and its weights on disk."""
 
 import lasagne
-from lasagne.layers import Conv2DLayer, DenseLayer, InputLayer, MaxPool2DLayer, dropout
+from lasagne.layers import Conv2DLayer, DenseLayer, DropoutLayer, InputLayer, MaxPool2DLayer
 from lasagne.nonlinearities import rectify, softmax
 
 from .files import read_npz, write_npz
@@ -9,13 +9,15 @@ from .files import read_npz, write_npz
 __all__ = ["build_cnn", "save_weights", "load_weights"]
 
 
-def build_cnn(input_var=None):
+def build_cnn(input_var=None, dropout=0.5):
     """Build the tutorial's convolutional network.
 
     Parameters
     ----------
     input_var : Theano 4D tensor, optional
         Images, (batch, 1, 28, 28), in [0, 1]; made if not given.
+    dropout : float
+        The share of the features that training drops before each dense layer, in [0, 1).
 
     Returns
     -------
@@ -32,8 +34,8 @@ def build_cnn(input_var=None):
                           W=lasagne.init.GlorotUniform())
     network = MaxPool2DLayer(network, pool_size=(2, 2))
 
-    network = DenseLayer(dropout(network, p=.5), num_units=256, nonlinearity=rectify)
-    network = DenseLayer(dropout(network, p=.5), num_units=10, nonlinearity=softmax)
+    network = DenseLayer(DropoutLayer(network, p=dropout), num_units=256, nonlinearity=rectify)
+    network = DenseLayer(DropoutLayer(network, p=dropout), num_units=10, nonlinearity=softmax)
     return network
 
 

@@ -62,5 +62,5 @@ def best(num_epochs, learning_rate=0.05, **options):
     return dict(
         options,
         learning_rate=cosine(num_epochs, learning_rate, warm_up=min(1, num_epochs / 10)),
-        augment=distortions(rotation=6, scale=.06, shear=.06, shift=1, elastic=.5),
-        undistorted=num_epochs // 10, average=num_epochs / 50)
+        augment=distortions(rotation=8, scale=.08, shear=.08, shift=1.5, elastic=.6),
+        undistorted=num_epochs // 10, average=num_epochs / 50, dropout=.2)

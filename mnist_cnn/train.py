@@ -260,7 +260,8 @@ def _saved_elsewhere(network):
 
 def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=0.9, seed=None,
           output=None, checkpoint=None, resume=False, keep_best=False, quiet=False, fused=True,
-          snapshots=False, augment=None, undistorted=0, average=None, all_data=False):
+          snapshots=False, augment=None, undistorted=0, average=None, all_data=False,
+          dropout=0.5):
     """Train the network and print the tutorial's report.
 
     Parameters
@@ -306,6 +307,8 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
     all_data : bool
         Whether to train on the validation digits too. Their accuracy says nothing then, and the
         report says so.
+    dropout : float
+        As for `mnist_cnn.model.build_cnn`.
 
     Returns
     -------
@@ -362,7 +365,7 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
             images, input_var, (X_train, X_val, X_test) = keep_on_device(X_train, X_val, X_test)
 
     def build():
-        plain = build_cnn(images)
+        plain = build_cnn(images, dropout)
         return plain, fuse(plain) if fused else plain  # one set of parameters
 
     network, trained = build()
@@ -388,6 +391,8 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
         settings["learning rate"] = max(map(schedule, np.linspace(0, num_epochs, 1001)))
     if callable(learning_rate) or undistorted:  # then the length matters from the first step
         settings = {"number of epochs": num_epochs, **settings}
+    if dropout != .5:
+        settings["dropout"] = dropout
     if augment or average is not None:
         settings.update({"distortion (1 with, 0 without)": augment is not None,
                          "number of undistorted epochs": undistorted,
