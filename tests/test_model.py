@@ -55,6 +55,16 @@ def test_the_tutorials_network(fixed_rng):
     assert all((b == 0).all() for b in weights[1::2])
 
 
+def test_dropout_drops_its_share(cnn, fixed_rng):
+    """Of ones, by the layer before the last: a tenth is 0, the others are 1 / .9."""
+    network = model.build_cnn(dropout=.1)
+    assert [layer.p for layer in lasagne.layers.get_all_layers(network)
+            if isinstance(layer, lasagne.layers.DropoutLayer)] == [.1, .1]
+    dropped = network.input_layer.get_output_for(theano.shared(np.ones((50, 256), "float32"))).eval()
+    assert np.unique(dropped) == pytest.approx([0, 1 / .9])
+    assert (dropped == 0).mean() == pytest.approx(.1, abs=.012)     # four standard deviations
+
+
 def test_probabilities_against_numpy(cnn, mnist):
     network, input_var, _ = cnn
     images = mnist[4][:6]
