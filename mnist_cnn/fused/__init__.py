@@ -2,6 +2,6 @@
 
 See `docs/fused.md`.
 """
-from .layers import ConvReluPool2DLayer, PhiloxStreams, available, fuse
+from .layers import ConvReluPool2DLayer, PhiloxStreams, SparseDenseLayer, available, fuse
 
-__all__ = ["ConvReluPool2DLayer", "PhiloxStreams", "available", "fuse"]
+__all__ = ["ConvReluPool2DLayer", "PhiloxStreams", "SparseDenseLayer", "available", "fuse"]
