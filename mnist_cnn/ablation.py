@@ -1,13 +1,12 @@
 """What each ingredient of the better recipe is worth: trainings with and without it, in a table."""
 
 import csv
-from pathlib import Path
 
 import numpy as np
 
 from .data import load_dataset
 from .errors import MnistCnnError
-from .files import atomic_open
+from .files import atomic_open, make_folder
 from .model import build_cnn, load_weights
 from .predict import predict
 from .recipe import best
@@ -115,12 +114,7 @@ def main(num_epochs=50, num_seeds=3, only=None, output="ablation", data_dir=None
         if name not in wanted:
             raise MnistCnnError("there is no variant {!r}; there are: {}".format(
                 name, "; ".join(wanted)))
-    folder = Path(output)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MnistCnnError("cannot make the folder {}: {}".format(
-            folder, error.strerror)) from error
+    folder = make_folder(output)
     path = folder / "results.csv"
     records = _read(path)
     done = {(r["variant"], r["seed"], r["epochs"]) for r in records}

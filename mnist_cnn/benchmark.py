@@ -51,11 +51,9 @@ def torch_step(channels_last):
     import torch
     from torch import nn
 
-    network = nn.Sequential(
-        nn.Conv2d(1, 32, 5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(32, 32, 5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Dropout(.5), nn.Linear(512, 256), nn.ReLU(),
-        nn.Dropout(.5), nn.Linear(256, 10))
+    from .torch_rival import build_network
+
+    network = build_network()
     order = torch.channels_last if channels_last else torch.contiguous_format
     network = network.to(memory_format=order)
     optimizer = torch.optim.SGD(network.parameters(), lr=.01, momentum=.9, nesterov=True)

@@ -15,7 +15,7 @@ from . import stack
 from .benchmark import measure, theano_step
 from .data import load_dataset
 from .errors import MnistCnnError
-from .files import atomic_open
+from .files import atomic_open, make_folder
 from .model import build_cnn
 from .train import compile_functions, keep_on_device, load_history
 
@@ -238,11 +238,7 @@ def main(check="cuda", batch_sizes=(50, 500), full=False, num_epochs=5, examples
         raise MnistCnnError("the batch sizes must be from 1 to the number of examples, {}".format(
             len(dataset[0])))
     if full:
-        try:
-            os.makedirs(output, exist_ok=True)
-        except OSError as error:
-            raise MnistCnnError("cannot make the folder {}: {}".format(
-                output, error.strerror)) from error
+        make_folder(output)
     _check(check, dataset, batch_sizes)
     if full:
         _compare(check, dataset, batch_sizes, num_epochs, output, torch_python)

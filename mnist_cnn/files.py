@@ -90,6 +90,32 @@ def check_writable(path):
         raise MnistCnnError("cannot write {}: {}".format(path, error.strerror)) from error
 
 
+def make_folder(path):
+    """Make a folder, and those above it, where it is missing.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    pathlib.Path
+        The folder.
+
+    Raises
+    ------
+    MnistCnnError
+        When it cannot be made.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MnistCnnError("cannot make the folder {}: {}".format(
+            folder, error.strerror)) from error
+    return folder
+
+
 def _is_running(pid):
     """Whether there is a process of that number."""
     try:

@@ -14,7 +14,7 @@ from PIL import Image
 from . import attribution, features, metrics, visualize
 from .data import load_dataset
 from .errors import MnistCnnError
-from .files import atomic_open
+from .files import atomic_open, make_folder
 from .model import build_cnn, load_weights
 from .preprocess import load_picture
 from .snapshots import load_snapshots, snapshots_path
@@ -402,12 +402,7 @@ def main(model, index=None, digit=None, image=None, figures=None, versus=None, d
     """
     names = _choose_figures(figures, model)
     materials = Materials(model, index, digit, image, versus, diverging, data_dir)
-    output = Path(output)
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MnistCnnError("cannot make the folder {}: {}".format(
-            output, error.strerror)) from error
+    output = make_folder(output)
 
     entries = []
     for name in names:

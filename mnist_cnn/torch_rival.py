@@ -18,14 +18,19 @@ except ImportError as error:
     sys.exit("not installed ({})".format(error))
 
 
-def train(arrays, batch_size, num_epochs, device, graph):
-    """Seconds of each epoch, validation and test accuracy; `arrays` lie on the device."""
-    torch.manual_seed(1)
-    network = nn.Sequential(
+def build_network():
+    """The tutorial's network, giving logits."""
+    return nn.Sequential(
         nn.Conv2d(1, 32, 5), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(32, 32, 5), nn.ReLU(), nn.MaxPool2d(2),
         nn.Flatten(), nn.Dropout(.5), nn.Linear(512, 256), nn.ReLU(),
-        nn.Dropout(.5), nn.Linear(256, 10)).to(device)
+        nn.Dropout(.5), nn.Linear(256, 10))
+
+
+def train(arrays, batch_size, num_epochs, device, graph):
+    """Seconds of each epoch, validation and test accuracy; `arrays` lie on the device."""
+    torch.manual_seed(1)
+    network = build_network().to(device)
     for name, parameter in network.named_parameters():  # Lasagne's initial weights
         nn.init.xavier_uniform_(parameter) if name.endswith("weight") else nn.init.zeros_(parameter)
     optimizer = torch.optim.SGD(network.parameters(), lr=.01, momentum=.9, nesterov=True)
