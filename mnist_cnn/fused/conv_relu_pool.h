@@ -53,6 +53,13 @@ template <int IN, int OUT, int SIZE> struct Layout {
     static constexpr int RUN = SIZE * PIXEL;
     static constexpr int RUN_VECTORS = vectors(RUN);
     static constexpr int OUT_PADDED = vectors(OUT) * VL;
+    // The register tile's filters, [block][filter row][place in the run][output channel], with a
+    // frame of zeros where single pixels meet the places around a filter too.
+    static constexpr int FRAME = FEW, LINE = RUN + 2 * FRAME * PIXEL;
+    static constexpr size_t TILE_FILTERS = (size_t)BLOCKS * (SIZE + 2 * FRAME) * LINE * OUT_PADDED;
+    static constexpr size_t place(int block, int h, int t) {
+        return ((size_t)(block * (SIZE + 2 * FRAME) + h + FRAME) * LINE + t + FRAME * PIXEL) * OUT_PADDED;
+    }
     static constexpr int FILTER = BLOCKS * SIZE * RUN_VECTORS * VL;  // floats of one filter, padded
     // A run's last vector may read past the plane's end: hence the slack of one vector.
     static size_t plane(const Shape &s) {
@@ -92,28 +99,29 @@ template <class L, int IN> void copy_image(const Input &x, int n, const Shape &s
     for (int r = 0; r < s.rows; r++) {
         const float *from = x.at(n, 0, r);
         float *row = to + (size_t)r * s.columns * VL;
-        const int whole = x.channel == 1 ? IN / VL : 0;     // blocks to copy a vector at a time
-        for (int w = 0; w < s.columns; w++)
-            for (int b = 0; b < whole; b++)
-                store(row + b * plane + w * VL, load_unaligned(from + w * x.column + b * VL));
-        for (int c = whole * VL; c < IN; c++)
-            for (int w = 0; w < s.columns; w++)
-                row[c / VL * plane + w * VL + c % VL] = from[c * x.channel + w * x.column];
+        if (IN % VL == 0 && x.channel == 1)     // a vector at a time
+            for (int w = 0; w < s.columns; w++, from += x.column, row += VL)
+                UNROLL for (int b = 0; b < L::BLOCKS; b++) store(row + b * plane, load_unaligned(from + b * VL));
+        else
+            for (int c = 0; c < IN; c++)
+                for (int w = 0; w < s.columns; w++)
+                    row[c / VL * plane + w * VL + c % VL] = from[c * x.channel + w * x.column];
     }
 }
 
 // The way back, for the gradient of an image.
 template <class L, int IN> void copy_image_back(const float *from, const Shape &s, const Output &x, int n) {
     const size_t plane = L::plane(s);
-    for (int b = 0; b < L::BLOCKS; b++) {
-        const int left = IN - b * VL, channels = L::FEW ? IN : left < VL ? left : VL;
-        for (int r = 0; r < s.rows; r++)
-            for (int w = 0; w < s.columns; w++) {
-                const float *pixel = from + b * plane + ((size_t)r * s.columns + w) * L::PIXEL;
-                float *to = x.at(n, b * VL, r, w);
-                if (x.channel == 1 && channels == VL) *(vec_unaligned *)to = load(pixel);
-                else for (int c = 0; c < channels; c++) to[c * x.channel] = pixel[c];
-            }
+    for (int r = 0; r < s.rows; r++) {
+        const float *row = from + (size_t)r * s.columns * L::PIXEL;
+        float *to = x.at(n, 0, r);
+        if (IN % VL == 0 && x.channel == 1)
+            for (int w = 0; w < s.columns; w++, row += L::PIXEL, to += x.column)
+                UNROLL for (int b = 0; b < L::BLOCKS; b++) store_unaligned(to + b * VL, load(row + b * plane));
+        else
+            for (int c = 0; c < IN; c++)
+                for (int w = 0; w < s.columns; w++)
+                    to[c * x.channel + w * x.column] = row[c / VL * plane + w * L::PIXEL + c % VL];
     }
 }
 
@@ -141,16 +149,15 @@ template <int OUT, int PADDED> void copy_maps_back(const float *from, const Shap
         }
 }
 
-// Filters for the register tile: [block][filter row][place in the run][output channel].
+// Filters for the register tile.
 template <class L, int IN, int OUT, int SIZE> void pack_by_output(const Input &W, float *to) {
-    memset(to, 0, (size_t)L::BLOCKS * SIZE * L::RUN * L::OUT_PADDED * sizeof(float));
+    memset(to, 0, L::TILE_FILTERS * sizeof(float));
     for (int o = 0; o < OUT; o++)
         for (int c = 0; c < IN; c++)
             for (int h = 0; h < SIZE; h++)
                 for (int w = 0; w < SIZE; w++) {
                     const int block = L::FEW ? 0 : c / VL, lane = L::FEW ? c : c % VL;
-                    to[((size_t)(block * SIZE + h) * L::RUN + w * L::PIXEL + lane) * L::OUT_PADDED + o] =
-                        *W.at(o, c, SIZE - 1 - h, SIZE - 1 - w);
+                    to[L::place(block, h, w * L::PIXEL + lane) + o] = *W.at(o, c, SIZE - 1 - h, SIZE - 1 - w);
                 }
 }
 
@@ -179,14 +186,14 @@ constexpr int ALL_TIED = 0x55;
 // Rectified maximum and code of four vectors of finite pre-activations. Every position that
 // equals the maximum gets the gradient; where the maximum is 0, the rectifier's slope is 1/2.
 ALWAYS_INLINE void pool(vec a, vec b, vec c, vec d, float *y, uint8_t *code) {
-    vec m = a;
+    vec m = {};
+    m = a > m ? a : m;
     m = b > m ? b : m;
     m = c > m ? c : m;
     m = d > m ? d : m;
-    ivec q = ((a == m) & 1) | ((b == m) & 4) | ((c == m) & 16) | ((d == m) & 64);
-    q = m > 0 ? q : (m == 0 ? q + q : ivec{});
-    store_unaligned(y, m > 0 ? m : vec{});
-    store_bytes(code, q);
+    const ivec q = ((a == m) & 1) | ((b == m) & 4) | ((c == m) & 16) | ((d == m) & 64);
+    store_unaligned(y, m);
+    store_bytes(code, q + (q & (m == 0)));
 }
 
 // The same for one channel and any numbers, step by step as the plain graph does it: rectify by
@@ -235,17 +242,24 @@ void plain_window(const float *image, const Shape &s, const Input &W, float bias
 
 // ---------------------------------------------------------------- forward: the register tile
 
+template <int NV> ALWAYS_INLINE void pool_sums(const vec (&sum)[4][NV], const float *bias, float *y, uint8_t *code) {
+    UNROLL for (int v = 0; v < NV; v++) {
+        const vec c = load(bias + v * VL);
+        pool(sum[0][v] + c, sum[1][v] + c, sum[2][v] + c, sum[3][v] + c, y + v * VL, code + v * VL);
+    }
+}
+
 // The four pre-activations of one window for NV vectors of output channels: 4 * NV sums that
 // stay in registers from the first product to the pooling.
 template <class L, int SIZE, int NV>
 ALWAYS_INLINE void tile(const float *image, const Shape &s, const float *filters, const float *bias, int i, int j,
-                     float *y, uint8_t *code) {
+                        float *y, uint8_t *code) {
     vec sum[4][NV] = {};
     const ptrdiff_t line = (ptrdiff_t)s.columns * L::PIXEL;
     for (int b = 0; b < L::BLOCKS; b++)
         for (int h = 0; h < SIZE; h++) {
             const float *x = image + b * L::plane(s) + (2 * i + h) * line + 2 * j * L::PIXEL;
-            const float *f = filters + (size_t)(b * SIZE + h) * L::RUN * L::OUT_PADDED;
+            const float *f = filters + L::place(b, h, 0);
 #pragma GCC unroll 1
             for (int t = 0; t < L::RUN; t++) {
                 vec w[NV];
@@ -256,56 +270,105 @@ ALWAYS_INLINE void tile(const float *image, const Shape &s, const float *filters
                 }
             }
         }
-    UNROLL for (int v = 0; v < NV; v++) {
-        const vec c = load(bias + v * VL);
-        pool(sum[0][v] + c, sum[1][v] + c, sum[2][v] + c, sum[3][v] + c, y + v * VL, code + v * VL);
-    }
+    pool_sums<NV>(sum, bias, y, code);
 }
 
-// blank[window] = 1 where all pixels under a window are zero: four fifths of a digit's picture
-// are, and there the answer is known, rectify(bias), with all four positions tied.
+// An offset and what is there.
+struct Entry {
+    int offset;
+    float value;
+};
+
+// The same from a list of the pixels under the window that are not zero. A pixel lies under one place of the
+// filter at each of the four positions; where that is none, the frame around the filters is zero.
+// The terms come in the same order as above.
+template <class L, int NV>
+ALWAYS_INLINE void tile_of_pixels(const Entry *pixels, int count, const float *filters, int origin, const float *bias,
+                                  float *y, uint8_t *code) {
+    vec sum[4][NV] = {};
+    for (const Entry *e = pixels; e < pixels + count; e++) {
+        const vec pixel = broadcast(e->value);
+        const float *f = keep(filters + (origin + e->offset));
+        UNROLL for (int k = 0; k < 4; k++)
+            UNROLL for (int v = 0; v < NV; v++)
+                sum[k][v] += pixel * load(f - (k / 2 * L::LINE + k % 2 * L::PIXEL) * L::OUT_PADDED + v * VL);
+    }
+    pool_sums<NV>(sum, bias, y, code);
+}
+
 template <class L, int SIZE>
-void find_blank(const float *image, const Shape &s, float *column_buffer, uint8_t *blank) {
-    const int width = s.columns * L::PIXEL;
-    ivec *any = (ivec *)column_buffer;
-    for (int i = 0; i < s.window_rows; i++) {
-        const float *top = image + (size_t)2 * i * width;
-        for (int t = 0; t < vectors(width); t++) {
-            vec seen = {};
-            for (int r = 0; r <= SIZE; r++) {
-                const vec v = load_unaligned(top + (size_t)r * width + t * VL);
-                seen = v != 0 ? v : seen;
-            }
-            any[t] = seen != 0;
-        }
-        const int32_t *pixel = (const int32_t *)column_buffer;
-        for (int j = 0; j < s.window_columns; j++) {
-            int32_t set = 0;
-            for (int t = 0; t < (SIZE + 1) * L::PIXEL; t++) set |= pixel[2 * j * L::PIXEL + t];
-            blank[i * s.window_columns + j] = !set;
-        }
-    }
-}
-
-template <class L, int SIZE, int OUT>
-void forward_direct(const float *image, const Shape &s, const float *filters, const float *bias,
-                    const uint8_t *blank, float *y, uint8_t *code) {
+void forward_direct(const float *image, const Shape &s, const float *filters, const float *bias, float *y,
+                    uint8_t *code) {
     constexpr int P = L::OUT_PADDED;
     for (int i = 0, p = 0; i < s.window_rows; i++)
         for (int j = 0; j < s.window_columns; j++, p++) {
             float *yp = y + (size_t)p * P;
             uint8_t *qp = code + (size_t)p * P;
-            if (blank && blank[p]) {
-                for (int o = 0; o < P; o += VL) {
-                    const vec b = load(bias + o);
-                    pool(b, b, b, b, yp + o, qp + o);
-                }
-                continue;
-            }
             int o = 0;
             for (; o + 2 * VL <= P; o += 2 * VL)
                 tile<L, SIZE, 2>(image, s, filters + o, bias + o, i, j, yp + o, qp + o);
             if (o < P) tile<L, SIZE, 1>(image, s, filters + o, bias + o, i, j, yp + o, qp + o);
+        }
+}
+
+template <class L, int SIZE> size_t pixels_floats(const Shape &s) {
+    constexpr int ACROSS = L::RUN + L::PIXEL;
+    const int width = s.columns * L::PIXEL;
+    return piece(2 * (s.rows * width + ACROSS)) + piece(2 * (SIZE + 2) * ACROSS) + piece(s.rows * (width + 1)) +
+           piece(L::OUT_PADDED) + piece(L::OUT_PADDED / 4);
+}
+
+// For images of few channels. Four fifths of a digit's picture are zero: a window multiplies the
+// other pixels alone, and where there are none the answer is known, rectify(bias).
+template <class L, int SIZE>
+void forward_pixels(const float *image, const Shape &s, const float *filters, const float *bias, float *memory,
+                    float *y, uint8_t *code) {
+    constexpr int P = L::OUT_PADDED, ACROSS = L::RUN + L::PIXEL;
+    const int width = s.columns * L::PIXEL;
+    Pieces pieces{memory};
+    Entry *pixels = (Entry *)pieces.take(2 * (s.rows * width + ACROSS)), *under = (Entry *)pieces.take(2 * (SIZE + 2) * ACROSS);
+    int *before = (int *)pieces.take(s.rows * (width + 1));     // [row][place]: how many come before it
+    float *blank_y = pieces.take(P);
+    uint8_t *blank_code = (uint8_t *)pieces.take(P / 4);
+    for (int o = 0; o < P; o += VL) {
+        const vec b = load(bias + o);
+        pool(b, b, b, b, blank_y + o, blank_code + o);
+    }
+    int all = 0;
+    for (int r = 0; r < s.rows; r++) {
+        int *row = before + r * (width + 1);
+        for (int x = 0; x < width; x++) {   // without branches: which pixels are zero is hard to foresee
+            row[x] = all;
+            pixels[all] = Entry{(r * L::LINE + x) * P, image[r * width + x]};
+            all += nonzero(pixels[all].value);
+        }
+        row[width] = all;
+    }
+    for (int i = 0, p = 0; i < s.window_rows; i++)
+        for (int j = 0; j < s.window_columns; j++, p++) {
+            const int left = 2 * j * L::PIXEL, origin = (int)L::place(0, 0, 0) - (2 * i * L::LINE + left) * P;
+            float *yp = y + (size_t)p * P;
+            uint8_t *qp = code + (size_t)p * P;
+            int count = 0;
+            for (int h = 0; h <= SIZE; h++) {
+                const int *at = before + (2 * i + h) * (width + 1) + left;
+                memcpy(under + count, pixels + at[0], ACROSS * sizeof(Entry));      // more than count, but a constant
+                count += at[ACROSS] - at[0];
+            }
+            if (count == 0) {
+                memcpy(yp, blank_y, P * sizeof(float));
+                memcpy(qp, blank_code, P);
+                continue;
+            }
+            const bool few = count < SIZE * L::RUN;    // else the whole filter takes fewer products
+            int o = 0;
+            for (; o + 2 * VL <= P; o += 2 * VL)
+                if (few) tile_of_pixels<L, 2>(under, count, filters + o, origin, bias + o, yp + o, qp + o);
+                else tile<L, SIZE, 2>(image, s, filters + o, bias + o, i, j, yp + o, qp + o);
+            if (o < P) {
+                if (few) tile_of_pixels<L, 1>(under, count, filters + o, origin, bias + o, yp + o, qp + o);
+                else tile<L, SIZE, 1>(image, s, filters + o, bias + o, i, j, yp + o, qp + o);
+            }
         }
 }
 
@@ -505,10 +568,9 @@ void forward(const Shape &s, const Input &x, const Input &W, const float *b, ptr
     if (s.images == 0 || s.windows == 0) return;
     const int threads = parallel::threads();
     const size_t maps = (size_t)s.windows * P;
-    const size_t filter_floats = WINOGRAD ? (size_t)36 * C * P : (size_t)L::BLOCKS * SIZE * L::RUN * P;
+    const size_t filter_floats = WINOGRAD ? (size_t)36 * C * P : L::TILE_FILTERS;
     const size_t each = piece(L::image(s)) + piece(maps) + piece(maps / 4 + 16) + 2 * piece(P) +
-                        (WINOGRAD ? winograd_floats<L>(s)
-                                  : piece(s.windows / 4 + 16) + piece(round_up(s.columns * L::PIXEL)));
+                        (WINOGRAD ? winograd_floats<L>(s) : pixels_floats<L, SIZE>(s));
     Pieces shared{scratch<ForwardTag>(piece(filter_floats) + 2 * piece(P) + threads * each)};
     float *filters = shared.take(filter_floats), *bias = shared.take(P), *size = shared.take(P);
     float *own = shared.next;
@@ -558,14 +620,10 @@ void forward(const Shape &s, const Input &x, const Input &W, const float *b, ptr
             } else if (WINOGRAD) {
                 for (int o = 0; o < P; o++) doubt[o] = 2e-6f * (most * size[o] + std::fabs(bias[o]));
                 forward_winograd<L, IN, OUT>(image, s, W, filters, bias, doubt, memory, local, code);
+            } else if (L::FEW) {
+                forward_pixels<L, SIZE>(image, s, filters, bias, memory, local, code);
             } else {
-                uint8_t *blank = nullptr;
-                if (L::FEW) {
-                    Pieces more{memory};
-                    blank = (uint8_t *)more.take(s.windows / 4 + 16);
-                    find_blank<L, SIZE>(image, s, more.next, blank);
-                }
-                forward_direct<L, SIZE, OUT>(image, s, filters, bias, blank, local, code);
+                forward_direct<L, SIZE>(image, s, filters, bias, local, code);
             }
             if (!in_place) copy_maps_back<OUT, P>(local, s, y, n);
             for (int p = 0; p < s.windows && P != OUT; p++) memcpy(to + (size_t)p * OUT, code + (size_t)p * P, OUT);
@@ -575,11 +633,8 @@ void forward(const Shape &s, const Input &x, const Input &W, const float *b, ptr
 
 // ---------------------------------------------------------------- backward: the sparse gradient
 
-// The positions before pooling that have a gradient, listed for each output channel.
-struct Entry {
-    int offset;      // where in the local images the position's patch begins
-    float value;
-};
+// The positions before pooling that have a gradient, listed for each output channel: where in the local
+// images the position's patch begins, and the gradient.
 struct Lists {
     Entry *begin;    // channel o's list: from begin + o * room to next[o]
     Entry **next;    // [OUT]
@@ -676,8 +731,8 @@ ALWAYS_INLINE void add_piece(const Entry *entry, int entries, const float *x, fl
         }
     for (const Entry *e = entry; e < entry + entries; e++) {
         const vec g = broadcast(e->value);
-        const float *xe = x + e->offset;
-        float *dxe = dx + e->offset;
+        const float *xe = keep(x + e->offset);
+        float *dxe = keep(dx + e->offset);
         UNROLL for (int h = 0; h < NH; h++)
             UNROLL for (int t = 0; t < NT; t++) {
                 const ptrdiff_t at = h * line + t * VL;
@@ -721,38 +776,43 @@ void add_filter(const Entry *entry, int entries, const float *x, float *dx, int 
         add_rows<L, 1, DX>(entry, entries, x + h * line, dx + h * line, line, w + h * N * VL, dw + h * N * VL, tail);
 }
 
-// ---------------------------------------------------------------- backward: the chosen pixels
+// ---------------------------------------------------------------- backward: the pixels that are not zero
 
-// With few channels and no dx, a vector holds one place of as many filters instead: [place][filter]. Each
-// filter adds the pixel under that place at the position that it chose, one of the window's four; and
-// such fours lie side by side in `fours`. An entry is a window, with a gain and a choice for each filter.
-// Where a filter's positions tie, the window has further entries.
+// With few channels and no dx it is the pixels that are few. For a vector of filters, the gradient is
+// spread over the positions before pooling; a pixel then multiplies those of the positions that see it, each
+// for another place of the filter. A vector of dw has one place of as many filters: [place][filter].
 
-constexpr int PLACES = 10;      // of the filter, summed at once in registers
+constexpr int PLACES = VL == 16 ? 25 : 9;      // summed at once in registers
 
-template <class L, int FIRST, int COUNT>
-ALWAYS_INLINE void add_places(const float *fours, ptrdiff_t line, const int *corners, int entries,
-                              const float *gain, const uint8_t *choice, float *dw) {
+template <int IN, int SIZE> struct Spread {     // the positions, and SIZE - 1 more above and to the left that are 0
+    static int columns(const Shape &s) { return s.columns + SIZE - 1; }
+    static size_t floats(const Shape &s) { return (size_t)(s.rows + SIZE - 1) * columns(s) * VL; }
+    static size_t room(const Shape &s) { return (size_t)s.rows * s.columns + 1; }   // for a channel's pixels
+    static size_t memory(const Shape &s) { return piece(floats(s)) + piece(2 * IN * room(s)) + piece(IN); }
+};
+
+template <class L, int SIZE, int FIRST, int COUNT>
+ALWAYS_INLINE void add_places(const Entry *pixels, const Entry *end, const float *spread, ptrdiff_t line, float *dw) {
     constexpr int P = L::OUT_PADDED;
+    auto at = [](int k) { return ((FIRST + k) / SIZE * L::RUN + (FIRST + k) % SIZE * L::PIXEL) * P; };
     vec sum[COUNT];
-    UNROLL for (int k = 0; k < COUNT; k++) sum[k] = load(dw + (FIRST + k) * P);
-    for (int e = 0; e < entries; e++) {
-        const vec g = load(gain + (size_t)e * VL);
-        const ivec chosen = load_bytes(choice + (size_t)e * VL);
-        const float *corner = fours + 4 * corners[e];
+    UNROLL for (int k = 0; k < COUNT; k++) sum[k] = load(dw + at(k));
+    for (const Entry *e = pixels; e < end; e++) {
+        const vec pixel = broadcast(e->value);
+        const float *corner = keep(spread + e->offset);
         UNROLL for (int k = 0; k < COUNT; k++)
-            sum[k] += g * choose(corner + 4 * ((FIRST + k) / L::RUN * line + (FIRST + k) % L::RUN), chosen);
+            sum[k] += pixel * load(corner - (FIRST + k) / SIZE * line - (FIRST + k) % SIZE * VL);
     }
-    UNROLL for (int k = 0; k < COUNT; k++) store(dw + (FIRST + k) * P, sum[k]);
+    UNROLL for (int k = 0; k < COUNT; k++) store(dw + at(k), sum[k]);
 }
-template <class L, int FIRST, int LEFT> struct Places {     // a loop over constants
+template <class L, int SIZE, int FIRST, int LEFT> struct Places {       // a loop over constants
     static constexpr int COUNT = LEFT < PLACES ? LEFT : PLACES;
     template <class... Rest> static ALWAYS_INLINE void add(Rest... rest) {
-        add_places<L, FIRST, COUNT>(rest...);
-        Places<L, FIRST + COUNT, LEFT - COUNT>::add(rest...);
+        add_places<L, SIZE, FIRST, COUNT>(rest...);
+        Places<L, SIZE, FIRST + COUNT, LEFT - COUNT>::add(rest...);
     }
 };
-template <class L, int FIRST> struct Places<L, FIRST, 0> {
+template <class L, int SIZE, int FIRST> struct Places<L, SIZE, FIRST, 0> {
     template <class... Rest> static void add(Rest...) {}
 };
 
@@ -763,58 +823,41 @@ void add_position(const float *image, const Shape &s, int offset, float v, int o
         dw[k * L::OUT_PADDED + o] += v * image[offset + k / L::RUN * s.columns * L::PIXEL + k % L::RUN];
 }
 
-template <class L> size_t choice_floats(const Shape &s) {
-    const size_t maps = (size_t)s.windows * L::OUT_PADDED;
-    return piece(4 * L::image(s)) + piece(4 * s.windows) + piece(4 * maps) + piece(maps + 16);
-}
-
-// Adds what one finite image gives to dw and db.
-template <class L, int OUT, int SIZE>
-void add_choices(const Shape &s, const float *image, const float *g, const uint8_t *code, const uint8_t *blank,
-                 float *memory, float *dw, float *db) {
+// Adds what one finite image gives to dw and db. `memory` is zero before the first.
+template <class L, int IN, int SIZE>
+void add_pixels(const Shape &s, const float *image, const float *g, const uint8_t *code, float *memory, float *dw,
+                float *db) {
     constexpr int P = L::OUT_PADDED;
-    const int line = s.columns * L::PIXEL, place[4] = {0, L::PIXEL, line, line + L::PIXEL};
+    typedef Spread<IN, SIZE> S;
+    const ptrdiff_t line = (ptrdiff_t)S::columns(s) * VL;
     Pieces pieces{memory};
-    float *fours = pieces.take(4 * L::image(s));
-    int *corners = (int *)pieces.take(4 * s.windows), entries = 0;
-    const size_t most = (size_t)4 * s.windows * VL;     // for each vector of filters
-    float *gains = pieces.take(P / VL * most);
-    uint8_t *choices = (uint8_t *)pieces.next;
-    for (int p = 0; p < s.rows * line - line - L::PIXEL; p++)
-        for (int k = 0; k < 4; k++) fours[4 * p + k] = image[p + place[k]];
-
-    for (int i = 0, p = 0; i < s.window_rows; i++)
-        for (int j = 0; j < s.window_columns; j++, p++) {
-            const float *gp = g + (size_t)p * P;
-            const uint8_t *qp = code + (size_t)p * P;
-            if (blank[p]) {     // all four tied, no pixel to multiply with: the bias alone
-                for (int o = 0; o < P; o += VL) {
-                    const ivec q = load_bytes(qp + o);
-                    const vec times = q == ALL_TIED ? broadcast(4) : (q == 2 * ALL_TIED ? broadcast(2) : vec{});
-                    store(db + o, load(db + o) + times * load_unaligned(gp + o));
-                }
-                continue;
+    float *spread = pieces.take(S::floats(s)) + (SIZE - 1) * (line + VL);
+    Entry *pixels[IN], *end[IN];
+    for (int c = 0; c < IN; c++) {
+        end[c] = pixels[c] = (Entry *)pieces.take(2 * S::room(s));
+        for (int r = 0; r < s.rows; r++)
+            for (int w = 0; w < s.columns; w++) {   // without branches, as above
+                *end[c] = Entry{(int)(r * line + w * VL), image[(r * s.columns + w) * IN + c]};
+                end[c] += nonzero(end[c]->value);
             }
-            ivec left[P / VL];
-            for (int v = 0; v < P / VL; v++) left[v] = load_bytes(qp + v * VL);
-            for (unsigned more = 1; more; entries++) {      // once, and once more for each further tie
-                more = 0;
-                for (int v = 0; v < P / VL; v++) {
-                    const int o = v * VL;
-                    const ivec q = left[v] & -left[v];      // the first position that has a share
-                    const vec gain = (q & ALL_TIED) != 0 ? load_unaligned(gp + o) : (q != 0 ? 0.5f * load_unaligned(gp + o) : vec{});
-                    store(db + o, load(db + o) + gain);
-                    store(gains + v * most + entries * VL, gain);
-                    store_bytes(choices + v * most + entries * VL, ((q > 2) & 1) + ((q > 8) & 1) + ((q > 32) & 1));
-                    left[v] ^= q;
-                    more |= lanes(left[v] != 0);
+    }
+    for (int o = 0; o < P; o += VL) {
+        vec total = load(db + o);
+        for (int i = 0, p = o; i < s.window_rows; i++)
+            for (int j = 0; j < s.window_columns; j++, p += P) {
+                const ivec q = load_bytes(code + p);
+                const vec gp = load_unaligned(g + p), share = (q & ALL_TIED) != 0 ? gp : 0.5f * gp;
+                float *corner = spread + 2 * i * line + 2 * j * VL;
+                UNROLL for (int k = 0; k < 4; k++) {
+                    const vec v = (q & 3 << 2 * k) != 0 ? share : vec{};
+                    store(corner + k / 2 * line + k % 2 * VL, v);
+                    total += v;
                 }
-                corners[entries] = 2 * i * line + 2 * j * L::PIXEL;
             }
-        }
-    for (int o = 0; o < P; o += VL)
-        Places<L, 0, SIZE * L::RUN>::add(fours, (ptrdiff_t)line, corners, entries, gains + o / VL * most,
-                                         choices + o / VL * most, dw + o);
+        store(db + o, total);
+        for (int c = 0; c < IN; c++)
+            Places<L, SIZE, 0, SIZE * SIZE>::add(pixels[c], end[c], (const float *)spread, line, dw + c * P + o);
+    }
 }
 
 // ---------------------------------------------------------------- backward
@@ -831,16 +874,15 @@ void backward(const Shape &s, const Input &x, const Input &W, const Input &g, co
     memset(db, 0, OUT * sizeof(float));
     if (s.images == 0) return;
     const int threads = parallel::threads();
-    constexpr bool CHOOSE = L::FEW && !DX;
-    const size_t sums = CHOOSE ? SIZE * L::RUN * P : OUT * L::FILTER, maps = (size_t)s.windows * P;
-    const size_t room = CHOOSE ? 0 : JOIN * s.positions, image_floats = L::image(s);
+    constexpr bool PIXELS = L::FEW && !DX;
+    const size_t sums = PIXELS ? SIZE * L::RUN * P : OUT * L::FILTER, maps = (size_t)s.windows * P;
+    const size_t room = PIXELS ? 0 : JOIN * s.positions, image_floats = L::image(s);
     // Parts with sums of their own: more of them even the load out, but must be added up.
-    const int parts = threads == 1 ? 1 : parts_of(s.images, (CHOOSE ? 8 : 2) * threads);
+    const int parts = threads == 1 ? 1 : parts_of(s.images, (PIXELS ? 8 : 2) * threads);
     const size_t part_sums = piece(sums) + piece(P);
     const size_t each = (DX ? 2 : 1) * piece(JOIN * image_floats) + piece(maps) +
                         piece(maps / 4 + 16) + piece(2 * OUT) + piece(2 * (OUT * room + 1)) +
-                        (CHOOSE ? piece(s.windows / 4 + 16) + piece(round_up(s.columns * L::PIXEL)) + choice_floats<L>(s)
-                                : 0);
+                        (PIXELS ? Spread<IN, SIZE>::memory(s) : 0);
     Pieces shared{scratch<BackwardTag>((DX ? piece(sums) : 0) + parts * part_sums + threads * each)};
     float *filters = DX ? shared.take(sums) : nullptr, *all_sums = shared.take(parts * part_sums), *own = shared.next;
     bool finite_filters = true;
@@ -862,8 +904,7 @@ void backward(const Shape &s, const Input &x, const Input &W, const Input &g, co
         lists.next = (Entry **)pieces.take(2 * OUT);
         lists.begin = (Entry *)pieces.take(2 * (OUT * room + 1));
         lists.room = room;
-        uint8_t *blank = CHOOSE ? (uint8_t *)pieces.take(s.windows / 4 + 16) : nullptr;
-        float *columns = CHOOSE ? pieces.take(round_up(s.columns * L::PIXEL)) : nullptr;
+        if (PIXELS) memset(pieces.next, 0, Spread<IN, SIZE>::memory(s) * sizeof(float));
         memset(dw, 0, sums * sizeof(float));
         memset(dbias, 0, P * sizeof(float));
         if (P != OUT) memset(code, 0, maps);
@@ -882,20 +923,16 @@ void backward(const Shape &s, const Input &x, const Input &W, const Input &g, co
                 const int start = (int)(k * image_floats);
                 if (finite_filters && finite(largest(xk, image_floats)) && finite(largest(gl, maps)) &&
                     !has_nan(code, maps)) {
-                    if (CHOOSE) {
-                        find_blank<L, SIZE>(xk, s, columns, blank);
-                        add_choices<L, OUT, SIZE>(s, xk, gl, code, blank, pieces.next, dw, dbias);
-                    } else {
-                        list_gradients<L, OUT>(s, gl, code, start, lists, dbias);
-                    }
+                    if (PIXELS) add_pixels<L, IN, SIZE>(s, xk, gl, code, pieces.next, dw, dbias);
+                    else list_gradients<L, OUT>(s, gl, code, start, lists, dbias);
                 } else {
                     add_everything<L, IN, OUT, SIZE>(s, xk, W, gl, code, dbias, [&](int o, int offset, float v) {
-                        if (CHOOSE) add_position<L, SIZE>(xk, s, offset, v, o, dw);
+                        if (PIXELS) add_position<L, SIZE>(xk, s, offset, v, o, dw);
                         else lists.add(o, start + offset, v);
                     });
                 }
             }
-            for (int b = 0; b < L::BLOCKS && !CHOOSE; b++)
+            for (int b = 0; b < L::BLOCKS && !PIXELS; b++)
                 for (int o = 0; o < OUT; o++) {
                     const size_t f = (size_t)o * L::FILTER + b * SIZE * L::RUN_VECTORS * VL, plane = b * L::plane(s);
                     add_filter<L, SIZE, DX>(lists.of(o), lists.count(o), image + plane, dimage + plane,
@@ -915,7 +952,7 @@ void backward(const Shape &s, const Input &x, const Input &W, const Input &g, co
                     for (int h = 0; h < SIZE; h++)
                         for (int w = 0; w < SIZE; w++)
                             dW[((o * IN + c) * SIZE + SIZE - 1 - h) * SIZE + SIZE - 1 - w] +=
-                                dw[CHOOSE ? (h * L::RUN + w * L::PIXEL + c) * P + o
+                                dw[PIXELS ? (h * L::RUN + w * L::PIXEL + c) * P + o
                                           : o * L::FILTER + place_in_filter<L>(c, h, w, SIZE)];
                 db[o] += dbias[o];
             }

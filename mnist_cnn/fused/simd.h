@@ -35,7 +35,7 @@ ALWAYS_INLINE void store_unaligned(float *p, vec v) { *(vec_unaligned *)p = v; }
 ALWAYS_INLINE vec broadcast(float s) { return s - vec{}; }
 
 // What vector extensions cannot say, or compilers do not say well: a bit for each lane that is
-// true, integers cut down to bytes, a choice by lane, and "this stays in a register".
+// true, integers cut down to bytes, and "this stays in a register".
 ALWAYS_INLINE unsigned lanes(ivec mask) {
 #if defined(__AVX512F__)
     return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask);
@@ -67,25 +67,18 @@ ALWAYS_INLINE ivec load_bytes(const uint8_t *p) {
     return __builtin_convertvector(*(const bytes *)p, ivec);
 #endif
 }
-// Lane l gets four[index[l]]; each index is 0 to 3, and `four` lies at a multiple of 16 bytes.
-ALWAYS_INLINE vec choose(const float *four, ivec index) {
-#if defined(__AVX512F__)
-    return (vec)_mm512_permutevar_ps(_mm512_broadcast_f32x4(_mm_load_ps(four)), (__m512i)index);
-#elif defined(__AVX__)
-    return (vec)_mm256_permutevar_ps(_mm256_broadcast_ps((const __m128 *)four), (__m256i)index);
-#else
-    const ivec odd = (index & 1) != 0, high = (index & 2) != 0;
-    const vec top = odd ? broadcast(four[1]) : broadcast(four[0]);
-    const vec bottom = odd ? broadcast(four[3]) : broadcast(four[2]);
-    return high ? bottom : top;
-#endif
-}
 ALWAYS_INLINE void keep(vec &v) {
 #if defined(__x86_64__) && defined(__GNUC__)
     __asm__("" : "+x"(v));   // else the compiler loads it again for each use, and loads are scarce
 #else
     (void)v;
 #endif
+}
+template <class Float> ALWAYS_INLINE Float *keep(Float *p) {
+#if defined(__GNUC__)
+    __asm__("" : "+r"(p));   // else each place at a constant distance from it gets a sum of its own
+#endif
+    return p;
 }
 constexpr unsigned ALL_LANES = (1u << VL) - 1;
 
@@ -105,6 +98,12 @@ inline float largest(const float *v, size_t n) {
     float f;
     memcpy(&f, &most, sizeof f);
     return f;
+}
+// Whether not 0, of either sign: without a branch, and true of NaN.
+ALWAYS_INLINE bool nonzero(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits << 1;
 }
 inline bool finite(float size) {
     int32_t bits;
