@@ -500,14 +500,15 @@ def normal(shape, rng):
     return np.asarray(rng.normal(size=shape), "float32")
 
 
-def compile_update(nesterov, rate, momentum, mode=None, shapes=PARAMETERS):
-    """Parameters, and a step from their gradients that returns twice the old parameters."""
+def compile_update(nesterov, rate, momentum, mode=None):
+    """Parameters and then velocities; a step from the gradients that returns twice the old parameters."""
     rng = np.random.RandomState(0)
-    params = [theano.shared(normal(shape, rng)) for shape in shapes]
+    params = [theano.shared(normal(shape, rng)) for shape in PARAMETERS]
     gradients = [param.type() for param in params]
-    step = theano.function(gradients, [2 * param for param in params],
-                           updates=nesterov(gradients, params, rate, momentum), mode=mode)
-    return params, step
+    updates = nesterov(gradients, params, rate, momentum)
+    step = theano.function(gradients, [2 * param for param in params], updates=updates, mode=mode)
+    assert list(updates)[:len(params)] == params
+    return list(updates), step
 
 
 def nesterov_nodes(function):
@@ -518,16 +519,16 @@ def nesterov_nodes(function):
 def update():
     """In place, with a learning rate and a momentum that can be set."""
     rate, momentum = theano.shared(np.float32(0)), theano.shared(np.float32(.7))
-    params, step = compile_update(fused.nesterov_momentum, rate, momentum)
+    state, step = compile_update(fused.nesterov_momentum, rate, momentum)
     node, = nesterov_nodes(step)
     assert node.op.in_place
-    return params, step, rate, momentum
+    return state, step, rate, momentum
 
 
 @pytest.mark.parametrize("mode", ["FAST_RUN", "FAST_COMPILE"])
 def test_update_equals_lasagnes(mode):
     """With numbers for the rate and the momentum, in place and not."""
-    (params, step), (others, other) = [
+    (state, step), (wanted, other) = [
         compile_update(nesterov, .1, .9, mode)
         for nesterov in (fused.nesterov_momentum, lasagne.updates.nesterov_momentum)]
     assert [n.op.in_place for n in nesterov_nodes(step)] == [mode == "FAST_RUN"]
@@ -537,24 +538,22 @@ def test_update_equals_lasagnes(mode):
         gradients = [normal(shape, rng) for shape in PARAMETERS]
         for got, want in zip(step(*gradients), other(*gradients)):      # the old ones
             np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
-        for param, want in zip(params, others):
-            np.testing.assert_allclose(param.get_value(), want.get_value(), rtol=1e-5, atol=1e-6)
+        for variable, want in zip(state, wanted):
+            np.testing.assert_allclose(variable.get_value(), want.get_value(), rtol=1e-5, atol=1e-6)
 
 
 def test_update_equals_numpy_for_any_memory_layout(update):
     """The closed form in double, its rate and momentum changing; gradients and then parameters strided."""
-    params, step, rate, momentum = update
+    state, step, rate, momentum = update
+    params, velocities = state[:len(PARAMETERS)], state[len(PARAMETERS):]
     rng = np.random.RandomState(2)
-    velocities = nesterov_nodes(step)[0].inputs[len(params):2 * len(params)]
-    containers = dict(zip(step.maker.fgraph.inputs, step.input_storage))
-    p = [param.get_value().astype(float) for param in params]
-    v = [containers[velocity].data.astype(float) for velocity in velocities]
+    p, v = [[variable.get_value().astype(float) for variable in half] for half in (params, velocities)]
 
     def apart(a):
         return np.repeat(np.expand_dims(a, -1), 3, axis=-1)[..., 1]
 
     def transposed(a):
-        return np.ascontiguousarray(a.T).T
+        return np.array(a.T, order="C").T
 
     def one(a):
         return np.broadcast_to(np.float32(.5), a.shape)
@@ -563,37 +562,36 @@ def test_update_equals_numpy_for_any_memory_layout(update):
         rate.set_value(np.float32(rng.rand()))
         momentum.set_value(np.float32(rng.rand()))
         gradients = [layout(normal(shape, rng)) for shape in PARAMETERS]
-        for param in params:
-            param.set_value(layout(param.get_value()) if layout is not one else param.get_value(), borrow=True)
+        if layout is not one:
+            for variable in state:
+                variable.set_value(layout(variable.get_value()), borrow=True)
         step(*gradients)
         for k, g in enumerate(gradients):
             v[k] = momentum.get_value() * v[k] - rate.get_value() * g.astype(float)
             p[k] = p[k] + momentum.get_value() * v[k] - rate.get_value() * g
             np.testing.assert_allclose(params[k].get_value(), p[k], rtol=1e-5, atol=1e-5)
-            np.testing.assert_allclose(containers[velocities[k]].data, v[k], rtol=1e-5, atol=1e-5)
+            np.testing.assert_allclose(velocities[k].get_value(), v[k], rtol=1e-5, atol=1e-5)
 
 
 def test_update_is_in_place_and_does_not_depend_on_threads(update):
-    params, step, rate, _ = update
+    state, step, rate, _ = update
     rate.set_value(np.float32(.1))
-    start = [param.get_value() for param in params]
-    gradients = [normal(shape, np.random.RandomState(3)) for shape in PARAMETERS]
+    rng = np.random.RandomState(3)
+    start = [normal(shape, rng) for shape in 2 * PARAMETERS]
+    gradients = [normal(shape, rng) for shape in PARAMETERS]
     results = []
     try:
         for threads in (1, 2, 3, 16):
             set_threads(threads)
-            for container in step.input_storage[len(params):]:
-                if container.data.shape:
-                    container.data = np.zeros_like(container.data)
-            for param, value in zip(params, start):
-                param.set_value(value)
-            addresses = [param.get_value(borrow=True).ctypes.data for param in params]
+            for variable, value in zip(state, start):
+                variable.set_value(value)
+            addresses = [variable.get_value(borrow=True).ctypes.data for variable in state]
             for _ in range(3):
-                old = [param.get_value() for param in params]
+                old = [variable.get_value() for variable in state]
                 for got, want in zip(step(*gradients), old):
                     np.testing.assert_array_equal(got, 2 * want)
-            assert [param.get_value(borrow=True).ctypes.data for param in params] == addresses
-            results.append([param.get_value() for param in params])
+            assert [variable.get_value(borrow=True).ctypes.data for variable in state] == addresses
+            results.append([variable.get_value() for variable in state])
     finally:
         set_threads(THREADS)
     for result in results[1:]:
@@ -602,14 +600,17 @@ def test_update_is_in_place_and_does_not_depend_on_threads(update):
 
 
 def test_others_read_the_old_parameters():
-    """A transposed view and another update, before; the parameter itself as gradient, not in place."""
+    """Beforehand in place, or not in place: the gradient is a view, or one wants old and new."""
     start = normal((20, 20), np.random.RandomState(0))
     x, param, follower = T.fmatrix(), theano.shared(start), theano.shared(start)
-    for gradient, in_place in ((T.dot(x, param.T), True), (param.T, False)):
+    for gradient, follow, in_place in (
+            (T.dot(x, param.T), lambda old, new: follower + (new - follower), True),
+            (T.dot(x, param.T), lambda old, new: follower + (new - old), False),
+            (param.T, lambda old, new: follower + (new - follower), False)):
         param.set_value(start)
         follower.set_value(start)
         updates = fused.nesterov_momentum([gradient], [param], .5, .5)
-        updates[follower] = follower + updates[param] - param
+        updates[follower] = follow(param, updates[param])
         step = theano.function([x], T.dot(param.T, x), updates=updates, on_unused_input="ignore")
         assert [n.op.in_place for n in nesterov_nodes(step)] == [in_place]
         product = step(np.eye(20, dtype="float32"))
@@ -620,7 +621,8 @@ def test_others_read_the_old_parameters():
 
 
 def test_update_names_what_does_not_fit(update):
-    params, step, rate, _ = update
+    state, step, rate, _ = update
+    params = state[:len(PARAMETERS)]
     gradients = [np.zeros(shape, "float32") for shape in PARAMETERS]
     with pytest.raises(ValueError, match=r"gradients\[4\]: wanted length 70 along axis 1, got 71"):
         step(*(gradients[:4] + [np.zeros((33, 71), "float32")] + gradients[5:]))

@@ -14,8 +14,8 @@ __all__ = ["nesterov_momentum"]
 def nesterov_momentum(loss_or_grads, params, learning_rate, momentum=0.9):
     """Updates of stochastic gradient descent with Nesterov momentum.
 
-    Equal to ``lasagne.updates.nesterov_momentum``, whose place it takes, but for the order of its
-    keys; and that very function where `available` says no or a parameter is not float32.
+    Equal to ``lasagne.updates.nesterov_momentum``, whose place it takes; and that very function
+    where `available` says no or a parameter is not float32.
 
     Parameters
     ----------
@@ -33,8 +33,9 @@ def nesterov_momentum(loss_or_grads, params, learning_rate, momentum=0.9):
     """
     if not available() or any(param.dtype != "float32" for param in params):
         return lasagne.updates.nesterov_momentum(loss_or_grads, params, learning_rate, momentum)
+    params = list(params)
     gradients = lasagne.updates.get_or_compute_grads(loss_or_grads, params)
-    velocities = [theano.shared(np.zeros_like(param.get_value(borrow=True)),
+    velocities = [theano.shared(np.zeros(param.get_value(borrow=True).shape, "float32"),
                                 broadcastable=param.broadcastable) for param in params]
     rates = [rate if isinstance(rate, theano.Variable) else np.asarray(rate, "float32")
              for rate in (learning_rate, momentum)]
