@@ -645,6 +645,12 @@ def test_where_updates_are_lasagnes(monkeypatch):
     updates.update(fused.nesterov_momentum(param.sum(), [param], .1))
     assert len(updates) == 5
     assert not any(isinstance(value.owner.op, NesterovUpdate) for value in updates.values())
+    monkeypatch.undo()
+    x, t = T.matrix(), T.ivector()
+    network = DenseLayer(InputLayer((None, 3), x), 2, nonlinearity=lasagne.nonlinearities.softmax)
+    for network, count in ((network, 0), (fused.fuse(network), 1)):
+        assert fused.is_fused(network) == bool(count)
+        assert len(nesterov_nodes(train.compile_functions(network, x, t)[0])) == count
 
 
 def test_checkpoints_of_lasagnes_updates_go_on(mnist, fixed_rng, monkeypatch, tmp_path):
@@ -660,7 +666,7 @@ def test_checkpoints_of_lasagnes_updates_go_on(mnist, fixed_rng, monkeypatch, tm
         rate = theano.shared(np.float32(.01))
         steps.append(train.compile_functions(network, x, t, rate, .9, average, .5)[0])
         nets.append([network, average])
-    assert [len(nesterov_nodes(step)) for step in steps] == [1, 0]
+    assert [[node.op.in_place for node in nesterov_nodes(step)] for step in steps] == [[True], []]
     start = str(tmp_path / "start")
     checkpoint.save_checkpoint(start, steps[0], {}, progress)
     results = []
