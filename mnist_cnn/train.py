@@ -21,7 +21,7 @@ from .checkpoint import HISTORY_FIELDS, Progress, load_checkpoint, save_checkpoi
 from .data import iterate_minibatches, load_dataset
 from .errors import Interrupted, MnistCnnError
 from .files import atomic_open, check_writable
-from .fused import fuse
+from .fused import fuse, is_fused, nesterov_momentum
 from .model import build_cnn, load_weights, save_weights
 from .recipe import best
 from .snapshots import load_snapshots, save_snapshots, snapshots_path
@@ -72,7 +72,8 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
 
     loss, accuracy = loss_and_accuracy(network)
     params = lasagne.layers.get_all_params(network, trainable=True)
-    updates = lasagne.updates.nesterov_momentum(loss, params, learning_rate, momentum)
+    nesterov = nesterov_momentum if is_fused(network) else lasagne.updates.nesterov_momentum
+    updates = nesterov(loss, params, learning_rate, momentum)
     if average is not None:
         means = lasagne.layers.get_all_params(average, trainable=True)
         updates.update((mean, mean + (1 - decay) * (updates[param] - mean))
@@ -369,7 +370,7 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
         return plain, fuse(plain) if fused else plain  # one set of parameters
 
     network, trained = build()
-    is_fused, averaged, decay = trained is not network, None, None
+    averaged, decay = None, None
     if average is not None:  # measured and saved is another network, which follows the trained one
         network, averaged = build()
         lasagne.layers.set_all_param_values(network, lasagne.layers.get_all_param_values(trained))
@@ -384,7 +385,7 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
         rate.set_value(np.asarray(schedule(epoch), rate.dtype))
 
     settings = {"batch size": batch_size, "learning rate": learning_rate, "momentum": momentum,
-                "path (1 fused, 0 plain)": is_fused,
+                "path (1 fused, 0 plain)": is_fused(trained),
                 "number of training examples": len(X_train),
                 "data set (checksum of its labels)": zlib.crc32(y_train.tobytes())}
     if callable(learning_rate):

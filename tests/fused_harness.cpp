@@ -1,6 +1,7 @@
 // Checks the kernels against a naive reference in double precision, without Python, so that they
 // can be built for any -march and under the sanitizers. Exits with 1 and a line for each failure.
 #include "conv_relu_pool.h"
+#include "nesterov.h"
 #include "philox.h"
 #include "sparse_product.h"
 
@@ -165,6 +166,35 @@ static void check_product(int m, int k, int n, double dense) {
     }
 }
 
+// Parameters of these sizes, whose new values lie where the old do or elsewhere.
+static void check_nesterov(const std::vector<size_t> &sizes, bool in_place) {
+    const float rate = .1f, momentum = .9f;
+    std::vector<Floats> arrays;     // five a parameter
+    std::vector<std::vector<double>> wants;
+    std::vector<nesterov::Parameter> parameters;
+    for (size_t n : sizes) {
+        const Floats p = normal(n, 1), v = normal(n, 1), g = normal(n, 1);
+        std::vector<double> new_p(n), new_v(n);
+        for (size_t k = 0; k < n; k++) {
+            new_v[k] = (double)momentum * v[k] - (double)rate * g[k];
+            new_p[k] = p[k] + momentum * new_v[k] - (double)rate * g[k];
+        }
+        wants.push_back(new_p);
+        wants.push_back(new_v);
+        for (const Floats &a : {p, v, g, Floats(n), Floats(n)}) arrays.push_back(a);
+    }
+    for (size_t k = 0; k < sizes.size(); k++) {
+        Floats *a = &arrays[5 * k], *to = in_place ? a : a + 3;
+        parameters.push_back({a[0].data(), a[1].data(), a[2].data(), to[0].data(), to[1].data(), sizes[k]});
+    }
+    nesterov::update(parameters.data(), (int)sizes.size(), rate, momentum);
+    for (size_t k = 0; k < sizes.size(); k++) {
+        const Floats *to = &arrays[5 * k + (in_place ? 0 : 3)];
+        expect(close(to[0], wants[2 * k], 1e-6), "parameter", "nesterov");
+        expect(close(to[1], wants[2 * k + 1], 1e-6), "velocity", "nesterov");
+    }
+}
+
 // Jobs of parts, each to be done once, from two threads at a time.
 static void check_parallel() {
     auto work = [] {
@@ -211,6 +241,11 @@ int main() {
     check_product(1, 1, 1, 1);
     check_product(2, 0, 3, 1);      // nothing to sum
     check_product(0, 3, 3, 1);
+    for (bool in_place : {false, true}) {
+        check_nesterov({800, 32, 25600, 32, 131072, 256, 2560, 10}, in_place);  // the tutorial's
+        check_nesterov({1, 0, 7, 2 * nesterov::PART, 16, nesterov::PART - 1, 3}, in_place);
+        check_nesterov({0}, in_place);
+    }
     check_parallel();
     check_philox();
     if (!failures) printf("ok, vectors of %d\n", VL);

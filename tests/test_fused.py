@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from mnist_cnn import fused, model, train
+from mnist_cnn import checkpoint, fused, model, train
 
 import lasagne
 import theano
@@ -20,7 +20,8 @@ from lasagne.layers import (ConcatLayer, Conv2DLayer, DenseLayer, DropoutLayer, 
                             MaxPool2DLayer, get_all_layers, get_all_params, get_output)
 from lasagne.nonlinearities import rectify, tanh
 from mnist_cnn.fused.layers import ConvReluPool2DLayer, PhiloxStreams, SparseDenseLayer
-from mnist_cnn.fused.ops import BernoulliMask, ConvReluPool, ConvReluPoolGrad, SparseProduct
+from mnist_cnn.fused.ops import (BernoulliMask, ConvReluPool, ConvReluPoolGrad, NesterovUpdate,
+                                 SparseProduct)
 
 pytestmark = pytest.mark.skipif(not fused.available(), reason="the fast path is for x86-64 CPUs")
 
@@ -488,6 +489,199 @@ def test_seeded_training_repeats_bit_for_bit(mnist):
         set_threads(THREADS)
     assert all((a == b).all() for a, b in zip(results[0], results[1]))
     assert not any((a == b).all() for a, b in zip(results[0], results[2]) if a.size > 10)
+
+
+# --- the update --------------------------------------------------------------------------------
+
+PARAMETERS = [(1,), (7,), (16,), (100003,), (33, 70), (2, 5, 3), (2, 1, 3, 3), (0, 4), ()]
+
+
+def normal(shape, rng):
+    return np.asarray(rng.normal(size=shape), "float32")
+
+
+def compile_update(nesterov, rate, momentum, mode=None):
+    """Parameters and then velocities; a step from the gradients that returns twice the old parameters."""
+    rng = np.random.RandomState(0)
+    params = [theano.shared(normal(shape, rng)) for shape in PARAMETERS]
+    gradients = [param.type() for param in params]
+    updates = nesterov(gradients, params, rate, momentum)
+    step = theano.function(gradients, [2 * param for param in params], updates=updates, mode=mode)
+    assert list(updates)[:len(params)] == params
+    return list(updates), step
+
+
+def nesterov_nodes(function):
+    return [node for node in function.maker.fgraph.toposort() if isinstance(node.op, NesterovUpdate)]
+
+
+@pytest.fixture(scope="session")
+def update():
+    """In place, with a learning rate and a momentum that can be set."""
+    rate, momentum = theano.shared(np.float32(0)), theano.shared(np.float32(.7))
+    state, step = compile_update(fused.nesterov_momentum, rate, momentum)
+    node, = nesterov_nodes(step)
+    assert node.op.in_place
+    return state, step, rate, momentum
+
+
+@pytest.mark.parametrize("mode", ["FAST_RUN", "FAST_COMPILE"])
+def test_update_equals_lasagnes(mode):
+    """With numbers for the rate and the momentum, in place and not."""
+    (state, step), (wanted, other) = [
+        compile_update(nesterov, .1, .9, mode)
+        for nesterov in (fused.nesterov_momentum, lasagne.updates.nesterov_momentum)]
+    assert [n.op.in_place for n in nesterov_nodes(step)] == [mode == "FAST_RUN"]
+    assert not nesterov_nodes(other)
+    rng = np.random.RandomState(1)
+    for _ in range(4):
+        gradients = [normal(shape, rng) for shape in PARAMETERS]
+        for got, want in zip(step(*gradients), other(*gradients)):      # the old ones
+            np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+        for variable, want in zip(state, wanted):
+            np.testing.assert_allclose(variable.get_value(), want.get_value(), rtol=1e-5, atol=1e-6)
+
+
+def test_update_equals_numpy_for_any_memory_layout(update):
+    """The closed form in double, its rate and momentum changing; gradients and then parameters strided."""
+    state, step, rate, momentum = update
+    params, velocities = state[:len(PARAMETERS)], state[len(PARAMETERS):]
+    rng = np.random.RandomState(2)
+    p, v = [[variable.get_value().astype(float) for variable in half] for half in (params, velocities)]
+
+    def apart(a):
+        return np.repeat(np.expand_dims(a, -1), 3, axis=-1)[..., 1]
+
+    def transposed(a):
+        return np.array(a.T, order="C").T
+
+    def one(a):
+        return np.broadcast_to(np.float32(.5), a.shape)
+
+    for layout in (apart, transposed, one, apart, np.asarray):
+        rate.set_value(np.float32(rng.rand()))
+        momentum.set_value(np.float32(rng.rand()))
+        gradients = [layout(normal(shape, rng)) for shape in PARAMETERS]
+        if layout is not one:
+            for variable in state:
+                variable.set_value(layout(variable.get_value()), borrow=True)
+        step(*gradients)
+        for k, g in enumerate(gradients):
+            v[k] = momentum.get_value() * v[k] - rate.get_value() * g.astype(float)
+            p[k] = p[k] + momentum.get_value() * v[k] - rate.get_value() * g
+            np.testing.assert_allclose(params[k].get_value(), p[k], rtol=1e-5, atol=1e-5)
+            np.testing.assert_allclose(velocities[k].get_value(), v[k], rtol=1e-5, atol=1e-5)
+
+
+def test_update_is_in_place_and_does_not_depend_on_threads(update):
+    state, step, rate, _ = update
+    rate.set_value(np.float32(.1))
+    rng = np.random.RandomState(3)
+    start = [normal(shape, rng) for shape in 2 * PARAMETERS]
+    gradients = [normal(shape, rng) for shape in PARAMETERS]
+    results = []
+    try:
+        for threads in (1, 2, 3, 16):
+            set_threads(threads)
+            for variable, value in zip(state, start):
+                variable.set_value(value)
+            addresses = [variable.get_value(borrow=True).ctypes.data for variable in state]
+            for _ in range(3):
+                old = [variable.get_value() for variable in state]
+                for got, want in zip(step(*gradients), old):
+                    np.testing.assert_array_equal(got, 2 * want)
+            assert [variable.get_value(borrow=True).ctypes.data for variable in state] == addresses
+            results.append([variable.get_value() for variable in state])
+    finally:
+        set_threads(THREADS)
+    for result in results[1:]:
+        for got, want in zip(result, results[0]):
+            np.testing.assert_array_equal(got, want)
+
+
+def test_others_read_the_old_parameters():
+    """Beforehand in place, or not in place: the gradient is a view, or one wants old and new."""
+    start = normal((20, 20), np.random.RandomState(0))
+    x, param, follower = T.fmatrix(), theano.shared(start), theano.shared(start)
+    for gradient, follow, in_place in (
+            (T.dot(x, param.T), lambda old, new: follower + (new - follower), True),
+            (T.dot(x, param.T), lambda old, new: follower + (new - old), False),
+            (param.T, lambda old, new: follower + (new - follower), False)):
+        param.set_value(start)
+        follower.set_value(start)
+        updates = fused.nesterov_momentum([gradient], [param], .5, .5)
+        updates[follower] = follow(param, updates[param])
+        step = theano.function([x], T.dot(param.T, x), updates=updates, on_unused_input="ignore")
+        assert [n.op.in_place for n in nesterov_nodes(step)] == [in_place]
+        product = step(np.eye(20, dtype="float32"))
+        np.testing.assert_allclose(product, start.T, rtol=1e-6)
+        want = start - .75 * start.T    # the velocity was zero: p - .5 g - .5 * .5 g
+        np.testing.assert_allclose(param.get_value(), want, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(follower.get_value(), want, rtol=1e-5, atol=1e-6)
+
+
+def test_update_names_what_does_not_fit(update):
+    state, step, rate, _ = update
+    params = state[:len(PARAMETERS)]
+    gradients = [np.zeros(shape, "float32") for shape in PARAMETERS]
+    with pytest.raises(ValueError, match=r"gradients\[4\]: wanted length 70 along axis 1, got 71"):
+        step(*(gradients[:4] + [np.zeros((33, 71), "float32")] + gradients[5:]))
+    with pytest.raises(TypeError, match=r"learning_rate: wanted 0 dimensions, got 1"):
+        fused.nesterov_momentum(gradients, params, T.fvector())
+    with pytest.raises(TypeError, match=r"gradients\[0\]: wanted dtype float32, got float64"):
+        fused.nesterov_momentum([T.dvector()], params[:1], rate)
+    with pytest.raises(ValueError, match="1 gradient expressions for 9 parameters"):
+        fused.nesterov_momentum(gradients[:1], params, rate)
+    with pytest.raises(NotImplementedError, match="Lasagne's updates"):
+        T.grad(fused.nesterov_momentum([params[1]], params[1:2], .1)[params[1]].sum(), params[1])
+
+
+def test_where_updates_are_lasagnes(monkeypatch):
+    wide = theano.shared(np.zeros(3))
+    param = theano.shared(np.zeros(3, "float32"))
+    assert isinstance(fused.nesterov_momentum(param.sum(), [param], .1)[param].owner.op, NesterovUpdate)
+    updates = fused.nesterov_momentum(wide.sum() + param.sum(), [wide, param], .1)
+    monkeypatch.setattr(theano.config, "cxx", "")
+    updates.update(fused.nesterov_momentum(param.sum(), [param], .1))
+    assert len(updates) == 5
+    assert not any(isinstance(value.owner.op, NesterovUpdate) for value in updates.values())
+    monkeypatch.undo()
+    x, t = T.matrix(), T.ivector()
+    network = DenseLayer(InputLayer((None, 3), x), 2, nonlinearity=lasagne.nonlinearities.softmax)
+    for network, count in ((network, 0), (fused.fuse(network), 1)):
+        assert fused.is_fused(network) == bool(count)
+        assert len(nesterov_nodes(train.compile_functions(network, x, t)[0])) == count
+
+
+def test_checkpoints_of_lasagnes_updates_go_on(mnist, fixed_rng, monkeypatch, tmp_path):
+    """Saved by a step with Lasagne's updates, resumed by one with the Op, and the other way round."""
+    x, t = T.tensor4("inputs"), T.ivector("targets")
+    digits = [(mnist[0][n:n + 50], mnist[1][n:n + 50].astype("int32")) for n in range(0, 200, 50)]
+    progress = checkpoint.Progress(np.random.RandomState(0).get_state())
+    steps, nets = [], []
+    for nesterov in (fused.nesterov_momentum, lasagne.updates.nesterov_momentum):
+        monkeypatch.setattr(train, "nesterov_momentum", nesterov)
+        lasagne.random.set_rng(np.random.RandomState(1))
+        network, average = fused.fuse(model.build_cnn(x)), fused.fuse(model.build_cnn(x))
+        rate = theano.shared(np.float32(.01))
+        steps.append(train.compile_functions(network, x, t, rate, .9, average, .5)[0])
+        nets.append([network, average])
+    assert [[node.op.in_place for node in nesterov_nodes(step)] for step in steps] == [[True], []]
+    start = str(tmp_path / "start")
+    checkpoint.save_checkpoint(start, steps[0], {}, progress)
+    results = []
+    for order in ((0, 0), (0, 1), (1, 0)):
+        checkpoint.load_checkpoint(start, steps[order[0]], {})
+        for batch in digits[:2]:
+            steps[order[0]](*batch)
+        checkpoint.save_checkpoint(str(tmp_path / "middle"), steps[order[0]], {}, progress)
+        checkpoint.load_checkpoint(str(tmp_path / "middle"), steps[order[1]], {})
+        for batch in digits[2:]:
+            steps[order[1]](*batch)
+        results.append([p.get_value() for p in get_all_params(nets[order[1]])])
+    for result in results[1:]:
+        for got, want in zip(result, results[0]):
+            np.testing.assert_allclose(got, want, rtol=0, atol=1e-5 * np.abs(want).max())
 
 
 # --- random masks ------------------------------------------------------------------------------

@@ -2,6 +2,9 @@
 
 See `docs/fused.md`.
 """
-from .layers import ConvReluPool2DLayer, PhiloxStreams, SparseDenseLayer, available, fuse
+from .layers import (ConvReluPool2DLayer, PhiloxStreams, SparseDenseLayer, available, fuse,
+                     is_fused)
+from .updates import nesterov_momentum
 
-__all__ = ["ConvReluPool2DLayer", "PhiloxStreams", "SparseDenseLayer", "available", "fuse"]
+__all__ = ["ConvReluPool2DLayer", "PhiloxStreams", "SparseDenseLayer", "available", "fuse",
+           "is_fused", "nesterov_momentum"]

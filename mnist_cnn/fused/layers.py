@@ -13,7 +13,7 @@ from lasagne.random import get_rng
 
 from .ops import BernoulliMask, ConvReluPool, SparseProduct
 
-__all__ = ["ConvReluPool2DLayer", "SparseDenseLayer", "PhiloxStreams", "available", "fuse"]
+__all__ = ["ConvReluPool2DLayer", "SparseDenseLayer", "PhiloxStreams", "available", "fuse", "is_fused"]
 
 # The kernels keep an image and the list of its gradients in the cache.
 _LARGEST_IMAGE = 64
@@ -220,6 +220,22 @@ def fuse(network):
             new._srng = PhiloxStreams(get_rng().randint(1, 2147462579))
     result = [fused[layer] for layer in outputs]
     return result if isinstance(network, (list, tuple)) else result[0]
+
+
+def is_fused(network):
+    """Whether a network has fused layers.
+
+    Parameters
+    ----------
+    network : Layer, or list of Layer
+        The output layer(s).
+
+    Returns
+    -------
+    bool
+    """
+    return any(isinstance(layer, (ConvReluPool2DLayer, SparseDenseLayer))
+               for layer in lasagne.layers.get_all_layers(network))
 
 
 def _sources(layer):

@@ -1,4 +1,5 @@
-"""Theano Ops in C++: a convolution stage, its gradient, a product of matrices, random masks.
+"""Theano Ops in C++: a convolution stage, its gradient, a product of matrices, a training step's
+update, random masks.
 
 Their code is in the headers beside this file. Theano compiles it, with the sizes of
 the filters as constants, for the processor it runs on. `docs/fused.md` explains it.
@@ -8,12 +9,14 @@ import os
 
 import theano
 import theano.tensor as T
+from theano.compile import optdb
 from theano.gof import Apply, local_optimizer
 from theano.gof.op import OpenMPOp
+from theano.gof.opt import in2out
 from theano.gradient import DisconnectedType, grad_undefined
 from theano.tensor.opt import register_canonicalize
 
-__all__ = ["BernoulliMask", "ConvReluPool", "ConvReluPoolGrad", "SparseProduct"]
+__all__ = ["BernoulliMask", "ConvReluPool", "ConvReluPoolGrad", "NesterovUpdate", "SparseProduct"]
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -211,6 +214,73 @@ class SparseProduct(_NativeOp):
     def c_code(self, node, name, inputs, outputs, sub):
         return self.call("sparse_product::multiply_numpy(%s, %s, &%s)" % (
             tuple(inputs) + tuple(outputs)), sub)
+
+
+class NesterovUpdate(_NativeOp):
+    """A step of gradient descent with Nesterov momentum, for all parameters at once.
+
+    Parameters
+    ----------
+    count : int
+        Number of parameters.
+    in_place : bool
+        Whether the parameters and velocities are overwritten. An optimization, Theano's kind for
+        it, turns it on where nothing else needs the old ones later.
+
+    Notes
+    -----
+    Called with the parameters, as many velocities, as many gradients, the learning rate and the
+    momentum, all float32; those of a parameter have its shape, the last two none. Gives the new
+    parameters, then the new velocities:
+
+        v' = momentum * v - learning_rate * g
+        p' = p + momentum * v' - learning_rate * g
+    """
+
+    __props__ = ("count", "in_place")
+    headers = ("parallel.h", "simd.h", "arrays.h", "nesterov.h", "nesterov_numpy.h")
+
+    def __init__(self, count, in_place=False, openmp=None):
+        super(NesterovUpdate, self).__init__(openmp)
+        self.count, self.in_place = count, in_place
+        if in_place:
+            self.destroy_map = {k: [k] for k in range(2 * count)}
+
+    def make_node(self, *inputs):
+        if len(inputs) != 3 * self.count + 2:
+            raise TypeError("wanted %d inputs, got %d" % (3 * self.count + 2, len(inputs)))
+        params = [T.as_tensor_variable(param) for param in inputs[:self.count]]
+        tensors = [_tensor(value, "%s[%d]" % (name, k), params[k].ndim, "float32")
+                   for name, first in (("params", 0), ("velocities", 1), ("gradients", 2))
+                   for k, value in enumerate(inputs[first * self.count:(first + 1) * self.count])]
+        rates = [_tensor(value, name, 0, "float32")
+                 for value, name in zip(inputs[-2:], ("learning_rate", "momentum"))]
+        return Apply(self, tensors + rates,
+                     [T.TensorType("float32", old.broadcastable)() for old in tensors[:2 * self.count]])
+
+    def infer_shape(self, node, shapes):
+        return shapes[:2 * self.count]
+
+    def L_op(self, inputs, outputs, gradients):
+        raise NotImplementedError("NesterovUpdate has no derivative; take Lasagne's updates for one")
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        old, gradients = inputs[:2 * self.count], inputs[2 * self.count:-2]
+        return self.call("nesterov::update_numpy<%d, %s>({%s}, {%s}, %s, %s, {%s})" % (
+            self.count, "true" if self.in_place else "false", ", ".join(old), ", ".join(gradients),
+            inputs[-2], inputs[-1], ", ".join("&" + output for output in outputs)), sub)
+
+
+@local_optimizer([NesterovUpdate], inplace=True)
+def local_nesterov_in_place(node):
+    """Overwrites the old values; Theano takes it back where something reads them later."""
+    if isinstance(node.op, NesterovUpdate) and not node.op.in_place:
+        return NesterovUpdate(node.op.count, True, node.op.openmp)(*node.inputs)
+    return False
+
+
+# among Theano's own of its kind: 70 is that of the products, 75 of elementwise operations
+optdb.register("nesterov_in_place", in2out(local_nesterov_in_place), 70, "fast_run", "inplace")
 
 
 class BernoulliMask(_NativeOp):
