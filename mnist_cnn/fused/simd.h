@@ -23,6 +23,7 @@ constexpr int VL = 4;
 typedef float vec __attribute__((vector_size(VL * 4), may_alias));
 typedef float vec_unaligned __attribute__((vector_size(VL * 4), aligned(4), may_alias));
 typedef int32_t ivec __attribute__((vector_size(VL * 4), may_alias));
+typedef uint64_t wide __attribute__((vector_size(VL * 4), may_alias));
 typedef uint8_t bytes __attribute__((vector_size(VL), aligned(1), may_alias));
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
@@ -85,6 +86,18 @@ ALWAYS_INLINE void keep(vec &v) {
     __asm__("" : "+x"(v));   // else the compiler loads it again for each use, and loads are scarce
 #else
     (void)v;
+#endif
+}
+// Products of the lower halves of the lanes.
+ALWAYS_INLINE wide multiply_low(wide a, wide b) {
+#if defined(__AVX512F__)
+    return (wide)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+    return (wide)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#elif defined(__SSE2__) && !defined(__AVX__)
+    return (wide)_mm_mul_epu32((__m128i)a, (__m128i)b);
+#else
+    return (a & 0xffffffff) * (b & 0xffffffff);
 #endif
 }
 constexpr unsigned ALL_LANES = (1u << VL) - 1;
