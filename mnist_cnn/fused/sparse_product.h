@@ -29,7 +29,7 @@ struct List {
 };
 
 constexpr int STRIP = 8;        // vectors of a row of C that are summed at once, in registers
-constexpr int BLOCK = 4096;     // floats of B that are at hand: half of a usual first-level cache
+constexpr int BLOCK = 6144;     // floats of B that are at hand: three quarters of a usual first-level cache
 
 // Copies rows x columns floats of `a`, the first of them at `from`, to contiguous rows `to_row` floats apart.
 inline void copy(const Matrix &a, const float *from, int rows, int columns, float *to, int to_row) {
