@@ -147,21 +147,30 @@ template <int I, int O, int K> static void check_all(int N, int H, int V) {
     for (int how = 0; how < 4; how++) check<I, O, K>(N, H, V, how & 1, how & 2);
 }
 
-// A B for every way that the two may lie, A with `dense` of its values not zero.
-static void check_product(int m, int k, int n, double dense) {
-    for (int how = 0; how < 4; how++) {
+// A B for every way that the two may lie, A with `dense` of its values not zero. `infinite`: one value of B is.
+static void check_product(int m, int k, int n, double dense, bool infinite = false) {
+    for (int how = 0; how < 8; how++) {
         char where[80];
-        snprintf(where, sizeof where, "%d x %d by %d x %d, %d", m, k, k, n, how);
-        Floats a = normal((size_t)m * k, 1), b = normal((size_t)k * n, 1), c((size_t)m * n, -1);
+        snprintf(where, sizeof where, "%d x %d by %d x %d, %d%s", m, k, k, n, how, infinite ? ", infinite" : "");
+        Floats a = normal((size_t)m * k, 1), b = normal((size_t)k * n + 1, 1), c((size_t)m * n, -1);
         for (float &v : a) if (generator() % 1000 >= dense * 1000) v = 0;
-        const sparse_product::Matrix av{a.data(), how & 1 ? 1 : k, how & 1 ? m : 1};
-        const sparse_product::Matrix bv{b.data(), how & 2 ? 1 : n, how & 2 ? k : 1};
+        if (infinite) b[generator() % (k * n) + 1] = INFINITY;
+        sparse_product::Matrix av{a.data(), how & 1 ? 1 : k, how & 1 ? m : 1};
+        sparse_product::Matrix bv{b.data() + 1, how & 2 ? 1 : n, how & 2 ? k : 1};     // + 1: aligned to no vector
+        if (how & 4 && m * k) {     // backwards
+            av = sparse_product::Matrix{av.at(m - 1, k - 1), -av.row, -av.column};
+            bv = sparse_product::Matrix{bv.at(k - 1, n - 1), -bv.row, -bv.column};
+        }
         std::vector<double> want((size_t)m * n);
         for (int i = 0; i < m; i++)
             for (int j = 0; j < n; j++)
-                for (int p = 0; p < k; p++)
-                    want[(size_t)i * n + j] += (double)a[i * av.row + p * av.column] * b[p * bv.row + j * bv.column];
+                for (int p = 0; p < k; p++) want[(size_t)i * n + j] += (double)*av.at(i, p) * *bv.at(p, j);
         sparse_product::multiply(m, k, n, av, bv, c.data());
+        for (size_t e = 0; e < want.size(); e++) {
+            if (std::isfinite(want[e])) continue;
+            expect(std::isnan(want[e]) ? std::isnan(c[e]) : c[e] == (float)want[e], "NaN or infinity", where);
+            want[e] = c[e] = 0;
+        }
         expect(close(c, want, 1e-5), "product", where);
     }
 }
@@ -239,6 +248,10 @@ int main() {
     check_product(3, 17, 10, 1);
     check_product(33, 5, 131, .5);
     check_product(1, 1, 1, 1);
+    check_product(40, 300, 100, .3);    // several blocks of B; strips of many widths
+    check_product(3, 1100, 7, .3);
+    check_product(9, 300, 270, .3, true);
+    check_product(3, 1100, 7, .3, true);
     check_product(2, 0, 3, 1);      // nothing to sum
     check_product(0, 3, 3, 1);
     for (bool in_place : {false, true}) {

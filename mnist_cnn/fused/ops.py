@@ -301,7 +301,7 @@ class BernoulliMask(_NativeOp):
     """
 
     __props__ = ("p", "ndim")
-    headers = ("parallel.h", "philox.h")
+    headers = ("parallel.h", "simd.h", "arrays.h", "philox.h", "philox_numpy.h")
 
     def __init__(self, p, ndim, openmp=None):
         super(BernoulliMask, self).__init__(openmp)
@@ -326,35 +326,5 @@ class BernoulliMask(_NativeOp):
         return [[False, False]] * 2
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return """
-        if (PyArray_DIM(%(state)s, 0) != 2) {
-            PyErr_SetString(PyExc_ValueError, "state: wanted two numbers, the key and the block");
-            %(fail)s
-        }
-        if (PyArray_DIM(%(shape)s, 0) != %(ndim)d) {
-            PyErr_SetString(PyExc_ValueError, "shape: wanted %(ndim)d lengths");
-            %(fail)s
-        }
-        {
-            npy_intp dims[%(ndim)d], two = 2;
-            bool fits = %(mask)s && PyArray_IS_C_CONTIGUOUS(%(mask)s) && PyArray_ISBEHAVED(%(mask)s);
-            for (int k = 0; k < %(ndim)d; k++) {
-                dims[k] = *(npy_int64 *)PyArray_GETPTR1(%(shape)s, k);
-                fits = fits && PyArray_DIM(%(mask)s, k) == dims[k];
-            }
-            const uint64_t key = *(npy_uint64 *)PyArray_GETPTR1(%(state)s, 0);
-            const uint64_t first = *(npy_uint64 *)PyArray_GETPTR1(%(state)s, 1);
-            if (!fits) {
-                Py_CLEAR(%(mask)s);
-                %(mask)s = (PyArrayObject *)PyArray_EMPTY(%(ndim)d, dims, NPY_FLOAT32, 0);
-            }
-            Py_CLEAR(%(next)s);
-            %(next)s = (PyArrayObject *)PyArray_EMPTY(1, &two, NPY_UINT64, 0);
-            if (!%(mask)s || !%(next)s) { %(fail)s }
-            npy_uint64 *next = (npy_uint64 *)PyArray_DATA(%(next)s);
-            next[0] = key;
-            next[1] = philox::bernoulli(key, first, %(keep)dull, (float *)PyArray_DATA(%(mask)s),
-                                        PyArray_SIZE(%(mask)s));
-        }
-        """ % dict(state=inputs[0], shape=inputs[1], next=outputs[0], mask=outputs[1],
-                   ndim=self.ndim, keep=int(round(self.p * 2 ** 32)), fail=sub["fail"])
+        return self.call("philox::bernoulli_numpy<%d>(%s, %s, %dull, &%s, &%s)" % (
+            (self.ndim,) + tuple(inputs) + (int(round(self.p * 2 ** 32)),) + tuple(outputs)), sub)

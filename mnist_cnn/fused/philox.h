@@ -7,32 +7,44 @@
 #include <cstdint>
 
 #include "parallel.h"
+#include "simd.h"
 
 namespace philox {
 
-// Blocks made side by side. Plain loops over them: the compiler turns each into vectors.
-constexpr int SIDE = 16, GROUP = 4 * SIDE;
+using namespace simd;
+
+constexpr int SIDE = 16, GROUP = 4 * SIDE;      // blocks made side by side, and their words
 
 // The words of SIDE consecutive blocks: out[word * SIDE + k] is word `word` of block first + k.
 inline void blocks(uint64_t key, uint64_t first, uint32_t out[GROUP]) {
-    uint32_t *a = out, *b = out + SIDE, *c = out + 2 * SIDE, *d = out + 3 * SIDE;
-    for (int k = 0; k < SIDE; k++) {
-        a[k] = (uint32_t)(first + k);
-        b[k] = (uint32_t)((first + k) >> 32);
-        c[k] = d[k] = 0;
-    }
-    uint32_t key0 = (uint32_t)key, key1 = (uint32_t)(key >> 32);
-    for (int round = 0; round < 10; round++) {
-        for (int k = 0; k < SIDE; k++) {
-            const uint64_t p = (uint64_t)a[k] * 0xD2511F53u, q = (uint64_t)c[k] * 0xCD9E8D57u;
-            const uint32_t from_b = b[k], from_d = d[k];
-            a[k] = (uint32_t)(q >> 32) ^ from_b ^ key0;
-            b[k] = (uint32_t)q;
-            c[k] = (uint32_t)(p >> 32) ^ from_d ^ key1;
-            d[k] = (uint32_t)p;
+    // A word in the lower half of each lane, blocks of even number apart from odd ones: so the ten rounds move
+    // nothing between lanes. The upper halves hold what is left there.
+    constexpr int PAIR = VL / 2;
+    wide step;
+    for (int l = 0; l < PAIR; l++) step[l] = 2 * l;
+    for (int k = 0; k < SIDE; k += VL) {
+        wide a[2], b[2], c[2] = {}, d[2] = {};
+        UNROLL for (int odd = 0; odd < 2; odd++) {
+            a[odd] = step + (first + k + odd);
+            b[odd] = a[odd] >> 32;
         }
-        key0 += 0x9E3779B9u;
-        key1 += 0xBB67AE85u;
+        uint32_t key0 = (uint32_t)key, key1 = (uint32_t)(key >> 32);
+        for (int round = 0; round < 10; round++) {
+            UNROLL for (int odd = 0; odd < 2; odd++) {
+                const wide p = multiply_low(a[odd], wide{} + 0xD2511F53u), q = multiply_low(c[odd], wide{} + 0xCD9E8D57u);
+                a[odd] = q >> 32 ^ b[odd] ^ key0;
+                b[odd] = q;
+                c[odd] = p >> 32 ^ d[odd] ^ key1;
+                d[odd] = p;
+            }
+            key0 += 0x9E3779B9u;
+            key1 += 0xBB67AE85u;
+        }
+        const wide *words[4] = {a, b, c, d};
+        UNROLL for (int w = 0; w < 4; w++) {
+            const wide both = (words[w][0] & 0xffffffff) | words[w][1] << 32;
+            memcpy(out + w * SIDE + k, &both, sizeof both);
+        }
     }
 }
 

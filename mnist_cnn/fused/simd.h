@@ -23,6 +23,7 @@ constexpr int VL = 4;
 typedef float vec __attribute__((vector_size(VL * 4), may_alias));
 typedef float vec_unaligned __attribute__((vector_size(VL * 4), aligned(4), may_alias));
 typedef int32_t ivec __attribute__((vector_size(VL * 4), may_alias));
+typedef uint64_t wide __attribute__((vector_size(VL * 4), may_alias));
 typedef uint8_t bytes __attribute__((vector_size(VL), aligned(1), may_alias));
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
@@ -35,7 +36,7 @@ ALWAYS_INLINE void store_unaligned(float *p, vec v) { *(vec_unaligned *)p = v; }
 ALWAYS_INLINE vec broadcast(float s) { return s - vec{}; }
 
 // What vector extensions cannot say, or compilers do not say well: a bit for each lane that is
-// true, integers cut down to bytes, and "this stays in a register".
+// true, integers cut down to bytes, lanes moved, and "this stays in a register".
 ALWAYS_INLINE unsigned lanes(ivec mask) {
 #if defined(__AVX512F__)
     return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask);
@@ -67,6 +68,48 @@ ALWAYS_INLINE ivec load_bytes(const uint8_t *p) {
     return __builtin_convertvector(*(const bytes *)p, ivec);
 #endif
 }
+// The 4 x 4 floats at `from` transposed to `to`.
+ALWAYS_INLINE void transpose4(const float *from, ptrdiff_t from_row, float *to, ptrdiff_t to_row) {
+#if defined(__SSE2__)
+    __m128 a = _mm_loadu_ps(from), b = _mm_loadu_ps(from + from_row);
+    __m128 c = _mm_loadu_ps(from + 2 * from_row), d = _mm_loadu_ps(from + 3 * from_row);
+    _MM_TRANSPOSE4_PS(a, b, c, d);
+    _mm_storeu_ps(to, a);
+    _mm_storeu_ps(to + to_row, b);
+    _mm_storeu_ps(to + 2 * to_row, c);
+    _mm_storeu_ps(to + 3 * to_row, d);
+#else
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < 4; j++) to[i * to_row + j] = from[j * from_row + i];
+#endif
+}
+#if defined(__AVX2__) && !defined(__AVX512F__)
+// For each set of lanes, their numbers in order. A template's member needs no check that it is made at each use.
+struct Orders {
+    uint8_t of[256][8] = {};
+    Orders() {
+        for (int bits = 0; bits < 256; bits++)
+            for (int l = 0, n = 0; l < 8; l++)
+                if (bits >> l & 1) of[bits][n++] = (uint8_t)l;
+    }
+};
+template <class> struct Made { static const Orders orders; };
+template <class T> const Orders Made<T>::orders;
+#endif
+// Stores the lanes of v whose bit is set side by side at p. What lies behind them, up to VL lanes, is lost.
+ALWAYS_INLINE void store_some(int32_t *p, ivec v, unsigned bits) {
+#if defined(__AVX512F__)
+    _mm512_storeu_si512(p, _mm512_maskz_compress_epi32((__mmask16)bits, (__m512i)v));
+#elif defined(__AVX2__)
+    const __m256i order = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)Made<void>::orders.of[bits]));
+    _mm256_storeu_si256((__m256i *)p, _mm256_permutevar8x32_epi32((__m256i)v, order));
+#else
+    for (int l = 0; l < VL; l++) {
+        *p = v[l];
+        p += bits >> l & 1;
+    }
+#endif
+}
 ALWAYS_INLINE void keep(vec &v) {
 #if defined(__x86_64__) && defined(__GNUC__)
     __asm__("" : "+x"(v));   // else the compiler loads it again for each use, and loads are scarce
@@ -79,6 +122,18 @@ template <class Float> ALWAYS_INLINE Float *keep(Float *p) {
     __asm__("" : "+r"(p));   // else each place at a constant distance from it gets a sum of its own
 #endif
     return p;
+}
+// Products of the lower halves of the lanes.
+ALWAYS_INLINE wide multiply_low(wide a, wide b) {
+#if defined(__AVX512F__)
+    return (wide)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+    return (wide)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#elif defined(__SSE2__) && !defined(__AVX__)
+    return (wide)_mm_mul_epu32((__m128i)a, (__m128i)b);
+#else
+    return (a & 0xffffffff) * (b & 0xffffffff);
+#endif
 }
 constexpr unsigned ALL_LANES = (1u << VL) - 1;
 

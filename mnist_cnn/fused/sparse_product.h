@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <climits>
 
 #include "parallel.h"
 #include "simd.h"
@@ -17,71 +18,139 @@ using namespace simd;
 struct Matrix {
     const float *data;
     ptrdiff_t row, column;
+    const float *at(int i, int j) const { return data + i * row + j * column; }
 };
 
-struct Entry {
-    int row;        // of B
-    float value;
+// Values of a row of A, and the rows of B that they multiply. A row INT_MAX ends the list.
+struct List {
+    int32_t *rows;
+    float *values;
+    List from(size_t entry) const { return List{rows + entry, values + entry}; }
 };
 
-constexpr int PANEL = 8 * VL;   // columns of C that are summed at once, in registers
+constexpr int STRIP = 8;        // vectors of a row of C that are summed at once, in registers
+constexpr int BLOCK = 6144;     // floats of B that are at hand: three quarters of a usual first-level cache
 
-// Lists the values of the rows first .. last - 1 of A that count: those of row i at entries + i * k, and up
-// to ends[i]. Without branches, for which values are zero is hard to foresee: what is written for a zero
-// is overwritten by the next.
-inline void list_rows(const Matrix &a, int first, int last, int k, bool zeros_count, Entry *entries, Entry **ends) {
-    const int always = zeros_count;
-    auto add = [=](Entry *to, int p, float value) {
-        uint32_t bits;
-        memcpy(&bits, &value, sizeof bits);
-        *to = Entry{p, value};
-        return to + (((bits << 1) != 0) | always);
-    };
-    constexpr int BLOCK = 16;       // rows listed together: the line of a cache, if A lies by columns
-    for (int i0 = first; i0 < last; i0 += BLOCK) {
-        const int rows = std::min(BLOCK, last - i0);
-        Entry *to[BLOCK];
-        for (int i = 0; i < rows; i++) to[i] = entries + (size_t)(i0 + i) * k;
-        if (a.row == 1)
-            for (int p = 0; p < k; p++)
-                for (int i = 0; i < rows; i++) to[i] = add(to[i], p, a.data[i0 + i + p * a.column]);
-        else
+// Copies rows x columns floats of `a`, the first of them at `from`, to contiguous rows `to_row` floats apart.
+inline void copy(const Matrix &a, const float *from, int rows, int columns, float *to, int to_row) {
+    if (a.column == 1) {
+        for (int i = 0; i < rows; i++) memcpy(to + i * to_row, from + i * a.row, columns * sizeof(float));
+        return;
+    }
+    const int squares = a.row == 1 ? rows & ~3 : 0, wide = columns & ~3;
+    for (int j = 0; j < wide; j += 4)
+        for (int i = 0; i < squares; i += 4)
+            transpose4(from + i + j * a.column, a.column, to + i * to_row + j, to_row);
+    for (int i = 0; i < rows; i++)
+        for (int j = i < squares ? wide : 0; j < columns; j++) to[i * to_row + j] = from[i * a.row + j * a.column];
+}
+
+constexpr int TILE = 16;        // rows listed together: the line of a cache, if A lies by columns
+
+// Lists the non-zero values of the rows first .. last - 1 of A; row i's list begins at lists.from(i * length).
+// Without branches, for which values are zero is hard to foresee.
+inline void list_rows(const Matrix &a, int first, int last, int k, const List &lists, size_t length) {
+    constexpr int WIDTH = 64;
+    float tile[TILE * WIDTH];
+    ivec lane;
+    for (int l = 0; l < VL; l++) lane[l] = l;
+    for (int i0 = first; i0 < last; i0 += TILE) {
+        const int rows = std::min(TILE, last - i0);
+        List to[TILE];
+        for (int i = 0; i < rows; i++) to[i] = lists.from((i0 + i) * length);
+        for (int p0 = 0; p0 < k; p0 += WIDTH) {
+            const int width = std::min(WIDTH, k - p0);
+            const bool in_place = a.column == 1 && width == WIDTH;
+            const float *from = in_place ? a.at(i0, p0) : tile;
+            const ptrdiff_t from_row = in_place ? a.row : WIDTH;
+            if (width < WIDTH) memset(tile, 0, sizeof tile);
+            if (!in_place) copy(a, a.at(i0, p0), rows, width, tile, WIDTH);
             for (int i = 0; i < rows; i++) {
-                const float *row = a.data + (i0 + i) * a.row;
-                Entry *next = to[i];
-                for (int p = 0; p < k; p++) next = add(next, p, row[p * a.column]);
+                List next = to[i];
+                for (int j = 0; j < width; j += VL) {
+                    const ivec values = (ivec)load_unaligned(from + i * from_row + j);
+                    const unsigned bits = lanes((values & 0x7fffffff) != 0);
+                    store_some(next.rows, lane + (p0 + j), bits);
+                    store_some((int32_t *)next.values, values, bits);
+                    next = next.from(__builtin_popcount(bits));
+                }
                 to[i] = next;
             }
-        for (int i = 0; i < rows; i++) ends[i0 + i] = to[i];
+        }
+        for (int i = 0; i < rows; i++) *to[i].rows = INT_MAX;
     }
 }
 
-// NV vectors of a row of C: the sum of value * row of B over a list. A row of B has `width` floats here.
-template <int NV> ALWAYS_INLINE void add_rows(const Entry *begin, const Entry *end, const float *b, int width, float *c) {
+// NV vectors of a row of C: (what they are, if `add`) + the sum of value * row of B over the list's entries
+// of rows before `end`. Row p of B is at b + p * NV * VL. Returns how many entries these were.
+template <int NV> ALWAYS_INLINE int add_rows(const List &list, int end, const float *b, bool add, float *c) {
     vec sum[NV] = {};
-    for (const Entry *e = begin; e < end; e++) {
-        const vec value = broadcast(e->value);
-        const float *from = b + (size_t)e->row * width;
+    if (add) UNROLL for (int v = 0; v < NV; v++) sum[v] = load_unaligned(c + v * VL);
+    ptrdiff_t e = 0;
+    for (; list.rows[e] < end; e++) {
+        const vec value = broadcast(list.values[e]);
+        const float *from = b + (ptrdiff_t)list.rows[e] * (NV * VL);
         UNROLL for (int v = 0; v < NV; v++) sum[v] += value * load(from + v * VL);
     }
     UNROLL for (int v = 0; v < NV; v++) store_unaligned(c + v * VL, sum[v]);
+    return (int)e;
 }
 
-// Columns first .. first + columns - 1 of B side by side, padded with zeros to `width`.
-inline void copy_columns(const Matrix &b, int k, int first, int columns, int width, float *to) {
-    constexpr int BLOCK = 16;       // the line of a cache is used whole, if B lies by columns
-    if (columns < width) memset(to, 0, (size_t)k * width * sizeof(float));
-    for (int p0 = 0; p0 < k; p0 += BLOCK) {
-        const float *from = b.data + p0 * b.row + first * b.column;
-        float *block = to + (size_t)p0 * width;
-        if (b.column == 1)
-            for (int p = 0; p < BLOCK && p0 + p < k; p++) memcpy(block + p * width, from + p * b.row, columns * sizeof(float));
-        else if (b.row == 1 && p0 + BLOCK <= k)
-            for (int j = 0; j < columns; j++, from += b.column)
-                UNROLL for (int p = 0; p < BLOCK; p++) block[p * width + j] = from[p];
-        else
-            for (int p = 0; p < BLOCK && p0 + p < k; p++)
-                for (int j = 0; j < columns; j++) block[p * width + j] = from[p * b.row + j * b.column];
+// Copies rows x columns floats of B to `block`, NV vectors a row. Returns whether all in the block are finite.
+template <int NV> bool copy_block(const Matrix &b, const float *from, int rows, int columns, float *block) {
+    if (b.column != 1 || columns < NV * VL) {
+        copy(b, from, rows, columns, block, NV * VL);
+        return finite(largest(block, (size_t)rows * NV * VL));
+    }
+    ivec top = {};
+    for (int p = 0; p < rows; p++)
+        UNROLL for (int v = 0; v < NV; v++) {
+            const vec values = load_unaligned(from + p * b.row + v * VL);
+            store(block + (p * NV + v) * VL, values);
+            const ivec size = (ivec)values & 0x7fffffff;
+            top = size > top ? size : top;
+        }
+    return finite(largest((const float *)&top, VL));
+}
+
+// NV vectors of columns of C, from column `first` on. Block by block of B, so that it is read from the
+// first-level cache. `listed` has a place for each row of A: how much of its list is done.
+template <int NV>
+void strip(int m, int k, int n, int first, Matrix a, Matrix b, List lists, size_t length, int *listed, float *block,
+           float *c) {
+    constexpr int WIDTH = NV * VL, ROWS = BLOCK / WIDTH;
+    const int columns = std::min(WIDTH, n - first);
+    if (columns < WIDTH) memset(block, 0, BLOCK * sizeof(float));
+    memset(listed, 0, m * sizeof(int));
+    for (int p0 = 0; p0 == 0 || p0 < k; p0 += ROWS) {
+        const int rows = std::min(ROWS, k - p0), end = p0 + rows;
+        const bool skip_zeros = copy_block<NV>(b, b.at(p0, first), rows, columns, block);
+        auto add = [=](int i, const List &list) {
+            const float *from = block - (ptrdiff_t)p0 * WIDTH;
+            float *to = c + (size_t)i * n + first;
+            if (columns == WIDTH) return add_rows<NV>(list, end, from, p0 > 0, to);
+            float padded[WIDTH] = {};
+            if (p0 > 0) memcpy(padded, to, columns * sizeof(float));
+            const int count = add_rows<NV>(list, end, from, p0 > 0, padded);
+            memcpy(to, padded, columns * sizeof(float));
+            return count;
+        };
+        for (int i = 0; i < m; i++) {
+            const List list = lists.from(i * length + listed[i]);
+            if (skip_zeros) {
+                listed[i] += add(i, list);
+                continue;
+            }
+            int32_t all[ROWS + 1];      // zero times infinity is NaN: every value counts
+            float values[ROWS];
+            for (int p = 0; p < rows; p++) {
+                all[p] = p0 + p;
+                values[p] = *a.at(i, p0 + p);
+            }
+            all[rows] = INT_MAX;
+            add(i, List{all, values});
+            for (int e = 0; list.rows[e] < end; e++) listed[i]++;
+        }
     }
 }
 
@@ -91,38 +160,28 @@ struct ProductTag;
 // number of threads. Throws std::bad_alloc.
 inline void multiply(int m, int k, int n, const Matrix &a, const Matrix &b, float *c) {
     if (m == 0 || n == 0) return;
-    const int panels = (n + PANEL - 1) / PANEL, threads = parallel::threads(), parts = std::min(threads, m);
-    const size_t panel_floats = piece((size_t)k * PANEL), entry_floats = piece(2 * ((size_t)m * k + 1));
-    Pieces pieces{scratch<ProductTag>(panels * (panel_floats + piece(PANEL)) + piece(panels) + entry_floats + piece(2 * m))};
-    float *copies = pieces.take(panels * panel_floats), *rests = pieces.take(panels * piece(PANEL));
-    int *is_finite = (int *)pieces.take(panels);
-    Entry *entries = (Entry *)pieces.take(entry_floats), **ends = (Entry **)pieces.take(2 * m);
-    auto columns = [=](int panel) { return std::min(PANEL, n - panel * PANEL); };
+    const int threads = parallel::threads();
+    const size_t length = piece((size_t)k + VL);    // with room to store a whole vector behind the last value
+    Pieces pieces{scratch<ProductTag>(2 * m * length + threads * (BLOCK + piece(m)))};
+    List lists;
+    lists.rows = (int32_t *)pieces.take(m * length);
+    lists.values = pieces.take(m * length);
+    float *blocks = pieces.take((size_t)threads * BLOCK), *listed = pieces.take(threads * piece(m));
 
-    parallel::run(panels, threads, [&](int panel, int) {
-        float *copy = copies + panel * panel_floats;
-        const int width = (int)round_up(columns(panel));
-        copy_columns(b, k, panel * PANEL, columns(panel), width, copy);
-        is_finite[panel] = finite(largest(copy, (size_t)k * width));
-    });
-    const bool zeros_count = !std::all_of(is_finite, is_finite + panels, [](int f) { return f; });
-    parallel::run(parts, threads, [&](int part, int) {
-        list_rows(a, (int)((long)m * part / parts), (int)((long)m * (part + 1) / parts), k, zeros_count, entries, ends);
-    });
-    parallel::run(panels, threads, [&](int panel, int) {
-        const float *copy = copies + panel * panel_floats;
-        float *rest = rests + panel * piece(PANEL);
-        for (int i = 0; i < m; i++) {
-            const Entry *begin = entries + (size_t)i * k;
-            float *to = c + (size_t)i * n + panel * PANEL;
-            if (columns(panel) == PANEL) {
-                add_rows<PANEL / VL>(begin, ends[i], copy, PANEL, to);
-                continue;
-            }
-            const int width = (int)round_up(columns(panel));
-            for (int j = 0; j < width; j += VL) add_rows<1>(begin, ends[i], copy + j, width, rest + j);
-            memcpy(to, rest, columns(panel) * sizeof(float));
-        }
+    const int tiles = (m + TILE - 1) / TILE, parts = std::min(tiles, 4 * threads);
+    auto row = [=](int part) { return (int)std::min((long)m, (long)tiles * part / parts * TILE); };
+    parallel::run(parts, threads, [&](int part, int) { list_rows(a, row(part), row(part + 1), k, lists, length); });
+
+    // Strips of eight vectors, and the rest in one each of four, two and one as needed.
+    const int whole = vectors(n) / STRIP, rest = vectors(n) % STRIP;
+    parallel::run(whole + __builtin_popcount(rest), threads, [&](int part, int worker) {
+        int first = part * STRIP, width = STRIP;
+        if (part >= whole)
+            for (first = whole * STRIP, width = STRIP / 2; !(rest & width) || part-- > whole; width /= 2)
+                first += rest & width;
+        const auto of_width = width == 8 ? strip<8> : width == 4 ? strip<4> : width == 2 ? strip<2> : strip<1>;
+        of_width(m, k, n, first * VL, a, b, lists, length, (int *)(listed + worker * piece(m)),
+                 blocks + worker * BLOCK, c);
     });
 }
 
