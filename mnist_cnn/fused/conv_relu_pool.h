@@ -718,11 +718,14 @@ void add_everything(const Shape &s, const float *image, const Input &W, const fl
             }
 }
 
-// dW += g * x and dx += g * W over a list, for a piece of the filter of NH rows by NT vectors.
-// The piece of W and its gradient stay in registers while the list goes by.
-template <int NH, int NT, bool DX>
+// dW += g * x and dx += g * W over a list, for a piece of the filter of NH rows by NT vectors. The piece of
+// W and its gradient stay in registers while the list goes by. Of the last vector of a row, TAIL floats
+// belong to the run; 0 means all.
+template <int NH, int NT, int TAIL, bool DX>
 ALWAYS_INLINE void add_piece(const Entry *entry, int entries, const float *x, float *dx, ptrdiff_t line,
-                          const float *w, float *dw, ptrdiff_t row, ivec tail) {
+                             const float *w, float *dw, ptrdiff_t row) {
+    ivec tail;
+    for (int l = 0; l < VL; l++) tail[l] = l < TAIL ? -1 : 0;
     vec filter[NH][NT], sum[NH][NT];
     UNROLL for (int h = 0; h < NH; h++)
         UNROLL for (int t = 0; t < NT; t++) {
@@ -739,7 +742,7 @@ ALWAYS_INLINE void add_piece(const Entry *entry, int entries, const float *x, fl
                 sum[h][t] += g * load_unaligned(xe + at);
                 if (DX) {
                     vec add = g * filter[h][t];
-                    if (t == NT - 1) add = (vec)((ivec)add & tail);     // 0 * NaN beyond the run is not ours
+                    if (TAIL && t == NT - 1) add = (vec)((ivec)add & tail);     // 0 * NaN beyond the run is not ours
                     *(vec_unaligned *)(dxe + at) = load_unaligned(dxe + at) + add;
                 }
             }
@@ -752,28 +755,22 @@ ALWAYS_INLINE void add_piece(const Entry *entry, int entries, const float *x, fl
 constexpr int PIECE = 5;    // 5 vectors of W and 5 of dW fit in 16 registers
 template <class L, int NH, bool DX>
 ALWAYS_INLINE void add_rows(const Entry *entry, int entries, const float *x, float *dx, ptrdiff_t line, const float *w,
-                         float *dw, ivec tail) {
-    constexpr int N = L::RUN_VECTORS, REST = N % PIECE;
-    const ivec whole = {};
-    for (int t = 0; t + PIECE <= N; t += PIECE)
-        add_piece<NH, (N < PIECE ? N : PIECE), DX>(entry, entries, x + t * VL, dx + t * VL, line, w + t * VL,
-                                                   dw + t * VL, N * VL, t + PIECE == N ? tail : ~whole);
-    constexpr int t = N - REST;
-    if (REST > 0)
-        add_piece<NH, (REST > 0 ? REST : 1), DX>(entry, entries, x + t * VL, dx + t * VL, line, w + t * VL,
-                                                 dw + t * VL, N * VL, tail);
+                            float *dw) {
+    constexpr int N = L::RUN_VECTORS, LAST = N % PIECE ? N % PIECE : PIECE, TAIL = L::RUN % VL;
+    int t = 0;
+    for (; t + LAST < N; t += PIECE)
+        add_piece<NH, PIECE, 0, DX>(entry, entries, x + t * VL, dx + t * VL, line, w + t * VL, dw + t * VL, N * VL);
+    add_piece<NH, LAST, TAIL, DX>(entry, entries, x + t * VL, dx + t * VL, line, w + t * VL, dw + t * VL, N * VL);
 }
 template <class L, int SIZE, bool DX>
 void add_filter(const Entry *entry, int entries, const float *x, float *dx, int columns, const float *w, float *dw) {
     constexpr int N = L::RUN_VECTORS, ROWS = N >= PIECE ? 1 : PIECE / N < SIZE ? PIECE / N : SIZE;
     const ptrdiff_t line = (ptrdiff_t)columns * L::PIXEL;
-    ivec tail;
-    for (int l = 0; l < VL; l++) tail[l] = (N - 1) * VL + l < L::RUN ? -1 : 0;
     int h = 0;
     for (; h + ROWS <= SIZE; h += ROWS)
-        add_rows<L, ROWS, DX>(entry, entries, x + h * line, dx + h * line, line, w + h * N * VL, dw + h * N * VL, tail);
+        add_rows<L, ROWS, DX>(entry, entries, x + h * line, dx + h * line, line, w + h * N * VL, dw + h * N * VL);
     for (; h < SIZE; h++)
-        add_rows<L, 1, DX>(entry, entries, x + h * line, dx + h * line, line, w + h * N * VL, dw + h * N * VL, tail);
+        add_rows<L, 1, DX>(entry, entries, x + h * line, dx + h * line, line, w + h * N * VL, dw + h * N * VL);
 }
 
 // ---------------------------------------------------------------- backward: the pixels that are not zero
