@@ -36,8 +36,10 @@ inline int threads() {
 class Crew {
     typedef void (*Call)(void *, int, int);
 
-    // The job: its number in the upper half, the parts that nobody has taken in the lower. Both in
-    // one word, so that a helper who comes late cannot take a part of a job that is not the one it saw.
+    // The job: its number, and the parts that nobody has taken, from `first` up to `last`. All in one
+    // word, so that a helper who comes late cannot take a part of a job that is not the one it saw.
+    static constexpr int BITS = 22;
+    static constexpr uint64_t FIRST = 1 << BITS, MASK = FIRST - 1, NUMBER = FIRST << BITS;
     std::atomic<uint64_t> job{0};
     std::atomic<int> unfinished{0};
     Call call = nullptr;
@@ -50,15 +52,18 @@ class Crew {
     std::atomic<bool> caller_asleep{false};
     int helpers = 0;
 
-    bool has_part(uint64_t seen, int worker) const { return (uint32_t)seen && worker < workers.load(); }
+    static int first(uint64_t seen) { return (int)(seen >> BITS & MASK); }
+    static int last(uint64_t seen) { return (int)(seen & MASK); }
+    bool has_part(uint64_t seen, int worker) const { return first(seen) < last(seen) && worker < workers.load(); }
 
-    // Takes and does one part; false if none is left for this worker.
+    // Takes and does one part; false if none is left for this worker. The caller takes the last, helpers the
+    // first: so a core meets much the same images in one job as in the next, and has them in its cache.
     bool do_part(int worker) {
         uint64_t seen = job.load();
         do {
             if (!has_part(seen, worker)) return false;
-        } while (!job.compare_exchange_weak(seen, seen - 1));
-        call(work, (int)(uint32_t)seen - 1, worker);
+        } while (!job.compare_exchange_weak(seen, worker ? seen + FIRST : seen - 1));
+        call(work, worker ? first(seen) : last(seen) - 1, worker);
         if (unfinished.fetch_sub(1) == 1 && caller_asleep.load()) {
             std::lock_guard<std::mutex> lock(sleeping);
             finished.notify_one();
@@ -113,7 +118,7 @@ public:
 
     void run(int parts, int threads, Call c, void *w) {
         std::unique_lock<std::mutex> lock(calling, std::try_to_lock);
-        if (!lock.owns_lock() || threads < 2 || parts < 2) {    // or another thread is at it
+        if (!lock.owns_lock() || (uint64_t)parts > MASK) {      // another thread is at it, or too many to count
             for (int k = 0; k < parts; k++) c(w, k, 0);
             return;
         }
@@ -126,7 +131,7 @@ public:
         work = w;
         workers = threads;
         unfinished = parts;
-        job = ((job.load() >> 32) + 1) << 32 | (uint32_t)parts;
+        job = (job.load() & ~(NUMBER - 1)) + NUMBER + (uint64_t)parts;
         if (asleep.load()) {
             { std::lock_guard<std::mutex> hold(sleeping); }
             wake.notify_all();
