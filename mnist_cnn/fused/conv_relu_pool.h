@@ -85,12 +85,15 @@ template <class L, int IN> void copy_image(const Input &x, int n, const Shape &s
     const int pixels = s.rows * s.columns;
     if (L::FEW) {
         memset(to + (size_t)pixels * IN, 0, (plane - (size_t)pixels * IN) * sizeof(float));
+        if (IN == 1 && x.column == 1 && x.row == s.columns) {
+            memcpy(to, x.at(n), pixels * sizeof(float));
+            return;
+        }
         for (int c = 0; c < IN; c++)
             for (int r = 0; r < s.rows; r++) {
                 const float *from = x.at(n, c, r);
                 float *row = to + (size_t)r * s.columns * IN + c;
-                if (IN == 1 && x.column == 1) memcpy(row, from, s.columns * sizeof(float));
-                else for (int w = 0; w < s.columns; w++) row[w * IN] = from[w * x.column];
+                for (int w = 0; w < s.columns; w++) row[w * IN] = from[w * x.column];
             }
         return;
     }
@@ -410,13 +413,14 @@ struct Winograd {
 template <class L, int IN_PADDED, int OUT>
 void transform_filters(const Input &W, int c, float *to) {
     constexpr int P = L::OUT_PADDED;
+    alignas(64) float g[25][P] = {};    // all at first: a vector read just after its floats are written has to wait
+    for (int o = 0; o < OUT; o++)
+        for (int t = 0; t < 25; t++) g[t][o] = *W.at(o, c, 4 - t / 5, 4 - t % 5);
     for (int o0 = 0; o0 < P; o0 += VL) {
-        vec g[25] = {}, half[6][5];
-        for (int l = 0; l < VL && o0 + l < OUT; l++)
-            for (int t = 0; t < 25; t++) g[t][l] = *W.at(o0 + l, c, 4 - t / 5, 4 - t % 5);
+        vec half[6][5];
         for (int w = 0; w < 5; w++) {
             vec column[5], o[6];
-            for (int h = 0; h < 5; h++) column[h] = g[h * 5 + w];
+            for (int h = 0; h < 5; h++) column[h] = load(&g[h * 5 + w][o0]);
             Winograd::taps(column, o);
             for (int a = 0; a < 6; a++) half[a][w] = o[a];
         }
