@@ -62,5 +62,5 @@ def best(num_epochs, learning_rate=0.05, **options):
     return dict(
         options,
         learning_rate=cosine(num_epochs, learning_rate, warm_up=min(1, num_epochs / 10)),
-        augment=distortions(rotation=8, scale=.08, shear=.08, shift=1.5, elastic=.6),
+        augment=distortions(rotation=12, scale=.12, shear=.12, shift=2, elastic=.8),
         undistorted=num_epochs // 10, average=num_epochs / 50, dropout=.2)

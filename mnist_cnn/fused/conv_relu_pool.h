@@ -375,41 +375,48 @@ void forward_pixels(const float *image, const Shape &s, const float *filters, co
         }
 }
 
-// ---------------------------------------------------------------- forward: Winograd F(2x2, 5x5)
+// ---------------------------------------------------------------- forward: Winograd F(4x4, 5x5)
 
-// The four results of one window are made of a patch of 6x6 pixels. Winograd's algorithm turns
-// the patch into 36 other numbers, so that 36 products (each a sum over input channels: a small
-// matrix product) take the place of 100. Points 0, 1, -1, 2, -2 and infinity.
+// The 16 results of a tile of 2x2 windows are made of a patch of 8x8 pixels. Winograd's algorithm
+// turns the patch into 64 other numbers, so that 64 products (each a sum over input channels: a small
+// matrix product) take the place of 400. Points 0, 1, -1, 2, -2, 1/2, -1/2 and infinity.
 struct Winograd {
-    // Six numbers of a row or column of the patch, transformed.
-    static ALWAYS_INLINE void patch(const vec d[6], vec o[6]) {
-        const vec a = d[4] - 4 * d[2], b = d[3] - 4 * d[1], c = d[4] - d[2], e = 2 * (d[3] - d[1]);
-        o[0] = 4 * d[0] - 5 * d[2] + d[4];
-        o[1] = a + b;
-        o[2] = a - b;
-        o[3] = c + e;
-        o[4] = c - e;
-        o[5] = 4 * d[1] - 5 * d[3] + d[5];
+    // Eight numbers of a row or column of the patch, transformed.
+    static ALWAYS_INLINE void patch(const vec d[8], vec o[8]) {
+        o[0] = d[0] - d[6] + 5.25f * (d[4] - d[2]);
+        o[7] = d[7] - d[1] + 5.25f * (d[3] - d[5]);
+        pair(d[2] + d[6] - 4.25f * d[4], d[1] + d[5] - 4.25f * d[3], o + 1);
+        pair(0.25f * d[2] - 1.25f * d[4] + d[6], 0.5f * d[1] - 2.5f * d[3] + 2 * d[5], o + 3);
+        pair(4 * d[2] - 5 * d[4] + d[6], 2 * d[1] - 2.5f * d[3] + 0.5f * d[5], o + 5);
     }
     // Five taps of a filter's row or column, transformed.
-    static ALWAYS_INLINE void taps(const vec g[5], vec o[6]) {
-        const vec even = g[0] + g[2] + g[4], odd = g[1] + g[3];
-        const vec even2 = g[0] + 4 * g[2] + 16 * g[4], odd2 = 2 * g[1] + 8 * g[3];
-        o[0] = g[0] * 0.25f;
-        o[1] = (even + odd) * (-1 / 6.f);
-        o[2] = (even - odd) * (-1 / 6.f);
-        o[3] = (even2 + odd2) * (1 / 24.f);
-        o[4] = (even2 - odd2) * (1 / 24.f);
-        o[5] = g[4];
+    static ALWAYS_INLINE void taps(const vec g[5], vec o[8]) {
+        o[0] = g[0];
+        o[7] = g[4];
+        pair((g[0] + g[2] + g[4]) * (-2 / 9.f), (g[1] + g[3]) * (-2 / 9.f), o + 1);
+        pair((g[0] + 4 * g[2] + 16 * g[4]) * (1 / 90.f), (2 * g[1] + 8 * g[3]) * (1 / 90.f), o + 3);
+        pair((16 * g[0] + 4 * g[2] + g[4]) * (2 / 45.f), (8 * g[1] + 2 * g[3]) * (2 / 45.f), o + 5);
     }
-    // Six products back to two results.
-    static ALWAYS_INLINE void results(const vec m[6], vec o[2]) {
-        o[0] = m[0] + (m[1] + m[2]) + (m[3] + m[4]);
-        o[1] = (m[1] - m[2]) + 2 * (m[3] - m[4]) + m[5];
+    // Eight products back to four results.
+    static ALWAYS_INLINE void results(const vec m[8], vec o[4]) {
+        vec one[2], two[2], half[2];
+        pair(m[1], m[2], one);
+        pair(m[3], m[4], two);
+        pair(m[5], m[6], half);
+        o[0] = m[0] + one[0] + (two[0] + half[0]);
+        o[1] = one[1] + (2 * two[1] + 0.5f * half[1]);
+        o[2] = one[0] + (4 * two[0] + 0.25f * half[0]);
+        o[3] = one[1] + m[7] + (8 * two[1] + 0.125f * half[1]);
+    }
+
+private:
+    static ALWAYS_INLINE void pair(vec a, vec b, vec o[2]) {
+        o[0] = a + b;
+        o[1] = a - b;
     }
 };
 
-// Filters of input channel c, transformed: to[36][IN_PADDED][OUT_PADDED], for one c.
+// Filters of input channel c, transformed: to[64][IN_PADDED][OUT_PADDED], for one c.
 template <class L, int IN_PADDED, int OUT>
 void transform_filters(const Input &W, int c, float *to) {
     constexpr int P = L::OUT_PADDED;
@@ -417,140 +424,139 @@ void transform_filters(const Input &W, int c, float *to) {
     for (int o = 0; o < OUT; o++)
         for (int t = 0; t < 25; t++) g[t][o] = *W.at(o, c, 4 - t / 5, 4 - t % 5);
     for (int o0 = 0; o0 < P; o0 += VL) {
-        vec half[6][5];
+        vec half[8][5];
         for (int w = 0; w < 5; w++) {
-            vec column[5], o[6];
+            vec column[5], o[8];
             for (int h = 0; h < 5; h++) column[h] = load(&g[h * 5 + w][o0]);
             Winograd::taps(column, o);
-            for (int a = 0; a < 6; a++) half[a][w] = o[a];
+            for (int a = 0; a < 8; a++) half[a][w] = o[a];
         }
-        for (int a = 0; a < 6; a++) {
-            vec o[6];
+        for (int a = 0; a < 8; a++) {
+            vec o[8];
             Winograd::taps(half[a], o);
-            for (int b = 0; b < 6; b++) store(to + ((size_t)(a * 6 + b) * IN_PADDED + c) * P + o0, o[b]);
+            for (int b = 0; b < 8; b++) store(to + ((size_t)(a * 8 + b) * IN_PADDED + c) * P + o0, o[b]);
         }
     }
 }
 
-constexpr int TILES = VL == 16 ? 8 : 4;     // held in registers at once, times two vectors
+constexpr int ROWS = VL == 16 ? 8 : 4;      // of the matrix product, held in registers at once, times two vectors
+constexpr int TILES = 16;                   // handled together, to make more of each filter that is loaded
 
-// products[tile][o] = sum over c of patches[tile][c] * filters[c][o], for COUNT tiles, NV vectors.
-template <int COUNT, int NV, int IN_PADDED, int P>
+// products[tile][o] = sum over c of patches[tile][c] * filters[c][o], for ROWS tiles, NV vectors.
+template <int NV, int IN_PADDED, int P>
 ALWAYS_INLINE void multiply(const float *patches, const float *filters, float *products) {
-    vec sum[COUNT][NV] = {};
+    vec sum[ROWS][NV] = {};
 #pragma GCC unroll 2
     for (int c = 0; c < IN_PADDED; c++) {
         vec w[NV];
         UNROLL for (int v = 0; v < NV; v++) keep(w[v] = load(filters + c * P + v * VL));
-        UNROLL for (int q = 0; q < COUNT; q++) {
+        UNROLL for (int q = 0; q < ROWS; q++) {
             const vec pixel = broadcast(patches[q * IN_PADDED + c]);
             UNROLL for (int v = 0; v < NV; v++) sum[q][v] += pixel * w[v];
         }
     }
-    UNROLL for (int q = 0; q < COUNT; q++)
+    UNROLL for (int q = 0; q < ROWS; q++)
         UNROLL for (int v = 0; v < NV; v++) store(products + q * P + v * VL, sum[q][v]);
 }
 
-// Rows of windows that are handled together: about 16 windows, enough to reuse the filters.
-inline int winograd_rows(const Shape &s) {
-    const int rows = 16 / s.window_columns;
-    return rows < 1 ? 1 : rows < s.window_rows ? rows : s.window_rows;
-}
-inline size_t winograd_tiles(const Shape &s) {
-    return ((size_t)winograd_rows(s) * s.window_columns + TILES - 1) / TILES * TILES;
-}
-// Floats from one matrix of that many rows to the next. The line between them keeps them from meeting in
+inline int tile_columns(const Shape &s) { return (s.window_columns + 1) / 2; }
+inline int tiles(const Shape &s) { return (s.window_rows + 1) / 2 * tile_columns(s); }
+// Images that are handled together: small ones have few tiles.
+inline int images_together(const Shape &s) { return tiles(s) < TILES ? TILES / tiles(s) : 1; }
+// Floats from one of the 64 matrices to the next. The line between them keeps them from meeting in
 // the same few sets of the cache, which they would at a power of two.
-inline size_t winograd_stride(size_t tiles, int columns) { return tiles * columns + 16; }
-template <class L> size_t winograd_floats(const Shape &s) {
-    return piece((size_t)6 * L::BLOCKS * winograd_rows(s) * s.columns * VL) +
-           piece(6 * winograd_stride(winograd_tiles(s), L::BLOCKS * VL)) +
-           piece((6 + 12) * winograd_stride(winograd_tiles(s), L::OUT_PADDED));
+constexpr size_t matrix(int columns) { return TILES * columns + 16; }
+template <class L> size_t winograd_floats() { return piece(64 * matrix(L::BLOCKS * VL)) + piece(64 * matrix(L::OUT_PADDED)); }
+
+// The patch of tile (i, j), transformed. What lies beyond the image is zero.
+template <class L> void transform_patch(const float *image, const Shape &s, int i, int j, float *to) {
+    constexpr int C = L::BLOCKS * VL;
+    const int rows = s.rows - 4 * i, columns = s.columns - 4 * j;
+    for (int b = 0; b < L::BLOCKS; b++) {
+        const float *corner = image + b * L::plane(s) + (size_t)(4 * i * s.columns + 4 * j) * VL;
+        vec half[8][8];
+        for (int w = 0; w < 8; w++) {
+            vec d[8], o[8];
+            if (rows >= 8 && columns >= 8)
+                UNROLL for (int h = 0; h < 8; h++) d[h] = load(corner + (h * s.columns + w) * VL);
+            else
+                for (int h = 0; h < 8; h++) d[h] = h < rows && w < columns ? load(corner + (h * s.columns + w) * VL) : vec{};
+            Winograd::patch(d, o);
+            UNROLL for (int a = 0; a < 8; a++) half[a][w] = o[a];
+        }
+        for (int a = 0; a < 8; a++) {
+            vec o[8];
+            Winograd::patch(half[a], o);
+            UNROLL for (int k = 0; k < 8; k++) store(to + (a * 8 + k) * matrix(C) + b * VL, o[k]);
+        }
+    }
 }
 
-// `doubt[o]` is how far rounding can take a result of channel o. Where two positions lie closer
-// than that, or the maximum is that close to zero, the window is computed again term by term:
-// the shortcut's rounding differs between positions, and must not decide a tie.
+// The 4x4 results of a tile, without the bias, for one vector of output channels.
+template <int P> ALWAYS_INLINE void tile_results(const float *products, vec results[4][4]) {
+    vec half[4][8];
+    for (int a = 0; a < 8; a++) {
+        vec m[8], o[4];
+        UNROLL for (int k = 0; k < 8; k++) m[k] = load(products + (a * 8 + k) * matrix(P));
+        Winograd::results(m, o);
+        UNROLL for (int w = 0; w < 4; w++) half[w][a] = o[w];
+    }
+    for (int w = 0; w < 4; w++) {
+        vec o[4];
+        Winograd::results(half[w], o);
+        UNROLL for (int h = 0; h < 4; h++) results[h][w] = o[h];
+    }
+}
+
+// Of `count` images, one after the other in their local copy. `doubt[image][o]` is how far rounding can
+// take a result of channel o. Where two positions lie closer than that, or the maximum is that close to
+// zero, the window is computed again term by term: the shortcut's rounding differs between positions,
+// and must not decide a tie.
 template <class L, int IN, int OUT>
-void forward_winograd(const float *image, const Shape &s, const Input &W, const float *filters, const float *bias,
-                      const float *doubt, float *memory, float *y, uint8_t *code) {
+void forward_winograd(const float *images, int count, const Shape &s, const Input &W, const float *filters,
+                      const float *bias, const float *doubt, float *memory, float *const *y, uint8_t *const *codes) {
     constexpr int P = L::OUT_PADDED, C = L::BLOCKS * VL;
-    const int group = winograd_rows(s);
-    const size_t tiles = winograd_tiles(s);
-    const size_t patch_stride = winograd_stride(tiles, C), product_stride = winograd_stride(tiles, P);
-    Pieces pieces{memory};
-    float *columns = pieces.take((size_t)6 * L::BLOCKS * group * s.columns * VL);
-    float *patches = pieces.take(6 * patch_stride);
-    float *products = pieces.take((6 + 12) * product_stride), *rows_done = products + 6 * product_stride;
-    for (int i0 = 0; i0 < s.window_rows; i0 += group) {
-        const int rows = s.window_rows - i0 < group ? s.window_rows - i0 : group;
-        const int count = rows * s.window_columns;
-        auto column = [&](int a, int b, int i) {
-            return columns + (size_t)((a * L::BLOCKS + b) * group + i) * s.columns * VL;
-        };
-        for (int b = 0; b < L::BLOCKS; b++)
-            for (int i = 0; i < rows; i++) {
-                const float *top = image + b * L::plane(s) + (size_t)2 * (i0 + i) * s.columns * VL;
-                for (int w = 0; w < 2 * s.window_columns + 4; w++) {
-                    vec d[6], o[6];
-                    UNROLL for (int h = 0; h < 6; h++) d[h] = load(top + ((size_t)h * s.columns + w) * VL);
-                    Winograd::patch(d, o);
-                    UNROLL for (int a = 0; a < 6; a++) store(column(a, b, i) + w * VL, o[a]);
-                }
+    float *patches = memory, *products = memory + piece(64 * matrix(C));
+    const int each = tiles(s), across = tile_columns(s);
+    for (int first = 0; first < count * each; first += TILES) {
+        const int last = first + TILES < count * each ? first + TILES : count * each;
+        for (int t = first; t < last; t++)
+            transform_patch<L>(images + t / each * L::image(s), s, t % each / across, t % each % across,
+                               patches + (t - first) * C);
+        for (int t = last - first; t % ROWS; t++)       // rows that no tile fills
+            for (int k = 0; k < 64; k++) memset(patches + k * matrix(C) + t * C, 0, C * sizeof(float));
+        for (int k = 0; k < 64; k++)
+            for (int t = 0; t < last - first; t += ROWS) {
+                const float *from = patches + k * matrix(C) + t * C, *f = filters + (size_t)k * C * P;
+                float *to = products + k * matrix(P) + t * P;
+                int o = 0;
+                for (; o + 2 * VL <= P; o += 2 * VL) multiply<2, C, P>(from, f + o, to + o);
+                if (o < P) multiply<1, C, P>(from, f + o, to + o);
             }
-        // Six of the 36 at a time: so few that they stay in the first-level cache.
-        for (int a = 0; a < 6; a++) {
-            for (int b = 0; b < L::BLOCKS; b++)
-                for (int i = 0; i < rows; i++) {
-                    const float *from = column(a, b, i);
-                    float *to = patches + i * s.window_columns * C + b * VL;
-                    for (int j = 0; j < s.window_columns; j++) {
-                        vec d[6], o[6];
-                        UNROLL for (int w = 0; w < 6; w++) d[w] = load(from + (2 * j + w) * VL);
-                        Winograd::patch(d, o);
-                        UNROLL for (int k = 0; k < 6; k++) store(to + k * patch_stride + j * C, o[k]);
-                    }
-                }
-            for (int k = 0; k < 6; k++)
-                for (int q = 0; q < count; q += TILES) {
-                    const float *from = patches + k * patch_stride + q * C, *f = filters + (size_t)(a * 6 + k) * C * P;
-                    float *to = products + k * product_stride + q * P;
-                    int o = 0;
-                    for (; o + 2 * VL <= P; o += 2 * VL) multiply<TILES, 2, C, P>(from, f + o, to + o);
-                    if (o < P) multiply<TILES, 1, C, P>(from, f + o, to + o);
-                }
-            for (int at = 0; at < count * P; at += VL) {
-                vec m[6], r[2];
-                UNROLL for (int k = 0; k < 6; k++) m[k] = load(products + k * product_stride + at);
-                Winograd::results(m, r);
-                store(rows_done + (2 * a) * product_stride + at, r[0]);
-                store(rows_done + (2 * a + 1) * product_stride + at, r[1]);
-            }
-        }
-        for (int q = 0; q < count; q++) {
-            const int p = i0 * s.window_columns + q;
+        for (int t = first; t < last; t++) {
+            const int n = t / each, i0 = t % each / across * 2, j0 = t % each % across * 2;
             for (int o = 0; o < P; o += VL) {
-                vec left[6], right[6], r0[2], r1[2];
-                UNROLL for (int a = 0; a < 6; a++) {
-                    left[a] = load(rows_done + (2 * a) * product_stride + q * P + o);
-                    right[a] = load(rows_done + (2 * a + 1) * product_stride + q * P + o);
-                }
-                Winograd::results(left, r0);
-                Winograd::results(right, r1);
-                const vec c = load(bias + o), eps = load(doubt + o);
-                const vec p0 = r0[0] + c, p1 = r1[0] + c, p2 = r0[1] + c, p3 = r1[1] + c;
-                pool(p0, p1, p2, p3, y + (size_t)p * P + o, code + (size_t)p * P + o);
-                const vec hi0 = p0 > p1 ? p0 : p1, lo0 = p0 > p1 ? p1 : p0;
-                const vec hi1 = p2 > p3 ? p2 : p3, lo1 = p2 > p3 ? p3 : p2;
-                const vec best = hi0 > hi1 ? hi0 : hi1, other = hi0 > hi1 ? hi1 : hi0;
-                const vec low = lo0 > lo1 ? lo0 : lo1, second = other > low ? other : low;
-                const ivec sure = (best < -eps) | ((best > eps) & (best - second > eps));
-                for (unsigned bits = ~lanes(sure) & ALL_LANES; bits; bits &= bits - 1) {
-                    const int channel = o + __builtin_ctz(bits);
-                    if (channel < OUT)
-                        plain_window<L, IN, 5>(image, s, W, bias[channel], channel, p / s.window_columns,
-                                               p % s.window_columns, y + (size_t)p * P + channel,
-                                               code + (size_t)p * P + channel);
+                vec results[4][4];
+                tile_results<P>(products + (t - first) * P + o, results);
+                const vec c = load(bias + o), eps = load(doubt + n * P + o);
+                for (int k = 0; k < 4; k++) {
+                    const int i = i0 + k / 2, j = j0 + k % 2;
+                    if (i >= s.window_rows || j >= s.window_columns) continue;
+                    const size_t at = (size_t)(i * s.window_columns + j) * P;
+                    const vec *top = &results[k / 2 * 2][k % 2 * 2], *bottom = top + 4;
+                    const vec p0 = top[0] + c, p1 = top[1] + c, p2 = bottom[0] + c, p3 = bottom[1] + c;
+                    pool(p0, p1, p2, p3, y[n] + at + o, codes[n] + at + o);
+                    const vec hi0 = p0 > p1 ? p0 : p1, lo0 = p0 > p1 ? p1 : p0;
+                    const vec hi1 = p2 > p3 ? p2 : p3, lo1 = p2 > p3 ? p3 : p2;
+                    const vec best = hi0 > hi1 ? hi0 : hi1, other = hi0 > hi1 ? hi1 : hi0;
+                    const vec low = lo0 > lo1 ? lo0 : lo1, second = other > low ? other : low;
+                    const ivec sure = (best < -eps) | ((best > eps) & (best - second > eps));
+                    for (unsigned bits = ~lanes(sure) & ALL_LANES; bits; bits &= bits - 1) {
+                        const int channel = o + __builtin_ctz(bits);
+                        if (channel < OUT)
+                            plain_window<L, IN, 5>(images + n * L::image(s), s, W, bias[channel], channel, i, j,
+                                                   y[n] + at + channel, codes[n] + at + channel);
+                    }
                 }
             }
         }
@@ -572,9 +578,10 @@ void forward(const Shape &s, const Input &x, const Input &W, const float *b, ptr
     if (s.images == 0 || s.windows == 0) return;
     const int threads = parallel::threads();
     const size_t maps = (size_t)s.windows * P;
-    const size_t filter_floats = WINOGRAD ? (size_t)36 * C * P : L::TILE_FILTERS;
-    const size_t each = piece(L::image(s)) + piece(maps) + piece(maps / 4 + 16) + 2 * piece(P) +
-                        (WINOGRAD ? winograd_floats<L>(s) : pixels_floats<L, SIZE>(s));
+    const size_t filter_floats = WINOGRAD ? (size_t)64 * C * P : L::TILE_FILTERS;
+    const int together = WINOGRAD ? images_together(s) : 1;
+    const size_t each = piece(together * L::image(s)) + piece(together * maps) + piece(together * maps / 4 + 16) +
+                        piece(together * P) + (WINOGRAD ? winograd_floats<L>() : pixels_floats<L, SIZE>(s));
     Pieces shared{scratch<ForwardTag>(piece(filter_floats) + 2 * piece(P) + threads * each)};
     float *filters = shared.take(filter_floats), *bias = shared.take(P), *size = shared.take(P);
     float *own = shared.next;
@@ -601,36 +608,46 @@ void forward(const Shape &s, const Input &x, const Input &W, const float *b, ptr
         pack_by_output<L, IN, OUT, SIZE>(W, filters);
     }
 
-    share(s.images, parts_of(s.images, 8 * threads), threads, [&](int, int worker, int first, int last) {
+    const int groups = (s.images + together - 1) / together;
+    share(groups, parts_of(groups, 16 * threads), threads, [&](int, int worker, int first_group, int last_group) {
         Pieces pieces{own + worker * each};
-        float *image = pieces.take(L::image(s)), *local = pieces.take(maps);
-        uint8_t *code = (uint8_t *)pieces.take(maps / 4 + 16);
+        float *images = pieces.take(together * L::image(s)), *own_y = pieces.take(together * maps);
+        uint8_t *own_codes = (uint8_t *)pieces.take(together * maps / 4 + 16);
+        float *doubt = pieces.take(together * P), *memory = pieces.next;
         const bool in_place = is_local<OUT, P>(y, s);
-        float *doubt = pieces.take(P), *memory = pieces.next;
-        if (WINOGRAD && winograd_rows(s) * s.window_columns % TILES)     // tiles that no window fills
-            memset(memory, 0, winograd_floats<L>(s) * sizeof(float));
-        for (int n = first; n < last; n++) {
-            copy_image<L, IN>(x, n, s, image);
-            uint8_t *to = codes + (size_t)n * s.windows * OUT;
-            if (in_place) local = y.at(n);
-            if (P == OUT) code = to;
-            const float most = largest(image, L::image(s));
-            if (!finite_filters || !finite(most)) {
-                for (int p = 0; p < s.windows; p++)
-                    for (int o = 0; o < OUT; o++)
-                        plain_window<L, IN, SIZE>(image, s, W, bias[o], o, p / s.window_columns,
-                                                  p % s.window_columns, local + (size_t)p * P + o,
-                                                  code + (size_t)p * P + o);
-            } else if (WINOGRAD) {
-                for (int o = 0; o < P; o++) doubt[o] = 2e-6f * (most * size[o] + std::fabs(bias[o]));
-                forward_winograd<L, IN, OUT>(image, s, W, filters, bias, doubt, memory, local, code);
-            } else if (L::FEW) {
-                forward_pixels<L, SIZE>(image, s, filters, bias, memory, local, code);
-            } else {
-                forward_direct<L, SIZE>(image, s, filters, bias, local, code);
+        float *ys[TILES];
+        uint8_t *to[TILES];
+        for (int n0 = first_group * together; n0 < s.images && n0 < last_group * together; n0 += together) {
+            const int count = s.images - n0 < together ? s.images - n0 : together;
+            bool all_finite = finite_filters;
+            for (int k = 0; k < count; k++) {
+                float *image = images + k * L::image(s);
+                copy_image<L, IN>(x, n0 + k, s, image);
+                ys[k] = in_place ? y.at(n0 + k) : own_y + k * maps;
+                to[k] = P == OUT ? codes + (n0 + k) * maps : own_codes + k * maps;
+                const float most = largest(image, L::image(s));
+                all_finite = all_finite && finite(most);
+                for (int o = 0; o < P; o++) doubt[k * P + o] = 2e-6f * (most * size[o] + std::fabs(bias[o]));
             }
-            if (!in_place) copy_maps_back<OUT, P>(local, s, y, n);
-            for (int p = 0; p < s.windows && P != OUT; p++) memcpy(to + (size_t)p * OUT, code + (size_t)p * P, OUT);
+            if (!all_finite) {
+                for (int k = 0; k < count; k++)
+                    for (int p = 0; p < s.windows; p++)
+                        for (int o = 0; o < OUT; o++)
+                            plain_window<L, IN, SIZE>(images + k * L::image(s), s, W, bias[o], o, p / s.window_columns,
+                                                      p % s.window_columns, ys[k] + (size_t)p * P + o,
+                                                      to[k] + (size_t)p * P + o);
+            } else if (WINOGRAD) {
+                forward_winograd<L, IN, OUT>(images, count, s, W, filters, bias, doubt, memory, ys, to);
+            } else if (L::FEW) {
+                forward_pixels<L, SIZE>(images, s, filters, bias, memory, ys[0], to[0]);
+            } else {
+                forward_direct<L, SIZE>(images, s, filters, bias, ys[0], to[0]);
+            }
+            for (int k = 0; k < count; k++) {
+                if (!in_place) copy_maps_back<OUT, P>(ys[k], s, y, n0 + k);
+                for (int p = 0; p < s.windows && P != OUT; p++)
+                    memcpy(codes + ((size_t)(n0 + k) * s.windows + p) * OUT, to[k] + (size_t)p * P, OUT);
+            }
         }
     });
 }
