@@ -310,7 +310,7 @@ def c_code_cache_version(self):
 
 theano.gof.COp.c_code_cache_version = c_code_cache_version
 
-#: What nearly every module that Theano writes includes, in its order.
+#: What nearly every module that Theano writes includes, in its order; and what the fused layers' do.
 _COMMON_HEADERS = """\
 #include <Python.h>
 #include <iostream>
@@ -319,6 +319,15 @@ _COMMON_HEADERS = """\
 #include <numpy/arrayscalars.h>
 #include <vector>
 #include <algorithm>
+#ifdef _OPENMP
+#include <chrono>
+#include <cmath>
+#include <condition_variable>
+#include <thread>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+#endif
 """
 
 _compile_str = theano.gof.cmodule.GCC_compiler.compile_str

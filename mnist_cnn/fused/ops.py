@@ -42,8 +42,8 @@ class _NativeOp(OpenMPOp):
     def c_header_dirs(self):
         return [_HERE]
 
-    def c_compile_args(self):
-        return super(_NativeOp, self).c_compile_args() + ["-std=c++11", "-pthread"]
+    def c_libraries(self):
+        return super(_NativeOp, self).c_libraries() + ["pthread"]
 
     def c_code_cache_version(self):
         return (1, _digest(self.headers))
