@@ -447,8 +447,8 @@ def test_300_steps_follow_the_plain_graph(mnist, fixed_rng):
 
     Rounding alone makes runs part: where two positions of a window all but tie, it chooses the one
     that gets the gradient. At the tutorial's rate of 0.01 the plain graph leaves *itself* by 0.1
-    within 300 steps when its weights are changed by 1e-7; hence a tenth of that rate, and a tight
-    bound for the steps before the paths part.
+    within 300 steps when its weights are changed by 1e-7, and by 0.004 at a tenth of that rate (the
+    fused one leaves it by 0.002); hence a twentieth.
     """
     x, t = T.tensor4("inputs"), T.ivector("targets")
     network = model.build_cnn(x)
@@ -463,13 +463,12 @@ def test_300_steps_follow_the_plain_graph(mnist, fixed_rng):
         p = get_output(net, deterministic=True)
         loss = lasagne.objectives.categorical_crossentropy(p, t).mean()
         step = theano.function([x, t], loss,
-                               updates=lasagne.updates.nesterov_momentum(loss, params, .001, .9))
+                               updates=lasagne.updates.nesterov_momentum(loss, params, .0005, .9))
         losses.append([float(step(images[n:n + 50], labels[n:n + 50]))
                        for n in range(0, 15000, 50)])
     plain, fast = np.array(losses)
-    assert plain[-20:].mean() < .5 * plain[:20].mean()      # they do learn
-    np.testing.assert_allclose(fast[:30], plain[:30], rtol=0, atol=1e-4)
-    np.testing.assert_allclose(fast, plain, rtol=0, atol=2e-2)
+    assert plain[-20:].mean() < .8 * plain[:20].mean()      # they do learn
+    np.testing.assert_allclose(fast, plain, rtol=0, atol=1e-3)
 
 
 def test_seeded_training_repeats_bit_for_bit(mnist):
