@@ -356,7 +356,7 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
 
     report("Building model and compiling functions...")
     if stack.compile_cache_is_empty():
-        report("  (Theano compiles C++ for this machine, once: about a minute)")
+        report("  (Theano compiles C++ for this machine, once: about half a minute)")
     input_var = images = T.tensor4("inputs")
     target_var = T.ivector("targets")
     if stack.on_device():

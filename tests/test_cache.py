@@ -1,10 +1,13 @@
-"""Theano's cache of compiled modules, shared and damaged."""
+"""Theano's cache of compiled modules: filled, shared and damaged."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 
 #: A graph of three modules or so, compiled and run.
@@ -18,10 +21,23 @@ print(theano.config.compiledir)
 """
 
 
-def start(base):
+#: A compiler that notes when it begins and ends, and with what; and cannot do some of it.
+COMPILER = """\
+#!{python}
+import os, subprocess, sys, time
+start = time.time()
+status = 1 if {refuses!r} in " ".join(sys.argv) else subprocess.call(["g++"] + sys.argv[1:])
+with open({log!r}, "a") as file:
+    file.write("{{}} {{}} {{}} {{}}\\n".format(start, time.time(), status, " ".join(sys.argv)))
+sys.exit(status)
+"""
+
+
+def start(base, flags=""):
     return subprocess.Popen(
         [sys.executable, "-c", CODE], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        universal_newlines=True, env=dict(os.environ, THEANO_FLAGS="base_compiledir=" + str(base)))
+        universal_newlines=True,
+        env=dict(os.environ, THEANO_FLAGS="base_compiledir={}{}".format(base, flags)))
 
 
 def finish(process):
@@ -50,6 +66,28 @@ def test_two_at_once_then_damage_and_a_dead_lock(tmp_path):
     assert err.count("\n") == 1 and "lock by dead process '{}'".format(dead.pid) in err
     _, err = finish(start(tmp_path))
     assert err == ""
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="no g++")
+@pytest.mark.parametrize("refuses", ["nothing", "mnist_cnn-"])
+def test_first_start_compiles_side_by_side(tmp_path, refuses):
+    """Several modules at a time; where that fails (a full /tmp, say) one by one, as Theano does."""
+    log, compiler = tmp_path / "log", tmp_path / "g++"  # Theano goes by the name
+    compiler.write_text(COMPILER.format(python=sys.executable, refuses=refuses, log=str(log)))
+    compiler.chmod(0o755)
+    _, err = finish(start(tmp_path / "cache", ",cxx=" + str(compiler)))
+    assert err == ""
+    calls = [line.split(" ", 3) for line in log.read_text().splitlines()]
+    ahead = [(float(begin), float(end), status) for begin, end, status, arguments in calls
+             if "mnist_cnn-" in arguments]
+    assert len(ahead) > 2 and {status for _, _, status in ahead} == {
+        "0" if refuses == "nothing" else "1"}
+    if refuses == "nothing":
+        overlap = any(a[0] < b[0] < a[1] for a in ahead for b in ahead)
+        assert overlap or len(os.sched_getaffinity(0)) == 1
+    log.unlink()
+    finish(start(tmp_path / "cache", ",cxx=" + str(compiler)))
+    assert not log.exists() or "mod.cpp" not in log.read_text()  # all were kept
 
 
 def test_cache_is_kept_apart_by_processor():

@@ -27,7 +27,7 @@ def test_the_tutorials_report(training):
     process, _ = training
     assert process.returncode == 0 and process.stderr == ""  # no warning, no bar in a pipe
     text = process.stdout.replace(
-        "  (Theano compiles C++ for this machine, once: about a minute)\n", "")
+        "  (Theano compiles C++ for this machine, once: about half a minute)\n", "")
     report = re.fullmatch(
         "Loading data...\nBuilding model and compiling functions...\nStarting training...\n"
         + EPOCH.format(1) + EPOCH.format(2) + FINAL, text)
