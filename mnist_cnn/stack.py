@@ -337,7 +337,7 @@ class _Builds:
     """The modules of a graph, compiled several at a time before Theano asks for them.
 
     Theano runs one compiler at a time, and has it parse the headers of Python and NumPy for each
-    of some forty modules: a first start would take twice as long on two cores (50 seconds).
+    of some forty modules: a first start would take twice as long on two cores (64 seconds for 26).
     """
 
     def __init__(self, fgraph):

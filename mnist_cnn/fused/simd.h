@@ -12,12 +12,29 @@
 
 namespace simd {
 
+// Floats in a vector. -DVECTOR_LENGTH=16 takes longer vectors than the processor has, which the compiler puts
+// together: slow, but so code for those can run anywhere.
+#if !defined(VECTOR_LENGTH)
 #if defined(__AVX512F__)
-constexpr int VL = 16;   // floats in a vector
+#define VECTOR_LENGTH 16
 #elif defined(__AVX__)
-constexpr int VL = 8;
+#define VECTOR_LENGTH 8
 #else
-constexpr int VL = 4;
+#define VECTOR_LENGTH 4
+#endif
+#endif
+constexpr int VL = VECTOR_LENGTH;
+
+// Whose instructions may be named.
+#if defined(__AVX512F__) && VECTOR_LENGTH == 16
+#define HAS_AVX512
+#elif defined(__AVX2__) && VECTOR_LENGTH == 8
+#define HAS_AVX
+#define HAS_AVX2
+#elif defined(__AVX__) && VECTOR_LENGTH == 8
+#define HAS_AVX
+#elif defined(__SSE2__) && VECTOR_LENGTH == 4
+#define HAS_SSE2
 #endif
 
 typedef float vec __attribute__((vector_size(VL * 4), may_alias));
@@ -38,11 +55,11 @@ ALWAYS_INLINE vec broadcast(float s) { return s - vec{}; }
 // What vector extensions cannot say, or compilers do not say well: a bit for each lane that is
 // true, integers cut down to bytes, lanes moved, and "this stays in a register".
 ALWAYS_INLINE unsigned lanes(ivec mask) {
-#if defined(__AVX512F__)
+#if defined(HAS_AVX512)
     return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask);
-#elif defined(__AVX__)
+#elif defined(HAS_AVX)
     return _mm256_movemask_ps((__m256)mask);
-#elif defined(__SSE2__)
+#elif defined(HAS_SSE2)
     return _mm_movemask_ps((__m128)mask);
 #else
     unsigned bits = 0;
@@ -51,9 +68,9 @@ ALWAYS_INLINE unsigned lanes(ivec mask) {
 #endif
 }
 ALWAYS_INLINE void store_bytes(uint8_t *p, ivec v) {
-#if defined(__AVX512F__)
+#if defined(HAS_AVX512)
     _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8((__m512i)v));
-#elif defined(__AVX__)
+#elif defined(HAS_AVX)
     const __m128i low = _mm256_castsi256_si128((__m256i)v), high = _mm256_extractf128_si256((__m256i)v, 1);
     const __m128i words = _mm_packs_epi32(low, high);
     _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(words, words));
@@ -62,7 +79,7 @@ ALWAYS_INLINE void store_bytes(uint8_t *p, ivec v) {
 #endif
 }
 ALWAYS_INLINE ivec load_bytes(const uint8_t *p) {
-#if defined(__AVX2__) && !defined(__AVX512F__)
+#if defined(HAS_AVX2)
     return (ivec)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
 #else
     return __builtin_convertvector(*(const bytes *)p, ivec);
@@ -83,7 +100,7 @@ ALWAYS_INLINE void transpose4(const float *from, ptrdiff_t from_row, float *to, 
         for (int j = 0; j < 4; j++) to[i * to_row + j] = from[j * from_row + i];
 #endif
 }
-#if defined(__AVX2__) && !defined(__AVX512F__)
+#if defined(HAS_AVX2)
 // For each set of lanes, their numbers in order. A template's member needs no check that it is made at each use.
 struct Orders {
     uint8_t of[256][8] = {};
@@ -98,9 +115,9 @@ template <class T> const Orders Made<T>::orders;
 #endif
 // Stores the lanes of v whose bit is set side by side at p. What lies behind them, up to VL lanes, is lost.
 ALWAYS_INLINE void store_some(int32_t *p, ivec v, unsigned bits) {
-#if defined(__AVX512F__)
+#if defined(HAS_AVX512)
     _mm512_storeu_si512(p, _mm512_maskz_compress_epi32((__mmask16)bits, (__m512i)v));
-#elif defined(__AVX2__)
+#elif defined(HAS_AVX2)
     const __m256i order = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)Made<void>::orders.of[bits]));
     _mm256_storeu_si256((__m256i *)p, _mm256_permutevar8x32_epi32((__m256i)v, order));
 #else
@@ -111,7 +128,7 @@ ALWAYS_INLINE void store_some(int32_t *p, ivec v, unsigned bits) {
 #endif
 }
 ALWAYS_INLINE void keep(vec &v) {
-#if defined(__x86_64__) && defined(__GNUC__)
+#if defined(HAS_AVX512) || defined(HAS_AVX) || defined(HAS_SSE2)
     __asm__("" : "+x"(v));   // else the compiler loads it again for each use, and loads are scarce
 #else
     (void)v;
@@ -125,11 +142,11 @@ template <class Float> ALWAYS_INLINE Float *keep(Float *p) {
 }
 // Products of the lower halves of the lanes.
 ALWAYS_INLINE wide multiply_low(wide a, wide b) {
-#if defined(__AVX512F__)
+#if defined(HAS_AVX512)
     return (wide)_mm512_mul_epu32((__m512i)a, (__m512i)b);
-#elif defined(__AVX2__)
+#elif defined(HAS_AVX2)
     return (wide)_mm256_mul_epu32((__m256i)a, (__m256i)b);
-#elif defined(__SSE2__) && !defined(__AVX__)
+#elif defined(HAS_SSE2)
     return (wide)_mm_mul_epu32((__m128i)a, (__m128i)b);
 #else
     return (a & 0xffffffff) * (b & 0xffffffff);
