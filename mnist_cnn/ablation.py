@@ -4,12 +4,13 @@ import csv
 
 import numpy as np
 
+from .augment import distortions
 from .data import load_dataset
 from .errors import MnistCnnError
 from .files import atomic_open, make_folder
 from .model import build_cnn, load_weights
 from .predict import predict
-from .recipe import best
+from .recipe import DISTORTIONS, best
 from .train import load_history, train
 
 __all__ = ["variants", "table", "main"]
@@ -30,16 +31,17 @@ def variants(num_epochs):
         From each name to the options of `mnist_cnn.train.train` that make it.
     """
     full = dict(best(num_epochs), batch_size=100)
+    every_digit = distortions(**DISTORTIONS)
 
     def without(*names):
         return {name: value for name, value in full.items() if name not in names}
 
     return {"plain": dict(batch_size=50),
-            "schedule": without("average", "augment", "dropout", "undistorted"),
-            "schedule, average": without("augment", "dropout", "undistorted"),
-            "schedule, average, distortions": without("dropout", "undistorted"),
-            "schedule, average, distortions, less dropout": without("undistorted"),
-            "best: the last epochs undistorted": full,
+            "schedule": without("average", "augment", "dropout"),
+            "schedule, average": without("augment", "dropout"),
+            "schedule, average, distortions": dict(without("dropout"), augment=every_digit),
+            "schedule, average, distortions, less dropout": dict(full, augment=every_digit),
+            "best: half of the digits undistorted": full,
             "best, without average": without("average"),
             "best, on all 60,000 digits": dict(full, all_data=True)}
 

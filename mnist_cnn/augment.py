@@ -88,7 +88,8 @@ def elastic_modes(size, smoothness, share=.99):
     return np.einsum("yi,xj->ijyx", line, line).reshape(count ** 2, size ** 2)
 
 
-def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothness=4., size=28):
+def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothness=4., share=1.,
+                size=28):
     """Make a function that distorts digits at random, each in its own way [1]_.
 
     Parameters
@@ -103,6 +104,8 @@ def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothnes
         Root mean square of the elastic displacement of a pixel, along each axis, in pixels.
     smoothness : float
         Standard deviation of the Gaussian that makes the elastic field smooth, in pixels.
+    share : float
+        How many of a batch to distort, its first, in [0, 1]; the rest stay as they are.
     size : int
         Height and width of the images.
 
@@ -129,7 +132,7 @@ def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothnes
     bounds = [np.deg2rad(rotation), scale, scale, shear, shift, shift]
 
     def augment(images, generator):
-        n = len(images)
+        n = int(round(share * len(images)))
         factors = np.empty((2, n, len(basis)), np.float32)  # of the rows', the columns' field
         generator.standard_normal(out=factors, dtype=np.float32)
         factors *= elastic
@@ -142,6 +145,6 @@ def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothnes
         factors[1, :, :3] = np.transpose(
             [right, (1 + tall) * sin, slant * sin + (1 + wide) * cos - 1])
         rows, columns = factors @ basis
-        return warp(images, rows, columns)
+        return np.concatenate([warp(images[:n], rows, columns), images[n:]])
 
     return augment

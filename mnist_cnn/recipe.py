@@ -4,7 +4,10 @@ import math
 
 from .augment import distortions
 
-__all__ = ["cosine", "best"]
+__all__ = ["DISTORTIONS", "cosine", "best"]
+
+#: How the better recipe distorts a digit: for `mnist_cnn.augment.distortions`.
+DISTORTIONS = dict(rotation=12, scale=.12, shear=.12, shift=2, elastic=.8)
 
 
 def cosine(num_epochs, peak, warm_up):
@@ -62,5 +65,4 @@ def best(num_epochs, learning_rate=0.05, **options):
     return dict(
         options,
         learning_rate=cosine(num_epochs, learning_rate, warm_up=min(1, num_epochs / 10)),
-        augment=distortions(rotation=12, scale=.12, shear=.12, shift=2, elastic=.8),
-        undistorted=num_epochs // 10, average=num_epochs / 50, dropout=.2)
+        augment=distortions(share=.5, **DISTORTIONS), average=num_epochs / 50, dropout=.2)

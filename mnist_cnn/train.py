@@ -261,8 +261,7 @@ def _saved_elsewhere(network):
 
 def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=0.9, seed=None,
           output=None, checkpoint=None, resume=False, keep_best=False, quiet=False, fused=True,
-          snapshots=False, augment=None, undistorted=0, average=None, all_data=False,
-          dropout=0.5):
+          snapshots=False, augment=None, average=None, all_data=False, dropout=0.5):
     """Train the network and print the tutorial's report.
 
     Parameters
@@ -300,8 +299,6 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
     augment : callable, optional
         Distorts the training images anew each time they are seen: a function from a batch,
         float32 (batch_size, 1, 28, 28), and a `numpy.random.Generator` to as many images.
-    undistorted : int
-        How many epochs, the last ones, see the digits as they are.
     average : float, optional
         Measure, save and return an exponential moving average of the weights instead of the
         last ones; the number of epochs that it remembers.
@@ -390,13 +387,11 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
                 "data set (checksum of its labels)": zlib.crc32(y_train.tobytes())}
     if callable(learning_rate):
         settings["learning rate"] = max(map(schedule, np.linspace(0, num_epochs, 1001)))
-    if callable(learning_rate) or undistorted:  # then the length matters from the first step
-        settings = {"number of epochs": num_epochs, **settings}
+        settings = {"number of epochs": num_epochs, **settings}  # matters from the first step
     if dropout != .5:
         settings["dropout"] = dropout
     if augment or average is not None:
         settings.update({"distortion (1 with, 0 without)": augment is not None,
-                         "number of undistorted epochs": undistorted,
                          "number of epochs to average over": average or 0})
     if resume:
         run = load_checkpoint(checkpoint, train_fn, settings)
@@ -440,7 +435,7 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
             for epoch in range(len(run.history) + 1, num_epochs + 1):
                 rng.set_state(run.order)
                 _run_epoch(train_fn, X_train, y_train, batch_size, rng, run, check, not quiet,
-                           set_rate, augment if epoch <= num_epochs - undistorted else None)
+                           set_rate, augment)
                 start_time = time.time()
                 val_err, val_acc = evaluate(measure, X_val, y_val, batch_size)
                 train_err, train_acc, seconds = run.sums / (run.batches, run.batches, 1)

@@ -106,11 +106,10 @@ def test_what_the_loop_asks_for(few, capsys):
         drawn.append(generator.integers(2 ** 60))
         return images
 
-    train.train(few, 50, 3, learning_rate=schedule, augment=augment, undistorted=1, all_data=True,
-                seed=1)
+    train.train(few, 50, 3, learning_rate=schedule, augment=augment, all_data=True, seed=1)
     assert asked[-24:] == pytest.approx(np.arange(24) / 8)
-    assert len(set(drawn)) == 16
-    for epoch in (seen[:8], seen[8:]):
+    assert len(set(drawn)) == 24
+    for epoch in (seen[:8], seen[8:16], seen[16:]):
         images = np.concatenate(epoch).reshape(400, -1)
         wanted = np.concatenate([few[0], few[2]]).reshape(400, -1)
         np.testing.assert_array_equal(images[np.lexsort(images.T)], wanted[np.lexsort(wanted.T)])
