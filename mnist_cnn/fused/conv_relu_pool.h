@@ -299,19 +299,30 @@ ALWAYS_INLINE void tile_of_pixels(const Entry *pixels, int count, const float *f
     pool_sums<NV>(sum, bias, y, code);
 }
 
+// All output channels of a window, two vectors at a time.
+template <class L, int SIZE>
+ALWAYS_INLINE void window(const float *image, const Shape &s, const float *filters, const float *bias, int i, int j,
+                          float *y, uint8_t *code) {
+    int o = 0;
+    for (; o + 2 * VL <= L::OUT_PADDED; o += 2 * VL)
+        tile<L, SIZE, 2>(image, s, filters + o, bias + o, i, j, y + o, code + o);
+    if (o < L::OUT_PADDED) tile<L, SIZE, 1>(image, s, filters + o, bias + o, i, j, y + o, code + o);
+}
+template <class L>
+ALWAYS_INLINE void window_of_pixels(const Entry *pixels, int count, const float *filters, int origin, const float *bias,
+                                    float *y, uint8_t *code) {
+    int o = 0;
+    for (; o + 2 * VL <= L::OUT_PADDED; o += 2 * VL)
+        tile_of_pixels<L, 2>(pixels, count, filters + o, origin, bias + o, y + o, code + o);
+    if (o < L::OUT_PADDED) tile_of_pixels<L, 1>(pixels, count, filters + o, origin, bias + o, y + o, code + o);
+}
+
 template <class L, int SIZE>
 void forward_direct(const float *image, const Shape &s, const float *filters, const float *bias, float *y,
                     uint8_t *code) {
-    constexpr int P = L::OUT_PADDED;
-    for (int i = 0, p = 0; i < s.window_rows; i++)
-        for (int j = 0; j < s.window_columns; j++, p++) {
-            float *yp = y + (size_t)p * P;
-            uint8_t *qp = code + (size_t)p * P;
-            int o = 0;
-            for (; o + 2 * VL <= P; o += 2 * VL)
-                tile<L, SIZE, 2>(image, s, filters + o, bias + o, i, j, yp + o, qp + o);
-            if (o < P) tile<L, SIZE, 1>(image, s, filters + o, bias + o, i, j, yp + o, qp + o);
-        }
+    for (int i = 0; i < s.window_rows; i++)
+        for (int j = 0; j < s.window_columns; j++, y += L::OUT_PADDED, code += L::OUT_PADDED)
+            window<L, SIZE>(image, s, filters, bias, i, j, y, code);
 }
 
 template <class L, int SIZE> size_t pixels_floats(const Shape &s) {
@@ -363,15 +374,8 @@ void forward_pixels(const float *image, const Shape &s, const float *filters, co
                 memcpy(qp, blank_code, P);
                 continue;
             }
-            const bool few = count < SIZE * L::RUN;    // else the whole filter takes fewer products
-            int o = 0;
-            for (; o + 2 * VL <= P; o += 2 * VL)
-                if (few) tile_of_pixels<L, 2>(under, count, filters + o, origin, bias + o, yp + o, qp + o);
-                else tile<L, SIZE, 2>(image, s, filters + o, bias + o, i, j, yp + o, qp + o);
-            if (o < P) {
-                if (few) tile_of_pixels<L, 1>(under, count, filters + o, origin, bias + o, yp + o, qp + o);
-                else tile<L, SIZE, 1>(image, s, filters + o, bias + o, i, j, yp + o, qp + o);
-            }
+            if (count < SIZE * L::RUN) window_of_pixels<L>(under, count, filters, origin, bias, yp, qp);
+            else window<L, SIZE>(image, s, filters, bias, i, j, yp, qp);    // the whole filter takes fewer products
         }
 }
 
@@ -516,7 +520,8 @@ template <class L, int IN, int OUT>
 void forward_winograd(const float *images, int count, const Shape &s, const Input &W, const float *filters,
                       const float *bias, const float *doubt, float *memory, float *const *y, uint8_t *const *codes) {
     constexpr int P = L::OUT_PADDED, C = L::BLOCKS * VL;
-    float *patches = memory, *products = memory + piece(64 * matrix(C));
+    Pieces pieces{memory};
+    float *patches = pieces.take(64 * matrix(C)), *products = pieces.take(64 * matrix(P));
     const int each = tiles(s), across = tile_columns(s);
     for (int first = 0; first < count * each; first += TILES) {
         const int last = first + TILES < count * each ? first + TILES : count * each;
@@ -581,7 +586,8 @@ void forward(const Shape &s, const Input &x, const Input &W, const float *b, ptr
     const size_t filter_floats = WINOGRAD ? (size_t)64 * C * P : L::TILE_FILTERS;
     const int together = WINOGRAD ? images_together(s) : 1;
     const size_t each = piece(together * L::image(s)) + piece(together * maps) + piece(together * maps / 4 + 16) +
-                        piece(together * P) + (WINOGRAD ? winograd_floats<L>() : pixels_floats<L, SIZE>(s));
+                        piece(together * P) +
+                        (WINOGRAD ? winograd_floats<L>() : L::FEW ? pixels_floats<L, SIZE>(s) : 0);
     Pieces shared{scratch<ForwardTag>(piece(filter_floats) + 2 * piece(P) + threads * each)};
     float *filters = shared.take(filter_floats), *bias = shared.take(P), *size = shared.take(P);
     float *own = shared.next;
@@ -627,7 +633,7 @@ void forward(const Shape &s, const Input &x, const Input &W, const float *b, ptr
                 to[k] = P == OUT ? codes + (n0 + k) * maps : own_codes + k * maps;
                 const float most = largest(image, L::image(s));
                 all_finite = all_finite && finite(most);
-                for (int o = 0; o < P; o++) doubt[k * P + o] = 2e-6f * (most * size[o] + std::fabs(bias[o]));
+                for (int o = 0; WINOGRAD && o < P; o++) doubt[k * P + o] = 2e-6f * (most * size[o] + std::fabs(bias[o]));
             }
             if (!all_finite) {
                 for (int k = 0; k < count; k++)
