@@ -30,20 +30,19 @@ def variants(num_epochs):
     dict
         From each name to the options of `mnist_cnn.train.train` that make it.
     """
-    full = dict(best(num_epochs), batch_size=50)
-    # steps of 100 images throughout: those of `full` hold two versions of each digit
-    distorted = dict(full, batch_size=100, augment=distortions(**DISTORTIONS))
+    full = dict(best(num_epochs), batch_size=100)
+    every_digit = distortions(**DISTORTIONS)
 
-    def without(names, options):
-        return {name: value for name, value in options.items() if name not in names.split()}
+    def without(*names):
+        return {name: value for name, value in full.items() if name not in names}
 
     return {"plain": dict(batch_size=50),
-            "schedule": without("average augment dropout weight_decay", distorted),
-            "schedule, average": without("augment dropout weight_decay", distorted),
-            "schedule, average, distortions": without("dropout weight_decay", distorted),
-            "schedule, average, distortions, less dropout": without("weight_decay", distorted),
-            "best, without weight decay": without("weight_decay", full),
-            "best": full,
+            "schedule": without("average", "augment", "dropout"),
+            "schedule, average": without("augment", "dropout"),
+            "schedule, average, distortions": dict(without("dropout"), augment=every_digit),
+            "schedule, average, distortions, less dropout": dict(full, augment=every_digit),
+            "best: half of the digits undistorted": full,
+            "best, without average": without("average"),
             "best, on all 60,000 digits": dict(full, all_data=True)}
 
 

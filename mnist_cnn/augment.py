@@ -1,7 +1,6 @@
 """Distortions of digits that leave them what they are: a batch in, a batch out.
 
-An augmentation is a function ``augment(images, generator)`` that returns as many images, or several
-times as many: a version of each in the order given, then another of each.
+An augmentation is a function ``augment(images, generator)`` that returns images of the same shape.
 """
 
 import numpy as np
@@ -89,8 +88,8 @@ def elastic_modes(size, smoothness, share=.99):
     return np.einsum("yi,xj->ijyx", line, line).reshape(count ** 2, size ** 2)
 
 
-def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothness=4.,
-                originals=False, size=28):
+def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothness=4., share=1.,
+                size=28):
     """Make a function that distorts digits at random, each in its own way [1]_.
 
     Parameters
@@ -105,8 +104,8 @@ def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothnes
         Root mean square of the elastic displacement of a pixel, along each axis, in pixels.
     smoothness : float
         Standard deviation of the Gaussian that makes the elastic field smooth, in pixels.
-    originals : bool
-        Whether to return the images as they are, too, after the distorted ones.
+    share : float
+        How many of a batch to distort, its first, in [0, 1]; the rest stay as they are.
     size : int
         Height and width of the images.
 
@@ -114,7 +113,7 @@ def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothnes
     -------
     callable
         Takes images, float32 (n, 1, size, size), and a `numpy.random.Generator`, and returns as
-        many, or twice as many with `originals`. The same generator's state gives the same images.
+        many. The same generator's state gives the same images.
 
     Notes
     -----
@@ -133,7 +132,7 @@ def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothnes
     bounds = [np.deg2rad(rotation), scale, scale, shear, shift, shift]
 
     def augment(images, generator):
-        n = len(images)
+        n = int(round(share * len(images)))
         factors = np.empty((2, n, len(basis)), np.float32)  # of the rows', the columns' field
         generator.standard_normal(out=factors, dtype=np.float32)
         factors *= elastic
@@ -146,7 +145,6 @@ def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothnes
         factors[1, :, :3] = np.transpose(
             [right, (1 + tall) * sin, slant * sin + (1 + wide) * cos - 1])
         rows, columns = factors @ basis
-        distorted = warp(images, rows, columns)
-        return np.concatenate([distorted, images]) if originals else distorted
+        return np.concatenate([warp(images[:n], rows, columns), images[n:]])
 
     return augment

@@ -30,7 +30,7 @@ __all__ = ["compile_functions", "evaluate", "history_path", "load_history", "tra
 
 
 def compile_functions(network, input_var, target_var, learning_rate=0.01, momentum=0.9,
-                      average=None, decay=None, weight_decay=0.):
+                      average=None, decay=None):
     """Compile a training step and a measurement.
 
     Parameters
@@ -49,9 +49,6 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
         would without.
     decay : float
         What a step leaves of that average, in [0, 1): it remembers about 1 / (1 - decay) steps.
-    weight_decay : float
-        The step's loss has half of this, times the sum of the squared weights, added to it; the
-        biases are left out.
 
     Returns
     -------
@@ -76,11 +73,7 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
     loss, accuracy = loss_and_accuracy(network)
     params = lasagne.layers.get_all_params(network, trainable=True)
     nesterov = nesterov_momentum if is_fused(network) else lasagne.updates.nesterov_momentum
-    objective = loss
-    if weight_decay:
-        objective += weight_decay / 2 * lasagne.regularization.regularize_network_params(
-            network, lasagne.regularization.l2)
-    updates = nesterov(objective, params, learning_rate, momentum)
+    updates = nesterov(loss, params, learning_rate, momentum)
     if average is not None:
         means = lasagne.layers.get_all_params(average, trainable=True)
         updates.update((mean, mean + (1 - decay) * (updates[param] - mean))
@@ -159,7 +152,6 @@ def _run_epoch(train_fn, inputs, targets, batch_size, rng, run, check, bar, set_
             set_rate(len(run.history) + number / total)
             if augment:
                 images = augment(images, np.random.default_rng([*key, number]))
-                labels = np.tile(labels, len(images) // len(labels))
             err, acc = train_fn(images, labels)
             if not np.isfinite(err):
                 raise MnistCnnError(
@@ -269,8 +261,7 @@ def _saved_elsewhere(network):
 
 def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=0.9, seed=None,
           output=None, checkpoint=None, resume=False, keep_best=False, quiet=False, fused=True,
-          snapshots=False, augment=None, average=None, all_data=False, dropout=0.5,
-          weight_decay=0.):
+          snapshots=False, augment=None, average=None, all_data=False, dropout=0.5):
     """Train the network and print the tutorial's report.
 
     Parameters
@@ -307,8 +298,7 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
         the weights.
     augment : callable, optional
         Distorts the training images anew each time they are seen: a function from a batch,
-        float32 (batch_size, 1, 28, 28), and a `numpy.random.Generator` to as many images, or to
-        several versions of all of them, which the step then takes together.
+        float32 (batch_size, 1, 28, 28), and a `numpy.random.Generator` to as many images.
     average : float, optional
         Measure, save and return an exponential moving average of the weights instead of the
         last ones; the number of epochs that it remembers.
@@ -317,8 +307,6 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
         report says so.
     dropout : float
         As for `mnist_cnn.model.build_cnn`.
-    weight_decay : float
-        As for `compile_functions`.
 
     Returns
     -------
@@ -387,7 +375,7 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
     schedule = learning_rate if callable(learning_rate) else lambda epoch: learning_rate
     rate = theano.shared(np.asarray(schedule(0), theano.config.floatX), "learning rate")
     train_fn, val_fn = compile_functions(trained, input_var, target_var, rate, momentum,
-                                         averaged, decay, weight_decay)
+                                         averaged, decay)
     stack.require_on_device(train_fn)
 
     def set_rate(epoch):
@@ -402,8 +390,6 @@ def train(dataset, batch_size=500, num_epochs=500, learning_rate=0.01, momentum=
         settings = {"number of epochs": num_epochs, **settings}  # matters from the first step
     if dropout != .5:
         settings["dropout"] = dropout
-    if weight_decay:
-        settings["weight decay"] = weight_decay
     if augment or average is not None:
         settings.update({"distortion (1 with, 0 without)": augment is not None,
                          "number of epochs to average over": average or 0})

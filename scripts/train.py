@@ -13,11 +13,11 @@ def parse_args():
     add = parser.add_argument
     add("--recipe", choices=["plain", "best"], default="plain",
         help="plain: the tutorial's; best: the same network with a schedule for the learning rate, "
-             "distorted digits, averaged weights and weight decay (default: %(default)s)")
+             "distorted digits and averaged weights (default: %(default)s)")
     add("--epochs", dest="num_epochs", type=int, default=5, metavar="N",
         help="passes over the training data (default: %(default)s)")
-    add("--batch-size", type=int, default=50, metavar="N",
-        help="examples in a training step (default: %(default)s)")
+    add("--batch-size", type=int, metavar="N",
+        help="examples in a training step (default: 50; with --recipe best 100)")
     add("--learning-rate", type=positive, default=argparse.SUPPRESS, metavar="X",
         help="step size of gradient descent (default: 0.01; with --recipe best the highest of its "
              "schedule, 0.05)")
@@ -49,6 +49,8 @@ def parse_args():
         help="train the plain Lasagne network, without the fast C++ layers for the CPU")
     add("--quiet", action="store_true", help="print the final results only")
     args = parser.parse_args()
+    if args.batch_size is None:
+        args.batch_size = 100 if args.recipe == "best" else 50
     if args.checkpoint is None:
         args.checkpoint = Path(args.output).with_suffix(".checkpoint")
     return args

@@ -108,10 +108,12 @@ def test_values_stay_between_black_and_the_brightest(seed, rotation, scale, shif
     assert result.min() >= 0 and result.max() <= images.max() * (1 + 1e-6)
 
 
-def test_originals_follow_the_distorted():
+def test_a_share_of_the_batch():
+    """Half of a batch is what it was; the other half is as distorted as it would be alone."""
     images = smooth_images(7)
-    options = dict(rotation=20, elastic=1)
-    both = augment.distortions(originals=True, **options)(images, np.random.default_rng(3))
-    alone = augment.distortions(**options)(images, np.random.default_rng(3))
-    np.testing.assert_array_equal(both, np.concatenate([alone, images]))
-    assert (abs(alone - images).reshape(7, -1).max(axis=1) > .01).all()
+    some = augment.distortions(rotation=20, elastic=1, share=.5)
+    result = some(images, np.random.default_rng(3))
+    np.testing.assert_array_equal(result[4:], images[4:])
+    alone = augment.distortions(rotation=20, elastic=1)(images[:4], np.random.default_rng(3))
+    np.testing.assert_array_equal(result[:4], alone)
+    assert (abs(alone - images[:4]).reshape(4, -1).max(axis=1) > .01).all()

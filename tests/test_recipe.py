@@ -86,39 +86,6 @@ def test_average_and_rate_against_a_loop():
     assert abs(get(alone)[0] - before[0]).max() < .1
 
 
-@pytest.mark.parametrize("weight_decay", [0, .1])
-def test_weight_decay_against_finite_differences(weight_decay):
-    """A step without momentum goes down the penalized loss; reported is the loss without it."""
-    rng = np.random.RandomState(1)
-    x = rng.rand(9, 1, 3, 2)
-    y = rng.randint(0, 4, 9).astype(np.int32)
-    input_var, target_var = T.tensor4(), T.ivector()
-    network = regression(input_var)
-    W, b = rng.randn(6, 4), rng.randn(4)
-    lasagne.layers.set_all_param_values(network, [W.astype(np.float32), b.astype(np.float32)])
-    train_fn, _ = train.compile_functions(network, input_var, target_var, np.float32(.01), 0.,
-                                          weight_decay=weight_decay)
-    loss, _ = train_fn(x.astype(np.float32), y)
-
-    def cross_entropy(W, b):
-        logits = x.reshape(9, 6) @ W + b
-        return (np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(9), y]).mean()
-
-    def slope(array, penalty):
-        slopes = np.empty(array.shape)
-        for at in np.ndindex(array.shape):
-            middle, values = array[at], []
-            for array[at] in (middle + 1e-5, middle - 1e-5):
-                values.append(cross_entropy(W, b) + penalty * (W ** 2).sum())
-            array[at] = middle
-            slopes[at] = (values[0] - values[1]) / 2e-5
-        return slopes
-
-    assert loss == pytest.approx(cross_entropy(W, b), rel=1e-5)
-    for new, old in zip(lasagne.layers.get_all_param_values(network), (W, b)):
-        np.testing.assert_allclose(new, old - .01 * slope(old, weight_decay / 2), atol=1e-6)
-
-
 @pytest.fixture(scope="module")
 def few(mnist):
     """A data set of 300 + 100 + 100 digits."""
@@ -148,15 +115,6 @@ def test_what_the_loop_asks_for(few, capsys):
         np.testing.assert_array_equal(images[np.lexsort(images.T)], wanted[np.lexsort(wanted.T)])
     out = capsys.readouterr().out
     assert "Training on all 400 digits" in out and out.count(" (trained on)\n") == 6
-
-
-def test_versions_of_a_batch_share_its_labels(few):
-    """A step on a batch three times over is the step on the batch."""
-    once, thrice = (
-        train.train(few, 50, 1, .001, seed=1, dropout=0., augment=lambda images, generator:
-                    np.concatenate([images] * versions)) for versions in (1, 3))
-    for a, b in zip(once, thrice):
-        np.testing.assert_allclose(a, b, atol=1e-5)
 
 
 def test_all_data_and_keep_best_do_not_go_together(few, tmp_path):
