@@ -51,7 +51,7 @@ lasagne-tests: .venv/installed
 	  --dest build/lasagne Lasagne==0.1
 	tar -xzf build/lasagne/Lasagne-0.1.tar.gz -C build/lasagne --strip-components=2 Lasagne-0.1/lasagne/tests
 	cd build/lasagne && THEANO_FLAGS=optimizer=fast_compile \
-	  ../../$(BIN)/python -m pytest -q --disable-warnings -p mnist_cnn.stack -c /dev/null tests
+	  ../../$(BIN)/python -m pytest -q --disable-warnings -p mnist_cnn.compat -c /dev/null tests
 
 # Damaged files for the two readers, each for so many seconds.
 SECONDS_EACH ?= 600

@@ -1,10 +1,10 @@
 """Handwritten digit recognition with a convolutional network, in Lasagne on Theano.
 
 Importing the package makes Lasagne 0.1 and Theano 1.0.5 run on CPython 3.8 to 3.11 (see
-`mnist_cnn.stack`); what it offers is in its modules: `data`, `model`, `train`, `features`,
+`mnist_cnn.compat`); what it offers is in its modules: `data`, `model`, `train`, `features`,
 `visualize` and `explorer`.
 """
 
-from . import stack  # first: neither Theano nor Lasagne imports without it
+from . import compat  # first: neither Theano nor Lasagne imports without it
 
 __version__ = "1.0.0"

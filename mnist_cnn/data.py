@@ -12,7 +12,7 @@ import numpy as np
 import pooch
 import requests
 
-from .errors import MnistCnnError
+from .support.errors import MnistCnnError
 
 __all__ = ["BASE_URLS", "read_idx", "download", "load_dataset", "iterate_minibatches"]
 

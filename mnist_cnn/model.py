@@ -4,7 +4,7 @@ import lasagne
 from lasagne.layers import Conv2DLayer, DenseLayer, DropoutLayer, InputLayer, MaxPool2DLayer
 from lasagne.nonlinearities import rectify, softmax
 
-from .files import read_npz, write_npz
+from .support.files import read_npz, write_npz
 
 __all__ = ["build_cnn", "save_weights", "load_weights"]
 

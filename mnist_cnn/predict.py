@@ -7,7 +7,7 @@ import numpy as np
 import theano
 
 from .model import build_cnn, load_weights
-from .preprocess import load_picture
+from .support.pictures import load_picture
 
 __all__ = ["predict", "main"]
 
@@ -44,7 +44,7 @@ def main(model, files):
     model : path-like
         The npz file of the weights.
     files : sequence of path-like
-        As for `mnist_cnn.preprocess.load_picture`.
+        As for `mnist_cnn.support.pictures.load_picture`.
 
     Raises
     ------

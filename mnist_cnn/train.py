@@ -16,15 +16,15 @@ import theano
 import theano.tensor as T
 from tqdm import tqdm
 
-from . import stack
-from .checkpoint import HISTORY_FIELDS, Progress, load_checkpoint, save_checkpoint
+from . import compat as stack
+from .training.checkpoint import HISTORY_FIELDS, Progress, load_checkpoint, save_checkpoint
 from .data import iterate_minibatches, load_dataset
-from .errors import Interrupted, MnistCnnError
-from .files import atomic_open, check_writable
+from .support.errors import Interrupted, MnistCnnError
+from .support.files import atomic_open, check_writable
 from .fused import fuse, is_fused, nesterov_momentum
 from .model import build_cnn, load_weights, save_weights
-from .recipe import best
-from .snapshots import load_snapshots, save_snapshots, snapshots_path
+from .training.recipe import best
+from .support.records import load_snapshots, save_snapshots, snapshots_path
 
 __all__ = ["compile_functions", "evaluate", "history_path", "load_history", "train", "main"]
 
@@ -476,9 +476,9 @@ def main(model="cnn", batch_size=500, num_epochs=500, data_dir=None, recipe="pla
     data_dir : path-like, optional
         As for `mnist_cnn.data.load_dataset`.
     recipe : str
-        'plain', the tutorial's, or 'best', that of `mnist_cnn.recipe.best`.
+        'plain', the tutorial's, or 'best', that of `mnist_cnn.training.recipe.best`.
     **options
-        As for `train`, or for `mnist_cnn.recipe.best`.
+        As for `train`, or for `mnist_cnn.training.recipe.best`.
 
     Returns
     -------

@@ -2,7 +2,7 @@
 
 Each ``plot_`` function takes arrays and returns a matplotlib figure, made at the size and scale at
 which it is to be seen; brighter, or redder against bluer, is more, and maps to be compared share
-their limits. `mnist_cnn.gallery` computes the arrays and saves the figures.
+their limits. `mnist_cnn.analysis.gallery` computes the arrays and saves the figures.
 """
 
 import matplotlib.pyplot as plt
@@ -286,7 +286,7 @@ def plot_second_layer(patches, values, maxima, kernels):
     Parameters
     ----------
     patches, values : arrays
-        As `mnist_cnn.features.top_patches` returns them: (filters, 9, rows, columns), in [0, 1],
+        As `mnist_cnn.analysis.features.top_patches` returns them: (filters, 9, rows, columns), in [0, 1],
         and (filters, 9).
     maxima : array
         (filters, rows, columns), in [0, 1]: the input that maximises the filter.
@@ -408,7 +408,7 @@ def plot_occlusion(image, drops, probability, probabilities, name, size):
     image : array
         (rows, columns), in [0, 1].
     drops : array
-        (classes, rows, columns), as `mnist_cnn.attribution.occlusion` returns it.
+        (classes, rows, columns), as `mnist_cnn.analysis.attribution.occlusion` returns it.
     probability : array
         (rows, columns): the predicted class's with the square at each place, in [0, 1].
     probabilities : array
@@ -571,7 +571,7 @@ def plot_reliability(counts, num_correct, confidence, low, high, error):
     Parameters
     ----------
     counts, num_correct, confidence : arrays
-        (bins,), as `mnist_cnn.metrics.calibration_bins` returns them.
+        (bins,), as `mnist_cnn.analysis.metrics.calibration_bins` returns them.
     low, high : arrays
         (bins,), bounds of the bins' accuracies, in [0, 1]; anything for an empty bin.
     error : float
@@ -676,7 +676,7 @@ def plot_evolution(snapshots, epochs, rows=8):
     Parameters
     ----------
     snapshots : array
-        (epochs, maps, 1, rows, columns), as `mnist_cnn.snapshots.load_snapshots` returns them.
+        (epochs, maps, 1, rows, columns), as `mnist_cnn.support.records.load_snapshots` returns them.
     epochs : int array
         (epochs,), their numbers; 0 is before training.
     rows : int

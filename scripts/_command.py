@@ -7,7 +7,8 @@ import sys
 def run(name, device=None, **options):
     """Call the main function of a module of the package with `options`; returns the exit code."""
     try:
-        from mnist_cnn import errors, stack
+        from mnist_cnn.support import errors
+        from mnist_cnn import compat as stack
         main = importlib.import_module("mnist_cnn." + name).main
     except ImportError as error:
         hint = "; install with: pip install -e ." if error.name else ""

@@ -17,7 +17,7 @@ def parse_args():
     add("--seeds", dest="num_seeds", type=int, default=3, metavar="N", help="seeds, from 1 on")
     add("--only", nargs="+", metavar="NAME", default=argparse.SUPPRESS,
         help="these variants, as the table names them, e.g. plain schedule (default: all)")
-    add("--output", default="ablation", metavar="DIR", help="folder for the models and results.csv")
+    add("--output", default="benchmarks.ablation", metavar="DIR", help="folder for the models and results.csv")
     add("--data-dir", metavar="DIR", default=argparse.SUPPRESS,
         help="folder with the four files of another data set in MNIST's format (default: the copy "
              "of MNIST in the package)")
@@ -25,4 +25,4 @@ def parse_args():
 
 
 if __name__ == "__main__":
-    sys.exit(run("ablation", **vars(parse_args())))
+    sys.exit(run("benchmarks.ablation", **vars(parse_args())))

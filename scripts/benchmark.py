@@ -23,4 +23,4 @@ def parse_args():
 
 
 if __name__ == "__main__":
-    sys.exit(run("benchmark", **vars(parse_args())))
+    sys.exit(run("benchmarks.step", **vars(parse_args())))

@@ -32,6 +32,6 @@ def parse_args():
 if __name__ == "__main__":
     args = parse_args()
     # the device goes to the program itself, which measures on the CPU first
-    sys.exit(run("check_device", device=None, check=args.device, batch_sizes=args.batch_sizes,
+    sys.exit(run("benchmarks.device", device=None, check=args.device, batch_sizes=args.batch_sizes,
                  full=args.full, num_epochs=args.epochs, examples=args.examples,
                  output=args.output, torch_python=args.torch_python))

@@ -18,4 +18,4 @@ def parse_args():
 
 
 if __name__ == "__main__":
-    sys.exit(run("evaluate", **vars(parse_args())))
+    sys.exit(run("analysis.evaluate", **vars(parse_args())))

@@ -41,4 +41,4 @@ def parse_args():
 
 
 if __name__ == "__main__":
-    sys.exit(run("gallery", **vars(parse_args())))
+    sys.exit(run("analysis.gallery", **vars(parse_args())))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_cnn import data, model, stack, train
+from mnist_cnn import data, model, compat as stack, train
 
 import lasagne  # noqa: I100  after mnist_cnn, which makes it importable
 import theano.tensor as T

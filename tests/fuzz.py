@@ -23,8 +23,9 @@ import contextlib
 
 with atheris.instrument_imports(["zipfile", "gzip", "numpy.lib.format", "ast"]) if atheris \
         else contextlib.nullcontext():
-    from mnist_cnn import data, files
-    from mnist_cnn.errors import MnistCnnError
+    from mnist_cnn import data
+    from mnist_cnn.support import files
+    from mnist_cnn.support.errors import MnistCnnError
 
 import numpy as np
 

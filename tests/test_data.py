@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mnist_cnn import data
-from mnist_cnn.errors import MnistCnnError
+from mnist_cnn.support.errors import MnistCnnError
 
 IMAGES = np.arange(3 * 28 * 28, dtype=np.uint8).reshape(3, 28, 28)
 LABELS = np.array([1, 0, 9], np.uint8)

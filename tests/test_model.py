@@ -14,8 +14,9 @@ from scipy.signal import convolve
 import lasagne
 import theano
 
-from mnist_cnn import files, model
-from mnist_cnn.errors import MnistCnnError
+from mnist_cnn.support import files
+from mnist_cnn import model
+from mnist_cnn.support.errors import MnistCnnError
 
 SHAPES = [(32, 1, 5, 5), (32,), (32, 32, 5, 5), (32,), (512, 256), (256,), (256, 10), (10,)]
 
@@ -173,7 +174,7 @@ def test_full_disk_leaves_the_old_file(tmp_path):
     """With a real limit on the file size, as a full disk gives: a short write, then an error."""
     path = tmp_path / "model.npz"
     path.write_bytes(b"the old file")
-    code = ("import sys, numpy\nfrom mnist_cnn import model, errors\n"
+    code = ("import sys, numpy\nfrom mnist_cnn import model\nfrom mnist_cnn.support import errors\n"
             "sys.exit(errors.run(lambda: model.save_weights(sys.argv[1], [numpy.ones(10**5)])))")
     process = subprocess.run(
         [sys.executable, "-c", code, str(path)], stderr=subprocess.PIPE, universal_newlines=True,

@@ -9,7 +9,7 @@ import lasagne
 import theano.tensor as T
 
 from mnist_cnn import model, train
-from mnist_cnn.errors import MnistCnnError
+from mnist_cnn.support.errors import MnistCnnError
 
 EPOCH = r"""Epoch {0} of 2 took \d+\.\d{{3}}s
   training loss:\t\t(\d\.\d{{6}})

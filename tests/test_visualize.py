@@ -6,8 +6,9 @@ import pytest
 from conftest import run_script
 from scipy.signal import convolve2d
 
-from mnist_cnn import features, gallery, train, visualize
-from mnist_cnn.errors import MnistCnnError
+from mnist_cnn.analysis import features, gallery
+from mnist_cnn import train, visualize
+from mnist_cnn.support.errors import MnistCnnError
 
 
 def test_feature_maps_against_scipy(training, mnist):

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from ..data import load_dataset
-from ..files import atomic_open, check_writable
-from ..metrics import confident_mistakes
+from ..support.files import atomic_open, check_writable
+from ..analysis.metrics import confident_mistakes
 from ..model import build_cnn, load_weights
 from ..predict import predict
 

@@ -18,7 +18,7 @@ from theano.tensor.opt import register_canonicalize
 
 __all__ = ["BernoulliMask", "ConvReluPool", "ConvReluPoolGrad", "NesterovUpdate", "SparseProduct"]
 
-_HERE = os.path.dirname(os.path.abspath(__file__))
+_HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "csrc")
 
 
 def _digest(names):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .errors import MnistCnnError
-from .files import read_npz, write_npz
+from ..support.errors import MnistCnnError
+from ..support.files import read_npz, write_npz
 
 __all__ = ["Progress", "save_checkpoint", "load_checkpoint"]
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import ndimage
 
-from mnist_cnn import augment
+from mnist_cnn.training import augment
 
 
 def smooth_images(n, height=28, width=28, seed=0):

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import theano.tensor as T
 
-from . import stack
-from .benchmark import measure, theano_step
-from .data import load_dataset
-from .errors import MnistCnnError
-from .files import atomic_open, make_folder
-from .model import build_cnn
-from .train import compile_functions, keep_on_device, load_history
+from .. import compat as stack
+from .step import measure, theano_step
+from ..data import load_dataset
+from ..support.errors import MnistCnnError
+from ..support.files import atomic_open, make_folder
+from ..model import build_cnn
+from ..train import compile_functions, keep_on_device, load_history
 
 __all__ = ["train_apart", "noisy_digits", "main"]
 
@@ -25,7 +25,8 @@ __all__ = ["train_apart", "noisy_digits", "main"]
 _TRAIN = """
 import json, sys
 import numpy as np
-from mnist_cnn import errors, stack, train
+from mnist_cnn import compat as stack, train
+from mnist_cnn.support import errors
 
 device, dataset, options = json.loads(sys.argv[1])
 with np.load(dataset) as file:
@@ -99,7 +100,7 @@ def noisy_digits(dataset, batches=3, batch_size=50):
 
 
 def _device_step(inputs):
-    """As `mnist_cnn.benchmark.theano_step`, with the images kept on the device."""
+    """As `mnist_cnn.benchmarks.step.theano_step`, with the images kept on the device."""
     images, indices, (numbers,) = keep_on_device(inputs)
     target_var = T.ivector("targets")
     train_fn, _ = compile_functions(build_cnn(images), indices, target_var)
@@ -136,7 +137,7 @@ def _rows_of_torch(torch_python, dataset, batch_sizes, num_epochs):
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     try:
         process = subprocess.run(
-            [torch_python, str(Path(__file__).with_name("torch_rival.py")), str(dataset),
+            [torch_python, str(Path(__file__).with_name("torch_baseline.py")), str(dataset),
              str(num_epochs), *map(str, batch_sizes)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, env=env)
     except OSError as error:

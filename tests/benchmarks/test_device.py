@@ -15,8 +15,10 @@ from conftest import run_script
 import lasagne
 import theano
 
-from mnist_cnn import check_device, device, model, train
-from mnist_cnn.errors import MnistCnnError
+from mnist_cnn.benchmarks import device as check_device
+from mnist_cnn.compat import gpu as device
+from mnist_cnn import model, train
+from mnist_cnn.support.errors import MnistCnnError
 
 MISSING = [what for what, there in [
     ("python3-pygpu (for Debian's CPython 3.11)", importlib.util.find_spec("pygpu")),
@@ -81,7 +83,8 @@ def test_the_cpu_goes_on_from_the_devices_checkpoint(trainings, tmp_path):
 CODE = """
 import sys
 import numpy as np
-from mnist_cnn import errors, model, stack
+from mnist_cnn.support import errors
+from mnist_cnn import model, compat as stack
 import lasagne, theano, theano.tensor as T
 
 weights, images, output = sys.argv[1:]
@@ -238,7 +241,7 @@ def test_no_cublas_and_one_too_new(monkeypatch, tmp_path):
 #: In a fresh process, for libraries stay loaded: what is found, and what libgpuarray says to it.
 LOAD = """
 import ctypes, sys
-from mnist_cnn import stack
+from mnist_cnn import compat as stack
 try:
     stack.configure("cuda")
 except Exception as error:

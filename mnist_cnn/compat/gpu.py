@@ -16,7 +16,7 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-from .errors import MnistCnnError
+from ..support.errors import MnistCnnError
 
 __all__ = ["prepare"]
 

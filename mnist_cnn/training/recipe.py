@@ -6,7 +6,7 @@ from .augment import distortions
 
 __all__ = ["DISTORTIONS", "cosine", "best"]
 
-#: How the better recipe distorts a digit: for `mnist_cnn.augment.distortions`.
+#: How the better recipe distorts a digit: for `mnist_cnn.training.augment.distortions`.
 DISTORTIONS = dict(rotation=12, scale=.12, shear=.12, shift=2, elastic=.8)
 
 

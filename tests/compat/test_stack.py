@@ -49,7 +49,7 @@ def test_what_the_user_set_wins(tmp_path, flags, rc):
 
 
 def test_scripts_leave_the_users_float64(tmp_path):
-    code = ("from mnist_cnn import stack; import theano; stack.configure(); "
+    code = ("from mnist_cnn import compat as stack; import theano; stack.configure(); "
             "print(theano.config.floatX)")
     for flags, expected in (("", "float32"), ("floatX=float64", "float64")):
         process = run_python(code, THEANO_FLAGS=base_flags() + "," + flags, THEANORC="")

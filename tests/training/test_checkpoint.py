@@ -13,13 +13,16 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from mnist_cnn import checkpoint, files, model, train
-from mnist_cnn.errors import MnistCnnError
+from mnist_cnn.training import checkpoint
+from mnist_cnn.support import files
+from mnist_cnn import model, train
+from mnist_cnn.support.errors import MnistCnnError
 
 #: A training on a few digits, in a process of its own: argv is a folder, then key=value pairs.
 RUN = """
 import sys
-from mnist_cnn import data, errors, stack, train
+from mnist_cnn import data, compat as stack, train
+from mnist_cnn.support import errors
 stack.configure()
 X_train, y_train, X_val, y_val, X_test, y_test = data.load_dataset()
 dataset = (X_train[:600], y_train[:600], X_val[:200], y_val[:200], X_test[:200], y_test[:200])
@@ -99,7 +102,7 @@ def test_second_ctrl_c_ends_at_once(tmp_path):
 
 def test_kill_9_leaves_a_whole_file(tmp_path):
     """Real SIGKILLs at random moments of a process that does nothing but save."""
-    code = ("import sys, numpy, itertools\nfrom mnist_cnn import files\nprint('go', flush=True)\n"
+    code = ("import sys, numpy, itertools\nfrom mnist_cnn.support import files\nprint('go', flush=True)\n"
             "for i in itertools.count():\n"
             "    files.write_npz(sys.argv[1], {'a': numpy.full(50000, i % 100, float)})\n")
     path = tmp_path / "state.checkpoint"
@@ -233,7 +236,7 @@ def test_bomb_fails_fast_and_small(tmp_path):
                 np.lib.format.write_array_header_1_0(file, dict(header, shape=shape))
                 for _ in range(8 if content else 0):
                     file.write(content)
-        code = ("import resource, sys\nfrom mnist_cnn import errors, files\n"
+        code = ("import resource, sys\nfrom mnist_cnn.support import errors, files\n"
                 "used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
                 "def read():\n    print(files.read_npz(sys.argv[1], {'arr_0': ('f', (3, 2))}))\n"
                 "code = errors.run(read)\n"

@@ -4,7 +4,7 @@ Import this module (or the package) before Theano and Lasagne; all of Lasagne 0.
 CPython 3.8 to 3.11 with NumPy 1.22 or 1.23, its recurrent layers included. Each workaround says
 what breaks without it. What THEANO_FLAGS or .theanorc set is never overridden.
 
-`python -m pytest -p mnist_cnn.stack` runs old test-suites on the mended stack.
+`python -m pytest -p mnist_cnn.compat` runs old test-suites on the mended stack.
 """
 
 import configparser
@@ -32,8 +32,8 @@ from pathlib import Path
 
 import numpy as np
 
-from . import device as gpu  # first of all: how the system's pygpu is found
-from .errors import MnistCnnError
+from . import gpu  # first of all: how the system's pygpu is found
+from ..support.errors import MnistCnnError
 
 if not (3, 8) <= sys.version_info[:2] <= (3, 11):
     raise ImportError("mnist_cnn needs CPython 3.8 to 3.11, not {}.{}: Theano 1.0.5 uses modules "
@@ -474,7 +474,7 @@ def require_compiler():
             .format(" and ".join(missing), *sys.version_info))
 
 
-#: What was found for the device in use, as `mnist_cnn.device.prepare` returns it.
+#: What was found for the device in use, as `mnist_cnn.compat.gpu.prepare` returns it.
 device_parts = {}
 
 

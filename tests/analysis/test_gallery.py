@@ -14,8 +14,10 @@ from PIL import Image
 
 import lasagne
 
-from mnist_cnn import gallery, metrics, model, snapshots, train, visualize
-from mnist_cnn.errors import MnistCnnError
+from mnist_cnn.analysis import gallery, metrics
+from mnist_cnn import model, train, visualize
+from mnist_cnn.support import records as snapshots
+from mnist_cnn.support.errors import MnistCnnError
 
 
 @pytest.fixture(scope="module")

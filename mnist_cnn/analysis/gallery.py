@@ -11,14 +11,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
-from . import attribution, features, metrics, visualize
-from .data import load_dataset
-from .errors import MnistCnnError
-from .files import atomic_open, make_folder
-from .model import build_cnn, load_weights
-from .preprocess import load_picture
-from .snapshots import load_snapshots, snapshots_path
-from .train import history_path, load_history
+from . import attribution
+from . import features
+from . import metrics
+from .. import visualize
+from ..data import load_dataset
+from ..support.errors import MnistCnnError
+from ..support.files import atomic_open, make_folder
+from ..model import build_cnn, load_weights
+from ..support.pictures import load_picture
+from ..support.records import load_snapshots, snapshots_path
+from ..train import history_path, load_history
 
 __all__ = ["FIGURES", "TUTORIAL", "main"]
 

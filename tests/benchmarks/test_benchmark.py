@@ -4,7 +4,7 @@ import time
 import numpy as np
 from conftest import run_script
 
-from mnist_cnn import benchmark
+from mnist_cnn.benchmarks import step as benchmark
 
 
 def test_speeds_of_steps_of_known_length():

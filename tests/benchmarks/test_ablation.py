@@ -5,8 +5,8 @@ import statistics
 import pytest
 from conftest import run_script
 
-from mnist_cnn import ablation
-from mnist_cnn.errors import MnistCnnError
+from mnist_cnn.benchmarks import ablation
+from mnist_cnn.support.errors import MnistCnnError
 
 
 def test_table():

@@ -8,8 +8,8 @@ from conftest import run_script
 from PIL import Image
 from scipy import ndimage
 
-from mnist_cnn import preprocess
-from mnist_cnn.errors import MnistCnnError
+from mnist_cnn.support import pictures as preprocess
+from mnist_cnn.support.errors import MnistCnnError
 
 
 def photograph(path, digit, scale, dark_on_light, mode="L", place=(31, 17)):

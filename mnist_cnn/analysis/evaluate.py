@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from .data import NUM_CLASSES, load_dataset
+from ..data import NUM_CLASSES, load_dataset
 from .metrics import confusion_matrix, wilson_interval
-from .model import build_cnn, load_weights
-from .predict import predict
+from ..model import build_cnn, load_weights
+from ..predict import predict
 
 __all__ = ["summary", "main"]
 

@@ -8,7 +8,8 @@ from conftest import run_script
 
 import lasagne
 
-from mnist_cnn import evaluate, model
+from mnist_cnn.analysis import evaluate
+from mnist_cnn import model
 
 
 def wilson(share, n, z=1.959964):

@@ -14,8 +14,9 @@ import lasagne
 import theano
 import theano.tensor as T
 
-from mnist_cnn import model, recipe, train
-from mnist_cnn.errors import MnistCnnError
+from mnist_cnn import model, train
+from mnist_cnn.training import recipe
+from mnist_cnn.support.errors import MnistCnnError
 
 
 @given(st.integers(1, 500), st.floats(1e-4, 1), st.floats(.01, .9), st.floats(0, 1))
@@ -136,7 +137,7 @@ def test_keep_best_keeps_an_average(few, tmp_path, capsys):
         np.testing.assert_array_equal(a, b)
     answers = lasagne.layers.get_output(network, few[2], deterministic=True).eval().argmax(axis=1)
     assert (answers == few[3]).mean() == pytest.approx(history["validation_accuracy"].max())
-    from mnist_cnn.snapshots import load_snapshots
+    from mnist_cnn.support.records import load_snapshots
     epochs, kernels = load_snapshots(output, (32, 1, 5, 5))
     assert epochs.tolist() == [0, 1, 2, 3, 4]
     np.testing.assert_array_equal(kernels[1 + history["validation_accuracy"].argmax()], kept[0])

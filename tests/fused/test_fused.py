@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from mnist_cnn import checkpoint, fused, model, train
+from mnist_cnn.training import checkpoint
+from mnist_cnn import fused, model, train
 
 import lasagne
 import theano
@@ -25,7 +26,7 @@ from mnist_cnn.fused.ops import (BernoulliMask, ConvReluPool, ConvReluPoolGrad, 
 
 pytestmark = pytest.mark.skipif(not fused.available(), reason="the fast path is for x86-64 CPUs")
 
-HEADERS = ROOT / "mnist_cnn" / "fused"
+HEADERS = ROOT / "mnist_cnn" / "fused" / "csrc"
 STAGES = {"first": (1, 32, 5), "second": (32, 32, 5), "other": (3, 20, 3)}
 SIZES = {"first": (28, 28), "second": (12, 12), "other": (11, 14)}
 
@@ -796,7 +797,7 @@ def test_a_forked_child_computes(fast):
 
 PROCESS = """
 import sys
-from mnist_cnn import fused, model, stack, train
+from mnist_cnn import fused, model, compat as stack, train
 stack.configure()
 import numpy as np
 import theano, theano.gof.cmodule, theano.tensor as T
@@ -827,7 +828,7 @@ def build_harness(tmp_path, *flags):
         pytest.skip("no g++")
     program = tmp_path / "harness"
     subprocess.run([compiler, "-std=c++14", "-fopenmp", "-pthread", "-I", str(HEADERS), *flags,
-                    str(ROOT / "tests" / "fused_harness.cpp"), "-o", str(program)], check=True)
+                    str(ROOT / "tests" / "fused" / "fused_harness.cpp"), "-o", str(program)], check=True)
     return program
 
 

@@ -4,14 +4,14 @@ import csv
 
 import numpy as np
 
-from .augment import distortions
-from .data import load_dataset
-from .errors import MnistCnnError
-from .files import atomic_open, make_folder
-from .model import build_cnn, load_weights
-from .predict import predict
-from .recipe import DISTORTIONS, best
-from .train import load_history, train
+from ..training.augment import distortions
+from ..data import load_dataset
+from ..support.errors import MnistCnnError
+from ..support.files import atomic_open, make_folder
+from ..model import build_cnn, load_weights
+from ..predict import predict
+from ..training.recipe import DISTORTIONS, best
+from ..train import load_history, train
 
 __all__ = ["variants", "table", "main"]
 

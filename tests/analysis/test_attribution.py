@@ -5,7 +5,7 @@ import pytest
 
 import lasagne
 
-from mnist_cnn import attribution, metrics
+from mnist_cnn.analysis import attribution, metrics
 
 
 @pytest.fixture(scope="module")

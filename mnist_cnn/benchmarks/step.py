@@ -7,11 +7,11 @@ import time
 import numpy as np
 import theano.tensor as T
 
-from .data import load_dataset
-from .errors import MnistCnnError
-from .fused import fuse
-from .model import build_cnn
-from .train import compile_functions
+from ..data import load_dataset
+from ..support.errors import MnistCnnError
+from ..fused import fuse
+from ..model import build_cnn
+from ..train import compile_functions
 
 __all__ = ["theano_step", "torch_step", "measure", "main"]
 
@@ -51,7 +51,7 @@ def torch_step(channels_last):
     import torch
     from torch import nn
 
-    from .torch_rival import build_network
+    from .torch_baseline import build_network
 
     network = build_network()
     order = torch.channels_last if channels_last else torch.contiguous_format

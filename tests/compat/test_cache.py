@@ -91,7 +91,7 @@ def test_first_start_compiles_side_by_side(tmp_path, refuses):
 
 
 def test_cache_is_kept_apart_by_processor():
-    code = "import mnist_cnn.stack as s; print(s._cpu_id(), s.theano.config.compiledir)"
+    code = "import mnist_cnn.compat as s; print(s._cpu_id(), s.theano.config.compiledir)"
     out = subprocess.check_output([sys.executable, "-c", code], universal_newlines=True)
     cpu, folder = out.split()
     assert folder.endswith("-" + cpu)
@@ -99,7 +99,7 @@ def test_cache_is_kept_apart_by_processor():
 
 def test_cache_that_cannot_be_made():
     process = subprocess.run(
-        [sys.executable, str(Path(__file__).parent.parent / "scripts" / "train.py")],
+        [sys.executable, str(Path(__file__).parents[2] / "scripts" / "train.py")],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
         env=dict(os.environ, THEANO_FLAGS="base_compiledir=/proc/nowhere"))
     assert process.returncode == 2

@@ -5,7 +5,7 @@ import pytest
 
 import lasagne
 
-from mnist_cnn import features
+from mnist_cnn.analysis import features
 
 
 def test_layers_by_name(cnn, mnist):

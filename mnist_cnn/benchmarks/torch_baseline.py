@@ -1,7 +1,7 @@
 """The same network and training in PyTorch: eager, and as a CUDA graph where there is a GPU.
 
-A program of its own, run by `mnist_cnn.check_device` with whatever Python has PyTorch:
-torch_rival.py DATASET.npz EPOCHS BATCH_SIZE... It imports nothing of the package and prints a
+A program of its own, run by `mnist_cnn.benchmarks.device` with whatever Python has PyTorch:
+torch_baseline.py DATASET.npz EPOCHS BATCH_SIZE... It imports nothing of the package and prints a
 JSON line a training: [what, batch size, seconds of each epoch, validation and test accuracy].
 """
 

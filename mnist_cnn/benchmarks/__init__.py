@@ -1,0 +1,1 @@
+"""Measurements: the train step, a device, PyTorch beside them."""

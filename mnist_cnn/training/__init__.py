@@ -1,0 +1,1 @@
+"""What a training is made of beside the lesson: its settings, engine, callbacks."""
