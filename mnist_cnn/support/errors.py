@@ -5,7 +5,12 @@ import sys
 
 
 class MnistCnnError(Exception):
-    """Something the user can mend: its text says what is wrong and what to do, in one line."""
+    """Something the user can mend: its text says what is wrong and what to do, in one line.
+
+    `exit_code` is what a command ends with because of it.
+    """
+
+    exit_code = 2
 
 
 class Interrupted(KeyboardInterrupt):
@@ -27,14 +32,14 @@ def run(command):
     Returns
     -------
     int
-        0 for success, 2 for a `MnistCnnError` (whose line goes to stderr), 130 for Ctrl-C, 143
-        for SIGTERM. Any other exception is a defect of ours and goes through, with its traceback.
+        0 for success, a `MnistCnnError`'s own, which is mostly 2 (its line goes to stderr), 130 for
+        Ctrl-C, 143 for SIGTERM. Any other exception is a defect of ours and goes through, with its traceback.
     """
     try:
         command()
     except MnistCnnError as error:
         print("error: {}".format(error), file=sys.stderr)
-        return 2
+        return error.exit_code
     except KeyboardInterrupt as error:
         print("interrupted", file=sys.stderr)
         return 128 + getattr(error, "signum", signal.SIGINT)
