@@ -13,6 +13,7 @@ def parse_args():
     add("model", metavar="MODEL", help="the weights that train.py saved, e.g. model.npz")
     add("--output", default="explore.html", metavar="FILE",
         help="the page to write (default: %(default)s)")
+    add("--compare", metavar="MODEL", help="a second model, to be seen side by side with the first")
     add("--data-dir", metavar="DIR",
         help="folder with the data set's four files (default: the copy of MNIST in the package)")
     return parser.parse_args()
