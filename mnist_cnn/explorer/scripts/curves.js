@@ -10,13 +10,16 @@ import {CHANGES, UNCHANGED, isUnchanged, transform} from "./transform.js";
 const POINTS = 49;
 const WIDTH = 600;
 const HEIGHT = 170;
+const LEFT = 62;  // room for the axis
+const AT_ONCE = 12;  // points measured in one frame
 
 export const change = {...UNCHANGED};
 
 let chosen = "turn";
 let original = null;  // the pixels before the change
 let picture, chart, marker, lines, labels, sliders, twin;
-let drawnFor = "";
+let table = [];      // probabilities, (POINTS, 10), as far as they are measured
+let measuredFor = "", measuredPixels = null, measuredVersion = 0;
 
 const svg = (tag, properties = {}) => {
   const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -75,7 +78,7 @@ export function buildCurves() {
 }
 
 function buildChart() {
-  const box = svg("svg", {viewBox: `-34 -8 ${WIDTH + 64} ${HEIGHT + 32}`, role: "img",
+  const box = svg("svg", {viewBox: `${-LEFT} -14 ${WIDTH + LEFT + 24} ${HEIGHT + 40}`, role: "img",
                           "aria-label": "Probability of each digit along the chosen change"});
   for (const share of [0, .5, 1]) {
     const y = HEIGHT * (1 - share);
@@ -103,7 +106,7 @@ function buildChart() {
   const point = (event) => {
     if (event.type !== "pointerdown" && !(event.buttons & 1)) return;
     const {left, width} = box.getBoundingClientRect();
-    const share = ((event.clientX - left) / width * (WIDTH + 64) - 34) / WIDTH;
+    const share = ((event.clientX - left) / width * (WIDTH + LEFT + 24) - LEFT) / WIDTH;
     const {least, most} = CHANGES[chosen];
     change[chosen] = least + Math.max(0, Math.min(1, share)) * (most - least);
     refresh();
@@ -141,11 +144,13 @@ function wireDrag(canvas) {
   });
 }
 
-/* Probabilities along the chosen change, (POINTS, 10); the other changes stay as they are. */
+/* Measure the next few points along the chosen change; the other changes stay as they are. */
 function measure() {
   const {least, most} = CHANGES[chosen];
-  return Array.from({length: POINTS}, (_, i) => Array.from(twin.forward(scaled(
-    transform(original, {...change, [chosen]: least + i * (most - least) / (POINTS - 1)})))));
+  for (let i = 0; i < AT_ONCE && table.length < POINTS; i++) {
+    const value = least + table.length * (most - least) / (POINTS - 1);
+    table.push(Array.from(twin.forward(scaled(transform(original, {...change, [chosen]: value})))));
+  }
 }
 
 export function paintCurves(inputChanged) {
@@ -164,9 +169,14 @@ export function paintCurves(inputChanged) {
   [least, (least + most) / 2, most].forEach((value, i) => labels[i].textContent = number(value, 1).replace(".0", "") + unit);
   // the curves themselves change only with what is not drawn along them
   const key = [chosen, ...Object.entries(change).map(([name, value]) => name === chosen ? "" : value)].join();
-  if (!inputChanged && key === drawnFor) return;
-  drawnFor = key;
-  const table = measure();
+  const isNew = key !== measuredFor || (inputChanged && original !== measuredPixels) || state.edits.version !== measuredVersion;
+  if (isNew) {
+    [measuredFor, measuredPixels, measuredVersion] = [key, original, state.edits.version];
+    table = [];
+  }
+  if (table.length === POINTS) return;
+  measure();
+  if (table.length < POINTS) schedule();
   lines.forEach(({line, name}, digit) => {
     line.setAttribute("d", "M" + table.map((row, i) =>
       `${(WIDTH * i / (POINTS - 1)).toFixed(1)} ${(HEIGHT * (1 - row[digit])).toFixed(1)}`).join("L"));
