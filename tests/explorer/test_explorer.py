@@ -448,8 +448,8 @@ def test_page_is_live_while_drawing(page):
     pad = page.one("#ink")
     page.actions().move_to_element_with_offset(pad, 0, -90).click_and_hold().perform()
     seen = []
-    for y in (-60, -20, 30, 80):
-        page.actions().move_to_element_with_offset(pad, 10, y).perform()
+    for x, y in ((50, -60), (-30, -20), (40, 30), (-60, 80)):
+        page.actions().move_to_element_with_offset(pad, x, y).perform()
         page.settle()
         seen.append(page.probabilities)
     page.actions().release().perform()

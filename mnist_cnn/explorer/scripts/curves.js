@@ -45,10 +45,10 @@ export function buildCurves() {
   canvas.setAttribute("aria-label", "The digit as the network sees it: drag it, or shift it with the arrow keys");
   picture = new Picture(canvas, SIDE);
   wireDrag(canvas);
-  sliders = Object.fromEntries(Object.entries(CHANGES).map(([name, {name: title, least, most}]) => {
+  sliders = Object.fromEntries(Object.entries(CHANGES).map(([name, {name: title, least, most, step}]) => {
     const radio = element("input", {type: "radio", name: "change", value: name, checked: name === chosen});
     radio.setAttribute("aria-label", `Curves for: ${title.toLowerCase()}`);
-    const slider = element("input", {type: "range", min: least, max: most, step: (most - least) / 200, value: 0});
+    const slider = element("input", {type: "range", min: least, max: most, step, value: 0});
     slider.setAttribute("aria-label", title);
     const output = element("output");
     const choose = () => {

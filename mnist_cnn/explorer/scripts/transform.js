@@ -2,13 +2,13 @@
 
 import {SIDE} from "./preprocess.js";
 
-/* What can be done to a digit: its range, and the unit to name it by. */
+/* What can be done to a digit: its range, the slider's step, and the unit to name it by. */
 export const CHANGES = {
-  right: {name: "Shift right", least: -8, most: 8, unit: " pixels"},
-  down: {name: "Shift down", least: -8, most: 8, unit: " pixels"},
-  turn: {name: "Turn", least: -180, most: 180, unit: "°"},
-  thicken: {name: "Thicken", least: -2, most: 3, unit: " pixels"},
-  noise: {name: "Noise", least: 0, most: 1, unit: ""},
+  right: {name: "Shift right", least: -8, most: 8, step: .1, unit: " pixels"},
+  down: {name: "Shift down", least: -8, most: 8, step: .1, unit: " pixels"},
+  turn: {name: "Turn", least: -180, most: 180, step: 1, unit: "°"},
+  thicken: {name: "Thicken", least: -2, most: 3, step: .1, unit: " pixels"},
+  noise: {name: "Noise", least: 0, most: 1, step: .01, unit: ""},
 };
 
 export const UNCHANGED = {right: 0, down: 0, turn: 0, thicken: 0, noise: 0};
