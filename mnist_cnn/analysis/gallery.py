@@ -20,8 +20,7 @@ from ..support.errors import MnistCnnError
 from ..support.files import atomic_open, make_folder
 from ..model import build_cnn, load_weights
 from ..support.pictures import load_picture
-from ..support.records import load_snapshots, snapshots_path
-from ..train import history_path, load_history
+from ..support.records import (history_path, load_history, load_snapshots, snapshots_path)
 
 __all__ = ["FIGURES", "TUTORIAL", "main"]
 

@@ -17,7 +17,9 @@ from ..data import load_dataset
 from ..support.errors import MnistCnnError
 from ..support.files import atomic_open, make_folder
 from ..model import build_cnn
-from ..train import compile_functions, keep_on_device, load_history
+from ..train import compile_functions
+from ..support.records import load_history
+from ..training.engine import choose_engine
 
 __all__ = ["train_apart", "noisy_digits", "main"]
 
@@ -25,13 +27,17 @@ __all__ = ["train_apart", "noisy_digits", "main"]
 _TRAIN = """
 import json, sys
 import numpy as np
-from mnist_cnn import compat as stack, train
+from mnist_cnn import train
 from mnist_cnn.support import errors
+from mnist_cnn.training import callbacks, config
 
 device, dataset, options = json.loads(sys.argv[1])
+output = options.pop("output", None)
+saved = [callbacks.SaveWeights(output)] if output else []
 with np.load(dataset) as file:
     dataset = [file["arr_%d" % i] for i in range(6)]
-sys.exit(errors.run(lambda: (stack.configure(device), train.train(dataset, **options))))
+sys.exit(errors.run(lambda: train.train(
+    dataset, config.configure(device=device, **options), saved + [callbacks.Report()])))
 """
 
 
@@ -47,7 +53,7 @@ def train_apart(device, dataset, environment=None, **options):
     environment : dict, optional
         Environment variables to set for it.
     **options
-        As for `mnist_cnn.train.train`; paths as str.
+        ``output``, the npz file to save the weights in, and fields of `Config`.
 
     Returns
     -------
@@ -101,9 +107,9 @@ def noisy_digits(dataset, batches=3, batch_size=50):
 
 def _device_step(inputs):
     """As `mnist_cnn.benchmarks.step.theano_step`, with the images kept on the device."""
-    images, indices, (numbers,) = keep_on_device(inputs)
+    numbers_var, images, (numbers,) = choose_engine().place(inputs)
     target_var = T.ivector("targets")
-    train_fn, _ = compile_functions(build_cnn(images), indices, target_var)
+    train_fn, _ = compile_functions(build_cnn(images), numbers_var, target_var)
     stack.require_on_device(train_fn)
     return lambda _, targets: train_fn(numbers[:len(targets)], targets)
 
@@ -113,7 +119,7 @@ def _check(device, dataset, batch_sizes):
     largest = max(batch_sizes)
     inputs, targets = dataset[0][:largest], dataset[1][:largest].astype(np.int32)
     on_cpu = theano_step()  # compiled before the device is there, it stays on the CPU
-    stack.configure(device)
+    stack.use_device(device)
     for name, text in stack.device_parts.items():
         print("{:20}{}".format(name, text))
     print("Compiling the train step for it...")
@@ -164,7 +170,7 @@ def _compare(device, dataset, batch_sizes, num_epochs, folder, torch_python):
         for where in ("cpu", device):
             print("Six steps on {}...".format(where), flush=True)
             output = os.path.join(scratch, "steps.npz")
-            train_apart(where, noisy, batch_size=50, num_epochs=2, seed=1, fused=False,
+            train_apart(where, noisy, batch_size=50, num_epochs=2, seed=1, engine="plain",
                         output=output)
             with np.load(output) as file:
                 weights.append([file[name] for name in file.files])
@@ -206,13 +212,13 @@ def _compare(device, dataset, batch_sizes, num_epochs, folder, torch_python):
     print(text)
 
 
-def main(check="cuda", batch_sizes=(50, 500), full=False, num_epochs=5, examples=None,
+def main(device="cuda", batch_sizes=(50, 500), full=False, num_epochs=5, examples=None,
          output="gpu_check", torch_python=sys.executable):
     """Check a device: print what is found there and its speed, or compare it in full.
 
     Parameters
     ----------
-    check : str
+    device : str
         The device: 'cuda', 'cuda0', 'opencl0:0' and the like.
     batch_sizes : sequence of int
         Examples a step.
@@ -233,13 +239,13 @@ def main(check="cuda", batch_sizes=(50, 500), full=False, num_epochs=5, examples
     MnistCnnError
         When the device cannot be used, or a training there fails.
     """
-    stack.configure("cpu")  # so that there is something to compare with
+    stack.use_device("cpu")  # so that there is something to compare with
     dataset = [part[:examples] for part in load_dataset()]
     if not all(1 <= batch_size <= len(dataset[0]) for batch_size in batch_sizes):
         raise MnistCnnError("the batch sizes must be from 1 to the number of examples, {}".format(
             len(dataset[0])))
     if full:
         make_folder(output)
-    _check(check, dataset, batch_sizes)
+    _check(device, dataset, batch_sizes)
     if full:
-        _compare(check, dataset, batch_sizes, num_epochs, output, torch_python)
+        _compare(device, dataset, batch_sizes, num_epochs, output, torch_python)

@@ -522,8 +522,14 @@ def require_on_device(function):
             "in THEANO_FLAGS and .theanorc".format(theano.config.device))
 
 
-def configure(device=None):
-    """Set Theano up for a program: float32, a compiler that is there, and the device.
+def use_float32():
+    """Make single precision the default of expressions, unless the user chose another."""
+    if type(theano.config).floatX.is_default:
+        theano.config.floatX = "float32"
+
+
+def use_device(device=None):
+    """Have what is compiled from now on run on a device.
 
     Parameters
     ----------
@@ -534,12 +540,9 @@ def configure(device=None):
     Raises
     ------
     MnistCnnError
-        When there is no compiler, or the device cannot be used. Theano never goes on on the CPU
-        where another device was asked for.
+        When the device cannot be used. Theano never goes on on the CPU where another device was
+        asked for.
     """
-    require_compiler()
-    if type(theano.config).floatX.is_default:
-        theano.config.floatX = "float32"
     if device is None or device == theano.config.device:
         return
     if device == "cpu":

@@ -1,5 +1,6 @@
 """The package's own errors, and how a command ends with them."""
 
+import os
 import signal
 import sys
 
@@ -28,13 +29,17 @@ def run(command):
     -------
     int
         0 for success, 2 for a `MnistCnnError` (whose line goes to stderr), 130 for Ctrl-C, 143
-        for SIGTERM. Any other exception is a defect of ours and goes through, with its traceback.
+        for SIGTERM, 141 where the reader of its output went away. Any other exception is a defect of ours and goes through, with its traceback.
     """
     try:
         command()
+        sys.stdout.flush()
     except MnistCnnError as error:
         print("error: {}".format(error), file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader has seen enough: train.py | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except KeyboardInterrupt as error:
         print("interrupted", file=sys.stderr)
         return 128 + getattr(error, "signum", signal.SIGINT)
