@@ -12,10 +12,11 @@ from .data import iterate_minibatches, load_dataset
 from .model import build_cnn
 from .support.errors import MnistCnnError
 from .training.augment import distort
-from .training.callbacks import Checkpoint, Report, Run, SaveWeights, Snapshots, StopRequests
+from .training.callbacks import Checkpoint, Report, SaveWeights, Snapshots, StopRequests
 from .training.config import Config, configure
 from .training.ema import decay_of, ema_updates
 from .training.engine import choose_engine, nesterov_momentum
+from .training.run import Run
 
 __all__ = ["compile_functions", "evaluate", "train", "main"]
 

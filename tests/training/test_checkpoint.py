@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from mnist_cnn.training import callbacks, checkpoint, config, engine
+from mnist_cnn.training import checkpoint, config, engine, run as run_module
 from mnist_cnn.support import files, records
 from mnist_cnn import model
 from mnist_cnn.support.errors import MnistCnnError
@@ -190,7 +190,7 @@ class Updated:
 
 def a_run(batch_size=50, value=1, **options):
     """A run after an epoch, as far as a checkpoint knows it."""
-    run = callbacks.Run(config.Config(batch_size=batch_size, **options))
+    run = run_module.Run(config.Config(batch_size=batch_size, **options))
     run.built(engine.Engine("fused"), None, Step(), np.random.RandomState(3), np.arange(500))
     run.history = [(1, 2.5, .4, .8, .3, .9)]
     run.train_fn.variables[0].set_value(np.full((3, 2), value, "float32"))

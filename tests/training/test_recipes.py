@@ -101,7 +101,7 @@ def few(mnist):
 
 def test_what_the_loop_does(few):
     """The schedule's rate at every step; all digits once an epoch, the validation's too."""
-    rates, labels = [], []
+    rates = []
 
     class Watch(Callback):
         def on_start(self, run):
