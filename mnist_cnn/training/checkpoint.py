@@ -21,9 +21,9 @@ def _containers(train_fn):
 def _settings(run):
     """What must be the same when the run goes on: names and JSON's kinds of values."""
     settings = asdict(run.config)
-    settings.update(run.data, engine=run.engine.name)
-    for name in ("device", "seed"):  # the engine's name says it; the generators' states say it
-        del settings[name]
+    # weights of a device and of the CPU's plain layers go on as each other
+    settings.update(run.data, engine="fused" if run.engine.name == "fused" else "plain")
+    del settings["device"], settings["seed"]  # the generators' states say more than the seed
     if settings["schedule"] == "constant":
         del settings["num_epochs"]  # a longer run begins with the shorter one
     return settings

@@ -190,20 +190,6 @@ def test_help_names_every_figure():
     assert text.index("kernels, digit, feature_maps, history, journey")
 
 
-def test_snapshots_go_on_with_a_resumed_run(tmp_path, mnist):
-    few = [array[:150] for array in mnist]
-    output, state = tmp_path / "model.npz", tmp_path / "state"
-    options = dict(batch_size=50, seed=3, output=output, checkpoint=state, quiet=True,
-                   snapshots=True)
-    train.train(few, num_epochs=1, **options)
-    _, first = snapshots.load_snapshots(output, (32, 1, 5, 5))
-    weights = train.train(few, num_epochs=3, resume=True, **options)
-    epochs, kernels = snapshots.load_snapshots(output, (32, 1, 5, 5))
-    assert epochs.tolist() == [0, 1, 2, 3]
-    np.testing.assert_array_equal(kernels[:2], first)
-    np.testing.assert_array_equal(kernels[-1], weights[0])
-
-
 @pytest.mark.parametrize("arrays", [
     dict(epochs=np.array([0, 1])),
     dict(epochs=np.array([0, 1]), kernels=np.zeros((3, 32, 1, 5, 5))),

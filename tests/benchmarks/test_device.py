@@ -19,6 +19,8 @@ from mnist_cnn.benchmarks import device as check_device
 from mnist_cnn.compat import gpu as device
 from mnist_cnn import model, train
 from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.training.callbacks import Checkpoint
+from mnist_cnn.training.config import Config
 
 MISSING = [what for what, there in [
     ("python3-pygpu (for Debian's CPython 3.11)", importlib.util.find_spec("pygpu")),
@@ -73,8 +75,8 @@ def test_the_cpu_goes_on_from_the_devices_checkpoint(trainings, tmp_path):
     results = []
     for name in ("cpu.checkpoint", "ope.checkpoint"):
         shutil.copy(str(trainings / name), str(tmp_path / name))
-        results.append(train.train(dataset, 50, 3, seed=3, fused=False, resume=True, quiet=True,
-                                   checkpoint=tmp_path / name))
+        results.append(train.train(dataset, Config(num_epochs=3, seed=3, engine="plain"),
+                                   [Checkpoint(tmp_path / name, resume=True)]))
     for a, b in zip(*results):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
 
@@ -88,7 +90,7 @@ from mnist_cnn import model, compat as stack
 import lasagne, theano, theano.tensor as T
 
 weights, images, output = sys.argv[1:]
-stack.configure("opencl0:0")
+stack.use_device("opencl0:0")
 x = T.tensor4()
 network = model.build_cnn(x)
 model.load_weights(weights, network)
@@ -316,15 +318,3 @@ def test_pytorchs_lines_of_the_table(tmp_path):
     assert lines == ["| PyTorch 9 | 50 | 2.000 | 50.00 % | 25.00 % |"]
     with pytest.raises(MnistCnnError, match="cannot run /no/python"):
         check_device._rows_of_torch("/no/python", tmp_path / "none.npz", [50], 1)
-
-
-def test_images_by_index():
-    """What takes the images' place gives them back."""
-    parts = [np.random.RandomState(0).rand(n, 1, 28, 28).astype("float32") for n in (5, 3, 2)]
-    images, indices, numbers = train.keep_on_device(*parts)
-    get = theano.function([indices], images)
-    for part, numbers in zip(parts, numbers):
-        np.testing.assert_array_equal(get(numbers[::-1]), part[::-1])
-        assert len(numbers) == len(part)
-    with pytest.raises(IndexError):
-        get(np.array([10]))
