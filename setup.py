@@ -15,7 +15,7 @@ setup(
     package_data={
         "mnist_cnn": ["mnist/*"],
         "mnist_cnn.fused": ["csrc/*.h"],
-        "mnist_cnn.explorer": ["*.html", "*.css", "*.js"],
+        "mnist_cnn.explorer": ["*.html", "styles/*.css", "scripts/*.js"],
     },
     # Theano 1.0.5 does not build on Python 3.12: configparser.SafeConfigParser is gone.
     python_requires=">=3.8,<3.12",

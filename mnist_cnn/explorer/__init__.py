@@ -1,7 +1,8 @@
 """One page to draw a digit on and watch the network at work: `main` writes it.
 
-The page's source lies beside this module as ordinary files: ``template.html``, ``style.css`` and
-the scripts. Put together with a model's weights they are one HTML file that needs nothing else.
+The page's source lies beside this module as ordinary files: ``template.html``, the style sheets
+and the scripts, which are ES modules. Put together with a model's weights (see `bundle`) they are
+one HTML file that needs nothing else.
 """
 
 import base64
@@ -17,11 +18,12 @@ from ..support.files import atomic_open, check_writable
 from ..analysis.metrics import confident_mistakes
 from ..model import build_cnn, load_weights
 from ..predict import predict
+from .bundle import bundle_scripts, bundle_styles
 
 __all__ = ["choose_digits", "build_page", "main"]
 
 SOURCE = Path(__file__).parent
-SCRIPTS = ("network.js", "preprocess.js", "paint.js", "pad.js", "inspector.js", "page.js")
+STYLES = ("colours.css", "page.css", "stages.css", "pad.css", "inspector.css", "narrow.css")
 
 
 def choose_digits(probabilities, labels, num_mistakes=12):
@@ -72,20 +74,17 @@ def build_page(weights, summary, digits):
     str
         HTML.
     """
-    def read(name):
-        return (SOURCE / name).read_text(encoding="utf-8")
-
     digits = [dict(digit, image=_base64(np.rint(digit["image"] * 256), np.uint8))
               for digit in digits]
     parts = {
-        "style": read("style.css"),
-        # one scope for all, so that nothing of it is left lying about in the window
-        "script": "(() => {{\n\"use strict\";\n\n{}}})();".format("\n".join(map(read, SCRIPTS))),
+        "style": bundle_styles(SOURCE / "styles", STYLES),
+        "script": bundle_scripts(SOURCE / "scripts", "main.js"),
         "summary": html.escape(summary),
         "weights": _base64(np.concatenate([array.ravel() for array in weights]), "<f4"),
         "digits": json.dumps(digits).replace("<", "\\u003c"),
     }
-    return re.sub(r"{{(\w+)}}", lambda match: parts[match.group(1)], read("template.html"))
+    template = (SOURCE / "template.html").read_text(encoding="utf-8")
+    return re.sub(r"{{(\w+)}}", lambda match: parts[match.group(1)], template)
 
 
 def main(model, output="explore.html", data_dir=None):

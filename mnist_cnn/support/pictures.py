@@ -10,10 +10,12 @@ References
    recognition. Proceedings of the IEEE 86, 1998.
 """
 
+import math
 import warnings
 
 import numpy as np
 from PIL import Image, ImageOps
+from scipy import ndimage
 
 from .errors import MnistCnnError
 
@@ -152,50 +154,48 @@ def _otsu(values):
 
 def _without_specks(ink):
     """Drop the parts with less than a twentieth of the largest one's ink."""
-    mask = ink > 0
-    rows, columns = ink.shape
-    labels = np.where(mask, np.arange(ink.size).reshape(ink.shape), -1)
-    while True:  # a pixel takes the highest label around it, and that label's own
-        padded = np.pad(labels, 1, constant_values=-1)
-        highest = np.max([padded[i:i + rows, j:j + columns] for i in range(3) for j in range(3)],
-                         axis=0)
-        highest = np.where(mask, highest.ravel()[highest], -1)
-        if (highest == labels).all():
-            break
-        labels = highest
-    mass = np.bincount(labels[mask], ink[mask], minlength=ink.size)
-    return np.where(mask & (mass[labels] >= mass.max() / 20), ink, 0)
+    labels, count = ndimage.label(ink > 0, structure=np.ones((3, 3)))
+    mass = ndimage.sum_labels(ink, labels, np.arange(count + 1))
+    mass[0] = 0
+    return np.where(mass[labels] >= mass.max() / 20, ink, 0)
+
+
+def _averaging(length, count):
+    """The matrix (count, length) that averages samples over `count` equal parts of their line."""
+    edges = np.arange(count + 1) * length / count
+    samples = np.arange(length)
+    overlap = np.minimum(edges[1:, None], samples + 1) - np.maximum(edges[:-1, None], samples)
+    return overlap.clip(0) * count / length
 
 
 def fit_to_field(ink):
     """Fit a digit into MNIST's box and centre its mass in MNIST's field.
 
+    The explorer page does the same with what is drawn on it (``explorer/scripts/preprocess.js``),
+    step by step.
+
     Parameters
     ----------
-    ink : float32 array
+    ink : array
         (rows, columns), 0 for the background to 1 for full ink; some of it not 0.
 
     Returns
     -------
     float32 array
-        (28, 28) in [0, 255/256], the brightest pixel at 255/256: the longer side of what is not 0
-        spans 20 pixels, and the centre of mass lies within half a pixel of row and column 14, as
-        in MNIST.
+        (28, 28), multiples of 1/256 in [0, 255/256], the brightest pixel at 255/256: the longer
+        side of what is not 0 spans 20 pixels, and the centre of mass lies within half a pixel of
+        row and column 14, as in MNIST.
     """
     rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
-    ink = ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
-    scale = BOX / max(ink.shape)
-    size = [max(1, round(scale * side)) for side in ink.shape[::-1]]
-    method = Image.BOX if scale <= 1 else Image.BILINEAR
-    box = np.asarray(Image.fromarray(ink.astype(np.float32)).resize(size, method)).clip(0)
+    ink = ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1].astype(float)
+    height, width = (max(1, math.floor(BOX * side / max(ink.shape) + .5)) for side in ink.shape)
+    box = _averaging(ink.shape[0], height) @ ink @ _averaging(ink.shape[1], width).T
+    box = np.floor(255 * box / box.max() + .5)  # half a grey level up, as JavaScript rounds
+    top, left = (min(max(math.floor(SIZE / 2 - centre + .5), 0), SIZE - side)
+                 for centre, side in zip(ndimage.center_of_mass(box), box.shape))
     field = np.zeros((SIZE, SIZE), np.float32)
-    corner = []
-    for axis, side in enumerate(box.shape):
-        mass = box.sum(axis=1 - axis)
-        centre = (mass * np.arange(side)).sum() / mass.sum()
-        corner.append(int(np.clip(round(SIZE / 2 - centre), 0, SIZE - side)))
-    field[corner[0]:corner[0] + box.shape[0], corner[1]:corner[1] + box.shape[1]] = box
-    return field * np.float32(255 / 256) / field.max()
+    field[top:top + height, left:left + width] = box / 256
+    return field
 
 
 def load_picture(path):

@@ -7,9 +7,10 @@ import shutil
 import numpy as np
 import pytest
 from conftest import run_script
-from hypothesis import given, settings, strategies as st
+from PIL import Image, ImageDraw
 
 from mnist_cnn import explorer
+from mnist_cnn.support.pictures import fit_to_field
 
 import lasagne
 import theano
@@ -324,11 +325,12 @@ def averaging(length, count):
 
 
 def prepare(ink):
-    """The preprocessing in NumPy: 20 x 20 box, centre of mass. Floats, not yet rounded."""
+    """The preprocessing once more: 20 x 20 box, peak, centre of mass. Floats, not yet rounded."""
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     box = ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1].astype(float)
     height, width = (max(1, int(np.floor(20 * side / max(box.shape) + .5))) for side in box.shape)
     small = averaging(box.shape[0], height) @ box @ averaging(box.shape[1], width).T
+    small *= 255 / small.max()
     rounded = np.floor(small + .5)
     result = np.zeros((28, 28))
     shifts = [int(np.clip(np.floor(14 - (rounded.sum(axis=1 - axis) * np.arange(side)).sum()
@@ -339,30 +341,52 @@ def prepare(ink):
 
 
 def prepared_by(page, ink):
+    """What the page makes of ink, bytes (rows, columns)."""
     text = base64.b64encode(np.uint8(ink).tobytes()).decode("ascii")
-    result = page.js(
-        "explorer.preprocess(Uint8Array.from(atob(arguments[0]), (c) => c.charCodeAt(0)),"
-        " arguments[1])", text, ink.shape[1])
-    return None if result is None else np.array(list(result["pixels"].values()) if isinstance(
-        result["pixels"], dict) else result["pixels"]).reshape(28, 28)
+    result = page.js("""((result) => result && Array.from(result.pixels))(explorer.preprocess(
+        Uint8Array.from(atob(arguments[0]), (letter) => letter.charCodeAt(0)), arguments[1]))""",
+                     text, ink.shape[1])
+    return None if result is None else np.array(result).reshape(28, 28)
 
 
-def test_preprocessing_agrees_with_a_reference(page):
-    @settings(max_examples=60, deadline=None, database=None)
-    @given(st.integers(0, 2 ** 32 - 1), st.integers(1, 90), st.integers(1, 90), st.integers(1, 5))
-    def check(seed, height, width, marks):
-        rng = np.random.RandomState(seed)
-        ink = np.zeros((100, 120), int)
-        top, left = rng.randint(101 - height), rng.randint(121 - width)
-        box = ink[top:top + height, left:left + width]
-        for _ in range(marks):
-            y, x = rng.randint(height), rng.randint(width)
-            box[y:y + rng.randint(1, 30), x:x + rng.randint(1, 30)] = rng.randint(40, 256)
-        wanted = prepare(ink)
-        if np.floor(wanted + .5).max() == 0:
-            return
-        assert np.abs(prepared_by(page, ink) - wanted).max() < .5001
-    check()
+def draw_strokes(seed):
+    """A drawing as a hand makes it, (280, 280): a few bent lines of one width."""
+    rng = np.random.RandomState(seed)
+    picture = Image.new("L", (280, 280))
+    width = rng.randint(4, 40)
+    for _ in range(rng.randint(1, 4)):
+        points = [tuple(point) for point in rng.randint(20, 260, (rng.randint(2, 6), 2)).tolist()]
+        ImageDraw.Draw(picture).line(points, fill=int(rng.randint(60, 256)), width=int(width),
+                                     joint="curve")
+    return np.asarray(picture)
+
+
+def paste_digit(seed, images):
+    """A test digit somewhere in a field of (280, 280), of any size."""
+    rng = np.random.RandomState(seed)
+    side = rng.randint(14, 270)
+    digit = Image.fromarray(np.uint8(images[rng.randint(len(images)), 0] * 256))
+    field = np.zeros((280, 280), np.uint8)
+    top, left = rng.randint(0, 281 - side, 2)
+    field[top:top + side, left:left + side] = digit.resize((side, side), Image.BILINEAR)
+    return field
+
+
+def test_the_page_prepares_pictures_as_python_does(page, mnist):
+    """One rule, written twice: the same bytes for a hundred pictures."""
+    pictures = ([draw_strokes(seed) for seed in range(50)]
+                + [paste_digit(seed, mnist[4]) for seed in range(50)])
+    for ink in pictures:
+        wanted = fit_to_field(ink / 255) * 256
+        assert np.array_equal(wanted, np.rint(wanted))
+        assert np.array_equal(prepared_by(page, ink), wanted)
+        assert np.abs(prepare(ink) - wanted).max() < .5001
+
+
+def test_thin_and_faint_strokes_get_full_ink(page):
+    ink = np.zeros((280, 280), np.uint8)
+    ink[20:260, 130] = 30
+    assert prepared_by(page, ink).max() == 255 == 256 * fit_to_field(ink / 255).max()
 
 
 def test_preprocessing_of_nothing(page):
@@ -370,14 +394,17 @@ def test_preprocessing_of_nothing(page):
 
 
 def test_preprocessing_is_how_mnist_was_made(page, mnist):
-    """A test digit magnified and put into a corner comes back as it was."""
+    """A test digit magnified and put into a corner comes back as it was.
+
+    A few of MNIST's have their peak at 254; they come back a level brighter there.
+    """
     same = 0
     for image in np.uint8(mnist[4][:40, 0] * 256):
         ink = np.zeros((280, 280), np.uint8)
         rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
         box = image[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1].repeat(10, 0).repeat(10, 1)
         ink[:box.shape[0], -box.shape[1]:] = box
-        same += np.array_equal(prepared_by(page, ink), image)
+        same += np.abs(prepared_by(page, ink) - image).max() <= 1
     assert same >= 39
 
 
@@ -394,7 +421,7 @@ def test_page_keeps_up_with_30_frames_a_second(page):
         send("pointerdown", .5, .2);
         const frames = [];
         const draw = () => {
-          frames.push([explorer.timing.forward, explorer.timing.frame]);
+          frames.push([explorer.timing.forward.mean, explorer.timing.frame.mean]);
           const angle = frames.length / 20;
           send("pointermove", .5 + .25 * Math.sin(angle), .5 - .3 * Math.cos(angle));
           if (frames.length < 80) return requestAnimationFrame(draw);

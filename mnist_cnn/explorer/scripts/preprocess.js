@@ -1,11 +1,12 @@
 /* A drawing made into 28 x 28 pixels as the pictures of MNIST were made (LeCun et al. 1998).
 
    The ink's bounding box is scaled to fit a box of 20 x 20 pixels, with its proportions kept and
-   grey levels where a pixel is partly covered; then the picture is shifted by whole pixels until
-   its centre of mass is in the middle of 28 x 28. In MNIST's own files that middle is pixel
-   (14, 14), counted from 0: all 10,000 test digits have their centre within half a pixel of it. */
+   grey levels where a pixel is partly covered; the brightest pixel becomes 255; then the picture
+   is shifted by whole pixels until its centre of mass is in the middle of 28 x 28. In MNIST's own
+   files that middle is pixel (14, 14), counted from 0: all 10,000 test digits have their centre
+   within half a pixel of it. fit_to_field in support/pictures.py does the same, step by step. */
 
-const SIDE = 28;
+export const SIDE = 28;
 const BOX = 20;
 
 /* The average of `count` equal parts of a line of `length` samples, as weights: for each part,
@@ -27,7 +28,7 @@ function averages(length, count) {
 
    Returns null where there is no ink, else the pixels (784 bytes) and how a point of the drawing
    moved: x to x * scaleX + shiftX, y likewise. */
-function preprocess(ink, width) {
+export function preprocess(ink, width) {
   const height = ink.length / width;
   let top = height, bottom = -1, left = width, right = -1;
   for (let y = 0, i = 0; y < height; y++) {
@@ -59,14 +60,16 @@ function preprocess(ink, width) {
       narrow[y * columns + x] = sum;
     }
   }
-  const small = new Float64Array(rows * columns);
+  const grey = new Float64Array(rows * columns);
   averages(boxHeight, rows).forEach(({start, weights}, y) => {
     for (let x = 0; x < columns; x++) {
       let sum = 0;
       for (let j = 0; j < weights.length; j++) sum += weights[j] * narrow[(start + j) * columns + x];
-      small[y * columns + x] = Math.round(sum);
+      grey[y * columns + x] = sum;
     }
   });
+  const peak = grey.reduce((best, value) => Math.max(best, value), 0);
+  const small = grey.map((value) => Math.round(255 * value / peak));
 
   let mass = 0, massX = 0, massY = 0;
   for (let y = 0, i = 0; y < rows; y++) {
@@ -76,7 +79,6 @@ function preprocess(ink, width) {
       massY += small[i] * y;
     }
   }
-  if (mass === 0) return null;  // a breath of ink that rounds to none
   const fit = (shift, length) => Math.max(0, Math.min(SIDE - length, shift));
   const shiftX = fit(Math.round(SIDE / 2 - massX / mass), columns);
   const shiftY = fit(Math.round(SIDE / 2 - massY / mass), rows);

@@ -8,7 +8,7 @@ from conftest import run_script
 from PIL import Image
 from scipy import ndimage
 
-from mnist_cnn.support import pictures as preprocess
+from mnist_cnn.support import pictures
 from mnist_cnn.support.errors import MnistCnnError
 
 
@@ -29,7 +29,7 @@ def test_a_digit_comes_back(tmp_path, mnist, name, scale, dark_on_light, mode):
     for index in (0, 1, 2, 3, 4):
         digit = mnist[4][index, 0]
         photograph(tmp_path / name, digit, scale, dark_on_light, mode)
-        found = preprocess.load_picture(tmp_path / name)
+        found = pictures.load_picture(tmp_path / name)
         assert found.shape == (1, 28, 28) and found.dtype == np.float32
         assert found.min() == 0 and found.max() == np.float32(255 / 256)
         mass = found[0].sum()
@@ -52,7 +52,7 @@ def grey_file(path, digit, scale=10):
 def test_mnists_own_recipe(mnist):
     """MNIST's digits are what the recipe makes of them; a tie in the centre may fall otherwise."""
     digits = mnist[4][:200, 0]
-    same = [np.abs(preprocess.fit_to_field(digit) - digit).max() < .01 for digit in digits]
+    same = [np.abs(pictures.fit_to_field(digit) - digit).max() < .01 for digit in digits]
     assert np.mean(same) > .97
 
 
@@ -60,7 +60,7 @@ def test_any_size_is_the_same_digit(tmp_path, mnist):
     digit = mnist[4][0, 0]
     for scale in (1, 2, 7, 10, 40):
         grey_file(tmp_path / "a.png", digit, scale)
-        np.testing.assert_allclose(preprocess.load_picture(tmp_path / "a.png")[0], digit, atol=.05)
+        np.testing.assert_allclose(pictures.load_picture(tmp_path / "a.png")[0], digit, atol=.05)
 
 
 @pytest.mark.parametrize("kind", ["black on nothing", "white on nothing", "16 bits", "two colours",
@@ -85,7 +85,7 @@ def test_kinds_of_picture(tmp_path, mnist, kind):
         exif = picture.getexif()
         exif[0x0112] = 6  # to be turned clockwise
         picture.save(str(path), exif=exif)
-    found = preprocess.load_picture(path)[0]
+    found = pictures.load_picture(path)[0]
     np.testing.assert_allclose(found, digit, atol=tolerance)
     assert np.corrcoef(found.ravel(), digit.ravel())[0, 1] > .9
 
@@ -106,7 +106,7 @@ def test_a_photograph(tmp_path, mnist, cnn):
             paper[row:row + 4, column:column + 4] *= .4
         photo = paper * (1 - .7 * ink)
         Image.fromarray(np.uint8(255 * photo.clip(0, 1))).save(str(tmp_path / "a.jpg"), quality=80)
-        found.append(preprocess.load_picture(tmp_path / "a.jpg"))
+        found.append(pictures.load_picture(tmp_path / "a.jpg"))
     _, accuracy = cnn[2](np.stack(found), labels.astype(np.int32))
     _, original = cnn[2](images, labels.astype(np.int32))
     assert original > .9 and accuracy >= original - .051
@@ -121,7 +121,7 @@ def test_files_that_are_none(tmp_path):
     (tmp_path / "huge.png").write_bytes(whole[:16] + b"\0\1\x86\xa0" * 2 + whole[24:])
     for name in ("none.png", "folder.png", "cut.png", "huge.png"):
         with pytest.raises(MnistCnnError, match=name) as caught:
-            preprocess.load_picture(tmp_path / name)
+            pictures.load_picture(tmp_path / name)
         assert "\n" not in str(caught.value)
 
 
@@ -130,7 +130,7 @@ def test_files_that_are_none(tmp_path):
 def test_no_picture(tmp_path, content, message):
     (tmp_path / "a.png").write_bytes(content)
     with pytest.raises(MnistCnnError, match=message) as caught:
-        preprocess.load_picture(tmp_path / "a.png")
+        pictures.load_picture(tmp_path / "a.png")
     assert "\n" not in str(caught.value)
 
 
@@ -138,7 +138,7 @@ def test_no_picture(tmp_path, content, message):
 def test_no_digit(tmp_path, grey):
     Image.fromarray(np.uint8(grey)).save(str(tmp_path / "a.png"))
     with pytest.raises(MnistCnnError, match="digit"):
-        preprocess.load_picture(tmp_path / "a.png")
+        pictures.load_picture(tmp_path / "a.png")
 
 
 def test_predict_script(tmp_path, training, mnist):

@@ -3,10 +3,16 @@
    What is on the pad is a state: a test digit that was picked (or none) and the strokes since.
    Each action puts a new state on the history; undo takes it off. */
 
-const PAD = 280;  // the pad's side in its own units: 10 for a pixel of the network's input
+import {readColours} from "./colours.js";
+import {element} from "./dom.js";
+import {Picture} from "./picture.js";
+import {SIDE, preprocess} from "./preprocess.js";
+
+
+export const PAD = 280;  // the pad's side in its own units: 10 for a pixel of the network's input
 const CELL = PAD / SIDE;
 
-class Pad {
+export class Pad {
   constructor(canvas, pen, onChange) {
     this.canvas = canvas;
     this.pen = pen;

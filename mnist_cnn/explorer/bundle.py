@@ -1,0 +1,76 @@
+"""The page's ES modules and style sheets, put together to what one HTML file can hold."""
+
+import re
+
+__all__ = ["bundle_scripts", "bundle_styles"]
+
+_IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w.]+)";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:class|const|function|async function) (\w+))", re.MULTILINE)
+
+
+def bundle_scripts(folder, entry):
+    """Put an ES module and all that it imports into one script.
+
+    A browser loads modules from a server only, not from the disk. So each module becomes a
+    function of its own scope, which is called once, after the modules that it imports:
+    ``import {a} from "./b.js"`` becomes ``const {a} = modules["b.js"]``, and what a module
+    exports is what its function returns. Only these forms are understood: an import names what
+    it wants, in braces; ``export`` stands before a class, a const or a function.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where the modules are.
+    entry : str
+        The name of the module to begin with.
+
+    Returns
+    -------
+    str
+        JavaScript.
+
+    Raises
+    ------
+    ValueError
+        When modules import each other in a circle, or in another form.
+    """
+    parts, finished = [], set()
+
+    def add(name, importers):
+        if name in importers:
+            raise ValueError("modules import each other: {}".format(" -> ".join(importers + (name,))))
+        if name in finished:
+            return
+        source = (folder / name).read_text(encoding="utf-8")
+        for _, imported in _IMPORT.findall(source):
+            add(imported, importers + (name,))
+        exported = _EXPORT.findall(source)
+        source = _IMPORT.sub(r'const {\1} = modules["\2"];\n', source)
+        source = _EXPORT.sub("", source)
+        other = re.search(r"^(?:import|export)\b.*", source, re.MULTILINE)
+        if other:
+            raise ValueError("{}: this form is not understood: {}".format(name, other.group()))
+        parts.append('modules["{}"] = (() => {{\n{}return {{{}}};\n}})();\n'.format(
+            name, source, ", ".join(exported)))
+        finished.add(name)
+
+    add(entry, ())
+    return '(() => {{\n"use strict";\nconst modules = {{}};\n\n{}}})();'.format("\n".join(parts))
+
+
+def bundle_styles(folder, names):
+    """Put style sheets together, in the order of their names.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where they are.
+    names : sequence of str
+        Their files' names.
+
+    Returns
+    -------
+    str
+        CSS.
+    """
+    return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)

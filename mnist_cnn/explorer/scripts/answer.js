@@ -1,0 +1,72 @@
+/* The answer: ten bars, the verdict, and what a screen reader is told. */
+
+import {byId, element, percent} from "./dom.js";
+import {select, selectionOf, state} from "./state.js";
+
+const SPOKEN_AFTER = 150;  // ms without a change: a hand that draws makes one every few
+
+let bars = [];
+let glance = [];
+let timer = 0;
+
+/* The bars of the stage; returns the nodes to point at. */
+export function buildBars(container) {
+  bars = Array.from({length: 10}, (_, digit) => {
+    const bar = element("i", {className: "bar"});
+    const text = element("span", {className: "percent"});
+    const node = element("button", {type: "button", className: "answer-bar"},
+                         element("b", {}, String(digit)), element("span", {className: "track"}, bar),
+                         text);
+    const selection = () => selectionOf("output", digit);
+    node.addEventListener("pointermove", (event) => {
+      if (event.pointerType !== "touch") select(selection(), false);
+    });
+    node.addEventListener("click", () => select(selection(), true));
+    node.addEventListener("focus", () => {
+      if (node.matches(":focus-visible")) select(selection(), true);
+    });
+    return {node, bar, text};
+  });
+  const nodes = bars.map(({node}) => node);
+  container.append(...nodes);
+  return nodes;
+}
+
+/* Ten small bars under the pad, where the page is narrow. */
+export function buildGlance() {
+  glance = Array.from({length: 10}, (_, digit) => {
+    const bar = element("i");
+    const node = element("span", {}, element("em", {}, bar), String(digit));
+    byId("glance").append(node);
+    return {node, bar};
+  });
+}
+
+export function paintAnswer(pad) {
+  const {output} = state.network.values;
+  const best = output.indexOf(Math.max(...output));
+  bars.forEach(({node, bar, text}, digit) => {
+    bar.style.transform = `scaleX(${output[digit]})`;
+    text.textContent = percent(output[digit]);
+    node.classList.toggle("best", digit === best);
+    node.setAttribute("aria-label", `${digit}: ${percent(output[digit])}`);
+  });
+  glance.forEach(({node, bar}, digit) => {
+    bar.style.transform = `scaleY(${output[digit]})`;
+    node.classList.toggle("best", digit === best);
+  });
+  const {digit, strokes} = pad.state;
+  document.body.classList.toggle("empty", pad.isEmpty);
+  byId("verdict-digit").textContent = pad.isEmpty ? "?" : best;
+  let text = pad.isEmpty ? "nothing drawn" : percent(output[best]);
+  if (digit && strokes.length === 0 && digit.label !== best) text += `, but it is a ${digit.label}`;
+  byId("verdict-text").textContent = text;
+  byId("glance").dataset.answer = pad.isEmpty ? "?" : best;
+  say(pad.isEmpty ? "The pad is empty" : `The network sees a ${best}: ${text}`);
+}
+
+/* Tell a screen reader once the hand rests. */
+function say(text) {
+  clearTimeout(timer);
+  timer = setTimeout(() => byId("spoken").textContent = text, SPOKEN_AFTER);
+}

@@ -1,0 +1,42 @@
+/* Test digits to pick from. */
+
+import {byId, element, percent} from "./dom.js";
+import {roveFocus} from "./focus.js";
+import {Picture} from "./picture.js";
+import {SIDE} from "./preprocess.js";
+
+let thumbs = [];
+
+function describe({index, label, answer, confidence, mistake}) {
+  return `Test digit ${index}: a ${label}` + (
+    mistake ? `, which the network took for a ${answer} with ${percent(confidence)}` : "");
+}
+
+export function buildGallery(digits, pick) {
+  thumbs = digits.map((digit) => {
+    const canvas = element("canvas");
+    const node = element("button", {type: "button", className: "thumb"}, canvas);
+    if (digit.mistake) node.append(element("span", {}, `${digit.label} \u2192 ${digit.answer}`));
+    node.title = describe(digit);
+    node.setAttribute("aria-label", describe(digit));
+    node.addEventListener("click", () => pick(digit));
+    return {digit, node, picture: new Picture(canvas, SIDE)};
+  });
+  for (const [title, mistake] of [["Real test digits", false], ["Its worst mistakes", true]]) {
+    const nodes = thumbs.filter(({digit}) => digit.mistake === mistake).map(({node}) => node);
+    if (nodes.length === 0) continue;
+    const row = element("div", {className: "thumbs"}, ...nodes);
+    byId("gallery").append(element("div", {className: "shelf"},
+                                   element("h2", {textContent: title}), row));
+    roveFocus(row, nodes);
+  }
+}
+
+export function recolourGallery(palette) {
+  for (const {digit, picture} of thumbs) picture.paintInk(digit.pixels, palette.ink);
+}
+
+/* picked: the digit that lies on the pad as it is, or null. */
+export function markPicked(picked) {
+  for (const {digit, node} of thumbs) node.setAttribute("aria-pressed", digit === picked);
+}

@@ -1,0 +1,36 @@
+/* Numbers shown as a picture. */
+
+import {SHADES} from "./colours.js";
+
+/* A canvas with one pixel for one number. */
+export class Picture {
+  constructor(canvas, columns, rows = columns) {
+    canvas.width = columns;
+    canvas.height = rows;
+    this.canvas = canvas;
+    this.context = canvas.getContext("2d");
+    this.image = this.context.createImageData(columns, rows);
+    this.words = new Uint32Array(this.image.data.buffer);
+  }
+
+  /* Numbers of any sign; `scale` is the one that gets full colour. */
+  paintSigned(values, start, scale, table) {
+    const {words} = this;
+    const factor = SHADES / scale;
+    for (let i = 0; i < words.length; i++) {
+      const shade = Math.round(values[start + i] * factor);
+      words[i] = table[SHADES + Math.max(-SHADES, Math.min(SHADES, shade))];
+    }
+    this.context.putImageData(this.image, 0, 0);
+  }
+
+  /* Bytes, 0 for paper. */
+  paintInk(bytes, table) {
+    for (let i = 0; i < this.words.length; i++) this.words[i] = table[bytes[i]];
+    this.context.putImageData(this.image, 0, 0);
+  }
+
+  clear() {
+    this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
+  }
+}

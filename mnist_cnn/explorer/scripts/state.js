@@ -1,0 +1,81 @@
+/* What the page shows, and the frame that is drawn when something changes. */
+
+import {LAYERS} from "./layers.js";
+
+export const selectionOf = (layer, map, row = 0, column = 0) =>
+  ({layer, map, row, column, channel: null});
+
+export const narrow = matchMedia("(max-width: 1179px)");
+
+export const state = {
+  network: null,
+  digits: [],          // those of the gallery
+  palette: null,
+  scale: null,         // see scale.js
+  kept: selectionOf("conv1", 0),  // by click, tap or keyboard
+  pointed: null,       // under the pointer, while it is there
+  showRaw: false,
+  showSaliency: false,
+  input: null,         // as Pad.read returns it
+};
+
+export const selected = () => state.pointed || state.kept;
+
+const frame = {scheduled: false, inputChanged: true, draw: () => {}};
+
+/* draw(inputChanged) is called once a frame in which something changed. */
+export function onFrame(draw) {
+  frame.draw = draw;
+}
+
+export function drawNow() {
+  frame.scheduled = false;
+  const {inputChanged} = frame;
+  frame.inputChanged = false;
+  frame.draw(inputChanged);
+}
+
+export function schedule() {
+  if (frame.scheduled) return;
+  frame.scheduled = true;
+  requestAnimationFrame(drawNow);
+}
+
+/* The whole page computed and painted anew: another drawing, other colours. */
+export function refresh() {
+  frame.inputChanged = true;
+  schedule();
+}
+
+const listeners = [];
+
+/* listener() is called when another selection is kept. */
+export function onKept(listener) {
+  listeners.push(listener);
+}
+
+export function select(selection, keep) {
+  if (keep) {
+    state.kept = selection;
+    state.pointed = null;
+    for (const listener of listeners) listener();
+  } else if (!narrow.matches || selection.layer === state.kept.layer) {
+    // on a narrow page the inspector stands among the stages: pointing at another one's map must
+    // not change its height, and so move the map away from under the pointer
+    state.pointed = selection;
+  }
+  schedule();
+}
+
+export function pointAway() {
+  state.pointed = null;
+  schedule();
+}
+
+/* The place of a map's largest value: what to look at when nobody points at a pixel. */
+export function strongest(layer, map) {
+  const {size} = LAYERS[layer];
+  const values = state.network.values[layer].subarray(map * size * size, (map + 1) * size * size);
+  const best = values.reduce((top, value, i) => value > values[top] ? i : top, 0);
+  return selectionOf(layer, map, Math.floor(best / size), best % size);
+}

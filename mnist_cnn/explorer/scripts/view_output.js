@@ -1,0 +1,70 @@
+/* The answer: the units' parts in a score, and softmax. */
+
+import {element, number, percent} from "./dom.js";
+import {largest} from "./grids.js";
+import {Picture} from "./picture.js";
+import {state} from "./state.js";
+
+let units, strongest, softmax;
+
+export const outputView = {
+  build(inspector) {
+    const canvas = element("canvas");
+    units = new Picture(canvas, 32, 8);
+    strongest = element("tbody");
+    softmax = element("tbody");
+    return [
+      inspector.buildMiddle(
+        inspector.figure("units", "Part of each of the 256 units", canvas),
+        buildTable("list", "The six that count most", ["unit", "value", "× weight", "= part"],
+                   strongest)),
+      buildTable("list softmax", "Softmax: scores made into probabilities",
+                 ["digit", "score", "e^score", "probability"], softmax)];
+  },
+
+  update(inspector, {layer, map}) {
+    const {network, palette} = state;
+    const {sums, bias, raw} = network.terms(layer, map, 0, 0, 0);
+    units.paintSigned(sums, 0, largest(sums), palette.signed);
+    fillStrongest(sums, map);
+    fillSoftmax(map);
+    const sum = sums.reduce((total, value) => total + value, 0);
+    inspector.write({name: "256 parts", value: number(sum, 3)}, "+",
+                    {name: "bias", value: number(bias, 3)}, "=",
+                    {name: "score", value: number(raw, 3)}, "→ softmax →",
+                    {name: `digit ${map}`, value: percent(network.values.output[map]), result: true});
+  },
+};
+
+function buildTable(className, caption, names, body) {
+  const head = element("tr", {}, ...names.map(
+    (textContent) => element("th", {textContent, scope: "col"})));
+  return element("table", {className}, element("caption", {textContent: caption}),
+                 element("thead", {}, head), body);
+}
+
+const rowOf = (cells) =>
+  element("tr", {}, ...cells.map((textContent) => element("td", {textContent})));
+
+function fillStrongest(sums, digit) {
+  const {values, output} = state.network;
+  const order = [...sums.keys()].sort((a, b) => Math.abs(sums[b]) - Math.abs(sums[a]));
+  strongest.replaceChildren(...order.slice(0, 6).map((unit) => {
+    const row = rowOf([String(unit), number(values.dense[unit]),
+                       number(output.weights[unit * 10 + digit]), number(sums[unit])]);
+    row.lastChild.className = sums[unit] < 0 ? "less" : "more";
+    return row;
+  }));
+}
+
+function fillSoftmax(chosen) {
+  const {raw, values} = state.network;
+  softmax.replaceChildren(...Array.from(raw.output, (score, digit) => {
+    const power = Math.exp(score);
+    const row = rowOf([String(digit), number(score),
+                       power >= 1e5 || power < .01 ? power.toExponential(1) : number(power),
+                       percent(values.output[digit])]);
+    row.classList.toggle("chosen", digit === chosen);
+    return row;
+  }));
+}
