@@ -17,7 +17,7 @@ def add_arguments(parser):
     formats = parser.add_mutually_exclusive_group()
     for name in ("csv", "json"):
         formats.add_argument("--" + name, dest="output_format", action="store_const", const=name,
-                             default="table", help="print {} in place of a table".format(name.upper()))
+                             help="print {} in place of a table".format(name.upper()))
     add("--data-dir", metavar="DIR",
         help="folder of the data set that the model was trained on; its validation digits tell "
              "which answers are unsure (default: the copy of MNIST in the package)")
