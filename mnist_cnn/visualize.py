@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 __all__ = ["plot_kernels", "plot_feature_maps", "plot_digit", "plot_history",
-           "mosaic", "scale_of", "bare", "axes_at", "title"]
+           "mosaic", "scale_of", "bare", "axes_at", "headline"]
 
 DARK, LIGHT = "#30343b", "#b8bdc6"
 
@@ -136,7 +136,7 @@ def _plot_grid(images, title, label, diverging):
     """Draw up to 36 images of one size, at one scale, in the tutorial's 6x6 grid."""
     side, gap, top = .92, .22, .62 + .2 * title.count("\n")
     figure = plt.figure(figsize=(6 * (side + .1) + 1.15, top + 6 * (side + gap)))
-    title(figure, title, size=13)
+    headline(figure, title, size=13)
     scale = scale_of(images, diverging)
     for i, image in enumerate(images):
         ax = axes_at(figure, .12 + i % 6 * (side + .1), top + i // 6 * (side + gap), side, side)
@@ -172,6 +172,6 @@ def axes_at(figure, left, top, width, height):
                             width / full_width, height / full_height])
 
 
-def title(figure, text, top=.2, size=15):
+def headline(figure, text, top=.2, size=15):
     """A title at a distance in inches from the top."""
     figure.suptitle(text, fontsize=size, y=1 - top / figure.get_figheight())

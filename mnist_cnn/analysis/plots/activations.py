@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from ...visualize import DARK, axes_at, bare, mosaic, title
+from ...visualize import DARK, axes_at, bare, headline, mosaic
 from .marks import percent, plot_probabilities
 
 __all__ = ["plot_activations"]
@@ -37,7 +37,7 @@ def plot_activations(image, activations, name):
     lefts = np.cumsum([.2] + [width + gap for width in widths])
     lefts[-1] += .2  # for the classes' numbers
     figure = plt.figure(figsize=(lefts[-1] + bar_width + .25, height + 2))
-    title(figure, "The way through the network of {}: the answer is {} ({})".format(
+    headline(figure, "The way through the network of {}: the answer is {} ({})".format(
         name, probabilities.argmax(), percent(probabilities.max())))
     top = 1.2
 

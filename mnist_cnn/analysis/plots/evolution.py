@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from ...visualize import axes_at, mosaic, scale_of, title
+from ...visualize import axes_at, headline, mosaic, scale_of
 
 __all__ = ["plot_evolution", "draw_evolution"]
 
@@ -32,7 +32,7 @@ def plot_evolution(snapshots, epochs, rows=8):
     side, top, left = .42, .95, 1  # inches
     length = num_kernels * side * (width + 1) / width
     figure = plt.figure(figsize=(left + length + 1, top + len(shown) * (side + .12) + .15))
-    title(figure, "How the kernels of the first layer came to be")
+    headline(figure, "How the kernels of the first layer came to be")
     scale = scale_of(snapshots)
     for row, i in enumerate(shown):
         ax = axes_at(figure, left, top + row * (side + .12), length, side)
@@ -79,7 +79,7 @@ def draw_evolution(snapshots, epochs):
     frames = []
     for kernels, epoch in zip(snapshots[:, :, 0], epochs):
         drawn.set_data(mosaic(kernels, columns))
-        title(figure, "Kernels {}".format("after epoch {}".format(epoch) if epoch
+        headline(figure, "Kernels {}".format("after epoch {}".format(epoch) if epoch
                                            else "before training"), size=13)
         figure.canvas.draw()
         frames.append(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from ...visualize import axes_at, bare, mosaic, scale_of, title
+from ...visualize import axes_at, bare, headline, mosaic, scale_of
 
 __all__ = ["plot_second_layer"]
 
@@ -32,7 +32,7 @@ def plot_second_layer(patches, values, maxima, kernels):
     cell_width, cell_height = 3 * side + 2 * gap + .5, side + .14
     top = 1.05
     figure = plt.figure(figsize=(columns * cell_width + 1.15, top + rows * cell_height))
-    title(figure, "What the {} filters of the second convolution look for".format(num_filters),
+    headline(figure, "What the {} filters of the second convolution look for".format(num_filters),
            size=17)
     figure.text(.5, 1 - .75 / figure.get_figheight(),
                 "left: the nine patches of test digits that excite the filter most    |    "
