@@ -1,10 +1,11 @@
 # make train    trains on MNIST and saves model.npz
 # make test     runs the tests
+# make check    runs the quick ones, in less than two minutes
 #
 # Both make .venv first, with a CPython 3.8 to 3.11 and the versions of requirements.txt. Where only
 # a newer Python is installed, uv (from PyPI, in an environment of its own) fetches CPython 3.11.
 
-.PHONY: train test pictures lasagne-tests fuzz clean
+.PHONY: train test check pictures lasagne-tests fuzz clean
 .DEFAULT_GOAL := train
 
 SHELL := /bin/bash
@@ -15,6 +16,9 @@ train: .venv/installed
 
 test: .venv/installed
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: .venv/installed
+	$(BIN)/python -m pytest -m "not slow and not browser and not gpu" $(PYTEST_ARGS)
 
 pictures: .venv/installed model.npz
 	$(BIN)/python scripts/visualize.py model.npz

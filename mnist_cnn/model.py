@@ -4,9 +4,12 @@ import lasagne
 from lasagne.layers import Conv2DLayer, DenseLayer, DropoutLayer, InputLayer, MaxPool2DLayer
 from lasagne.nonlinearities import rectify, softmax
 
+from .compat import require_compiler, use_float32
 from .support.files import read_npz, write_npz
 
 __all__ = ["build_cnn", "save_weights", "load_weights"]
+
+use_float32()  # as the tutorial's .theanorc does; what the user set wins
 
 
 def build_cnn(input_var=None, dropout=0.5):
@@ -17,13 +20,19 @@ def build_cnn(input_var=None, dropout=0.5):
     input_var : Theano 4D tensor, optional
         Images, (batch, 1, 28, 28), in [0, 1]; made if not given.
     dropout : float
-        The share of the features that training drops before each dense layer, in [0, 1).
+        Probability that training drops a feature before each dense layer, in [0, 1).
 
     Returns
     -------
     lasagne Layer
         The output layer: probabilities of the ten digits, (batch, 10).
+
+    Raises
+    ------
+    MnistCnnError
+        When Theano lacks a C++ compiler or Python's header files.
     """
+    require_compiler()
     network = InputLayer((None, 1, 28, 28), input_var)
 
     network = Conv2DLayer(network, num_filters=32, filter_size=(5, 5), nonlinearity=rectify,

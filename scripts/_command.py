@@ -1,22 +1,28 @@
-"""What the scripts share: from parsed arguments to the package, and to an exit code."""
+"""What the scripts share: from the command line to a function of the package, and an exit code."""
 
+import argparse
 import importlib
+import inspect
 import sys
 
 
-def run(name, device=None, **options):
-    """Call the main function of a module of the package with `options`; returns the exit code."""
+def run(module, description, add_arguments):
+    """Call the `main` function of a module of the package with the command line's options.
+
+    `add_arguments` adds them to a parser; their defaults are those of the function. Returns the
+    exit code.
+    """
     try:
-        from mnist_cnn.support import errors
-        from mnist_cnn import compat as stack
-        main = importlib.import_module("mnist_cnn." + name).main
+        main = importlib.import_module("mnist_cnn." + module).main
+        errors = importlib.import_module("mnist_cnn.support.errors")
     except ImportError as error:
         hint = "; install with: pip install -e ." if error.name else ""
         print("error: {}{}".format(error, hint), file=sys.stderr)
         return 2
-
-    def command():
-        stack.configure(device)
-        main(**options)
-
-    return errors.run(command)
+    parser = argparse.ArgumentParser(description=description)
+    add_arguments(parser)
+    parser.set_defaults(**{
+        name: parameter.default for name, parameter in inspect.signature(main).parameters.items()
+        if parameter.default is not parameter.empty})
+    options = vars(parser.parse_args())
+    return errors.run(lambda: main(**options))

@@ -4,23 +4,20 @@
 The number of threads is OMP_NUM_THREADS, or all processors.
 """
 
-import argparse
 import sys
 
 from _command import run
 
 
-def parse_args():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+def add_arguments(parser):
     add = parser.add_argument
-    add("--batch-sizes", type=int, nargs="+", default=[50, 500], metavar="N",
-        help="examples in a train step")
-    add("--repeats", type=int, default=7, metavar="N",
-        help="rounds; all have their turn in each, and the median counts")
-    add("--seconds", type=float, default=1, metavar="X", help="about how long a turn lasts")
-    return parser.parse_args()
+    add("--batch-sizes", type=int, nargs="+", metavar="N",
+        help="examples in a train step (default: 50 500)")
+    add("--repeats", type=int, metavar="N",
+        help="rounds; all have their turn in each, and the median counts (default: %(default)s)")
+    add("--seconds", type=float, metavar="X",
+        help="about how long a turn lasts, in seconds (default: %(default)s)")
 
 
 if __name__ == "__main__":
-    sys.exit(run("benchmarks.step", **vars(parse_args())))
+    sys.exit(run("benchmarks.step", __doc__, add_arguments))

@@ -1,21 +1,18 @@
 #!/usr/bin/env python
 """Measure trained networks on the test digits; several also together, as an ensemble."""
 
-import argparse
 import sys
 
 from _command import run
 
 
-def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__)
+def add_arguments(parser):
     add = parser.add_argument
     add("models", nargs="+", metavar="MODEL", help="weights that train.py saved, e.g. model.npz")
     add("--data-dir", metavar="DIR",
         help="folder with the four files of another data set in MNIST's format (default: the copy "
              "of MNIST in the package)")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":
-    sys.exit(run("analysis.evaluate", **vars(parse_args())))
+    sys.exit(run("analysis.evaluate", __doc__, add_arguments))

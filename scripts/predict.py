@@ -1,14 +1,12 @@
 #!/usr/bin/env python
 """Tell which digits picture files show, and how sure a trained network is."""
 
-import argparse
 import sys
 
 from _command import run
 
 
-def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__)
+def add_arguments(parser):
     add = parser.add_argument
     add("model", metavar="MODEL", help="the weights that train.py saved, e.g. model.npz")
     add("files", nargs="+", metavar="FILE",
@@ -19,12 +17,11 @@ def parse_args():
     formats = parser.add_mutually_exclusive_group()
     for name in ("csv", "json"):
         formats.add_argument("--" + name, dest="output_format", action="store_const", const=name,
-                             default="table", help="print {} in place of a table".format(name.upper()))
+                             help="print {} in place of a table".format(name.upper()))
     add("--data-dir", metavar="DIR",
         help="folder of the data set that the model was trained on; its validation digits tell "
              "which answers are unsure (default: the copy of MNIST in the package)")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":
-    sys.exit(run("predict", **vars(parse_args())))
+    sys.exit(run("predict", __doc__, add_arguments))

@@ -2,14 +2,12 @@
 """Draw what a trained network learned: by default its kernels, a digit, that digit's feature maps
 and the training curves, and a page, index.html, that explains what one sees."""
 
-import argparse
 import sys
 
 from _command import run
 
 
-def parse_args():
-    parser = argparse.ArgumentParser(description=__doc__)
+def add_arguments(parser):
     add = parser.add_argument
     add("model", metavar="MODEL", help="the weights that train.py saved, e.g. model.npz")
     which = parser.add_mutually_exclusive_group()
@@ -24,7 +22,7 @@ def parse_args():
     what.add_argument("--all", dest="figures", action="store_const", const="all",
                       help="draw all figures")
     what.add_argument("--figures", nargs="+", metavar="NAME",
-                      help="draw these: kernels, digit, feature_maps, history, journey, "
+                      help="draw these: kernels, digit, feature_maps, history, activations, "
                            "second_layer, attribution, occlusion, confusion, accuracy, mistakes, "
                            "reliability, embedding, evolution (default: the first four)")
     add("--versus", type=int, choices=range(10), metavar="D",
@@ -32,13 +30,12 @@ def parse_args():
              "likeliest)")
     add("--diverging", action="store_true",
         help="draw kernels and feature maps in blue, white and red, with white for zero")
-    add("--output", default="pictures", metavar="DIR",
+    add("--output", metavar="DIR",
         help="folder for the pictures and the page (default: %(default)s)")
     add("--data-dir", metavar="DIR",
         help="folder with the data set's four files (default: the copy of MNIST in the package)")
     add("--show", action="store_true", help="open the pictures in windows as well")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":
-    sys.exit(run("analysis.gallery", **vars(parse_args())))
+    sys.exit(run("analysis.gallery", __doc__, add_arguments))

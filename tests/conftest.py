@@ -9,15 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_cnn import data, model, compat as stack, train
+from mnist_cnn import data, model, train
 
 import lasagne  # noqa: I100  after mnist_cnn, which makes it importable
 import theano.tensor as T
 
 ROOT = Path(__file__).parent.parent
-
-stack.configure()
-
 
 def idx_bytes(array):
     """An unsigned-byte array in IDX format."""

@@ -9,6 +9,7 @@ import lasagne
 import theano.tensor as T
 
 from mnist_cnn import model, train
+from mnist_cnn.support import records
 from mnist_cnn.support.errors import MnistCnnError
 
 EPOCH = r"""Epoch {0} of 2 took \d+\.\d{{3}}s
@@ -38,7 +39,7 @@ def test_the_tutorials_report(training):
 
 def test_history(training):
     process, output = training
-    history = train.load_history(output)
+    history = records.load_history(output)
     assert history["epoch"].tolist() == [1, 2]
     printed = re.findall(r"validation accuracy:\t\t(\S+)", process.stdout)
     assert ["{:.2f}".format(a * 100) for a in history["validation_accuracy"]] == printed
@@ -49,7 +50,7 @@ def test_history(training):
 def test_bad_history(tmp_path, text):
     (tmp_path / "model.csv").write_text(text)
     with pytest.raises(MnistCnnError, match="no history"):
-        train.load_history(tmp_path / "model.npz")
+        records.load_history(tmp_path / "model.npz")
 
 
 def test_a_seed_repeats_to_the_last_bit(training, small_mnist, tmp_path):
@@ -107,7 +108,8 @@ def test_nesterov_momentum_on_softmax_regression():
 
 
 def test_main_returns_the_parameters(small_mnist, capsys):
-    weights = train.main(batch_size=5000, num_epochs=1, data_dir=small_mnist, quiet=True)
+    weights = train.main(batch_size=5000, num_epochs=1, data_dir=small_mnist, output=None,
+                         quiet=True)
     assert [w.shape for w in weights] == [
         p.get_value().shape for p in lasagne.layers.get_all_params(model.build_cnn())]
     assert capsys.readouterr().out.startswith("Final results:\n")
@@ -125,14 +127,14 @@ def test_divergence_keeps_the_old_weights(small_mnist, tmp_path):
 
 
 @pytest.mark.parametrize("args, message", [
-    (["--epochs", "0"], "number of epochs is 0"),
-    (["--batch-size", "50001"], "batch size is 50001; it must be from 1 to .* 50000"),
+    (["--epochs", "0"], "num_epochs is 0; it must be a whole number"),
+    (["--batch-size", "50001"], "batch_size is 50001; it must be from 1 to .* 50000"),
     (["--data-dir", "{tmp}/nowhere"], "no folder {tmp}/nowhere"),
     (["--output", "{tmp}/no/model.npz"], "no folder {tmp}/no"),
     (["--output", "{tmp}"], "is a folder"),
-    (["--learning-rate", "-1"], "not a positive number"),
-    (["--momentum", "1"], r"not in \[0, 1\)"),
-    (["--seed", "-1"], "not in 0 to"),
+    (["--learning-rate", "-1"], "learning_rate is -1.0; it must be a positive number"),
+    (["--momentum", "1"], r"momentum is 1.0; it must be a number in \[0, 1\)"),
+    (["--seed", "-1"], "seed is -1; it must be a whole number, 0 to"),
     (["--device", "gpu"], "the device is 'gpu'; it can be cpu, cuda"),
 ])
 def test_bad_values(args, message, tmp_path):

@@ -4,14 +4,14 @@ import csv
 
 import numpy as np
 
-from ..training.augment import distortions
 from ..data import load_dataset
 from ..support.errors import MnistCnnError
 from ..support.files import atomic_open, make_folder
 from ..model import build_cnn, load_weights
 from ..predict import predict
-from ..training.recipe import DISTORTIONS, best
-from ..train import load_history, train
+from ..support.records import load_history
+from ..train import main as train
+from ..training.config import RECIPES
 
 __all__ = ["variants", "table", "main"]
 
@@ -28,21 +28,20 @@ def variants(num_epochs):
     Returns
     -------
     dict
-        From each name to the options of `mnist_cnn.train.train` that make it.
+        From each name to the fields of `mnist_cnn.training.config.Config` that make it.
     """
-    full = dict(best(num_epochs), batch_size=100)
-    every_digit = distortions(**DISTORTIONS)
+    full = RECIPES["best"](num_epochs)
 
     def without(*names):
         return {name: value for name, value in full.items() if name not in names}
 
-    return {"plain": dict(batch_size=50),
-            "schedule": without("average", "augment", "dropout"),
-            "schedule, average": without("augment", "dropout"),
-            "schedule, average, distortions": dict(without("dropout"), augment=every_digit),
-            "schedule, average, distortions, less dropout": dict(full, augment=every_digit),
+    return {"plain": {},
+            "schedule": without("ema", "distorted", "dropout"),
+            "schedule, average": without("distorted", "dropout"),
+            "schedule, average, distortions": dict(without("dropout"), distorted=1),
+            "schedule, average, distortions, less dropout": dict(full, distorted=1),
             "best: half of the digits undistorted": full,
-            "best, without average": without("average"),
+            "best, without average": without("ema"),
             "best, on all 60,000 digits": dict(full, all_data=True)}
 
 
@@ -129,7 +128,7 @@ def main(num_epochs=50, num_seeds=3, only=None, output="ablation", data_dir=None
             model = folder / "{}-{}-{}.npz".format(
                 "".join(c if c.isalnum() else "_" for c in name), num_epochs, seed)
             checkpoint = model.with_suffix(".checkpoint")
-            train(dataset, num_epochs=num_epochs, seed=seed, output=model, checkpoint=checkpoint,
+            train(num_epochs=num_epochs, seed=seed, data_dir=data_dir, output=model,
                   resume=checkpoint.exists(), quiet=True, **wanted[name])
             network = build_cnn()
             load_weights(model, network)

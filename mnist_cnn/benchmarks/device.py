@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 import theano.tensor as T
 
-from .. import compat as stack
-from .step import measure, theano_step
+from .. import compat
 from ..data import load_dataset
+from ..model import build_cnn
 from ..support.errors import MnistCnnError
 from ..support.files import atomic_open, make_folder
-from ..model import build_cnn
-from ..train import compile_functions, keep_on_device, load_history
+from ..support.records import load_history
+from ..train import compile_functions
+from ..training.engine import choose_engine
+from .step import measure, theano_step
 
 __all__ = ["train_apart", "noisy_digits", "main"]
 
@@ -25,13 +27,18 @@ __all__ = ["train_apart", "noisy_digits", "main"]
 _TRAIN = """
 import json, sys
 import numpy as np
-from mnist_cnn import compat as stack, train
+from mnist_cnn import train
 from mnist_cnn.support import errors
+from mnist_cnn.training import callbacks, config
 
 device, dataset, options = json.loads(sys.argv[1])
+output, checkpoint = options.pop("output", None), options.pop("checkpoint", None)
+saved = [callbacks.SaveWeights(output)] if output else []
+saved += [callbacks.Checkpoint(checkpoint)] if checkpoint else []
 with np.load(dataset) as file:
     dataset = [file["arr_%d" % i] for i in range(6)]
-sys.exit(errors.run(lambda: (stack.configure(device), train.train(dataset, **options))))
+sys.exit(errors.run(lambda: train.train(
+    dataset, config.configure(device=device, **options), saved + [callbacks.Report()])))
 """
 
 
@@ -47,7 +54,8 @@ def train_apart(device, dataset, environment=None, **options):
     environment : dict, optional
         Environment variables to set for it.
     **options
-        As for `mnist_cnn.train.train`; paths as str.
+        ``output`` and ``checkpoint``, the files to save the weights and the run's state in, and
+        fields of `mnist_cnn.training.config.Config`.
 
     Returns
     -------
@@ -101,10 +109,10 @@ def noisy_digits(dataset, batches=3, batch_size=50):
 
 def _device_step(inputs):
     """As `mnist_cnn.benchmarks.step.theano_step`, with the images kept on the device."""
-    images, indices, (numbers,) = keep_on_device(inputs)
+    numbers_var, images, (numbers,) = choose_engine().place(inputs)
     target_var = T.ivector("targets")
-    train_fn, _ = compile_functions(build_cnn(images), indices, target_var)
-    stack.require_on_device(train_fn)
+    train_fn, _ = compile_functions(build_cnn(images), numbers_var, target_var)
+    compat.require_on_device(train_fn)
     return lambda _, targets: train_fn(numbers[:len(targets)], targets)
 
 
@@ -113,8 +121,8 @@ def _check(device, dataset, batch_sizes):
     largest = max(batch_sizes)
     inputs, targets = dataset[0][:largest], dataset[1][:largest].astype(np.int32)
     on_cpu = theano_step()  # compiled before the device is there, it stays on the CPU
-    stack.configure(device)
-    for name, text in stack.device_parts.items():
+    compat.use_device(device)
+    for name, text in compat.device_parts.items():
         print("{:20}{}".format(name, text))
     print("Compiling the train step for it...")
     steps = {device: _device_step(inputs), "CPU": on_cpu}
@@ -148,71 +156,81 @@ def _rows_of_torch(torch_python, dataset, batch_sizes, num_epochs):
     return [_row(*json.loads(line)) for line in process.stdout.splitlines()]
 
 
-def _compare(device, dataset, batch_sizes, num_epochs, folder, torch_python):
-    """The whole comparison: weights, trainings on the device and the CPU, profile, PyTorch."""
-    lines = ["{}: {}".format(name, text) for name, text in stack.device_parts.items()] + [""]
-    with tempfile.TemporaryDirectory() as scratch:
-        arrays, noisy, short = (os.path.join(scratch, name + ".npz")
-                                for name in ("whole", "noisy", "short"))
-        np.savez(arrays, *dataset)
+def _difference_of_weights(device, dataset):
+    """How far the device's weights are from the CPU's after six steps of the plain network."""
+    weights = []
+    with tempfile.TemporaryDirectory() as folder:
+        noisy, output = os.path.join(folder, "noisy.npz"), os.path.join(folder, "weights.npz")
         np.savez(noisy, *noisy_digits(dataset))
-        profiled = 20 * max(batch_sizes)
-        np.savez(short, dataset[0][:profiled], dataset[1][:profiled],
-                 *(part[:max(batch_sizes)] for part in dataset[2:]))
-
-        weights = []
         for where in ("cpu", device):
             print("Six steps on {}...".format(where), flush=True)
-            output = os.path.join(scratch, "steps.npz")
-            train_apart(where, noisy, batch_size=50, num_epochs=2, seed=1, fused=False,
+            train_apart(where, noisy, batch_size=50, num_epochs=2, seed=1, engine="plain",
                         output=output)
             with np.load(output) as file:
                 weights.append([file[name] for name in file.files])
-        lines += ["Weights after six steps, the device's and the CPU's, differ by at most {:.1e}"
-                  .format(max(abs(a - b).max() for a, b in zip(*weights))), ""]
+    return max(abs(a - b).max() for a, b in zip(*weights))
 
-        lines += ["| what | batch size | seconds an epoch | validation accuracy after {0} epochs "
-                  "| test accuracy |".format(num_epochs), "| --- | --- | --- | --- | --- |"]
-        for where in (device, "cpu"):
-            for batch_size in batch_sizes:
-                print("Training on {} at batch size {}...".format(where, batch_size), flush=True)
-                output = os.path.join(
-                    folder, "{}-{}.npz".format(where.replace(":", "-"), batch_size))
-                report, _ = train_apart(where, arrays, batch_size=batch_size,
-                                        num_epochs=num_epochs, seed=1, output=output)
-                history = load_history(output)
-                percent = re.search(r"test accuracy:\s*(\S+)", report).group(1)
-                lines.append(_row("this package, " + where, batch_size, list(history["seconds"]),
-                                  history["validation_accuracy"][-1], float(percent) / 100))
+
+def _row_of_training(where, arrays, batch_size, num_epochs, folder):
+    """Train, keep the model in the folder, and return the training's line of the table."""
+    print("Training on {} at batch size {}...".format(where, batch_size), flush=True)
+    output = os.path.join(folder, "{}-{}.npz".format(where.replace(":", "-"), batch_size))
+    report, _ = train_apart(where, arrays, batch_size=batch_size, num_epochs=num_epochs, seed=1,
+                            output=output)
+    history = load_history(output)
+    percent = re.search(r"test accuracy:\s*(\S+)", report).group(1)
+    return _row("this package, " + where, batch_size, list(history["seconds"]),
+                history["validation_accuracy"][-1], float(percent) / 100)
+
+
+def _profile(device, dataset, batch_size, path):
+    """Have Theano profile 20 steps, keep what it prints, and return its table of Op classes."""
+    print("Profile at batch size {}...".format(batch_size), flush=True)
+    flags = ",".join(filter(None, [os.environ.get("THEANO_FLAGS"), "profile=True"]))
+    with tempfile.TemporaryDirectory() as folder:
+        short = os.path.join(folder, "short.npz")
+        np.savez(short, *(part[:20 * batch_size] for part in dataset[:2]),
+                 *(part[:batch_size] for part in dataset[2:]))
+        # Else an Op's time would be that of its launch, and Theano refuses to profile at all.
+        _, profile = train_apart(device, short, {"THEANO_FLAGS": flags, "CUDA_LAUNCH_BLOCKING": "1"},
+                                 batch_size=batch_size, num_epochs=1, seed=1)
+    with atomic_open(path, "w") as file:
+        file.write(profile)
+    classes = re.search(r"^Class\n.*?(?=\n\n)", profile, re.M | re.S)
+    return classes.group() if classes else "(none)"
+
+
+def _compare(device, dataset, batch_sizes, num_epochs, folder, torch_python):
+    """The whole comparison: weights, trainings on the device, the CPU and with PyTorch, profile."""
+    lines = ["{}: {}".format(name, text) for name, text in compat.device_parts.items()]
+    lines += ["", "Weights after six steps, the device's and the CPU's, differ by at most {:.1e}"
+              .format(_difference_of_weights(device, dataset)), ""]
+    lines += ["| what | batch size | seconds an epoch | validation accuracy after {} epochs "
+              "| test accuracy |".format(num_epochs), "| --- | --- | --- | --- | --- |"]
+    with tempfile.TemporaryDirectory() as scratch:
+        arrays = os.path.join(scratch, "dataset.npz")
+        np.savez(arrays, *dataset)
+        lines += [_row_of_training(where, arrays, batch_size, num_epochs, folder)
+                  for where in (device, "cpu") for batch_size in batch_sizes]
         print("Training with PyTorch...", flush=True)
         lines += _rows_of_torch(torch_python, arrays, batch_sizes, num_epochs)
-
-        for batch_size in batch_sizes:
-            print("Profile at batch size {}...".format(batch_size), flush=True)
-            flags = ",".join(filter(None, [os.environ.get("THEANO_FLAGS"), "profile=True"]))
-            # Else an Op's time would be that of its launch, and Theano refuses to profile at all.
-            _, profile = train_apart(device, short, {"THEANO_FLAGS": flags,
-                                                     "CUDA_LAUNCH_BLOCKING": "1"},
-                                     batch_size=batch_size, num_epochs=1, seed=1)
-            path = os.path.join(folder, "profile-{}.txt".format(batch_size))
-            with atomic_open(path, "w") as file:
-                file.write(profile)
-            classes = re.search(r"^Class\n.*?(?=\n\n)", profile, re.M | re.S)
-            lines += ["", "Profile at batch size {} ({}):".format(batch_size, path), "```",
-                      classes.group() if classes else "(none)", "```"]
+    for batch_size in batch_sizes:
+        path = os.path.join(folder, "profile-{}.txt".format(batch_size))
+        lines += ["", "Profile at batch size {} ({}):".format(batch_size, path), "```",
+                  _profile(device, dataset, batch_size, path), "```"]
     text = "\n".join(lines)
     with atomic_open(os.path.join(folder, "table.md"), "w") as file:
         file.write(text + "\n")
     print(text)
 
 
-def main(check="cuda", batch_sizes=(50, 500), full=False, num_epochs=5, examples=None,
+def main(device="cuda", batch_sizes=(50, 500), full=False, num_epochs=5, examples=None,
          output="gpu_check", torch_python=sys.executable):
     """Check a device: print what is found there and its speed, or compare it in full.
 
     Parameters
     ----------
-    check : str
+    device : str
         The device: 'cuda', 'cuda0', 'opencl0:0' and the like.
     batch_sizes : sequence of int
         Examples a step.
@@ -233,13 +251,13 @@ def main(check="cuda", batch_sizes=(50, 500), full=False, num_epochs=5, examples
     MnistCnnError
         When the device cannot be used, or a training there fails.
     """
-    stack.configure("cpu")  # so that there is something to compare with
+    compat.use_device("cpu")  # so that there is something to compare with
     dataset = [part[:examples] for part in load_dataset()]
     if not all(1 <= batch_size <= len(dataset[0]) for batch_size in batch_sizes):
         raise MnistCnnError("the batch sizes must be from 1 to the number of examples, {}".format(
             len(dataset[0])))
     if full:
         make_folder(output)
-    _check(check, dataset, batch_sizes)
+    _check(device, dataset, batch_sizes)
     if full:
-        _compare(check, dataset, batch_sizes, num_epochs, output, torch_python)
+        _compare(device, dataset, batch_sizes, num_epochs, output, torch_python)

@@ -8,21 +8,21 @@ import numpy as np
 import theano.tensor as T
 
 from ..data import load_dataset
-from ..support.errors import MnistCnnError
-from ..fused import fuse
 from ..model import build_cnn
+from ..support.errors import MnistCnnError
 from ..train import compile_functions
+from ..training.engine import choose_engine
 
 __all__ = ["theano_step", "torch_step", "measure", "main"]
 
 
-def theano_step(fused=True):
+def theano_step(engine="auto"):
     """The tutorial's train step.
 
     Parameters
     ----------
-    fused : bool
-        Whether the network goes through `mnist_cnn.fused.fuse`, as in training.
+    engine : str
+        As in `mnist_cnn.training.config.Config`.
 
     Returns
     -------
@@ -30,8 +30,8 @@ def theano_step(fused=True):
         Takes images float32 (batch, 1, 28, 28) and labels int32 (batch,); takes one step.
     """
     input_var, target_var = T.tensor4("inputs"), T.ivector("targets")
-    network = build_cnn(input_var)
-    train_fn, _ = compile_functions(fuse(network) if fused else network, input_var, target_var)
+    network = choose_engine(engine).accelerate(build_cnn(input_var))
+    train_fn, _ = compile_functions(network, input_var, target_var)
     return train_fn
 
 
@@ -132,7 +132,7 @@ def main(batch_sizes=(50, 500), repeats=7, seconds=1.0):
             raise MnistCnnError("the batch size is {}; it must be from 1 to {}".format(
                 batch_size, len(X_train)))
 
-    steps = {"Theano": theano_step(), "Theano, plain Lasagne": theano_step(fused=False)}
+    steps = {"Theano": theano_step(), "Theano, plain Lasagne": theano_step("plain")}
     threads = os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count())
     if importlib.util.find_spec("torch") is not None:
         import torch

@@ -3,8 +3,8 @@
 See `docs/fused.md`.
 """
 from .layers import (ConvReluPool2DLayer, PhiloxStreams, SparseDenseLayer, available, fuse,
-                     is_fused)
+                     is_fused, why_not)
 from .updates import nesterov_momentum
 
 __all__ = ["ConvReluPool2DLayer", "PhiloxStreams", "SparseDenseLayer", "available", "fuse",
-           "is_fused", "nesterov_momentum"]
+           "is_fused", "nesterov_momentum", "why_not"]

@@ -13,7 +13,8 @@ from lasagne.random import get_rng
 
 from .ops import BernoulliMask, ConvReluPool, SparseProduct
 
-__all__ = ["ConvReluPool2DLayer", "SparseDenseLayer", "PhiloxStreams", "available", "fuse", "is_fused"]
+__all__ = ["ConvReluPool2DLayer", "SparseDenseLayer", "PhiloxStreams", "available", "why_not", "fuse",
+           "is_fused"]
 
 # The kernels keep an image and the list of its gradients in the cache.
 _LARGEST_IMAGE = 64
@@ -136,6 +137,25 @@ class SparseDenseLayer(Layer):
         return self.nonlinearity(activation)
 
 
+def why_not():
+    """Say why the fused layers cannot run here.
+
+    Returns
+    -------
+    str or None
+        A few words; None where they can.
+    """
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return "the processor is {}, not x86-64".format(platform.machine())
+    if theano.config.floatX != "float32":
+        return "floatX is {}".format(theano.config.floatX)
+    if not theano.config.cxx:
+        return "there is no C++ compiler"
+    if theano.gpuarray.pygpu_activated:
+        return "the device is {}".format(theano.config.device)
+    return None
+
+
 def available():
     """Whether the fused layers can run here: float32, an x86-64 CPU and a C++ compiler.
 
@@ -144,9 +164,7 @@ def available():
     bool
         False where `fuse` returns the network as it is.
     """
-    return (platform.machine().lower() in ("x86_64", "amd64") and
-            theano.config.floatX == "float32" and bool(theano.config.cxx) and
-            not theano.gpuarray.pygpu_activated)
+    return why_not() is None
 
 
 def _is_stage(pool, consumers):

@@ -1,5 +1,6 @@
 """The package's own errors, and how a command ends with them."""
 
+import os
 import signal
 import sys
 
@@ -33,13 +34,18 @@ def run(command):
     -------
     int
         0 for success, a `MnistCnnError`'s own, which is mostly 2 (its line goes to stderr), 130 for
-        Ctrl-C, 143 for SIGTERM. Any other exception is a defect of ours and goes through, with its traceback.
+        Ctrl-C, 143 for SIGTERM, 141 where the reader of the output went away. Any other exception
+        is a defect of ours and goes through, with its traceback.
     """
     try:
         command()
+        sys.stdout.flush()
     except MnistCnnError as error:
         print("error: {}".format(error), file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:  # the reader has seen enough: train.py | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except KeyboardInterrupt as error:
         print("interrupted", file=sys.stderr)
         return 128 + getattr(error, "signum", signal.SIGINT)

@@ -148,7 +148,7 @@ def write_npz(path, arrays):
         file.write(archive.getbuffer())
 
 
-def read_npz(path, wanted):
+def read_npz(path, wanted, optional=()):
     """Read just the arrays that one expects from an npz file that anybody may have written.
 
     Nothing in the file is executed, and no array's data are read before its header is found to
@@ -161,6 +161,8 @@ def read_npz(path, wanted):
     wanted : dict
         From each array's name to (dtypes, shape): the NumPy type characters it may have, e.g.
         'fd', and its shape, where None stands for any length.
+    optional : dict
+        The same of arrays that may be there or not.
 
     Returns
     -------
@@ -175,14 +177,16 @@ def read_npz(path, wanted):
     try:
         with zipfile.ZipFile(path) as archive:
             names = sorted(archive.namelist())
-            if names != sorted(name + ".npy" for name in wanted):
+            there = [name for name in optional if name + ".npy" in names]
+            if names != sorted(name + ".npy" for name in [*wanted, *there]):
                 raise ValueError("it holds {} arrays, not {} ({} to {})".format(
                     len(names), len(wanted), min(wanted), max(wanted)))
             for info in archive.infolist():
                 if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                     raise ValueError("{} is compressed in a way that NumPy does not use".format(
                         info.filename))
-            return {name: _read_array(archive, name, *wanted[name]) for name in wanted}
+            return {name: _read_array(archive, name, *(wanted.get(name) or optional[name]))
+                    for name in [*wanted, *there]}
     except OSError as error:
         raise MnistCnnError("cannot read {}: {}".format(path, error.strerror or error)) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError,

@@ -1,13 +1,78 @@
-"""The first layer's kernels, saved as training goes along."""
+"""What a training leaves beside its weights: the history, and the first layer's kernels."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
 
 from .errors import MnistCnnError
-from .files import read_npz, write_npz
+from .files import atomic_open, read_npz, write_npz
 
-__all__ = ["snapshots_path", "save_snapshots", "load_snapshots"]
+__all__ = ["HISTORY_FIELDS", "history_path", "save_history", "load_history",
+           "snapshots_path", "save_snapshots", "load_snapshots"]
+
+#: A record of an epoch: seconds, losses in nats, accuracies in [0, 1].
+HISTORY_FIELDS = ("epoch", "seconds", "training_loss", "training_accuracy",
+                  "validation_loss", "validation_accuracy")
+
+
+def history_path(output):
+    """The CSV file that goes beside a file of weights."""
+    return Path(output).with_suffix(".csv")
+
+
+def save_history(output, history):
+    """Write a history beside a file of weights, whole or not at all.
+
+    Parameters
+    ----------
+    output : path-like
+        The file of the weights.
+    history : list of tuples
+        For each epoch the values of `HISTORY_FIELDS`.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be written.
+    """
+    with atomic_open(history_path(output), "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(HISTORY_FIELDS)
+        writer.writerows(history)
+
+
+def load_history(output):
+    """Read the history beside a file of weights.
+
+    Parameters
+    ----------
+    output : path-like
+        The file of the weights.
+
+    Returns
+    -------
+    structured array
+        A record an epoch, with the fields `HISTORY_FIELDS`.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be read or is no history.
+    """
+    path = history_path(output)
+    try:
+        with open(path, newline="") as file:
+            header, *rows = csv.reader(file)
+        if tuple(header) != HISTORY_FIELDS:
+            raise ValueError
+        return np.array([tuple(map(float, row)) for row in rows],
+                        dtype=[(name, float) for name in HISTORY_FIELDS])
+    except OSError as error:
+        raise MnistCnnError("cannot read {}: {}".format(path, error.strerror)) from error
+    except ValueError as error:
+        raise MnistCnnError("{} is no history that train.py saved; remove it to draw the other "
+                            "pictures".format(path)) from error
 
 
 def snapshots_path(output):

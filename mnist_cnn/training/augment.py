@@ -1,11 +1,15 @@
 """Distortions of digits that leave them what they are: a batch in, a batch out.
 
 An augmentation is a function ``augment(images, generator)`` that returns images of the same shape.
+`distort` applies one to mini-batches as they come.
 """
 
 import numpy as np
 
-__all__ = ["warp", "elastic_modes", "distortions"]
+__all__ = ["DISTORTIONS", "warp", "elastic_modes", "distortions", "distort"]
+
+#: How strongly the better recipe distorts a digit, as options of `distortions`.
+DISTORTIONS = dict(rotation=12, scale=.12, shear=.12, shift=2, elastic=.8)
 
 
 def warp(images, rows, columns):
@@ -148,3 +152,28 @@ def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothnes
         return np.concatenate([warp(images[:n], rows, columns), images[n:]])
 
     return augment
+
+
+def distort(batches, share, rng):
+    """Distort a part of every mini-batch, each image anew.
+
+    Parameters
+    ----------
+    batches : iterable of (images, targets)
+        Mini-batches of one epoch; images float32 (n, 1, size, size).
+    share : float
+        How much of a batch to distort, its first images, in [0, 1].
+    rng : numpy.random.RandomState
+        Draws the epoch's key. A batch's distortions depend on the key and the batch's number alone.
+
+    Yields
+    ------
+    images, targets : arrays
+    """
+    if not share:
+        yield from batches
+        return
+    key = rng.randint(2 ** 32, size=4, dtype=np.uint32)
+    augment = distortions(share=share, **DISTORTIONS)
+    for number, (images, targets) in enumerate(batches):
+        yield augment(images, np.random.default_rng([*key, number])), targets

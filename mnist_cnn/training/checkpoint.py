@@ -1,39 +1,15 @@
 """A training run's whole state on disk, from which it goes on as if never interrupted."""
 
+import json
+from dataclasses import asdict
+
 import numpy as np
 
 from ..support.errors import MnistCnnError
 from ..support.files import read_npz, write_npz
+from ..support.records import HISTORY_FIELDS
 
-__all__ = ["Progress", "save_checkpoint", "load_checkpoint"]
-
-HISTORY_FIELDS = ("epoch", "seconds", "training_loss", "training_accuracy",
-                  "validation_loss", "validation_accuracy")
-
-
-class Progress:
-    """How far a run has come.
-
-    Attributes
-    ----------
-    history : list of tuples
-        A record of `HISTORY_FIELDS` for each epoch that is finished.
-    batches : int
-        Mini-batches done of the epoch under way.
-    sums : float array
-        Of their losses, accuracies, and seconds.
-    order : tuple
-        The state of the generator before it drew the order of that epoch's examples, as
-        ``RandomState.get_state`` gives it.
-    """
-
-    def __init__(self, order):
-        self.history = []
-        self.start_epoch(order)
-
-    def start_epoch(self, order):
-        """Set everything but the history to an epoch's beginning."""
-        self.batches, self.sums, self.order = 0, np.zeros(3), order
+__all__ = ["save_checkpoint", "load_checkpoint"]
 
 
 def _containers(train_fn):
@@ -42,19 +18,27 @@ def _containers(train_fn):
             if variable.update is not None]
 
 
-def save_checkpoint(path, train_fn, settings, progress):
-    """Write a run's state, whole or not at all.
+def _settings(run):
+    """What must be the same when the run goes on: names and JSON's kinds of values."""
+    settings = asdict(run.config)
+    # weights of a device and of the CPU's plain layers go on as each other
+    settings.update(run.data, engine="fused" if run.engine.name == "fused" else "plain")
+    del settings["device"], settings["seed"]  # the generators' states say more than the seed
+    if settings["schedule"] == "constant":
+        del settings["num_epochs"]  # a longer run begins with the shorter one
+    return settings
+
+
+def save_checkpoint(path, run):
+    """Write a run's state after an epoch, whole or not at all.
 
     Parameters
     ----------
     path : path-like
         The file, npz.
-    train_fn : Theano function
-        The train step, whose shared variables are saved.
-    settings : dict
-        From a name to a number: what must be the same when the run goes on.
-    progress : Progress
-        How far the run has come.
+    run : Run
+        The run: the shared variables of its train step, its history, its generator and what
+        the result depends on are saved.
 
     Raises
     ------
@@ -62,31 +46,23 @@ def save_checkpoint(path, train_fn, settings, progress):
         When the file cannot be written.
     """
     arrays = {"variable_{}".format(i): np.asarray(container.data)
-              for i, container in enumerate(_containers(train_fn))}
-    _, keys, position, has_gauss, gauss = progress.order
+              for i, container in enumerate(_containers(run.train_fn))}
+    _, keys, position, has_gauss, gauss = run.rng.get_state()
     write_npz(path, dict(
-        arrays, settings=np.array(list(settings.values()), float),
-        history=np.array(progress.history, float).reshape(-1, len(HISTORY_FIELDS)),
-        batches=np.int64(progress.batches), sums=progress.sums,
+        arrays, settings=np.frombuffer(json.dumps(_settings(run)).encode(), np.uint8),
+        history=np.array(run.history, float).reshape(-1, len(HISTORY_FIELDS)),
         order_keys=keys, order_rest=np.array([position, has_gauss, gauss], float)))
 
 
-def load_checkpoint(path, train_fn, settings):
-    """Set a train step's shared variables to a saved run's.
+def load_checkpoint(path, run):
+    """Set a run to a saved one's state.
 
     Parameters
     ----------
     path : path-like
         A file that `save_checkpoint` wrote.
-    train_fn : Theano function
-        The train step of the same network.
-    settings : dict
-        As they were when the file was saved.
-
-    Returns
-    -------
-    Progress
-        How far that run had come.
+    run : Run
+        A run of the same network; its `train_fn`, `rng` and `history` are set.
 
     Raises
     ------
@@ -94,31 +70,61 @@ def load_checkpoint(path, train_fn, settings):
         When the file cannot be read, is no checkpoint of this network, or was made with other
         settings; nothing is changed then.
     """
-    containers = _containers(train_fn)
+    containers = _containers(run.train_fn)
     wanted = {"variable_{}".format(i): (np.asarray(container.data).dtype.char,
                                         np.shape(container.data))
               for i, container in enumerate(containers)}
     try:
         arrays = read_npz(path, dict(
-            wanted, settings=("d", (len(settings),)), history=("d", (None, len(HISTORY_FIELDS))),
-            batches=("l", ()), sums=("d", (3,)), order_keys=("LI", (624,)),
-            order_rest=("d", (3,))))
+            wanted, settings=("Bd", (None,)), history=("d", (None, len(HISTORY_FIELDS))),
+            order_keys=("LI", (624,)), order_rest=("d", (3,))),
+            optional=dict(batches=("l", ()), sums=("d", (3,))))
     except MnistCnnError as error:
         if isinstance(error.__cause__, OSError):
             raise
-        # a recipe that averages weights, or has a schedule, keeps more
+        # a recipe that averages the weights keeps more
         raise MnistCnnError("{}; or it is of another --recipe".format(error)) from error
-    for name, saved in zip(settings, arrays["settings"]):
-        if saved != settings[name]:
-            raise MnistCnnError("{} was made with another {} ({:g}, now {:g}); give that, or start "
-                                "anew without --resume".format(path, name, saved, settings[name]))
+    _compare(path, arrays, _settings(run), run)
     position, has_gauss, gauss = arrays["order_rest"]
-    if not 0 <= position <= 624 or arrays["batches"] < 0:
+    if not 0 <= position <= 624:
         raise MnistCnnError("{} is not a file that train.py saved: its numbers are out of range"
                             .format(path))
-    progress = Progress(("MT19937", arrays["order_keys"], int(position), int(has_gauss), gauss))
-    progress.history = [(int(record[0]), *record[1:]) for record in arrays["history"].tolist()]
-    progress.batches, progress.sums = int(arrays["batches"]), arrays["sums"]
+    run.rng.set_state(("MT19937", arrays["order_keys"], int(position), int(has_gauss), gauss))
+    run.history = [(int(record[0]), *record[1:]) for record in arrays["history"].tolist()]
     for name, container in zip(wanted, containers):
         container.data = arrays[name]
-    return progress
+
+
+def _compare(path, arrays, settings, run):
+    """Refuse a checkpoint that was made with other settings."""
+    if arrays["settings"].dtype != np.uint8:
+        saved, settings = arrays["settings"].tolist(), _settings_of_version_1_0(run)
+        if len(saved) != len(settings) or arrays.get("batches", 0):
+            raise MnistCnnError("{} was saved by version 1.0 with another recipe or amid an epoch; "
+                                "start anew without --resume".format(path))
+        saved = dict(zip(settings, saved))
+    else:
+        try:
+            saved = dict(json.loads(arrays["settings"].tobytes().decode()))
+        except (ValueError, TypeError) as error:
+            raise MnistCnnError("{} is not a file that train.py saved: its settings are damaged"
+                                .format(path)) from error
+    for name, now in settings.items():
+        if saved.get(name, now) != now:
+            raise MnistCnnError("{} was made with another {} ({}, now {}); give that, or start "
+                                "anew without --resume".format(path, name, saved[name], now))
+
+
+def _settings_of_version_1_0(run):
+    """The settings as version 1.0 saved them: numbers alone, in this order."""
+    config = run.config
+    settings = {"batch_size": config.batch_size, "learning_rate": config.learning_rate,
+                "momentum": config.momentum, "engine": run.engine.name == "fused", **run.data}
+    if config.schedule == "cosine":  # its highest rate was the highest of 1001
+        rates = map(config.learning_rate_at, np.linspace(0, config.num_epochs, 1001))
+        settings = {"num_epochs": config.num_epochs, **settings, "learning_rate": max(rates)}
+    if config.dropout != .5:
+        settings["dropout"] = config.dropout
+    if config.distorted or config.ema:
+        settings.update(distorted=config.distorted > 0, ema=config.ema)
+    return settings

@@ -15,16 +15,18 @@ from conftest import run_script
 import lasagne
 import theano
 
-from mnist_cnn.benchmarks import device as check_device
-from mnist_cnn.compat import gpu as device
 from mnist_cnn import model, train
+from mnist_cnn.benchmarks import device as check_device
+from mnist_cnn.compat import gpu
 from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.training.callbacks import Checkpoint
+from mnist_cnn.training.config import Config
 
 MISSING = [what for what, there in [
     ("python3-pygpu (for Debian's CPython 3.11)", importlib.util.find_spec("pygpu")),
     ("libgpuarray-dev", os.path.exists("/usr/include/gpuarray/array.h")),
-    ("libclblast-dev", device._find("libclblast.so")),
-    ("ocl-icd-opencl-dev", device._find("libOpenCL.so")),
+    ("libclblast-dev", gpu._find("libclblast.so")),
+    ("ocl-icd-opencl-dev", gpu._find("libOpenCL.so")),
     ("pocl-opencl-icd", os.path.exists("/etc/OpenCL/vendors/pocl.icd"))] if not there]
 needs_opencl = pytest.mark.skipif(
     bool(MISSING) and not os.environ.get("REQUIRE_OPENCL"),  # .ci/run must not skip them
@@ -44,7 +46,7 @@ def trainings(tmp_path_factory, mnist):
         base = name[:3]
         report, errors = check_device.train_apart(
             name, folder / "dataset.npz", environment, batch_size=50, num_epochs=2, seed=3,
-            fused=False, output=str(folder / (base + ".npz")), checkpoint=str(folder / (base + ".checkpoint")))
+            engine="plain", output=str(folder / (base + ".npz")), checkpoint=str(folder / (base + ".checkpoint")))
         assert errors == ""
         (folder / (base + ".txt")).write_text(report)
     return folder
@@ -73,8 +75,8 @@ def test_the_cpu_goes_on_from_the_devices_checkpoint(trainings, tmp_path):
     results = []
     for name in ("cpu.checkpoint", "ope.checkpoint"):
         shutil.copy(str(trainings / name), str(tmp_path / name))
-        results.append(train.train(dataset, 50, 3, seed=3, fused=False, resume=True, quiet=True,
-                                   checkpoint=tmp_path / name))
+        results.append(train.train(dataset, Config(num_epochs=3, seed=3, engine="plain"),
+                                   [Checkpoint(tmp_path / name, resume=True)]))
     for a, b in zip(*results):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
 
@@ -84,22 +86,22 @@ CODE = """
 import sys
 import numpy as np
 from mnist_cnn.support import errors
-from mnist_cnn import model, compat as stack
+from mnist_cnn import compat, model
 import lasagne, theano, theano.tensor as T
 
 weights, images, output = sys.argv[1:]
-stack.configure("opencl0:0")
+compat.use_device("opencl0:0")
 x = T.tensor4()
 network = model.build_cnn(x)
 model.load_weights(weights, network)
 probabilities = theano.function([x], lasagne.layers.get_output(network, deterministic=True))
-stack.require_on_device(probabilities)
+compat.require_on_device(probabilities)
 np.save(output, probabilities(np.load(images)))
 print(sorted({type(n.op).__name__ for n in probabilities.maker.fgraph.toposort()}))
 print(theano.config.device)
 mode = theano.compile.get_default_mode().excluding("gpuarray", "gpuarray_opt")
 try:
-    stack.require_on_device(theano.function([x], x.sum(), mode=mode))
+    compat.require_on_device(theano.function([x], x.sum(), mode=mode))
 except errors.MnistCnnError as error:
     print(error)
 """
@@ -159,13 +161,13 @@ def message(monkeypatch, folder, ordinal=0):
     """What is said of CUDA where its libraries lie in `folder`."""
     monkeypatch.setenv("LD_LIBRARY_PATH", str(folder))
     with pytest.raises(MnistCnnError) as info:
-        device._prepare_cuda(ordinal, theano.config.cxx)
+        gpu._prepare_cuda(ordinal, theano.config.cxx)
     assert "\n" not in str(info.value)
     return str(info.value)
 
 
-no_driver = pytest.mark.skipif(bool(device._find("libcuda.so")), reason="there is a driver here")
-no_cuda = pytest.mark.skipif(bool(device._find("libnvrtc.so") or device._find("libcublas.so")),
+no_driver = pytest.mark.skipif(bool(gpu._find("libcuda.so")), reason="there is a driver here")
+no_cuda = pytest.mark.skipif(bool(gpu._find("libnvrtc.so") or gpu._find("libcublas.so")),
                              reason="CUDA's libraries are here")
 
 
@@ -241,12 +243,12 @@ def test_no_cublas_and_one_too_new(monkeypatch, tmp_path):
 #: In a fresh process, for libraries stay loaded: what is found, and what libgpuarray says to it.
 LOAD = """
 import ctypes, sys
-from mnist_cnn import compat as stack
+from mnist_cnn import compat
 try:
-    stack.configure("cuda")
+    compat.use_device("cuda")
 except Exception as error:
     print(error)
-print(stack.device_parts)
+print(compat.device_parts)
 print([ctypes.CDLL(name)._name for name in ("libcuda.so", "libnvrtc.so", "libcublas.so")])
 """
 
@@ -285,13 +287,13 @@ def test_missing_headers(tmp_path, monkeypatch):
     (tmp_path / "gpuarray" / "array.h").write_text("#error\n")
     monkeypatch.setenv("CPATH", str(tmp_path))
     with pytest.raises(MnistCnnError, match="not libgpuarray's headers .*libgpuarray-dev"):
-        device._require_pygpu(theano.config.cxx)
+        gpu._require_pygpu(theano.config.cxx)
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:0", "opencl", "opencl0", "", "CUDA"])
 def test_unknown_device(name):
     with pytest.raises(MnistCnnError, match="it can be cpu, cuda,"):
-        device.prepare(name, theano.config.cxx)
+        gpu.prepare(name, theano.config.cxx)
 
 
 @needs_opencl
@@ -316,15 +318,3 @@ def test_pytorchs_lines_of_the_table(tmp_path):
     assert lines == ["| PyTorch 9 | 50 | 2.000 | 50.00 % | 25.00 % |"]
     with pytest.raises(MnistCnnError, match="cannot run /no/python"):
         check_device._rows_of_torch("/no/python", tmp_path / "none.npz", [50], 1)
-
-
-def test_images_by_index():
-    """What takes the images' place gives them back."""
-    parts = [np.random.RandomState(0).rand(n, 1, 28, 28).astype("float32") for n in (5, 3, 2)]
-    images, indices, numbers = train.keep_on_device(*parts)
-    get = theano.function([indices], images)
-    for part, numbers in zip(parts, numbers):
-        np.testing.assert_array_equal(get(numbers[::-1]), part[::-1])
-        assert len(numbers) == len(part)
-    with pytest.raises(IndexError):
-        get(np.array([10]))

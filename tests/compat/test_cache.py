@@ -91,7 +91,8 @@ def test_first_start_compiles_side_by_side(tmp_path, refuses):
 
 
 def test_cache_is_kept_apart_by_processor():
-    code = "import mnist_cnn.compat as s; print(s._cpu_id(), s.theano.config.compiledir)"
+    code = ("from mnist_cnn.compat import defaults; import theano; "
+            "print(defaults._cpu_id(), theano.config.compiledir)")
     out = subprocess.check_output([sys.executable, "-c", code], universal_newlines=True)
     cpu, folder = out.split()
     assert folder.endswith("-" + cpu)

@@ -48,12 +48,46 @@ def test_what_the_user_set_wins(tmp_path, flags, rc):
     assert process.stdout.split() == ["0.1", "-lm", "float32", "False"]
 
 
-def test_scripts_leave_the_users_float64(tmp_path):
-    code = ("from mnist_cnn import compat as stack; import theano; stack.configure(); "
-            "print(theano.config.floatX)")
-    for flags, expected in (("", "float32"), ("floatX=float64", "float64")):
-        process = run_python(code, THEANO_FLAGS=base_flags() + "," + flags, THEANORC="")
-        assert process.stdout.strip() == expected
+FLOATX = "import mnist_cnn, theano; {}; import mnist_cnn.model; print(theano.config.floatX)"
+
+
+@pytest.mark.parametrize("flags, statement, expected", [
+    ("", "pass", "float32"),
+    (",floatX=float64", "pass", "float64"),
+    ("", "theano.config.floatX = 'float64'", "float64")])
+def test_the_lesson_is_float32_unless_the_user_chose(flags, statement, expected):
+    process = run_python(FLOATX.format(statement), THEANO_FLAGS=base_flags() + flags, THEANORC="")
+    assert process.stdout.strip() == expected
+
+
+#: Lasagne's way of 2015, written where Theano's default is float64: nothing is cast.
+OLD_PROGRAM = """
+import mnist_cnn
+import numpy as np
+import theano
+import theano.tensor as T
+import lasagne
+
+rng = np.random.RandomState(0)
+X, y = rng.randn(60, 4), rng.randint(0, 3, 60)
+X[np.arange(60), y] += 3
+input_var, target_var = T.matrix(), T.lvector()
+network = lasagne.layers.InputLayer((None, 4), input_var)
+network = lasagne.layers.DenseLayer(network, 3, nonlinearity=lasagne.nonlinearities.softmax)
+prediction = lasagne.layers.get_output(network)
+loss = lasagne.objectives.categorical_crossentropy(prediction, target_var).mean()
+params = lasagne.layers.get_all_params(network, trainable=True)
+train_fn = theano.function([input_var, target_var], loss,
+                           updates=lasagne.updates.adagrad(loss, params, .3))
+losses = [train_fn(X, y) for _ in range(50)]
+assert losses[-1] < losses[0] / 3, losses
+print(losses[0].dtype, params[0].dtype, input_var.dtype)
+"""
+
+
+def test_an_old_program_runs_in_float64():
+    process = run_python(OLD_PROGRAM, THEANO_FLAGS=base_flags(), THEANORC="")
+    assert process.stderr == "" and process.stdout.split() == ["float64"] * 3
 
 
 def test_theano_imported_first_is_named():
@@ -116,7 +150,8 @@ def test_warm_start_compiles_nothing(tmp_path, training, small_mnist):
         "sys.addaudithook(hook)\n".format(str(calls)))
     process = run_script("train.py", "--epochs", 1, "--batch-size", 5000, "--learning-rate", .03,
                          "--data-dir", small_mnist, "--output", tmp_path / "model.npz",
-                         env=dict(os.environ, PYTHONPATH=str(tmp_path)))
+                         env=dict(os.environ, PYTHONPATH=os.pathsep.join(
+                             [str(tmp_path), os.environ.get("PYTHONPATH", "")])))
     assert process.returncode == 0 and process.stderr == ""
     lines = calls.read_text().splitlines()
     assert any("-dumpversion" in line for line in lines)  # the hook sees Theano's processes

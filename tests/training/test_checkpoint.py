@@ -13,23 +13,26 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from mnist_cnn.training import checkpoint
-from mnist_cnn.support import files
-from mnist_cnn import model, train
+from mnist_cnn.training import checkpoint, config, engine, run as run_module
+from mnist_cnn.support import files, records
+from mnist_cnn import model
 from mnist_cnn.support.errors import MnistCnnError
 
 #: A training on a few digits, in a process of its own: argv is a folder, then key=value pairs.
 RUN = """
 import sys
-from mnist_cnn import data, compat as stack, train
+from mnist_cnn import data, train
 from mnist_cnn.support import errors
-stack.configure()
+from mnist_cnn.training.callbacks import Checkpoint, Report, SaveWeights, StopRequests
+from mnist_cnn.training.config import configure
 X_train, y_train, X_val, y_val, X_test, y_test = data.load_dataset()
 dataset = (X_train[:600], y_train[:600], X_val[:200], y_val[:200], X_test[:200], y_test[:200])
-options = dict(batch_size=20, num_epochs=4, learning_rate=.03, seed=5,
-               output=sys.argv[1] + "/model.npz", checkpoint=sys.argv[1] + "/model.checkpoint")
+options = dict(batch_size=20, num_epochs=30, learning_rate=.01, seed=5)
 options.update(eval(arg) for arg in sys.argv[2:])
-sys.exit(errors.run(lambda: train.train(dataset, **options)))
+resume, keep_best = options.pop("resume", False), options.pop("keep_best", False)
+callbacks = [Checkpoint(sys.argv[1] + "/model.checkpoint", resume),
+             SaveWeights(sys.argv[1] + "/model.npz", keep_best), Report(), StopRequests()]
+sys.exit(errors.run(lambda: train.train(dataset, configure(**options), callbacks)))
 """
 
 
@@ -50,7 +53,7 @@ def finish(process, returncode=0):
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
-    """Four epochs at a stretch: the folder."""
+    """Thirty epochs at a stretch: the folder."""
     folder = tmp_path_factory.mktemp("unbroken")
     finish(start(folder))
     return folder
@@ -66,14 +69,14 @@ def test_resumed_run_is_the_unbroken_one_to_the_last_bit(unbroken, tmp_path):
     out, _ = finish(start(tmp_path, ("resume", True)))
     assert "in epoch 3" in out
     assert weights(tmp_path) == weights(unbroken)
-    a, b = train.load_history(tmp_path / "model.npz"), train.load_history(unbroken / "model.npz")
+    a, b = records.load_history(tmp_path / "model.npz"), records.load_history(unbroken / "model.npz")
     for field in set(a.dtype.names) - {"seconds"}:
         np.testing.assert_array_equal(a[field], b[field])
 
 
 @pytest.mark.parametrize("signum, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_save_everything(unbroken, tmp_path, signum, code):
-    """Amid an epoch: what was learned is saved, and the run goes on to the same last bit."""
+    """Amid an epoch: what was learned is saved, and a resumed run ends with the same last bit."""
     process = start(tmp_path)
     for line in process.stdout:
         if line.startswith("Epoch 1 of"):
@@ -155,7 +158,7 @@ def test_full_disk_in_mid_run(tmp_path):
 def test_keep_best(tmp_path, unbroken):
     """A learning rate that spoils the network after a good start."""
     out, _ = finish(start(tmp_path, ("keep_best", True), ("learning_rate", .12), ("num_epochs", 8)))
-    history = train.load_history(tmp_path / "model.npz")
+    history = records.load_history(tmp_path / "model.npz")
     best = history["validation_accuracy"].max()
     assert best > .1
     network = model.build_cnn()
@@ -185,26 +188,50 @@ class Updated:
         self.value, self.update = container, True
 
 
-def saved(path, settings):
-    progress = checkpoint.Progress(np.random.RandomState(3).get_state())
-    progress.history = [(1, 2.5, .4, .8, .3, .9)]
-    progress.batches, progress.sums = 7, np.array([1., 2., 3.])
-    step = Step()
-    step.variables[0].set_value(np.full((3, 2), 5, "float32"))
-    checkpoint.save_checkpoint(path, step, settings, progress)
+def a_run(batch_size=50, value=1, **options):
+    """A run after an epoch, as far as a checkpoint knows it."""
+    run = run_module.Run(config.Config(batch_size=batch_size, **options))
+    run.built(engine.Engine("fused"), None, Step(), np.random.RandomState(3), np.arange(500))
+    run.history = [(1, 2.5, .4, .8, .3, .9)]
+    run.train_fn.variables[0].set_value(np.full((3, 2), value, "float32"))
+    return run
+
+
+def saved(path, **options):
+    checkpoint.save_checkpoint(path, a_run(value=5, **options))
 
 
 def test_checkpoint_round_trip(tmp_path):
     path = tmp_path / "run.checkpoint"
-    saved(path, {"batch size": 50})
-    step = Step()
-    progress = checkpoint.load_checkpoint(path, step, {"batch size": 50})
-    assert progress.history == [(1, 2.5, .4, .8, .3, .9)] and progress.batches == 7
-    assert progress.sums.tolist() == [1, 2, 3]
-    assert (step.variables[0].get_value() == 5).all()
-    a, b = np.random.RandomState(), np.random.RandomState(3)
-    a.set_state(progress.order)
-    np.testing.assert_array_equal(a.permutation(100), b.permutation(100))
+    saved(path)
+    run = a_run(num_epochs=9)  # more epochs of a constant rate are allowed
+    run.history = []
+    run.rng.seed(4)
+    checkpoint.load_checkpoint(path, run)
+    assert run.history == [(1, 2.5, .4, .8, .3, .9)]
+    assert (run.train_fn.variables[0].get_value() == 5).all()
+    np.testing.assert_array_equal(run.rng.permutation(100),
+                                  np.random.RandomState(3).permutation(100))
+
+
+@pytest.mark.parametrize("options, name", [
+    (dict(batch_size=20), "batch_size \\(20, now 50\\)"), (dict(momentum=.5), "momentum"),
+    (dict(learning_rate=.1), "learning_rate"), (dict(dropout=.1), "dropout"),
+    (dict(schedule="cosine"), "schedule"), (dict(distorted=.5), "distorted")])
+def test_checkpoint_of_other_settings(tmp_path, options, name):
+    path = tmp_path / "run.checkpoint"
+    saved(path, **options)
+    run = a_run()
+    with pytest.raises(MnistCnnError, match="made with another " + name):
+        checkpoint.load_checkpoint(path, run)
+    assert (run.train_fn.variables[0].get_value() == 1).all()
+
+
+def damaged_settings(path):
+    with np.load(str(path)) as file:
+        arrays = dict(file)
+    arrays["settings"] = arrays["settings"][:-3]
+    files.write_npz(path, arrays)
 
 
 @pytest.mark.parametrize("damage, message", [
@@ -212,17 +239,17 @@ def test_checkpoint_round_trip(tmp_path):
     (lambda path: path.write_bytes(b""), "not a file that train.py saved"),
     (lambda path: np.savez(str(path) + ".npz", a=1) or os.replace(str(path) + ".npz", str(path)),
      "holds 1 arrays"),
+    (damaged_settings, "its settings are damaged"),
     (lambda path: path.unlink(), "No such file"),
-    (lambda path: saved(path, {"batch size": 20}), "another batch size"),
 ])
 def test_bad_checkpoints(tmp_path, damage, message):
     path = tmp_path / "run.checkpoint"
-    saved(path, {"batch size": 50})
+    saved(path)
     damage(path)
-    step = Step()
+    run = a_run()
     with pytest.raises(MnistCnnError, match=message):
-        checkpoint.load_checkpoint(path, step, {"batch size": 50})
-    assert (step.variables[0].get_value() == 1).all()  # nothing was set
+        checkpoint.load_checkpoint(path, run)
+    assert (run.train_fn.variables[0].get_value() == 1).all()  # nothing was set
 
 
 def test_bomb_fails_fast_and_small(tmp_path):

@@ -15,35 +15,40 @@ import theano
 import theano.tensor as T
 
 from mnist_cnn import model, train
-from mnist_cnn.training import recipe
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.support import records
+from mnist_cnn.training import augment
+from mnist_cnn.training.callbacks import Callback, SaveWeights, Snapshots
+from mnist_cnn.training.config import Config, configure
 
 
 @given(st.integers(1, 500), st.floats(1e-4, 1), st.floats(.01, .9), st.floats(0, 1))
-def test_cosine(num_epochs, peak, share, at):
-    warm_up = share * num_epochs
-    schedule = recipe.cosine(num_epochs, peak, warm_up)
+def test_cosine(num_epochs, peak, part, at):
+    warm_up = part * num_epochs
+    rate = Config(num_epochs=num_epochs, learning_rate=peak, schedule="cosine",
+                  warm_up=warm_up).learning_rate_at
     epoch = at * num_epochs
     # sin^2 of half the angle that is left is the same curve
     left = (num_epochs - epoch) / (num_epochs - warm_up)
     expected = peak * min(epoch / warm_up, math.sin(math.pi / 2 * min(left, 1)) ** 2)
-    assert schedule(epoch) == pytest.approx(expected, abs=1e-9)
-    assert 0 <= schedule(epoch) <= peak
+    assert rate(epoch) == pytest.approx(expected, abs=1e-9)
+    assert 0 <= rate(epoch) <= peak
 
 
-def test_cosine_at_its_corners():
-    schedule = recipe.cosine(50, .05, 1)
-    values = [schedule(epoch) for epoch in (0, .5, 1, 25.5, 50, 60)]
+def test_schedules_at_their_corners():
+    cosine = Config(num_epochs=50, learning_rate=.05, schedule="cosine", warm_up=1)
+    values = [cosine.learning_rate_at(epoch) for epoch in (0, .5, 1, 25.5, 50, 60)]
     assert values == pytest.approx([0, .025, .05, .025, 0, 0])
+    constant = Config(num_epochs=50, learning_rate=.05, warm_up=2)
+    assert [constant.learning_rate_at(epoch) for epoch in (0, 1, 2, 49)] == [0, .025, .05, .05]
 
 
 @pytest.mark.parametrize("num_epochs", [1, 2, 5, 50, 500])
 def test_the_recipe_scales_with_the_epochs(num_epochs):
-    options = recipe.best(num_epochs, learning_rate=.3, seed=4)
-    rates = [options["learning_rate"](e) for e in np.linspace(0, num_epochs, 200)]
+    config = configure("best", num_epochs=num_epochs, learning_rate=.3, seed=4)
+    rates = [config.learning_rate_at(e) for e in np.linspace(0, num_epochs, 200)]
     assert rates[0] == 0 and max(rates) == pytest.approx(.3, rel=.01)
     assert rates[-1] == pytest.approx(0, abs=1e-9)
-    assert 0 < options["average"] <= 1 + num_epochs / 10 and options["seed"] == 4
+    assert 0 < config.ema <= 1 + num_epochs / 10 and config.seed == 4
 
 
 def regression(input_var):
@@ -94,42 +99,47 @@ def few(mnist):
     return X_train[:300], y_train[:300], X_val[:100], y_val[:100], X_test[:100], y_test[:100]
 
 
-def test_what_the_loop_asks_for(few, capsys):
-    """The schedule at every batch's epoch; fresh distortions of every digit, validation's too."""
-    asked, seen, drawn = [], [], []
+def test_what_the_loop_does(few):
+    """The schedule's rate at every step; all digits once an epoch, the validation's too."""
+    rates = []
 
-    def schedule(epoch):
-        asked.append(epoch)
-        return .01
+    class Watch(Callback):
+        def on_start(self, run):
+            self.rate, = [variable for variable in run.train_fn.get_shared()
+                          if variable.name == "learning rate"]
 
-    def augment(images, generator):
-        seen.append(images)
-        drawn.append(generator.integers(2 ** 60))
-        return images
+        def on_step(self, run):
+            rates.append(float(self.rate.get_value()))
 
-    train.train(few, 50, 3, learning_rate=schedule, augment=augment, all_data=True, seed=1)
-    assert asked[-24:] == pytest.approx(np.arange(24) / 8)
-    assert len(set(drawn)) == 24
-    for epoch in (seen[:8], seen[8:16], seen[16:]):
-        images = np.concatenate(epoch).reshape(400, -1)
-        wanted = np.concatenate([few[0], few[2]]).reshape(400, -1)
-        np.testing.assert_array_equal(images[np.lexsort(images.T)], wanted[np.lexsort(wanted.T)])
-    out = capsys.readouterr().out
-    assert "Training on all 400 digits" in out and out.count(" (trained on)\n") == 6
+    config = Config(num_epochs=3, batch_size=50, learning_rate=.02, schedule="cosine", warm_up=1,
+                    all_data=True, seed=1)
+    train.train(few, config, [Watch()])
+    assert rates == pytest.approx([config.learning_rate_at(step / 8) for step in range(24)])
 
 
-def test_all_data_and_keep_best_do_not_go_together(few, tmp_path):
-    with pytest.raises(MnistCnnError, match="nothing to choose"):
-        train.train(few, 50, 1, all_data=True, keep_best=True, output=tmp_path / "model.npz")
+def test_distort():
+    """Every batch anew, and again the same from the same generator; the rest untouched."""
+    images = np.random.RandomState(0).rand(10, 1, 28, 28).astype(np.float32)
+    batches = [(images, np.arange(10))] * 3
+
+    def distorted(part):
+        return [batch for batch, _ in augment.distort(batches, part, np.random.RandomState(5))]
+
+    first, second, third = distorted(.5)
+    assert abs(first[:5] - second[:5]).max() > .1 and abs(first[:5] - third[:5]).max() > .1
+    np.testing.assert_array_equal(first[5:], images[5:])
+    for a, b in zip(distorted(.5), (first, second, third)):
+        np.testing.assert_array_equal(a, b)
+    assert all(batch is images for batch in distorted(0))
 
 
-def test_keep_best_keeps_an_average(few, tmp_path, capsys):
-    """A rate that is small, then spoils everything: kept is an average of early weights."""
+def test_keep_best_keeps_an_average(few, tmp_path):
+    """A rate that spoils everything at its height: kept is an average of other weights."""
     output = tmp_path / "model.npz"
-    weights = train.train(
-        few, 50, 4, learning_rate=lambda epoch: .05 if epoch < 3 else 3., average=.5, seed=3,
-        output=output, keep_best=True, snapshots=True)
-    history = train.load_history(output)
+    config = Config(num_epochs=4, batch_size=50, learning_rate=.8, schedule="cosine", warm_up=3.9,
+                    ema=.5, seed=3)
+    weights = train.train(few, config, [SaveWeights(output, keep_best=True), Snapshots(output)])
+    history = records.load_history(output)
     assert history["validation_accuracy"].argmax() < 3
     network = model.build_cnn()
     kept = model.load_weights(output, network)
@@ -137,16 +147,9 @@ def test_keep_best_keeps_an_average(few, tmp_path, capsys):
         np.testing.assert_array_equal(a, b)
     answers = lasagne.layers.get_output(network, few[2], deterministic=True).eval().argmax(axis=1)
     assert (answers == few[3]).mean() == pytest.approx(history["validation_accuracy"].max())
-    from mnist_cnn.support.records import load_snapshots
-    epochs, kernels = load_snapshots(output, (32, 1, 5, 5))
+    epochs, kernels = records.load_snapshots(output, (32, 1, 5, 5))
     assert epochs.tolist() == [0, 1, 2, 3, 4]
     np.testing.assert_array_equal(kernels[1 + history["validation_accuracy"].argmax()], kept[0])
-
-
-@pytest.mark.parametrize("name", ["Best", ""])
-def test_unknown_recipe(name):
-    with pytest.raises(MnistCnnError, match="must be 'plain' or 'best'"):
-        train.main(recipe=name)
 
 
 # --- runs of the script ---
@@ -167,7 +170,7 @@ def unbroken(tmp_path_factory, options):
 
 
 def test_it_learns(unbroken):
-    assert train.load_history(unbroken)["validation_accuracy"][-1] > .9
+    assert records.load_history(unbroken)["validation_accuracy"][-1] > .9
 
 
 def test_resumed_run_is_the_unbroken_one_to_the_last_bit(unbroken, options, tmp_path):
@@ -187,15 +190,15 @@ def test_resumed_run_is_the_unbroken_one_to_the_last_bit(unbroken, options, tmp_
     process = run_script("train.py", *options, "--output", output, "--resume")
     assert process.returncode == 0 and "in epoch 2" in process.stdout
     assert output.read_bytes() == unbroken.read_bytes()
-    a, b = train.load_history(output), train.load_history(unbroken)
+    a, b = records.load_history(output), records.load_history(unbroken)
     for field in set(a.dtype.names) - {"seconds"}:
         np.testing.assert_array_equal(a[field], b[field])
 
 
 @pytest.mark.parametrize("changed, message", [
-    (["--epochs", 3], "another number of epochs"),
-    (["--learning-rate", .01], "another learning rate"),
-    (["--all-data"], "another number of training examples"),
+    (["--epochs", 3], "another num_epochs"),
+    (["--learning-rate", .01], "another learning_rate"),
+    (["--all-data"], "another all_data"),
     (["--recipe", "plain"], "of another --recipe")])
 def test_resumed_otherwise(unbroken, options, changed, message):
     before = unbroken.read_bytes()

@@ -1,0 +1,100 @@
+"""Theano's cache of compiled modules: damaged ones are removed, all are found again."""
+
+import functools
+import hashlib
+import importlib.abc
+import os
+import shutil
+import struct
+import sys
+from pathlib import Path
+
+__all__ = ["compile_cache_is_empty", "find_truncated_extensions", "remove_truncated_modules",
+           "find_modules_again"]
+
+
+def _is_truncated(path):
+    """Whether a compiled module ends before its section headers do; loading it is a SIGBUS."""
+    with open(path, "rb") as file:
+        header = file.read(64)
+        size = os.fstat(file.fileno()).st_size
+    if header[:5] != b"\x7fELF\x02":  # another system's format: known to be bad when empty
+        return size == 0 or header[:4] == b"\x7fELF"[:size]
+    if size < 64:
+        return True
+    offset, = struct.unpack_from("<Q", header, 0x28)
+    entry_size, entries = struct.unpack_from("<HH", header, 0x3A)
+    return size < offset + entry_size * entries
+
+
+class _TruncatedExtensions(importlib.abc.MetaPathFinder):
+    """Removes the modules that Theano keeps for itself where they are truncated.
+
+    A machine that went down while they were written leaves them so, and every later start would
+    die of SIGBUS. Theano compiles those anew that it does not find.
+    """
+
+    names = ("cutils_ext", "lazylinker_ext", "scan_perform")
+
+    def find_spec(self, fullname, path, target=None):
+        if fullname in self.names:
+            for folder in sys.path:
+                module = Path(folder, fullname, fullname + ".so")
+                if module.exists() and _is_truncated(module):
+                    shutil.rmtree(module.parent, ignore_errors=True)
+        return None  # the ordinary finders go on
+
+
+def find_truncated_extensions():
+    """Have Theano's own modules checked as they are imported."""
+    sys.meta_path.insert(0, _TruncatedExtensions())
+
+
+def remove_truncated_modules(compiledir):
+    """Remove the truncated modules of users' graphs; one without a key is being compiled now."""
+    for module in Path(compiledir).glob("tmp*/*.so"):
+        if (module.parent / "key.pkl").exists() and _is_truncated(module):
+            shutil.rmtree(module.parent, ignore_errors=True)
+
+
+def compile_cache_is_empty():
+    """Whether Theano has compiled nothing yet on this machine, so that the start takes long."""
+    import theano
+    return not any(Path(theano.config.compiledir).glob("tmp*"))
+
+
+class _VersionedProps(tuple):
+    """An empty ``__props__`` that is true, and plain ``()`` again when pickled."""
+
+    def __bool__(self):
+        return True
+
+    def __reduce__(self):
+        return tuple, ()
+
+
+def find_modules_again():
+    """Mend the keys of modules that no later process would find: a warm start compiles nothing."""
+    from theano.gof import COp
+    from theano.gof.cc import CLinker
+
+    cmodule_key, c_code_cache_version = CLinker.cmodule_key_, COp.c_code_cache_version
+
+    @functools.wraps(cmodule_key)
+    def cmodule_key_(self, fgraph, *args, **kwargs):
+        # Theano adds an Op's __props__ to its version and takes an empty one for "has no version":
+        # seven modules of ours (Dot22, the softmax gradient and others) would be compiled again at
+        # every start, 8 seconds in all.
+        for node in fgraph.toposort():
+            if getattr(type(node.op), "__props__", None) == ():
+                type(node.op).__props__ = _VersionedProps()
+        return cmodule_key(self, fgraph, *args, **kwargs)
+
+    @functools.wraps(c_code_cache_version)
+    def c_code_cache_version_(self):
+        # Theano takes hash() of the C code, which Python salts anew in every process: an Op with
+        # its code in a file of its own (DimShuffle, most of the GPU's) is never found in the cache.
+        digest = hashlib.sha256("\0".join(self.func_codes).encode()).hexdigest()
+        return (digest,) + c_code_cache_version(self)[1:]
+
+    CLinker.cmodule_key_, COp.c_code_cache_version = cmodule_key_, c_code_cache_version_

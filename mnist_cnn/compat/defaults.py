@@ -1,0 +1,159 @@
+"""Before Theano is imported: its settings, a BLAS, and the modules that it asks for.
+
+What THEANO_FLAGS or .theanorc set wins.
+"""
+
+import configparser
+import contextlib
+import ctypes
+import hashlib
+import importlib.util
+import logging
+import os
+import platform
+import sys
+import types
+import warnings
+from importlib import metadata
+from pathlib import Path
+
+__all__ = ["theano_defaults", "pkg_resources_stand_in"]
+
+
+def _user_flags():
+    """The Theano options that THEANO_FLAGS or a .theanorc sets, e.g. 'blas.ldflags': '-lm'."""
+    flags = {}
+    rc = configparser.RawConfigParser()
+    files = os.environ.get("THEANORC", "~/.theanorc").split(os.pathsep)
+    rc.read(os.path.expanduser(file) for file in files)
+    for section in rc.sections():
+        prefix = "" if section == "global" else section + "."
+        flags.update((prefix + option, value) for option, value in rc.items(section))
+    for flag in os.environ.get("THEANO_FLAGS", "").split(","):
+        name, _, value = flag.partition("=")
+        flags[name.strip()] = value.strip()
+    return flags
+
+
+def _find_blas():
+    """The BLAS library to link Theano's C code with: MKL where installed, else SciPy's OpenBLAS.
+
+    Both come as wheels whose library has the standard names (``sgemm_``); NumPy's own OpenBLAS
+    has other ones. None on systems whose linker does not know ``-l:FILE``.
+    """
+    if sys.platform != "linux":
+        return None
+    folders = [(Path(sys.prefix) / "lib", "libmkl_rt.so*")]
+    scipy = importlib.util.find_spec("scipy")
+    if scipy is not None:
+        folders.append((Path(scipy.origin).parent.parent / "scipy.libs", "libopenblas*.so"))
+    for folder, pattern in folders:
+        for library in sorted(folder.glob(pattern)):
+            return library
+    return None
+
+
+def _load_blas(library):
+    """Load the library, one thread a call, and return the flag that links with it.
+
+    The modules that Theano compiles name the library without its folder, since ``blas.ldflags``
+    cannot hold a path with a space; they find it because it is loaded already. Theano's
+    convolution runs an image a thread and calls BLAS in each, so more threads inside would
+    fight for the same cores.
+    """
+    os.environ.setdefault("MKL_THREADING_LAYER", "GNU")  # the OpenMP runtime that g++ links with
+    handle = ctypes.CDLL(str(library))
+    if hasattr(handle, "openblas_set_num_threads"):
+        handle.openblas_set_num_threads(1)
+    search = [str(library.parent), os.environ.get("LIBRARY_PATH", "")]
+    os.environ["LIBRARY_PATH"] = os.pathsep.join(filter(None, search))
+    return "-l:" + library.name
+
+
+def _cpu_id():
+    """Eight hexadecimal digits that tell one model of processor from another."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = [platform.processor()]
+    else:
+        lines = [line for line in lines if line.startswith(("model name", "flags", "Features"))]
+    return hashlib.sha256("\n".join(sorted(set(lines))).encode()).hexdigest()[:8]
+
+
+def _our_settings(user_flags):
+    """The Theano options that differ from its own defaults, but for those that the user set."""
+    defaults = {
+        # Theano opens cuDNN 5 to 7 alone; a newer one that lies about breaks the GPU's start.
+        "dnn.enabled": "False",
+        # Three lines on stderr at every start on a GPU; the report names the device.
+        "print_active_device": "False",
+        # Theano compiles for the processor at hand, but does not name it in the cache's folder:
+        # where two machines share a home, one may load the other's modules and die of SIGILL.
+        "compiledir_format": "compiledir_%(short_platform)s-%(processor)s-%(python_version)s-"
+                             "%(python_bitwidth)s-" + _cpu_id(),
+        # A process that waits for another's compilation looks every 5 to 10 seconds: 1 to 2.
+        "compile.wait": "1",
+        "compile.timeout": "120",
+    }
+    if "blas.ldflags" not in user_flags:
+        # Theano looks for BLAS in numpy.distutils.__config__.blas_opt_info, which NumPy 1.22
+        # dropped: AttributeError at import. An empty value means NumPy's C API, ten times slower.
+        library = _find_blas()
+        defaults["blas.ldflags"] = _load_blas(library) if library else ""
+        if library:
+            defaults["openmp"] = "True"
+    return {name: value for name, value in defaults.items() if name not in user_flags}
+
+
+@contextlib.contextmanager
+def theano_defaults():
+    """Put our settings in front of the user's THEANO_FLAGS while Theano is imported.
+
+    Yields
+    ------
+    str
+        The device that the user's configuration names. Theano sees 'cpu': it would start a GPU as
+        it is imported, before the libraries can be found, and where it fails log an error and
+        train on the CPU. `mnist_cnn.compat.devices` starts it afterwards.
+    """
+    # Theano reports a missing compiler in three warnings; `require_compiler` says it in one line.
+    warnings.filterwarnings("ignore", message="DeprecationWarning: there is no c\\+\\+ compiler")
+    # also: "Using NumPy C-API based implementation for BLAS"
+    loggers = [logging.getLogger(name) for name in ("theano.configdefaults", "theano.tensor.blas")]
+    user_flags, before = _user_flags(), os.environ.get("THEANO_FLAGS")
+    ours = ["{}={}".format(*item) for item in _our_settings(user_flags).items()]
+    os.environ["THEANO_FLAGS"] = ",".join(
+        ours + ([before] if before else []) + ["device=cpu", "force_device=False"])
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield user_flags.get("device", "cpu")
+    finally:
+        if before is None:
+            del os.environ["THEANO_FLAGS"]
+        else:
+            os.environ["THEANO_FLAGS"] = before
+        for logger in loggers:
+            logger.setLevel(logging.NOTSET)
+
+
+@contextlib.contextmanager
+def pkg_resources_stand_in():
+    """A stand-in for pkg_resources while Theano and Lasagne are imported.
+
+    Lasagne asks it for its own version, Theano's GPU part for an exception. Setuptools 81 dropped
+    it ("No module named 'pkg_resources'"), versions before warn, and it takes 0.1 s to import.
+    """
+    stand_in = types.ModuleType("pkg_resources")
+    stand_in.get_distribution = metadata.distribution
+    stand_in.DistributionNotFound = metadata.PackageNotFoundError
+    before = sys.modules.get("pkg_resources")
+    sys.modules["pkg_resources"] = stand_in
+    try:
+        yield
+    finally:
+        if before is None:
+            del sys.modules["pkg_resources"]
+        else:
+            sys.modules["pkg_resources"] = before

@@ -1,0 +1,105 @@
+"""What computes: the CPU, or a GPU or OpenCL device through Theano's back-end."""
+
+import os
+import sys
+import sysconfig
+
+import theano
+import theano.gpuarray
+
+from . import gpu
+from ..support.errors import MnistCnnError
+
+__all__ = ["require_compiler", "use_device", "on_device", "require_on_device", "device_parts"]
+
+#: What was found for the device in use, as `mnist_cnn.compat.gpu.prepare` returns it.
+device_parts = {}
+
+
+def require_compiler():
+    """Check that Theano can compile C++.
+
+    Raises
+    ------
+    MnistCnnError
+        When the compiler or Python's header files are missing. Theano would go on in Python,
+        where it has no convolution.
+    """
+    missing = []
+    if not theano.config.cxx:
+        missing.append("a C++ compiler (g++)")
+    if not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")):
+        missing.append("Python's header files (Python.h)")
+    if missing:
+        raise MnistCnnError(
+            "Theano needs {}; install on Debian or Ubuntu with: sudo apt-get install g++ "
+            "python{}.{}-dev, on macOS with: xcode-select --install"
+            .format(" and ".join(missing), *sys.version_info))
+
+
+def _start_device(device):
+    """Have all that is compiled from now on run on a GPU or an OpenCL device."""
+    require_compiler()
+    device_parts.update(gpu.prepare(device, theano.config.cxx))
+    try:
+        theano.gpuarray.use(device)
+        device_parts["device"] = "{}: {}".format(
+            device, theano.gpuarray.get_context(None).devname.strip())
+    except Exception as error:  # pygpu's errors have no common type
+        raise MnistCnnError("cannot use the device {}: {}".format(
+            device, " ".join(str(error).split()))) from error
+    type(theano.config).device.val = device  # what old code asks
+    if device.startswith("opencl"):
+        # One kernel, of the softmax with its cross-entropy, declares local memory inside a loop:
+        # "Kernel variables in the local address space cannot be declared within a loop".
+        theano.compile.mode.instantiated_default_mode = theano.compile.get_default_mode(
+            ).excluding("local_gpua_crossentropysoftmaxargmax1hotwithbias")
+
+
+def on_device():
+    """Whether what is compiled now runs on a GPU or an OpenCL device."""
+    return theano.gpuarray.pygpu_activated
+
+
+def require_on_device(function):
+    """Check that a function does its work where it should.
+
+    Parameters
+    ----------
+    function : Theano function
+        Compiled for training or for a measurement.
+
+    Raises
+    ------
+    MnistCnnError
+        When a GPU is in use and nothing but transfers was moved to it.
+    """
+    names = {type(node.op).__name__ for node in function.maker.fgraph.toposort()}
+    if on_device() and not any(name.startswith("Gpu") for name in names - {"GpuFromHost"}):
+        raise MnistCnnError(
+            "Theano has moved nothing to the device {}; look at the optimizer and its exclusions "
+            "in THEANO_FLAGS and .theanorc".format(theano.config.device))
+
+
+def use_device(device=None):
+    """Have what is compiled from now on run on a device.
+
+    Parameters
+    ----------
+    device : str, optional
+        'cpu', 'cuda', 'cuda0', 'opencl0:0' and the like; by default what Theano's own
+        configuration says, which is the CPU unless the user set it.
+
+    Raises
+    ------
+    MnistCnnError
+        When the device cannot be used. Theano never goes on on the CPU where another device was
+        asked for.
+    """
+    if device is None or device == theano.config.device:
+        return
+    if device == "cpu":
+        raise MnistCnnError("Theano's configuration chose {} already; take 'device' out of "
+                            "THEANO_FLAGS and .theanorc to train on the CPU"
+                            .format(theano.config.device))
+    _start_device(device)

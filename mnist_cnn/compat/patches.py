@@ -1,0 +1,69 @@
+"""Between Theano and Lasagne: the names of older Theanos that Lasagne and old programs want."""
+
+import functools
+import sys
+import types
+
+import theano
+import theano.sandbox
+import theano.tensor.nnet
+import theano.tensor.signal.pool
+
+__all__ = ["apply"]
+
+
+def max_pool_2d(input, ds, ignore_border=None, st=None, padding=(0, 0), mode="max"):
+    """`theano.tensor.signal.pool.pool_2d` under its name and keywords of before Theano 0.9."""
+    return theano.tensor.signal.pool.pool_2d(
+        input, ws=ds, ignore_border=bool(ignore_border), stride=st, pad=padding, mode=mode)
+
+
+def _add_downsample():
+    # lasagne.layers.pool: "cannot import name 'downsample'"; the module went with Theano 0.9.
+    downsample = types.ModuleType("theano.tensor.signal.downsample", "Pooling under its old name.")
+    downsample.max_pool_2d = max_pool_2d
+    sys.modules[downsample.__name__] = theano.tensor.signal.downsample = downsample
+
+
+def _add_sandbox_cuda():
+    # Old code asks the GPU back-end of before Theano 0.9 whether there is a GPU and cuDNN; all that
+    # is left of that module is an import of nose, which few have: "No module named 'nose'".
+    cuda = types.ModuleType("theano.sandbox.cuda", "Theano's first GPU back-end: absent.")
+    cuda.cuda_enabled = False
+    cuda.dnn = types.ModuleType("theano.sandbox.cuda.dnn", "Its cuDNN part: absent.")
+    cuda.dnn.dnn_available = lambda: False
+    sys.modules[cuda.__name__] = theano.sandbox.cuda = cuda
+    sys.modules[cuda.dnn.__name__] = cuda.dnn
+
+
+def _rename_image_shape():
+    # Lasagne's layers use the keyword's old name: a warning at every layer.
+    conv2d_ = theano.tensor.nnet.conv2d
+
+    @functools.wraps(conv2d_)
+    def conv2d(input, filters, input_shape=None, filter_shape=None, *args, image_shape=None,
+               **kwargs):
+        return conv2d_(input, filters, input_shape if image_shape is None else image_shape,
+                       filter_shape, *args, **kwargs)
+
+    theano.tensor.nnet.conv2d = conv2d
+
+
+def _note_choice_of_floatx():
+    # Theano knows whether THEANO_FLAGS or .theanorc chose it, not whether the program itself did.
+    option = type(theano.config).floatX
+    accept = option.filter
+
+    def note(value):
+        option.is_default = False
+        return accept(value)
+
+    option.filter = note
+
+
+def apply():
+    """Mend Theano, once, before Lasagne is imported."""
+    _add_downsample()
+    _add_sandbox_cuda()
+    _rename_image_shape()
+    _note_choice_of_floatx()

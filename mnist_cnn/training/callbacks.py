@@ -1,0 +1,266 @@
+"""What a run may add to the training loop: a report, saved files, an end on request.
+
+A callback is any object with some of the methods of `Callback`; `mnist_cnn.training.run.Run` calls
+them.
+"""
+
+import contextlib
+import signal
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import lasagne
+from tqdm import tqdm
+
+from .. import compat
+from ..model import load_weights, save_weights
+from ..support.errors import Interrupted, MnistCnnError
+from ..support.files import check_writable
+from ..support.records import load_snapshots, save_history, save_snapshots, snapshots_path
+from .checkpoint import load_checkpoint, save_checkpoint
+
+__all__ = ["Callback", "Report", "SaveWeights", "Checkpoint", "Snapshots", "StopRequests"]
+
+
+class Callback:
+    """The moments of a run that a callback can take part in, each given the `Run`."""
+
+    def on_build(self, run):
+        """Before the network is built."""
+
+    def on_start(self, run):
+        """Before the first step. What a resumed run goes on from is set here."""
+
+    def on_step(self, run):
+        """After each training step."""
+
+    def on_epoch(self, run):
+        """After each epoch's validation; `run.history` ends with it."""
+
+    def on_interrupt(self, run):
+        """After Ctrl-C or SIGTERM."""
+
+    def on_close(self, run):
+        """However it ends."""
+
+    def on_finish(self, run):
+        """After the last epoch, before the test set."""
+
+    def on_result(self, run, loss, accuracy):
+        """After the test set."""
+
+
+class Report(Callback):
+    """Print the tutorial's report, with a progress bar where a person looks.
+
+    Parameters
+    ----------
+    quiet : bool
+        Whether to print nothing but the final results.
+    """
+
+    def __init__(self, quiet=False):
+        self.say = (lambda line: None) if quiet else print
+        self.quiet, self.bar = quiet, None
+
+    def on_build(self, run):
+        self.say("Building model and compiling functions...")
+        if compat.compile_cache_is_empty():
+            self.say("  (Theano compiles C++ for this machine, once: about half a minute)")
+
+    def on_start(self, run):
+        if run.engine.remark:
+            self.say("  ({})".format(run.engine.remark))
+        if run.history:
+            self.say("Going on in epoch {}".format(run.epoch))
+        if run.config.all_data:
+            self.say("Training on all digits: the validation digits are among them, and accuracy "
+                     "on them says nothing")
+        self.say("Starting training...")
+
+    def on_step(self, run):
+        if self.bar is None:
+            self.bar = tqdm(total=run.steps_per_epoch, unit="batch", leave=False,
+                            disable=True if self.quiet else None)  # None: off in a pipe
+        self.bar.update()
+
+    def on_epoch(self, run):
+        self.on_close(run)
+        epoch, seconds, train_loss, train_accuracy, val_loss, val_accuracy = run.history[-1]
+        remark = " (trained on)" if run.config.all_data else ""
+        self.say("Epoch {} of {} took {:.3f}s".format(epoch, run.config.num_epochs, seconds))
+        self.say("  training loss:\t\t{:.6f}".format(train_loss))
+        self.say("  training accuracy:\t\t{:.2f} %".format(train_accuracy * 100))
+        self.say("  validation loss:\t\t{:.6f}{}".format(val_loss, remark))
+        self.say("  validation accuracy:\t\t{:.2f} %{}".format(val_accuracy * 100, remark))
+
+    def on_interrupt(self, run):
+        self.on_close(run)
+        self.say("Interrupted in epoch {}; saved: {}".format(
+            min(run.epoch, run.config.num_epochs), ", ".join(dict.fromkeys(map(str, run.saved))) or "nothing"))
+
+    def on_close(self, run):
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+
+    def on_result(self, run, loss, accuracy):
+        print("Final results:")
+        print("  test loss:\t\t\t{:.6f}".format(loss))
+        print("  test accuracy:\t\t{:.2f} %".format(accuracy * 100))
+
+
+@contextlib.contextmanager
+def _saving(run, *paths):
+    """Note what is saved; where that fails, save the weights in the system's temporary folder."""
+    try:
+        yield
+        run.saved.extend(paths)
+    except MnistCnnError as error:
+        folder = Path(tempfile.gettempdir())
+        fallback = folder / "mnist_cnn-{:x}.npz".format(time.time_ns())
+        try:
+            save_weights(fallback, lasagne.layers.get_all_param_values(run.network))
+        except MnistCnnError:
+            raise MnistCnnError("{}; nor could the weights be saved in {}".format(
+                error, folder)) from error
+        raise MnistCnnError("{}; the weights so far are in {}".format(error, fallback)) from error
+
+
+class SaveWeights(Callback):
+    """Save the weights after every epoch and when interrupted, and the history as CSV beside them.
+
+    Parameters
+    ----------
+    output : path-like
+        The npz file.
+    keep_best : bool
+        Whether to keep the weights of the epoch with the best validation accuracy, and test them.
+    """
+
+    def __init__(self, output, keep_best=False):
+        self.output, self.keep_best = output, keep_best
+
+    def on_build(self, run):
+        check_writable(self.output)
+
+    def on_epoch(self, run):
+        accuracies = [record[-1] for record in run.history]
+        if not self.keep_best or accuracies[-1] == max(accuracies):
+            self._save(run)
+
+    def on_interrupt(self, run):
+        if not (self.keep_best and run.history):
+            self._save(run)
+
+    def _save(self, run):
+        with _saving(run, self.output):
+            save_weights(self.output, lasagne.layers.get_all_param_values(run.network))
+            save_history(self.output, run.history)
+
+    def on_finish(self, run):
+        if self.keep_best:
+            load_weights(self.output, run.network)
+
+
+class Checkpoint(Callback):
+    """Save the run's whole state after every epoch, and go on from it.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    resume : bool
+        Whether to go on from it: to the last bit what would have come without the break.
+    """
+
+    def __init__(self, path, resume=False):
+        self.path, self.resume = path, resume
+
+    def on_build(self, run):
+        if self.resume and not Path(self.path).is_file():
+            raise MnistCnnError("there is no checkpoint {} to go on from".format(self.path))
+        check_writable(self.path)
+
+    def on_start(self, run):
+        if self.resume:
+            load_checkpoint(self.path, run)
+
+    def on_epoch(self, run):
+        with _saving(run, self.path):
+            save_checkpoint(self.path, run)
+
+
+class Snapshots(Callback):
+    """Save the first layer's kernels before training and after each epoch, beside the weights.
+
+    Parameters
+    ----------
+    output : path-like
+        The file of the weights.
+    """
+
+    def __init__(self, output):
+        self.output, self.taken = output, {}
+
+    def on_build(self, run):
+        check_writable(snapshots_path(self.output))
+
+    def on_start(self, run):
+        if run.history and snapshots_path(self.output).exists():
+            earlier = zip(*load_snapshots(self.output, self._kernels(run).shape))
+            self.taken = {epoch: array for epoch, array in earlier if epoch < run.epoch}
+        self.taken.setdefault(run.epoch - 1, self._kernels(run))
+
+    def on_epoch(self, run):
+        self._save(run, run.epoch - 1)
+
+    def on_interrupt(self, run):
+        if run.steps:  # the weights that are saved are of this unfinished epoch
+            self._save(run, run.epoch)
+
+    def _save(self, run, epoch):
+        self.taken[epoch] = self._kernels(run)
+        with _saving(run, snapshots_path(self.output)):
+            save_snapshots(self.output, self.taken)
+
+    def _kernels(self, run):
+        return lasagne.layers.get_all_params(run.network)[0].get_value()
+
+
+class StopRequests(Callback):
+    """Let Ctrl-C and SIGTERM end the run between two steps; amid one they would tear it in two.
+
+    A second Ctrl-C ends it at once.
+    """
+
+    def __init__(self):
+        self.received, self.handlers = [], {}
+
+    def _note(self, signum, frame):
+        if self.received:
+            raise Interrupted(signum)
+        self.received.append(signum)
+
+    def on_start(self, run):
+        if threading.current_thread() is not threading.main_thread():  # no other may set them
+            return
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(signum) != signal.SIG_IGN:  # nohup and the like stay in force
+                self.handlers[signum] = signal.signal(signum, self._note)
+
+    def on_step(self, run):
+        if self.received:
+            raise Interrupted(self.received[0])
+
+    on_epoch = on_step
+
+    def on_result(self, run, loss, accuracy):
+        self.on_step(run)
+
+    def on_close(self, run):
+        for signum, handler in self.handlers.items():
+            signal.signal(signum, handler)
+        self.handlers.clear()

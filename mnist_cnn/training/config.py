@@ -1,0 +1,231 @@
+"""The settings of a training: their defaults, ranges and meanings, for the shell and for Python.
+
+`Config` is the one place where a default stands. The command line is made from its fields, and
+`mnist_cnn.train.main` passes its options on to `configure`.
+"""
+
+import argparse
+import math
+import numbers
+from dataclasses import dataclass, field, fields
+
+from ..support.errors import MnistCnnError
+
+__all__ = ["Config", "RECIPES", "configure", "add_options"]
+
+
+def _setting(default, accepts, wanted, help, kind=float, **argument):
+    """A field of `Config`: its default, and what it accepts, in code and in words."""
+    return field(default=default, metadata=dict(
+        accepts=accepts, wanted=wanted, help=help, kind=kind, argument=argument))
+
+
+def _choice(default, choices, help):
+    return _setting(default, choices.__contains__, " or ".join(map(repr, choices)), help, str,
+                    choices=choices)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that a training's result depends on, besides the data.
+
+    The defaults are the tutorial's. A value out of its range raises `MnistCnnError` with the name
+    of the argument.
+
+    Parameters
+    ----------
+    num_epochs : int
+        Passes over the training data.
+    batch_size : int
+        Examples a step. An epoch drops a last, smaller batch; validation and test count it.
+    learning_rate : float
+        The step size of gradient descent; with a schedule its highest.
+    schedule : str
+        'constant', or 'cosine': from `learning_rate` down to 0 along half a cosine [1]_.
+    warm_up : float
+        Epochs in which the learning rate rises in proportion from 0, fewer than `num_epochs`.
+    momentum : float
+        Nesterov's, in [0, 1).
+    dropout : float
+        Probability that training drops a feature before each dense layer, in [0, 1).
+    distorted : float
+        How much of each batch `mnist_cnn.training.augment` distorts, anew each time, in [0, 1].
+    ema : float
+        Epochs that an exponential moving average of the weights remembers [2]_. It is measured and
+        saved in place of the last weights. 0 for none.
+    all_data : bool
+        Whether to train on the validation digits too. Their accuracy says nothing then.
+    seed : int, optional
+        0 to 2**32 - 1. It makes a run on the CPU repeat to the last bit: weights, order of
+        examples, dropout.
+    engine : str
+        'fused' for the fast layers of `mnist_cnn.fused`, 'plain' for Lasagne's own, 'auto' for the
+        fast ones where they run.
+    device : str, optional
+        'cpu', 'cuda', 'cuda0', 'opencl0:0' and the like; by default what Theano's configuration
+        says.
+
+    References
+    ----------
+    .. [1] I. Loshchilov, F. Hutter: SGDR: Stochastic gradient descent with warm restarts.
+       ICLR 2017. https://arxiv.org/abs/1608.03983
+    .. [2] B. T. Polyak, A. B. Juditsky: Acceleration of stochastic approximation by averaging.
+       SIAM Journal on Control and Optimization 30, 1992.
+    """
+
+    num_epochs: int = _setting(
+        5, lambda n: n >= 1, "a whole number, at least 1", "passes over the training data", int,
+        flag="--epochs", metavar="N")
+    batch_size: int = _setting(
+        50, lambda n: n >= 1, "a whole number, at least 1", "examples in a training step", int,
+        metavar="N")
+    learning_rate: float = _setting(
+        .01, lambda x: 0 < x < math.inf, "a positive number",
+        "step size of gradient descent; with a schedule its highest", metavar="X")
+    schedule: str = _choice(
+        "constant", ("constant", "cosine"), "how the learning rate goes on from its highest")
+    warm_up: float = _setting(
+        0., lambda x: 0 <= x < math.inf, "a number of epochs, at least 0",
+        "epochs in which the learning rate rises from 0", metavar="EPOCHS")
+    momentum: float = _setting(
+        .9, lambda x: 0 <= x < 1, "a number in [0, 1)", "Nesterov momentum", metavar="X")
+    dropout: float = _setting(
+        .5, lambda x: 0 <= x < 1, "a number in [0, 1)",
+        "probability that training drops a feature before each dense layer", metavar="P")
+    distorted: float = _setting(
+        0., lambda x: 0 <= x <= 1, "a number in [0, 1]",
+        "how much of each batch is distorted, anew each time", metavar="SHARE")
+    ema: float = _setting(
+        0., lambda x: 0 <= x < math.inf, "a number of epochs, at least 0",
+        "epochs that an exponential moving average of the weights remembers, which is then "
+        "measured and saved; 0 for none", metavar="EPOCHS")
+    all_data: bool = _setting(
+        False, lambda x: x in (False, True), "True or False",
+        "train on the 10,000 validation digits too, for a last run with all else decided: their "
+        "accuracy says nothing then", bool)
+    seed: int = _setting(
+        None, lambda n: 0 <= n < 2 ** 32, "a whole number, 0 to 2**32 - 1",
+        "makes a run on the CPU repeat to the last bit, 0 to 2**32 - 1", int, metavar="N")
+    engine: str = _choice(
+        "auto", ("auto", "fused", "plain"),
+        "fused: the fast C++ layers for the CPU; plain: Lasagne's own; auto: fused where they run")
+    device: str = _setting(
+        None, lambda text: bool(text), "cpu, cuda, cuda0, opencl0:0 or the like",
+        "cpu, cuda, cuda0, opencl0:0", str, metavar="NAME")
+
+    def __post_init__(self):
+        for setting in fields(self):
+            value = getattr(self, setting.name)
+            if value is None and setting.default is None:
+                continue
+            value = _converted(setting, value)
+            object.__setattr__(self, setting.name, value)  # the dataclass is frozen
+        if self.warm_up >= self.num_epochs:
+            raise MnistCnnError("warm_up is {:g}; it must be less than num_epochs, {}".format(
+                self.warm_up, self.num_epochs))
+
+    def learning_rate_at(self, epoch):
+        r"""The learning rate after so many epochs.
+
+        .. math:: \eta(e) = \frac{\eta}{2} \left(1 + \cos \pi \frac{e - w}{n - w}\right)
+           \text{ for a cosine, and before it } \eta \, e / w
+
+        Parameters
+        ----------
+        epoch : float
+            :math:`e`, the epochs done so far; :math:`w` is `warm_up`, :math:`n` `num_epochs`.
+
+        Returns
+        -------
+        float
+        """
+        if epoch < self.warm_up:
+            return self.learning_rate * epoch / self.warm_up
+        if self.schedule == "constant":
+            return self.learning_rate
+        done = min(1., (epoch - self.warm_up) / (self.num_epochs - self.warm_up))
+        return self.learning_rate / 2 * (1 + math.cos(math.pi * done))
+
+
+def _converted(setting, value):
+    """A setting's value in its own type, or the error that says what it must be."""
+    kind, wanted = setting.metadata["kind"], setting.metadata["wanted"]
+    types = {int: numbers.Integral, float: numbers.Real, bool: object, str: str}
+    if not isinstance(value, types[kind]) or not setting.metadata["accepts"](value):
+        raise MnistCnnError("{} is {!r}; it must be {}".format(setting.name, value, wanted))
+    return kind(value)
+
+
+def _plain(num_epochs):
+    """The tutorial's own way."""
+    return {}
+
+
+def _best(num_epochs):
+    """More out of the same network; everything in it was chosen on the validation digits."""
+    return dict(batch_size=100, learning_rate=.05, schedule="cosine",
+                warm_up=min(1, num_epochs / 10), dropout=.2, distorted=.5, ema=num_epochs / 50)
+
+
+#: The recipes by name: functions from the number of epochs to defaults other than `Config`'s.
+RECIPES = {"plain": _plain, "best": _best}
+
+
+def configure(recipe="plain", **options):
+    """Make the settings of a recipe.
+
+    Parameters
+    ----------
+    recipe : str
+        'plain', the tutorial's, or 'best': a schedule, lighter dropout, distorted digits and
+        averaged weights (docs/accuracy.md).
+    **options
+        Fields of `Config`. They win over the recipe's.
+
+    Returns
+    -------
+    Config
+
+    Raises
+    ------
+    MnistCnnError
+        When there is no such recipe or option, or a value is out of its range.
+    """
+    if recipe not in RECIPES:
+        raise MnistCnnError("recipe is {!r}; it must be {}".format(
+            recipe, " or ".join(map(repr, RECIPES))))
+    known = [setting.name for setting in fields(Config)]
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise MnistCnnError("there is no option {}; there are: {}".format(
+            ", ".join(unknown), ", ".join(known)))
+    num_epochs = Config(**{name: options[name] for name in options if name == "num_epochs"}
+                        ).num_epochs
+    return Config(**dict(RECIPES[recipe](num_epochs), **options))
+
+
+def add_options(parser):
+    """Add an option for every field of `Config` to a command line.
+
+    An option that is not given is left out of the result, so that a recipe can have its own.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+    """
+    others = {name: recipe(Config.num_epochs) for name, recipe in RECIPES.items()}
+    for setting in fields(Config):
+        argument = dict(setting.metadata["argument"], default=argparse.SUPPRESS)
+        flag = argument.pop("flag", "--" + setting.name.replace("_", "-"))
+        kind, text = setting.metadata["kind"], setting.metadata["help"]
+        if kind is bool:
+            argument["action"] = "store_true"
+        else:
+            argument["type"] = kind
+            defaults = [str("none" if setting.default is None else setting.default)]
+            defaults += ["with --recipe {} {:g}".format(name, values[setting.name])
+                         if kind is not str else
+                         "with --recipe {} {}".format(name, values[setting.name])
+                         for name, values in others.items() if setting.name in values]
+            text = "{} (default: {})".format(text, "; ".join(defaults))
+        parser.add_argument(flag, dest=setting.name, help=text.replace("%", "%%"), **argument)

@@ -1,0 +1,114 @@
+"""A training under way: what has been done, and who is told."""
+
+import contextlib
+import time
+import zlib
+
+import numpy as np
+
+from ..support.errors import Interrupted, MnistCnnError
+
+__all__ = ["Run"]
+
+
+class Run:
+    """A training under way: it keeps the count, and tells the callbacks.
+
+    Parameters
+    ----------
+    config : Config
+        The settings.
+    callbacks : sequence of Callback
+        Told in this order.
+
+    Attributes
+    ----------
+    history : list of tuples
+        For each finished epoch the values of `mnist_cnn.support.records.HISTORY_FIELDS`.
+    engine : Engine
+    network : lasagne Layer
+        The one that is measured and saved.
+    train_fn : Theano function
+    rng : numpy.random.RandomState
+        Of the order of the examples.
+    data : dict of str to number
+        What tells one data set from another: its size, a checksum of its labels.
+    steps_per_epoch : int
+    saved : list of paths
+        What was written so far.
+    """
+
+    def __init__(self, config, callbacks=()):
+        self.config, self.callbacks = config, callbacks
+        self.history, self.saved = [], []
+        self._start_epoch()
+        self.tell("on_build")
+
+    def tell(self, event, *args):
+        """Call a method of every callback that has it."""
+        for callback in self.callbacks:
+            getattr(callback, event, lambda *args: None)(self, *args)
+
+    def built(self, engine, network, train_fn, rng, y_train):
+        """Note what is trained, and on what: the labels tell one data set from another."""
+        self.engine, self.network, self.train_fn, self.rng = engine, network, train_fn, rng
+        self.steps_per_epoch = len(y_train) // self.config.batch_size
+        self.data = {"number of training examples": len(y_train),
+                     "data set (checksum of its labels)": zlib.crc32(y_train.tobytes())}
+
+    @contextlib.contextmanager
+    def under_way(self):
+        """The time in which steps are made: callbacks are told how it began, and how it ended."""
+        try:
+            self.tell("on_start")
+            self._start_epoch()
+            yield
+        except Interrupted:
+            self.tell("on_interrupt")
+            raise
+        finally:
+            self.tell("on_close")
+
+    def _start_epoch(self):
+        self.sums, self.steps, self.started = np.zeros(2), 0, time.time()
+
+    @property
+    def epoch(self):
+        """The epoch under way, from 1."""
+        return len(self.history) + 1
+
+    @property
+    def epochs_left(self):
+        return range(self.epoch, self.config.num_epochs + 1)
+
+    @property
+    def learning_rate(self):
+        """That of the next step."""
+        return self.config.learning_rate_at(
+            len(self.history) + self.steps / self.steps_per_epoch)
+
+    def step_done(self, loss, accuracy):
+        """Note a step; raises MnistCnnError where the loss is no number any more."""
+        if not np.isfinite(loss):
+            raise MnistCnnError(
+                "the training loss became {}: the learning rate is too high for this data and "
+                "batch size; try a tenth of it".format(loss))
+        self.sums += loss, accuracy
+        self.steps += 1
+        self.tell("on_step")
+
+    def epoch_done(self, loss, accuracy):
+        """Note an epoch with its validation loss and accuracy."""
+        self.history.append((self.epoch, time.time() - self.started, *self.sums / self.steps,
+                             loss, accuracy))
+        self._start_epoch()
+        self.tell("on_epoch")
+        self.started = time.time()  # what callbacks save does not count
+
+    def finished(self):
+        """Note the last epoch; a callback may now set the weights that are tested."""
+        self.tell("on_finish")
+
+    def tested(self, loss, accuracy):
+        """Note the result on the test set."""
+        self.tell("on_result", loss, accuracy)

@@ -1,0 +1,161 @@
+"""The shell, Python, a thread: the same call gives the same bits, and nothing changes silently."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT, run_script
+
+OPTIONS = dict(num_epochs=1, batch_size=50, learning_rate=.03, seed=7)
+VERSION_1_0 = ROOT / "tests" / "version_1_0"
+
+
+def run_python(code, cwd, flags="", **kwargs):
+    """Run code as a user types it, in a process of its own."""
+    flags = ",".join(filter(None, [os.environ.get("THEANO_FLAGS"), flags]))
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=str(cwd), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        universal_newlines=True, env=dict(os.environ, THEANO_FLAGS=flags, PYTHONPATH=str(ROOT)),
+        **kwargs)
+
+
+@pytest.fixture(scope="module")
+def by_script(tmp_path_factory, small_mnist):
+    """The bytes of the model that the script saves, and what it prints."""
+    folder = tmp_path_factory.mktemp("script")
+    process = run_script("train.py", "--epochs", 1, "--batch-size", 50, "--learning-rate", .03,
+                         "--seed", 7, "--data-dir", small_mnist, cwd=str(folder))
+    assert process.returncode == 0 and process.stderr == ""
+    return (folder / "model.npz").read_bytes(), process.stdout
+
+
+def untimed(report):
+    return re.sub(r"took .*s", "", report)
+
+
+@pytest.mark.parametrize("call", [
+    "main(data_dir={data!r}, **{options})",
+    "import threading\n"
+    "thread = threading.Thread(target=main, args=('cnn', 'plain', {data!r}), kwargs={options})\n"
+    "thread.start(); thread.join()",
+    "import lasagne, theano, theano.tensor as T\nmain(data_dir={data!r}, **{options})"])
+def test_python_gives_the_bits_of_the_script(call, by_script, small_mnist, tmp_path):
+    call = call.format(data=str(small_mnist), options=OPTIONS)
+    process = run_python("from mnist_cnn.train import main\n" + call, tmp_path)
+    assert process.returncode == 0 and process.stderr == ""
+    assert (tmp_path / "model.npz").read_bytes() == by_script[0]
+    assert untimed(process.stdout) == untimed(by_script[1])
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "model.npz", "model.csv", "model.checkpoint"}
+
+
+def test_a_second_main_in_one_process(by_script, small_mnist, tmp_path):
+    code = "from mnist_cnn.train import main\nfor _ in range(2): main(data_dir={!r}, **{})".format(
+        str(small_mnist), OPTIONS)
+    assert run_python(code, tmp_path).returncode == 0
+    assert (tmp_path / "model.npz").read_bytes() == by_script[0]
+
+
+def test_what_the_user_sets_wins_and_is_said(small_mnist, tmp_path):
+    code = ("from mnist_cnn.train import main\n"
+            "weights = main(data_dir={!r}, num_epochs=1, batch_size=5000)\n"
+            "print(weights[0].dtype)").format(str(small_mnist))
+    process = run_python(code, tmp_path, flags="floatX=float64")
+    assert process.stderr == "" and process.stdout.endswith("float64\n")
+    assert "  (plain Lasagne layers: floatX is float64)\n" in process.stdout
+
+
+@pytest.mark.parametrize("options, message", [
+    ("engine='fused'", "error: the engine 'fused' cannot be used: floatX is float64"),
+    ("engine='Fused'", "error: engine is 'Fused'; it must be 'auto' or 'fused' or 'plain'"),
+    ("device='gpu'", "error: the device is 'gpu'; it can be cpu, cuda, ")])
+def test_an_engine_asked_for_by_name_is_that_or_an_error(options, message, small_mnist, tmp_path):
+    code = ("import sys\nfrom mnist_cnn import train\nfrom mnist_cnn.support import errors\n"
+            "sys.exit(errors.run(lambda: train.main(data_dir={!r}, {})))").format(
+                str(small_mnist), options)
+    process = run_python(code, tmp_path, flags="floatX=float64")
+    assert process.returncode == 2 and process.stderr.startswith(message)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_plain_by_name(small_mnist, tmp_path):
+    process = run_script("train.py", "--engine", "plain", "--epochs", 1, "--batch-size", 5000,
+                         "--data-dir", small_mnist, cwd=str(tmp_path))
+    assert "  (plain Lasagne layers: asked for)\n" in process.stdout and process.stderr == ""
+
+
+def test_the_lesson_stands_without_the_wings(small_mnist, tmp_path):
+    """Analysis, explorer, benchmarks and the fast layers taken out: it trains, and says so."""
+    shutil.copytree(str(ROOT / "mnist_cnn"), str(tmp_path / "mnist_cnn"),
+                    ignore=shutil.ignore_patterns("analysis", "explorer", "benchmarks", "fused"))
+    # an editable installation would find the whole package, whatever the folder holds
+    code = ("import sys\nsys.meta_path = [f for f in sys.meta_path if 'editable' not in repr(f)]\n"
+            "from mnist_cnn.train import main\n"
+            "main(data_dir={!r}, num_epochs=1, batch_size=5000)").format(str(small_mnist))
+    process = subprocess.run(
+        [sys.executable, "-c", code], cwd=str(tmp_path), stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, universal_newlines=True,
+        env=dict(os.environ, PYTHONPATH=str(tmp_path)))
+    assert process.stderr == "" and "Final results:" in process.stdout
+    assert "  (plain Lasagne layers: the package has no mnist_cnn.fused)\n" in process.stdout
+
+
+def test_files_of_version_1_0(tmp_path):
+    """Weights and a checkpoint after one epoch of MNIST, whose test accuracy was 97.70 %."""
+    for name in ("model.npz", "model.checkpoint"):
+        shutil.copy(str(VERSION_1_0 / name), str(tmp_path))
+    before = (tmp_path / "model.npz").read_bytes()
+    process = run_script("train.py", "--epochs", 1, "--seed", 1, "--resume", cwd=str(tmp_path))
+    assert process.returncode == 0, process.stderr
+    assert "Going on in epoch 2" in process.stdout and "97.70 %" in process.stdout
+    assert (tmp_path / "model.npz").read_bytes() == before
+    process = run_script("evaluate.py", "model.npz", cwd=str(tmp_path))
+    assert process.stdout.startswith("model.npz: 97.70 %")
+    process = run_script("train.py", "--epochs", 1, "--momentum", .5, "--resume",
+                         cwd=str(tmp_path))
+    assert process.returncode == 2 and "another momentum (0.9, now 0.5)" in process.stderr
+
+
+def test_readme_snippets(tmp_path):
+    """The README's Python, typed one after the other into one new process: the fast layers run."""
+    snippets = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    assert any("main(batch_size=50, num_epochs=5)" in snippet for snippet in snippets)
+    code = "\n".join([*snippets, "from mnist_cnn import fused",
+                      "assert fused.why_not() is None, fused.why_not()"])
+    process = run_python(code, tmp_path)
+    assert process.returncode == 0 and process.stderr == "", process.stderr
+    assert "plain Lasagne" not in process.stdout
+    assert np.load(str(tmp_path / "model.npz"))["arr_0"].dtype == np.float32
+
+
+@pytest.mark.parametrize("script, module, args, options", [
+    ("evaluate.py", "analysis.evaluate", ["{model}", "--data-dir", "{data}"],
+     "['{model}'], data_dir='{data}'"),
+    ("predict.py", "predict", ["{model}", "{picture}"], "'{model}', ['{picture}']"),
+    ("explore.py", "explorer", ["{model}", "--data-dir", "{data}"],
+     "'{model}', data_dir='{data}'"),
+    ("visualize.py", "analysis.gallery", ["{model}", "--index", "3", "--data-dir", "{data}"],
+     "'{model}', index=3, data_dir='{data}'")])
+def test_what_a_script_does_the_function_does(script, module, args, options, training, small_mnist,
+                                              mnist, tmp_path):
+    """The same lines and the same files, to the byte."""
+    from PIL import Image
+    places = dict(model=training[1], data=small_mnist, picture=tmp_path / "digit.png")
+    pixels = np.uint8(np.kron(mnist[4][0, 0], np.ones((4, 4))) * 255)
+    Image.fromarray(pixels).save(str(places["picture"]))
+    folders = [tmp_path / "shell", tmp_path / "python"]
+    for folder in folders:
+        folder.mkdir()
+    by_script = run_script(script, *[arg.format(**places) for arg in args], cwd=str(folders[0]))
+    by_function = run_python("from mnist_cnn.{} import main\nmain({})".format(
+        module, options.format(**places)), folders[1])
+    assert by_script.returncode == by_function.returncode == 0
+    assert by_script.stderr == by_function.stderr == ""
+    assert by_script.stdout == by_function.stdout
+    files = [{path.relative_to(folder): path.read_bytes() for path in folder.rglob("*")
+              if path.is_file()} for folder in folders]
+    assert files[0] == files[1]

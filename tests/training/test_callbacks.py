@@ -1,0 +1,82 @@
+"""What a run may add to the loop, told at the right moments."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from mnist_cnn import train
+from mnist_cnn.support.errors import Interrupted, MnistCnnError
+from mnist_cnn.support.records import load_snapshots
+from mnist_cnn.training.callbacks import Callback, StopRequests
+from mnist_cnn.training.config import Config
+
+
+@pytest.fixture(scope="module")
+def few(mnist):
+    """A data set of 150 + 150 + 150 digits."""
+    return [array[:150] for array in mnist]
+
+
+def test_the_moments_of_a_run(few):
+    told = []
+
+    class Listener:
+        def __getattr__(self, name):
+            return lambda run, *args: told.append((name, len(run.history), run.steps))
+
+    train.train(few, Config(num_epochs=2, batch_size=50), [Listener(), Callback()])
+    assert told == [
+        ("on_build", 0, 0), ("on_start", 0, 0), ("on_step", 0, 1), ("on_step", 0, 2),
+        ("on_step", 0, 3), ("on_epoch", 1, 0), ("on_step", 1, 1), ("on_step", 1, 2),
+        ("on_step", 1, 3), ("on_epoch", 2, 0), ("on_finish", 2, 0), ("on_result", 2, 0),
+        ("on_close", 2, 0)]
+
+
+def test_snapshots_go_on_with_a_resumed_run(tmp_path, few, monkeypatch, capsys):
+    monkeypatch.setattr(train, "load_dataset", lambda data_dir: few)
+    output = tmp_path / "model.npz"
+    options = dict(batch_size=50, seed=3, output=output, quiet=True, snapshots=True)
+    train.main(num_epochs=1, **options)
+    _, first = load_snapshots(output, (32, 1, 5, 5))
+    weights = train.main(num_epochs=3, resume=True, **options)
+    epochs, kernels = load_snapshots(output, (32, 1, 5, 5))
+    assert epochs.tolist() == [0, 1, 2, 3]
+    np.testing.assert_array_equal(kernels[:2], first)
+    np.testing.assert_array_equal(kernels[-1], weights[0])
+    out = capsys.readouterr().out
+    assert out.count("Final results:") == 2 and "Epoch" not in out
+
+
+def test_signals_end_a_run_between_steps_and_are_given_back(few):
+    before = signal.getsignal(signal.SIGINT)
+    steps = []
+
+    class Impatient(Callback):
+        def on_step(self, run):
+            steps.append(run.steps)
+            if len(steps) == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        def on_interrupt(self, run):
+            steps.append("told")
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        train.train(few, Config(batch_size=50), [Impatient(), StopRequests()])
+    assert isinstance(caught.value, Interrupted) and steps == [1, 2, "told"]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("options, message", [
+    (dict(keep_best=True, all_data=True), "keep_best has nothing to choose"),
+    (dict(output=None, keep_best=True), "need an output"),
+    (dict(output=None, snapshots=True), "need an output"),
+    (dict(output=None, resume=True), "resume needs an output or a checkpoint"),
+    (dict(resume=True, checkpoint="nowhere/x"), "no checkpoint nowhere/x to go on from"),
+    (dict(model="mlp"), "model is 'mlp'")])
+def test_options_that_do_not_go_together(options, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MnistCnnError, match=message):
+        train.main(**options)
+    assert list(tmp_path.iterdir()) == []
