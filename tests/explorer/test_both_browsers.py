@@ -15,6 +15,8 @@ from PIL import Image, ImageDraw
 from mnist_cnn.analysis import trust
 from mnist_cnn.support import pictures
 
+pytestmark = pytest.mark.browser
+
 WIDE = (1400, 900)
 SIZES = [(1280, 620), (1366, 625), (1400, 857), (1920, 1080)]
 TABS = ["sum", "looks", "curves", "compare", "film"]
