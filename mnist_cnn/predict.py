@@ -1,13 +1,19 @@
 """What a trained network says of picture files."""
 
+import csv
+import json
 import os
+import sys
 
 import lasagne
 import numpy as np
 import theano
 
+from .analysis.trust import compile_features, is_unsure, learn_trust
+from .data import load_dataset
 from .model import build_cnn, load_weights
-from .support.pictures import load_picture
+from .support.errors import MnistCnnError
+from .support.pictures import load_digits
 
 __all__ = ["predict", "main"]
 
@@ -36,29 +42,117 @@ def predict(network, images, batch_size=500):
                            for start in range(0, len(images), batch_size)])
 
 
-def main(model, files):
-    """Print the class of picture files and the probabilities of all classes, a line each.
+def main(model, files, single=False, output_format="table", data_dir=None):
+    """Print what a trained network reads on picture files: a line for each digit.
+
+    A line has the digit's class, the probability of that class, the word "unsure" where the answer
+    deserves no trust (see `mnist_cnn.analysis.trust`), and the probabilities of all classes. A file
+    that cannot be used gets its line on stderr, and the others their answers.
 
     Parameters
     ----------
     model : path-like
         The npz file of the weights.
     files : sequence of path-like
-        As for `mnist_cnn.support.pictures.load_picture`.
+        As for `mnist_cnn.support.pictures.load_digits`.
+    single : bool
+        Whether each file is one digit, even where its strokes lie apart. Otherwise several shapes
+        are several digits, read from left to right.
+    output_format : str
+        'table', 'csv' or 'json'.
+    data_dir : path-like, optional
+        As for `mnist_cnn.data.load_dataset`: the data set whose validation digits tell what the
+        network knows.
+
+    Returns
+    -------
+    list of dict
+        What is printed, for each digit: ``file``, ``digit`` (its place in the file, from 1),
+        ``class``, ``probability``, ``unsure`` and ``probabilities``.
 
     Raises
     ------
     MnistCnnError
-        When the model or one of the files cannot be used; then nothing is printed.
+        When the model, the data or the only file cannot be used; then nothing is printed. When
+        some of several files cannot be used; then at the end, with 1 for the exit code.
     """
+    if output_format not in FORMATS:
+        raise MnistCnnError("output_format is {!r}, not one of {}".format(
+            output_format, ", ".join(FORMATS)))
     network = build_cnn()
     load_weights(model, network)
-    images = np.stack([load_picture(file) for file in files])
-    probabilities = predict(network, images)
-    names = [os.fsencode(str(file)).decode(errors="replace") for file in files]
-    width = max(map(len, names))
-    print("{:{}}  class  {}".format(
-        "file", width, " ".join("{:>6}".format(number) for number in range(10))))
-    for name, shares in zip(names, probabilities):
-        print("{:{}}  {:>5}  {}".format(name, width, shares.argmax(),
-                                        " ".join("{:.4f}".format(share) for share in shares)))
+    pictures, errors = _load_files(files, single)
+    answers = _read_digits(network, pictures, data_dir) if pictures else []
+    FORMATS[output_format](answers, sys.stdout)
+    for error in errors:
+        print("error: {}".format(error), file=sys.stderr)
+    if errors:
+        raise SomeFilesFailed("{} of {} files could not be used".format(len(errors), len(files)))
+    return answers
+
+
+class SomeFilesFailed(MnistCnnError):
+    """Some of several files could not be used; the others have their answers."""
+
+    exit_code = 1
+
+
+def _load_files(files, single):
+    """Pairs of a file's name and its digits, and the errors of the files that have none."""
+    pictures, errors = [], []
+    for file in files:
+        name = os.fsencode(str(file)).decode(errors="replace")
+        try:
+            pictures.append((name, load_digits(file, single)))
+        except MnistCnnError as error:
+            if len(files) == 1:
+                raise
+            errors.append(error)
+    return pictures, errors
+
+
+def _read_digits(network, pictures, data_dir):
+    """The answer for each digit of each picture, as `main` returns them."""
+    *_, X_val, y_val, _, _ = load_dataset(data_dir)
+    features_of = compile_features(network)
+    trust = learn_trust(features_of, X_val, y_val)
+    images = np.concatenate([digits for _, digits in pictures])
+    probabilities, features = features_of(images)
+    unsure = is_unsure(trust, images, probabilities, features)
+    places = [(name, i + 1) for name, digits in pictures for i in range(len(digits))]
+    return [{"file": name, "digit": place, "class": int(row.argmax()),
+             "probability": float(row.max()), "unsure": bool(doubt), "probabilities": row.tolist()}
+            for (name, place), row, doubt in zip(places, probabilities, unsure)]
+
+
+def _print_table(answers, file):
+    width = max([len("file")] + [len(answer["file"]) for answer in answers])
+    row = "{:{}}  {:>5}  {:>5}  {:>11}  {:6}  {}"
+    classes = range(len(answers[0]["probabilities"]) if answers else 10)
+    print(row.format("file", width, "digit", "class", "probability", "",
+                     " ".join("{:>6}".format(number) for number in classes)), file=file)
+    for answer in answers:
+        print(row.format(
+            answer["file"], width, answer["digit"], answer["class"],
+            # no answer is certain, whatever rounding makes of it
+            "> 0.9999" if answer["probability"] > .9999 else "{:.4f}".format(answer["probability"]),
+            "unsure" if answer["unsure"] else "",
+            " ".join("{:.4f}".format(p) for p in answer["probabilities"])), file=file)
+
+
+def _print_csv(answers, file):
+    classes = range(len(answers[0]["probabilities"]) if answers else 10)
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["file", "digit", "class", "probability", "unsure"]
+                    + ["p{}".format(number) for number in classes])
+    for answer in answers:
+        writer.writerow([answer["file"], answer["digit"], answer["class"],
+                         round(answer["probability"], 6), int(answer["unsure"])]
+                        + [round(p, 6) for p in answer["probabilities"]])
+
+
+def _print_json(answers, file):
+    print(json.dumps(answers, indent=1), file=file)
+
+
+FORMATS = {"table": _print_table, "csv": _print_csv, "json": _print_json}

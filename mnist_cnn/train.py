@@ -233,6 +233,8 @@ def main(model="cnn", recipe="plain", data_dir=None, output="model.npz", checkpo
     if resume and checkpoint is None:
         raise MnistCnnError("resume needs an output or a checkpoint to go on from")
 
+    choose_engine(config.engine, config.device)  # what cannot be used is said before all else
+
     callbacks = []
     if checkpoint is not None:
         callbacks.append(Checkpoint(checkpoint, resume))

@@ -10,8 +10,17 @@ def add_arguments(parser):
     add = parser.add_argument
     add("model", metavar="MODEL", help="the weights that train.py saved, e.g. model.npz")
     add("files", nargs="+", metavar="FILE",
-        help="pictures of one digit each: PNG, JPEG or the like, any size, dark on light or light "
-             "on dark")
+        help="pictures of a digit or a number: PNG, JPEG or the like, any size, dark on light or "
+             "light on dark; several shapes are several digits, read from left to right")
+    add("--single", action="store_true",
+        help="take all that a picture shows for one digit, even where its strokes lie apart")
+    formats = parser.add_mutually_exclusive_group()
+    for name in ("csv", "json"):
+        formats.add_argument("--" + name, dest="output_format", action="store_const", const=name,
+                             help="print {} in place of a table".format(name.upper()))
+    add("--data-dir", metavar="DIR",
+        help="folder of the data set that the model was trained on; its validation digits tell "
+             "which answers are unsure (default: the copy of MNIST in the package)")
 
 
 if __name__ == "__main__":

@@ -130,3 +130,32 @@ def test_readme_snippets(tmp_path):
     assert process.returncode == 0 and process.stderr == "", process.stderr
     assert "plain Lasagne" not in process.stdout
     assert np.load(str(tmp_path / "model.npz"))["arr_0"].dtype == np.float32
+
+
+@pytest.mark.parametrize("script, module, args, options", [
+    ("evaluate.py", "analysis.evaluate", ["{model}", "--data-dir", "{data}"],
+     "['{model}'], data_dir='{data}'"),
+    ("predict.py", "predict", ["{model}", "{picture}"], "'{model}', ['{picture}']"),
+    ("explore.py", "explorer", ["{model}", "--data-dir", "{data}"],
+     "'{model}', data_dir='{data}'"),
+    ("visualize.py", "analysis.gallery", ["{model}", "--index", "3", "--data-dir", "{data}"],
+     "'{model}', index=3, data_dir='{data}'")])
+def test_what_a_script_does_the_function_does(script, module, args, options, training, small_mnist,
+                                              mnist, tmp_path):
+    """The same lines and the same files, to the byte."""
+    from PIL import Image
+    places = dict(model=training[1], data=small_mnist, picture=tmp_path / "digit.png")
+    pixels = np.uint8(np.kron(mnist[4][0, 0], np.ones((4, 4))) * 255)
+    Image.fromarray(pixels).save(str(places["picture"]))
+    folders = [tmp_path / "shell", tmp_path / "python"]
+    for folder in folders:
+        folder.mkdir()
+    by_script = run_script(script, *[arg.format(**places) for arg in args], cwd=str(folders[0]))
+    by_function = run_python("from mnist_cnn.{} import main\nmain({})".format(
+        module, options.format(**places)), folders[1])
+    assert by_script.returncode == by_function.returncode == 0
+    assert by_script.stderr == by_function.stderr == ""
+    assert by_script.stdout == by_function.stdout
+    files = [{path.relative_to(folder): path.read_bytes() for path in folder.rglob("*")
+              if path.is_file()} for folder in folders]
+    assert files[0] == files[1]

@@ -6,7 +6,12 @@ import sys
 
 
 class MnistCnnError(Exception):
-    """Something the user can mend: its text says what is wrong and what to do, in one line."""
+    """Something the user can mend: its text says what is wrong and what to do, in one line.
+
+    `exit_code` is what a command ends with because of it.
+    """
+
+    exit_code = 2
 
 
 class Interrupted(KeyboardInterrupt):
@@ -28,15 +33,16 @@ def run(command):
     Returns
     -------
     int
-        0 for success, 2 for a `MnistCnnError` (whose line goes to stderr), 130 for Ctrl-C, 143
-        for SIGTERM, 141 where the reader of its output went away. Any other exception is a defect of ours and goes through, with its traceback.
+        0 for success, a `MnistCnnError`'s own, which is mostly 2 (its line goes to stderr), 130 for
+        Ctrl-C, 143 for SIGTERM, 141 where the reader of the output went away. Any other exception
+        is a defect of ours and goes through, with its traceback.
     """
     try:
         command()
         sys.stdout.flush()
     except MnistCnnError as error:
         print("error: {}".format(error), file=sys.stderr)
-        return 2
+        return error.exit_code
     except BrokenPipeError:  # the reader has seen enough: train.py | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE

@@ -10,8 +10,10 @@ References
    recognition. Proceedings of the IEEE 86, 1998.
 """
 
+import itertools
 import math
 import warnings
+from collections import namedtuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -19,7 +21,8 @@ from scipy import ndimage
 
 from .errors import MnistCnnError
 
-__all__ = ["read_picture", "extract_ink", "fit_to_field", "load_picture"]
+__all__ = ["read_picture", "extract_ink", "split_digits", "fit_to_field", "load_picture",
+           "load_digits"]
 
 SIZE = 28
 BOX = 20
@@ -27,6 +30,7 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 WORK_SIZE = 280  # pixels of the longer side that are enough to find a digit
 MAX_PIXELS = 2 ** 27  # 134 megapixels: more than cameras give, less than fills the memory
 MIN_CONTRAST = .1
+MAX_DIGITS = 20  # more shapes than that are no number, but a text, a chart or a pattern
 
 
 def read_picture(path):
@@ -160,6 +164,67 @@ def _without_specks(ink):
     return np.where(mass[labels] >= mass.max() / 20, ink, 0)
 
 
+def split_digits(ink):
+    """Part a picture's ink into digits, from left to right.
+
+    Connected strokes are one shape. Two shapes are one digit where one lies above the other (half
+    of the narrower one's columns or more are the other's too), and where one is less than half as
+    tall as the tallest: it then belongs to its nearest neighbour.
+
+    Parameters
+    ----------
+    ink : array
+        (rows, columns), as `extract_ink` returns it.
+
+    Returns
+    -------
+    list of arrays
+        Each like `ink`, with one digit's ink alone.
+
+    Raises
+    ------
+    MnistCnnError
+        When there are more shapes than a number has digits.
+    """
+    labels, count = ndimage.label(ink > 0, structure=np.ones((3, 3)))
+    groups = [_Shape([i + 1], rows.start, rows.stop, columns.start, columns.stop)
+              for i, (rows, columns) in enumerate(ndimage.find_objects(labels))]
+    if len(groups) > 3 * MAX_DIGITS:
+        raise MnistCnnError("it shows {} separate shapes; cut a single number out of it"
+                            .format(count))
+    groups = _join(groups, lambda a, b: min(a.right, b.right) - max(a.left, b.left)
+                   >= .5 * min(a.right - a.left, b.right - b.left))
+    tallest = max(group.bottom - group.top for group in groups)
+    while True:
+        small = [group for group in groups if group.bottom - group.top < .5 * tallest]
+        if not small or len(groups) == 1:
+            break
+        nearest = min((group for group in groups if group is not small[0]),
+                      key=lambda group: max(group.left - small[0].right, small[0].left - group.right))
+        groups = _join(groups, lambda a, b: small[0] in (a, b) and nearest in (a, b))
+    if len(groups) > MAX_DIGITS:
+        raise MnistCnnError("it shows {} separate shapes; cut a single number out of it"
+                            .format(len(groups)))
+    groups.sort(key=lambda group: group.left + group.right)
+    return [np.where(np.isin(labels, group.labels), ink, 0) for group in groups]
+
+
+#: One or more connected shapes, and the box around them.
+_Shape = namedtuple("_Shape", "labels top bottom left right")
+
+
+def _join(groups, belong):
+    """Groups of shapes, those that belong together made one until none do any more."""
+    groups = list(groups)
+    for a, b in itertools.combinations(groups, 2):
+        if belong(a, b):
+            rest = [group for group in groups if group is not a and group is not b]
+            return _join(rest + [_Shape(
+                a.labels + b.labels, min(a.top, b.top), max(a.bottom, b.bottom),
+                min(a.left, b.left), max(a.right, b.right))], belong)
+    return groups
+
+
 def _averaging(length, count):
     """The matrix (count, length) that averages samples over `count` equal parts of their line."""
     edges = np.arange(count + 1) * length / count
@@ -205,6 +270,7 @@ def load_picture(path):
     ----------
     path : path-like
         As for `read_picture`: one digit, dark on light or light on dark, anywhere in the picture.
+        All that it shows is taken for that digit.
 
     Returns
     -------
@@ -216,8 +282,33 @@ def load_picture(path):
     MnistCnnError
         When the file is no picture, or shows no digit.
     """
+    return load_digits(path, single=True)[0]
+
+
+def load_digits(path, single=False):
+    """Bring the digits that a picture file shows to the form of MNIST's images.
+
+    Parameters
+    ----------
+    path : path-like
+        As for `read_picture`: a number, dark on light or light on dark, anywhere in the picture.
+    single : bool
+        Whether to take all that it shows for one digit, even where the strokes lie apart.
+
+    Returns
+    -------
+    float32 array
+        (n, 1, 28, 28) in [0, 255/256], the digits from left to right; see `split_digits`.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file is no picture, or shows no digit, or too many shapes.
+    """
     grey = read_picture(path)
     try:
-        return fit_to_field(extract_ink(grey))[None]
+        ink = extract_ink(grey)
+        return np.stack([fit_to_field(part)[None]
+                         for part in ([ink] if single else split_digits(ink))])
     except MnistCnnError as error:
         raise MnistCnnError("cannot use {}: {}".format(path, error)) from error

@@ -141,24 +141,51 @@ def test_no_digit(tmp_path, grey):
         pictures.load_picture(tmp_path / "a.png")
 
 
-def test_predict_script(tmp_path, training, mnist):
-    """Enlarged test digits are read as the classes that they are."""
-    paths = []
-    for index in (0, 1, 2, 3):
-        paths.append(tmp_path / "digit{}.png".format(index))
-        photograph(paths[-1], mnist[4][index, 0], 8, True)
-    process = run_script("predict.py", training[1], *paths)
-    assert process.returncode == 0 and process.stderr == ""
-    rows = [line.split() for line in process.stdout.splitlines()[1:]]
-    assert [int(row[1]) for row in rows] == mnist[5][:4].tolist()
-    for row in rows:
-        probabilities = [float(p) for p in row[2:]]
-        assert sum(probabilities) == pytest.approx(1, abs=1e-3)
-        assert int(row[1]) == np.argmax(probabilities)
+def write_number(path, digits, gap=6, scale=6):
+    """Test digits side by side, dark on light, as a picture file."""
+    cut = []
+    for digit in digits:
+        columns = np.flatnonzero(digit.any(axis=0))
+        cut += [digit[:, columns[0]:columns[-1] + 1], np.zeros((28, gap))]
+    ink = np.kron(np.concatenate(cut[:-1], axis=1), np.ones((scale, scale)))
+    Image.fromarray(np.uint8(240 - 200 * np.pad(ink, 40))).save(str(path))
 
 
-def test_predict_script_refuses(tmp_path, training):
-    (tmp_path / "a.png").write_text("hello")
-    process = run_script("predict.py", training[1], tmp_path / "a.png")
-    assert process.returncode == 2
-    assert re.fullmatch("error: cannot .*a.png.*\n", process.stderr)
+def test_several_shapes_are_several_digits(tmp_path, mnist):
+    digits = mnist[4][:4, 0]
+    write_number(tmp_path / "a.png", digits)
+    found = pictures.load_digits(tmp_path / "a.png")
+    assert found.shape == (4, 1, 28, 28)
+    for one, digit in zip(found[:, 0], digits):
+        assert np.corrcoef(one.ravel(), digit.ravel())[0, 1] > .9
+    whole = pictures.load_digits(tmp_path / "a.png", single=True)
+    assert whole.shape == (1, 1, 28, 28)
+    np.testing.assert_array_equal(whole[0], pictures.load_picture(tmp_path / "a.png"))
+
+
+def test_a_real_digit_is_one_digit(mnist):
+    """Even where its strokes lie apart, as a 5's often do."""
+    assert all(len(pictures.split_digits(digit)) == 1 for digit in mnist[4][:2000, 0])
+
+
+@pytest.mark.parametrize("boxes, parts", [
+    ([(0, 0, 9, 4), (12, 0, 20, 4)], 1),    # one above the other
+    ([(0, 0, 20, 4), (0, 8, 20, 12)], 2),   # side by side
+    ([(0, 0, 20, 4), (16, 8, 20, 12)], 1),  # the second is small: a stroke that flew off
+    ([(0, 0, 20, 4), (0, 8, 20, 12), (15, 14, 20, 18)], 2)])
+def test_which_shapes_belong_together(boxes, parts):
+    ink = np.zeros((24, 24))
+    for top, left, bottom, right in boxes:
+        ink[top:bottom, left:right] = 1
+    found = pictures.split_digits(ink)
+    assert len(found) == parts
+    np.testing.assert_array_equal(sum(found), ink)
+    centres = [ndimage.center_of_mass(part)[1] for part in found]
+    assert centres == sorted(centres)
+
+
+def test_many_shapes_are_no_number():
+    ink = np.kron(np.indices((3, 90)).sum(axis=0) % 2, np.ones((2, 2)))
+    ink[:, ::4] = 0
+    with pytest.raises(MnistCnnError, match="separate shapes; cut a single number"):
+        pictures.split_digits(ink)

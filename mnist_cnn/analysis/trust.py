@@ -1,0 +1,163 @@
+"""Whether an answer deserves trust: is the picture one of those that the network knows?
+
+Softmax shares out 100 % whatever it is shown, a letter or a shoe. What tells such pictures apart is
+what the network finds in them on the way: the features in front of the last hidden layer and
+behind it, which for a digit lie near those of other digits of the class. An answer is unsure
+
+- when its probability is below one half, or
+- when the picture has more ink than 999 digits of 1,000, or
+- when its features lie farther from its class's nearest centre than those of 997 digits of 1,000.
+
+The centres (by k-means) come from one half of the validation digits, the limits from the other half.
+Distances to known features as a test for strange pictures are those of Lee et al. [1]_; centres and
+cosines in place of their Gaussians did better here (see ``docs/explorer.md``).
+
+References
+----------
+.. [1] K. Lee, K. Lee, H. Lee, J. Shin: A simple unified framework for detecting
+   out-of-distribution samples and adversarial attacks. NeurIPS 2018.
+"""
+
+import warnings
+from collections import namedtuple
+
+import lasagne
+import numpy as np
+import theano
+from lasagne.layers import DenseLayer
+from scipy.cluster.vq import kmeans2
+
+__all__ = ["Trust", "compile_features", "learn_trust", "feature_distance", "is_unsure"]
+
+MIN_PROBABILITY = .5
+INK_QUANTILE = .999
+DISTANCE_QUANTILE = .997
+NUM_CENTRES = 10
+
+#: What `is_unsure` goes by: ``centres`` (classes, n, features), of length 1; ``max_distance`` in
+#: [0, 2]; ``max_ink``, a sum over an image's pixels.
+Trust = namedtuple("Trust", "centres max_distance max_ink")
+
+
+def _unit(rows):
+    """Rows of an array, (n, features), made vectors of length 1."""
+    return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-9)
+
+
+def compile_features(network, batch_size=500):
+    """Compile a network's answer together with the features that it stands on.
+
+    Parameters
+    ----------
+    network : lasagne Layer
+        The output layer; below it is at least one dense layer more.
+    batch_size : int
+        Images at once.
+
+    Returns
+    -------
+    function
+        From images, (n, channels, rows, columns) with n at least 1, to probabilities,
+        (n, classes), and features, (n, features): the inputs and the outputs of the last hidden
+        layer, each made a vector of length 1, side by side.
+    """
+    layers = lasagne.layers.get_all_layers(network)
+    hidden = [layer for layer in layers if isinstance(layer, DenseLayer)][-2]
+    inputs = layers[0].input_var
+    function = theano.function([inputs], lasagne.layers.get_output(
+        [network, hidden.input_layer, hidden], deterministic=True))
+
+    def features_of(images):
+        images = images.astype(inputs.dtype)
+        parts = [function(images[start:start + batch_size])
+                 for start in range(0, len(images), batch_size)]
+        probabilities, below, above = map(np.concatenate, zip(*parts))
+        below = below.reshape(len(below), -1)
+        return probabilities, _unit(np.concatenate([_unit(below), _unit(above)], axis=1))
+
+    return features_of
+
+
+def learn_trust(features_of, images, labels):
+    """Find the centres of known digits' features, and how far from them such digits lie.
+
+    Parameters
+    ----------
+    features_of : function
+        As `compile_features` returns it.
+    images : array
+        Digits that the network was not trained on, (n, channels, rows, columns), n at least 2.
+    labels : int array
+        Their classes, (n,).
+
+    Returns
+    -------
+    Trust
+    """
+    probabilities, features = features_of(images)
+    known, other = slice(None, None, 2), slice(1, None, 2)
+    centres = np.stack([_centres(features[known][labels[known] == number])
+                        for number in range(probabilities.shape[1])])
+    distance = feature_distance(centres, probabilities[other], features[other])
+    return Trust(centres, float(np.quantile(distance, DISTANCE_QUANTILE)),
+                 float(np.quantile(_ink(images), INK_QUANTILE)))
+
+
+def _centres(features):
+    """The centres of one class's features, (NUM_CENTRES, features); zeros if there are none."""
+    if len(features) < NUM_CENTRES:
+        rest = np.zeros((NUM_CENTRES - len(features), features.shape[1]), features.dtype)
+        return np.concatenate([features, rest])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a centre that no digit is nearest to: it does no harm
+        centres, _ = kmeans2(features, NUM_CENTRES, iter=10, minit="++", seed=0)
+    return _unit(centres)
+
+
+def _ink(images):
+    return images.reshape(len(images), -1).sum(axis=1)
+
+
+def feature_distance(centres, probabilities, features):
+    """One minus the cosine to the nearest centre of the class that is the answer.
+
+    Parameters
+    ----------
+    centres : array
+        (classes, n, features).
+    probabilities, features : arrays
+        As `compile_features`'s function gives them.
+
+    Returns
+    -------
+    array
+        (n,), 0 for a picture just like a centre, 1 for one that has nothing in common with any.
+    """
+    answers = probabilities.argmax(axis=1)
+    distance = np.empty(len(features), features.dtype)
+    for number in np.unique(answers):
+        rows = answers == number
+        distance[rows] = 1 - (features[rows] @ centres[number].T).max(axis=1)
+    return distance
+
+
+def is_unsure(trust, images, probabilities, features):
+    """Tell which answers deserve no trust.
+
+    Parameters
+    ----------
+    trust : Trust
+        As `learn_trust` returns it.
+    images : array
+        (n, channels, rows, columns).
+    probabilities, features : arrays
+        As `compile_features`'s function gives them.
+
+    Returns
+    -------
+    bool array
+        (n,).
+    """
+    return ((probabilities.max(axis=1) < MIN_PROBABILITY)
+            | (_ink(images) > trust.max_ink)
+            | (feature_distance(trust.centres, probabilities, features) > trust.max_distance))

@@ -1,0 +1,110 @@
+"""predict.py: what picture files show, for people and for programs."""
+
+import csv
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from conftest import run_script
+from PIL import Image, ImageDraw
+
+from mnist_cnn import predict
+from mnist_cnn.support.errors import MnistCnnError
+
+
+def write_picture(path, digits):
+    """Test digits side by side, dark on light."""
+    ink = np.concatenate([np.pad(digit, ((0, 0), (2, 2))) for digit in digits], axis=1)
+    Image.fromarray(np.uint8(255 - 230 * np.pad(np.kron(ink, np.ones((8, 8))), 60))).save(str(path))
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, mnist):
+    """Four digits, a number of two digits, a scribble, and a file that is no picture."""
+    folder = tmp_path_factory.mktemp("pictures")
+    images = mnist[4][:, 0]
+    for i in range(4):
+        write_picture(folder / "digit{}.png".format(i), images[i:i + 1])
+    write_picture(folder / "number.png", images[:2])
+    scribble = Image.new("L", (280, 280), 255)
+    points = np.random.RandomState(0).randint(30, 250, (25, 2))
+    ImageDraw.Draw(scribble).line([tuple(p) for p in points.tolist()], fill=0, width=18)
+    scribble.save(str(folder / "scribble.png"))
+    (folder / "bad.png").write_text("hello")
+    return folder
+
+
+def test_table(files, training, mnist):
+    """Enlarged test digits are read as the classes that they are."""
+    process = run_script("predict.py", training[1], *[files / "digit{}.png".format(i)
+                                                      for i in range(4)])
+    assert process.returncode == 0 and process.stderr == ""
+    lines = process.stdout.splitlines()
+    assert lines[0].split() == ["file", "digit", "class", "probability", *map(str, range(10))]
+    for i, line in enumerate(lines[1:]):
+        row = line.replace("> ", "").replace("unsure", "").split()
+        probabilities = [float(text) for text in row[4:]]
+        assert row[1:3] == ["1", str(mnist[5][i])]
+        assert abs(sum(probabilities) - 1) < 1e-3
+        assert int(row[2]) == np.argmax(probabilities)
+        assert abs(float(row[3]) - max(probabilities)) < 2e-4
+        assert row[3] != "1.0000"  # nothing is certain
+
+
+def test_a_number_is_read_digit_by_digit(files, training, mnist, capsys):
+    answers = predict.main(training[1], [files / "number.png"])
+    assert [answer["class"] for answer in answers] == mnist[5][:2].tolist()
+    assert [answer["digit"] for answer in answers] == [1, 2]
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    single = predict.main(training[1], [files / "number.png"], single=True)
+    assert len(single) == 1
+    capsys.readouterr()
+
+
+def test_a_scribble_is_unsure(files, training, capsys):
+    answers = predict.main(training[1], [files / "scribble.png", files / "digit0.png"])
+    assert [answer["unsure"] for answer in answers] == [True, False]
+    marks = ["unsure" in line for line in capsys.readouterr().out.splitlines()]
+    assert marks == [False, True, False]
+
+
+def test_csv_and_json(files, training):
+    paths = [files / "digit1.png", files / "number.png"]
+    as_csv = run_script("predict.py", training[1], *paths, "--csv").stdout
+    as_json = json.loads(run_script("predict.py", training[1], *paths, "--json").stdout)
+    rows = list(csv.DictReader(io.StringIO(as_csv)))
+    assert len(rows) == len(as_json) == 3
+    for row, answer in zip(rows, as_json):
+        assert set(answer) == {"file", "digit", "class", "probability", "unsure", "probabilities"}
+        assert row["file"] == answer["file"]
+        for name in ("digit", "class"):
+            assert int(row[name]) == answer[name]
+        assert bool(int(row["unsure"])) is answer["unsure"]
+        assert abs(float(row["probability"]) - answer["probability"]) < 1e-5
+        for i, probability in enumerate(answer["probabilities"]):
+            assert abs(float(row["p{}".format(i)]) - probability) < 1e-5
+
+
+def test_one_bad_file_leaves_the_others_their_answers(files, training, mnist):
+    process = run_script("predict.py", training[1], files / "digit0.png", files / "bad.png",
+                         files / "digit1.png")
+    assert process.returncode == 1
+    assert [line.split()[2] for line in process.stdout.splitlines()[1:]] == [
+        str(label) for label in mnist[5][:2]]
+    lines = process.stderr.splitlines()
+    assert len(lines) == 2
+    assert re.fullmatch("error: cannot read .*bad.png: .*", lines[0])
+    assert lines[1] == "error: 1 of 3 files could not be used"
+
+
+def test_a_bad_file_alone(files, training):
+    process = run_script("predict.py", training[1], files / "bad.png")
+    assert process.returncode == 2 and process.stdout == ""
+    assert re.fullmatch("error: cannot .*bad.png.*\n", process.stderr)
+
+
+def test_unknown_format(files, training):
+    with pytest.raises(MnistCnnError, match="output_format is 'xml'"):
+        predict.main(training[1], [files / "digit0.png"], output_format="xml")
