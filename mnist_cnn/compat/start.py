@@ -134,7 +134,8 @@ class _Answers:
         self.values[name] = value
         text = json.dumps({"compiler": self.identity, "answers": self.values})
         with contextlib.suppress(OSError):  # a full disk: the compiler is asked again
-            with tempfile.NamedTemporaryFile("w", dir=str(self.path.parent), delete=False) as file:
+            with tempfile.NamedTemporaryFile("w", dir=str(self.path.parent), prefix="compiler-",
+                                             delete=False) as file:
                 file.write(text)
             os.replace(file.name, str(self.path))
 
