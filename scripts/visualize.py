@@ -22,7 +22,7 @@ def add_arguments(parser):
     what.add_argument("--all", dest="figures", action="store_const", const="all",
                       help="draw all figures")
     what.add_argument("--figures", nargs="+", metavar="NAME",
-                      help="draw these: kernels, digit, feature_maps, history, journey, "
+                      help="draw these: kernels, digit, feature_maps, history, activations, "
                            "second_layer, attribution, occlusion, confusion, accuracy, mistakes, "
                            "reliability, embedding, evolution (default: the first four)")
     add("--versus", type=int, choices=range(10), metavar="D",

@@ -7,7 +7,8 @@ from conftest import run_script
 from scipy.signal import convolve2d
 
 from mnist_cnn.analysis import features, gallery
-from mnist_cnn import train, visualize
+from mnist_cnn import visualize
+from mnist_cnn.support import records
 from mnist_cnn.support.errors import MnistCnnError
 
 
@@ -41,7 +42,7 @@ def test_grids_show_each_map_at_one_scale():
 
 
 def test_history_curves(training):
-    history = train.load_history(training[1])
+    history = records.load_history(training[1])
     figure = visualize.plot_history(history)
     loss, accuracy = figure.axes
     np.testing.assert_array_equal(loss.lines[1].get_ydata(), history["validation_loss"])

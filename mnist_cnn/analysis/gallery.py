@@ -1,8 +1,6 @@
 """From a trained model to a folder of pictures and a page that explains them."""
 
-import base64
 import collections
-import html
 import io
 from functools import cached_property
 from pathlib import Path
@@ -11,13 +9,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
-from . import attribution
-from . import features
-from . import metrics
+from . import attribution, features, metrics, plots
 from .. import visualize
 from ..data import load_dataset
 from ..support.errors import MnistCnnError
 from ..support.files import atomic_open, make_folder
+from .page import build_page
 from ..model import build_cnn, load_weights
 from ..support.pictures import load_picture
 from ..support.records import (history_path, load_history, load_snapshots, snapshots_path)
@@ -118,9 +115,9 @@ def _history(materials):
     return visualize.plot_history(load_history(materials.model))
 
 
-def _journey(materials):
+def _activations(materials):
     activations = dict(materials.activations)
-    return visualize.plot_journey(activations.pop("input")[0], activations, materials.name)
+    return plots.plot_activations(activations.pop("input")[0], activations, materials.name)
 
 
 def _second_layer(materials):
@@ -129,12 +126,12 @@ def _second_layer(materials):
                                               materials.images)
     unit_fn, shape = features.compile_units(layer)
     maxima, _ = features.maximize_activation(unit_fn, np.arange(layer.num_filters), shape)
-    return visualize.plot_second_layer(patches, values, maxima[:, 0], layer.W.get_value())
+    return plots.plot_second_layer(patches, values, maxima[:, 0], layer.W.get_value())
 
 
 def _attribution(materials):
-    shares = materials.probabilities
-    predicted, runner_up = np.argsort(-shares, kind="stable")[:2]
+    probabilities = materials.probabilities
+    predicted, runner_up = np.argsort(-probabilities, kind="stable")[:2]
     other = runner_up if materials.versus in (None, predicted) else materials.versus
     classes = [int(predicted), int(other)]
     gradient_fn = materials.score_fns[1]
@@ -145,42 +142,43 @@ def _attribution(materials):
             attribution.integrated_gradients(gradient_fn, materials.image, classes),
         "occlusion\nby {0} x {0} pixels [nats]".format(HIDDEN): materials.occlusion[classes],
     }
-    return visualize.plot_attributions(materials.image[0], maps, classes, shares, materials.name)
+    return plots.plot_attributions(materials.image[0], maps, classes, probabilities,
+                                   materials.name)
 
 
 def _occlusion(materials):
-    drops, shares = materials.occlusion, materials.probabilities
+    drops, probabilities = materials.occlusion, materials.probabilities
     scores = materials.score_fns[0](materials.image[None])[0][:, None, None] - drops
     odds = np.exp(scores - scores.max(axis=0))
-    probability = (odds / odds.sum(axis=0))[shares.argmax()]
-    return visualize.plot_occlusion(materials.image[0], drops, probability, shares, materials.name,
-                                    HIDDEN)
+    probability = (odds / odds.sum(axis=0))[probabilities.argmax()]
+    return plots.plot_occlusion(materials.image[0], drops, probability, probabilities,
+                                materials.name, HIDDEN)
 
 
 def _confusion(materials):
-    return visualize.plot_confusion(materials.confusion)
+    return plots.plot_confusion(materials.confusion)
 
 
 def _accuracy(materials):
     num_correct, counts = materials.confusion.diagonal(), materials.confusion.sum(axis=1)
     low, high = metrics.wilson_interval(num_correct, counts)
-    return visualize.plot_accuracy(num_correct, counts, low, high)
+    return plots.plot_accuracy(num_correct, counts, low, high)
 
 
 def _mistakes(materials):
-    shares = materials.test_probabilities
-    indices = metrics.confident_mistakes(shares, materials.labels, MISTAKES)
-    return visualize.plot_mistakes(materials.images[indices, 0], materials.labels[indices],
-                                   shares[indices], indices)
+    probabilities = materials.test_probabilities
+    indices = metrics.confident_mistakes(probabilities, materials.labels, MISTAKES)
+    return plots.plot_mistakes(materials.images[indices, 0], materials.labels[indices],
+                               probabilities[indices], indices)
 
 
 def _reliability(materials):
-    shares = materials.test_probabilities
-    judged = shares.max(axis=1), shares.argmax(axis=1) == materials.labels
+    probabilities = materials.test_probabilities
+    judged = probabilities.max(axis=1), probabilities.argmax(axis=1) == materials.labels
     counts, num_correct, confidence = metrics.calibration_bins(*judged)
     low, high = metrics.wilson_interval(num_correct, np.maximum(counts, 1))
-    return visualize.plot_reliability(counts, num_correct, confidence, low, high,
-                                      metrics.expected_calibration_error(*judged))
+    return plots.plot_reliability(counts, num_correct, confidence, low, high,
+                                  metrics.expected_calibration_error(*judged))
 
 
 def _embedding(materials):
@@ -189,13 +187,13 @@ def _embedding(materials):
     marked = None
     if materials.from_file:
         marked = components @ (materials.activations["dense"] - units.mean(axis=0))
-    return visualize.plot_embedding(projected, materials.labels, materials.images[:, 0], explained,
+    return plots.plot_embedding(projected, materials.labels, materials.images[:, 0], explained,
                                     marked)
 
 
 def _evolution(materials):
     epochs, snapshots = materials.snapshots
-    return visualize.plot_evolution(snapshots, epochs)
+    return plots.plot_evolution(snapshots, epochs)
 
 
 def _evolution_gif(materials):
@@ -204,7 +202,7 @@ def _evolution_gif(materials):
     # spread evenly: the commonest colours would leave the few dark red and blue ones out
     frames = [Image.fromarray(frame).quantize(method=Image.Quantize.MAXCOVERAGE,
                                               dither=Image.Dither.NONE)
-              for frame in visualize.draw_evolution(snapshots, epochs)]
+              for frame in plots.draw_evolution(snapshots, epochs)]
     file = io.BytesIO()
     frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], loop=0,
                    duration=[500] * (len(frames) - 1) + [2000])
@@ -230,7 +228,7 @@ FIGURES = {
         Training goes through dropout, with half of the features missing, so its curve is the
         worse one. Look whether validation still improves, and whether its loss rises again:
         from there on the network learns by heart."""),
-    "journey": Figure(_journey, "A digit's way through the network", """
+    "activations": Figure(_activations, "A digit's way through the network", """
         From pixels on the left to the answer on the right. The maps lose detail (24, 12, 8, 4
         pixels a side) and gain meaning: edges in the first layer, pieces of strokes in the
         second. In the dense layer no position is left; look how few of its units are awake."""),
@@ -322,52 +320,6 @@ def _choose_figures(names, model):
     return [name for name in FIGURES if name in names]
 
 
-def _page(title, lines, entries):
-    """The index page.
-
-    Parameters
-    ----------
-    title : str
-    lines : list of str
-        Paragraphs at the head.
-    entries : list of (str, list of (str, bytes))
-        A figure's name, and its pictures: MIME type and content.
-
-    Returns
-    -------
-    str
-        HTML that needs no other file.
-    """
-    parts = ["""<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{0}</title>
-<style>
-body {{ max-width: 100rem; margin: 2rem auto; padding: 0 2rem; background: #fff; color: #222;
-       font: 1.05rem/1.55 system-ui, sans-serif }}
-p {{ max-width: 44rem }}
-nav a {{ margin-right: .9em; white-space: nowrap }}
-section {{ margin-top: 3rem; border-top: 1px solid #ccc }}
-img {{ display: block; max-width: 100%; height: auto; margin: 1rem 0 }}
-@media print {{ section {{ break-inside: avoid; border: none }} nav {{ display: none }} }}
-</style>
-<h1>{0}</h1>""".format(html.escape(title))]
-    parts += ["<p>{}</p>".format(html.escape(line)) for line in lines]
-    parts.append("<nav>{}</nav>".format("\n".join(
-        '<a href="#{}">{}</a>'.format(name, html.escape(FIGURES[name].heading))
-        for name, _ in entries)))
-    for name, pictures in entries:
-        figure = FIGURES[name]
-        parts.append('<section id="{}">\n<h2>{}</h2>\n<p>{}</p>'.format(
-            name, html.escape(figure.heading), html.escape(" ".join(figure.text.split()))))
-        parts += ['<img alt="{}" src="data:{};base64,{}">'.format(
-            html.escape(figure.heading), kind, base64.b64encode(content).decode())
-            for kind, content in pictures]
-        parts.append("</section>")
-    return "\n".join(parts) + "\n</html>\n"
-
-
 def main(model, index=None, digit=None, image=None, figures=None, versus=None, diverging=False,
          output="pictures", data_dir=None, show=False):
     """Draw figures of a trained model and save them, with a page that explains them.
@@ -423,7 +375,8 @@ def main(model, index=None, digit=None, image=None, figures=None, versus=None, d
     lines = ["Drawn from {} by scripts/visualize.py.".format(Path(model).name)]
     if any(name not in ("kernels", "history", "evolution") for name in names):
         lines.append("The digit shown is {}.".format(materials.name))
-    _write(output / "index.html", _page("What is being learned?", lines, entries).encode())
+    _write(output / "index.html", build_page("What is being learned?", lines, [
+        (name, FIGURES[name], pictures) for name, pictures in entries]).encode())
 
     if show:
         if plt.get_backend().lower() == "agg":

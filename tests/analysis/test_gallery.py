@@ -14,8 +14,8 @@ from PIL import Image
 
 import lasagne
 
-from mnist_cnn.analysis import gallery, metrics
-from mnist_cnn import model, train, visualize
+from mnist_cnn.analysis import gallery, plots, metrics
+from mnist_cnn import model, visualize
 from mnist_cnn.support import records as snapshots
 from mnist_cnn.support.errors import MnistCnnError
 
@@ -31,7 +31,7 @@ def everything(training, small_mnist, tmp_path_factory):
 
 def test_every_figure_is_drawn(everything):
     names = {path.stem for path in everything.glob("*.png")}
-    assert names >= {"kernels", "digit", "feature_maps", "history", "journey", "second_layer",
+    assert names >= {"kernels", "digit", "feature_maps", "history", "activations", "second_layer",
                      "attribution", "occlusion", "confusion", "accuracy", "mistakes",
                      "reliability", "embedding", "evolution"}
     for path in everything.glob("*.png"):
@@ -143,7 +143,7 @@ def test_maps_that_are_compared_share_their_limits(materials):
         np.testing.assert_allclose(
             difference.get_array(), one.get_array() - other.get_array(), atol=1e-6)
 
-    maps = images(gallery.FIGURES["journey"].draw(materials), "viridis")
+    maps = images(gallery.FIGURES["activations"].draw(materials), "viridis")
     assert len(maps) == 5
     assert maps[0].get_clim() == maps[1].get_clim() and maps[2].get_clim() == maps[3].get_clim()
     matplotlib.pyplot.close("all")
@@ -177,17 +177,17 @@ def test_numbers_in_the_figures_are_the_test_sets(materials):
 def test_no_mistakes_and_a_missing_class():
     """What other data may bring: figures still come out."""
     matrix = np.diag([5, 0, 3])
-    visualize.plot_confusion(matrix)
+    plots.plot_confusion(matrix)
     low, high = metrics.wilson_interval(matrix.diagonal(), np.maximum(matrix.sum(axis=1), 1))
-    visualize.plot_accuracy(matrix.diagonal(), matrix.sum(axis=1), low, high)
-    visualize.plot_mistakes(np.zeros((0, 28, 28)), [], np.zeros((0, 10)), [])
+    plots.plot_accuracy(matrix.diagonal(), matrix.sum(axis=1), low, high)
+    plots.plot_mistakes(np.zeros((0, 28, 28)), [], np.zeros((0, 10)), [])
     matplotlib.pyplot.close("all")
 
 
 def test_help_names_every_figure():
     text = " ".join(run_script("visualize.py", "--help").stdout.split())
     assert all(name in text for name in gallery.FIGURES)
-    assert text.index("kernels, digit, feature_maps, history, journey")
+    assert text.index("kernels, digit, feature_maps, history, activations")
 
 
 @pytest.mark.parametrize("arrays", [

@@ -1,0 +1,17 @@
+"""Figures of what a network computes, and of how good it is: a file for each family.
+
+Each ``plot_`` function takes arrays and returns a matplotlib figure, made at the size and scale at
+which it is to be seen; brighter, or redder against bluer, is more, and maps to be compared share
+their limits. `mnist_cnn.analysis.gallery` computes the arrays and saves the figures.
+"""
+
+from .activations import plot_activations
+from .attributions import plot_attributions, plot_occlusion
+from .embedding import plot_embedding
+from .evolution import draw_evolution, plot_evolution
+from .filters import plot_second_layer
+from .quality import plot_accuracy, plot_confusion, plot_mistakes, plot_reliability
+
+__all__ = ["plot_activations", "plot_second_layer", "plot_attributions", "plot_occlusion",
+           "plot_confusion", "plot_accuracy", "plot_mistakes", "plot_reliability",
+           "plot_embedding", "plot_evolution", "draw_evolution"]

@@ -1,0 +1,76 @@
+"""A digit's way through the network: the activations of every layer."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from ...visualize import DARK, axes_at, bare, headline, mosaic
+from .marks import percent, plot_probabilities
+
+__all__ = ["plot_activations"]
+
+
+def plot_activations(image, activations, name):
+    """Draw one digit's way through the network.
+
+    Parameters
+    ----------
+    image : array
+        (rows, columns), in [0, 1].
+    activations : dict of str to array
+        A layer's name to its output for the image, in order: maps (maps, rows, columns), units
+        (units,); the last holds the probabilities of the classes.
+    name : str
+        What the image is, for the title.
+
+    Returns
+    -------
+    matplotlib Figure
+        From left to right. A layer and the pooling of it share their limits, since they have one
+        maximum.
+    """
+    *names, last = activations
+    probabilities = activations[last]
+    height, gap, bar_width = 4.2, .36, 2
+    widths = [height / 2] + [height / 2 if activations[key].ndim == 3 else height / 4
+                             for key in names]
+    lefts = np.cumsum([.2] + [width + gap for width in widths])
+    lefts[-1] += .2  # for the classes' numbers
+    figure = plt.figure(figsize=(lefts[-1] + bar_width + .25, height + 2))
+    headline(figure, "The way through the network of {}: the answer is {} ({})".format(
+        name, probabilities.argmax(), percent(probabilities.max())))
+    top = 1.2
+
+    ax = axes_at(figure, lefts[0], top + height / 4, widths[0], height / 2)
+    ax.imshow(image, cmap="gray", vmin=0, vmax=1)
+    bare(ax)
+    ax.set_title("input\n{} x {}".format(*image.shape))
+
+    for key, left, width in zip(names, lefts[1:], widths[1:]):
+        values = activations[key]
+        ax = axes_at(figure, left, top, width, height)
+        if values.ndim == 3:
+            sheet = mosaic(values, 4, gap=max(1, values.shape[1] // 10))
+            size = "{} maps, {} x {}".format(*values.shape)
+        else:
+            sheet = values.reshape(-1, 8)
+            size = "{} units".format(len(values))
+        drawn = ax.imshow(sheet, cmap="viridis", vmin=0, vmax=values.max() or 1, aspect="auto",
+                          interpolation="nearest")
+        ax.axis("off")
+        ax.set_title("{}\n{}".format(key, size))
+        bar = axes_at(figure, left, top + height + .13, width, .12)
+        figure.colorbar(drawn, cax=bar, orientation="horizontal")
+        bar.xaxis.set_major_locator(MaxNLocator(4 if values.ndim == 3 else 2))
+        bar.tick_params(labelsize=9)
+
+    ax = axes_at(figure, lefts[-1], top, bar_width, height)
+    plot_probabilities(ax, probabilities, [probabilities.argmax()])
+    ax.set_title("{}\n{} probabilities".format(last, len(probabilities)))
+
+    for i, left in enumerate(lefts[1:]):  # between the panels' heads
+        right = left - (.2 if i == len(widths) - 1 else 0)
+        figure.text((right - gap / 2) / figure.get_figwidth(),
+                    1 - (top - .12) / figure.get_figheight(), "\N{RIGHTWARDS ARROW}",
+                    ha="center", va="bottom", fontsize=18, color=DARK)
+    return figure

@@ -1,0 +1,69 @@
+"""Which digits the network thinks alike."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import to_rgb
+
+from .marks import CLASS_COLOURS
+
+__all__ = ["plot_embedding"]
+
+
+def _spread(points, distance):
+    """Numbers of points, taken in order, none of which is closer than `distance` to another."""
+    chosen = []
+    for i, point in enumerate(points):
+        if not chosen or (np.abs(points[chosen] - point).max(axis=1) >= distance).all():
+            chosen.append(i)
+    return chosen
+
+
+def plot_embedding(projected, labels, images, explained, marked=None):
+    """Draw where the test digits lie in the plane of two principal components.
+
+    Parameters
+    ----------
+    projected : array
+        (n, 2).
+    labels : int array
+        (n,), 0 to 9.
+    images : array
+        (n, rows, columns), in [0, 1].
+    explained : array
+        (2,), the components' shares of the variance.
+    marked : array, optional
+        (2,), a place to point at.
+
+    Returns
+    -------
+    matplotlib Figure
+        A dot a digit in its class's colour, and as many digits as there is room for.
+    """
+    low, high = projected.min(axis=0), projected.max(axis=0)
+    if marked is not None:
+        low, high = np.minimum(low, marked), np.maximum(high, marked)
+    size = (high - low).max() / 40 or 1
+    tall = np.clip((high - low + 2 * size)[1] / (high - low + 2 * size)[0], .5, 1.2)
+    figure = plt.figure(figsize=(12, 11.2 * tall + .9), layout="constrained")
+    ax = figure.add_subplot()
+    ax.set_title("What the network thinks alike: {:,} test digits by the first two principal "
+                 "components\nof the features before the last layer".format(len(labels)),
+                 fontsize=14)
+    colours = np.array([to_rgb(colour) for colour in CLASS_COLOURS])
+    ax.scatter(*projected.T, s=3, c=colours[labels], alpha=.35, linewidths=0)
+    for i in _spread(projected, size * .9):
+        picture = np.empty(images[i].shape + (4,))
+        picture[..., :3] = colours[labels[i]] * .8  # ink in the class's colour, no background
+        picture[..., 3] = images[i].clip(0, 1)
+        x, y = projected[i]
+        ax.imshow(picture, extent=(x - size / 2, x + size / 2, y - size / 2, y + size / 2),
+                  interpolation="bilinear", zorder=2)
+    if marked is not None:
+        ax.plot(*marked, marker="o", markersize=32, markerfacecolor="none", markeredgecolor="black",
+                markeredgewidth=2, zorder=3)
+    ax.set_xlim(low[0] - size, high[0] + size)
+    ax.set_ylim(low[1] - size, high[1] + size)
+    ax.set_aspect("equal")
+    ax.set_xlabel("first component ({:.0f} % of the variance)".format(100 * explained[0]))
+    ax.set_ylabel("second component ({:.0f} %)".format(100 * explained[1]))
+    return figure

@@ -1,0 +1,87 @@
+"""How the kernels came to be, epoch by epoch."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from ...visualize import axes_at, headline, mosaic, scale_of
+
+__all__ = ["plot_evolution", "draw_evolution"]
+
+
+def plot_evolution(snapshots, epochs, rows=8):
+    """Draw how the first layer's kernels came to be.
+
+    Parameters
+    ----------
+    snapshots : array
+        (epochs, maps, 1, rows, columns), as `mnist_cnn.support.records.load_snapshots` returns
+        them.
+    epochs : int array
+        (epochs,), their numbers; 0 is before training.
+    rows : int
+        Epochs to show at most, evenly chosen, the first and the last among them.
+
+    Returns
+    -------
+    matplotlib Figure
+        A row an epoch, a column a kernel, all at one scale.
+    """
+    shown = np.unique(np.linspace(0, len(snapshots) - 1, min(rows, len(snapshots))).round()
+                      .astype(int))
+    num_kernels, _, _, width = snapshots.shape[1:]
+    side, top, left = .42, .95, 1  # inches
+    length = num_kernels * side * (width + 1) / width
+    figure = plt.figure(figsize=(left + length + 1, top + len(shown) * (side + .12) + .15))
+    headline(figure, "How the kernels of the first layer came to be")
+    scale = scale_of(snapshots)
+    for row, i in enumerate(shown):
+        ax = axes_at(figure, left, top + row * (side + .12), length, side)
+        drawn = ax.imshow(mosaic(snapshots[i, :, 0], num_kernels), interpolation="nearest",
+                          aspect="auto", **scale)
+        for spine in ax.spines.values():
+            spine.set_visible(False)
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.set_ylabel("epoch {}".format(epochs[i]) if epochs[i] else "before", rotation=0,
+                      ha="right", va="center", fontsize=11)
+        if row == 0:
+            ax.set_xticks(np.arange(num_kernels) * (width + 1) + (width - 1) / 2)
+            ax.set_xticklabels(range(num_kernels), fontsize=10)
+            ax.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
+    figure.colorbar(drawn, label="weight", cax=axes_at(
+        figure, left + length + .1, top, .13, len(shown) * (side + .12) - .12))
+    return figure
+
+
+def draw_evolution(snapshots, epochs):
+    """Draw the same as pictures to be shown one after the other.
+
+    Parameters
+    ----------
+    snapshots, epochs : arrays
+        As for `plot_evolution`.
+
+    Returns
+    -------
+    list of uint8 arrays
+        (rows, columns, 3), one an epoch, all of one size.
+    """
+    columns, side = 8, .6
+    sheet = mosaic(snapshots[0, :, 0], columns)
+    height, width = side / snapshots.shape[-1] * np.array(sheet.shape)
+    figure = plt.figure(figsize=(width + .95, height + .75), dpi=100)
+    ax = axes_at(figure, .15, .6, width, height)
+    drawn = ax.imshow(sheet, interpolation="nearest", **scale_of(snapshots))
+    ax.axis("off")
+    bar = axes_at(figure, .25 + width, .6, .12, height)
+    figure.colorbar(drawn, cax=bar)
+    bar.tick_params(labelsize=9)
+    frames = []
+    for kernels, epoch in zip(snapshots[:, :, 0], epochs):
+        drawn.set_data(mosaic(kernels, columns))
+        headline(figure, "Kernels {}".format("after epoch {}".format(epoch) if epoch
+                                           else "before training"), size=13)
+        figure.canvas.draw()
+        frames.append(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())
+    plt.close(figure)
+    return frames

@@ -1,0 +1,48 @@
+"""What several figures draw alike: probabilities, the outline of a digit, colours of classes."""
+
+import numpy as np
+from matplotlib.ticker import PercentFormatter
+
+from ...visualize import DARK, LIGHT
+
+__all__ = ["CLASS_COLOURS", "outline", "percent", "plot_probabilities"]
+
+#: Ten colours that the colour-blind can tell apart (M. A. Petroff, 2021, arXiv:2107.02270).
+CLASS_COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
+                 "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd")
+
+
+def percent(probability):
+    """A probability for a label, never rounded to a certainty that it is not."""
+    if .9995 <= probability < 1:
+        return "> 99.9 %"
+    if 0 < probability < .0005:
+        return "< 0.1 %"
+    return "{:.1f} %".format(100 * probability)
+
+
+def plot_probabilities(ax, probabilities, highlighted):
+    """Horizontal bars, one a class from the top, with the value where it is not nothing."""
+    classes = np.arange(len(probabilities))
+    colours = [DARK if number in highlighted else LIGHT for number in classes]
+    ax.barh(classes, probabilities, color=colours)
+    for number, probability in enumerate(probabilities):
+        if probability >= .0005 or number in highlighted:
+            inside = probability > .6
+            ax.text(probability + (-.03 if inside else .03), number, percent(probability),
+                    fontsize=8, va="center", ha="right" if inside else "left",
+                    color="white" if inside and number in highlighted else "black")
+    ax.set_yticks(classes)
+    ax.tick_params(axis="y", length=0)
+    ax.set_ylim(len(probabilities) - .4, -.6)
+    ax.set_xlim(0, 1)
+    ax.set_xticks([0, .5, 1])
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+
+
+def outline(ax, image):
+    """Draw where the digit is over a map of the same size."""
+    if image.max() > image.min():
+        ax.contour(image, [(image.max() + image.min()) / 2], colors=DARK, linewidths=.7)
