@@ -149,15 +149,16 @@ def remember_the_compiler():
         answers = _Answers(Path(config.compiledir, "compiler.json"), _identity_of_compiler())
     except OSError:  # no compiler
         return
-    GCC_compiler.march_flags = answers.values.get("flags of the processor")
+    # Where Theano's own modules were compiled just now, the flags are known already.
+    GCC_compiler.march_flags = (GCC_compiler.march_flags
+                                or answers.values.get("flags of the processor"))
     OpenMPOp.gxx_support_openmp = answers.values.get("OpenMP")
     compile_args, test_gxx_support = GCC_compiler.compile_args, OpenMPOp.test_gxx_support
 
     @functools.wraps(compile_args)
     def compile_args_(march_flags=True):
-        known = GCC_compiler.march_flags
         args = compile_args(march_flags)
-        if GCC_compiler.march_flags and not known:
+        if GCC_compiler.march_flags and "flags of the processor" not in answers.values:
             answers.add("flags of the processor", GCC_compiler.march_flags)
         return args
 
