@@ -9,8 +9,6 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-import pooch
-import requests
 
 from .support.errors import MnistCnnError
 
@@ -161,6 +159,9 @@ def download(data_dir, base_urls=BASE_URLS, timeout=10):
                 "there by hand, or name another folder"
                 .format(data_dir, ", ".join(missing), path.name))
 
+    import pooch  # here, for they take a while to import and most starts download nothing
+    import requests
+
     fetch = pooch.HTTPDownloader(timeout=timeout, progressbar=sys.stderr.isatty())
 
     def downloader(url, path, _):
@@ -194,6 +195,8 @@ def download(data_dir, base_urls=BASE_URLS, timeout=10):
 
 def _reason(error):
     """A failed download in a few words."""
+    import requests
+
     if isinstance(error, requests.HTTPError):
         return "the server answers {} {}".format(error.response.status_code, error.response.reason)
     if isinstance(error, requests.Timeout):

@@ -1,7 +1,8 @@
 #!/usr/bin/env python
 """Measure the speed of the train step, beside PyTorch's where that is installed.
 
-The number of threads is OMP_NUM_THREADS, or all processors.
+With --whole, the time of the whole command, beside that of PyTorch's first epoch. The number of
+threads is OMP_NUM_THREADS, or all processors.
 """
 
 import sys
@@ -17,6 +18,11 @@ def add_arguments(parser):
         help="rounds; all have their turn in each, and the median counts (default: %(default)s)")
     add("--seconds", type=float, metavar="X",
         help="about how long a turn lasts, in seconds (default: %(default)s)")
+    add("--whole", action="store_true",
+        help="time scripts/train.py from its start to its end instead, and PyTorch's first epoch")
+    add("--recipe", metavar="NAME", help="with --whole: that of train.py (default: %(default)s)")
+    add("--torch-python", metavar="PROGRAM",
+        help="with --whole: the Python that has PyTorch (default: this one)")
 
 
 if __name__ == "__main__":

@@ -153,7 +153,9 @@ def _rows_of_torch(torch_python, dataset, batch_sizes, num_epochs):
     if process.returncode:
         return ["| PyTorch: {} | | | | |".format(
             (process.stderr.splitlines() or ["it failed"])[-1])]
-    return [_row(*json.loads(line)) for line in process.stdout.splitlines()]
+    results = map(json.loads, process.stdout.splitlines())
+    return [_row(*(result[name] for name in ("what", "batch_size", "seconds", "validation", "test")))
+            for result in results]
 
 
 def _difference_of_weights(device, dataset):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import sys
 import time
 
 import numpy as np
@@ -51,20 +52,19 @@ def torch_step(channels_last):
     import torch
     from torch import nn
 
-    from .torch_baseline import build_network
+    from .torch_baseline import build_network, build_optimizer, memory_format
 
-    network = build_network()
-    order = torch.channels_last if channels_last else torch.contiguous_format
-    network = network.to(memory_format=order)
-    optimizer = torch.optim.SGD(network.parameters(), lr=.01, momentum=.9, nesterov=True)
+    order = memory_format(channels_last)
+    network = build_network().to(memory_format=order)
+    optimizer = build_optimizer(network)
     cross_entropy = nn.CrossEntropyLoss()
 
     def step(inputs, targets):
         inputs = torch.from_numpy(inputs).to(memory_format=order)
         loss = cross_entropy(network(inputs), torch.from_numpy(targets.astype(np.int64)))
-        optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        optimizer.zero_grad()
         return loss.item()
 
     return step
@@ -106,8 +106,9 @@ def measure(steps, inputs, targets, repeats=7, seconds=1.0):
     return {name: np.array(values) for name, values in speeds.items()}
 
 
-def main(batch_sizes=(50, 500), repeats=7, seconds=1.0):
-    """Measure the train step at given batch sizes and print a table.
+def main(batch_sizes=(50, 500), repeats=7, seconds=1.0, whole=False, recipe="fast",
+         torch_python=sys.executable):
+    """Measure the train step at given batch sizes, or the whole command, and print a table.
 
     Parameters
     ----------
@@ -117,12 +118,19 @@ def main(batch_sizes=(50, 500), repeats=7, seconds=1.0):
         Rounds; the table shows their median.
     seconds : float
         About how long each step runs in a round.
+    whole : bool
+        Whether to time the whole command instead (`mnist_cnn.benchmarks.whole.main`).
+    recipe, torch_python : str
+        Of the whole command, and the Python that has PyTorch there.
 
     Raises
     ------
     MnistCnnError
         When a number is out of its range.
     """
+    if whole:
+        from . import whole as whole_command
+        return whole_command.main(recipe, repeats, torch_python)
     if repeats < 1 or not seconds > 0:
         raise MnistCnnError("repeats and seconds must be positive")
     X_train, y_train = load_dataset()[:2]

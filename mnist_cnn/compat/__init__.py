@@ -29,6 +29,8 @@ from .cache import (  # noqa: E402
     compile_cache_is_empty, find_modules_again, find_truncated_extensions,
     remove_truncated_modules)
 from .defaults import pkg_resources_stand_in, theano_defaults  # noqa: E402
+from .start import (  # noqa: E402
+    import_gpuarray_when_asked, lean_imports, remember_the_compiler, skip_source_lines)
 
 __all__ = ["use_float32", "use_device", "on_device", "require_on_device", "require_compiler",
            "device_parts", "compile_cache_is_empty"]
@@ -39,9 +41,8 @@ if sys.version_info >= (3, 11):
     sys.modules["theano.scan_module.scan_perform_ext"] = None
 find_truncated_extensions()
 try:
-    with theano_defaults() as _device, pkg_resources_stand_in():
+    with theano_defaults() as _device, pkg_resources_stand_in(), lean_imports():
         import theano
-        import theano.gpuarray
 except (OSError, ValueError) as error:
     # a cache folder that cannot be made, a value that Theano does not know
     raise ImportError("Theano does not start; look at THEANO_FLAGS and .theanorc: {}".format(
@@ -54,6 +55,9 @@ from .devices import (  # noqa: E402
 
 patches.apply()
 find_modules_again()
+import_gpuarray_when_asked()
+remember_the_compiler()
+skip_source_lines()
 ahead.apply()
 with pkg_resources_stand_in():
     import lasagne  # noqa: F401

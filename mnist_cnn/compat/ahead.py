@@ -1,5 +1,7 @@
 """The modules of a graph, compiled several at a time before Theano asks for them."""
 
+import atexit
+import contextlib
 import functools
 import os
 import shutil
@@ -11,6 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import theano
+import theano.tensor
+
+from .cache import compile_cache_is_empty
 
 __all__ = ["apply"]
 
@@ -35,6 +40,37 @@ _COMMON_HEADERS = """\
 """
 
 
+def _compiler_call(flags, folders, output, *args):
+    """Theano's call of the compiler, but for debugging information: a tenth of the time."""
+    return [theano.config.cxx, "-shared", *flags, "-g0", "-fvisibility=hidden",
+            *("-I" + folder for folder in folders if folder), "-o", str(output), *args]
+
+
+_QUIET = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+class _ParsedHeaders:
+    """The common headers, which a compiler parses in the background for one set of its flags."""
+
+    def __init__(self, flags):
+        self.folder = tempfile.TemporaryDirectory(prefix="mnist_cnn-")
+        self.path = Path(self.folder.name, "common.h")
+        self.path.write_text(_COMMON_HEADERS)
+        self.process = subprocess.Popen(_compiler_call(
+            flags, theano.gof.cmodule.std_include_dirs(), str(self.path) + ".gch",
+            "-x", "c++-header", str(self.path)), **_QUIET)
+
+    def result(self):
+        """The header's path when it is parsed; where that failed it is read as it is."""
+        self.process.wait()
+        return self.path
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.folder.cleanup()
+
+
 class _Builds:
     """The modules of a graph, compiled several at a time before Theano asks for them.
 
@@ -45,7 +81,7 @@ class _Builds:
     def __init__(self, fgraph):
         self.fgraph = fgraph
         self.folder = self.pool = None
-        self.headers = {}  # compiler flags to the Future of the common headers, parsed with these
+        self.headers = {}  # compiler flags to the common headers parsed with these
         self.libraries = {}  # a module's source to the Future of its library
 
     def start(self):
@@ -64,39 +100,27 @@ class _Builds:
                 continue
         uses = Counter(tuple(linker.compile_args()) for linker in linkers.values())
         for flags, count in uses.items():
-            if count > 2:  # takes as long as three modules save
-                self.headers[flags] = self.pool.submit(self.parse_headers, flags)
-        for source, linker in linkers.items():
+            if flags in _early_headers:
+                self.headers[flags] = _early_headers.pop(flags)
+            elif count > 2:  # takes as long as three modules save
+                self.headers[flags] = _ParsedHeaders(flags)
+        # Those with headers of their own take longest: first, lest one be left for the end.
+        for source, linker in sorted(linkers.items(), key=lambda item: -len(item[1].header_dirs())):
             self.libraries[source] = self.pool.submit(self.build, source, linker)
-
-    def compile(self, flags, folders, output, *args):
-        """Run the compiler as Theano does, but for debugging information: a tenth of the time."""
-        status = subprocess.call(
-            [theano.config.cxx, "-shared", *flags, "-g0", "-fvisibility=hidden",
-             *("-I" + folder for folder in folders if folder), "-o", str(output), *args],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        return output if status == 0 else None
-
-    def parse_headers(self, flags):
-        header = Path(tempfile.mkdtemp(dir=self.folder.name), "common.h")
-        header.write_text(_COMMON_HEADERS)
-        self.compile(flags, theano.gof.cmodule.std_include_dirs(), str(header) + ".gch",
-                     "-x", "c++-header", str(header))
-        return header  # where that failed it is read as it is
 
     def build(self, source, linker):
         cmodule, flags = theano.gof.cmodule, tuple(linker.compile_args())
         folder = Path(tempfile.mkdtemp(dir=self.folder.name))
         code = folder / "mod.cpp"
         code.write_text(source + "\n")
+        library = folder / "{}.{}".format(linker.get_dynamic_module().code_hash,
+                                          cmodule.get_lib_extension())
         header = ["-include", str(self.headers[flags].result())] if flags in self.headers else []
-        return self.compile(
-            flags, linker.header_dirs() + cmodule.std_include_dirs(),
-            folder / "{}.{}".format(linker.get_dynamic_module().code_hash,
-                                    cmodule.get_lib_extension()),
-            *header, str(code),
+        status = subprocess.call(_compiler_call(
+            flags, linker.header_dirs() + cmodule.std_include_dirs(), library, *header, str(code),
             *("-L" + folder for folder in linker.lib_dirs() + cmodule.std_lib_dirs() if folder),
-            *("-l" + library for library in linker.libraries() + cmodule.std_libs()))
+            *("-l" + name for name in linker.libraries() + cmodule.std_libs())), **_QUIET)
+        return library if status == 0 else None
 
     def take(self, source, location):
         """Move a module to where Theano wants it; its path there, or None where there is none."""
@@ -116,6 +140,8 @@ class _Builds:
             for future in self.libraries.values():
                 future.cancel()  # what an interrupted start no longer needs
             self.pool.shutdown()
+            for headers in self.headers.values():
+                headers.close()
             self.folder.cleanup()
 
 
@@ -143,6 +169,24 @@ def compile_str(module_name, src_code, location=None, *args, **kwargs):
     return theano.gof.cmodule.dlimport(library)
 
 
+_early_headers = {}  # compiler flags to headers that no graph has asked for yet
+
+
+def _parse_headers_early():
+    """Parse what most modules of a first start need while the data is read and graphs are built."""
+    x = theano.tensor.fvector()
+    linker = theano.gof.cc.CLinker().accept(theano.gof.FunctionGraph([x], [x + x]))
+    with contextlib.suppress(OSError):
+        flags = tuple(linker.compile_args())
+        _early_headers[flags] = _ParsedHeaders(flags)
+
+
+@atexit.register
+def _close_early_headers():
+    for headers in _early_headers.values():
+        headers.close()
+
+
 def apply():
     """Have Theano take what was compiled ahead, where its compiler is g++ on Linux as it is."""
     if (sys.platform == "linux" and "clang" not in theano.config.cxx
@@ -150,3 +194,5 @@ def apply():
             and not theano.config.cmodule.compilation_warning):
         theano.gof.vm.VM_Linker.make_all = make_all
         theano.gof.cmodule.GCC_compiler.compile_str = staticmethod(compile_str)
+        if theano.config.cxx and compile_cache_is_empty():
+            _parse_headers_early()

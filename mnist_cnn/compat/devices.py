@@ -5,7 +5,6 @@ import sys
 import sysconfig
 
 import theano
-import theano.gpuarray
 
 from . import gpu
 from ..support.errors import MnistCnnError
@@ -58,7 +57,7 @@ def _start_device(device):
 
 def on_device():
     """Whether what is compiled now runs on a GPU or an OpenCL device."""
-    return theano.gpuarray.pygpu_activated
+    return "theano.gpuarray" in sys.modules and theano.gpuarray.pygpu_activated
 
 
 def require_on_device(function):

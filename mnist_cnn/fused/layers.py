@@ -11,6 +11,7 @@ from lasagne.layers import (Conv2DLayer, DenseLayer, DropoutLayer, Layer, MaxPoo
 from lasagne.nonlinearities import rectify
 from lasagne.random import get_rng
 
+from ..compat import on_device
 from .ops import BernoulliMask, ConvReluPool, SparseProduct
 
 __all__ = ["ConvReluPool2DLayer", "SparseDenseLayer", "PhiloxStreams", "available", "why_not", "fuse",
@@ -151,7 +152,7 @@ def why_not():
         return "floatX is {}".format(theano.config.floatX)
     if not theano.config.cxx:
         return "there is no C++ compiler"
-    if theano.gpuarray.pygpu_activated:
+    if on_device():
         return "the device is {}".format(theano.config.device)
     return None
 

@@ -2,6 +2,7 @@
 OpenCL on the CPU; and what is said where something is missing, with libraries made for it."""
 
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -312,7 +313,9 @@ def test_pytorchs_lines_of_the_table(tmp_path):
     lines = check_device._rows_of_torch("false", tmp_path / "none.npz", [50], 1)
     assert lines == ["| PyTorch: it failed | | | | |"]
     printer = tmp_path / "python"
-    printer.write_text("#!/bin/sh\necho '[\"PyTorch 9\", 50, [9.0, 1.0, 2.0, 4.0], 0.5, 0.25]'\n")
+    result = {"what": "PyTorch 9", "batch_size": 50, "seconds": [9.0, 1.0, 2.0, 4.0],
+              "training_seconds": [8.0, .9, 1.9, 3.9], "validation": .5, "test": .25}
+    printer.write_text("#!/bin/sh\necho '{}'\n".format(json.dumps(result)))
     printer.chmod(0o755)
     lines = check_device._rows_of_torch(str(printer), tmp_path / "none.npz", [50], 4)
     assert lines == ["| PyTorch 9 | 50 | 2.000 | 50.00 % | 25.00 % |"]

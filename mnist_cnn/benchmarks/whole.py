@@ -1,0 +1,163 @@
+"""The whole command, from its start to its end, beside PyTorch's first epoch."""
+
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ..data import load_dataset
+from ..support.errors import MnistCnnError
+
+__all__ = ["whole_command", "torch_first_epoch", "processor", "main"]
+
+_SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "train.py"
+_TORCH_BATCH_SIZE = 50  # the tutorial's
+
+
+def whole_command(options, seed):
+    """Run ``scripts/train.py`` in a process of its own, as a user does.
+
+    Parameters
+    ----------
+    options : list of str
+        Its options.
+    seed : int
+        The run's seed.
+
+    Returns
+    -------
+    seconds : float
+        From the start of the process to its end.
+    accuracy : float
+        On the test set, in [0, 1].
+
+    Raises
+    ------
+    MnistCnnError
+        When it fails.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        process = subprocess.run(
+            [sys.executable, str(_SCRIPT), *options, "--seed", str(seed),
+             "--output", os.path.join(folder, "model.npz")],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+        seconds = time.perf_counter() - start
+    if process.returncode:
+        raise MnistCnnError("{} failed: {}".format(
+            _SCRIPT, (process.stderr.splitlines() or ["no word of why"])[-1]))
+    percent = re.search(r"test accuracy:\s*(\S+)", process.stdout).group(1)
+    return seconds, float(percent) / 100
+
+
+def torch_first_epoch(torch_python, dataset, channels_last):
+    """Train an epoch of the same network with PyTorch, eager, in a process of its own.
+
+    Parameters
+    ----------
+    torch_python : str
+        The Python that has PyTorch.
+    dataset : path-like
+        An npz file with the six arrays of a data set.
+    channels_last : bool
+        Whether the data lies in the order (batch, row, column, channel).
+
+    Returns
+    -------
+    what : str
+        PyTorch's version and settings.
+    seconds : float
+        For the training steps of the epoch alone: neither the start, nor the data, nor validation.
+    accuracy : float
+        On the test set afterwards, in [0, 1].
+
+    Raises
+    ------
+    MnistCnnError
+        When that Python cannot be run or has no PyTorch.
+    """
+    env = os.environ
+    if torch_python != sys.executable:  # another version, with packages of its own
+        env = {name: value for name, value in env.items() if not name.startswith("PYTHON")}
+    try:
+        process = subprocess.run(
+            [torch_python, str(Path(__file__).with_name("torch_baseline.py")), str(dataset), "1",
+             str(_TORCH_BATCH_SIZE), "--cpu", *(["--channels-last"] if channels_last else [])],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, env=env)
+    except OSError as error:
+        raise MnistCnnError("cannot run {}: {}".format(torch_python, error.strerror)) from error
+    if process.returncode:
+        raise MnistCnnError("PyTorch: {}".format(
+            (process.stderr.splitlines() or ["it failed"])[-1]))
+    result = json.loads(process.stdout)
+    return result["what"], result["training_seconds"][0], result["test"]
+
+
+def processor():
+    """The processor's name and how many of its cores this process may use."""
+    try:
+        name = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text()).group(1)
+    except (OSError, AttributeError):
+        name = platform.processor() or platform.machine()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return "{}, {} core{}".format(name, cores, "" if cores == 1 else "s")
+
+
+def _row(what, seconds, accuracies, ratio):
+    return "| {} | {:.2f} ({:.2f} to {:.2f}) | {:.2f} % | {} |".format(
+        what, np.median(seconds), min(seconds), max(seconds), 100 * np.mean(accuracies), ratio)
+
+
+def main(recipe="fast", repeats=5, torch_python=sys.executable):
+    """Time the whole command and PyTorch's first epoch in turn, and print a table.
+
+    A first, unmeasured run compiles what is not compiled yet. Each round has a seed of its own.
+
+    Parameters
+    ----------
+    recipe : str
+        The command is ``scripts/train.py --recipe RECIPE``.
+    repeats : int
+        Rounds; the table shows their median.
+    torch_python : str
+        The Python that has PyTorch.
+
+    Raises
+    ------
+    MnistCnnError
+        When a run fails.
+    """
+    if repeats < 1:
+        raise MnistCnnError("repeats is {}; it must be at least 1".format(repeats))
+    options = ["--recipe", recipe]
+    print("{}; {} round(s) of each in turn".format(processor(), repeats), flush=True)
+    whole_command(options, seed=1)
+    ours, rivals = [], {}
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = os.path.join(folder, "dataset.npz")
+        np.savez(dataset, *load_dataset())
+        for seed in range(1, repeats + 1):
+            ours.append(whole_command(options, seed))
+            for channels_last in (False, True):
+                what, *result = torch_first_epoch(torch_python, dataset, channels_last)
+                rivals.setdefault(what, []).append(result)
+            print("  round {}: {:.2f} s, PyTorch {}".format(
+                seed, ours[-1][0], ", ".join("{:.2f} s".format(results[-1][0])
+                                             for results in rivals.values())), flush=True)
+    seconds, accuracies = zip(*ours)
+    best = min(rivals, key=lambda what: np.median([result[0] for result in rivals[what]]))
+    print("| what | seconds, median (lowest to highest) | test accuracy, mean | PyTorch's seconds "
+          "as a multiple of ours |\n| --- | --- | --- | --- |")
+    print(_row("`scripts/train.py --recipe {}`, the whole command".format(recipe), seconds, accuracies, "1"))
+    for what, results in rivals.items():
+        theirs, their_accuracies = zip(*results)
+        print(_row("{}, the steps of its first epoch at batch size {}{}".format(
+            what, _TORCH_BATCH_SIZE, " (the faster)" if what == best else ""), theirs, their_accuracies,
+            "{:.2f}".format(np.median(np.divide(theirs, seconds)))))

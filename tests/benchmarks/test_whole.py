@@ -1,0 +1,60 @@
+"""The headline's table, from runs of known length, and one real command."""
+
+import json
+import re
+
+import pytest
+from conftest import run_script
+
+from mnist_cnn.benchmarks import whole
+from mnist_cnn.support.errors import MnistCnnError
+
+
+def test_table_of_known_times(monkeypatch, capsys):
+    """Seconds 2, 4, 3 against 9, 8, 6 and 10, 4, 3: the faster PyTorch by median is the second."""
+    times = iter([99, 2, 4, 3])
+    first, second = iter([9, 8, 6]), iter([10, 4, 3])
+    monkeypatch.setattr(whole, "whole_command", lambda options, seed: (next(times), .99))
+    monkeypatch.setattr(whole, "torch_first_epoch", lambda python, dataset, last: (
+        ("PyTorch, channels last", next(second), .9) if last else ("PyTorch", next(first), .9)))
+    monkeypatch.setattr(whole, "load_dataset", lambda: [])
+    whole.main("plain", repeats=3)
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]]
+            for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    assert rows[2][1:] == ["3.00 (2.00 to 4.00)", "99.00 %", "1"]
+    assert rows[3][1:] == ["8.00 (6.00 to 9.00)", "90.00 %", "2.00"]
+    assert rows[4][1:] == ["4.00 (3.00 to 10.00)", "90.00 %", "1.00"]
+    assert ["the faster" in row[0] for row in rows] == [False, False, False, False, True]
+
+
+def test_a_real_command(small_mnist):
+    seconds, accuracy = whole.whole_command(
+        ["--epochs", "1", "--data-dir", str(small_mnist)], seed=1)
+    assert .5 < seconds < 300 and .8 < accuracy < 1
+
+
+def test_a_command_that_fails():
+    with pytest.raises(MnistCnnError, match="train.py failed: .*invalid choice: 'none'"):
+        whole.whole_command(["--recipe", "none"], seed=1)
+
+
+def test_pytorch_made_up_or_missing(tmp_path):
+    result = {"what": "PyTorch 9", "batch_size": 50, "seconds": [5.5], "training_seconds": [5.0],
+              "validation": .5, "test": .25}
+    printer = tmp_path / "python"
+    printer.write_text("#!/bin/sh\necho '{}'\n".format(json.dumps(result)))
+    printer.chmod(0o755)
+    assert whole.torch_first_epoch(str(printer), "none.npz", True) == ("PyTorch 9", 5.0, .25)
+    with pytest.raises(MnistCnnError, match="PyTorch: it failed"):
+        whole.torch_first_epoch("false", "none.npz", False)
+    with pytest.raises(MnistCnnError, match="cannot run /no/python"):
+        whole.torch_first_epoch("/no/python", "none.npz", False)
+
+
+def test_processor():
+    assert re.search(r"\S, \d+ cores?$", whole.processor())
+
+
+def test_bad_number_of_rounds():
+    process = run_script("benchmark.py", "--whole", "--repeats", 0)
+    assert process.returncode == 2 and "error: repeats is 0" in process.stderr
