@@ -44,7 +44,8 @@ def test_page_needs_a_folder(training, tmp_path):
 
 def test_worst_mistakes_come_first():
     probabilities = np.full((6, 10), .01)
-    for i, (answer, confidence) in enumerate([(3, .9), (4, .6), (5, .99), (3, .7), (1, .5), (7, .8)]):
+    answers = [(3, .9), (4, .6), (5, .99), (3, .7), (1, .5), (7, .8)]
+    for i, (answer, confidence) in enumerate(answers):
         probabilities[i, answer] = confidence
     labels = np.array([3, 9, 2, 3, 8, 7])
     digits = choose_digits(probabilities, labels, num_mistakes=2)
