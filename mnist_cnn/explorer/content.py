@@ -14,8 +14,12 @@ from ..data import load_dataset
 from ..model import build_cnn, load_weights
 from ..support.errors import MnistCnnError
 from ..support.records import load_snapshots, snapshots_path
+from .embed import pack_images
 
-__all__ = ["Content", "choose_digits", "find_favourites", "collect"]
+__all__ = ["Content", "choose_digits", "find_favourites", "keep_small", "collect"]
+
+NUM_FAVOURITES = 9
+MAX_SIZE = 2.05e6  # characters of test images
 
 #: ``summary``, a line of text; ``models``, pairs of a name and its weights (list of arrays);
 #: ``images``, uint8 (n, 28, 28), and ``labels``, uint8 (n,), of the test digits; ``gallery``, list
@@ -53,7 +57,7 @@ def choose_digits(probabilities, labels, num_mistakes=12):
             for i in [*examples, *mistakes]]
 
 
-def find_favourites(network, images, count=9, batch_size=500):
+def find_favourites(network, images, count=NUM_FAVOURITES, batch_size=500):
     """Find the images that excite each map, each dense unit and each class most.
 
     Parameters
@@ -83,6 +87,26 @@ def find_favourites(network, images, count=9, batch_size=500):
     excitement = np.concatenate([function(images[start:start + batch_size].astype(inputs.dtype))
                                  for start in range(0, len(images), batch_size)])
     return np.argsort(-excitement, axis=0, kind="stable")[:count].T
+
+
+def keep_small(images):
+    """Cut a stack of images to as many as leave the page small.
+
+    All of MNIST's 10,000 test digits fit; of images that compress worse, fewer.
+
+    Parameters
+    ----------
+    images : uint8 array
+        (n, rows, columns).
+
+    Returns
+    -------
+    uint8 array
+        The first of the images, at least `NUM_FAVOURITES`.
+    """
+    probe = images[:500]
+    size = sum(map(len, pack_images(probe))) / len(probe)
+    return images[:max(NUM_FAVOURITES, int(MAX_SIZE / size))]
 
 
 def _round_trust(trust):
@@ -121,9 +145,9 @@ def collect(model, compare=None, data_dir=None):
     if snapshots_path(model).exists():
         epochs, kernels = load_snapshots(model, weights[0].shape)
     *_, X_val, y_val, X_test, y_test = load_dataset(data_dir)
-    if len(X_test) < 9:
-        raise MnistCnnError("the page needs at least 9 test images, and the data set has {}".format(
-            len(X_test)))
+    if len(X_test) < NUM_FAVOURITES:
+        raise MnistCnnError("the page needs at least {} test images, and the data set has {}".format(
+            NUM_FAVOURITES, len(X_test)))
     print("Looking for the network's worst mistakes among {} test digits...".format(len(y_test)))
     features_of = compile_features(network)
     probabilities, _ = features_of(X_test)
@@ -131,7 +155,9 @@ def collect(model, compare=None, data_dir=None):
                "right.").format(
         models[0][0], sum(array.size for array in weights),
         100 * np.mean(probabilities.argmax(axis=1) == y_test), len(y_test))
+    images = keep_small(np.uint8(np.rint(X_test[:, 0] * 256)))
+    shown = slice(len(images))
     return Content(
-        summary, models, np.uint8(np.rint(X_test[:, 0] * 256)), y_test,
-        choose_digits(probabilities, y_test), find_favourites(network, X_test),
+        summary, models, images, y_test[shown],
+        choose_digits(probabilities[shown], y_test[shown]), find_favourites(network, X_test[shown]),
         _round_trust(learn_trust(features_of, X_val, y_val)), epochs, kernels)

@@ -10,7 +10,7 @@ from conftest import run_script
 
 from mnist_cnn import explorer
 from mnist_cnn.analysis.trust import Trust
-from mnist_cnn.explorer.content import Content, choose_digits, find_favourites
+from mnist_cnn.explorer.content import Content, choose_digits, find_favourites, keep_small
 from mnist_cnn.explorer.embed import pack, pack_images
 
 import lasagne
@@ -89,6 +89,15 @@ def test_images_come_back_from_text(mnist):
     found = np.unpackbits(places).reshape(images.shape)
     np.testing.assert_array_equal(found, images > 0)
     np.testing.assert_array_equal(levels, images[images > 0])
+
+
+def test_all_of_mnist_fits_into_the_page(mnist):
+    images = np.uint8(mnist[4][:, 0] * 256)
+    assert len(keep_small(images)) == 10000
+    noise = np.random.RandomState(0).randint(1, 256, (4000, 28, 28)).astype(np.uint8)
+    kept = keep_small(noise)
+    assert 9 <= len(kept) < 4000
+    assert sum(map(len, pack_images(kept))) < 2.3e6
 
 
 def test_favourites_are_those_that_excite_most(cnn, mnist):

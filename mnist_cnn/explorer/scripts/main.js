@@ -45,7 +45,8 @@ const timing = {forward: new Stopwatch(), frame: new Stopwatch()};
 
 let pad, inspector;
 
-readEmbedded().then(start);
+if ("DecompressionStream" in window) readEmbedded().then(start);
+else notify("This browser is too old for the page; it needs Chromium 80 or Firefox 113.");
 
 function start({facts, weights, digitOf, favourites, trust, film}) {
   const gallery = facts.gallery.map((digit) => ({...digitOf(digit.index), ...digit}));
