@@ -44,7 +44,9 @@ model.npz:
 	     echo "error: CPython 3.11 could not be fetched (see .uv.log); install it (Debian, Ubuntu: sudo apt-get install $${lacks_venv:-python3.11-venv} python3.11-dev; macOS: brew install python@3.11) and run make again" >&2; \
 	     exit 2; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@# axe-core, the accessibility checker, comes in a package that asks for a browser as well
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e . \
+	  axe-playwright-python==0.1.4
 	@touch $@
 
 # Lasagne 0.1's own tests, from its source archive on PyPI, on the mended stack.

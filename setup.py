@@ -14,7 +14,7 @@ setup(
     packages=find_packages(include=["mnist_cnn", "mnist_cnn.*"]),
     package_data={
         "mnist_cnn": ["mnist/*"],
-        "mnist_cnn.fused": ["csrc/*.h"],
+        "mnist_cnn.fused": ["csrc/*/*.h"],
         "mnist_cnn.explorer": ["*.html", "styles/*.css", "scripts/*.js"],
     },
     # Theano 1.0.5 does not build on Python 3.12: configparser.SafeConfigParser is gone.

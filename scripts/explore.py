@@ -11,6 +11,7 @@ def add_arguments(parser):
     add("model", metavar="MODEL", help="the weights that train.py saved, e.g. model.npz")
     add("--output", metavar="FILE",
         help="the page to write (default: %(default)s)")
+    add("--compare", metavar="MODEL", help="a second model, to be seen side by side with the first")
     add("--data-dir", metavar="DIR",
         help="folder with the data set's four files (default: the copy of MNIST in the package)")
 

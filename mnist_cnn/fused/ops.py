@@ -1,13 +1,14 @@
 """Theano Ops in C++: a convolution stage, its gradient, a product of matrices, a training step's
 update, random masks.
 
-Their code is in the headers beside this file. Theano compiles it, with the sizes of
+Their code is in `csrc`. Theano compiles it, with the sizes of
 the filters as constants, for the processor it runs on. `docs/fused.md` explains it.
 """
+import functools
 import hashlib
 import os
+from pathlib import Path
 
-import theano
 import theano.tensor as T
 from theano.compile import optdb
 from theano.gof import Apply, local_optimizer
@@ -21,23 +22,23 @@ __all__ = ["BernoulliMask", "ConvReluPool", "ConvReluPoolGrad", "NesterovUpdate"
 _HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "csrc")
 
 
-def _digest(names):
-    """Hash of source files: a changed header must not find modules compiled from the old."""
+@functools.lru_cache(maxsize=None)
+def _digest():
+    """Hash of all headers: a changed one must not find modules compiled from the old."""
     sha = hashlib.sha256()
-    for name in names:
-        with open(os.path.join(_HERE, name), "rb") as f:
-            sha.update(f.read())
+    for path in sorted(Path(_HERE).rglob("*.h")):
+        sha.update(path.read_bytes())
     return sha.hexdigest()
 
 
 class _NativeOp(OpenMPOp):
     """An Op that is one call of a C++ function from a header of this package."""
 
-    headers = ()
+    header = None
     check_input = False     # the headers check, and name the argument
 
     def c_headers(self):
-        return super(_NativeOp, self).c_headers() + ['"%s"' % self.headers[-1]]
+        return super(_NativeOp, self).c_headers() + ['"%s"' % self.header]
 
     def c_header_dirs(self):
         return [_HERE]
@@ -46,7 +47,7 @@ class _NativeOp(OpenMPOp):
         return super(_NativeOp, self).c_libraries() + ["pthread"]
 
     def c_code_cache_version(self):
-        return (1, _digest(self.headers))
+        return (2, _digest())
 
     def make_thunk(self, node, storage_map, compute_map, no_recycling, impl=None):
         # There is no Python version; modes that prefer one (FAST_COMPILE) run this one too.
@@ -67,7 +68,7 @@ def _tensor(value, name, ndim, dtype):
 
 
 class _ConvReluPoolOp(_NativeOp):
-    headers = ("parallel.h", "simd.h", "arrays.h", "conv_relu_pool.h", "conv_relu_pool_numpy.h")
+    header = "bindings/convolution.h"
 
     def template(self):
         return "%d, %d, %d" % (self.channels, self.filters, self.size)
@@ -131,7 +132,7 @@ class ConvReluPool(_ConvReluPoolOp):
                 T.patternbroadcast(db, b.broadcastable)]
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call("conv_relu_pool::forward_numpy<%s>(%s, %s, %s, &%s, &%s, %s)" % (
+        return self.call("convolution::forward_numpy<%s>(%s, %s, %s, &%s, &%s, %s)" % (
             (self.template(),) + tuple(inputs) + tuple(outputs) +
             ("true" if self.channels_last else "false",)), sub)
 
@@ -171,7 +172,7 @@ class ConvReluPoolGrad(_ConvReluPoolOp):
 
     def c_code(self, node, name, inputs, outputs, sub):
         outputs = ["&" + o for o in outputs] + ["NULL"] * (3 - len(outputs))
-        return self.call("conv_relu_pool::backward_numpy<%s, %s>(%s)" % (
+        return self.call("convolution::backward_numpy<%s, %s>(%s)" % (
             self.template(), "true" if self.wrt_x else "false",
             ", ".join(list(inputs) + outputs)), sub)
 
@@ -196,7 +197,7 @@ class SparseProduct(_NativeOp):
     """
 
     __props__ = ()
-    headers = ("parallel.h", "simd.h", "arrays.h", "sparse_product.h", "sparse_product_numpy.h")
+    header = "bindings/sparse_product.h"
 
     def make_node(self, a, b):
         return Apply(self, [_tensor(a, "a", 2, "float32"), _tensor(b, "b", 2, "float32")],
@@ -238,7 +239,7 @@ class NesterovUpdate(_NativeOp):
     """
 
     __props__ = ("count", "in_place")
-    headers = ("parallel.h", "simd.h", "arrays.h", "nesterov.h", "nesterov_numpy.h")
+    header = "bindings/nesterov.h"
 
     def __init__(self, count, in_place=False, openmp=None):
         super(NesterovUpdate, self).__init__(openmp)
@@ -301,7 +302,7 @@ class BernoulliMask(_NativeOp):
     """
 
     __props__ = ("p", "ndim")
-    headers = ("parallel.h", "simd.h", "arrays.h", "philox.h", "philox_numpy.h")
+    header = "bindings/philox.h"
 
     def __init__(self, p, ndim, openmp=None):
         super(BernoulliMask, self).__init__(openmp)

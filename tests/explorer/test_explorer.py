@@ -2,58 +2,27 @@
 
 import base64
 import json
-import shutil
 
 import numpy as np
 import pytest
+from browsers import browser, written  # noqa: F401  fixtures
 from conftest import run_script
 from PIL import Image, ImageDraw
 
 from mnist_cnn import explorer
+from mnist_cnn.analysis.trust import Trust
+from mnist_cnn.explorer.content import Content, choose_digits
 from mnist_cnn.support.pictures import fit_to_field
 
 import lasagne
 import theano
 import theano.tensor as T
 
-CHROMIUM = next(filter(None, map(shutil.which, (
-    "chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-DRIVER = shutil.which("chromedriver")
 LAYERS = ("input", "conv1", "pool1", "conv2", "pool2", "dense", "output")
 SIZES = {"wide": (1280, 900), "narrow": (400, 800)}
 
 
-# --- the page, written by the script and opened in the browser --------------------------------
-
-@pytest.fixture(scope="module")
-def written(training, small_mnist, tmp_path_factory):
-    """The page of the trained model: the finished process, and the page's path."""
-    path = tmp_path_factory.mktemp("explorer") / "explore.html"
-    return run_script("explore.py", training[1], "--data-dir", small_mnist, "--output", path), path
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    """A headless Chromium."""
-    if CHROMIUM is None or DRIVER is None:
-        pytest.skip("no Chromium with its driver here; on Debian: "
-                    "apt-get install chromium chromium-driver")
-    webdriver = pytest.importorskip("selenium.webdriver")
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
-                     "--no-first-run", "--disable-background-networking",
-                     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-                     "--user-data-dir={}".format(tmp_path_factory.mktemp("chromium"))):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    driver.set_script_timeout(60)
-    yield driver
-    driver.quit()
-
+# --- the page in the browser --------------------------------------------------------------------
 
 class Page:
     """The page in the browser, and a user's hands."""
@@ -71,6 +40,10 @@ class Page:
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {
             "features": [{"name": "prefers-color-scheme", "value": scheme}]})
         self.driver.get(self.path.as_uri())
+        self.driver.execute_async_script("""
+            const done = arguments[0];
+            const look = () => "ready" in document.documentElement.dataset ? done() : setTimeout(look, 20);
+            look();""")
         self.settle()
 
     def settle(self):
@@ -179,8 +152,7 @@ def test_page_is_one_small_file(written):
     assert process.returncode == 0, process.stderr
     assert process.stderr == ""
     page = path.read_text(encoding="utf-8")
-    assert len(page.encode("utf-8")) < 1.5e6
-    assert "{{" not in page.replace("{{style}}", "").split("<script>")[0]
+    assert len(page.encode("utf-8")) < 3e6
     assert "default-src 'none'" in page
 
 
@@ -206,22 +178,26 @@ def test_worst_mistakes_come_first():
     for i, (answer, confidence) in enumerate([(3, .9), (4, .6), (5, .99), (3, .7), (1, .5), (7, .8)]):
         probabilities[i, answer] = confidence
     labels = np.array([3, 9, 2, 3, 8, 7])
-    examples, mistakes = explorer.choose_digits(probabilities, labels, num_mistakes=2)
-    assert examples == [0, 5]
-    assert mistakes == [2, 1]
+    digits = choose_digits(probabilities, labels, num_mistakes=2)
+    assert [digit["index"] for digit in digits] == [0, 5, 2, 1]
+    assert [digit["mistake"] for digit in digits] == [False, False, True, True]
+    assert digits[2] == {"index": 2, "answer": 5, "confidence": .99, "mistake": True}
 
 
 def test_a_network_without_mistakes_has_none_to_show():
-    examples, mistakes = explorer.choose_digits(np.eye(10), np.arange(10))
-    assert examples == list(range(10))
-    assert mistakes == []
+    digits = choose_digits(np.eye(10), np.arange(10))
+    assert [digit["index"] for digit in digits] == list(range(10))
+    assert not any(digit["mistake"] for digit in digits)
 
 
-def test_summary_is_text_and_not_markup(training, mnist, cnn):
+def test_texts_are_texts_and_not_markup(training, cnn):
     weights = lasagne.layers.get_all_param_values(cnn[0])
-    page = explorer.build_page(weights, "<b>{{weights}}</b>", [])
+    page = explorer.build_page(Content(
+        "<b>{{packed}}</b>", [("</script><b>.npz", weights)], np.zeros((9, 28, 28), np.uint8),
+        np.zeros(9), [], np.zeros((330, 9)), Trust(np.zeros((10, 1, 768), np.uint8), 1., 1.), None,
+        None))
     assert "<b>" not in page
-    assert "&lt;b&gt;{{weights}}&lt;/b&gt;" in page
+    assert "&lt;b&gt;{{packed}}&lt;/b&gt;" in page
 
 
 # --- the numbers ------------------------------------------------------------------------------
@@ -301,7 +277,7 @@ def test_saliency_agrees_with_theano(page, theano_layers, mnist):
         return digits.map((digit, i) => {
           const pixels = Float32Array.from(bytes.subarray(i * 784, (i + 1) * 784), (b) => b / 256);
           explorer.network.forward(pixels);
-          return Array.from(explorer.network.saliency(digit));
+          return Array.from(explorer.network.gradient("output", digit));
         });
       })(...arguments)""", encode(images), digits.tolist()))
     wanted = theano_layers[1](images, digits).reshape(100, 784)
@@ -472,8 +448,8 @@ def test_page_is_live_while_drawing(page):
     pad = page.one("#ink")
     page.actions().move_to_element_with_offset(pad, 0, -90).click_and_hold().perform()
     seen = []
-    for y in (-60, -20, 30, 80):
-        page.actions().move_to_element_with_offset(pad, 10, y).perform()
+    for x, y in ((50, -60), (-30, -20), (40, 30), (-60, 80)):
+        page.actions().move_to_element_with_offset(pad, x, y).perform()
         page.settle()
         seen.append(page.probabilities)
     page.actions().release().perform()
@@ -509,8 +485,10 @@ def test_brush_size(page):
 
 
 def test_picking_digits(page, mnist, training):
-    digits = json.loads(page.js("document.getElementById('digits').textContent"))
-    thumbs = page.all(".thumb")
+    digits = json.loads(page.js("document.getElementById('facts').textContent"))["gallery"]
+    for digit in digits:
+        digit["label"] = int(mnist[5][digit["index"]])
+    thumbs = page.all(".gallery .thumb")
     assert len(thumbs) == len(digits) > 12
     mistakes = [digit for digit in digits if digit["mistake"]]
     assert len(mistakes) == 12
@@ -518,7 +496,6 @@ def test_picking_digits(page, mnist, training):
     assert confidences == sorted(confidences, reverse=True)
     for digit, thumb in zip(digits, thumbs):
         assert digit["mistake"] == (digit["answer"] != digit["label"])
-        assert mnist[5][digit["index"]] == digit["label"]
         thumb.click()
         page.settle()
         assert np.array_equal(page.input, mnist[4][digit["index"], 0])
@@ -616,7 +593,7 @@ def test_pools_dense_and_answer(page):
     (_, shares), (_, bias), (_, score), (_, probability) = page.terms()
     assert abs(read(shares) + read(bias) - read(score)) < .0016
     assert abs(read(score) - page.value("output", 6, raw=True)) < .00051
-    assert len(page.all(".softmax tbody tr")) == 10
+    assert len(page.all(".softmax tbody tr")) == 11  # and their sum
 
     page.point_at(page.one("[data-layer=input] .map"), 10, 10)
     assert len(page.all(".grid-input td")) == 49
@@ -651,7 +628,7 @@ def test_raw_convolution_toggle(page):
 def test_saliency_overlay(page):
     assert picture(page, "#pad-overlay")[..., 3].max() == 0
     page.click(".switch")
-    gradient = np.abs(page.js("Array.from(explorer.network.saliency(Number(arguments[0])))",
+    gradient = np.abs(page.js("Array.from(explorer.network.gradient('output', Number(arguments[0])))",
                               page.verdict)).reshape(28, 28)
     alpha = picture(page, "#pad-overlay")[..., 3]
     assert alpha.max() == 255
@@ -706,9 +683,9 @@ def test_everything_by_keyboard(page):
     page.tab_to("[data-layer=output] button")
     page.press(Keys.ARROW_DOWN)
     assert "digit 1" in page.one("#inspected").text
-    page.tab_to(".thumb")
+    page.tab_to(".gallery .thumb")
     page.press(Keys.ARROW_RIGHT, Keys.ENTER)
-    assert page.all(".thumb")[1].get_attribute("aria-pressed") == "true"
+    assert page.all(".gallery .thumb")[1].get_attribute("aria-pressed") == "true"
     page.tab_to(".channels button, #here, #saliency, body")
 
 
@@ -724,10 +701,10 @@ def test_sizes_and_colours(page, size, scheme):
         page.js("arguments[0].scrollIntoView({block: 'center'})", node)
         node.click()
         page.settle()
-        assert page.one("#inspector").is_displayed()
+        assert page.one("#bench").is_displayed()
         assert page.js("document.documentElement.scrollWidth <= innerWidth")
         if size == "narrow":  # what was tapped is at hand, and so is what it opened
-            gap = (page.one("#inspector").rect["y"]
+            gap = (page.one("#bench").rect["y"]
                    - page.one("[data-layer={}]".format(layer)).rect["y"]
                    - page.one("[data-layer={}]".format(layer)).rect["height"])
             assert 0 <= gap < 20, layer
@@ -742,7 +719,7 @@ def test_no_request_is_made(page):
     page.stroke((.3, .2), (.6, .8))
     page.click(".switch")
     page.click("#theme")
-    page.all(".thumb")[0].click()
+    page.all(".gallery .thumb")[0].click()
     page.point_at(page.all("[data-layer=conv2] .map")[0])
 
     def requests():

@@ -1,9 +1,11 @@
 // Checks the kernels against a naive reference in double precision, without Python, so that they
 // can be built for any -march and under the sanitizers. Exits with 1 and a line for each failure.
-#include "conv_relu_pool.h"
-#include "nesterov.h"
-#include "philox.h"
-#include "sparse_product.h"
+#include "convolution/backward.h"
+#include "convolution/forward.h"
+#include "convolution/reference.h"
+#include "update/nesterov.h"
+#include "dropout/philox.h"
+#include "dense/sparse_product.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -11,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-using namespace conv_relu_pool;
+using namespace convolution;
 typedef std::vector<float> Floats;
 
 static std::mt19937 generator(1);
@@ -28,52 +30,6 @@ static void expect(bool right, const char *what, const char *where) {
     if (right) return;
     printf("%s: %s\n", where, what);
     failures++;
-}
-
-struct Reference {
-    std::vector<double> y, dW, db, dx;
-};
-
-// Contiguous arrays throughout; every position that ties gets the gradient, half at zero.
-static Reference reference(int N, int I, int O, int K, int H, int V, const Floats &x, const Floats &W, const Floats &b,
-                           const Floats &g) {
-    const int P = (H - K + 1) / 2, Q = (V - K + 1) / 2;
-    Reference r;
-    r.y.resize((size_t)N * O * P * Q);
-    r.dW.resize(W.size());
-    r.db.resize(O);
-    r.dx.resize(x.size());
-    for (int n = 0; n < N; n++)
-        for (int o = 0; o < O; o++)
-            for (int i = 0; i < P; i++)
-                for (int j = 0; j < Q; j++) {
-                    double pre[4], most = -1e300;
-                    auto taps = [&](int k, auto f) {
-                        for (int c = 0; c < I; c++)
-                            for (int h = 0; h < K; h++)
-                                for (int w = 0; w < K; w++)
-                                    f(((size_t)(o * I + c) * K + K - 1 - h) * K + K - 1 - w,
-                                      ((size_t)(n * I + c) * H + 2 * i + k / 2 + h) * V + 2 * j + k % 2 + w);
-                    };
-                    for (int k = 0; k < 4; k++) {
-                        double sum = b[o];
-                        taps(k, [&](size_t w, size_t p) { sum += (double)W[w] * x[p]; });
-                        pre[k] = sum;
-                        most = std::max(most, sum);
-                    }
-                    const size_t at = ((size_t)(n * O + o) * P + i) * Q + j;
-                    r.y[at] = std::max(most, 0.0);
-                    for (int k = 0; k < 4 && most >= 0; k++) {
-                        if (pre[k] != most) continue;
-                        const double share = most == 0 ? 0.5 * g[at] : g[at];
-                        r.db[o] += share;
-                        taps(k, [&](size_t w, size_t p) {
-                            r.dW[w] += share * x[p];
-                            r.dx[p] += share * W[w];
-                        });
-                    }
-                }
-    return r;
 }
 
 template <class A> static bool close(const A &got, const std::vector<double> &want, double tolerance) {
@@ -210,7 +166,7 @@ static void check_parallel() {
         for (int job = 0; job < 2000; job++) {
             const int parts = job % 7;
             std::vector<int> done(parts);
-            parallel::run(parts, 3, [&](int part, int worker) {
+            parallel::for_parts(parts, 3, [&](int part, int worker) {
                 done[part]++;
                 expect(worker >= 0 && worker < 3, "no such worker", "parallel");
             });

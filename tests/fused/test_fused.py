@@ -12,6 +12,9 @@ import pytest
 from conftest import ROOT
 
 from mnist_cnn.training import checkpoint
+from mnist_cnn.training.config import Config
+from mnist_cnn.training.engine import Engine
+from mnist_cnn.training.run import Run
 from mnist_cnn import fused, model, train
 
 import lasagne
@@ -24,7 +27,8 @@ from mnist_cnn.fused.layers import ConvReluPool2DLayer, PhiloxStreams, SparseDen
 from mnist_cnn.fused.ops import (BernoulliMask, ConvReluPool, ConvReluPoolGrad, NesterovUpdate,
                                  SparseProduct)
 
-pytestmark = pytest.mark.skipif(not fused.available(), reason="the fast path is for x86-64 CPUs")
+pytestmark = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"),
+                                reason="the fast path is for x86-64 CPUs")
 
 HEADERS = ROOT / "mnist_cnn" / "fused" / "csrc"
 STAGES = {"first": (1, 32, 5), "second": (32, 32, 5), "other": (3, 20, 3)}
@@ -657,25 +661,26 @@ def test_checkpoints_of_lasagnes_updates_go_on(mnist, fixed_rng, monkeypatch, tm
     """Saved by a step with Lasagne's updates, resumed by one with the Op, and the other way round."""
     x, t = T.tensor4("inputs"), T.ivector("targets")
     digits = [(mnist[0][n:n + 50], mnist[1][n:n + 50].astype("int32")) for n in range(0, 200, 50)]
-    progress = checkpoint.Progress(np.random.RandomState(0).get_state())
-    steps, nets = [], []
+    steps, nets, runs = [], [], []
     for nesterov in (fused.nesterov_momentum, lasagne.updates.nesterov_momentum):
-        monkeypatch.setattr(train, "nesterov_momentum", nesterov)
+        monkeypatch.setattr(train, "nesterov_momentum", lambda network: nesterov)
         lasagne.random.set_rng(np.random.RandomState(1))
         network, average = fused.fuse(model.build_cnn(x)), fused.fuse(model.build_cnn(x))
         rate = theano.shared(np.float32(.01))
         steps.append(train.compile_functions(network, x, t, rate, .9, average, .5)[0])
         nets.append([network, average])
+        runs.append(Run(Config()))
+        runs[-1].built(Engine("fused"), network, steps[-1], np.random.RandomState(0), np.arange(50))
     assert [[node.op.in_place for node in nesterov_nodes(step)] for step in steps] == [[True], []]
     start = str(tmp_path / "start")
-    checkpoint.save_checkpoint(start, steps[0], {}, progress)
+    checkpoint.save_checkpoint(start, runs[0])
     results = []
     for order in ((0, 0), (0, 1), (1, 0)):
-        checkpoint.load_checkpoint(start, steps[order[0]], {})
+        checkpoint.load_checkpoint(start, runs[order[0]])
         for batch in digits[:2]:
             steps[order[0]](*batch)
-        checkpoint.save_checkpoint(str(tmp_path / "middle"), steps[order[0]], {}, progress)
-        checkpoint.load_checkpoint(str(tmp_path / "middle"), steps[order[1]], {})
+        checkpoint.save_checkpoint(str(tmp_path / "middle"), runs[order[0]])
+        checkpoint.load_checkpoint(str(tmp_path / "middle"), runs[order[1]])
         for batch in digits[2:]:
             steps[order[1]](*batch)
         results.append([p.get_value() for p in get_all_params(nets[order[1]])])
@@ -797,8 +802,7 @@ def test_a_forked_child_computes(fast):
 
 PROCESS = """
 import sys
-from mnist_cnn import fused, model, compat as stack, train
-stack.configure()
+from mnist_cnn import fused, model, train
 import numpy as np
 import theano, theano.gof.cmodule, theano.tensor as T
 def compile_str(*args, **kwargs):

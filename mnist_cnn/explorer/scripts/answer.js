@@ -58,9 +58,17 @@ export function paintAnswer(pad) {
   const {digit, strokes} = pad.state;
   document.body.classList.toggle("empty", pad.isEmpty);
   byId("verdict-digit").textContent = pad.isEmpty ? "?" : best;
+  const doubt = pad.isEmpty ? "" : state.trust.doubt(state.network);
   let text = pad.isEmpty ? "nothing drawn" : percent(output[best]);
-  if (digit && strokes.length === 0 && digit.label !== best) text += `, but it is a ${digit.label}`;
+  if (digit && digit.label !== undefined && strokes.length === 0 && digit.label !== best) {
+    text += `, but it is a ${digit.label}`;
+  }
   byId("verdict-text").textContent = text;
+  byId("unsure").hidden = !doubt;
+  byId("unsure").textContent = "unsure";
+  byId("unsure").title = `Unsure: ${doubt}`;
+  document.body.classList.toggle("in-doubt", Boolean(doubt));
+  if (doubt) text += `, but unsure: ${doubt}`;
   byId("glance").dataset.answer = pad.isEmpty ? "?" : best;
   say(pad.isEmpty ? "The pad is empty" : `The network sees a ${best}: ${text}`);
 }

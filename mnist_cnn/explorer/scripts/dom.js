@@ -19,6 +19,11 @@ export function number(value, digits = 2) {
   return value < 0 && Number(text) !== 0 ? "\u2212" + text : text;
 }
 
+/* A probability for people: no answer is certain, and none impossible. */
 export function percent(value) {
-  return value > .9995 ? "100 %" : value < .0005 ? "0 %" : (100 * value).toFixed(1) + " %";
+  return value > .999 ? "> 99.9 %" : value < .001 ? "< 0.1 %" : (100 * value).toFixed(1) + " %";
 }
+
+/* A radio button, a check box or a slider reports its changes. */
+export const onInput = (node, report) => node.addEventListener("input", () => report(node));
+export const onClick = (id, report) => byId(id).addEventListener("click", report);

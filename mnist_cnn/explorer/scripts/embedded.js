@@ -1,15 +1,67 @@
-/* What Python put into the page: the weights, and digits to pick from. */
+/* What Python put into the page (see embed.py): weights, test digits, and facts about them. */
 
 import {byId} from "./dom.js";
+import {SIDE} from "./preprocess.js";
 
-const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+const ALPHABET =
+  "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;,=>?@^_`{|}~";
 
-export function readWeights() {
-  return new Float32Array(bytesOf(byId("weights").textContent).buffer);
+/* Base 85: five letters for four bytes, the first letter counting most; a last group of n letters
+   stands for n - 1 bytes. */
+function decode85(text) {
+  const valueOf = new Uint8Array(128);
+  for (let i = 0; i < ALPHABET.length; i++) valueOf[ALPHABET.charCodeAt(i)] = i;
+  const bytes = new Uint8Array(Math.floor(text.length * 4 / 5));
+  for (let i = 0, j = 0; i < text.length; i += 5, j += 4) {
+    let word = 0;
+    for (let k = 0; k < 5; k++) {
+      word = word * 85 + (i + k < text.length ? valueOf[text.charCodeAt(i + k)] : 84);
+    }
+    for (let k = 0; k < 4 && j + k < bytes.length; k++) bytes[j + k] = word >>> (24 - 8 * k) & 255;
+  }
+  return bytes;
 }
 
-/* An array of {pixels: 784 bytes, index, label, answer, confidence, mistake}. */
-export function readDigits() {
-  return JSON.parse(byId("digits").textContent)
-    .map((digit) => ({...digit, pixels: bytesOf(digit.image)}));
+async function unpack(name, Type = Uint8Array) {
+  const node = byId(`packed-${name}`);
+  const stream = new Blob([decode85(node.textContent)]).stream()
+    .pipeThrough(new DecompressionStream("deflate"));
+  const planes = new Uint8Array(await new Response(stream).arrayBuffer());
+  node.remove();  // it has done its service, and is large
+  const width = Type.BYTES_PER_ELEMENT;
+  const count = planes.length / width;
+  const bytes = new Uint8Array(planes.length);
+  for (let i = 0; i < count; i++) {
+    for (let k = 0; k < width; k++) bytes[i * width + k] = planes[k * count + i];
+  }
+  return new Type(bytes.buffer);
+}
+
+/* A bit for each pixel says whether it has ink, then a byte for each that has says how much. */
+function unpackImages(places, levels) {
+  const pixels = new Uint8Array(places.length * 8);
+  for (let i = 0, next = 0; i < pixels.length; i++) {
+    if (places[i >> 3] & 128 >> (i & 7)) pixels[i] = levels[next++];
+  }
+  return pixels;
+}
+
+/* Returns {facts, weights, digitOf, favourites, trust, film}:
+   weights: Float32Array of each model; digitOf(i): test digit i as {index, label, pixels};
+   favourites: indices of test digits, 9 for each map and unit; film: {epochs, kernels} or null. */
+export async function readEmbedded() {
+  const facts = JSON.parse(byId("facts").textContent);
+  const weights = await Promise.all(
+    facts.models.map((_, i) => unpack(`weights${i}`, Float32Array)));
+  const images = unpackImages(await unpack("places"), await unpack("levels"));
+  const labels = await unpack("labels");
+  const area = SIDE * SIDE;
+  return {
+    facts, weights,
+    digitOf: (index) => ({
+      index, label: labels[index], pixels: images.subarray(index * area, (index + 1) * area)}),
+    favourites: await unpack("favourites", Uint16Array),
+    trust: {...facts.trust, table: await unpack("centres")},
+    film: facts.epochs && {epochs: facts.epochs, kernels: await unpack("film", Float32Array)},
+  };
 }

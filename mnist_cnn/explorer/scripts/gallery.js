@@ -12,6 +12,7 @@ function describe({index, label, answer, confidence, mistake}) {
     mistake ? `, which the network took for a ${answer} with ${percent(confidence)}` : "");
 }
 
+/* digits: {index, label, pixels, answer, confidence, mistake}. */
 export function buildGallery(digits, pick) {
   thumbs = digits.map((digit) => {
     const canvas = element("canvas");
@@ -38,5 +39,7 @@ export function recolourGallery(palette) {
 
 /* picked: the digit that lies on the pad as it is, or null. */
 export function markPicked(picked) {
-  for (const {digit, node} of thumbs) node.setAttribute("aria-pressed", digit === picked);
+  for (const {digit, node} of thumbs) {
+    node.setAttribute("aria-pressed", Boolean(picked) && digit.index === picked.index);
+  }
 }

@@ -8,6 +8,7 @@
 import {byId, element} from "./dom.js";
 import {Grids} from "./grids.js";
 import {LAYERS} from "./layers.js";
+import {shownOf, stepBy, togglePlay} from "./motion.js";
 import {Picture} from "./picture.js";
 import {cellAt} from "./stages.js";
 import {state} from "./state.js";
@@ -85,7 +86,7 @@ export class Inspector {
     const {size} = LAYERS[this.layer];
     const canvas = element("canvas", {id: "here", tabIndex: 0});
     canvas.setAttribute("role", "application");
-    canvas.setAttribute("aria-label", "Pixels of this map: choose with the arrow keys");
+    canvas.setAttribute("aria-label", "Pixels of this map: choose with the arrow keys; space plays");
     this.here = {picture: new Picture(canvas, size), box: element("i", {className: "box"})};
     const report = (event, keep) => {
       const {row, column} = cellAt(event, canvas, size, size);
@@ -97,6 +98,12 @@ export class Inspector {
     canvas.addEventListener("pointerleave", () => this.onLeave());
     canvas.addEventListener("click", (event) => report(event, true));
     canvas.addEventListener("keydown", (event) => {
+      const actions = {" ": togglePlay, ",": () => stepBy(-1), ".": () => stepBy(1)};
+      if (event.key in actions) {
+        event.preventDefault();
+        actions[event.key]();
+        return;
+      }
       const moves = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]};
       if (!(event.key in moves)) return;
       event.preventDefault();
@@ -116,12 +123,12 @@ export class Inspector {
                         `width:${100 * count / size}%;height:${100 * count / size}%`;
   }
 
-  paint(picture, layer, map, raw = false) {
+  paint(picture, layer, map, raw = false, count = Infinity) {
     const {size} = LAYERS[layer];
     const kind = raw ? "raw" : "values";
     const values = state.network[kind][layer];
     if (layer === "input") picture.paintInk(values.map((value) => 256 * value), state.palette.ink);
-    else picture.paintSigned(values, map * size * size, state.scale[kind][layer], state.palette.signed);
+    else picture.paintSigned(values, map * size * size, state.scale[kind][layer], state.palette.signed, count);
   }
 
   paintBelow(channel, row, column, count) {
@@ -135,7 +142,8 @@ export class Inspector {
   paintHere(caption) {
     const {layer, map, row, column} = this.selection;
     const {size, kind} = LAYERS[layer];
-    this.paint(this.here.picture, layer, map, state.showRaw && kind === "convolution");
+    this.paint(this.here.picture, layer, map, state.showRaw && kind === "convolution",
+               shownOf(layer, map));
     this.place(this.here.box, row, column, 1, size);
     this.here.caption.textContent = caption;
   }

@@ -2,136 +2,174 @@
 
 import {buildGlance, paintAnswer} from "./answer.js";
 import {Palette} from "./colours.js";
-import {byId, number} from "./dom.js";
-import {readDigits, readWeights} from "./embedded.js";
+import {buildCompare, paintCompare} from "./compare.js";
+import {applyChange, buildCurves, paintCurves} from "./curves.js";
+import {byId, number, onClick, onInput} from "./dom.js";
+import {buildEditTools, paintEditTools} from "./edit_tools.js";
+import {Edits} from "./edits.js";
+import {readEmbedded} from "./embedded.js";
+import {buildFilm, paintFilm} from "./film.js";
 import {buildGallery, markPicked, recolourGallery} from "./gallery.js";
 import {Inspector} from "./inspector.js";
 import {LAYERS} from "./layers.js";
+import {buildLooks, paintLooks, recolourLooks} from "./looks.js";
 import {forgetPlaces, mark} from "./marks.js";
+import {buildMotion, paintControls} from "./motion.js";
 import {Network} from "./network.js";
 import {Pad} from "./pad.js";
+import {buildPicker, notify, paintPicker} from "./picker.js";
 import {preprocess} from "./preprocess.js";
 import {buildSaliency, paintSaliency} from "./saliency.js";
 import {measureScale} from "./scale.js";
 import {buildStages, paintStages, stages} from "./stages.js";
 import {
-  drawNow, narrow, onFrame, onKept, pointAway, refresh, schedule, select, selected, state, strongest,
+  drawNow, narrow, onFrame, onKept, pointAway, refresh, scaled, schedule, select, selected, state,
+  strongest,
 } from "./state.js";
+import {buildTabs, isShown} from "./tabs.js";
 import {buildTheme} from "./theme.js";
 import {Stopwatch} from "./timing.js";
+import {Trust} from "./unsure.js";
 
 const timing = {forward: new Stopwatch(), frame: new Stopwatch()};
-const scaled = (bytes) => Float32Array.from(bytes, (byte) => byte / 256);
 
-const network = state.network = new Network(readWeights());
-state.digits = readDigits();
-state.palette = new Palette();
-state.scale = measureScale(network, state.digits.map(({pixels}) => scaled(pixels)));
+let pad, inspector;
 
-buildStages();
-buildGlance();
-buildSaliency();
-const pad = new Pad(byId("ink"), byId("pen"), refresh);
-buildGallery(state.digits, (digit) => pad.pick(digit));
-const inspector = new Inspector(
-  {heading: byId("inspected"), about: byId("inspected-about"), body: byId("sum")}, {
-    onPixel: (row, column, keep) => select({...selected(), row, column}, keep),
-    onChannel: (channel, keep) => select({...selected(), channel}, keep),
-    onLeave: pointAway,
+readEmbedded().then(start);
+
+function start({facts, weights, digitOf, favourites, trust, film}) {
+  const gallery = facts.gallery.map((digit) => ({...digitOf(digit.index), ...digit}));
+  const network = state.network = new Network(weights[0]);
+  Object.assign(state, {
+    digitOf, favourites, palette: new Palette(), edits: new Edits(network), trust: new Trust(trust),
+    scale: measureScale(network, gallery.map(({pixels}) => scaled(pixels)))});
+
+  buildStages();
+  buildGlance();
+  buildSaliency();
+  pad = new Pad(byId("ink"), byId("pen"), () => {
+    notify("");
+    refresh();
   });
+  const pick = (digit) => pad.pick(digit);
+  buildGallery(gallery, pick);
+  buildPicker(facts.count, pick);
+  inspector = new Inspector(
+    {heading: byId("inspected"), about: byId("inspected-about"), body: byId("sum")}, {
+      onPixel: (row, column, keep) => select({...selected(), row, column}, keep),
+      onChannel: (channel, keep) => select({...selected(), channel}, keep),
+      onLeave: pointAway,
+    });
+  buildMotion();
+  buildEditTools();
+  buildLooks(pick);
+  buildCurves();
+  buildCompare(facts.models, weights.slice(1));
+  if (film) buildFilm(film);
+  buildTabs(["sum", "looks", "curves", "compare", ...(film ? ["film"] : [])], refresh);
+  wireTools();
+  onFrame(drawFrame);
+  onKept(moveBench);
+  narrow.addEventListener("change", moveBench);
+  new ResizeObserver(() => {
+    forgetPlaces();
+    schedule();
+  }).observe(byId("machine"));
+  buildTheme(() => {
+    state.palette.refresh();
+    pad.redraw(state.palette);
+    recolourGallery(state.palette);
+    recolourLooks();
+    refresh();
+  });
+  showExample(gallery);
+  document.documentElement.dataset.ready = "";
+  /* For the browser's console: look at any layer of your own network. */
+  window.explorer = {network, LAYERS, pad, preprocess, timing, state};
+}
 
-/* --- tools and switches --- */
+/* A test digit to look at, and the map that has most to say about it. */
+function showExample(gallery) {
+  const example = gallery.find(({label, mistake}) => label === 5 && !mistake) || gallery[0] || state.digitOf(0);
+  pad.pick(example, true);
+  pad.history.shift();  // nothing to undo yet
+  drawNow();
+  const {conv1} = state.network.values;
+  const energies = Array.from({length: 32}, (_, map) =>
+    conv1.subarray(map * 576, (map + 1) * 576).reduce((sum, value) => sum + value * value, 0));
+  select(strongest("conv1", energies.indexOf(Math.max(...energies))), true);
+  drawNow();
+}
 
-byId("undo").addEventListener("click", () => pad.undo());
-byId("clear").addEventListener("click", () => pad.clear());
-byId("brush").addEventListener("input", (event) => pad.brush = Number(event.target.value));
-addEventListener("keydown", (event) => {
-  if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z") {
-    event.preventDefault();
-    pad.undo();
+function wireTools() {
+  onClick("undo", () => pad.undo());
+  onClick("clear", () => pad.clear());
+  onInput(byId("brush"), ({value}) => pad.brush = Number(value));
+  addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z") {
+      event.preventDefault();
+      pad.undo();
+    }
+  });
+  for (const radio of document.querySelectorAll("[name=values]")) {
+    onInput(radio, ({value}) => {
+      state.showRaw = value === "raw";
+      refresh();
+    });
   }
-});
-for (const radio of document.querySelectorAll("[name=values]")) {
-  radio.addEventListener("change", () => {
-    state.showRaw = radio.value === "raw" && radio.checked;
+  onInput(byId("saliency"), ({checked}) => {
+    state.showSaliency = checked;
     refresh();
   });
 }
-byId("saliency").addEventListener("change", (event) => {
-  state.showSaliency = event.target.checked;
-  refresh();
-});
-
-/* --- one frame --- */
 
 function paintTools() {
   const {digit, strokes, isExample} = pad.state;
+  const picked = strokes.length === 0 ? digit : null;
   byId("hint").hidden = !(isExample || pad.isEmpty);
   byId("undo").disabled = !pad.canUndo;
   byId("clear").disabled = pad.isEmpty;
-  markPicked(strokes.length === 0 ? digit : null);
+  markPicked(picked);
+  paintPicker(picked);
 }
 
-onFrame((inputChanged) => {
+function drawFrame(inputChanged) {
   timing.frame.time(() => {
     if (inputChanged) {
-      state.input = pad.read();
-      timing.forward.time(() => network.forward(scaled(state.input.pixels)));
-      paintStages();
+      const read = pad.read();
+      state.input = {...read, pixels: applyChange(read.pixels)};
+      timing.forward.time(() => state.network.forward(scaled(state.input.pixels)));
       paintSaliency(pad);
       paintAnswer(pad);
       paintTools();
     }
+    if (inputChanged || state.motion || movedBefore) paintStages();
+    movedBefore = Boolean(state.motion);
     inspector.show(selected());
+    paintControls();
+    paintEditTools();
+    paintLooks();
+    paintCurves(inputChanged);
+    paintCompare();
+    paintFilm();
     mark();
   });
   byId("timing").textContent = `${number(timing.forward.mean, 1)} ms for the forward pass, ` +
     `${number(timing.frame.mean, 1)} ms for all that is drawn.`;
-});
+}
 
-/* On a narrow page the inspector opens under the stage that it is about. */
-function moveInspector() {
+let movedBefore = false;  // a map that was partly shown is to be shown whole again
+
+/* On a narrow page the bench opens under the stage that it is about. */
+function moveBench() {
   const {section} = stages[state.kept.layer];
-  const home = document.querySelector("main");
-  if (narrow.matches ? section.nextElementSibling === byId("inspector")
-                     : byId("inspector").parentNode === home) return;
+  const bench = byId("bench");
+  if (narrow.matches ? section.nextElementSibling === bench
+                     : byId("machine").nextElementSibling === bench) return;
   const before = section.getBoundingClientRect().top;
   const focus = document.activeElement;
-  if (narrow.matches) section.after(byId("inspector"));
-  else home.append(byId("inspector"));
+  (narrow.matches ? section : byId("machine")).after(bench);
   if (focus !== document.activeElement) focus.focus();
   // what was tapped stays under the finger
   if (narrow.matches) scrollBy(0, section.getBoundingClientRect().top - before);
 }
-onKept(moveInspector);
-narrow.addEventListener("change", moveInspector);
-
-new ResizeObserver(() => {
-  forgetPlaces();
-  schedule();
-}).observe(byId("machine"));
-
-/* --- start: a test digit to look at, and the map that has most to say about it --- */
-
-buildTheme(() => {
-  state.palette.refresh();
-  pad.redraw(state.palette);
-  recolourGallery(state.palette);
-  refresh();
-});
-if (state.digits.length) {
-  pad.pick(state.digits.find(({label, mistake}) => label === 5 && !mistake) || state.digits[0], true);
-  pad.history.shift();  // nothing to undo yet
-}
-drawNow();
-{
-  const energies = Array.from({length: 32}, (_, map) =>
-    network.values.conv1.subarray(map * 576, (map + 1) * 576)
-      .reduce((sum, value) => sum + value * value, 0));
-  state.kept = strongest("conv1", energies.indexOf(Math.max(...energies)));
-  moveInspector();
-  drawNow();
-}
-
-/* For the browser's console: look at any layer of your own network. */
-window.explorer = {network, LAYERS, pad, preprocess, timing};

@@ -5,17 +5,25 @@ import {
   maxPoolBackward, rectify, rectifyBackward, softmax, turnKernels,
 } from "./layers.js";
 
+const ORDER = ["output", "dense", "pool2", "conv2", "pool1", "conv1"];
+
 export class Network {
-  /* parameters: all weights and biases one after another, in the order of the model file. */
+  /* parameters: all weights and biases one after another, in the order of the model file. They
+     are copied, so that they can be changed. */
   constructor(parameters) {
     let start = 0;
-    const take = (count) => parameters.subarray(start, start += count);
+    const take = (count) => parameters.slice(start, start += count);
     this.conv1 = {kernels: turnKernels(take(32 * TAPS)), biases: take(32)};
     this.conv2 = {kernels: turnKernels(take(32 * 32 * TAPS)), biases: take(32)};
     this.dense = {weights: take(512 * 256), biases: take(256)};
     this.output = {weights: take(256 * 10), biases: take(10)};
+    /* Maps and units that are set to 0 after ReLU. */
+    this.silenced = {conv1: new Set(), conv2: new Set(), dense: new Set()};
+    this.makeRoom();
+  }
 
-    /* What each layer computed last. "raw" is a layer's sum before ReLU (or softmax). */
+  /* What each layer computed last. "raw" is a layer's sum before ReLU (or softmax). */
+  makeRoom() {
     this.values = {};
     this.raw = {};
     for (const [name, {maps, size, kind}] of Object.entries(LAYERS)) {
@@ -26,37 +34,61 @@ export class Network {
     }
   }
 
+  /* A network with the same weights, which are shared, and values of its own. */
+  twin() {
+    const twin = Object.assign(Object.create(Network.prototype), this);
+    twin.makeRoom();
+    return twin;
+  }
+
   /* pixels: 28 x 28 numbers in [0, 255/256]. Returns the ten probabilities. */
   forward(pixels) {
     const {values, raw} = this;
     values.input.set(pixels);
     convolve(values.input, 28, this.conv1, raw.conv1);
-    rectify(raw.conv1, values.conv1);
+    this.activate("conv1");
     maxPool(values.conv1, 24, values.pool1);
     convolve(values.pool1, 12, this.conv2, raw.conv2);
-    rectify(raw.conv2, values.conv2);
+    this.activate("conv2");
     maxPool(values.conv2, 8, values.pool2);
     connect(values.pool2, this.dense, raw.dense);
-    rectify(raw.dense, values.dense);
+    this.activate("dense");
     connect(values.dense, this.output, raw.output);
     softmax(raw.output, values.output);
     return values.output;
   }
 
-  /* The gradient of one digit's score (before softmax) by each pixel of the last input. */
-  saliency(digit) {
+  activate(layer) {
+    rectify(this.raw[layer], this.values[layer]);
+    const area = LAYERS[layer].size ** 2;
+    for (const map of this.silenced[layer]) {
+      this.values[layer].fill(0, map * area, (map + 1) * area);
+    }
+  }
+
+  /* The gradient of one raw sum (a class's score, say) by each pixel of the last input. */
+  gradient(layer, map, row = 0, column = 0) {
+    const {size, maps} = LAYERS[layer];
+    let gradient = new Float64Array(maps * size * size);
+    gradient[(map * size + row) * size + column] = 1;
+    for (const name of ORDER.slice(ORDER.indexOf(layer))) {
+      gradient = this.backward(name, gradient, name === layer);
+    }
+    return Float32Array.from(gradient);
+  }
+
+  backward(layer, gradient, isRaw) {
     const {values, raw} = this;
-    let gradient = new Float64Array(10);
-    gradient[digit] = 1;
-    gradient = connectBackward(gradient, this.output);
-    gradient = rectifyBackward(gradient, raw.dense);
-    gradient = connectBackward(gradient, this.dense);
-    gradient = maxPoolBackward(gradient, values.conv2, 8, values.pool2);
-    gradient = rectifyBackward(gradient, raw.conv2);
-    gradient = convolveBackward(gradient, 12, this.conv2);
-    gradient = maxPoolBackward(gradient, values.conv1, 24, values.pool1);
-    gradient = rectifyBackward(gradient, raw.conv1);
-    return Float32Array.from(convolveBackward(gradient, 28, this.conv1));
+    const {below, kind} = LAYERS[layer];
+    const {size} = LAYERS[below];
+    if (kind === "pooling") return maxPoolBackward(gradient, values[below], size, values[layer]);
+    if (!isRaw) {
+      gradient = rectifyBackward(gradient, raw[layer]);
+      const area = LAYERS[layer].size ** 2;
+      for (const map of this.silenced[layer]) gradient.fill(0, map * area, (map + 1) * area);
+    }
+    return kind === "dense" ? connectBackward(gradient, this[layer])
+                            : convolveBackward(gradient, size, this[layer]);
   }
 
   /* The sum behind one value, taken apart.

@@ -13,11 +13,13 @@ export class Picture {
     this.words = new Uint32Array(this.image.data.buffer);
   }
 
-  /* Numbers of any sign; `scale` is the one that gets full colour. */
-  paintSigned(values, start, scale, table) {
+  /* Numbers of any sign; `scale` is the one that gets full colour. Only the first `count` are
+     painted; the rest stays transparent. */
+  paintSigned(values, start, scale, table, count = Infinity) {
     const {words} = this;
     const factor = SHADES / scale;
-    for (let i = 0; i < words.length; i++) {
+    if (count < words.length) words.fill(0);
+    for (let i = 0; i < Math.min(count, words.length); i++) {
       const shade = Math.round(values[start + i] * factor);
       words[i] = table[SHADES + Math.max(-SHADES, Math.min(SHADES, shade))];
     }

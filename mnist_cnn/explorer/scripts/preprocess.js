@@ -11,7 +11,7 @@ const BOX = 20;
 
 /* The average of `count` equal parts of a line of `length` samples, as weights: for each part,
    where it starts and how much of each sample from there on it covers. */
-function averages(length, count) {
+export function averages(length, count) {
   return Array.from({length: count}, (_, i) => {
     const from = i * length / count;
     const to = (i + 1) * length / count;

@@ -2,6 +2,7 @@
 
 import {byId} from "./dom.js";
 import {PAD} from "./pad.js";
+import {outlineOf} from "./outline.js";
 import {Picture} from "./picture.js";
 import {SIDE} from "./preprocess.js";
 import {stages} from "./stages.js";
@@ -28,14 +29,19 @@ export function paintSaliency(pad) {
     return;
   }
   const digit = salientDigit();
-  const gradient = state.network.saliency(digit);
+  const gradient = state.network.gradient("output", digit);
   byId("salient").textContent = digit;
   const largest = gradient.reduce((best, value) => Math.max(best, Math.abs(value)), 1e-6);
   for (const picture of overlays) picture.paintSigned(gradient, 0, largest, state.palette.overlay);
+  for (const path of document.querySelectorAll(".outline path")) {
+    path.setAttribute("d", outlineOf(state.input.pixels));
+  }
   // the 28 x 28 pixels laid where on the pad they came from
   const {scaleX, scaleY, shiftX, shiftY} = state.input;
   const share = (units) => `${100 * units / PAD}%`;
-  Object.assign(byId("pad-overlay").style, {
-    left: share(-shiftX / scaleX), top: share(-shiftY / scaleY),
-    width: share(SIDE / scaleX), height: share(SIDE / scaleY)});
+  for (const id of ["pad-overlay", "pad-outline"]) {
+    Object.assign(byId(id).style, {
+      left: share(-shiftX / scaleX), top: share(-shiftY / scaleY),
+      width: share(SIDE / scaleX), height: share(SIDE / scaleY)});
+  }
 }

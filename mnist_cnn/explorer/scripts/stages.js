@@ -4,8 +4,11 @@ import {byId, element} from "./dom.js";
 import {buildBars} from "./answer.js";
 import {roveFocus} from "./focus.js";
 import {LAYERS} from "./layers.js";
+import {shownOf} from "./motion.js";
 import {Picture} from "./picture.js";
-import {drawNow, narrow, pointAway, refresh, select, selectionOf, state, strongest} from "./state.js";
+import {
+  drawNow, narrow, pointAway, refresh, select, selectionOf, short, state, strongest,
+} from "./state.js";
 
 /* From a layer's name to {section, container, nodes, pictures, box}: a node is what is pointed
    at, a picture what is painted, the box marks a place in one of the nodes. */
@@ -49,7 +52,8 @@ function buildMaps(layer, stage) {
   if (layer === "input") {
     const canvas = element("canvas", {className: "overlay"});
     stage.overlay = new Picture(canvas, size);
-    stage.nodes[0].append(canvas);
+    stage.nodes[0].append(canvas, byId("pad-outline").cloneNode(true));
+    stage.nodes[0].lastChild.removeAttribute("id");
   }
 }
 
@@ -84,14 +88,16 @@ function buildUnits(stage) {
   canvas.setAttribute("role", "application");
   canvas.setAttribute("aria-label", "256 units: choose with the arrow keys");
   const lay = () => {
-    stage.columns = narrow.matches ? 32 : 8;
+    stage.columns = narrow.matches ? 32 : short.matches ? 16 : 8;
     stage.pictures[0] = new Picture(canvas, stage.columns, units / stage.columns);
   };
   lay();
-  narrow.addEventListener("change", () => {
-    lay();
-    refresh();
-  });
+  for (const query of [narrow, short]) {
+    query.addEventListener("change", () => {
+      lay();
+      refresh();
+    });
+  }
   const frame = element("div", {className: "unit-grid"}, canvas);
   stage.nodes.push(frame);
   stage.container.append(frame);
@@ -131,6 +137,7 @@ export function paintStages() {
     }
     const kind = showRaw && layer in network.raw ? "raw" : "values";
     pictures.forEach((picture, map) => picture.paintSigned(
-      network[kind][layer], map * size * size, scale[kind][layer], palette.signed));
+      network[kind][layer], map * size * size, scale[kind][layer], palette.signed,
+      shownOf(layer, map)));
   }
 }

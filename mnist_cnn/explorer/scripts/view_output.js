@@ -3,6 +3,7 @@
 import {element, number, percent} from "./dom.js";
 import {largest} from "./grids.js";
 import {Picture} from "./picture.js";
+import {stepOf} from "./motion.js";
 import {state} from "./state.js";
 
 let units, strongest, softmax;
@@ -27,7 +28,12 @@ export const outputView = {
     const {sums, bias, raw} = network.terms(layer, map, 0, 0, 0);
     units.paintSigned(sums, 0, largest(sums), palette.signed);
     fillStrongest(sums, map);
-    fillSoftmax(map);
+    const step = stepOf({layer, map});
+    fillSoftmax(map, step);
+    if (step !== null && step < 20) {
+      writeSoftmaxStep(inspector, step);
+      return;
+    }
     const sum = sums.reduce((total, value) => total + value, 0);
     inspector.write({name: "256 parts", value: number(sum, 3)}, "+",
                     {name: "bias", value: number(bias, 3)}, "=",
@@ -57,14 +63,42 @@ function fillStrongest(sums, digit) {
   }));
 }
 
-function fillSoftmax(chosen) {
+/* step, while it fills cell by cell: ten powers, their sum, ten probabilities. */
+function fillSoftmax(chosen, step) {
   const {raw, values} = state.network;
-  softmax.replaceChildren(...Array.from(raw.output, (score, digit) => {
-    const power = Math.exp(score);
-    const row = rowOf([String(digit), number(score),
-                       power >= 1e5 || power < .01 ? power.toExponential(1) : number(power),
-                       percent(values.output[digit])]);
+  const shown = (cell) => step === null || cell <= step;
+  const rows = Array.from(raw.output, (score, digit) => {
+    const row = rowOf([String(digit), number(score), shown(digit) ? powerText(score) : "",
+                       shown(digit + 11) ? percent(values.output[digit]) : ""]);
     row.classList.toggle("chosen", digit === chosen);
+    if (step === digit) row.children[2].className = "now";
+    if (step === digit + 11) row.children[3].className = "now";
     return row;
-  }));
+  });
+  const sum = raw.output.reduce((total, score) => total + Math.exp(score), 0);
+  const last = rowOf(["", "sum", shown(10) ? powerText(Math.log(sum)) : "", ""]);
+  last.className = "total";
+  if (step === 10) last.children[2].className = "now";
+  softmax.replaceChildren(...rows, last);
+}
+
+function powerText(score) {
+  const power = Math.exp(score);
+  return power >= 1e5 || power < .01 ? power.toExponential(1) : number(power);
+}
+
+function writeSoftmaxStep(inspector, step) {
+  const scores = state.network.raw.output;
+  const sum = scores.reduce((total, score) => total + Math.exp(score), 0);
+  if (step < 10) {
+    inspector.write({name: `digit ${step}: score`, value: number(scores[step], 3)}, "e to the power of it =",
+                    {name: "always above 0", value: powerText(scores[step]), result: true});
+  } else if (step === 10) {
+    inspector.write({name: "all ten powers added up", value: powerText(Math.log(sum)), result: true});
+  } else {
+    const digit = step - 11;
+    inspector.write({name: `digit ${digit}: power`, value: powerText(scores[digit])}, "÷",
+                    {name: "sum", value: powerText(Math.log(sum))}, "=",
+                    {name: "probability", value: percent(state.network.values.output[digit]), result: true});
+  }
 }

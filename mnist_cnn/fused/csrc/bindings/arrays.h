@@ -2,7 +2,7 @@
 // or -1 with a Python exception set that names the argument.
 #pragma once
 
-#include "parallel.h"
+#include "runtime/threads.h"
 
 namespace arrays {
 

@@ -7,8 +7,9 @@
 #include <algorithm>
 #include <climits>
 
-#include "parallel.h"
-#include "simd.h"
+#include "runtime/scratch.h"
+#include "runtime/simd.h"
+#include "runtime/threads.h"
 
 namespace sparse_product {
 
@@ -154,34 +155,47 @@ void strip(int m, int k, int n, int first, Matrix a, Matrix b, List lists, size_
     }
 }
 
-struct ProductTag;
+// What a product needs for a time.
+struct Buffers {
+    size_t length;          // of a row's list, with room to store a whole vector behind the last value
+    List lists;             // of all rows
+    float *blocks;          // a block of B for each worker
+    size_t listed_floats;
+    int *listed;            // for each worker: how much of each row's list is done
+    Buffers(scratch::Arena &arena, int m, int k, int threads)
+        : length(((size_t)k + VL + 15) / 16 * 16), listed_floats(((size_t)m + 15) / 16 * 16) {
+        lists.rows = arena.take<int32_t>(m * length);
+        lists.values = arena.take(m * length);
+        blocks = arena.take((size_t)threads * BLOCK);
+        listed = arena.take<int>(threads * listed_floats);
+    }
+};
 
 // C (m x n, contiguous) = A (m x k) B (k x n). A number of C is always summed in the same order, with any
 // number of threads. Throws std::bad_alloc.
 inline void multiply(int m, int k, int n, const Matrix &a, const Matrix &b, float *c) {
     if (m == 0 || n == 0) return;
     const int threads = parallel::threads();
-    const size_t length = piece((size_t)k + VL);    // with room to store a whole vector behind the last value
-    Pieces pieces{scratch<ProductTag>(2 * m * length + threads * (BLOCK + piece(m)))};
-    List lists;
-    lists.rows = (int32_t *)pieces.take(m * length);
-    lists.values = pieces.take(m * length);
-    float *blocks = pieces.take((size_t)threads * BLOCK), *listed = pieces.take(threads * piece(m));
+    struct Tag;
+    scratch::Arena arena(scratch::thread_memory<Tag>(scratch::floats_of<Buffers>(m, k, threads)));
+    const Buffers buffers(arena, m, k, threads);
 
     const int tiles = (m + TILE - 1) / TILE, parts = std::min(tiles, 4 * threads);
     auto row = [=](int part) { return (int)std::min((long)m, (long)tiles * part / parts * TILE); };
-    parallel::run(parts, threads, [&](int part, int) { list_rows(a, row(part), row(part + 1), k, lists, length); });
+    parallel::for_parts(parts, threads, [&](int part, int) {
+        list_rows(a, row(part), row(part + 1), k, buffers.lists, buffers.length);
+    });
 
     // Strips of eight vectors, and the rest in one each of four, two and one as needed.
     const int whole = vectors(n) / STRIP, rest = vectors(n) % STRIP;
-    parallel::run(whole + __builtin_popcount(rest), threads, [&](int part, int worker) {
+    parallel::for_parts(whole + __builtin_popcount(rest), threads, [&](int part, int worker) {
         int first = part * STRIP, width = STRIP;
         if (part >= whole)
             for (first = whole * STRIP, width = STRIP / 2; !(rest & width) || part-- > whole; width /= 2)
                 first += rest & width;
         const auto of_width = width == 8 ? strip<8> : width == 4 ? strip<4> : width == 2 ? strip<2> : strip<1>;
-        of_width(m, k, n, first * VL, a, b, lists, length, (int *)(listed + worker * piece(m)),
-                 blocks + worker * BLOCK, c);
+        of_width(m, k, n, first * VL, a, b, buffers.lists, buffers.length,
+                 buffers.listed + worker * buffers.listed_floats, buffers.blocks + worker * BLOCK, c);
     });
 }
 

@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "parallel.h"
-#include "simd.h"
+#include "runtime/simd.h"
+#include "runtime/threads.h"
 
 namespace philox {
 
@@ -54,7 +54,7 @@ inline uint64_t bernoulli(uint64_t key, uint64_t first, uint64_t keep, float *ma
     const size_t groups = (n + GROUP - 1) / GROUP;
     const uint32_t last = (uint32_t)(keep - 1);
     const int parts = (int)(groups / 128 + 1);      // 8192 numbers a part
-    parallel::run(parts, parallel::threads(), [&](int part, int) {
+    parallel::for_parts(parts, parallel::threads(), [&](int part, int) {
         for (size_t g = groups * part / parts; g < groups * (part + 1) / parts; g++) {
             uint32_t words[GROUP];
             blocks(key, first + g * SIDE, words);

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "parallel.h"
-#include "simd.h"
+#include "runtime/simd.h"
+#include "runtime/threads.h"
 
 namespace nesterov {
 
@@ -54,7 +54,7 @@ inline void step(const Parameter &p, size_t first, size_t last, vec rate, vec mo
 inline void update(const Parameter *parameters, int count, float rate, float momentum) {
     size_t total = 0;
     for (int k = 0; k < count; k++) total += parameters[k].size;
-    parallel::run((int)((total + PART - 1) / PART), parallel::threads(), [&](int part, int) {
+    parallel::for_parts((int)((total + PART - 1) / PART), parallel::threads(), [&](int part, int) {
         // Parts count through all parameters as if they were one: most are small.
         size_t first = part * PART, last = first + PART;
         for (const Parameter *p = parameters; p < parameters + count; p++) {

@@ -1,8 +1,8 @@
 // Between Theano and sparse_product.h.
 #pragma once
 
-#include "arrays.h"
-#include "sparse_product.h"
+#include "bindings/arrays.h"
+#include "dense/sparse_product.h"
 
 namespace sparse_product {
 

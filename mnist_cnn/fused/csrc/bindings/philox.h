@@ -1,8 +1,8 @@
 // Between Theano and philox.h.
 #pragma once
 
-#include "arrays.h"
-#include "philox.h"
+#include "bindings/arrays.h"
+#include "dropout/philox.h"
 
 namespace philox {
 

@@ -3,15 +3,15 @@
 
 #include <cstdio>
 
-#include "arrays.h"
-#include "nesterov.h"
+#include "bindings/arrays.h"
+#include "update/nesterov.h"
 
 namespace nesterov {
 
-// An array whose values lie in one piece: the one given, or a copy.
-struct Piece {
+// An array that is contiguous: the one given, or a copy.
+struct Contiguous {
     PyArrayObject *array = nullptr;
-    ~Piece() { Py_XDECREF(array); }
+    ~Contiguous() { Py_XDECREF(array); }
     bool set(PyArrayObject *a, int flags) {
         array = (PyArrayObject *)PyArray_FROM_OF((PyObject *)a, flags);
         return array != nullptr;
@@ -20,7 +20,7 @@ struct Piece {
 };
 
 // old: the parameters, then their velocities; updated: the same after the step, where IN_PLACE the arrays
-// of `old` themselves, unless they lie in pieces. Returns 0, or -1 with a Python exception set that names
+// of `old` themselves, unless they are not contiguous. Returns 0, or -1 with a Python exception set that names
 // the argument.
 template <int COUNT, bool IN_PLACE>
 int update_numpy(PyArrayObject *const (&old)[2 * COUNT], PyArrayObject *const (&gradients)[COUNT],
@@ -35,7 +35,7 @@ int update_numpy(PyArrayObject *const (&old)[2 * COUNT], PyArrayObject *const (&
     if (arrays::check(rate, "learning_rate", NPY_FLOAT32, 0, nullptr)) return -1;
     if (arrays::check(momentum, "momentum", NPY_FLOAT32, 0, nullptr)) return -1;
 
-    Piece before[2 * COUNT], slopes[COUNT];
+    Contiguous before[2 * COUNT], slopes[COUNT];
     for (int k = 0; k < COUNT; k++)
         if (!slopes[k].set(gradients[k], NPY_ARRAY_CARRAY_RO)) return -1;
     for (int k = 0; k < 2 * COUNT; k++) {

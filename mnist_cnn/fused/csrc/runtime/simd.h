@@ -1,11 +1,9 @@
-// Vectors of floats, through the compiler's own vector types, and memory aligned for them.
+// Vectors of floats, through the compiler's own vector types.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 #if defined(__SSE2__)
 #include <immintrin.h>
 #endif
@@ -182,37 +180,5 @@ inline bool finite(float size) {
     memcpy(&bits, &size, sizeof bits);
     return (bits & 0x7fffffff) < 0x7f800000;
 }
-
-// Memory that a thread keeps from call to call, so that no step pays for fresh pages.
-// Allocated by the calling thread before a parallel region: bad_alloc never crosses one.
-template <class Tag> float *scratch(size_t floats) {
-    struct Buffer {
-        float *data = nullptr;
-        size_t size = 0;
-        ~Buffer() { free(data); }
-    };
-    static thread_local Buffer b;
-    if (b.size < floats) {
-        free(b.data);
-        b.size = 0;
-        b.data = nullptr;
-        void *p = nullptr;
-        if (posix_memalign(&p, 64, floats * sizeof(float))) throw std::bad_alloc();
-        b.data = (float *)p;
-        b.size = floats;
-    }
-    return b.data;
-}
-
-// Hands out consecutive pieces of a block of memory, each aligned to 64 bytes.
-struct Pieces {
-    float *next;
-    float *take(size_t floats) {
-        float *p = next;
-        next += (floats + 15) / 16 * 16;
-        return p;
-    }
-};
-constexpr size_t piece(size_t floats) { return (floats + 15) / 16 * 16; }
 
 }  // namespace simd

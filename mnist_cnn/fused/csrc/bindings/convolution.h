@@ -1,11 +1,12 @@
-// Between Theano and conv_relu_pool.h. Each function returns 0, or -1 with a Python exception set that
+// Between Theano and the convolution. Each function returns 0, or -1 with a Python exception set that
 // names the argument.
 #pragma once
 
-#include "arrays.h"
-#include "conv_relu_pool.h"
+#include "bindings/arrays.h"
+#include "convolution/backward.h"
+#include "convolution/forward.h"
 
-namespace conv_relu_pool {
+namespace convolution {
 
 using arrays::allocate;
 using arrays::check;
@@ -85,4 +86,4 @@ int backward_numpy(PyArrayObject *x, PyArrayObject *W, PyArrayObject *codes, PyA
     return 0;
 }
 
-}  // namespace conv_relu_pool
+}  // namespace convolution

@@ -33,7 +33,7 @@ inline int threads() {
 #endif
 }
 
-class Crew {
+class ThreadPool {
     typedef void (*Call)(void *, int, int);
 
     // The job: its number, and the parts that nobody has taken, from `first` up to `last`. All in one
@@ -99,20 +99,20 @@ class Crew {
         }
     }
 
-    // One crew for all compiled modules of the process, not one for each, where helpers would fight
+    // One pool for all compiled modules of the process, not one for each, where helpers would fight
     // for the processors: GCC makes a visible inline function's variable unique among libraries.
-    __attribute__((visibility("default"))) static Crew *&current() {
-        static Crew *crew = nullptr;    // never destroyed: helpers may outlive main()
-        return crew;
+    __attribute__((visibility("default"))) static ThreadPool *&current() {
+        static ThreadPool *pool = nullptr;    // never destroyed: helpers may outlive main()
+        return pool;
     }
     // A child process has none of its parent's helpers.
     static void forget() { current() = nullptr; }
 
 public:
-    static Crew &get() {
+    static ThreadPool &get() {
         static const int forgets = pthread_atfork(nullptr, nullptr, forget);
         (void)forgets;
-        if (!current()) current() = new Crew;
+        if (!current()) current() = new ThreadPool;
         return *current();
     }
 
@@ -123,7 +123,7 @@ public:
             return;
         }
         try {
-            for (; helpers < threads - 1; helpers++) std::thread(&Crew::help, this, helpers + 1).detach();
+            for (; helpers < threads - 1; helpers++) std::thread(&ThreadPool::help, this, helpers + 1).detach();
         } catch (const std::system_error &) {
             // No more threads to be had: those that are there do it.
         }
@@ -148,12 +148,19 @@ public:
 // Calls work(part, worker) for part = 0 .. parts - 1, each once, on up to `threads` threads. Which worker
 // (0 .. threads - 1, each one thread) does a part is up to chance; what a part is, is not: results repeat
 // bit for bit. More parts than threads even out what threads start late or are held up.
-template <class Work> void run(int parts, int threads, Work work) {
+template <class Work> void for_parts(int parts, int threads, Work work) {
     if (threads < 2 || parts < 2) {
         for (int k = 0; k < parts; k++) work(k, 0);
         return;
     }
-    Crew::get().run(parts, threads, [](void *w, int part, int worker) { (*(Work *)w)(part, worker); }, &work);
+    ThreadPool::get().run(parts, threads, [](void *w, int part, int worker) { (*(Work *)w)(part, worker); }, &work);
+}
+
+// Calls work(part, worker, first, last) with 0 .. count - 1 cut into `parts` contiguous ranges.
+template <class Work> void for_ranges(int count, int parts, int threads, Work work) {
+    for_parts(parts, threads, [&](int p, int worker) {
+        work(p, worker, (int)((long)count * p / parts), (int)((long)count * (p + 1) / parts));
+    });
 }
 
 }  // namespace parallel

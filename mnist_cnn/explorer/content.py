@@ -1,0 +1,136 @@
+"""What the page is filled with: computed from a model and a data set."""
+
+from collections import namedtuple
+from pathlib import Path
+
+import lasagne
+import numpy as np
+import theano
+from lasagne.layers import Conv2DLayer, DenseLayer
+
+from ..analysis.metrics import confident_mistakes
+from ..analysis.trust import Trust, compile_features, learn_trust
+from ..data import load_dataset
+from ..model import build_cnn, load_weights
+from ..support.errors import MnistCnnError
+from ..support.records import load_snapshots, snapshots_path
+
+__all__ = ["Content", "choose_digits", "find_favourites", "collect"]
+
+#: ``summary``, a line of text; ``models``, pairs of a name and its weights (list of arrays);
+#: ``images``, uint8 (n, 28, 28), and ``labels``, uint8 (n,), of the test digits; ``gallery``, list
+#: of dict (see `choose_digits`); ``favourites``, int array (see `find_favourites`); ``trust``, a
+#: `mnist_cnn.analysis.trust.Trust`; ``epochs`` and ``kernels`` of the training film, or None.
+Content = namedtuple(
+    "Content", "summary models images labels gallery favourites trust epochs kernels")
+
+
+def choose_digits(probabilities, labels, num_mistakes=12):
+    """Choose test digits to show: one of each class, and the worst mistakes.
+
+    Parameters
+    ----------
+    probabilities : array
+        The network's, (n, 10).
+    labels : array
+        The true classes, (n,).
+    num_mistakes : int
+        How many mistakes at most.
+
+    Returns
+    -------
+    list of dict
+        ``index``, the network's ``answer`` and its ``confidence``, and ``mistake`` (bool): first
+        the first image of each class that the network recognizes, then those that it gets wrong
+        with the greatest confidence, the worst first.
+    """
+    answers = probabilities.argmax(axis=1)
+    right = answers == labels
+    examples = [np.flatnonzero(right & (labels == digit))[0] for digit in np.unique(labels[right])]
+    mistakes = confident_mistakes(probabilities, labels, num_mistakes)
+    return [{"index": int(i), "answer": int(answers[i]),
+             "confidence": round(float(probabilities[i].max()), 4), "mistake": bool(not right[i])}
+            for i in [*examples, *mistakes]]
+
+
+def find_favourites(network, images, count=9, batch_size=500):
+    """Find the images that excite each map, each dense unit and each class most.
+
+    Parameters
+    ----------
+    network : lasagne Layer
+        The output layer.
+    images : array
+        (n, 1, 28, 28), n at least `count`.
+    count : int
+        How many images for each.
+    batch_size : int
+        Images at once.
+
+    Returns
+    -------
+    int array
+        (maps and units of all layers that learn, `count`): indices of images, the most exciting
+        first. A map counts by its largest value, a class by its score before softmax.
+    """
+    layers = [layer for layer in lasagne.layers.get_all_layers(network)
+              if isinstance(layer, (Conv2DLayer, DenseLayer))]
+    outputs = lasagne.layers.get_output(layers[:-1], deterministic=True)
+    scores = outputs[-1].dot(layers[-1].W) + layers[-1].b
+    values = [maps.flatten(3).max(axis=2) if maps.ndim == 4 else maps for maps in outputs] + [scores]
+    inputs = lasagne.layers.get_all_layers(network)[0].input_var
+    function = theano.function([inputs], theano.tensor.concatenate(values, axis=1))
+    excitement = np.concatenate([function(images[start:start + batch_size].astype(inputs.dtype))
+                                 for start in range(0, len(images), batch_size)])
+    return np.argsort(-excitement, axis=0, kind="stable")[:count].T
+
+
+def _round_trust(trust):
+    """The centres in steps of 1/255 of the largest, as the page has them."""
+    return Trust(np.rint(trust.centres.clip(0) * (255 / trust.centres.max())).astype(np.uint8),
+                 trust.max_distance, trust.max_ink)
+
+
+def collect(model, compare=None, data_dir=None):
+    """Compute all that the page is filled with.
+
+    Parameters
+    ----------
+    model : path-like
+        The npz file of the weights. Kernels of its training that were saved beside it
+        (``train.py --snapshots``) become the film.
+    compare : path-like, optional
+        The npz file of a second model, to be shown beside the first.
+    data_dir : path-like, optional
+        As for `mnist_cnn.data.load_dataset`.
+
+    Returns
+    -------
+    Content
+
+    Raises
+    ------
+    MnistCnnError
+        When a model or the data cannot be used.
+    """
+    network = build_cnn()
+    models = [(Path(path).name, load_weights(path, network))
+              for path in (compare, model) if path is not None][::-1]
+    weights = models[0][1]
+    epochs, kernels = None, None
+    if snapshots_path(model).exists():
+        epochs, kernels = load_snapshots(model, weights[0].shape)
+    *_, X_val, y_val, X_test, y_test = load_dataset(data_dir)
+    if len(X_test) < 9:
+        raise MnistCnnError("the page needs at least 9 test images, and the data set has {}".format(
+            len(X_test)))
+    print("Looking for the network's worst mistakes among {} test digits...".format(len(y_test)))
+    features_of = compile_features(network)
+    probabilities, _ = features_of(X_test)
+    summary = "Your own network, {}: {:,} learned numbers, and {:.2f} % of {:,} test digits right.".format(
+        models[0][0], sum(array.size for array in weights),
+        100 * np.mean(probabilities.argmax(axis=1) == y_test), len(y_test))
+    return Content(
+        summary, models, np.uint8(np.rint(X_test[:, 0] * 256)), y_test,
+        choose_digits(probabilities, y_test), find_favourites(network, X_test),
+        _round_trust(learn_trust(features_of, X_val, y_val)), epochs, kernels)

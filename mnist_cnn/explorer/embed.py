@@ -1,0 +1,53 @@
+"""Arrays made small enough to travel inside an HTML page."""
+
+import base64
+import zlib
+
+import numpy as np
+
+__all__ = ["pack", "pack_images"]
+
+
+def pack(array):
+    """Turn an array into text.
+
+    Its bytes, little-endian, are put in order of significance (first the lowest byte of each
+    number, then the next), so that the exponents of floats lie together; then compressed with
+    zlib, and written in base 85, a quarter longer than the bytes. The page's ``embedded.js``
+    undoes it.
+
+    Parameters
+    ----------
+    array : array
+        Of any shape and numeric type.
+
+    Returns
+    -------
+    str
+        ASCII without ``<``, so that it can stand in a script element.
+    """
+    array = np.ascontiguousarray(array)
+    array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    planes = array.reshape(-1, 1).view(np.uint8).T
+    text = base64.b85encode(zlib.compress(planes.tobytes(), 9)).decode("ascii")
+    return text.replace("<", ",")  # a comma is none of base 85's letters
+
+
+def pack_images(images):
+    """Turn pictures of ink on paper into two texts.
+
+    Most of their bytes are 0: where the ink is takes one bit a pixel, and how much of it one byte
+    for each pixel that has some.
+
+    Parameters
+    ----------
+    images : uint8 array
+        (n, rows, columns).
+
+    Returns
+    -------
+    places, levels : str
+        As `pack` gives them.
+    """
+    flat = images.reshape(len(images), -1)
+    return pack(np.packbits(flat > 0, axis=1)), pack(flat[flat > 0])

@@ -1,0 +1,43 @@
+/* Whether an answer deserves trust: the rule of analysis/trust.py, with its limits. */
+
+const MIN_PROBABILITY = .5;
+
+const unit = (vector) => {
+  const length = Math.max(Math.hypot(...vector), 1e-9);
+  return Float32Array.from(vector, (value) => value / length);
+};
+
+export class Trust {
+  /* table: for each class `centres` vectors of features, as bytes. */
+  constructor({maxDistance, maxInk, centres, table}) {
+    const count = 10 * centres;
+    const width = table.length / count;
+    Object.assign(this, {maxDistance, maxInk, centres});
+    this.vectors = Array.from({length: count}, (_, i) => {
+      const vector = table.subarray(i * width, (i + 1) * width);
+      return vector.some((value) => value > 0) ? unit(vector) : new Float32Array(width);
+    });
+  }
+
+  /* One minus the cosine to the nearest centre of a class. */
+  distance({values}, digit) {
+    const features = unit([...unit(values.pool2), ...unit(values.dense)]);
+    let nearest = -1;
+    for (const vector of this.vectors.slice(digit * this.centres, (digit + 1) * this.centres)) {
+      let cosine = 0;
+      for (let i = 0; i < vector.length; i++) cosine += vector[i] * features[i];
+      nearest = Math.max(nearest, cosine);
+    }
+    return 1 - nearest;
+  }
+
+  /* Why the network's last answer deserves no trust, in a few words; "" where it does. */
+  doubt(network) {
+    const {input, output} = network.values;
+    const best = output.indexOf(Math.max(...output));
+    if (output[best] < MIN_PROBABILITY) return "no digit has half of the probability";
+    if (input.reduce((sum, value) => sum + value, 0) > this.maxInk) return "more ink than digits have";
+    return this.distance(network, best) > this.maxDistance
+      ? `unlike the ${best}s that it knows` : "";
+  }
+}
