@@ -46,7 +46,7 @@ model.npz:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@# axe-core, the accessibility checker, comes in a package that asks for a browser as well
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e . \
-	  axe-playwright-python==0.1.4
+	  axe-playwright-python==0.1.8
 	@touch $@
 
 # Lasagne 0.1's own tests, from its source archive on PyPI, on the mended stack.

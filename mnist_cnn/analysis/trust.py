@@ -8,7 +8,7 @@ behind it, which for a digit lie near those of other digits of the class. An ans
 - when the picture has more ink than 999 digits of 1,000, or
 - when its features lie farther from its class's nearest centre than those of 997 digits of 1,000.
 
-The centres (by k-means) come from one half of the validation digits, the limits from the other half.
+The centres (by k-means) come from one half of the validation digits, the limits from the other.
 Distances to known features as a test for strange pictures are those of Lee et al. [1]_; centres and
 cosines in place of their Gaussians did better here (see ``docs/explorer.md``).
 

@@ -77,9 +77,9 @@ def find_favourites(network, images, count=9, batch_size=500):
               if isinstance(layer, (Conv2DLayer, DenseLayer))]
     outputs = lasagne.layers.get_output(layers[:-1], deterministic=True)
     scores = outputs[-1].dot(layers[-1].W) + layers[-1].b
-    values = [maps.flatten(3).max(axis=2) if maps.ndim == 4 else maps for maps in outputs] + [scores]
+    values = [maps.flatten(3).max(axis=2) if maps.ndim == 4 else maps for maps in outputs]
     inputs = lasagne.layers.get_all_layers(network)[0].input_var
-    function = theano.function([inputs], theano.tensor.concatenate(values, axis=1))
+    function = theano.function([inputs], theano.tensor.concatenate(values + [scores], axis=1))
     excitement = np.concatenate([function(images[start:start + batch_size].astype(inputs.dtype))
                                  for start in range(0, len(images), batch_size)])
     return np.argsort(-excitement, axis=0, kind="stable")[:count].T
@@ -127,7 +127,8 @@ def collect(model, compare=None, data_dir=None):
     print("Looking for the network's worst mistakes among {} test digits...".format(len(y_test)))
     features_of = compile_features(network)
     probabilities, _ = features_of(X_test)
-    summary = "Your own network, {}: {:,} learned numbers, and {:.2f} % of {:,} test digits right.".format(
+    summary = ("Your own network, {}: {:,} learned numbers, and {:.2f} % of {:,} test digits "
+               "right.").format(
         models[0][0], sum(array.size for array in weights),
         100 * np.mean(probabilities.argmax(axis=1) == y_test), len(y_test))
     return Content(

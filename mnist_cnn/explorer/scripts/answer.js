@@ -3,7 +3,7 @@
 import {byId, element, percent} from "./dom.js";
 import {select, selectionOf, state} from "./state.js";
 
-const SPOKEN_AFTER = 150;  // ms without a change: a hand that draws makes one every few
+const SPOKEN_AFTER = 150; // ms without a change: a hand that draws makes one every few
 
 let bars = [];
 let glance = [];
@@ -14,9 +14,13 @@ export function buildBars(container) {
   bars = Array.from({length: 10}, (_, digit) => {
     const bar = element("i", {className: "bar"});
     const text = element("span", {className: "percent"});
-    const node = element("button", {type: "button", className: "answer-bar"},
-                         element("b", {}, String(digit)), element("span", {className: "track"}, bar),
-                         text);
+    const node = element(
+      "button",
+      {type: "button", className: "answer-bar"},
+      element("b", {}, String(digit)),
+      element("span", {className: "track"}, bar),
+      text
+    );
     const selection = () => selectionOf("output", digit);
     node.addEventListener("pointermove", (event) => {
       if (event.pointerType !== "touch") select(selection(), false);
@@ -65,8 +69,7 @@ export function paintAnswer(pad) {
   }
   byId("verdict-text").textContent = text;
   byId("unsure").hidden = !doubt;
-  byId("unsure").textContent = "unsure";
-  byId("unsure").title = `Unsure: ${doubt}`;
+  byId("doubt").textContent = doubt;
   document.body.classList.toggle("in-doubt", Boolean(doubt));
   if (doubt) text += `, but unsure: ${doubt}`;
   byId("glance").dataset.answer = pad.isEmpty ? "?" : best;
@@ -76,5 +79,5 @@ export function paintAnswer(pad) {
 /* Tell a screen reader once the hand rests. */
 function say(text) {
   clearTimeout(timer);
-  timer = setTimeout(() => byId("spoken").textContent = text, SPOKEN_AFTER);
+  timer = setTimeout(() => (byId("spoken").textContent = text), SPOKEN_AFTER);
 }

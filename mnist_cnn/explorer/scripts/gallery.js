@@ -8,8 +8,10 @@ import {SIDE} from "./preprocess.js";
 let thumbs = [];
 
 function describe({index, label, answer, confidence, mistake}) {
-  return `Test digit ${index}: a ${label}` + (
-    mistake ? `, which the network took for a ${answer} with ${percent(confidence)}` : "");
+  return (
+    `Test digit ${index}: a ${label}` +
+    (mistake ? `, which the network took for a ${answer} with ${percent(confidence)}` : "")
+  );
 }
 
 /* digits: {index, label, pixels, answer, confidence, mistake}. */
@@ -23,12 +25,16 @@ export function buildGallery(digits, pick) {
     node.addEventListener("click", () => pick(digit));
     return {digit, node, picture: new Picture(canvas, SIDE)};
   });
-  for (const [title, mistake] of [["Real test digits", false], ["Its worst mistakes", true]]) {
+  for (const [title, mistake] of [
+    ["Real test digits", false],
+    ["Its worst mistakes", true],
+  ]) {
     const nodes = thumbs.filter(({digit}) => digit.mistake === mistake).map(({node}) => node);
     if (nodes.length === 0) continue;
     const row = element("div", {className: "thumbs"}, ...nodes);
-    byId("gallery").append(element("div", {className: "shelf"},
-                                   element("h2", {textContent: title}), row));
+    byId("gallery").append(
+      element("div", {className: "shelf"}, element("h2", {textContent: title}), row)
+    );
     roveFocus(row, nodes);
   }
 }

@@ -38,10 +38,13 @@ export function paintSaliency(pad) {
   }
   // the 28 x 28 pixels laid where on the pad they came from
   const {scaleX, scaleY, shiftX, shiftY} = state.input;
-  const share = (units) => `${100 * units / PAD}%`;
+  const share = (units) => `${(100 * units) / PAD}%`;
   for (const id of ["pad-overlay", "pad-outline"]) {
     Object.assign(byId(id).style, {
-      left: share(-shiftX / scaleX), top: share(-shiftY / scaleY),
-      width: share(SIDE / scaleX), height: share(SIDE / scaleY)});
+      left: share(-shiftX / scaleX),
+      top: share(-shiftY / scaleY),
+      width: share(SIDE / scaleX),
+      height: share(SIDE / scaleY),
+    });
   }
 }
