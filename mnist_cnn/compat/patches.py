@@ -93,9 +93,9 @@ def _linspace(start, stop, num=50, *args, **kwargs):
 
 def mend_lasagne():
     """Mend what has gone in Lasagne itself, once it is imported."""
-    from lasagne.layers import special
-    if hasattr(special, "TPSTransformerLayer"):
+    import lasagne
+    if hasattr(lasagne.layers, "TPSTransformerLayer"):  # master's; 0.1 has none
         # It counts points with a square root, 4.0, which NumPy 1.18 and later refuse as a number
         # of points: "'numpy.float64' object cannot be interpreted as an integer".
-        special.np = _NumPy("numpy")
-        special.np.linspace = _linspace
+        lasagne.layers.special.np = _NumPy("numpy")
+        lasagne.layers.special.np.linspace = _linspace
