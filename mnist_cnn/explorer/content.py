@@ -12,6 +12,7 @@ from ..analysis.metrics import confident_mistakes
 from ..analysis.trust import Trust, compile_features, learn_trust
 from ..data import load_dataset
 from ..model import build_cnn, load_weights
+from ..support.batches import run_in_batches
 from ..support.errors import MnistCnnError
 from ..support.records import load_snapshots, snapshots_path
 from .embed import pack_images
@@ -84,8 +85,7 @@ def find_favourites(network, images, count=NUM_FAVOURITES, batch_size=500):
     values = [maps.flatten(3).max(axis=2) if maps.ndim == 4 else maps for maps in outputs]
     inputs = lasagne.layers.get_all_layers(network)[0].input_var
     function = theano.function([inputs], theano.tensor.concatenate(values + [scores], axis=1))
-    excitement = np.concatenate([function(images[start:start + batch_size].astype(inputs.dtype))
-                                 for start in range(0, len(images), batch_size)])
+    excitement = run_in_batches(function, images.astype(inputs.dtype), batch_size)
     return np.argsort(-excitement, axis=0, kind="stable")[:count].T
 
 
@@ -138,9 +138,10 @@ def collect(model, compare=None, data_dir=None):
         When a model or the data cannot be used.
     """
     network = build_cnn()
-    models = [(Path(path).name, load_weights(path, network))
-              for path in (compare, model) if path is not None][::-1]
-    weights = models[0][1]
+    weights = load_weights(model, network)
+    models = [(Path(model).name, weights)]
+    if compare is not None:
+        models.append((Path(compare).name, load_weights(compare, build_cnn())))
     epochs, kernels = None, None
     if snapshots_path(model).exists():
         epochs, kernels = load_snapshots(model, weights[0].shape)

@@ -274,6 +274,7 @@ def test_a_dot_is_unsure(view):
 
 def test_screen_readers_hear_the_answer_in_time(view):
     view.click("#clear")
+    view.until("document.getElementById('spoken').textContent === 'The pad is empty'")
     view.browser.js("""
         window.heard = null;
         const changes = {childList: true, characterData: true, subtree: true};
@@ -282,8 +283,9 @@ def test_screen_readers_hear_the_answer_in_time(view):
         addEventListener("pointerup", () => window.lifted = performance.now(), true);""")
     view.draw((.5, .15), (.48, .5), (.5, .85))
     view.until("window.heard !== null")
-    assert view.js("window.heard - window.lifted") < 500
     assert view.text("#spoken").startswith("The network sees a ")
+    view.until("window.heard > window.lifted || performance.now() > window.lifted + 400")
+    assert view.js("window.heard - window.lifted") < 400
 
 
 def test_frame_times_are_measured(view):

@@ -70,6 +70,14 @@ def test_texts_are_texts_and_not_markup(training, cnn):
     assert "&lt;b&gt;{{packed}}&lt;/b&gt;" in page
 
 
+def test_a_second_model(training, small_mnist, tmp_path):
+    explorer.main(training[1], tmp_path / "explore.html", compare=training[1],
+                  data_dir=small_mnist)
+    page = (tmp_path / "explore.html").read_text(encoding="utf-8")
+    assert '"models": ["model.npz", "model.npz"]' in page
+    assert 'id="packed-weights1"' in page
+
+
 def unpack(text, dtype):
     planes = np.frombuffer(zlib.decompress(base64.b85decode(text.replace(",", "<"))), np.uint8)
     return planes.reshape(np.dtype(dtype).itemsize, -1).T.copy().view(dtype).ravel()
