@@ -16,6 +16,7 @@ from mnist_cnn.explorer.embed import pack, pack_images
 import lasagne
 
 
+@pytest.mark.slow
 def test_page_is_one_small_file(written):  # noqa: F811
     process, path = written
     assert process.returncode == 0, process.stderr
@@ -70,6 +71,7 @@ def test_texts_are_texts_and_not_markup(training, cnn):
     assert "&lt;b&gt;{{packed}}&lt;/b&gt;" in page
 
 
+@pytest.mark.slow
 def test_a_second_model(training, small_mnist, tmp_path):
     explorer.main(training[1], tmp_path / "explore.html", compare=training[1],
                   data_dir=small_mnist)
