@@ -32,6 +32,7 @@ setup(
     ],
     extras_require={
         "mkl": ["mkl"],
+        "sweep": ["distributed>=2023.5", "tomli>=2; python_version < '3.11'"],
         "test": ["pytest>=7", "hypothesis>=6.80", "selenium>=4.11"],
     },
     classifiers=[
