@@ -32,7 +32,7 @@ def everything(training, small_mnist, tmp_path_factory):
 def test_every_figure_is_drawn(everything):
     names = {path.stem for path in everything.glob("*.png")}
     assert names >= {"kernels", "digit", "feature_maps", "history", "activations", "second_layer",
-                     "attribution", "occlusion", "confusion", "accuracy", "mistakes",
+                     "architecture", "signed_kernels", "classes", "tsne", "attribution", "occlusion", "confusion", "accuracy", "mistakes",
                      "reliability", "embedding", "evolution"}
     for path in everything.glob("*.png"):
         picture = matplotlib.image.imread(path)
@@ -42,10 +42,15 @@ def test_every_figure_is_drawn(everything):
 def test_page_holds_the_figures_itself(everything):
     page = (everything / "index.html").read_text(encoding="utf-8")
     assert not re.search(r"(src|href)=[\"'](?!data:|#)", page)  # nothing is fetched
-    pictures = re.findall(r"data:image/(png|gif);base64,([A-Za-z0-9+/=]+)", page)
-    files = {path.read_bytes() for kind in ("png", "gif") for path in everything.glob("*." + kind)}
-    embedded = {base64.b64decode(content) for _, content in pictures}
-    assert len(embedded) >= 14 and embedded <= files
+    pictures = re.findall(r'<img alt="[^"]*" src="data:image/(\w+);base64,([A-Za-z0-9+/=]+)"', page)
+    assert len(pictures) >= 18 and [kind for kind, _ in pictures].count("gif") == 1
+    names = re.findall(r'<section id="(\w+)">', page)
+    for name in names:  # WebP loses a little
+        content = re.search(r'<section id="{}">.*?base64,([A-Za-z0-9+/=]+)'.format(name), page, re.S)
+        shown, file = (np.asarray(Image.open(picture).convert("RGB"), float) for picture in (
+            io.BytesIO(base64.b64decode(content.group(1))), everything / (name + ".png")))
+        assert shown.shape == file.shape and np.abs(shown - file).mean() < 5
+    assert len(page) < 3e6
 
 
 def test_film_goes_from_noise_to_the_learned_kernels(training, everything):
@@ -166,7 +171,7 @@ def test_numbers_in_the_figures_are_the_test_sets(materials):
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array(),
                                   materials.images[surest, 0])
     title = figure.axes[0].get_title()
-    assert title.startswith("a {}, says {}\n".format(labels[surest], shares[surest].argmax()))
+    assert title.startswith("a {}, says {} (".format(labels[surest], shares[surest].argmax()))
     error = metrics.expected_calibration_error(
         shares.max(axis=1), shares.argmax(axis=1) == labels)
     figure = gallery.FIGURES["reliability"].draw(materials)
@@ -187,7 +192,7 @@ def test_no_mistakes_and_a_missing_class():
 def test_help_names_every_figure():
     text = " ".join(run_script("visualize.py", "--help").stdout.split())
     assert all(name in text for name in gallery.FIGURES)
-    assert text.index("kernels, digit, feature_maps, history, activations")
+    assert text.index("kernels, signed_kernels, digit, feature_maps, history, architecture")
 
 
 @pytest.mark.parametrize("arrays", [
