@@ -22,12 +22,13 @@ __all__ = ["Content", "choose_digits", "find_favourites", "keep_small", "collect
 NUM_FAVOURITES = 9
 MAX_SIZE = 2.05e6  # characters of test images
 
-#: ``summary``, a line of text; ``models``, pairs of a name and its weights (list of arrays);
+#: ``summary``, a line of text; ``names`` of the classes, list of str; ``models``, pairs of a name
+#: and its weights (list of arrays);
 #: ``images``, uint8 (n, 28, 28), and ``labels``, uint8 (n,), of the test digits; ``gallery``, list
 #: of dict (see `choose_digits`); ``favourites``, int array (see `find_favourites`); ``trust``, a
 #: `mnist_cnn.analysis.trust.Trust`; ``epochs`` and ``kernels`` of the training film, or None.
 Content = namedtuple(
-    "Content", "summary models images labels gallery favourites trust epochs kernels")
+    "Content", "summary names models images labels gallery favourites trust epochs kernels")
 
 
 def choose_digits(probabilities, labels, num_mistakes=12):
@@ -115,7 +116,7 @@ def _round_trust(trust):
                  trust.max_distance, trust.max_ink)
 
 
-def collect(model, compare=None, data_dir=None):
+def collect(model, compare=None, data_dir=None, names=None):
     """Compute all that the page is filled with.
 
     Parameters
@@ -127,6 +128,8 @@ def collect(model, compare=None, data_dir=None):
         The npz file of a second model, to be shown beside the first.
     data_dir : path-like, optional
         As for `mnist_cnn.data.load_dataset`.
+    names : list of str, optional
+        What the classes are called; by default their numbers.
 
     Returns
     -------
@@ -147,8 +150,8 @@ def collect(model, compare=None, data_dir=None):
         epochs, kernels = load_snapshots(model, weights[0].shape)
     *_, X_val, y_val, X_test, y_test = load_dataset(data_dir)
     if len(X_test) < NUM_FAVOURITES:
-        raise MnistCnnError("the page needs at least {} test images, and the data set has {}".format(
-            NUM_FAVOURITES, len(X_test)))
+        raise MnistCnnError("the page needs at least {} test images, and the data set has {}"
+                            .format(NUM_FAVOURITES, len(X_test)))
     print("Looking for the network's worst mistakes among {} test digits...".format(len(y_test)))
     features_of = compile_features(network)
     probabilities, _ = features_of(X_test)
@@ -158,7 +161,9 @@ def collect(model, compare=None, data_dir=None):
         100 * np.mean(probabilities.argmax(axis=1) == y_test), len(y_test))
     images = keep_small(np.uint8(np.rint(X_test[:, 0] * 256)))
     shown = slice(len(images))
+    if names is None:
+        names = [str(number) for number in range(probabilities.shape[1])]
     return Content(
-        summary, models, images, y_test[shown],
+        summary, names, models, images, y_test[shown],
         choose_digits(probabilities[shown], y_test[shown]), find_favourites(network, X_test[shown]),
         _round_trust(learn_trust(features_of, X_val, y_val)), epochs, kernels)

@@ -255,7 +255,7 @@ def test_unsure_answers_are_pythons(view, cnn, mnist):
         return Array.from({length: bytes.length / 784}, (_, i) => {
           const image = bytes.subarray(784 * i, 784 * (i + 1));
           explorer.network.forward(Float32Array.from(image, (byte) => byte / 256));
-          return explorer.state.trust.doubt(explorer.network) !== "";
+          return explorer.state.trust.doubt(explorer.network, explorer.state.names) !== "";
         });
       })(arguments[0])""", base64.b64encode(np.uint8(np.rint(images * 256)).tobytes()).decode()))
     assert 10 < wanted.sum() < 190
@@ -467,7 +467,7 @@ def test_a_kernel_of_ones_own(view):
 def test_what_a_class_looks_for(view, mnist):
     view.click("[data-layer=output] button", 3)
     view.tab("looks")
-    view.until("document.querySelector('.grown figcaption').textContent.endsWith('the digit 3')")
+    view.until("document.querySelector('.grown figcaption').textContent.endsWith('the class 3')")
     view.browser.wait("setTimeout(arguments[0], 3500)")
     answer = view.js("""(() => {
         const canvas = document.querySelector(".grown canvas");

@@ -628,7 +628,7 @@ def test_everything_by_keyboard(page):
     assert abs(int(page.one("#inspected").text.split()[-1]) - int(before.split()[-1])) == 8
     page.tab_to("[data-layer=output] button")
     page.press(Keys.ARROW_DOWN)
-    assert "digit 1" in page.one("#inspected").text
+    assert "class 1" in page.one("#inspected").text
     page.tab_to(".gallery .thumb")
     page.press(Keys.ARROW_RIGHT, Keys.ENTER)
     assert page.all(".gallery .thumb")[1].get_attribute("aria-pressed") == "true"

@@ -64,7 +64,7 @@ def test_a_network_without_mistakes_has_none_to_show():
 def test_texts_are_texts_and_not_markup(training, cnn):
     weights = lasagne.layers.get_all_param_values(cnn[0])
     page = explorer.build_page(Content(
-        "<b>{{packed}}</b>", [("</script><b>.npz", weights)], np.zeros((9, 28, 28), np.uint8),
+        "<b>{{packed}}</b>", ["<b>"] * 10, [("</script><b>.npz", weights)], np.zeros((9, 28, 28), np.uint8),
         np.zeros(9), [], np.zeros((330, 9)), Trust(np.zeros((10, 1, 768), np.uint8), 1., 1.), None,
         None))
     assert "<b>" not in page

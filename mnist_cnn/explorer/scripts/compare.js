@@ -73,7 +73,7 @@ function buildSide(name) {
   const heading = element("figcaption");
   const bars = Array.from({length: 10}, (_, i) => {
     const bar = element("i");
-    return {bar, node: element("span", {}, element("em", {}, bar), String(i))};
+    return {bar, node: element("span", {}, element("em", {}, bar), state.names[i])};
   });
   maps.setAttribute("role", "img");
   maps.setAttribute(
@@ -152,7 +152,7 @@ export function paintCompare() {
     const model = name === "A" ? modelNames[0] : modelNames[modelOfB];
     const answer = best(values.output);
     side.heading.replaceChildren(
-      element("b", {}, `${name}: ${answer}`),
+      element("b", {}, `${name}: ${state.names[answer]}`),
       ` at ${percent(values.output[answer])}, ${model}`
     );
     paintMaps(side, layer, values[layer], state.scale.values[layer]);

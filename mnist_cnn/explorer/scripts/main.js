@@ -52,6 +52,7 @@ function start({facts, weights, digitOf, favourites, trust, film}) {
   const gallery = facts.gallery.map((digit) => ({...digitOf(digit.index), ...digit}));
   const network = (state.network = new Network(weights[0]));
   Object.assign(state, {
+    names: facts.names,
     digitOf,
     favourites,
     palette: new Palette(),
@@ -63,6 +64,10 @@ function start({facts, weights, digitOf, favourites, trust, film}) {
     ),
   });
 
+  document.body.classList.toggle(
+    "wordy",
+    facts.names.some((name) => name.length > 2)
+  );
   buildStages();
   buildGlance();
   buildSaliency();

@@ -32,7 +32,7 @@ export const outputView = {
       buildTable(
         "list softmax",
         "Softmax: scores made into probabilities",
-        ["digit", "score", "e^score", "probability"],
+        ["class", "score", "e^score", "probability"],
         softmax
       ),
     ];
@@ -57,7 +57,7 @@ export const outputView = {
       "=",
       {name: "score", value: number(raw, 3)},
       "→ softmax →",
-      {name: `digit ${map}`, value: percent(network.values.output[map]), result: true}
+      {name: `class ${state.names[map]}`, value: percent(network.values.output[map]), result: true}
     );
   },
 };
@@ -103,7 +103,7 @@ function fillSoftmax(chosen, step) {
   const shown = (cell) => step === null || cell <= step;
   const rows = Array.from(raw.output, (score, digit) => {
     const row = rowOf([
-      String(digit),
+      state.names[digit],
       number(score),
       shown(digit) ? powerText(score) : "",
       shown(digit + FIRST_PROBABILITY) ? percent(values.output[digit]) : "",
@@ -130,7 +130,7 @@ function writeSoftmaxStep(inspector, step) {
   const sum = scores.reduce((total, score) => total + Math.exp(score), 0);
   if (step < SUM_STEP) {
     inspector.write(
-      {name: `digit ${step}: score`, value: number(scores[step], 3)},
+      {name: `${state.names[step]}: score`, value: number(scores[step], 3)},
       "e to the power of it =",
       {name: "always above 0", value: powerText(scores[step]), result: true}
     );
@@ -143,7 +143,7 @@ function writeSoftmaxStep(inspector, step) {
   } else {
     const digit = step - FIRST_PROBABILITY;
     inspector.write(
-      {name: `digit ${digit}: power`, value: powerText(scores[digit])},
+      {name: `${state.names[digit]}: power`, value: powerText(scores[digit])},
       "÷",
       {name: "sum", value: powerText(Math.log(sum))},
       "=",
