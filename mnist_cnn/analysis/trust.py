@@ -27,6 +27,8 @@ import theano
 from lasagne.layers import DenseLayer
 from scipy.cluster.vq import kmeans2
 
+from ..support.batches import run_in_batches
+
 __all__ = ["Trust", "compile_features", "learn_trust", "feature_distance", "is_unsure"]
 
 MIN_PROBABILITY = .5
@@ -68,10 +70,8 @@ def compile_features(network, batch_size=500):
         [network, hidden.input_layer, hidden], deterministic=True))
 
     def features_of(images):
-        images = images.astype(inputs.dtype)
-        parts = [function(images[start:start + batch_size])
-                 for start in range(0, len(images), batch_size)]
-        probabilities, below, above = map(np.concatenate, zip(*parts))
+        probabilities, below, above = run_in_batches(
+            function, images.astype(inputs.dtype), batch_size)
         below = below.reshape(len(below), -1)
         return probabilities, _unit(np.concatenate([_unit(below), _unit(above)], axis=1))
 

@@ -10,12 +10,13 @@ from conftest import run_script
 
 from mnist_cnn import explorer
 from mnist_cnn.analysis.trust import Trust
-from mnist_cnn.explorer.content import Content, choose_digits, find_favourites
+from mnist_cnn.explorer.content import Content, choose_digits, find_favourites, keep_small
 from mnist_cnn.explorer.embed import pack, pack_images
 
 import lasagne
 
 
+@pytest.mark.slow
 def test_page_is_one_small_file(written):  # noqa: F811
     process, path = written
     assert process.returncode == 0, process.stderr
@@ -63,11 +64,20 @@ def test_a_network_without_mistakes_has_none_to_show():
 def test_texts_are_texts_and_not_markup(training, cnn):
     weights = lasagne.layers.get_all_param_values(cnn[0])
     page = explorer.build_page(Content(
-        "<b>{{packed}}</b>", [("</script><b>.npz", weights)], np.zeros((9, 28, 28), np.uint8),
+        "<b>{{packed}}</b>", ["<b>"] * 10, [("</script><b>.npz", weights)], np.zeros((9, 28, 28), np.uint8),
         np.zeros(9), [], np.zeros((330, 9)), Trust(np.zeros((10, 1, 768), np.uint8), 1., 1.), None,
         None))
     assert "<b>" not in page
     assert "&lt;b&gt;{{packed}}&lt;/b&gt;" in page
+
+
+@pytest.mark.slow
+def test_a_second_model(training, small_mnist, tmp_path):
+    explorer.main(training[1], tmp_path / "explore.html", compare=training[1],
+                  data_dir=small_mnist)
+    page = (tmp_path / "explore.html").read_text(encoding="utf-8")
+    assert '"models": ["model.npz", "model.npz"]' in page
+    assert 'id="packed-weights1"' in page
 
 
 def unpack(text, dtype):
@@ -89,6 +99,15 @@ def test_images_come_back_from_text(mnist):
     found = np.unpackbits(places).reshape(images.shape)
     np.testing.assert_array_equal(found, images > 0)
     np.testing.assert_array_equal(levels, images[images > 0])
+
+
+def test_all_of_mnist_fits_into_the_page(mnist):
+    images = np.uint8(mnist[4][:, 0] * 256)
+    assert len(keep_small(images)) == 10000
+    noise = np.random.RandomState(0).randint(1, 256, (4000, 28, 28)).astype(np.uint8)
+    kept = keep_small(noise)
+    assert 9 <= len(kept) < 4000
+    assert sum(map(len, pack_images(kept))) < 2.3e6
 
 
 def test_favourites_are_those_that_excite_most(cnn, mnist):

@@ -1,7 +1,7 @@
 /* The answer: ten bars, the verdict, and what a screen reader is told. */
 
 import {byId, element, percent} from "./dom.js";
-import {select, selectionOf, state} from "./state.js";
+import {aClass, select, selectionOf, state} from "./state.js";
 
 const SPOKEN_AFTER = 150; // ms without a change: a hand that draws makes one every few
 
@@ -17,7 +17,7 @@ export function buildBars(container) {
     const node = element(
       "button",
       {type: "button", className: "answer-bar"},
-      element("b", {}, String(digit)),
+      element("b", {}, state.names[digit]),
       element("span", {className: "track"}, bar),
       text
     );
@@ -40,7 +40,7 @@ export function buildBars(container) {
 export function buildGlance() {
   glance = Array.from({length: 10}, (_, digit) => {
     const bar = element("i");
-    const node = element("span", {}, element("em", {}, bar), String(digit));
+    const node = element("span", {}, element("em", {}, bar), state.names[digit]);
     byId("glance").append(node);
     return {node, bar};
   });
@@ -53,7 +53,7 @@ export function paintAnswer(pad) {
     bar.style.transform = `scaleX(${output[digit]})`;
     text.textContent = percent(output[digit]);
     node.classList.toggle("best", digit === best);
-    node.setAttribute("aria-label", `${digit}: ${percent(output[digit])}`);
+    node.setAttribute("aria-label", `${state.names[digit]}: ${percent(output[digit])}`);
   });
   glance.forEach(({node, bar}, digit) => {
     bar.style.transform = `scaleY(${output[digit]})`;
@@ -61,11 +61,11 @@ export function paintAnswer(pad) {
   });
   const {digit, strokes} = pad.state;
   document.body.classList.toggle("empty", pad.isEmpty);
-  byId("verdict-digit").textContent = pad.isEmpty ? "?" : best;
-  const doubt = pad.isEmpty ? "" : state.trust.doubt(state.network);
+  byId("verdict-digit").textContent = pad.isEmpty ? "?" : state.names[best];
+  const doubt = pad.isEmpty ? "" : state.trust.doubt(state.network, state.names);
   let text = pad.isEmpty ? "nothing drawn" : percent(output[best]);
   if (digit && digit.label !== undefined && strokes.length === 0 && digit.label !== best) {
-    text += `, but it is a ${digit.label}`;
+    text += `, but it is ${aClass(digit.label)}`;
   }
   byId("verdict-text").textContent = text;
   byId("unsure").hidden = !doubt;
@@ -73,7 +73,7 @@ export function paintAnswer(pad) {
   document.body.classList.toggle("in-doubt", Boolean(doubt));
   if (doubt) text += `, but unsure: ${doubt}`;
   byId("glance").dataset.answer = pad.isEmpty ? "?" : best;
-  say(pad.isEmpty ? "The pad is empty" : `The network sees a ${best}: ${text}`);
+  say(pad.isEmpty ? "The pad is empty" : `The network sees ${aClass(best)}: ${text}`);
 }
 
 /* Tell a screen reader once the hand rests. */

@@ -6,13 +6,13 @@ import {Network} from "./network.js";
 import {Picture} from "./picture.js";
 import {SIDE} from "./preprocess.js";
 import {scaled, schedule, select, selected, selectionOf, state, strongest} from "./state.js";
+import {cellAt} from "./stages.js";
 import {isShown} from "./tabs.js";
-
-const COLUMNS = 8;
 
 let models, modelNames, keptPixels, title;
 let sides = {};
 let modelOfB = 0;
+let layerShown = "conv1";
 
 /* others: the weights of further models. */
 export function buildCompare(names, others) {
@@ -73,25 +73,19 @@ function buildSide(name) {
   const heading = element("figcaption");
   const bars = Array.from({length: 10}, (_, i) => {
     const bar = element("i");
-    return {bar, node: element("span", {}, element("em", {}, bar), String(i))};
+    return {bar, node: element("span", {}, element("em", {}, bar), state.names[i])};
   });
+  maps.setAttribute("role", "img");
+  maps.setAttribute(
+    "aria-label",
+    isDifference ? "The maps of B less those of A" : `Maps of ${name}`
+  );
   maps.addEventListener("click", (event) => {
-    const {layer} = selected();
-    const box = maps.getBoundingClientRect();
-    const rows = Math.max(1, LAYERS[layer].maps / COLUMNS);
-    const map =
-      Math.floor(((event.clientY - box.top) / box.height) * rows) * COLUMNS +
-      Math.floor(((event.clientX - box.left) / box.width) * COLUMNS);
-    if (LAYERS[layer].maps === 32) select(strongest(layer, map), true);
-    else if (layer === "dense")
-      select(
-        selectionOf(
-          layer,
-          Math.floor(((event.clientY - box.top) / box.height) * 8) * 32 +
-            Math.floor(((event.clientX - box.left) / box.width) * 32)
-        ),
-        true
-      );
+    const [rows, columns] = gridOf(layerShown);
+    const {row, column} = cellAt(event, maps, rows, columns);
+    const map = row * columns + column;
+    const isMap = LAYERS[layerShown].size > 1;
+    select(isMap ? strongest(layerShown, map) : selectionOf(layerShown, map), true);
   });
   const column = element(
     "div",
@@ -113,10 +107,13 @@ function buildSide(name) {
   };
 }
 
+/* In how many rows and columns a layer's maps are laid. */
+const gridOf = (layer) => (LAYERS[layer].size > 1 ? [4, 8] : [8, 32]);
+
 /* All maps of a layer in one picture, with a pixel between them. */
 function paintMaps(side, layer, values, scale) {
   const {maps, size} = LAYERS[layer];
-  const [columns, rows] = maps === 32 ? [COLUMNS, 4] : maps === 256 ? [32, 8] : [maps, 1];
+  const [rows, columns] = gridOf(layer);
   const gap = size > 1 ? 1 : 0;
   const [width, height] = [columns * (size + gap) - gap, rows * (size + gap) - gap];
   const {canvas} = side.maps;
@@ -143,7 +140,7 @@ export function paintCompare() {
   const networks = {A: state.network, B: models[modelOfB]};
   models[modelOfB].forward(scaled(pixels.B));
   const chosen = selected().layer;
-  const layer = chosen === "input" || chosen === "output" ? "conv1" : chosen;
+  const layer = (layerShown = chosen === "input" || chosen === "output" ? "conv1" : chosen);
   for (const name of ["A", "B"]) {
     const {values} = networks[name];
     const side = sides[name];
@@ -155,7 +152,7 @@ export function paintCompare() {
     const model = name === "A" ? modelNames[0] : modelNames[modelOfB];
     const answer = best(values.output);
     side.heading.replaceChildren(
-      element("b", {}, `${name}: ${answer}`),
+      element("b", {}, `${name}: ${state.names[answer]}`),
       ` at ${percent(values.output[answer])}, ${model}`
     );
     paintMaps(side, layer, values[layer], state.scale.values[layer]);

@@ -132,7 +132,7 @@ function buildChart() {
   lines = Array.from({length: 10}, (_, digit) => {
     const line = svg("path", {class: "curve", style: `stroke: var(--class-${digit})`});
     const name = svg("text", {class: "curve-name", style: `fill: var(--class-${digit})`});
-    name.textContent = digit;
+    name.textContent = state.names[digit];
     box.append(line, name);
     return {line, name};
   });
@@ -254,7 +254,7 @@ function describe(table) {
     if (runs[runs.length - 1] !== best) runs.push(best);
   }
   return (
-    `Probabilities along "${CHANGES[chosen].name}": the answer goes ${runs.join(", then ")}; ` +
+    `Probabilities along "${CHANGES[chosen].name}": the answer goes ${runs.map((run) => state.names[run]).join(", then ")}; ` +
     `now ${percent(Math.max(...state.network.values.output))}`
   );
 }

@@ -33,8 +33,11 @@ export function buildFilm({epochs, kernels}) {
   pictures = Array.from({length: 32}, (_, map) => {
     const kernel = element("canvas");
     const made = element("canvas");
+    const node = element("div", {className: "film-map", title: `Map ${map}`}, kernel, made);
+    node.setAttribute("role", "img");
+    node.setAttribute("aria-label", `Kernel and map ${map}`);
     return {
-      node: element("div", {className: "film-map", title: `Map ${map}`}, kernel, made),
+      node,
       kernel: new Picture(kernel, KERNEL),
       made: new Picture(made, LAYERS.conv1.size),
     };

@@ -53,7 +53,7 @@ export class Inspector {
       {
         input: `pixel in${place}`,
         dense: `unit ${map}`,
-        output: `digit ${map}`,
+        output: `class ${state.names[map]}`,
       }[layer] || `map ${map}, pixel in${place}`;
     return [byId(`title-${layer}`).textContent, element("span", {}, rest)];
   }

@@ -5,7 +5,7 @@ import {byId, element} from "./dom.js";
 import {LAYERS} from "./layers.js";
 import {Picture} from "./picture.js";
 import {SIDE} from "./preprocess.js";
-import {schedule, selected, state} from "./state.js";
+import {aClass, schedule, selected, state} from "./state.js";
 import {isShown} from "./tabs.js";
 
 const STEPS = 90;
@@ -83,7 +83,8 @@ export function paintLooks() {
     };
     if (calm.matches) while (grown.left > 0) ascend(layer, map);
     fillThumbs(layer, map);
-    const what = {output: `the digit ${map}`, dense: `unit ${map}`}[layer] || `map ${map}`;
+    const what =
+      {output: `the class ${state.names[map]}`, dense: `unit ${map}`}[layer] || `map ${map}`;
     caption.textContent = `What excites ${what}`;
     note.textContent =
       "The picture starts grey. Step by step, each pixel is moved to where " +
@@ -127,7 +128,7 @@ function fillThumbs(layer, map) {
     const digit = (thumb.digit = state.digitOf(state.favourites[first + i]));
     thumb.picture.paintInk(digit.pixels, state.palette.ink);
     thumb.label.textContent = `№ ${digit.index}`;
-    thumb.node.setAttribute("aria-label", `Test digit ${digit.index}: a ${digit.label}`);
+    thumb.node.setAttribute("aria-label", `Test picture ${digit.index}: ${aClass(digit.label)}`);
   });
 }
 

@@ -45,12 +45,14 @@ const timing = {forward: new Stopwatch(), frame: new Stopwatch()};
 
 let pad, inspector;
 
-readEmbedded().then(start);
+if ("DecompressionStream" in window) readEmbedded().then(start);
+else notify("This browser is too old for the page; it needs Chromium 80 or Firefox 113.");
 
 function start({facts, weights, digitOf, favourites, trust, film}) {
   const gallery = facts.gallery.map((digit) => ({...digitOf(digit.index), ...digit}));
   const network = (state.network = new Network(weights[0]));
   Object.assign(state, {
+    names: facts.names,
     digitOf,
     favourites,
     palette: new Palette(),
@@ -62,6 +64,10 @@ function start({facts, weights, digitOf, favourites, trust, film}) {
     ),
   });
 
+  document.body.classList.toggle(
+    "wordy",
+    facts.names.some((name) => name.length > 2)
+  );
   buildStages();
   buildGlance();
   buildSaliency();

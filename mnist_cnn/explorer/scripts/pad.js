@@ -31,7 +31,7 @@ export class Pad {
 
     canvas.addEventListener("pointerdown", (event) => this.pointerDown(event));
     canvas.addEventListener("pointermove", (event) => this.pointerMove(event));
-    for (const type of ["pointerup", "pointercancel", "lostpointercapture"]) {
+    for (const type of ["pointerup", "pointercancel"]) {
       canvas.addEventListener(type, () => this.endStroke());
     }
     this.at = {x: PAD / 2, y: PAD / 2}; // where the keys' pen is
@@ -122,10 +122,15 @@ export class Pad {
     this.at = this.pointOf(event);
     this.pen.hidden = true;
     this.startStroke(this.at);
+    this.stroke.byPointer = true;
   }
 
   pointerMove(event) {
-    if (!this.stroke || !event.isPrimary) return;
+    if (!this.stroke || !this.stroke.byPointer || !event.isPrimary) return;
+    if (!(event.buttons & 1)) {
+      this.endStroke(); // it was let go where the page did not see it
+      return;
+    }
     // a fast hand makes several points between two frames
     const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
     for (const {clientX, clientY} of events.length ? events : [event]) {

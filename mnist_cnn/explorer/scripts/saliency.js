@@ -30,7 +30,7 @@ export function paintSaliency(pad) {
   }
   const digit = salientDigit();
   const gradient = state.network.gradient("output", digit);
-  byId("salient").textContent = digit;
+  byId("salient").textContent = state.names[digit];
   const largest = gradient.reduce((best, value) => Math.max(best, Math.abs(value)), 1e-6);
   for (const picture of overlays) picture.paintSigned(gradient, 0, largest, state.palette.overlay);
   for (const path of document.querySelectorAll(".outline path")) {

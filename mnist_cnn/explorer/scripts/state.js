@@ -16,6 +16,7 @@ export const short = matchMedia("(min-width: 1180px) and (max-height: 819px)");
 export const state = {
   network: null,
   edits: null, // changes to the network by hand
+  names: [], // of the ten classes
   digitOf: null, // test digit by number
   favourites: null, // test digits that each map and unit likes best, see looks.js
   trust: null, // the rule for unsure answers
@@ -52,6 +53,9 @@ export function schedule() {
   frame.scheduled = true;
   requestAnimationFrame(drawNow);
 }
+
+/* "a 5", "a shoe". */
+export const aClass = (number) => `a ${state.names[number]}`;
 
 /* The whole page computed and painted anew: another drawing, other colours. */
 export function refresh() {

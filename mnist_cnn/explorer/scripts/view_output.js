@@ -6,6 +6,11 @@ import {Picture} from "./picture.js";
 import {stepOf} from "./motion.js";
 import {state} from "./state.js";
 
+/* Steps of softmax: a power for each digit, their sum, a probability for each digit. */
+const SUM_STEP = 10;
+const FIRST_PROBABILITY = SUM_STEP + 1;
+const LAST_STEP = FIRST_PROBABILITY + 9;
+
 let units, strongest, softmax;
 
 export const outputView = {
@@ -27,7 +32,7 @@ export const outputView = {
       buildTable(
         "list softmax",
         "Softmax: scores made into probabilities",
-        ["digit", "score", "e^score", "probability"],
+        ["class", "score", "e^score", "probability"],
         softmax
       ),
     ];
@@ -40,7 +45,7 @@ export const outputView = {
     fillStrongest(sums, map);
     const step = stepOf({layer, map});
     fillSoftmax(map, step);
-    if (step !== null && step < 20) {
+    if (step !== null && step < LAST_STEP) {
       writeSoftmaxStep(inspector, step);
       return;
     }
@@ -52,7 +57,7 @@ export const outputView = {
       "=",
       {name: "score", value: number(raw, 3)},
       "→ softmax →",
-      {name: `digit ${map}`, value: percent(network.values.output[map]), result: true}
+      {name: `class ${state.names[map]}`, value: percent(network.values.output[map]), result: true}
     );
   },
 };
@@ -98,20 +103,20 @@ function fillSoftmax(chosen, step) {
   const shown = (cell) => step === null || cell <= step;
   const rows = Array.from(raw.output, (score, digit) => {
     const row = rowOf([
-      String(digit),
+      state.names[digit],
       number(score),
       shown(digit) ? powerText(score) : "",
-      shown(digit + 11) ? percent(values.output[digit]) : "",
+      shown(digit + FIRST_PROBABILITY) ? percent(values.output[digit]) : "",
     ]);
     row.classList.toggle("chosen", digit === chosen);
     if (step === digit) row.children[2].className = "now";
-    if (step === digit + 11) row.children[3].className = "now";
+    if (step === digit + FIRST_PROBABILITY) row.children[3].className = "now";
     return row;
   });
   const sum = raw.output.reduce((total, score) => total + Math.exp(score), 0);
-  const last = rowOf(["", "sum", shown(10) ? powerText(Math.log(sum)) : "", ""]);
+  const last = rowOf(["", "sum", shown(SUM_STEP) ? powerText(Math.log(sum)) : "", ""]);
   last.className = "total";
-  if (step === 10) last.children[2].className = "now";
+  if (step === SUM_STEP) last.children[2].className = "now";
   softmax.replaceChildren(...rows, last);
 }
 
@@ -123,22 +128,22 @@ function powerText(score) {
 function writeSoftmaxStep(inspector, step) {
   const scores = state.network.raw.output;
   const sum = scores.reduce((total, score) => total + Math.exp(score), 0);
-  if (step < 10) {
+  if (step < SUM_STEP) {
     inspector.write(
-      {name: `digit ${step}: score`, value: number(scores[step], 3)},
+      {name: `${state.names[step]}: score`, value: number(scores[step], 3)},
       "e to the power of it =",
       {name: "always above 0", value: powerText(scores[step]), result: true}
     );
-  } else if (step === 10) {
+  } else if (step === SUM_STEP) {
     inspector.write({
       name: "all ten powers added up",
       value: powerText(Math.log(sum)),
       result: true,
     });
   } else {
-    const digit = step - 11;
+    const digit = step - FIRST_PROBABILITY;
     inspector.write(
-      {name: `digit ${digit}: power`, value: powerText(scores[digit])},
+      {name: `${state.names[digit]}: power`, value: powerText(scores[digit])},
       "÷",
       {name: "sum", value: powerText(Math.log(sum))},
       "=",
