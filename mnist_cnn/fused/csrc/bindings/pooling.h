@@ -64,7 +64,7 @@ inline int backward_numpy(PyArrayObject *x, PyArrayObject *y, PyArrayObject *g, 
         return -1;
     float *to = (float *)PyArray_DATA(*dx);
     if (w.average)
-        average_gradient(p, cg.data(), to);
+        average_gradient(p, cx.data(), cy.data(), cg.data(), to);
     else
         maximum_gradient(p, cx.data(), cy.data(), cg.data(), to);
     return 0;

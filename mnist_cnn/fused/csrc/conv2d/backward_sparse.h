@@ -41,19 +41,35 @@ struct Lists {
     }
 };
 
+// Fills the lists: VL positions of a row by VL filters at a time, turned so that a vector holds one filter's
+// positions. Its non-zero lanes are moved to the front and stored, and the list's end moves on by their number:
+// no branch depends on which gradients are zero, which is hard to predict.
 inline void list_gradient(const Problem &p, const Frame &fx, const float *g, const Frame &fg, const Lists &lists) {
     memset(lists.count, 0, p.filters * sizeof(int));
+    ivec lane;
+    for (int l = 0; l < VL; l++) lane[l] = l;
     for (int i = 0; i < p.out_rows(); i++)
-        for (int j = 0; j < p.out_columns(); j++) {
-            const float *pixel = g + i * fg.line() + (ptrdiff_t)j * fg.pixel;
-            const int32_t patch = (int32_t)(i * fx.line() + (ptrdiff_t)j * fx.pixel);
-            for (int o = 0; o < fg.pixel; o += VL)
-                for (unsigned bits = lanes(((ivec)load(pixel + o) & 0x7fffffff) != 0); bits; bits &= bits - 1) {
-                    const int filter = o + __builtin_ctz(bits);
-                    const size_t end = (size_t)filter * lists.length + lists.count[filter]++;
-                    lists.patches[end] = patch;
-                    lists.values[end] = pixel[filter];
+        for (int j = 0; j < p.out_columns(); j += VL) {
+            const int positions = std::min(VL, p.out_columns() - j);
+            const ivec patches = (lane + j) * fx.pixel + (int32_t)(i * fx.line());
+            for (int o = 0; o < fg.pixel; o += VL) {
+                const float *from = g + i * fg.line() + (ptrdiff_t)j * fg.pixel + o;
+                float tile[VL * VL] __attribute__((aligned(64)));       // [filter][position]
+                for (int k = 0; k < (positions & ~3); k += 4)
+                    UNROLL for (int f = 0; f < VL; f += 4)
+                        transpose4(from + (ptrdiff_t)k * fg.pixel + f, fg.pixel, tile + f * VL + k, VL);
+                for (int k = positions & ~3; k < positions; k++)
+                    for (int f = 0; f < VL; f++) tile[f * VL + k] = from[(ptrdiff_t)k * fg.pixel + f];
+                const int filters = std::min(VL, p.filters - o);
+                for (int f = 0; f < filters; f++) {
+                    const ivec values = (ivec)load(tile + f * VL);
+                    const unsigned bits = lanes((values & 0x7fffffff) != 0) & ((1u << positions) - 1);
+                    const size_t end = (size_t)(o + f) * lists.length + lists.count[o + f];
+                    store_some(lists.patches + end, patches, bits);
+                    store_some((int32_t *)lists.values + end, values, bits);
+                    lists.count[o + f] += __builtin_popcount(bits);
                 }
+            }
         }
 }
 

@@ -50,11 +50,19 @@ inline void copy_image(const Input &x, int n, int rows, int columns, int channel
 // y = z > 0 ? z : slope * z. So y's sign, that of a zero as well, tells the derivative: 1, slope, and for
 // z = 0 what Theano's formula (1 + slope) / 2 * z + (1 - slope) / 2 * |z| has there, the mean of both.
 // slope = 1 is no nonlinearity, 0 the rectifier. (With slope = 0 a negative z becomes -0, and 0 stays +0.)
-ALWAYS_INLINE vec rectified(vec z, vec slope) { return z > vec{} ? z : slope * z; }
+//
+// By that formula minus infinity becomes NaN, though its derivative is no NaN: such a NaN has bits of its own.
+constexpr int32_t FROM_MINUS_INFINITY = 0x7fc00001, MINUS_INFINITY = (int32_t)0xff800000;
+ALWAYS_INLINE vec rectified(vec z, float slope) {
+    const int32_t lost = slope == 1 ? MINUS_INFINITY : FROM_MINUS_INFINITY;
+    const vec y = z > vec{} ? z : broadcast(slope) * z;
+    return (ivec)z == MINUS_INFINITY ? (vec)(lost + ivec{}) : y;
+}
 ALWAYS_INLINE vec derivative(vec y, float slope) {
     const vec f = y > vec{} ? broadcast(1) : broadcast(slope);
     const vec at_zero = (ivec)y == ivec{} ? broadcast((1 + slope) / 2) : f;
-    return y == y ? at_zero : y;        // NaN where y is NaN
+    const vec known = (ivec)y == FROM_MINUS_INFINITY ? broadcast(slope) : y;
+    return y == y ? at_zero : known;        // NaN where y is NaN
 }
 
 // The gradient of image n before the nonlinearity; y is contiguous. Adds it to db, padded(filters) sums.

@@ -21,7 +21,7 @@ struct Epilogue {
 template <int NV> ALWAYS_INLINE void finish(const vec (&sum)[NV], const Epilogue &e, int position, int o) {
     float *to = e.to + position * e.column + o;
     vec y[NV];
-    UNROLL for (int v = 0; v < NV; v++) y[v] = rectified(sum[v] + load(e.bias + o + v * VL), broadcast(e.slope));
+    UNROLL for (int v = 0; v < NV; v++) y[v] = rectified(sum[v] + load(e.bias + o + v * VL), e.slope);
     if (o + NV * VL <= e.outputs) {
         UNROLL for (int v = 0; v < NV; v++) store_unaligned(to + v * VL, y[v]);
     } else {

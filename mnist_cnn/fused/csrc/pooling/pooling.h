@@ -5,9 +5,12 @@
 #include <cstddef>
 #include <cstring>
 
+#include "runtime/simd.h"
 #include "runtime/threads.h"
 
 namespace pooling {
+
+using namespace simd;
 
 struct Problem {
     int images, rows, columns, channels;
@@ -45,73 +48,86 @@ template <class Work> void for_images(const Problem &p, Work work) {
     });
 }
 
+// A vector of channels, or what is left of them: `some` may be less than VL, and the rest is zero.
+ALWAYS_INLINE vec load_some(const float *from, int some) {
+    if (some >= VL) return load_unaligned(from);
+    float lanes[VL] __attribute__((aligned(64))) = {};
+    memcpy(lanes, from, some * sizeof(float));
+    return load(lanes);
+}
+ALWAYS_INLINE void store_some_lanes(float *to, vec v, int some) {
+    if (some >= VL)
+        store_unaligned(to, v);
+    else
+        memcpy(to, &v, some * sizeof(float));
+}
+
+// y = finish(start, then add(.., pixel) for each pixel of the window, their number), for every window and channel.
 // All arrays are contiguous (image, row, column, channel).
-inline void maximum(const Problem &p, const float *x, float *y) {
+template <class Add, class Finish>
+void pool(const Problem &p, const float *x, float *y, bool from_first, Add add, Finish finish) {
     for_images(p, [&](int n) {
         const float *image = x + n * p.image();
         float *out = y + n * p.out_image();
+        const ptrdiff_t line = (ptrdiff_t)p.columns * p.channels;
         for_windows(p, [&](ptrdiff_t to, ptrdiff_t first, int rows, int columns) {
-            float *__restrict__ most = out + to;
-            memcpy(most, image + first, p.channels * sizeof(float));
-            for (int h = 0; h < rows; h++)
-                for (int w = 0; w < columns; w++) {
-                    const float *pixel = image + first + ((ptrdiff_t)h * p.columns + w) * p.channels;
-                    for (int c = 0; c < p.channels; c++) most[c] = pixel[c] > most[c] ? pixel[c] : most[c];
-                }
+            for (int c = 0; c < p.channels; c += VL) {
+                const int some = p.channels - c;
+                const float *from = image + first + c;
+                vec sum = from_first ? load_some(from, some) : vec{};
+                for (int h = 0; h < rows; h++)
+                    for (int w = 0; w < columns; w++)
+                        sum = add(sum, load_some(from + h * line + (ptrdiff_t)w * p.channels, some));
+                store_some_lanes(out + to + c, finish(sum, rows * columns), some);
+            }
+        });
+    });
+}
+
+inline void maximum(const Problem &p, const float *x, float *y) {
+    pool(p, x, y, true, [](vec most, vec pixel) { return pixel > most ? pixel : most; },
+         [](vec most, int) { return most; });
+}
+
+inline void average(const Problem &p, const float *x, float *y) {
+    pool(p, x, y, false, [](vec sum, vec pixel) { return sum + pixel; },
+         [](vec sum, int pixels) { return sum / broadcast((float)pixels); });
+}
+
+// dx: for every pixel and channel the sum of share(pixel, result, gradient, pixels) over the windows that have it.
+template <class Share>
+void spread(const Problem &p, const float *x, const float *y, const float *g, float *dx, Share share) {
+    for_images(p, [&](int n) {
+        const float *image = x + n * p.image(), *out = y + n * p.out_image(), *gradient = g + n * p.out_image();
+        float *dimage = dx + n * p.image();
+        const ptrdiff_t line = (ptrdiff_t)p.columns * p.channels;
+        memset(dimage, 0, p.image() * sizeof(float));
+        for_windows(p, [&](ptrdiff_t from, ptrdiff_t first, int rows, int columns) {
+            for (int c = 0; c < p.channels; c += VL) {
+                const int some = p.channels - c;
+                const vec result = load_some(out + from + c, some), add = load_some(gradient + from + c, some);
+                for (int h = 0; h < rows; h++)
+                    for (int w = 0; w < columns; w++) {
+                        const ptrdiff_t at = first + c + h * line + (ptrdiff_t)w * p.channels;
+                        store_some_lanes(dimage + at,
+                                         load_some(dimage + at, some) +
+                                             share(load_some(image + at, some), result, add, rows * columns),
+                                         some);
+                    }
+            }
         });
     });
 }
 
 // As Theano has it, every position that equals the maximum gets the gradient.
 inline void maximum_gradient(const Problem &p, const float *x, const float *y, const float *g, float *dx) {
-    for_images(p, [&](int n) {
-        const float *image = x + n * p.image(), *out = y + n * p.out_image(), *gradient = g + n * p.out_image();
-        float *dimage = dx + n * p.image();
-        memset(dimage, 0, p.image() * sizeof(float));
-        for_windows(p, [&](ptrdiff_t from, ptrdiff_t first, int rows, int columns) {
-            const float *most = out + from, *add = gradient + from;
-            for (int h = 0; h < rows; h++)
-                for (int w = 0; w < columns; w++) {
-                    const ptrdiff_t at = first + ((ptrdiff_t)h * p.columns + w) * p.channels;
-                    const float *pixel = image + at;
-                    float *__restrict__ to = dimage + at;
-                    for (int c = 0; c < p.channels; c++) to[c] += pixel[c] == most[c] ? add[c] : 0;
-                }
-        });
-    });
+    spread(p, x, y, g, dx,
+           [](vec pixel, vec most, vec gradient, int) { return pixel == most ? gradient : vec{}; });
 }
 
-inline void average(const Problem &p, const float *x, float *y) {
-    for_images(p, [&](int n) {
-        const float *image = x + n * p.image();
-        float *out = y + n * p.out_image();
-        for_windows(p, [&](ptrdiff_t to, ptrdiff_t first, int rows, int columns) {
-            float *__restrict__ sum = out + to;
-            memset(sum, 0, p.channels * sizeof(float));
-            for (int h = 0; h < rows; h++)
-                for (int w = 0; w < columns; w++) {
-                    const float *pixel = image + first + ((ptrdiff_t)h * p.columns + w) * p.channels;
-                    for (int c = 0; c < p.channels; c++) sum[c] += pixel[c];
-                }
-            for (int c = 0; c < p.channels; c++) sum[c] /= (float)(rows * columns);
-        });
-    });
-}
-
-inline void average_gradient(const Problem &p, const float *g, float *dx) {
-    for_images(p, [&](int n) {
-        const float *gradient = g + n * p.out_image();
-        float *dimage = dx + n * p.image();
-        memset(dimage, 0, p.image() * sizeof(float));
-        for_windows(p, [&](ptrdiff_t from, ptrdiff_t first, int rows, int columns) {
-            const float share = 1.f / (float)(rows * columns), *add = gradient + from;
-            for (int h = 0; h < rows; h++)
-                for (int w = 0; w < columns; w++) {
-                    float *__restrict__ to = dimage + first + ((ptrdiff_t)h * p.columns + w) * p.channels;
-                    for (int c = 0; c < p.channels; c++) to[c] += add[c] * share;
-                }
-        });
-    });
+inline void average_gradient(const Problem &p, const float *x, const float *y, const float *g, float *dx) {
+    spread(p, x, y, g, dx,
+           [](vec, vec, vec gradient, int pixels) { return gradient / broadcast((float)pixels); });
 }
 
 }  // namespace pooling
