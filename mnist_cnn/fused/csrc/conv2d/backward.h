@@ -3,6 +3,7 @@
 
 #include "conv2d/backward_dense.h"
 #include "conv2d/backward_sparse.h"
+#include "conv2d/winograd.h"
 #include "runtime/scratch.h"
 #include "runtime/threads.h"
 
@@ -10,14 +11,17 @@ namespace conv2d {
 
 // The shares of non-zero gradients up to which lists are faster than every product, for dW and for dW with dx.
 // Measured with 3x3 and 5x5 filters of 32 and 64 channels. A line that fills few vectors is never worth a list.
-constexpr double SPARSE_DW = .4, SPARSE_DX = .25;
+// The last is that where Winograd's algorithm is to be beaten.
+constexpr double SPARSE_DW = .4, SPARSE_DX = .25, SPARSE_WINOGRAD = .12;
 inline bool worth_lists(const Problem &p) { return p.size * p.channels >= 3 * VL; }
 
 struct BackwardShared {
     float *dense, *lines, *zeros;      // filters for dx, in both orders
+    float *winograd;                   // and transformed, where that is worth it
     BackwardShared(scratch::Arena &arena, const Problem &p, bool dx)
         : dense(dx ? arena.take(packed_floats(p.channels, p.size * p.size * padded(p.filters))) : nullptr),
-          lines(arena.take(sparse_sums_floats(p))), zeros(arena.take(padded(p.channels))) {}
+          lines(arena.take(sparse_sums_floats(p))), zeros(arena.take(padded(p.channels))),
+          winograd(dx && worth_winograd(p) ? arena.take(winograd_filters_floats(p)) : nullptr) {}
 };
 
 // The sums of one part of the images.
@@ -36,17 +40,18 @@ struct BackwardSums {
 struct BackwardWorker {
     float *x, *g, *dx;
     Lists lists;
+    WinogradImage winograd;
     BackwardWorker(scratch::Arena &arena, const Problem &p, bool with_dx)
         : x(arena.take(frame_of_x(p).floats())), g(arena.take(frame_of_g(p).floats())),
-          dx(with_dx ? arena.take(frame_of_x(p).floats()) : nullptr), lists(arena, p) {}
+          dx(with_dx ? arena.take(frame_of_x(p).floats()) : nullptr), lists(arena, p),
+          winograd(arena, with_dx && worth_winograd(p) ? p : Problem()) {}
 };
 
-// dx of image n (contiguous), every product.
+// dx of an image (contiguous), every product. `g`: the first patch, in its frame.
 inline void dense_dx(const Problem &p, const float *g, const Frame &fg, const float *filters, const float *zeros,
                      float *dx) {
-    const int top = std::max(0, p.pad.top - p.size + 1), left = std::max(0, p.pad.left - p.size + 1);
     for (int i = 0; i < p.rows; i++)
-        sum_row(g + (top + i) * fg.line() + (ptrdiff_t)left * fg.pixel, fg, p.size, p.columns, filters,
+        sum_row(g + i * fg.line(), fg, p.size, p.columns, filters,
                 Epilogue{zeros, 1, p.channels, dx + (ptrdiff_t)i * p.columns * p.channels, p.channels});
 }
 
@@ -113,6 +118,12 @@ inline void backward(const Problem &p, const Input &x, const Filters &W, const f
         pack_for_dx(p, W, shared.dense);
         pack_lines(p, W, shared.lines);
         memset(shared.zeros, 0, padded(p.channels) * sizeof(float));
+        if (shared.winograd) {
+            memset(shared.winograd, 0, winograd_filters_floats(p) * sizeof(float));
+            parallel::for_ranges(p.channels, std::min(p.channels, threads), threads, [&](int, int, int first, int last) {
+                pack_for_winograd(p, W, first, last, shared.winograd);
+            });
+        }
         finite_filters = finite(largest(shared.lines, sparse_sums_floats(p)));
     }
 
@@ -127,6 +138,8 @@ inline void backward(const Problem &p, const Input &x, const Filters &W, const f
         clear(fg, worker.g);
         sums.clear(p);
         const float *g_first = worker.g + fg.top * fg.line() + (ptrdiff_t)fg.left * fg.pixel;
+        const float *g_patch = worker.g + std::max(0, p.pad.top - p.size + 1) * fg.line() +
+                               (ptrdiff_t)std::max(0, p.pad.left - p.size + 1) * fg.pixel;     // dx's first
         for (int n = first; n < last; n++) {
             copy_image(x, n, p.rows, p.columns, p.channels, fx, worker.x);
             const long count = copy_gradient(p, g, y, slope, n, fg, worker.g, sums.db);
@@ -134,7 +147,9 @@ inline void backward(const Problem &p, const Input &x, const Filters &W, const f
             const bool lists = worth_lists(p) && count <= SPARSE_DW * values && finite_filters &&
                                finite(largest(worker.x, fx.floats() / VL * VL)) &&
                                finite(largest(worker.g, fg.floats() / VL * VL));
-            const bool lists_dx = dx && lists && count <= SPARSE_DX * values;
+            // Winograd's transforms multiply by up to 100.
+            const bool transforms = shared.winograd && finite_filters && largest(worker.g, fg.floats() / VL * VL) < 1e30f;
+            const bool lists_dx = dx && lists && count <= (transforms ? SPARSE_WINOGRAD : SPARSE_DX) * values;
             float *to = dx ? dx + n * image : nullptr;
             if (lists_dx || (dx && !finite_filters)) clear(fx, worker.dx);
             if (lists) {
@@ -145,8 +160,10 @@ inline void backward(const Problem &p, const Input &x, const Filters &W, const f
             }
             if (lists_dx) {
                 copy_out(p, worker.dx, fx, to);
+            } else if (transforms) {
+                winograd_dx(p, g_patch, fg, shared.winograd, shared.zeros, worker.winograd, to);
             } else if (dx && finite_filters) {
-                dense_dx(p, worker.g, fg, shared.dense, shared.zeros, to);
+                dense_dx(p, g_patch, fg, shared.dense, shared.zeros, to);
             } else if (dx) {
                 plain_dx(p, g_first, fg, shared.lines, fx, worker.dx);
                 copy_out(p, worker.dx, fx, to);

@@ -22,8 +22,9 @@ inline Frame frame_of_x(const Problem &p) {
 // The frame of y's gradient: what the filters, turned around, read for the gradient of x.
 inline Frame frame_of_g(const Problem &p) {
     const auto need = [&](int pad) { return std::max(0, p.size - 1 - pad); };
-    return Frame{p.out_rows() + need(p.pad.top) + need(p.pad.bottom),
-                 p.out_columns() + need(p.pad.left) + need(p.pad.right), need(p.pad.top), need(p.pad.left),
+    constexpr int MORE = 3;     // Winograd's last tiles may reach over the border
+    return Frame{p.out_rows() + need(p.pad.top) + need(p.pad.bottom) + MORE,
+                 p.out_columns() + need(p.pad.left) + need(p.pad.right) + MORE, need(p.pad.top), need(p.pad.left),
                  padded(p.filters)};
 }
 
