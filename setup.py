@@ -15,6 +15,7 @@ setup(
     package_data={
         "mnist_cnn": ["mnist/*"],
         "mnist_cnn.fused": ["csrc/*/*.h"],
+        "mnist_cnn.analysis.page": ["*.css", "*.js"],
         "mnist_cnn.explorer": ["*.html", "styles/*.css", "scripts/*.js"],
     },
     # Theano 1.0.5 does not build on Python 3.12: configparser.SafeConfigParser is gone.
@@ -32,6 +33,8 @@ setup(
     ],
     extras_require={
         "mkl": ["mkl"],
+        "tsne": ["scikit-learn>=1.0"],
+        "sweep": ["distributed>=2023.5", "tomli>=2; python_version < '3.11'"],
         "test": ["pytest>=7", "hypothesis>=6.80", "selenium>=4.11"],
     },
     classifiers=[

@@ -12,6 +12,7 @@ import theano
 from .analysis.trust import compile_features, is_unsure, learn_trust
 from .data import load_dataset
 from .model import build_cnn, load_weights
+from .support.batches import run_in_batches
 from .support.errors import MnistCnnError
 from .support.pictures import load_digits
 
@@ -37,9 +38,7 @@ def predict(network, images, batch_size=500):
     """
     inputs = lasagne.layers.get_all_layers(network)[0].input_var
     function = theano.function([inputs], lasagne.layers.get_output(network, deterministic=True))
-    images = images.astype(inputs.dtype)
-    return np.concatenate([function(images[start:start + batch_size])
-                           for start in range(0, len(images), batch_size)])
+    return run_in_batches(function, images.astype(inputs.dtype), batch_size)
 
 
 def main(model, files, single=False, output_format="table", data_dir=None):

@@ -243,7 +243,6 @@ def main(model="cnn", recipe="plain", data_dir=None, output="model.npz", checkpo
     if snapshots:
         callbacks.append(Snapshots(output))
     callbacks += [Report(quiet), StopRequests()]
-    choose_engine(config.engine, config.device)  # what cannot be used is said before all else
     if not quiet:
         print("Loading data...")
     return train(load_dataset(data_dir), config, callbacks)

@@ -82,7 +82,7 @@ def plot_history(history):
     Parameters
     ----------
     history : structured array
-        As `mnist_cnn.train.load_history` returns it.
+        As `mnist_cnn.support.records.load_history` returns it.
 
     Returns
     -------
@@ -101,6 +101,9 @@ def plot_history(history):
         ax.set_xlabel("epoch")
         ax.set_ylabel(label)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if len(history) == 1:  # no curve, but two points in the middle
+            ax.set_xlim(history["epoch"][0] - .9, history["epoch"][0] + .9)
+            ax.margins(y=.4)
         ax.grid(alpha=.3)
         ax.legend()
     return figure

@@ -8,7 +8,8 @@ from _command import run
 
 def add_arguments(parser):
     add = parser.add_argument
-    add("models", nargs="+", metavar="MODEL", help="weights that train.py saved, e.g. model.npz")
+    add("models", nargs="+", metavar="MODEL",
+        help="weights that train.py saved, e.g. model.npz; or a folder of them, such as a sweep's")
     add("--data-dir", metavar="DIR",
         help="folder with the four files of another data set in MNIST's format (default: the copy "
              "of MNIST in the package)")

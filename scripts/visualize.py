@@ -22,12 +22,13 @@ def add_arguments(parser):
     what.add_argument("--all", dest="figures", action="store_const", const="all",
                       help="draw all figures")
     what.add_argument("--figures", nargs="+", metavar="NAME",
-                      help="draw these: kernels, digit, feature_maps, history, activations, "
-                           "second_layer, attribution, occlusion, confusion, accuracy, mistakes, "
-                           "reliability, embedding, evolution (default: the first four)")
+                      help="draw these: kernels, signed_kernels, digit, feature_maps, history, "
+                           "architecture, activations, second_layer, classes, attribution, "
+                           "occlusion, confusion, accuracy, mistakes, reliability, embedding, tsne, "
+                           "evolution (default: the first five)")
     add("--versus", type=int, choices=range(10), metavar="D",
-        help="the class that the attribution holds against the predicted one (default: the second "
-             "likeliest)")
+        help="the class that the attribution holds against the predicted one, which it must not be "
+             "(default: the second likeliest)")
     add("--diverging", action="store_true",
         help="draw kernels and feature maps in blue, white and red, with white for zero")
     add("--output", metavar="DIR",

@@ -70,6 +70,7 @@ def test_a_scribble_is_unsure(files, training, capsys):
     assert marks == [False, True, False]
 
 
+@pytest.mark.slow
 def test_csv_and_json(files, training):
     paths = [files / "digit1.png", files / "number.png"]
     as_csv = run_script("predict.py", training[1], *paths, "--csv").stdout
@@ -87,6 +88,7 @@ def test_csv_and_json(files, training):
             assert abs(float(row["p{}".format(i)]) - probability) < 1e-5
 
 
+@pytest.mark.slow
 def test_one_bad_file_leaves_the_others_their_answers(files, training, mnist):
     process = run_script("predict.py", training[1], files / "digit0.png", files / "bad.png",
                          files / "digit1.png")

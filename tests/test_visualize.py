@@ -55,7 +55,7 @@ def test_script_writes_the_pictures(training, tmp_path, mnist):
     assert process.returncode == 0 and process.stderr == ""
     index = int(re.match(r"Showing test image (\d+), a 4 \(--index \1\)\n", process.stdout).group(1))
     assert mnist[5][index] == 4
-    names = {"kernels.png", "digit.png", "feature_maps.png", "history.png"}
+    names = {"kernels.png", "signed_kernels.png", "digit.png", "feature_maps.png", "history.png"}
     assert {path.name for path in output.iterdir()} == names | {"index.html"}
     first = {name: matplotlib.image.imread(output / name) for name in names}
     assert all(min(picture.shape[:2]) > 300 for picture in first.values())

@@ -1,11 +1,14 @@
 """How good trained networks are on the test digits, each alone and all together."""
 
+from pathlib import Path
+
 import numpy as np
 
 from ..data import NUM_CLASSES, load_dataset
 from .metrics import confusion_matrix, wilson_interval
 from ..model import build_cnn, load_weights
 from ..predict import predict
+from ..support.errors import MnistCnnError
 
 __all__ = ["summary", "main"]
 
@@ -49,7 +52,7 @@ def main(models, data_dir=None):
     Parameters
     ----------
     models : sequence of path-like
-        npz files of weights.
+        npz files of weights; a folder, such as a sweep's, stands for all that lie in it.
     data_dir : path-like, optional
         As for `mnist_cnn.data.load_dataset`.
 
@@ -58,6 +61,7 @@ def main(models, data_dir=None):
     MnistCnnError
         When a model or the data cannot be used; then nothing is printed.
     """
+    models = _files(models)
     networks = [build_cnn() for _ in models]
     for model, network in zip(models, networks):
         load_weights(model, network)
@@ -70,3 +74,17 @@ def main(models, data_dir=None):
     if len(models) > 1:
         print(summary("ensemble of the {}, probabilities averaged".format(len(models)),
                       total / len(models), labels))
+
+
+def _files(models):
+    """The files of weights, those in folders too; not what lies beside them, such as snapshots."""
+    files = []
+    for model in map(Path, models):
+        if not model.is_dir():
+            files.append(model)
+            continue
+        found = sorted(path for path in model.glob("*.npz") if path.suffixes == [".npz"])
+        if not found:
+            raise MnistCnnError("the folder {} holds no weights (*.npz)".format(model))
+        files += found
+    return files

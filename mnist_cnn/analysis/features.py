@@ -9,8 +9,10 @@ import theano.tensor as T
 from lasagne.layers import Conv2DLayer, DenseLayer, InputLayer, MaxPool2DLayer
 from scipy import ndimage
 
+from ..support.errors import MnistCnnError
+
 __all__ = ["feature_maps", "name_layers", "compile_activations", "receptive_field", "top_patches",
-           "without_nonlinearity", "compile_units", "maximize_activation", "pca"]
+           "without_nonlinearity", "compile_units", "maximize_activation", "pca", "tsne"]
 
 
 def feature_maps(kernels, images):
@@ -319,3 +321,37 @@ def pca(features, num_components=2):
     components = components[:num_components]
     explained = sizes[:num_components] ** 2 / max((sizes ** 2).sum(), np.finfo(float).tiny)
     return centred @ components.T, components, explained
+
+
+def tsne(features, seed=0):
+    """Lay points out in the plane so that neighbours stay neighbours: t-SNE [1]_.
+
+    Distances between groups, and their sizes, mean nothing; who is next to whom does.
+
+    Parameters
+    ----------
+    features : array
+        (n, dimensions), n more than 30. Some thousand take seconds.
+    seed : int
+
+    Returns
+    -------
+    float32 array
+        (n, 2).
+
+    Raises
+    ------
+    MnistCnnError
+        When scikit-learn is not installed.
+
+    References
+    ----------
+    .. [1] L. van der Maaten, G. Hinton: Visualizing data using t-SNE. Journal of Machine Learning
+       Research 9, 2008.
+    """
+    try:
+        from sklearn.manifold import TSNE  # here: it takes a second to import
+    except ImportError as error:
+        raise MnistCnnError("t-SNE is scikit-learn's; run: pip install -e .[tsne]") from error
+    projected, _, _ = pca(features, min(50, *features.shape))
+    return TSNE(init="pca", learning_rate="auto", random_state=seed).fit_transform(projected)

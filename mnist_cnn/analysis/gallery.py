@@ -1,20 +1,23 @@
 """From a trained model to a folder of pictures and a page that explains them."""
 
 import collections
+import importlib.util
 import io
+import os
 from functools import cached_property
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import colormaps
 from PIL import Image
 
-from . import attribution, features, metrics, plots
+from . import architecture, attribution, features, metrics, plots
 from .. import visualize
 from ..data import load_dataset
 from ..support.errors import MnistCnnError
 from ..support.files import atomic_open, make_folder
-from .page import build_page
+from .page import build_page, data_url
 from ..model import build_cnn, load_weights
 from ..support.pictures import load_picture
 from ..support.records import (history_path, load_history, load_snapshots, snapshots_path)
@@ -24,6 +27,9 @@ __all__ = ["FIGURES", "TUTORIAL", "main"]
 DPI = 120
 HIDDEN = 5  # pixels of an occlusion's side: a stroke's width and a little more
 MISTAKES = 24
+PAGE_DIGITS = 2500  # that the page shows on an embedding; it holds a picture of each
+COLUMNS = 50
+TSNE_DIGITS = 2500  # for which t-SNE takes some ten seconds
 
 
 class Materials:
@@ -43,18 +49,31 @@ class Materials:
         self.network = build_cnn()
         self.layers = features.name_layers(self.network)
         self.weights = load_weights(model, self.network)
-        picture = None if image is None else load_picture(image)
         *_, self.images, self.labels = load_dataset(data_dir)
         self.labels = self.labels.astype(int)
-        self.from_file = picture is not None
-        if self.from_file:
-            self.image = picture
-            self.name = _readable(Path(image).name)
+        self.names = [str(number) for number in range(self.weights[-1].size)]
+        if image is not None:
+            self._shown = load_picture(image), _readable(Path(image).name)
         else:
-            index = _choose(self.labels, index, digit)
-            self.image = self.images[index]
-            self.name = "test image {}, a {}".format(index, self.labels[index])
-            print("Showing {} (--index {})".format(self.name, index))
+            self._wanted = index, digit
+            if index is not None or digit is not None:
+                self._shown  # a number out of range is said before anything is drawn
+
+    @cached_property
+    def _shown(self):
+        """The image that is shown, and its name; a random one is chosen when a figure asks for it."""
+        index = _choose(self.labels, *self._wanted)
+        name = "test image {}, a {}".format(index, self.labels[index])
+        print("Showing {} (--index {})".format(name, index))
+        return self.images[index], name
+
+    @property
+    def image(self):
+        return self._shown[0]
+
+    @property
+    def name(self):
+        return self._shown[1]
 
     @cached_property
     def activations_fn(self):
@@ -98,8 +117,17 @@ class Materials:
         return epochs, snapshots
 
 
+def _architecture(materials):
+    print(architecture.summary_table(materials.network))
+    return plots.plot_architecture(architecture.layer_rows(materials.network))
+
+
 def _kernels(materials):
     return visualize.plot_kernels(materials.weights[0], materials.diverging)
+
+
+def _signed_kernels(materials):
+    return visualize.plot_kernels(materials.weights[0], diverging=True)
 
 
 def _digit(materials):
@@ -125,14 +153,27 @@ def _second_layer(materials):
     patches, values, _ = features.top_patches(layer, materials.test_activations["conv 2"],
                                               materials.images)
     unit_fn, shape = features.compile_units(layer)
-    maxima, _ = features.maximize_activation(unit_fn, np.arange(layer.num_filters), shape)
-    return plots.plot_second_layer(patches, values, maxima[:, 0], layer.W.get_value())
+    maxima, maximum_values = features.maximize_activation(
+        unit_fn, np.arange(layer.num_filters), shape)
+    return plots.plot_second_layer(patches, values, maxima[:, 0], maximum_values,
+                                   layer.W.get_value())
+
+
+def _classes(materials):
+    unit_fn, shape = features.compile_units(materials.layers["output"])
+    classes = np.arange(len(materials.names))
+    maxima, _ = features.maximize_activation(unit_fn, classes, shape)
+    probabilities = materials.activations_fn(maxima, ("output",))["output"]
+    return plots.plot_classes(maxima[:, 0], probabilities[classes, classes], materials.names)
 
 
 def _attribution(materials):
     probabilities = materials.probabilities
     predicted, runner_up = np.argsort(-probabilities, kind="stable")[:2]
-    other = runner_up if materials.versus in (None, predicted) else materials.versus
+    if materials.versus == predicted:
+        raise MnistCnnError("versus is {}, which is the network's answer for {}; name another class, "
+                            "or none for the second likeliest".format(predicted, materials.name))
+    other = runner_up if materials.versus is None else materials.versus
     classes = [int(predicted), int(other)]
     gradient_fn = materials.score_fns[1]
     maps = {
@@ -184,11 +225,22 @@ def _reliability(materials):
 def _embedding(materials):
     units = materials.test_activations["dense"]
     projected, components, explained = features.pca(units)
-    marked = None
-    if materials.from_file:
-        marked = components @ (materials.activations["dense"] - units.mean(axis=0))
-    return plots.plot_embedding(projected, materials.labels, materials.images[:, 0], explained,
-                                    marked)
+    marked = components @ (materials.activations["dense"] - units.mean(axis=0))
+    return plots.plot_embedding(
+        projected, materials.labels, materials.images[:, 0],
+        "What the network thinks alike: {:,} test digits by the first two principal components\n"
+        "of the features before the last layer (circle: {})".format(len(units), materials.name),
+        ("first component ({:.0f} % of the variance)".format(100 * explained[0]),
+         "second component ({:.0f} %)".format(100 * explained[1])), marked, materials.names)
+
+
+def _tsne(materials):
+    units = materials.test_activations["dense"][:TSNE_DIGITS]
+    placed = features.tsne(np.vstack([units, materials.activations["dense"]]))
+    return plots.plot_embedding(
+        placed[:-1], materials.labels[:len(units)], materials.images[:len(units), 0],
+        "The same features of {:,} test digits, laid out by t-SNE so that neighbours stay neighbours"
+        "\n(circle: {})".format(len(units), materials.name), ("", ""), placed[-1], materials.names)
 
 
 def _evolution(materials):
@@ -209,15 +261,75 @@ def _evolution_gif(materials):
     return file.getvalue()
 
 
+def _digit_places(materials, figure):
+    """Where the first digits of an embedding are in its picture, for the page to show them."""
+    ax = figure.axes[0]
+    points = ax.transData.transform(ax.collections[0].get_offsets()[:PAGE_DIGITS])
+    points /= figure.bbox.size
+    answers = materials.test_probabilities.argmax(axis=1)
+    texts = ["{}: a {}".format(i, label) + (", taken for {}".format(answer) if answer != label else "")
+             for i, (label, answer) in enumerate(zip(materials.labels, answers[:len(points)]))]
+    return {"points": [[round(x, 4), round(1 - y, 4)] for x, y in points.tolist()], "texts": texts}
+
+
+def _mistake_places(materials, figure):
+    """Where the mistakes are in their picture, and for each its attribution."""
+    probabilities = materials.test_probabilities
+    indices = metrics.confident_mistakes(probabilities, materials.labels, MISTAKES)
+    places = []
+    for ax, index in zip(figure.axes, indices):
+        answer, label = int(probabilities[index].argmax()), int(materials.labels[index])
+        parts = attribution.integrated_gradients(materials.score_fns[1], materials.images[index],
+                                                 [answer, label], steps=32)
+        box = ax.get_position()
+        places.append({
+            "box": [round(part, 4) for part in (box.x0, 1 - box.y1, box.width, box.height)],
+            "text": "Test image {}, a {}: red pixels speak for the answer {}, blue ones for {}."
+                    .format(index, label, answer, label),
+            "source": data_url("image/png", _coloured(parts[0] - parts[1]))})
+    return places
+
+
+def _coloured(values):
+    """A map as a small PNG in red and blue around white."""
+    limit = np.abs(values).max() or 1
+    colours = colormaps["RdBu_r"](values / limit / 2 + .5, bytes=True)[..., :3]
+    file = io.BytesIO()
+    Image.fromarray(colours).save(file, "PNG")
+    return file.getvalue()
+
+
+#: The figures whose pictures can be pointed at on the page.
+PLACES = {"embedding": _digit_places, "tsne": _digit_places, "mistakes": _mistake_places}
+
+
+def _sheet(images):
+    """Digits side by side in rows, as a PNG."""
+    rows = -(-len(images) // COLUMNS)
+    sheet = np.zeros((rows * COLUMNS, 28, 28), np.uint8)
+    sheet[:len(images)] = 256 * images[:, 0]
+    sheet = sheet.reshape(rows, COLUMNS, 28, 28).swapaxes(1, 2).reshape(rows * 28, COLUMNS * 28)
+    file = io.BytesIO()
+    Image.fromarray(sheet).save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
 Figure = collections.namedtuple("Figure", "draw heading text")
 
 #: Every figure: how it is drawn, and what the page says of it.
 FIGURES = {
+    "architecture": Figure(_architecture, "The network", """
+        Two convolutions find patterns, each followed by a pooling that keeps the strongest answer of
+        four neighbours; two dense layers weigh what was found. Look where the numbers are that it
+        learns: most of them belong to the first dense layer."""),
     "kernels": Figure(_kernels, "The kernels of the first layer", """
         Each square is what one unit of the first layer multiplies its 5 x 5 pixels with. Look
         for edges and strokes, bright on one side and dark on the other, in many directions.
         Theano convolves as mathematics does: a kernel answers most to the stroke that it shows
         turned by 180 degrees."""),
+    "signed_kernels": Figure(_signed_kernels, "The same kernels, red and blue", """
+        Grey hides where a kernel's weights change sign. Here red is positive, blue negative and
+        white zero: a kernel finds a stroke where it is red on the one side and blue on the other."""),
     "digit": Figure(_digit, "The digit", """
         What the network sees: 28 x 28 pixels, the digit in a box of 20 x 20 and its centre of
         mass in the middle."""),
@@ -234,10 +346,15 @@ FIGURES = {
         second. In the dense layer no position is left; look how few of its units are awake."""),
     "second_layer": Figure(_second_layer, "What the second layer looks for", """
         A unit of the second layer sees 14 x 14 pixels. Left, the pieces of real digits that
-        excite it most; middle, the input that does so even more, climbed to from noise; right,
-        its weights for each map of the first layer. Look for corners, arcs, crossings and ends
+        excite it most, with the values of the first and the ninth; middle, the input that does so
+        even more, climbed to from noise; right, its nine heaviest kernels, with the numbers of the
+        first layer's maps that they read. Look for corners, arcs, crossings and ends
         of strokes, and compare left and middle: where they agree, you know what the filter is
         for."""),
+    "classes": Figure(_classes, "What each answer looks for", """
+        Climbed to from noise, as the second layer's maxima: for each class an input that raises its
+        score as far as it can. The network is sure of them, and no one would have drawn most of
+        them so. Look for the parts of a digit that count, and for what does not matter to it."""),
     "attribution": Figure(_attribution, "Why this answer, and not another", """
         Three answers to "which pixels count?". Saliency: how the class's score would change if
         a pixel became brighter, empty ones too. Integrated gradients: the score shared out
@@ -266,14 +383,18 @@ FIGURES = {
     "embedding": Figure(_embedding, "What the network thinks alike", """
         The 256 features before the last layer, of every test digit, seen from the direction in
         which they differ most. Look which digits are neighbours, what lies between two groups,
-        and which strays sit amid another class. A circle marks a picture of your own. Two
-        directions are not all: groups that overlap here may lie apart in the others."""),
+        and which strays sit amid another class. The circle marks the digit above. Two directions
+        are not all: groups that overlap here may lie apart in the others."""),
+    "tsne": Figure(_tsne, "The same, with neighbours kept together", """
+        t-SNE gives up straight directions, and lays digits so that those the network finds alike lie
+        together. Look at the islands, and at the digits between them. How far two islands are from
+        each other, and how large they are, means nothing."""),
     "evolution": Figure(_evolution, "How the kernels came to be", """
         Before training the kernels are noise. Look how early the strokes appear, and how they
         then only grow sharper; a kernel that stays noise has found nothing to do."""),
 }
 
-TUTORIAL = ("kernels", "digit", "feature_maps", "history")
+TUTORIAL = ("kernels", "signed_kernels", "digit", "feature_maps", "history")
 
 
 def _readable(name):
@@ -306,7 +427,11 @@ def _choose_figures(names, model):
     """
     needs = {"history": history_path(model), "evolution": snapshots_path(model)}
     there = [name for name in FIGURES if name not in needs or needs[name].exists()]
+    if importlib.util.find_spec("sklearn") is None:
+        there.remove("tsne")
     if names == "all":
+        if "tsne" not in there:
+            print("Left out tsne: it wants scikit-learn; run: pip install -e .[tsne]")
         if "evolution" not in there:
             print("Left out evolution: there is no {}; train with --snapshots to see it"
                   .format(needs["evolution"]))
@@ -358,11 +483,13 @@ def main(model, index=None, digit=None, image=None, figures=None, versus=None, d
     materials = Materials(model, index, digit, image, versus, diverging, data_dir)
     output = make_folder(output)
 
-    entries = []
+    entries, places = [], {}
     for name in names:
         file = io.BytesIO()
         figure = FIGURES[name].draw(materials)
         figure.savefig(file, format="png", dpi=DPI)
+        if name in PLACES:
+            places[name] = PLACES[name](materials, figure)
         if not show:
             plt.close(figure)
         pictures = [("image/png", file.getvalue())]
@@ -373,10 +500,15 @@ def main(model, index=None, digit=None, image=None, figures=None, versus=None, d
             _write(output / "{}.{}".format(name, kind.split("/")[1]), content)
 
     lines = ["Drawn from {} by scripts/visualize.py.".format(Path(model).name)]
-    if any(name not in ("kernels", "history", "evolution") for name in names):
+    if "_shown" in vars(materials):
         lines.append("The digit shown is {}.".format(materials.name))
-    _write(output / "index.html", build_page("What is being learned?", lines, [
-        (name, FIGURES[name], pictures) for name, pictures in entries]).encode())
+    explorer = os.path.relpath("explore.html", str(output))
+    _write(output / "index.html", build_page(
+        "What is being learned?", lines,
+        [(name, FIGURES[name], [_for_page(*picture) for picture in pictures])
+         for name, pictures in entries], places,
+        _sheet(materials.images[:PAGE_DIGITS]) if {"embedding", "tsne"} & set(places) else None,
+        COLUMNS, explorer if os.path.exists("explore.html") else None).encode())
 
     if show:
         if plt.get_backend().lower() == "agg":
@@ -384,6 +516,15 @@ def main(model, index=None, digit=None, image=None, figures=None, versus=None, d
                                 "sudo apt-get install python3-tk); the pictures are in {}"
                                 .format(output))
         plt.show()
+
+
+def _for_page(kind, content):
+    """A picture for the page: WebP takes a third of a PNG's bytes."""
+    if kind != "image/png":
+        return kind, content
+    file = io.BytesIO()
+    Image.open(io.BytesIO(content)).convert("RGB").save(file, "WEBP", quality=82, method=4)
+    return "image/webp", file.getvalue()
 
 
 def _write(path, content):

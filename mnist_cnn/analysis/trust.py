@@ -8,7 +8,7 @@ behind it, which for a digit lie near those of other digits of the class. An ans
 - when the picture has more ink than 999 digits of 1,000, or
 - when its features lie farther from its class's nearest centre than those of 997 digits of 1,000.
 
-The centres (by k-means) come from one half of the validation digits, the limits from the other half.
+The centres (by k-means) come from one half of the validation digits, the limits from the other.
 Distances to known features as a test for strange pictures are those of Lee et al. [1]_; centres and
 cosines in place of their Gaussians did better here (see ``docs/explorer.md``).
 
@@ -26,6 +26,8 @@ import numpy as np
 import theano
 from lasagne.layers import DenseLayer
 from scipy.cluster.vq import kmeans2
+
+from ..support.batches import run_in_batches
 
 __all__ = ["Trust", "compile_features", "learn_trust", "feature_distance", "is_unsure"]
 
@@ -68,10 +70,8 @@ def compile_features(network, batch_size=500):
         [network, hidden.input_layer, hidden], deterministic=True))
 
     def features_of(images):
-        images = images.astype(inputs.dtype)
-        parts = [function(images[start:start + batch_size])
-                 for start in range(0, len(images), batch_size)]
-        probabilities, below, above = map(np.concatenate, zip(*parts))
+        probabilities, below, above = run_in_batches(
+            function, images.astype(inputs.dtype), batch_size)
         below = below.reshape(len(below), -1)
         return probabilities, _unit(np.concatenate([_unit(below), _unit(above)], axis=1))
 

@@ -59,8 +59,9 @@ import_gpuarray_when_asked()
 remember_the_compiler()
 skip_source_lines()
 ahead.apply()
-with pkg_resources_stand_in():
+with pkg_resources_stand_in(), patches.around_lasagne():
     import lasagne  # noqa: F401
+patches.mend_lasagne()
 
 
 def use_float32():

@@ -1,15 +1,18 @@
-"""Between Theano and Lasagne: the names of older Theanos that Lasagne and old programs want."""
+"""What Lasagne wants of Theano and NumPy as they were, for 0.1 and for its master (0.2.dev1)."""
 
+import contextlib
 import functools
 import sys
 import types
+import warnings
 
+import numpy as np
 import theano
 import theano.sandbox
 import theano.tensor.nnet
 import theano.tensor.signal.pool
 
-__all__ = ["apply"]
+__all__ = ["apply", "around_lasagne", "mend_lasagne"]
 
 
 def max_pool_2d(input, ds, ignore_border=None, st=None, padding=(0, 0), mode="max"):
@@ -67,3 +70,32 @@ def apply():
     _add_sandbox_cuda()
     _rename_image_shape()
     _note_choice_of_floatx()
+
+
+@contextlib.contextmanager
+def around_lasagne():
+    """Keep Lasagne's import quiet: master compares with ``is``, a SyntaxWarning to its authors."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)
+        yield
+
+
+class _NumPy(types.ModuleType):
+    """NumPy, but for what is set here."""
+
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+
+def _linspace(start, stop, num=50, *args, **kwargs):
+    return np.linspace(start, stop, int(num), *args, **kwargs)
+
+
+def mend_lasagne():
+    """Mend what has gone in Lasagne itself, once it is imported."""
+    import lasagne
+    if hasattr(lasagne.layers, "TPSTransformerLayer"):  # master's; 0.1 has none
+        # It counts points with a square root, 4.0, which NumPy 1.18 and later refuse as a number
+        # of points: "'numpy.float64' object cannot be interpreted as an integer".
+        lasagne.layers.special.np = _NumPy("numpy")
+        lasagne.layers.special.np.linspace = _linspace

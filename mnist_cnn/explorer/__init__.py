@@ -45,6 +45,7 @@ def build_page(content):
     if content.kernels is not None:
         packed["film"] = pack(_flat(content.kernels))
     facts = {
+        "names": list(content.names),
         "models": [name for name, _ in content.models],
         "gallery": content.gallery,
         "count": len(content.images),

@@ -38,7 +38,8 @@ def bundle_scripts(folder, entry):
 
     def add(name, importers):
         if name in importers:
-            raise ValueError("modules import each other: {}".format(" -> ".join(importers + (name,))))
+            raise ValueError("modules import each other: {}".format(
+                " -> ".join(importers + (name,))))
         if name in finished:
             return
         source = (folder / name).read_text(encoding="utf-8")

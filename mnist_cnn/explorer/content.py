@@ -12,17 +12,23 @@ from ..analysis.metrics import confident_mistakes
 from ..analysis.trust import Trust, compile_features, learn_trust
 from ..data import load_dataset
 from ..model import build_cnn, load_weights
+from ..support.batches import run_in_batches
 from ..support.errors import MnistCnnError
 from ..support.records import load_snapshots, snapshots_path
+from .embed import pack_images
 
-__all__ = ["Content", "choose_digits", "find_favourites", "collect"]
+__all__ = ["Content", "choose_digits", "find_favourites", "keep_small", "collect"]
 
-#: ``summary``, a line of text; ``models``, pairs of a name and its weights (list of arrays);
+NUM_FAVOURITES = 9
+MAX_SIZE = 2.05e6  # characters of test images
+
+#: ``summary``, a line of text; ``names`` of the classes, list of str; ``models``, pairs of a name
+#: and its weights (list of arrays);
 #: ``images``, uint8 (n, 28, 28), and ``labels``, uint8 (n,), of the test digits; ``gallery``, list
 #: of dict (see `choose_digits`); ``favourites``, int array (see `find_favourites`); ``trust``, a
 #: `mnist_cnn.analysis.trust.Trust`; ``epochs`` and ``kernels`` of the training film, or None.
 Content = namedtuple(
-    "Content", "summary models images labels gallery favourites trust epochs kernels")
+    "Content", "summary names models images labels gallery favourites trust epochs kernels")
 
 
 def choose_digits(probabilities, labels, num_mistakes=12):
@@ -53,7 +59,7 @@ def choose_digits(probabilities, labels, num_mistakes=12):
             for i in [*examples, *mistakes]]
 
 
-def find_favourites(network, images, count=9, batch_size=500):
+def find_favourites(network, images, count=NUM_FAVOURITES, batch_size=500):
     """Find the images that excite each map, each dense unit and each class most.
 
     Parameters
@@ -77,12 +83,31 @@ def find_favourites(network, images, count=9, batch_size=500):
               if isinstance(layer, (Conv2DLayer, DenseLayer))]
     outputs = lasagne.layers.get_output(layers[:-1], deterministic=True)
     scores = outputs[-1].dot(layers[-1].W) + layers[-1].b
-    values = [maps.flatten(3).max(axis=2) if maps.ndim == 4 else maps for maps in outputs] + [scores]
+    values = [maps.flatten(3).max(axis=2) if maps.ndim == 4 else maps for maps in outputs]
     inputs = lasagne.layers.get_all_layers(network)[0].input_var
-    function = theano.function([inputs], theano.tensor.concatenate(values, axis=1))
-    excitement = np.concatenate([function(images[start:start + batch_size].astype(inputs.dtype))
-                                 for start in range(0, len(images), batch_size)])
+    function = theano.function([inputs], theano.tensor.concatenate(values + [scores], axis=1))
+    excitement = run_in_batches(function, images.astype(inputs.dtype), batch_size)
     return np.argsort(-excitement, axis=0, kind="stable")[:count].T
+
+
+def keep_small(images):
+    """Cut a stack of images to as many as leave the page small.
+
+    All of MNIST's 10,000 test digits fit; of images that compress worse, fewer.
+
+    Parameters
+    ----------
+    images : uint8 array
+        (n, rows, columns).
+
+    Returns
+    -------
+    uint8 array
+        The first of the images, at least `NUM_FAVOURITES`.
+    """
+    probe = images[:500]
+    size = sum(map(len, pack_images(probe))) / len(probe)
+    return images[:max(NUM_FAVOURITES, int(MAX_SIZE / size))]
 
 
 def _round_trust(trust):
@@ -91,7 +116,7 @@ def _round_trust(trust):
                  trust.max_distance, trust.max_ink)
 
 
-def collect(model, compare=None, data_dir=None):
+def collect(model, compare=None, data_dir=None, names=None):
     """Compute all that the page is filled with.
 
     Parameters
@@ -103,6 +128,8 @@ def collect(model, compare=None, data_dir=None):
         The npz file of a second model, to be shown beside the first.
     data_dir : path-like, optional
         As for `mnist_cnn.data.load_dataset`.
+    names : list of str, optional
+        What the classes are called; by default their numbers.
 
     Returns
     -------
@@ -114,23 +141,29 @@ def collect(model, compare=None, data_dir=None):
         When a model or the data cannot be used.
     """
     network = build_cnn()
-    models = [(Path(path).name, load_weights(path, network))
-              for path in (compare, model) if path is not None][::-1]
-    weights = models[0][1]
+    weights = load_weights(model, network)
+    models = [(Path(model).name, weights)]
+    if compare is not None:
+        models.append((Path(compare).name, load_weights(compare, build_cnn())))
     epochs, kernels = None, None
     if snapshots_path(model).exists():
         epochs, kernels = load_snapshots(model, weights[0].shape)
     *_, X_val, y_val, X_test, y_test = load_dataset(data_dir)
-    if len(X_test) < 9:
-        raise MnistCnnError("the page needs at least 9 test images, and the data set has {}".format(
-            len(X_test)))
+    if len(X_test) < NUM_FAVOURITES:
+        raise MnistCnnError("the page needs at least {} test images, and the data set has {}"
+                            .format(NUM_FAVOURITES, len(X_test)))
     print("Looking for the network's worst mistakes among {} test digits...".format(len(y_test)))
     features_of = compile_features(network)
     probabilities, _ = features_of(X_test)
-    summary = "Your own network, {}: {:,} learned numbers, and {:.2f} % of {:,} test digits right.".format(
+    summary = ("Your own network, {}: {:,} learned numbers, and {:.2f} % of {:,} test digits "
+               "right.").format(
         models[0][0], sum(array.size for array in weights),
         100 * np.mean(probabilities.argmax(axis=1) == y_test), len(y_test))
+    images = keep_small(np.uint8(np.rint(X_test[:, 0] * 256)))
+    shown = slice(len(images))
+    if names is None:
+        names = [str(number) for number in range(probabilities.shape[1])]
     return Content(
-        summary, models, np.uint8(np.rint(X_test[:, 0] * 256)), y_test,
-        choose_digits(probabilities, y_test), find_favourites(network, X_test),
+        summary, names, models, images, y_test[shown],
+        choose_digits(probabilities[shown], y_test[shown]), find_favourites(network, X_test[shown]),
         _round_trust(learn_trust(features_of, X_val, y_val)), epochs, kernels)

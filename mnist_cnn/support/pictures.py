@@ -200,7 +200,8 @@ def split_digits(ink):
         if not small or len(groups) == 1:
             break
         nearest = min((group for group in groups if group is not small[0]),
-                      key=lambda group: max(group.left - small[0].right, small[0].left - group.right))
+                      key=lambda group: max(group.left - small[0].right,
+                                            small[0].left - group.right))
         groups = _join(groups, lambda a, b: small[0] in (a, b) and nearest in (a, b))
     if len(groups) > MAX_DIGITS:
         raise MnistCnnError("it shows {} separate shapes; cut a single number out of it"

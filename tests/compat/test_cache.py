@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import run_script
 
 
 #: A graph of three modules or so, compiled and run.
@@ -105,3 +106,23 @@ def test_cache_that_cannot_be_made():
         env=dict(os.environ, THEANO_FLAGS="base_compiledir=/proc/nowhere"))
     assert process.returncode == 2
     assert process.stderr.count("\n") == 1 and "Unable to create the compiledir" in process.stderr
+
+
+def test_warm_start_compiles_nothing(tmp_path, training, small_mnist):
+    """A second process finds every module of the first: no compiler run that makes one."""
+    calls = tmp_path / "calls"
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "def hook(event, args):\n"
+        "    if event == 'subprocess.Popen':\n"
+        "        with open({!r}, 'a') as file:\n"
+        "            print(args[1], file=file)\n"
+        "sys.addaudithook(hook)\n".format(str(calls)))
+    process = run_script("train.py", "--epochs", 1, "--batch-size", 5000, "--learning-rate", .03,
+                         "--data-dir", small_mnist, "--output", tmp_path / "model.npz",
+                         env=dict(os.environ, PYTHONPATH=os.pathsep.join(
+                             [str(tmp_path), os.environ.get("PYTHONPATH", "")])))
+    assert process.returncode == 0 and process.stderr == ""
+    lines = calls.read_text().splitlines()
+    assert any("-dumpversion" in line for line in lines)  # the hook sees Theano's processes
+    assert [line for line in lines if "-shared" in line or ".cpp" in line] == []

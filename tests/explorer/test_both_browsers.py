@@ -15,6 +15,8 @@ from PIL import Image, ImageDraw
 from mnist_cnn.analysis import trust
 from mnist_cnn.support import pictures
 
+pytestmark = pytest.mark.browser
+
 WIDE = (1400, 900)
 SIZES = [(1280, 620), (1366, 625), (1400, 857), (1920, 1080)]
 TABS = ["sum", "looks", "curves", "compare", "film"]
@@ -88,7 +90,9 @@ class View:
         self.browser.js("""
             const node = document.querySelector(arguments[0]);
             node.value = arguments[1];
-            for (const type of ["input", "change"]) node.dispatchEvent(new Event(type, {bubbles: true}));
+            for (const type of ["input", "change"]) {
+              node.dispatchEvent(new Event(type, {bubbles: true}));
+            }
             """, selector, value)
         self.settle()
 
@@ -129,7 +133,8 @@ def test_picture_maps_and_sum_are_seen_together(view, size):
     for layer in ("conv1", "pool1", "conv2", "pool2", "output"):
         view.click("[data-layer={}] .maps button".format(layer), 5)
         view.browser.js("scrollTo(0, 0)")
-        lowest = view.js("""["#pad", "#equation", ".grid", ".list", "#here", ...document.querySelectorAll(".maps")]
+        lowest = view.js("""["#pad", "#equation", ".grid", ".list", "#here",
+             ...document.querySelectorAll(".maps")]
             .map((node) => typeof node === "string" ? document.querySelector(node) : node)
             .filter((node) => node)
             .map((node) => node.getBoundingClientRect().bottom)
@@ -160,9 +165,9 @@ def test_any_test_digit_by_its_number(view, mnist, cnn):
 def make_pictures(mnist):
     """Picture files as users have them: a photograph, a screenshot, ink on nothing."""
     rng = np.random.RandomState(0)
-    digit = np.asarray(Image.fromarray(np.uint8(mnist[4][0, 0] * 256)).resize((300, 300), Image.BILINEAR))
+    digit = Image.fromarray(np.uint8(mnist[4][0, 0] * 256)).resize((300, 300), Image.BILINEAR)
     ink = np.zeros((420, 560))
-    ink[60:360, 150:450] = digit / 255.
+    ink[60:360, 150:450] = np.asarray(digit) / 255.
     rows, columns = np.mgrid[-1:1:420j, -1:1:560j]
     paper = .75 + .15 * columns - .08 * rows + rng.normal(0, .02, ink.shape)
     photo = Image.fromarray(np.uint8(255 * (paper * (1 - .7 * ink)).clip(0, 1)))
@@ -248,8 +253,9 @@ def test_unsure_answers_are_pythons(view, cnn, mnist):
     got = np.array(view.js("""((text) => {
         const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
         return Array.from({length: bytes.length / 784}, (_, i) => {
-          explorer.network.forward(Float32Array.from(bytes.subarray(784 * i, 784 * (i + 1)), (b) => b / 256));
-          return explorer.state.trust.doubt(explorer.network) !== "";
+          const image = bytes.subarray(784 * i, 784 * (i + 1));
+          explorer.network.forward(Float32Array.from(image, (byte) => byte / 256));
+          return explorer.state.trust.doubt(explorer.network, explorer.state.names) !== "";
         });
       })(arguments[0])""", base64.b64encode(np.uint8(np.rint(images * 256)).tobytes()).decode()))
     assert 10 < wanted.sum() < 190
@@ -260,22 +266,26 @@ def test_a_dot_is_unsure(view):
     view.click("#clear")
     view.draw((.5, .5))
     assert not view.js("document.getElementById('unsure').hidden")
-    assert view.js("document.getElementById('unsure').title").startswith("Unsure: ")
+    assert view.text("#doubt") != ""
     view.pick(0)
     assert view.js("document.getElementById('unsure').hidden")
+    assert view.text("#doubt") == ""
 
 
 def test_screen_readers_hear_the_answer_in_time(view):
     view.click("#clear")
+    view.until("document.getElementById('spoken').textContent === 'The pad is empty'")
     view.browser.js("""
         window.heard = null;
+        const changes = {childList: true, characterData: true, subtree: true};
         new MutationObserver(() => window.heard = performance.now())
-          .observe(document.getElementById("spoken"), {childList: true, characterData: true, subtree: true});
+          .observe(document.getElementById("spoken"), changes);
         addEventListener("pointerup", () => window.lifted = performance.now(), true);""")
     view.draw((.5, .15), (.48, .5), (.5, .85))
     view.until("window.heard !== null")
-    assert view.js("window.heard - window.lifted") < 500
     assert view.text("#spoken").startswith("The network sees a ")
+    view.until("window.heard > window.lifted || performance.now() > window.lifted + 400")
+    assert view.js("window.heard - window.lifted") < 400
 
 
 def test_frame_times_are_measured(view):
@@ -357,7 +367,8 @@ def test_who_asked_for_little_motion_gets_little(view):
     view.click("#play")
     view.browser.wait("setTimeout(arguments[0], 1200)")
     assert 1 <= view.js("explorer.state.motion.step") <= 3
-    assert view.js("getComputedStyle(document.querySelector('.answer-bar .bar')).transitionDuration") == "0s"
+    assert view.js("getComputedStyle(document.querySelector('.answer-bar .bar'))"
+                   ".transitionDuration") == "0s"
 
 
 def test_a_unit_adds_up_map_after_map(view):
@@ -376,7 +387,8 @@ def test_softmax_fills_its_table(view):
     view.click("[data-layer=output] button", 2)
 
     def filled():
-        return view.js("[...document.querySelectorAll('.softmax tbody td')].filter((cell) => cell.textContent).length")
+        return view.js("[...document.querySelectorAll('.softmax tbody td')]"
+                       ".filter((cell) => cell.textContent).length")
     whole = filled()
     for steps in range(1, 13):
         view.click("#step")
@@ -390,7 +402,8 @@ def test_softmax_fills_its_table(view):
 def test_silence_and_reset(view):
     view.pick(0)
     start = view.probabilities
-    strongest = int(view.numbers("explorer.network.values.conv1").reshape(32, -1).sum(axis=1).argmax())
+    maps = view.numbers("explorer.network.values.conv1").reshape(32, -1)
+    strongest = int(maps.sum(axis=1).argmax())
     view.click("[data-layer=conv1] .map", strongest)
     view.click("#edits .switch span")
     assert view.numbers("explorer.network.values.conv1").reshape(32, -1)[strongest].max() == 0
@@ -410,16 +423,20 @@ def test_silence_and_reset(view):
 def test_weights_are_scaled(view, layer):
     view.pick(0)
     view.click("[data-layer={}] :is(.map, .answer-bar, .unit-grid canvas)".format(layer), 0)
-    place = view.js("[explorer.state.kept.map, explorer.state.kept.row, explorer.state.kept.column]")
-    before = view.js("explorer.network.terms(arguments[0], ...arguments[1], 0)", layer, place)
+
+    def terms():
+        """The sums over the maps below, the bias, and the raw sum of all."""
+        return [np.array(part) for part in view.js("""(({map, row, column}) => {
+            const {sums, bias, raw} = explorer.network.terms(arguments[0], map, row, column, 0);
+            return [Array.from(sums), bias, raw];
+          })(explorer.state.kept)""", layer)]
+    sums, bias, raw = terms()
     view.set_value("#factor", -1.5)
-    after = view.js("explorer.network.terms(arguments[0], ...arguments[1], 0)", layer, place)
-    sums = [np.array(list(terms["sums"].values()) if isinstance(terms["sums"], dict) else terms["sums"])
-            for terms in (before, after)]
-    np.testing.assert_allclose(sums[1], -1.5 * sums[0], rtol=1e-5, atol=1e-6)
-    assert abs(after["raw"] - sums[1].sum() - after["bias"]) < 1e-3
+    scaled_sums, same_bias, scaled_raw = terms()
+    np.testing.assert_allclose(scaled_sums, -1.5 * sums, rtol=1e-5, atol=1e-6)
+    assert same_bias == bias and abs(scaled_raw - scaled_sums.sum() - bias) < 1e-3
     view.click("#reset")
-    assert view.js("explorer.network.terms(arguments[0], ...arguments[1], 0).raw", layer, place) == before["raw"]
+    assert terms()[2] == raw
 
 
 def test_a_kernel_of_ones_own(view):
@@ -450,18 +467,19 @@ def test_a_kernel_of_ones_own(view):
 def test_what_a_class_looks_for(view, mnist):
     view.click("[data-layer=output] button", 3)
     view.tab("looks")
-    view.until("document.querySelector('.grown figcaption').textContent.endsWith('the digit 3')")
+    view.until("document.querySelector('.grown figcaption').textContent.endsWith('the class 3')")
     view.browser.wait("setTimeout(arguments[0], 3500)")
     answer = view.js("""(() => {
         const canvas = document.querySelector(".grown canvas");
         const {data} = canvas.getContext("2d").getImageData(0, 0, 28, 28);
         const twin = explorer.network.twin();
-        const paper = data[0];
-        return Array.from(twin.forward(Float32Array.from({length: 784}, (_, i) => (255 - data[4 * i]) / 256)));
+        const ink = Float32Array.from({length: 784}, (_, i) => (255 - data[4 * i]) / 256);
+        return Array.from(twin.forward(ink));
       })()""")
     assert np.argmax(answer) == 3
     labels = [int(mnist[5][int(number)]) for number in view.js(
-        "[...document.querySelectorAll('.favourites span')].map((node) => node.textContent.slice(2))")]
+        "[...document.querySelectorAll('.favourites span')]"
+        ".map((node) => node.textContent.slice(2))")]
     assert labels.count(3) >= 8
     view.click(".favourites .thumb")
     assert view.js("explorer.pad.state.digit.label") == labels[0]
@@ -475,13 +493,13 @@ def test_shift_turn_thicken_noise(view):
     assert np.array_equal(view.pixels[:, 3:], start[:, :-3])
     view.set_value("[aria-label='Shift right']", 0)
     view.set_value("[aria-label='Turn']", 90)
-    turned = np.rot90(start, -1)
-    assert np.corrcoef(np.roll(view.pixels, -1, 1).ravel(), turned.ravel())[0, 1] > .99 or \
-        np.corrcoef(view.pixels.ravel(), turned.ravel())[0, 1] > .99 or \
-        np.corrcoef(np.roll(view.pixels, 1, 1).ravel(), turned.ravel())[0, 1] > .99
+    turned = np.roll(np.rot90(start, -1), 1, axis=1)  # about (14, 14), and not about (13.5, 13.5)
+    assert np.abs(view.pixels - turned).max() <= 1
     view.until("document.querySelector('.curve').getAttribute('d').split('L').length === 49")
-    curves = view.js("[...document.querySelectorAll('.curve')].map((line) => line.getAttribute('d'))")
-    heights = np.array([[float(point.split()[1]) for point in line[1:].split("L")] for line in curves])
+    curves = view.js("[...document.querySelectorAll('.curve')]"
+                     ".map((line) => line.getAttribute('d'))")
+    heights = np.array([[float(point.split()[1]) for point in line[1:].split("L")]
+                        for line in curves])
     np.testing.assert_allclose((1 - heights / 170).sum(axis=0), 1, atol=.01)
     at = int(round((90 + 180) / 360 * 48))
     np.testing.assert_allclose(1 - heights[:, at] / 170, view.probabilities, atol=.01)
@@ -520,8 +538,7 @@ def test_side_by_side(view):
     view.click(".compare-tools button")
     view.pick(1)
     assert differs()
-    captions = view.js("[...document.querySelectorAll('.compare figcaption b')].map((node) => node.textContent)")
-    assert captions[0] == "A: {}".format(view.probabilities.argmax())
+    assert view.text(".compare figcaption b") == "A: {}".format(view.probabilities.argmax())
     view.click(".compare-tools button", 1)
     assert not differs()
     view.tab("sum")
@@ -565,7 +582,7 @@ def checked_page(written, tmp_path_factory):  # noqa: F811
     """The page with axe-core, Deque's accessibility checker, put into it."""
     spec = importlib.util.find_spec("axe_playwright_python")
     if spec is None:
-        pytest.skip("no axe-core here: pip install --no-deps axe-playwright-python")
+        pytest.skip("no axe-core here: pip install --no-deps axe-playwright-python==0.1.8")
     axe = (Path(spec.origin).parent / "axe.min.js").read_text(encoding="utf-8")
     path = tmp_path_factory.mktemp("axe") / "page.html"
     page = written[1].read_text(encoding="utf-8")
@@ -574,18 +591,20 @@ def checked_page(written, tmp_path_factory):  # noqa: F811
     return path
 
 
-@pytest.mark.parametrize("size", [WIDE, (1280, 620), (500, 844)])
+@pytest.mark.parametrize("size", [(1280, 620), (500, 844)])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(either, checked_page, scheme, size):  # noqa: F811
     view = View(either, checked_page.as_uri())
     view.open(size, scheme)
     view.click("#saliency ~ span")
+    # axe cannot tell the background of what lies under the lines between the layers
+    view.browser.js("document.getElementById('wedges').style.display = 'none'")
     found = {}
     for name in TABS:
         view.tab(name)
         for layer in ("conv2", "output") if name == "sum" else ("conv2",):
-            view.browser.js("document.querySelectorAll('[data-layer=' + arguments[0] + '] button')[3].click()",
-                            layer)
+            view.browser.js("document.querySelectorAll("
+                            "'[data-layer=' + arguments[0] + '] button')[3].click()", layer)
             view.settle()
             result = json.loads(view.browser.wait("""
                 const done = arguments[0];
@@ -595,7 +614,7 @@ def test_axe_finds_nothing(either, checked_page, scheme, size):  # noqa: F811
                   passes.map(({id, nodes}) => [id, nodes.length])])),
                   (error) => done(JSON.stringify([[["failed", [String(error)]]], []])));"""))
             violations, passes = result
-            assert dict(passes)["color-contrast"] > 20  # it has looked
+            assert dict(passes)["color-contrast"] > 60  # it has looked
             if violations:
                 found[name, layer] = violations
     assert not found, found

@@ -6,12 +6,14 @@ their limits. `mnist_cnn.analysis.gallery` computes the arrays and saves the fig
 """
 
 from .activations import plot_activations
+from .architecture import plot_architecture
 from .attributions import plot_attributions, plot_occlusion
 from .embedding import plot_embedding
 from .evolution import draw_evolution, plot_evolution
-from .filters import plot_second_layer
+from .filters import plot_classes, plot_second_layer
 from .quality import plot_accuracy, plot_confusion, plot_mistakes, plot_reliability
 
-__all__ = ["plot_activations", "plot_second_layer", "plot_attributions", "plot_occlusion",
+__all__ = ["plot_architecture", "plot_activations", "plot_second_layer", "plot_classes",
+           "plot_attributions", "plot_occlusion",
            "plot_confusion", "plot_accuracy", "plot_mistakes", "plot_reliability",
            "plot_embedding", "plot_evolution", "draw_evolution"]

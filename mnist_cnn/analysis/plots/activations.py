@@ -50,7 +50,12 @@ def plot_activations(image, activations, name):
         values = activations[key]
         ax = axes_at(figure, left, top, width, height)
         if values.ndim == 3:
-            sheet = mosaic(values, 4, gap=max(1, values.shape[1] // 10))
+            gap_pixels = max(1, values.shape[1] // 10)
+            sheet = mosaic(values, 4, gap=gap_pixels)
+            for number in range(len(values)):  # as the other figures number them
+                ax.text(number % 4 * (values.shape[2] + gap_pixels) - .3,
+                        number // 4 * (values.shape[1] + gap_pixels) - .3, str(number),
+                        fontsize=5, color="white", va="top", ha="left")
             size = "{} maps, {} x {}".format(*values.shape)
         else:
             sheet = values.reshape(-1, 8)

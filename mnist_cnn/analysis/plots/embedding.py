@@ -3,7 +3,9 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_rgb
+from matplotlib.lines import Line2D
 
+from ...visualize import bare
 from .marks import CLASS_COLOURS
 
 __all__ = ["plot_embedding"]
@@ -18,8 +20,9 @@ def _spread(points, distance):
     return chosen
 
 
-def plot_embedding(projected, labels, images, explained, marked=None):
-    """Draw where the test digits lie in the plane of two principal components.
+def plot_embedding(projected, labels, images, title, axes_labels=("", ""), marked=None,
+                   names=None):
+    """Draw where the test digits lie in a plane of two features.
 
     Parameters
     ----------
@@ -29,10 +32,12 @@ def plot_embedding(projected, labels, images, explained, marked=None):
         (n,), 0 to 9.
     images : array
         (n, rows, columns), in [0, 1].
-    explained : array
-        (2,), the components' shares of the variance.
+    title : str
+    axes_labels : pair of str
     marked : array, optional
-        (2,), a place to point at.
+        (2,), a place to point at: the digit that the other figures show.
+    names : sequence of str, optional
+        The classes', for the legend; by default their numbers.
 
     Returns
     -------
@@ -46,9 +51,7 @@ def plot_embedding(projected, labels, images, explained, marked=None):
     tall = np.clip((high - low + 2 * size)[1] / (high - low + 2 * size)[0], .5, 1.2)
     figure = plt.figure(figsize=(12, 11.2 * tall + .9), layout="constrained")
     ax = figure.add_subplot()
-    ax.set_title("What the network thinks alike: {:,} test digits by the first two principal "
-                 "components\nof the features before the last layer".format(len(labels)),
-                 fontsize=14)
+    ax.set_title(title, fontsize=14)
     colours = np.array([to_rgb(colour) for colour in CLASS_COLOURS])
     ax.scatter(*projected.T, s=3, c=colours[labels], alpha=.35, linewidths=0)
     for i in _spread(projected, size * .9):
@@ -64,6 +67,13 @@ def plot_embedding(projected, labels, images, explained, marked=None):
     ax.set_xlim(low[0] - size, high[0] + size)
     ax.set_ylim(low[1] - size, high[1] + size)
     ax.set_aspect("equal")
-    ax.set_xlabel("first component ({:.0f} % of the variance)".format(100 * explained[0]))
-    ax.set_ylabel("second component ({:.0f} %)".format(100 * explained[1]))
+    ax.set_xlabel(axes_labels[0])
+    ax.set_ylabel(axes_labels[1])
+    if not any(axes_labels):  # axes that mean nothing
+        bare(ax)
+    present = np.unique(labels)
+    ax.legend(handles=[Line2D([], [], marker="o", linestyle="", color=CLASS_COLOURS[label],
+                              label=str(label) if names is None else names[label])
+                       for label in present], loc="upper left", bbox_to_anchor=(1, 1),
+              frameon=False, title="class")
     return figure

@@ -4,11 +4,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from ...visualize import axes_at, bare, headline, mosaic, scale_of
+from .marks import percent
 
-__all__ = ["plot_second_layer"]
+__all__ = ["plot_second_layer", "plot_classes"]
 
 
-def plot_second_layer(patches, values, maxima, kernels):
+def plot_second_layer(patches, values, maxima, maximum_values, kernels):
     """Draw what each filter of the second convolution looks for, in three ways.
 
     Parameters
@@ -18,18 +19,21 @@ def plot_second_layer(patches, values, maxima, kernels):
         [0, 1], and (filters, 9).
     maxima : array
         (filters, rows, columns), in [0, 1]: the input that maximises the filter.
+    maximum_values : array
+        (filters,), the filter's value there, before the rectifier.
     kernels : array
         (filters, maps, rows, columns).
 
     Returns
     -------
     matplotlib Figure
-        A panel a filter: the patches, the maximum, and the kernel for each map before it.
+        A panel a filter: the patches, the maximum, and the nine kernels of the greatest weight
+        (root mean square), the greatest first, with the numbers of the maps that they read.
     """
     num_filters = len(patches)
     columns, side, gap = 4, 1.22, .05
     rows = -(-num_filters // columns)
-    cell_width, cell_height = 3 * side + 2 * gap + .5, side + .14
+    cell_width, cell_height = 3 * side + 2 * gap + .5, side + .32
     top = 1.05
     figure = plt.figure(figsize=(columns * cell_width + 1.15, top + rows * cell_height))
     headline(figure, "What the {} filters of the second convolution look for".format(num_filters),
@@ -37,7 +41,7 @@ def plot_second_layer(patches, values, maxima, kernels):
     figure.text(.5, 1 - .75 / figure.get_figheight(),
                 "left: the nine patches of test digits that excite the filter most    |    "
                 "middle: the input that maximises it    |    "
-                "right: its kernels, one for each map of the first layer", ha="center", fontsize=12)
+                "right: its nine heaviest kernels, with the number of the map that each reads", ha="center", fontsize=12)
     scale = scale_of(kernels)
     for i in range(num_filters):
         x, y = .35 + i % columns * cell_width, top + i // columns * cell_height
@@ -51,9 +55,47 @@ def plot_second_layer(patches, values, maxima, kernels):
                       fontsize=11, bbox=dict(facecolor="white", edgecolor="none"))
         middle.imshow(maxima[i], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         middle.axis("off")
-        drawn = right.imshow(mosaic(kernels[i], int(np.ceil(np.sqrt(kernels.shape[1])))),
-                             interpolation="nearest", **scale)
+        left.text(.5, -.03, "{:.1f} to {:.1f}".format(values[i].max(), values[i].min()),
+                  transform=left.transAxes, ha="center", va="top", fontsize=8)
+        middle.text(.5, -.03, "{:.1f}".format(maximum_values[i]), transform=middle.transAxes,
+                    ha="center", va="top", fontsize=8)
+        heaviest = np.argsort(-np.sqrt((kernels[i] ** 2).mean(axis=(1, 2))), kind="stable")[:9]
+        drawn = right.imshow(mosaic(kernels[i, heaviest], 3), interpolation="nearest", **scale)
+        height, width = np.add(kernels.shape[2:], 1)
+        for place, number in enumerate(heaviest):
+            right.text(place % 3 * width - .3, place // 3 * height - .3, str(number), fontsize=6,
+                       va="top", ha="left")
         bare(right)
     figure.colorbar(drawn, label="weight", cax=axes_at(
         figure, columns * cell_width + .2, top + rows * cell_height / 2 - 2, .15, 4))
+    return figure
+
+
+def plot_classes(maxima, probabilities, names):
+    """Draw for each class the input that speaks for it most.
+
+    Parameters
+    ----------
+    maxima : array
+        (classes, rows, columns), in [0, 1].
+    probabilities : array
+        (classes,), what the network gives each for its class.
+    names : sequence of str
+        The classes'.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    columns = 5
+    rows = -(-len(maxima) // columns)
+    figure = plt.figure(figsize=(10, 2.35 * rows + .8), layout="constrained")
+    figure.suptitle("What each answer looks for: inputs that were made to raise one class's score",
+                    fontsize=14)
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for ax in axes.flat:
+        ax.axis("off")
+    for ax, image, probability, name in zip(axes.flat, maxima, probabilities, names):
+        ax.imshow(image, cmap="gray", vmin=0, vmax=1)
+        ax.set_title("{}: {}".format(name, percent(probability)), fontsize=11)
     return figure

@@ -7,16 +7,16 @@ from ...visualize import DARK, LIGHT
 
 __all__ = ["CLASS_COLOURS", "outline", "percent", "plot_probabilities"]
 
-#: Ten colours that the colour-blind can tell apart (M. A. Petroff, 2021, arXiv:2107.02270).
-CLASS_COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
-                 "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd")
+#: Ten colours of ten different hues or shades (after S. Trubetskoy's list of distinct colours, 2017).
+CLASS_COLOURS = ("#e6194b", "#3a7d2c", "#4363d8", "#f58231", "#911eb4",
+                 "#17a7b5", "#7a4a1e", "#e04fc4", "#222222", "#b8a000")
 
 
 def percent(probability):
     """A probability for a label, never rounded to a certainty that it is not."""
-    if .9995 <= probability < 1:
+    if probability >= .9995:
         return "> 99.9 %"
-    if 0 < probability < .0005:
+    if probability < .0005:
         return "< 0.1 %"
     return "{:.1f} %".format(100 * probability)
 

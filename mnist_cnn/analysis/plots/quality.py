@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
 from ...visualize import DARK, LIGHT
 from .marks import percent
@@ -104,7 +104,8 @@ def plot_mistakes(images, labels, probabilities, indices):
     Returns
     -------
     matplotlib Figure
-        Rows of six, with what each is, what the network says, and how sure it is.
+        Rows of six, with what each is, what the network says and how sure it is, and its second
+        choice.
     """
     rows = max(1, -(-len(images) // 6))
     figure = plt.figure(figsize=(10, 2.05 * rows + .8), layout="constrained")
@@ -115,8 +116,9 @@ def plot_mistakes(images, labels, probabilities, indices):
         ax.axis("off")
     for ax, image, label, answer, index in zip(axes.flat, images, labels, probabilities, indices):
         ax.imshow(image, cmap="gray", vmin=0, vmax=1)
-        ax.set_title("a {}, says {}\n{}".format(label, answer.argmax(), percent(answer.max())),
-                     fontsize=10)
+        first, second = np.argsort(-answer, kind="stable")[:2]
+        ax.set_title("a {}, says {} ({})\nthen {} ({})".format(
+            label, first, percent(answer[first]), second, percent(answer[second])), fontsize=9)
         ax.text(.03, .03, "#{}".format(index), transform=ax.transAxes, color="white", fontsize=7)
     return figure
 
@@ -161,6 +163,8 @@ def plot_reliability(counts, num_correct, confidence, low, high, error):
     lower.set_xlabel("confidence: probability of the answer")
     for ax in (upper, lower):
         ax.yaxis.set_label_coords(-.11, .5)
+    for axis in (upper.xaxis, upper.yaxis):
+        axis.set_major_locator(MultipleLocator(.1))
     upper.xaxis.set_major_formatter(PercentFormatter(1))
     upper.yaxis.set_major_formatter(PercentFormatter(1))
     return figure

@@ -1,9 +1,9 @@
 /* The answer: ten bars, the verdict, and what a screen reader is told. */
 
 import {byId, element, percent} from "./dom.js";
-import {select, selectionOf, state} from "./state.js";
+import {aClass, select, selectionOf, state} from "./state.js";
 
-const SPOKEN_AFTER = 150;  // ms without a change: a hand that draws makes one every few
+const SPOKEN_AFTER = 150; // ms without a change: a hand that draws makes one every few
 
 let bars = [];
 let glance = [];
@@ -14,9 +14,13 @@ export function buildBars(container) {
   bars = Array.from({length: 10}, (_, digit) => {
     const bar = element("i", {className: "bar"});
     const text = element("span", {className: "percent"});
-    const node = element("button", {type: "button", className: "answer-bar"},
-                         element("b", {}, String(digit)), element("span", {className: "track"}, bar),
-                         text);
+    const node = element(
+      "button",
+      {type: "button", className: "answer-bar"},
+      element("b", {}, state.names[digit]),
+      element("span", {className: "track"}, bar),
+      text
+    );
     const selection = () => selectionOf("output", digit);
     node.addEventListener("pointermove", (event) => {
       if (event.pointerType !== "touch") select(selection(), false);
@@ -36,7 +40,7 @@ export function buildBars(container) {
 export function buildGlance() {
   glance = Array.from({length: 10}, (_, digit) => {
     const bar = element("i");
-    const node = element("span", {}, element("em", {}, bar), String(digit));
+    const node = element("span", {}, element("em", {}, bar), state.names[digit]);
     byId("glance").append(node);
     return {node, bar};
   });
@@ -49,7 +53,7 @@ export function paintAnswer(pad) {
     bar.style.transform = `scaleX(${output[digit]})`;
     text.textContent = percent(output[digit]);
     node.classList.toggle("best", digit === best);
-    node.setAttribute("aria-label", `${digit}: ${percent(output[digit])}`);
+    node.setAttribute("aria-label", `${state.names[digit]}: ${percent(output[digit])}`);
   });
   glance.forEach(({node, bar}, digit) => {
     bar.style.transform = `scaleY(${output[digit]})`;
@@ -57,24 +61,23 @@ export function paintAnswer(pad) {
   });
   const {digit, strokes} = pad.state;
   document.body.classList.toggle("empty", pad.isEmpty);
-  byId("verdict-digit").textContent = pad.isEmpty ? "?" : best;
-  const doubt = pad.isEmpty ? "" : state.trust.doubt(state.network);
+  byId("verdict-digit").textContent = pad.isEmpty ? "?" : state.names[best];
+  const doubt = pad.isEmpty ? "" : state.trust.doubt(state.network, state.names);
   let text = pad.isEmpty ? "nothing drawn" : percent(output[best]);
   if (digit && digit.label !== undefined && strokes.length === 0 && digit.label !== best) {
-    text += `, but it is a ${digit.label}`;
+    text += `, but it is ${aClass(digit.label)}`;
   }
   byId("verdict-text").textContent = text;
   byId("unsure").hidden = !doubt;
-  byId("unsure").textContent = "unsure";
-  byId("unsure").title = `Unsure: ${doubt}`;
+  byId("doubt").textContent = doubt;
   document.body.classList.toggle("in-doubt", Boolean(doubt));
   if (doubt) text += `, but unsure: ${doubt}`;
   byId("glance").dataset.answer = pad.isEmpty ? "?" : best;
-  say(pad.isEmpty ? "The pad is empty" : `The network sees a ${best}: ${text}`);
+  say(pad.isEmpty ? "The pad is empty" : `The network sees ${aClass(best)}: ${text}`);
 }
 
 /* Tell a screen reader once the hand rests. */
 function say(text) {
   clearTimeout(timer);
-  timer = setTimeout(() => byId("spoken").textContent = text, SPOKEN_AFTER);
+  timer = setTimeout(() => (byId("spoken").textContent = text), SPOKEN_AFTER);
 }

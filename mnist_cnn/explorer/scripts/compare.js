@@ -6,43 +6,64 @@ import {Network} from "./network.js";
 import {Picture} from "./picture.js";
 import {SIDE} from "./preprocess.js";
 import {scaled, schedule, select, selected, selectionOf, state, strongest} from "./state.js";
+import {cellAt} from "./stages.js";
 import {isShown} from "./tabs.js";
-
-const COLUMNS = 8;
 
 let models, modelNames, keptPixels, title;
 let sides = {};
 let modelOfB = 0;
+let layerShown = "conv1";
 
 /* others: the weights of further models. */
 export function buildCompare(names, others) {
   // "as learned" is the page's model without the changes made by hand
-  models = [state.network.twin(), new Network(state.edits.learned()),
-            ...others.map((weights) => new Network(weights))];
+  models = [
+    state.network.twin(),
+    new Network(state.edits.learned()),
+    ...others.map((weights) => new Network(weights)),
+  ];
   modelNames = [names[0], `${names[0]}, as learned`, ...names.slice(1)];
   modelOfB = others.length ? 2 : 0;
   title = element("h3");
   sides = {A: buildSide("A"), B: buildSide("B"), difference: buildSide("B \u2212 A")};
-  const keep = element("button", {type: "button", className: "plain", textContent: "Keep this digit as B"});
+  const keep = element("button", {
+    type: "button",
+    className: "plain",
+    textContent: "Keep this digit as B",
+  });
   keep.addEventListener("click", () => {
     keptPixels = state.input.pixels;
     schedule();
   });
-  const follow = element("button", {type: "button", className: "plain", textContent: "Same digit in B"});
+  const follow = element("button", {
+    type: "button",
+    className: "plain",
+    textContent: "Same digit in B",
+  });
   follow.addEventListener("click", () => {
     keptPixels = null;
     schedule();
   });
-  const choice = element("select", {}, ...modelNames.map((name, i) =>
-    element("option", {value: i, selected: i === modelOfB}, name)));
+  const choice = element(
+    "select",
+    {},
+    ...modelNames.map((name, i) => element("option", {value: i, selected: i === modelOfB}, name))
+  );
   choice.addEventListener("change", () => {
     modelOfB = Number(choice.value);
     schedule();
   });
   byId("panel-compare").append(
-    element("div", {className: "compare-tools"}, title, keep, follow,
-            element("label", {}, "Model of B ", choice)),
-    element("div", {className: "compare"}, ...Object.values(sides).map(({node}) => node)));
+    element(
+      "div",
+      {className: "compare-tools"},
+      title,
+      keep,
+      follow,
+      element("label", {}, "Model of B ", choice)
+    ),
+    element("div", {className: "compare"}, ...Object.values(sides).map(({node}) => node))
+  );
 }
 
 function buildSide(name) {
@@ -52,30 +73,47 @@ function buildSide(name) {
   const heading = element("figcaption");
   const bars = Array.from({length: 10}, (_, i) => {
     const bar = element("i");
-    return {bar, node: element("span", {}, element("em", {}, bar), String(i))};
+    return {bar, node: element("span", {}, element("em", {}, bar), state.names[i])};
   });
+  maps.setAttribute("role", "img");
+  maps.setAttribute(
+    "aria-label",
+    isDifference ? "The maps of B less those of A" : `Maps of ${name}`
+  );
   maps.addEventListener("click", (event) => {
-    const {layer} = selected();
-    const box = maps.getBoundingClientRect();
-    const rows = Math.max(1, LAYERS[layer].maps / COLUMNS);
-    const map = Math.floor((event.clientY - box.top) / box.height * rows) * COLUMNS +
-                Math.floor((event.clientX - box.left) / box.width * COLUMNS);
-    if (LAYERS[layer].maps === 32) select(strongest(layer, map), true);
-    else if (layer === "dense") select(selectionOf(layer, Math.floor((event.clientY - box.top) / box.height * 8) * 32 +
-      Math.floor((event.clientX - box.left) / box.width * 32)), true);
+    const [rows, columns] = gridOf(layerShown);
+    const {row, column} = cellAt(event, maps, rows, columns);
+    const map = row * columns + column;
+    const isMap = LAYERS[layerShown].size > 1;
+    select(isMap ? strongest(layerShown, map) : selectionOf(layerShown, map), true);
   });
-  const column = element("div", {className: "compared-digit"}, digit,
-                         element("div", {className: "small-bars"}, ...bars.map(({node}) => node)));
+  const column = element(
+    "div",
+    {className: "compared-digit"},
+    digit,
+    element("div", {className: "small-bars"}, ...bars.map(({node}) => node))
+  );
   return {
-    heading, bars, digit: new Picture(digit, SIDE), maps: {canvas: maps, picture: null},
-    node: element("figure", {className: `side side-${name[0]}${isDifference ? " difference" : ""}`}, heading,
-                  element("div", {className: "side-body"}, ...(isDifference ? [] : [column]), maps))};
+    heading,
+    bars,
+    digit: new Picture(digit, SIDE),
+    maps: {canvas: maps, picture: null},
+    node: element(
+      "figure",
+      {className: `side side-${name[0]}${isDifference ? " difference" : ""}`},
+      heading,
+      element("div", {className: "side-body"}, ...(isDifference ? [] : [column]), maps)
+    ),
+  };
 }
+
+/* In how many rows and columns a layer's maps are laid. */
+const gridOf = (layer) => (LAYERS[layer].size > 1 ? [4, 8] : [8, 32]);
 
 /* All maps of a layer in one picture, with a pixel between them. */
 function paintMaps(side, layer, values, scale) {
   const {maps, size} = LAYERS[layer];
-  const [columns, rows] = maps === 32 ? [COLUMNS, 4] : maps === 256 ? [32, 8] : [maps, 1];
+  const [rows, columns] = gridOf(layer);
   const gap = size > 1 ? 1 : 0;
   const [width, height] = [columns * (size + gap) - gap, rows * (size + gap) - gap];
   const {canvas} = side.maps;
@@ -85,9 +123,10 @@ function paintMaps(side, layer, values, scale) {
   const laid = new Float32Array(width * height).fill(NaN);
   for (let map = 0; map < maps; map++) {
     const top = Math.floor(map / columns) * (size + gap);
-    const left = map % columns * (size + gap);
+    const left = (map % columns) * (size + gap);
     for (let i = 0; i < size * size; i++) {
-      laid[(top + Math.floor(i / size)) * width + left + i % size] = values[map * size * size + i];
+      laid[(top + Math.floor(i / size)) * width + left + (i % size)] =
+        values[map * size * size + i];
     }
   }
   side.maps.picture.paintSigned(laid, 0, scale, state.palette.signed);
@@ -101,7 +140,7 @@ export function paintCompare() {
   const networks = {A: state.network, B: models[modelOfB]};
   models[modelOfB].forward(scaled(pixels.B));
   const chosen = selected().layer;
-  const layer = chosen === "input" || chosen === "output" ? "conv1" : chosen;
+  const layer = (layerShown = chosen === "input" || chosen === "output" ? "conv1" : chosen);
   for (const name of ["A", "B"]) {
     const {values} = networks[name];
     const side = sides[name];
@@ -112,13 +151,19 @@ export function paintCompare() {
     });
     const model = name === "A" ? modelNames[0] : modelNames[modelOfB];
     const answer = best(values.output);
-    side.heading.replaceChildren(element("b", {}, `${name}: ${answer}`),
-                                 ` at ${percent(values.output[answer])}, ${model}`);
+    side.heading.replaceChildren(
+      element("b", {}, `${name}: ${state.names[answer]}`),
+      ` at ${percent(values.output[answer])}, ${model}`
+    );
     paintMaps(side, layer, values[layer], state.scale.values[layer]);
   }
-  const difference = networks.B.values[layer].map((value, i) => value - networks.A.values[layer][i]);
-  sides.difference.heading.replaceChildren(element("b", {}, "B \u2212 A"),
-                                           ": orange where B has more, blue where A has");
+  const difference = networks.B.values[layer].map(
+    (value, i) => value - networks.A.values[layer][i]
+  );
+  sides.difference.heading.replaceChildren(
+    element("b", {}, "B \u2212 A"),
+    ": orange where B has more, blue where A has"
+  );
   paintMaps(sides.difference, layer, difference, state.scale.values[layer]);
   title.textContent = byId(`title-${layer}`).textContent;
 }

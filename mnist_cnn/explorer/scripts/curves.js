@@ -10,16 +10,18 @@ import {CHANGES, UNCHANGED, isUnchanged, transform} from "./transform.js";
 const POINTS = 49;
 const WIDTH = 600;
 const HEIGHT = 170;
-const LEFT = 62;  // room for the axis
-const AT_ONCE = 12;  // points measured in one frame
+const LEFT = 62; // room for the axis
+const AT_ONCE = 12; // points measured in one frame
 
 export const change = {...UNCHANGED};
 
 let chosen = "turn";
-let original = null;  // the pixels before the change
+let original = null; // the pixels before the change
 let picture, chart, marker, lines, labels, sliders, twin;
-let table = [];      // probabilities, (POINTS, 10), as far as they are measured
-let measuredFor = "", measuredPixels = null, measuredVersion = 0;
+let table = []; // probabilities, (POINTS, 10), as far as they are measured
+let measuredFor = "",
+  measuredPixels = null,
+  measuredVersion = 0;
 
 const svg = (tag, properties = {}) => {
   const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -42,45 +44,79 @@ export function buildCurves() {
   twin = state.network.twin();
   const canvas = element("canvas", {tabIndex: 0});
   canvas.setAttribute("role", "application");
-  canvas.setAttribute("aria-label", "The digit as the network sees it: drag it, or shift it with the arrow keys");
+  canvas.setAttribute(
+    "aria-label",
+    "The digit as the network sees it: drag it, or shift it with the arrow keys"
+  );
   picture = new Picture(canvas, SIDE);
   wireDrag(canvas);
-  sliders = Object.fromEntries(Object.entries(CHANGES).map(([name, {name: title, least, most, step}]) => {
-    const radio = element("input", {type: "radio", name: "change", value: name, checked: name === chosen});
-    radio.setAttribute("aria-label", `Curves for: ${title.toLowerCase()}`);
-    const slider = element("input", {type: "range", min: least, max: most, step, value: 0});
-    slider.setAttribute("aria-label", title);
-    const output = element("output");
-    const choose = () => {
-      chosen = name;
-      radio.checked = true;
-    };
-    onInput(radio, () => {
-      choose();
-      schedule();
-    });
-    onInput(slider, () => {
-      choose();
-      change[name] = Number(slider.value);
-      refresh();
-    });
-    return [name, {slider, output, row: element("div", {className: "change"},
-      element("label", {className: "choice"}, radio, title), slider, output)}];
-  }));
+  sliders = Object.fromEntries(
+    Object.entries(CHANGES).map(([name, {name: title, least, most, step}]) => {
+      const radio = element("input", {
+        type: "radio",
+        name: "change",
+        value: name,
+        checked: name === chosen,
+      });
+      radio.setAttribute("aria-label", `Curves for: ${title.toLowerCase()}`);
+      const slider = element("input", {type: "range", min: least, max: most, step, value: 0});
+      slider.setAttribute("aria-label", title);
+      const output = element("output");
+      const choose = () => {
+        chosen = name;
+        radio.checked = true;
+      };
+      onInput(radio, () => {
+        choose();
+        schedule();
+      });
+      onInput(slider, () => {
+        choose();
+        change[name] = Number(slider.value);
+        refresh();
+      });
+      return [
+        name,
+        {
+          slider,
+          output,
+          row: element(
+            "div",
+            {className: "change"},
+            element("label", {className: "choice"}, radio, title),
+            slider,
+            output
+          ),
+        },
+      ];
+    })
+  );
   const reset = element("button", {type: "button", className: "plain", textContent: "As it was"});
   reset.addEventListener("click", resetChange);
   buildChart();
-  byId("panel-curves").append(element("div", {className: "curves"},
-    element("figure", {className: "dragged"}, element("figcaption", {}, "What the network sees: drag it"),
-            canvas),
-    element("div", {className: "changes"}, ...Object.values(sliders).map(({row}) => row), reset),
-    chart));
+  byId("panel-curves").append(
+    element(
+      "div",
+      {className: "curves"},
+      element(
+        "figure",
+        {className: "dragged"},
+        element("figcaption", {}, "What the network sees: drag it"),
+        canvas
+      ),
+      element("div", {className: "changes"}, ...Object.values(sliders).map(({row}) => row), reset),
+      chart
+    )
+  );
 }
 
 function buildChart() {
-  const box = svg("svg", {viewBox: `${-LEFT} -14 ${WIDTH + LEFT + 24} ${HEIGHT + 40}`, role: "img",
-                          "aria-label": "Probability of each digit along the chosen change"});
-  for (const share of [0, .5, 1]) {
+  const box = svg("svg", {
+    viewBox: `${-LEFT} -14 ${WIDTH + LEFT + 24} ${HEIGHT + 40}`,
+    role: "img",
+    "aria-label": "Probability of each digit along the chosen change",
+  });
+  for (const share of [0, 0.5, 1]) {
     const y = HEIGHT * (1 - share);
     box.append(svg("line", {class: "grid-line", x1: 0, x2: WIDTH, y1: y, y2: y}));
     const text = svg("text", {x: -6, y: y + 4, "text-anchor": "end"});
@@ -88,7 +124,7 @@ function buildChart() {
     box.append(text);
   }
   labels = ["start", "middle", "end"].map((anchor, i) => {
-    const text = svg("text", {x: WIDTH * i / 2, y: HEIGHT + 17, "text-anchor": anchor});
+    const text = svg("text", {x: (WIDTH * i) / 2, y: HEIGHT + 17, "text-anchor": anchor});
     box.append(text);
     return text;
   });
@@ -96,7 +132,7 @@ function buildChart() {
   lines = Array.from({length: 10}, (_, digit) => {
     const line = svg("path", {class: "curve", style: `stroke: var(--class-${digit})`});
     const name = svg("text", {class: "curve-name", style: `fill: var(--class-${digit})`});
-    name.textContent = digit;
+    name.textContent = state.names[digit];
     box.append(line, name);
     return {line, name};
   });
@@ -106,7 +142,7 @@ function buildChart() {
   const point = (event) => {
     if (event.type !== "pointerdown" && !(event.buttons & 1)) return;
     const {left, width} = box.getBoundingClientRect();
-    const share = ((event.clientX - left) / width * (WIDTH + LEFT + 24) - LEFT) / WIDTH;
+    const share = (((event.clientX - left) / width) * (WIDTH + LEFT + 24) - LEFT) / WIDTH;
     const {least, most} = CHANGES[chosen];
     change[chosen] = least + Math.max(0, Math.min(1, share)) * (most - least);
     refresh();
@@ -118,7 +154,7 @@ function buildChart() {
 function wireDrag(canvas) {
   let from = null;
   const within = (name, value) =>
-    change[name] = Math.max(CHANGES[name].least, Math.min(CHANGES[name].most, value));
+    (change[name] = Math.max(CHANGES[name].least, Math.min(CHANGES[name].most, value)));
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
     from = {x: event.clientX, y: event.clientY, right: change.right, down: change.down};
@@ -131,10 +167,15 @@ function wireDrag(canvas) {
     if (chosen !== "down") chosen = "right";
     refresh();
   });
-  for (const type of ["pointerup", "pointercancel"]) canvas.addEventListener(type, () => from = null);
+  for (const type of ["pointerup", "pointercancel"])
+    canvas.addEventListener(type, () => (from = null));
   canvas.addEventListener("keydown", (event) => {
-    const moves = {ArrowLeft: ["right", -1], ArrowRight: ["right", 1],
-                   ArrowUp: ["down", -1], ArrowDown: ["down", 1]};
+    const moves = {
+      ArrowLeft: ["right", -1],
+      ArrowRight: ["right", 1],
+      ArrowUp: ["down", -1],
+      ArrowDown: ["down", 1],
+    };
     if (!(event.key in moves)) return;
     event.preventDefault();
     const [name, by] = moves[event.key];
@@ -148,7 +189,7 @@ function wireDrag(canvas) {
 function measure() {
   const {least, most} = CHANGES[chosen];
   for (let i = 0; i < AT_ONCE && table.length < POINTS; i++) {
-    const value = least + table.length * (most - least) / (POINTS - 1);
+    const value = least + (table.length * (most - least)) / (POINTS - 1);
     table.push(Array.from(twin.forward(scaled(transform(original, {...change, [chosen]: value})))));
   }
 }
@@ -163,13 +204,21 @@ export function paintCurves(inputChanged) {
     row.classList.toggle("chosen", name === chosen);
     row.querySelector("[type=radio]").checked = name === chosen;
   }
-  const x = (value) => WIDTH * (value - least) / (most - least);
+  const x = (value) => (WIDTH * (value - least)) / (most - least);
   marker.setAttribute("x1", x(change[chosen]));
   marker.setAttribute("x2", x(change[chosen]));
-  [least, (least + most) / 2, most].forEach((value, i) => labels[i].textContent = number(value, 1).replace(".0", "") + unit);
+  [least, (least + most) / 2, most].forEach(
+    (value, i) => (labels[i].textContent = number(value, 1).replace(".0", "") + unit)
+  );
   // the curves themselves change only with what is not drawn along them
-  const key = [chosen, ...Object.entries(change).map(([name, value]) => name === chosen ? "" : value)].join();
-  const isNew = key !== measuredFor || (inputChanged && original !== measuredPixels) || state.edits.version !== measuredVersion;
+  const key = [
+    chosen,
+    ...Object.entries(change).map(([name, value]) => (name === chosen ? "" : value)),
+  ].join();
+  const isNew =
+    key !== measuredFor ||
+    (inputChanged && original !== measuredPixels) ||
+    state.edits.version !== measuredVersion;
   if (isNew) {
     [measuredFor, measuredPixels, measuredVersion] = [key, original, state.edits.version];
     table = [];
@@ -178,13 +227,21 @@ export function paintCurves(inputChanged) {
   measure();
   if (table.length < POINTS) schedule();
   lines.forEach(({line, name}, digit) => {
-    line.setAttribute("d", "M" + table.map((row, i) =>
-      `${(WIDTH * i / (POINTS - 1)).toFixed(1)} ${(HEIGHT * (1 - row[digit])).toFixed(1)}`).join("L"));
-    const best = table.reduce((top, row, i) => row[digit] > table[top][digit] ? i : top, 0);
+    line.setAttribute(
+      "d",
+      "M" +
+        table
+          .map(
+            (row, i) =>
+              `${((WIDTH * i) / (POINTS - 1)).toFixed(1)} ${(HEIGHT * (1 - row[digit])).toFixed(1)}`
+          )
+          .join("L")
+    );
+    const best = table.reduce((top, row, i) => (row[digit] > table[top][digit] ? i : top), 0);
     const much = table[best][digit];
-    line.classList.toggle("faint", much < .1);
-    name.classList.toggle("faint", much < .1);
-    name.setAttribute("x", Math.min(WIDTH - 4, WIDTH * best / (POINTS - 1) + 5));
+    line.classList.toggle("faint", much < 0.1);
+    name.classList.toggle("faint", much < 0.1);
+    name.setAttribute("x", Math.min(WIDTH - 4, (WIDTH * best) / (POINTS - 1) + 5));
     name.setAttribute("y", Math.max(10, HEIGHT * (1 - much) - 4));
   });
   chart.firstChild.setAttribute("aria-label", describe(table));
@@ -196,6 +253,8 @@ function describe(table) {
     const best = row.indexOf(Math.max(...row));
     if (runs[runs.length - 1] !== best) runs.push(best);
   }
-  return `Probabilities along "${CHANGES[chosen].name}": the answer goes ${runs.join(", then ")}; ` +
-    `now ${percent(Math.max(...state.network.values.output))}`;
+  return (
+    `Probabilities along "${CHANGES[chosen].name}": the answer goes ${runs.map((run) => state.names[run]).join(", then ")}; ` +
+    `now ${percent(Math.max(...state.network.values.output))}`
+  );
 }

@@ -21,7 +21,7 @@ export function number(value, digits = 2) {
 
 /* A probability for people: no answer is certain, and none impossible. */
 export function percent(value) {
-  return value > .999 ? "> 99.9 %" : value < .001 ? "< 0.1 %" : (100 * value).toFixed(1) + " %";
+  return value > 0.999 ? "> 99.9 %" : value < 0.001 ? "< 0.1 %" : (100 * value).toFixed(1) + " %";
 }
 
 /* A radio button, a check box or a slider reports its changes. */

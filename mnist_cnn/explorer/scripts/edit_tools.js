@@ -15,8 +15,12 @@ export function buildEditTools() {
     edit(layer, map);
     refresh();
   };
-  onInput(byId("silence"), ({checked}) => change((...place) => state.edits.silence(...place, checked)));
-  onInput(byId("factor"), ({value}) => change((...place) => state.edits.scale(...place, Number(value))));
+  onInput(byId("silence"), ({checked}) =>
+    change((...place) => state.edits.silence(...place, checked))
+  );
+  onInput(byId("factor"), ({value}) =>
+    change((...place) => state.edits.scale(...place, Number(value)))
+  );
   onClick("reset", () => change((...place) => state.edits.reset(...place)));
   onClick("reset-all", () => change(() => state.edits.resetAll()));
 }
@@ -27,13 +31,19 @@ function brush() {
   return value === "" ? null : Number(value);
 }
 
-/* Make the cells of a kernel's grid something to draw on: with the mouse or a finger, or + and -. */
+/* Make the cells of a kernel's grid something to draw on: with mouse, finger, or + and -. */
 export function makeDrawable(cells, channelOf) {
   const {edits} = state;
   const set = (i, value) => {
     const {layer, map} = state.kept;
     const most = edits.measure(layer, map);
-    edits.setWeight(layer, map, channelOf(), i, Math.max(-2 * most, Math.min(2 * most, value * most)));
+    edits.setWeight(
+      layer,
+      map,
+      channelOf(),
+      i,
+      Math.max(-2 * most, Math.min(2 * most, value * most))
+    );
     refresh();
   };
   cells.forEach((cell, i) => {
@@ -49,11 +59,15 @@ export function makeDrawable(cells, channelOf) {
     });
     cell.addEventListener("keydown", (event) => {
       const {layer, map} = state.kept;
-      const change = {"+": .1, "-": -.1}[event.key];
+      const change = {"+": 0.1, "-": -0.1}[event.key];
       if (change === undefined) return;
       event.preventDefault();
-      set(i, state.network.terms(layer, map, state.kept.row, state.kept.column, channelOf()).kernel[i] /
-             edits.measure(layer, map) + change);
+      set(
+        i,
+        state.network.terms(layer, map, state.kept.row, state.kept.column, channelOf()).kernel[i] /
+          edits.measure(layer, map) +
+          change
+      );
     });
   });
 }
@@ -63,10 +77,14 @@ export function paintEditTools() {
   const {layer, map} = placeOf(selected());
   byId("edits").hidden = layer === "input";
   if (layer === "input") return;
-  byId("edits").setAttribute("aria-label", `Change ${LAYERS[layer].kind === "convolution" ? "map" : "unit"} ${map}`);
+  byId("edits").setAttribute(
+    "aria-label",
+    `Change ${LAYERS[layer].kind === "convolution" ? "map" : "unit"} ${map}`
+  );
   byId("silence").checked = edits.isSilenced(layer, map);
   byId("silence").closest("label").hidden = layer === "output";
-  byId("factor-label").hidden = byId("kernel-brushes").hidden = LAYERS[selected().layer].kind === "pooling";
+  byId("factor-label").hidden = byId("kernel-brushes").hidden =
+    LAYERS[selected().layer].kind === "pooling";
   if (layer === "output") byId("kernel-brushes").hidden = true;
   byId("factor").value = edits.factorOf(layer, map);
   byId("factor-value").textContent = number(edits.factorOf(layer, map), 1);

@@ -11,8 +11,8 @@ export class Edits {
     for (const layer of ["conv1", "conv2", "dense", "output"]) {
       this.original[layer] = weightsOf(network, layer).slice();
     }
-    this.factors = new Map();  // by place, where it is not 1
-    this.changed = new Set();  // places of which anything was changed
+    this.factors = new Map(); // by place, where it is not 1
+    this.changed = new Set(); // places of which anything was changed
     this.version = 0;
   }
 
@@ -20,8 +20,16 @@ export class Edits {
   learned() {
     const {conv1, conv2, dense, output} = this.network;
     const {original} = this;
-    const parts = [turnKernels(original.conv1), conv1.biases, turnKernels(original.conv2), conv2.biases,
-                   original.dense, dense.biases, original.output, output.biases];
+    const parts = [
+      turnKernels(original.conv1),
+      conv1.biases,
+      turnKernels(original.conv2),
+      conv2.biases,
+      original.dense,
+      dense.biases,
+      original.output,
+      output.biases,
+    ];
     const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
     parts.reduce((start, part) => {
       all.set(part, start);
@@ -71,7 +79,9 @@ export class Edits {
   /* The largest weight that was learned for a map, as a measure for what is drawn. */
   measure(layer, map) {
     return indicesOf(layer, map).reduce(
-      (best, i) => Math.max(best, Math.abs(this.original[layer][i])), 0);
+      (best, i) => Math.max(best, Math.abs(this.original[layer][i])),
+      0
+    );
   }
 
   reset(layer, map) {
@@ -91,7 +101,8 @@ export class Edits {
 
   note(layer, map) {
     const weights = weightsOf(this.network, layer);
-    const isSame = !this.isSilenced(layer, map) &&
+    const isSame =
+      !this.isSilenced(layer, map) &&
       indicesOf(layer, map).every((i) => weights[i] === this.original[layer][i]);
     if (isSame) this.changed.delete(`${layer} ${map}`);
     else this.changed.add(`${layer} ${map}`);
@@ -102,11 +113,14 @@ export class Edits {
 const weightsOf = (network, layer) => network[layer].kernels || network[layer].weights;
 
 /* Weights for one map below: a kernel's 25, a dense unit's 16 of each map, an answer's 1. */
-const widthOf = (layer) => LAYERS[layer].kind === "convolution" ? TAPS : LAYERS[LAYERS[layer].below].size ** 2;
+const widthOf = (layer) =>
+  LAYERS[layer].kind === "convolution" ? TAPS : LAYERS[LAYERS[layer].below].size ** 2;
 
 /* Where one map's weights lie among its layer's. */
 function indicesOf(layer, map) {
   const {below, kind, maps} = LAYERS[layer];
   const count = LAYERS[below].maps * widthOf(layer);
-  return Array.from({length: count}, (_, i) => kind === "convolution" ? map * count + i : i * maps + map);
+  return Array.from({length: count}, (_, i) =>
+    kind === "convolution" ? map * count + i : i * maps + map
+  );
 }

@@ -11,23 +11,25 @@ const ALPHABET =
 function decode85(text) {
   const valueOf = new Uint8Array(128);
   for (let i = 0; i < ALPHABET.length; i++) valueOf[ALPHABET.charCodeAt(i)] = i;
-  const bytes = new Uint8Array(Math.floor(text.length * 4 / 5));
+  const bytes = new Uint8Array(Math.floor((text.length * 4) / 5));
   for (let i = 0, j = 0; i < text.length; i += 5, j += 4) {
     let word = 0;
     for (let k = 0; k < 5; k++) {
       word = word * 85 + (i + k < text.length ? valueOf[text.charCodeAt(i + k)] : 84);
     }
-    for (let k = 0; k < 4 && j + k < bytes.length; k++) bytes[j + k] = word >>> (24 - 8 * k) & 255;
+    for (let k = 0; k < 4 && j + k < bytes.length; k++)
+      bytes[j + k] = (word >>> (24 - 8 * k)) & 255;
   }
   return bytes;
 }
 
 async function unpack(name, Type = Uint8Array) {
   const node = byId(`packed-${name}`);
-  const stream = new Blob([decode85(node.textContent)]).stream()
+  const stream = new Blob([decode85(node.textContent)])
+    .stream()
     .pipeThrough(new DecompressionStream("deflate"));
   const planes = new Uint8Array(await new Response(stream).arrayBuffer());
-  node.remove();  // it has done its service, and is large
+  node.remove(); // it has done its service, and is large
   const width = Type.BYTES_PER_ELEMENT;
   const count = planes.length / width;
   const bytes = new Uint8Array(planes.length);
@@ -41,7 +43,7 @@ async function unpack(name, Type = Uint8Array) {
 function unpackImages(places, levels) {
   const pixels = new Uint8Array(places.length * 8);
   for (let i = 0, next = 0; i < pixels.length; i++) {
-    if (places[i >> 3] & 128 >> (i & 7)) pixels[i] = levels[next++];
+    if (places[i >> 3] & (128 >> (i & 7))) pixels[i] = levels[next++];
   }
   return pixels;
 }
@@ -52,14 +54,19 @@ function unpackImages(places, levels) {
 export async function readEmbedded() {
   const facts = JSON.parse(byId("facts").textContent);
   const weights = await Promise.all(
-    facts.models.map((_, i) => unpack(`weights${i}`, Float32Array)));
+    facts.models.map((_, i) => unpack(`weights${i}`, Float32Array))
+  );
   const images = unpackImages(await unpack("places"), await unpack("levels"));
   const labels = await unpack("labels");
   const area = SIDE * SIDE;
   return {
-    facts, weights,
+    facts,
+    weights,
     digitOf: (index) => ({
-      index, label: labels[index], pixels: images.subarray(index * area, (index + 1) * area)}),
+      index,
+      label: labels[index],
+      pixels: images.subarray(index * area, (index + 1) * area),
+    }),
     favourites: await unpack("favourites", Uint16Array),
     trust: {...facts.trust, table: await unpack("centres")},
     film: facts.epochs && {epochs: facts.epochs, kernels: await unpack("film", Float32Array)},

@@ -1,4 +1,4 @@
-/* The training film: the first layer's kernels after each epoch, and what they make of the digit. */
+/* The training film: the first layer's kernels after each epoch, and their maps of the digit. */
 
 import {byId, element, onInput} from "./dom.js";
 import {KERNEL, LAYERS, TAPS, convolve, rectify, turnKernels} from "./layers.js";
@@ -6,7 +6,7 @@ import {Picture} from "./picture.js";
 import {schedule, state} from "./state.js";
 import {isShown} from "./tabs.js";
 
-const FRAME = 700;  // ms for an epoch
+const FRAME = 700; // ms for an epoch
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -15,39 +15,62 @@ let timer = 0;
 
 export function buildFilm({epochs, kernels}) {
   const size = 32 * TAPS;
-  film = epochs.map((epoch, i) => ({epoch, kernels: turnKernels(kernels.subarray(i * size, (i + 1) * size))}));
+  film = epochs.map((epoch, i) => ({
+    epoch,
+    kernels: turnKernels(kernels.subarray(i * size, (i + 1) * size)),
+  }));
   scale = film[film.length - 1].kernels.reduce((best, value) => Math.max(best, Math.abs(value)), 0);
-  slider = element("input", {type: "range", min: 0, max: film.length - 1, value: film.length - 1, step: 1});
+  slider = element("input", {
+    type: "range",
+    min: 0,
+    max: film.length - 1,
+    value: film.length - 1,
+    step: 1,
+  });
   slider.setAttribute("aria-label", "Epoch");
   caption = element("b");
   playButton = element("button", {type: "button", className: "plain", textContent: "Play"});
   pictures = Array.from({length: 32}, (_, map) => {
     const kernel = element("canvas");
     const made = element("canvas");
-    return {node: element("div", {className: "film-map", title: `Map ${map}`}, kernel, made),
-            kernel: new Picture(kernel, KERNEL), made: new Picture(made, LAYERS.conv1.size)};
+    const node = element("div", {className: "film-map", title: `Map ${map}`}, kernel, made);
+    node.setAttribute("role", "img");
+    node.setAttribute("aria-label", `Kernel and map ${map}`);
+    return {
+      node,
+      kernel: new Picture(kernel, KERNEL),
+      made: new Picture(made, LAYERS.conv1.size),
+    };
   });
   onInput(slider, () => {
     stop();
     schedule();
   });
-  playButton.addEventListener("click", () => timer ? stop() : start());
+  playButton.addEventListener("click", () => (timer ? stop() : start()));
   byId("panel-film").append(
     element("div", {className: "film-tools"}, playButton, slider, caption),
     element("div", {className: "film"}, ...pictures.map(({node}) => node)),
-    element("p", {className: "about"}, "Each pair is a kernel of the first layer and the map that it " +
-      "makes of the digit, after ReLU. The biases are today's."));
+    element(
+      "p",
+      {className: "about"},
+      "Each pair is a kernel of the first layer and the map that it " +
+        "makes of the digit, after ReLU. The biases are today's."
+    )
+  );
 }
 
 function start() {
   if (Number(slider.value) === film.length - 1) slider.value = 0;
   playButton.textContent = "Pause";
   schedule();
-  timer = setInterval(() => {
-    slider.value = Number(slider.value) + 1;
-    if (Number(slider.value) === film.length - 1) stop();
-    schedule();
-  }, calm.matches ? 3 * FRAME : FRAME);
+  timer = setInterval(
+    () => {
+      slider.value = Number(slider.value) + 1;
+      if (Number(slider.value) === film.length - 1) stop();
+      schedule();
+    },
+    calm.matches ? 3 * FRAME : FRAME
+  );
 }
 
 function stop() {
@@ -68,6 +91,11 @@ export function paintFilm() {
   rectify(made, made);
   pictures.forEach((picture, map) => {
     picture.kernel.paintSigned(kernels, map * TAPS, scale, state.palette.signed);
-    picture.made.paintSigned(made, map * size * size, state.scale.values.conv1, state.palette.signed);
+    picture.made.paintSigned(
+      made,
+      map * size * size,
+      state.scale.values.conv1,
+      state.palette.signed
+    );
   });
 }

@@ -4,12 +4,15 @@ import {byId, element, percent} from "./dom.js";
 import {roveFocus} from "./focus.js";
 import {Picture} from "./picture.js";
 import {SIDE} from "./preprocess.js";
+import {aClass, state} from "./state.js";
 
 let thumbs = [];
 
 function describe({index, label, answer, confidence, mistake}) {
-  return `Test digit ${index}: a ${label}` + (
-    mistake ? `, which the network took for a ${answer} with ${percent(confidence)}` : "");
+  return (
+    `Test picture ${index}: ${aClass(label)}` +
+    (mistake ? `, which the network took for ${aClass(answer)} with ${percent(confidence)}` : "")
+  );
 }
 
 /* digits: {index, label, pixels, answer, confidence, mistake}. */
@@ -17,18 +20,25 @@ export function buildGallery(digits, pick) {
   thumbs = digits.map((digit) => {
     const canvas = element("canvas");
     const node = element("button", {type: "button", className: "thumb"}, canvas);
-    if (digit.mistake) node.append(element("span", {}, `${digit.label} \u2192 ${digit.answer}`));
+    if (digit.mistake) {
+      const {label, answer} = digit;
+      node.append(element("span", {}, `${state.names[label]} \u2192 ${state.names[answer]}`));
+    }
     node.title = describe(digit);
     node.setAttribute("aria-label", describe(digit));
     node.addEventListener("click", () => pick(digit));
     return {digit, node, picture: new Picture(canvas, SIDE)};
   });
-  for (const [title, mistake] of [["Real test digits", false], ["Its worst mistakes", true]]) {
+  for (const [title, mistake] of [
+    ["Real test digits", false],
+    ["Its worst mistakes", true],
+  ]) {
     const nodes = thumbs.filter(({digit}) => digit.mistake === mistake).map(({node}) => node);
     if (nodes.length === 0) continue;
     const row = element("div", {className: "thumbs"}, ...nodes);
-    byId("gallery").append(element("div", {className: "shelf"},
-                                   element("h2", {textContent: title}), row));
+    byId("gallery").append(
+      element("div", {className: "shelf"}, element("h2", {textContent: title}), row)
+    );
     roveFocus(row, nodes);
   }
 }

@@ -9,17 +9,26 @@ export class Grids {
 
   build(name, caption, width) {
     const cells = [];
-    const rows = Array.from({length: width}, () => element("tr", {},
-      ...Array.from({length: width}, () => {
-        const index = cells.length;
-        const cell = element("td");
-        cell.addEventListener("pointerenter", () => this.light(index));
-        cell.addEventListener("pointerleave", () => this.light(null));
-        cells.push(cell);
-        return cell;
-      })));
-    const table = element("table", {className: `grid grid-${name}`},
-                          element("caption", {textContent: caption}), element("tbody", {}, ...rows));
+    const rows = Array.from({length: width}, () =>
+      element(
+        "tr",
+        {},
+        ...Array.from({length: width}, () => {
+          const index = cells.length;
+          const cell = element("td");
+          cell.addEventListener("pointerenter", () => this.light(index));
+          cell.addEventListener("pointerleave", () => this.light(null));
+          cells.push(cell);
+          return cell;
+        })
+      )
+    );
+    const table = element(
+      "table",
+      {className: `grid grid-${name}`},
+      element("caption", {textContent: caption}),
+      element("tbody", {}, ...rows)
+    );
     this.grids[name] = {cells, table};
     return table;
   }

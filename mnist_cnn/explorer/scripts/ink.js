@@ -3,9 +3,9 @@
 
 import {averages} from "./preprocess.js";
 
-const WORK_SIZE = 280;      // pixels of the longer side that are enough to find a digit
-const MOST_DRAWN = 2240;    // larger pictures are made smaller by the browser first
-const MIN_CONTRAST = .1;
+const WORK_SIZE = 280; // pixels of the longer side that are enough to find a digit
+const MOST_DRAWN = 2240; // larger pictures are made smaller by the browser first
+const MIN_CONTRAST = 0.1;
 
 const sorted = (values) => Float64Array.from(values).sort();
 
@@ -17,7 +17,7 @@ function quantile(values, share) {
   return order[low] + (place - low) * (order[high] - order[low]);
 }
 
-const median = (values) => quantile(values, .5);
+const median = (values) => quantile(values, 0.5);
 
 /* The brightness of a picture file, 0 to 1, with its longer side at most 280 pixels. */
 export async function readPicture(blob) {
@@ -33,15 +33,16 @@ export async function readPicture(blob) {
 
 function greyOf(data) {
   const grey = new Float64Array(data.length / 4);
-  let mass = 0, opacity = 0;
+  let mass = 0,
+    opacity = 0;
   for (let i = 0; i < grey.length; i++) {
     const alpha = data[4 * i + 3] / 255;
-    grey[i] = (.299 * data[4 * i] + .587 * data[4 * i + 1] + .114 * data[4 * i + 2]) / 255;
+    grey[i] = (0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2]) / 255;
     mass += grey[i] * alpha;
     opacity += alpha;
   }
   // ink drawn on nothing: light ink wants a dark ground, dark ink a light one
-  const ground = mass / Math.max(opacity, 1) > .5 ? 0 : 1;
+  const ground = mass / Math.max(opacity, 1) > 0.5 ? 0 : 1;
   return grey.map((value, i) => {
     const alpha = data[4 * i + 3] / 255;
     return value * alpha + (alpha < 1 ? ground * (1 - alpha) : 0);
@@ -59,14 +60,18 @@ function reduce(grey, width, height) {
   for (let y = 0; y < height; y++) {
     across.forEach(({start, weights}, x) => {
       narrow[y * columns + x] = weights.reduce(
-        (sum, weight, j) => sum + weight * grey[y * width + start + j], 0);
+        (sum, weight, j) => sum + weight * grey[y * width + start + j],
+        0
+      );
     });
   }
   const small = new Float64Array(rows * columns);
   down.forEach(({start, weights}, y) => {
     for (let x = 0; x < columns; x++) {
       small[y * columns + x] = weights.reduce(
-        (sum, weight, j) => sum + weight * narrow[(start + j) * columns + x], 0);
+        (sum, weight, j) => sum + weight * narrow[(start + j) * columns + x],
+        0
+      );
     }
   });
   return {grey: small, width: columns, height: rows};
@@ -84,43 +89,50 @@ export function extractInk({grey, width, height}) {
   const place = (i) => [1, axis(i % width, width), axis(Math.floor(i / width), height)];
   let kept = border;
   let difference, spread;
-  for (let round = 0; round < 3; round++) {  // again without strokes that reach the margin
-    const plane = fitPlane(kept.map(place), kept.map((i) => grey[i]));
+  for (let round = 0; round < 3; round++) {
+    // again without strokes that reach the margin
+    const plane = fitPlane(
+      kept.map(place),
+      kept.map((i) => grey[i])
+    );
     difference = grey.map((value, i) => {
       const [one, x, y] = place(i);
       return value - plane[0] * one - plane[1] * x - plane[2] * y;
     });
     const middle = median(kept.map((i) => difference[i]));
     spread = median(kept.map((i) => Math.abs(difference[i] - middle)));
-    kept = border.filter((i) => Math.abs(difference[i]) <= Math.max(4 * spread, .02));
+    kept = border.filter((i) => Math.abs(difference[i]) <= Math.max(4 * spread, 0.02));
     if (kept.length < 3) break;
   }
-  const noise = Math.max(4 * spread, .02);
-  const isLight = quantile(difference, .995) > -quantile(difference, .005);
+  const noise = Math.max(4 * spread, 0.02);
+  const isLight = quantile(difference, 0.995) > -quantile(difference, 0.005);
   const ink = isLight ? difference : difference.map((value) => -value);
   const threshold = Math.max(otsu(ink), noise);
   const strong = ink.filter((value) => value > threshold);
   if (!strong.length || median(strong) < Math.max(MIN_CONTRAST, noise)) {
     throw new Error("no digit stands out from an even background");
   }
-  const full = quantile(strong, .9);
+  const full = quantile(strong, 0.9);
   const shares = ink.map((value) =>
-    full > noise ? Math.max(0, Math.min(1, (value - noise) / (full - noise))) : 0);
-  const count = (indices) => indices.filter((i) => shares[i] > .5).length / indices.length;
-  if (count([...shares.keys()]) > .5 || count(border) > .4) {
+    full > noise ? Math.max(0, Math.min(1, (value - noise) / (full - noise))) : 0
+  );
+  const count = (indices) => indices.filter((i) => shares[i] > 0.5).length / indices.length;
+  if (count([...shares.keys()]) > 0.5 || count(border) > 0.4) {
     throw new Error("it is no single digit on an even background");
   }
   return Uint8Array.from(withoutSpecks(shares, width), (value) => Math.round(255 * value));
 }
 
-const axis = (i, length) => length > 1 ? 2 * i / (length - 1) - 1 : -1;
+const axis = (i, length) => (length > 1 ? (2 * i) / (length - 1) - 1 : -1);
 
 /* Least squares: the plane through points [1, x, y] with given heights. */
 function fitPlane(points, heights) {
   const matrix = [0, 1, 2].map((a) => [
     ...[0, 1, 2].map((b) => points.reduce((sum, point) => sum + point[a] * point[b], 0)),
-    points.reduce((sum, point, i) => sum + point[a] * heights[i], 0)]);
-  for (let a = 0; a < 3; a++) {  // elimination; a direction that nothing tells about stays 0
+    points.reduce((sum, point, i) => sum + point[a] * heights[i], 0),
+  ]);
+  for (let a = 0; a < 3; a++) {
+    // elimination; a direction that nothing tells about stays 0
     if (Math.abs(matrix[a][a]) < 1e-9) continue;
     for (let b = 0; b < 3; b++) {
       if (b === a) continue;
@@ -128,7 +140,7 @@ function fitPlane(points, heights) {
       matrix[b] = matrix[b].map((value, k) => value - factor * matrix[a][k]);
     }
   }
-  return matrix.map((row, a) => Math.abs(row[a]) < 1e-9 ? 0 : row[3] / row[a]);
+  return matrix.map((row, a) => (Math.abs(row[a]) < 1e-9 ? 0 : row[3] / row[a]));
 }
 
 /* The threshold that parts values into the two groups of least variance within. */
@@ -137,9 +149,12 @@ function otsu(values) {
   const step = (values.reduce((a, b) => Math.max(a, b)) - least) / 256 || 1;
   const counts = new Float64Array(256);
   for (const value of values) counts[Math.min(255, Math.floor((value - least) / step))]++;
-  const centre = (bin) => least + (bin + .5) * step;
+  const centre = (bin) => least + (bin + 0.5) * step;
   const total = counts.reduce((sum, count, bin) => sum + count * centre(bin), 0);
-  let below = 0, sum = 0, best = -1, threshold = 0;
+  let below = 0,
+    sum = 0,
+    best = -1,
+    threshold = 0;
   for (let bin = 0; bin < 255; bin++) {
     below += counts[bin];
     sum += counts[bin] * centre(bin);
@@ -166,7 +181,7 @@ function withoutSpecks(ink, width) {
       for (let dy = -width; dy <= width; dy += width) {
         for (let dx = -1; dx <= 1; dx++) {
           const j = i + dy + dx;
-          const beside = i % width + dx;
+          const beside = (i % width) + dx;
           if (beside < 0 || beside >= width || !(ink[j] > 0) || labels[j]) continue;
           labels[j] = label;
           stack.push(j);
@@ -175,5 +190,5 @@ function withoutSpecks(ink, width) {
     }
   }
   const least = Math.max(...masses) / 20;
-  return ink.map((value, i) => masses[labels[i]] >= least ? value : 0);
+  return ink.map((value, i) => (masses[labels[i]] >= least ? value : 0));
 }

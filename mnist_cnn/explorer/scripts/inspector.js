@@ -18,8 +18,11 @@ import {outputView} from "./view_output.js";
 import {poolingView} from "./view_pooling.js";
 
 const viewOf = (layer) =>
-  layer === "input" ? inputView : layer === "output" ? outputView
-    : {convolution: convolutionView, pooling: poolingView, dense: denseView}[LAYERS[layer].kind];
+  layer === "input"
+    ? inputView
+    : layer === "output"
+      ? outputView
+      : {convolution: convolutionView, pooling: poolingView, dense: denseView}[LAYERS[layer].kind];
 
 export class Inspector {
   /* onPixel(row, column, keep) and onChannel(channel, keep) report what is pointed at. */
@@ -46,25 +49,34 @@ export class Inspector {
 
   title({layer, map, row, column}) {
     const place = ` row ${row}, column ${column}`;
-    const rest = {
-      input: `pixel in${place}`,
-      dense: `unit ${map}`,
-      output: `digit ${map}`,
-    }[layer] || `map ${map}, pixel in${place}`;
+    const rest =
+      {
+        input: `pixel in${place}`,
+        dense: `unit ${map}`,
+        output: `class ${state.names[map]}`,
+      }[layer] || `map ${map}, pixel in${place}`;
     return [byId(`title-${layer}`).textContent, element("span", {}, rest)];
   }
 
   /* --- parts that several views have --- */
 
   figure(className, caption, ...children) {
-    return element("figure", {className}, element("figcaption", {}, caption),
-                   element("div", {className: "frame"}, ...children));
+    return element(
+      "figure",
+      {className},
+      element("figcaption", {}, caption),
+      element("div", {className: "frame"}, ...children)
+    );
   }
 
   /* Tables of numbers, and the equation under them. */
   buildMiddle(...grids) {
-    return element("div", {className: "middle"}, element("div", {className: "grids"}, ...grids),
-                   this.equation);
+    return element(
+      "div",
+      {className: "middle"},
+      element("div", {className: "grids"}, ...grids),
+      this.equation
+    );
   }
 
   buildSign(textContent) {
@@ -74,8 +86,10 @@ export class Inspector {
   /* The map of the layer below, with the frame that the window looks at. */
   buildBelow() {
     const canvas = element("canvas");
-    this.below = {picture: new Picture(canvas, LAYERS[LAYERS[this.layer].below].size),
-                  box: element("i", {className: "box"})};
+    this.below = {
+      picture: new Picture(canvas, LAYERS[LAYERS[this.layer].below].size),
+      box: element("i", {className: "box"}),
+    };
     const figure = this.figure("below", "", canvas, this.below.box);
     this.below.caption = figure.firstChild;
     return figure;
@@ -86,7 +100,10 @@ export class Inspector {
     const {size} = LAYERS[this.layer];
     const canvas = element("canvas", {id: "here", tabIndex: 0});
     canvas.setAttribute("role", "application");
-    canvas.setAttribute("aria-label", "Pixels of this map: choose with the arrow keys; space plays");
+    canvas.setAttribute(
+      "aria-label",
+      "Pixels of this map: choose with the arrow keys; space plays"
+    );
     this.here = {picture: new Picture(canvas, size), box: element("i", {className: "box"})};
     const report = (event, keep) => {
       const {row, column} = cellAt(event, canvas, size, size);
@@ -119,40 +136,65 @@ export class Inspector {
   /* --- filling them in --- */
 
   place(box, row, column, count, size) {
-    box.style.cssText = `left:${100 * column / size}%;top:${100 * row / size}%;` +
-                        `width:${100 * count / size}%;height:${100 * count / size}%`;
+    box.style.cssText =
+      `left:${(100 * column) / size}%;top:${(100 * row) / size}%;` +
+      `width:${(100 * count) / size}%;height:${(100 * count) / size}%`;
   }
 
   paint(picture, layer, map, raw = false, count = Infinity) {
     const {size} = LAYERS[layer];
     const kind = raw ? "raw" : "values";
     const values = state.network[kind][layer];
-    if (layer === "input") picture.paintInk(values.map((value) => 256 * value), state.palette.ink);
-    else picture.paintSigned(values, map * size * size, state.scale[kind][layer], state.palette.signed, count);
+    if (layer === "input")
+      picture.paintInk(
+        values.map((value) => 256 * value),
+        state.palette.ink
+      );
+    else
+      picture.paintSigned(
+        values,
+        map * size * size,
+        state.scale[kind][layer],
+        state.palette.signed,
+        count
+      );
   }
 
   paintBelow(channel, row, column, count) {
     const {below} = LAYERS[this.layer];
     this.paint(this.below.picture, below, channel);
     this.place(this.below.box, row, column, count, LAYERS[below].size);
-    this.below.caption.textContent = below === "input" ? "Input"
-      : `${byId(`title-${below}`).textContent}, map ${channel}`;
+    this.below.caption.textContent =
+      below === "input" ? "Input" : `${byId(`title-${below}`).textContent}, map ${channel}`;
   }
 
   paintHere(caption) {
     const {layer, map, row, column} = this.selection;
     const {size, kind} = LAYERS[layer];
-    this.paint(this.here.picture, layer, map, state.showRaw && kind === "convolution",
-               shownOf(layer, map));
+    this.paint(
+      this.here.picture,
+      layer,
+      map,
+      state.showRaw && kind === "convolution",
+      shownOf(layer, map)
+    );
     this.place(this.here.box, row, column, 1, size);
     this.here.caption.textContent = caption;
   }
 
   /* terms: signs as text, and {name, value, result} where result marks what the page shows. */
   write(...terms) {
-    this.equation.replaceChildren(...terms.map((term) => typeof term === "string"
-      ? this.buildSign(term)
-      : element("span", {className: term.result ? "term result" : "term"},
-                element("small", {}, term.name), element("b", {}, term.value))));
+    this.equation.replaceChildren(
+      ...terms.map((term) =>
+        typeof term === "string"
+          ? this.buildSign(term)
+          : element(
+              "span",
+              {className: term.result ? "term result" : "term"},
+              element("small", {}, term.name),
+              element("b", {}, term.value)
+            )
+      )
+    );
   }
 }

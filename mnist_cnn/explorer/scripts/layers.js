@@ -39,9 +39,12 @@ export function convolve(input, size, {kernels, biases}, output) {
         for (let channel = 0; channel < channels; channel++) {
           let i = (channel * size + row) * size + column;
           for (let y = 0; y < KERNEL; y++, i += size, k += KERNEL) {
-            sum += input[i] * kernels[k] + input[i + 1] * kernels[k + 1] +
-                   input[i + 2] * kernels[k + 2] + input[i + 3] * kernels[k + 3] +
-                   input[i + 4] * kernels[k + 4];
+            sum +=
+              input[i] * kernels[k] +
+              input[i + 1] * kernels[k + 1] +
+              input[i + 2] * kernels[k + 2] +
+              input[i + 3] * kernels[k + 3] +
+              input[i + 4] * kernels[k + 4];
           }
         }
         output[position++] = sum + biases[map];
@@ -72,14 +75,14 @@ export function connect(input, {weights, biases}, output) {
   const sums = Float64Array.from(biases);
   for (let i = 0; i < input.length; i++) {
     const value = input[i];
-    if (value === 0) continue;  // about half of them, after ReLU
+    if (value === 0) continue; // about half of them, after ReLU
     for (let unit = 0, w = i * units; unit < units; unit++, w++) sums[unit] += value * weights[w];
   }
   output.set(sums);
 }
 
 export function softmax(scores, output) {
-  const highest = Math.max(...scores);  // taken off first: exp() of it cannot overflow
+  const highest = Math.max(...scores); // taken off first: exp() of it cannot overflow
   let sum = 0;
   for (const score of scores) sum += Math.exp(score - highest);
   for (let i = 0; i < scores.length; i++) output[i] = Math.exp(scores[i] - highest) / sum;
@@ -96,7 +99,7 @@ export function convolveBackward(gradient, size, {kernels, biases}) {
     for (let row = 0; row < outputSize; row++) {
       for (let column = 0; column < outputSize; column++) {
         const g = gradient[position++];
-        if (g === 0) continue;  // most: each pool passes on to one of four
+        if (g === 0) continue; // most: each pool passes on to one of four
         let k = map * channels * TAPS;
         for (let channel = 0; channel < channels; channel++) {
           for (let y = 0; y < KERNEL; y++) {
@@ -112,7 +115,7 @@ export function convolveBackward(gradient, size, {kernels, biases}) {
 
 export function rectifyBackward(gradient, raw) {
   // Lasagne's rectifier is (x + |x|) / 2, whose slope at exactly 0 is one half
-  return gradient.map((g, i) => raw[i] > 0 ? g : raw[i] === 0 ? g / 2 : 0);
+  return gradient.map((g, i) => (raw[i] > 0 ? g : raw[i] === 0 ? g / 2 : 0));
 }
 
 export function maxPoolBackward(gradient, input, size, output) {
@@ -121,7 +124,7 @@ export function maxPoolBackward(gradient, input, size, output) {
   for (let i = 0; i < input.length; i++) {
     const map = Math.floor(i / (size * size));
     const row = Math.floor(i / size) % size;
-    const pooled = (map * half + (row >> 1)) * half + ((i % size) >> 1);
+    const pooled = (map * half + (row >> 1)) * half + (i % size >> 1);
     // Theano hands the gradient to every pixel that ties for the largest
     if (input[i] === output[pooled]) result[i] = gradient[pooled];
   }

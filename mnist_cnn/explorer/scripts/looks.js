@@ -5,13 +5,13 @@ import {byId, element} from "./dom.js";
 import {LAYERS} from "./layers.js";
 import {Picture} from "./picture.js";
 import {SIDE} from "./preprocess.js";
-import {schedule, selected, state} from "./state.js";
+import {aClass, schedule, selected, state} from "./state.js";
 import {isShown} from "./tabs.js";
 
 const STEPS = 90;
-const RATE = .35;      // how far a step goes, in the largest pixel
-const DECAY = .985;    // what is left of a pixel after a step
-const BLUR = .12;      // how much of its neighbours a pixel takes over
+const RATE = 0.35; // how far a step goes, in the largest pixel
+const DECAY = 0.985; // what is left of a pixel after a step
+const BLUR = 0.12; // how much of its neighbours a pixel takes over
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const STARTS = {conv1: 0, conv2: 32, dense: 64, output: 320};
@@ -35,17 +35,29 @@ export function buildLooks(pick) {
     node.addEventListener("click", () => pick(thumb.digit));
     return thumb;
   });
-  const again = element("button", {type: "button", className: "plain", textContent: "Grow it again"});
+  const again = element("button", {
+    type: "button",
+    className: "plain",
+    textContent: "Grow it again",
+  });
   again.addEventListener("click", () => {
     grown.key = "";
     schedule();
   });
-  byId("panel-looks").append(element("div", {className: "looks"},
-    element("figure", {className: "grown"}, caption, canvas, again),
-    element("figure", {className: "favourites"},
-            element("figcaption", {}, "The test digits that excite it most"),
-            element("div", {className: "thumbs"}, ...thumbs.map(({node}) => node))),
-    note));
+  byId("panel-looks").append(
+    element(
+      "div",
+      {className: "looks"},
+      element("figure", {className: "grown"}, caption, canvas, again),
+      element(
+        "figure",
+        {className: "favourites"},
+        element("figcaption", {}, "The test digits that excite it most"),
+        element("div", {className: "thumbs"}, ...thumbs.map(({node}) => node))
+      ),
+      note
+    )
+  );
 }
 
 /* Where a pool or the input is selected, what lies below counts. */
@@ -64,22 +76,30 @@ export function paintLooks() {
   const {layer, map} = placeOf(selected());
   const key = [layer, map, state.edits.version].join();
   if (key !== grown.key) {
-    grown = {key, left: STEPS,
-             pixels: Float32Array.from({length: SIDE * SIDE}, (_, i) => .08 + .02 * Math.sin(i * 7.3))};
+    grown = {
+      key,
+      left: STEPS,
+      pixels: Float32Array.from({length: SIDE * SIDE}, (_, i) => 0.08 + 0.02 * Math.sin(i * 7.3)),
+    };
     if (calm.matches) while (grown.left > 0) ascend(layer, map);
     fillThumbs(layer, map);
-    const what = {output: `the digit ${map}`, dense: `unit ${map}`}[layer] || `map ${map}`;
+    const what =
+      {output: `the class ${state.names[map]}`, dense: `unit ${map}`}[layer] || `map ${map}`;
     caption.textContent = `What excites ${what}`;
-    note.textContent = "The picture starts grey. Step by step, each pixel is moved to where " +
-      `${layer === "output" ? "the score" : "the sum"} rises most, and blurred a little. It shows ` +
-      "what is looked for, and that a picture need not be a digit to please the network. " +
+    note.textContent =
+      "The picture starts grey. Step by step, each pixel is moved to where " +
+      `${layer === "output" ? "the score" : "the sum"} rises most, and blurred a little. It ` +
+      "shows what is looked for, and that a picture need not be a digit to please the network. " +
       "A click on a test digit shows it to the network.";
   }
   if (grown.left > 0) {
     ascend(layer, map);
     schedule();
   }
-  picture.paintInk(Uint8Array.from(grown.pixels, (value) => Math.round(255 * value)), state.palette.ink);
+  picture.paintInk(
+    Uint8Array.from(grown.pixels, (value) => Math.round(255 * value)),
+    state.palette.ink
+  );
 }
 
 function ascend(layer, map) {
@@ -88,15 +108,15 @@ function ascend(layer, map) {
   twin.forward(pixels);
   const gradient = twin.gradient(layer, map, middle, middle);
   const largest = gradient.reduce((best, value) => Math.max(best, Math.abs(value)), 1e-9);
-  const rate = RATE * grown.left / STEPS;
-  const moved = pixels.map((value, i) => DECAY * value + rate * gradient[i] / largest);
-  const at = (row, column) => moved[Math.max(0, Math.min(SIDE - 1, row)) * SIDE +
-                                    Math.max(0, Math.min(SIDE - 1, column))];
+  const rate = (RATE * grown.left) / STEPS;
+  const moved = pixels.map((value, i) => DECAY * value + (rate * gradient[i]) / largest);
+  const at = (row, column) =>
+    moved[Math.max(0, Math.min(SIDE - 1, row)) * SIDE + Math.max(0, Math.min(SIDE - 1, column))];
   grown.pixels = moved.map((value, i) => {
     const row = Math.floor(i / SIDE);
     const column = i % SIDE;
-    const around = (at(row - 1, column) + at(row + 1, column) + at(row, column - 1) +
-                    at(row, column + 1)) / 4;
+    const around =
+      (at(row - 1, column) + at(row + 1, column) + at(row, column - 1) + at(row, column + 1)) / 4;
     return Math.max(0, Math.min(1, value + BLUR * (around - value)));
   });
   grown.left--;
@@ -105,10 +125,10 @@ function ascend(layer, map) {
 function fillThumbs(layer, map) {
   const first = 9 * (STARTS[layer] + map);
   thumbs.forEach((thumb, i) => {
-    const digit = thumb.digit = state.digitOf(state.favourites[first + i]);
+    const digit = (thumb.digit = state.digitOf(state.favourites[first + i]));
     thumb.picture.paintInk(digit.pixels, state.palette.ink);
     thumb.label.textContent = `№ ${digit.index}`;
-    thumb.node.setAttribute("aria-label", `Test digit ${digit.index}: a ${digit.label}`);
+    thumb.node.setAttribute("aria-label", `Test picture ${digit.index}: ${aClass(digit.label)}`);
   });
 }
 

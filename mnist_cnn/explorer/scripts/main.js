@@ -23,7 +23,17 @@ import {buildSaliency, paintSaliency} from "./saliency.js";
 import {measureScale} from "./scale.js";
 import {buildStages, paintStages, stages} from "./stages.js";
 import {
-  drawNow, narrow, onFrame, onKept, pointAway, refresh, scaled, schedule, select, selected, state,
+  drawNow,
+  narrow,
+  onFrame,
+  onKept,
+  pointAway,
+  refresh,
+  scaled,
+  schedule,
+  select,
+  selected,
+  state,
   strongest,
 } from "./state.js";
 import {buildTabs, isShown} from "./tabs.js";
@@ -35,15 +45,29 @@ const timing = {forward: new Stopwatch(), frame: new Stopwatch()};
 
 let pad, inspector;
 
-readEmbedded().then(start);
+if ("DecompressionStream" in window) readEmbedded().then(start);
+else notify("This browser is too old for the page; it needs Chromium 80 or Firefox 113.");
 
 function start({facts, weights, digitOf, favourites, trust, film}) {
   const gallery = facts.gallery.map((digit) => ({...digitOf(digit.index), ...digit}));
-  const network = state.network = new Network(weights[0]);
+  const network = (state.network = new Network(weights[0]));
   Object.assign(state, {
-    digitOf, favourites, palette: new Palette(), edits: new Edits(network), trust: new Trust(trust),
-    scale: measureScale(network, gallery.map(({pixels}) => scaled(pixels)))});
+    names: facts.names,
+    digitOf,
+    favourites,
+    palette: new Palette(),
+    edits: new Edits(network),
+    trust: new Trust(trust),
+    scale: measureScale(
+      network,
+      gallery.map(({pixels}) => scaled(pixels))
+    ),
+  });
 
+  document.body.classList.toggle(
+    "wordy",
+    facts.names.some((name) => name.length > 2)
+  );
   buildStages();
   buildGlance();
   buildSaliency();
@@ -55,11 +79,13 @@ function start({facts, weights, digitOf, favourites, trust, film}) {
   buildGallery(gallery, pick);
   buildPicker(facts.count, pick);
   inspector = new Inspector(
-    {heading: byId("inspected"), about: byId("inspected-about"), body: byId("sum")}, {
+    {heading: byId("inspected"), about: byId("inspected-about"), body: byId("sum")},
+    {
       onPixel: (row, column, keep) => select({...selected(), row, column}, keep),
       onChannel: (channel, keep) => select({...selected(), channel}, keep),
       onLeave: pointAway,
-    });
+    }
+  );
   buildMotion();
   buildEditTools();
   buildLooks(pick);
@@ -90,13 +116,15 @@ function start({facts, weights, digitOf, favourites, trust, film}) {
 
 /* A test digit to look at, and the map that has most to say about it. */
 function showExample(gallery) {
-  const example = gallery.find(({label, mistake}) => label === 5 && !mistake) || gallery[0] || state.digitOf(0);
+  const example =
+    gallery.find(({label, mistake}) => label === 5 && !mistake) || gallery[0] || state.digitOf(0);
   pad.pick(example, true);
-  pad.history.shift();  // nothing to undo yet
+  pad.history.shift(); // nothing to undo yet
   drawNow();
   const {conv1} = state.network.values;
   const energies = Array.from({length: 32}, (_, map) =>
-    conv1.subarray(map * 576, (map + 1) * 576).reduce((sum, value) => sum + value * value, 0));
+    conv1.subarray(map * 576, (map + 1) * 576).reduce((sum, value) => sum + value * value, 0)
+  );
   select(strongest("conv1", energies.indexOf(Math.max(...energies))), true);
   drawNow();
 }
@@ -104,7 +132,7 @@ function showExample(gallery) {
 function wireTools() {
   onClick("undo", () => pad.undo());
   onClick("clear", () => pad.clear());
-  onInput(byId("brush"), ({value}) => pad.brush = Number(value));
+  onInput(byId("brush"), ({value}) => (pad.brush = Number(value)));
   addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z") {
       event.preventDefault();
@@ -154,18 +182,23 @@ function drawFrame(inputChanged) {
     paintFilm();
     mark();
   });
-  byId("timing").textContent = `${number(timing.forward.mean, 1)} ms for the forward pass, ` +
+  byId("timing").textContent =
+    `${number(timing.forward.mean, 1)} ms for the forward pass, ` +
     `${number(timing.frame.mean, 1)} ms for all that is drawn.`;
 }
 
-let movedBefore = false;  // a map that was partly shown is to be shown whole again
+let movedBefore = false; // a map that was partly shown is to be shown whole again
 
 /* On a narrow page the bench opens under the stage that it is about. */
 function moveBench() {
   const {section} = stages[state.kept.layer];
   const bench = byId("bench");
-  if (narrow.matches ? section.nextElementSibling === bench
-                     : byId("machine").nextElementSibling === bench) return;
+  if (
+    narrow.matches
+      ? section.nextElementSibling === bench
+      : byId("machine").nextElementSibling === bench
+  )
+    return;
   const before = section.getBoundingClientRect().top;
   const focus = document.activeElement;
   (narrow.matches ? section : byId("machine")).after(bench);

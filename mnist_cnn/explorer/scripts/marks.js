@@ -8,22 +8,34 @@ import {KERNEL, LAYERS} from "./layers.js";
 import {stages} from "./stages.js";
 import {narrow, selected, state} from "./state.js";
 
-
 const marked = {key: "", nodes: [], lines: []};
 
 export function mark() {
   const selection = selected();
   const {layer, map, row, column} = selection;
   const {kind} = LAYERS[layer];
-  const terms = kind === "convolution" || kind === "dense"
-    ? state.network.terms(layer, map, row, column, selection.channel) : {channel: map, sums: []};
+  const terms =
+    kind === "convolution" || kind === "dense"
+      ? state.network.terms(layer, map, row, column, selection.channel)
+      : {channel: map, sums: []};
   const {sums} = terms;
   const byStrength = (a, b) => Math.abs(sums[b]) - Math.abs(sums[a]);
   // of the 256 units only those that count most
-  const sources = sums.length > 32 ? [...sums.keys()].sort(byStrength).slice(0, 24)
-    : sums.length > 1 ? [...sums.keys()] : [];
-  const key = [layer, map, row, column, terms.channel, layer === "output" ? sources : "",
-               narrow.matches].join();
+  const sources =
+    sums.length > 32
+      ? [...sums.keys()].sort(byStrength).slice(0, 24)
+      : sums.length > 1
+        ? [...sums.keys()]
+        : [];
+  const key = [
+    layer,
+    map,
+    row,
+    column,
+    terms.channel,
+    layer === "output" ? sources : "",
+    narrow.matches,
+  ].join();
   if (key !== marked.key) {
     marked.key = key;
     placeMarks(selection, terms.channel, sources);
@@ -32,7 +44,7 @@ export function mark() {
   marked.lines.forEach((line, i) => {
     const sum = sums[sources[i]];
     line.setAttribute("class", sum < 0 ? "line negative" : "line");
-    line.setAttribute("opacity", (.75 * Math.abs(sum) / largest).toFixed(2));
+    line.setAttribute("opacity", ((0.75 * Math.abs(sum)) / largest).toFixed(2));
   });
 }
 
@@ -46,13 +58,23 @@ function placeMarks({layer, map, row, column}, channel, sources) {
     marked.nodes.push(node);
   };
   const place = (box, node, y, x, height, width, rows, columns) => {
-    box.style.cssText = `left:${100 * x / columns}%;top:${100 * y / rows}%;` +
-                        `width:${100 * width / columns}%;height:${100 * height / rows}%`;
+    box.style.cssText =
+      `left:${(100 * x) / columns}%;top:${(100 * y) / rows}%;` +
+      `width:${(100 * width) / columns}%;height:${(100 * height) / rows}%`;
     node.append(box);
   };
   const {columns} = stages.dense;
-  const placeUnit = (box, unit) => place(box, stages.dense.nodes[0], Math.floor(unit / columns),
-                                         unit % columns, 1, 1, 256 / columns, columns);
+  const placeUnit = (box, unit) =>
+    place(
+      box,
+      stages.dense.nodes[0],
+      Math.floor(unit / columns),
+      unit % columns,
+      1,
+      1,
+      256 / columns,
+      columns
+    );
 
   if (layer === "dense") {
     placeUnit(stage.box, map);
@@ -82,9 +104,13 @@ function drawWedges(layer, map, below, sources) {
   const origin = byId("machine").getBoundingClientRect();
   const boxOf = (node) => {
     const box = node.getBoundingClientRect();
-    return {left: box.left - origin.left, right: box.right - origin.left,
-            top: box.top - origin.top, bottom: box.bottom - origin.top,
-            middle: (box.top + box.bottom) / 2 - origin.top};
+    return {
+      left: box.left - origin.left,
+      right: box.right - origin.left,
+      top: box.top - origin.top,
+      bottom: box.bottom - origin.top,
+      middle: (box.top + box.bottom) / 2 - origin.top,
+    };
   };
   const shape = (tag, properties) => {
     const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -96,20 +122,31 @@ function drawWedges(layer, map, below, sources) {
   const {columns} = stages.dense;
   const cell = (units.right - units.left) / columns;
   marked.lines = sources.map((index) => {
-    const from = layer === "output"
-      ? {right: units.left + (index % columns + 1) * cell,
-         middle: units.top + (Math.floor(index / columns) + .5) * cell}
-      : boxOf(stages[below].nodes[index]);
+    const from =
+      layer === "output"
+        ? {
+            right: units.left + ((index % columns) + 1) * cell,
+            middle: units.top + (Math.floor(index / columns) + 0.5) * cell,
+          }
+        : boxOf(stages[below].nodes[index]);
     const bend = (from.right + target.left) / 2;
-    return shape("path", {d: `M${from.right} ${from.middle}C${bend} ${from.middle} ` +
-                             `${bend} ${target.middle} ${target.left} ${target.middle}`});
+    return shape("path", {
+      d:
+        `M${from.right} ${from.middle}C${bend} ${from.middle} ` +
+        `${bend} ${target.middle} ${target.left} ${target.middle}`,
+    });
   });
   const wedge = [];
   if (layer !== "output") {
     const from = boxOf(stages[below].box);
-    wedge.push(shape("polygon", {class: "wedge", points:
-      `${from.right},${from.top} ${target.left},${target.top} ` +
-      `${target.left},${target.bottom} ${from.right},${from.bottom}`}));
+    wedge.push(
+      shape("polygon", {
+        class: "wedge",
+        points:
+          `${from.right},${from.top} ${target.left},${target.top} ` +
+          `${target.left},${target.bottom} ${from.right},${from.bottom}`,
+      })
+    );
   }
   byId("wedges").replaceChildren(...marked.lines, ...wedge);
 }

@@ -8,8 +8,8 @@ import {LAYERS} from "./layers.js";
 import {onKept, schedule, select, selectionOf, state} from "./state.js";
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
-const CALM_PACE = 2;  // steps a second at most, for those who asked for little motion
-const SOFTMAX_STEPS = 21;  // ten powers, their sum, ten probabilities
+const CALM_PACE = 2; // steps a second at most, for those who asked for little motion
+const SOFTMAX_STEPS = 21; // ten powers, their sum, ten probabilities
 
 let stepping = false;
 
@@ -24,7 +24,8 @@ export function stepsOf(layer) {
 export function shownOf(layer, map) {
   const {motion} = state;
   return motion && motion.layer === layer && motion.map === map && LAYERS[layer].size > 1
-    ? motion.step + 1 : Infinity;
+    ? motion.step + 1
+    : Infinity;
 }
 
 /* How far the sum of what is selected has come, or null where nothing moves. */
@@ -44,8 +45,12 @@ function goTo(step) {
   const {size} = LAYERS[layer];
   const playing = Boolean(state.motion && state.motion.playing);
   state.motion = {layer, map, step, playing};
-  const next = size > 1 ? {...selectionOf(layer, map, Math.floor(step / size), step % size), channel}
-    : layer === "output" ? {...state.kept} : {...selectionOf(layer, map, row, column), channel: step};
+  const next =
+    size > 1
+      ? {...selectionOf(layer, map, Math.floor(step / size), step % size), channel}
+      : layer === "output"
+        ? {...state.kept}
+        : {...selectionOf(layer, map, row, column), channel: step};
   stepping = true;
   select(next, true);
   stepping = false;
@@ -69,7 +74,7 @@ export function play() {
   const tick = (now) => {
     const {motion} = state;
     if (!motion || !motion.playing) return;
-    due += Math.max(0, now - last) / 1000 * pace();
+    due += (Math.max(0, now - last) / 1000) * pace();
     last = now;
     const count = Math.floor(due);
     if (count > 0) {
@@ -110,7 +115,7 @@ export function buildMotion() {
   onKept(() => {
     const {motion, kept} = state;
     if (stepping || !motion) return;
-    state.motion = null;  // somebody looks at something else
+    state.motion = null; // somebody looks at something else
     if (kept.layer === motion.layer && kept.map === motion.map) schedule();
   });
 }

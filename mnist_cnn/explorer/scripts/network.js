@@ -1,8 +1,19 @@
 /* The network of model.py in plain JavaScript. */
 
 import {
-  KERNEL, LAYERS, TAPS, connect, connectBackward, convolve, convolveBackward, maxPool,
-  maxPoolBackward, rectify, rectifyBackward, softmax, turnKernels,
+  KERNEL,
+  LAYERS,
+  TAPS,
+  connect,
+  connectBackward,
+  convolve,
+  convolveBackward,
+  maxPool,
+  maxPoolBackward,
+  rectify,
+  rectifyBackward,
+  softmax,
+  turnKernels,
 } from "./layers.js";
 
 const ORDER = ["output", "dense", "pool2", "conv2", "pool1", "conv1"];
@@ -12,7 +23,7 @@ export class Network {
      are copied, so that they can be changed. */
   constructor(parameters) {
     let start = 0;
-    const take = (count) => parameters.slice(start, start += count);
+    const take = (count) => parameters.slice(start, (start += count));
     this.conv1 = {kernels: turnKernels(take(32 * TAPS)), biases: take(32)};
     this.conv2 = {kernels: turnKernels(take(32 * 32 * TAPS)), biases: take(32)};
     this.dense = {weights: take(512 * 256), biases: take(256)};
@@ -87,8 +98,9 @@ export class Network {
       const area = LAYERS[layer].size ** 2;
       for (const map of this.silenced[layer]) gradient.fill(0, map * area, (map + 1) * area);
     }
-    return kind === "dense" ? connectBackward(gradient, this[layer])
-                            : convolveBackward(gradient, size, this[layer]);
+    return kind === "dense"
+      ? connectBackward(gradient, this[layer])
+      : convolveBackward(gradient, size, this[layer]);
   }
 
   /* The sum behind one value, taken apart.
@@ -105,14 +117,16 @@ export class Network {
     const units = LAYERS[layer].maps;
     const {kernels, weights, biases} = this[layer];
 
-    const patchOf = (c) => Float32Array.from({length: count}, (_, i) => {
-      const y = row + Math.floor(i / width);
-      const x = column + i % width;
-      return input[(c * below.size + y) * below.size + x];
-    });
-    const kernelOf = (c) => isConvolution
-      ? kernels.subarray((map * below.maps + c) * count, (map * below.maps + c + 1) * count)
-      : Float32Array.from({length: count}, (_, i) => weights[(c * count + i) * units + map]);
+    const patchOf = (c) =>
+      Float32Array.from({length: count}, (_, i) => {
+        const y = row + Math.floor(i / width);
+        const x = column + (i % width);
+        return input[(c * below.size + y) * below.size + x];
+      });
+    const kernelOf = (c) =>
+      isConvolution
+        ? kernels.subarray((map * below.maps + c) * count, (map * below.maps + c + 1) * count)
+        : Float32Array.from({length: count}, (_, i) => weights[(c * count + i) * units + map]);
     const sumOf = (c) => {
       const kernel = kernelOf(c);
       return patchOf(c).reduce((sum, value, i) => sum + value * kernel[i], 0);
@@ -120,12 +134,18 @@ export class Network {
 
     const sums = Float64Array.from({length: below.maps}, (_, c) => sumOf(c));
     if (channel === null) {
-      channel = sums.reduce((best, sum, c) => Math.abs(sum) > Math.abs(sums[best]) ? c : best, 0);
+      channel = sums.reduce((best, sum, c) => (Math.abs(sum) > Math.abs(sums[best]) ? c : best), 0);
     }
     const patch = patchOf(channel);
     const kernel = kernelOf(channel);
     return {
-      width, row, column, channel, patch, kernel, sums,
+      width,
+      row,
+      column,
+      channel,
+      patch,
+      kernel,
+      sums,
       products: patch.map((value, i) => value * kernel[i]),
       bias: biases[map],
       raw: this.raw[layer][(map * LAYERS[layer].size + row) * LAYERS[layer].size + column],

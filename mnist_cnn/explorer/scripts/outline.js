@@ -5,8 +5,8 @@ import {SIDE} from "./preprocess.js";
 const INKED = 96;
 
 export function outlineOf(pixels) {
-  const inked = (row, column) => row >= 0 && row < SIDE && column >= 0 && column < SIDE &&
-    pixels[row * SIDE + column] >= INKED;
+  const inked = (row, column) =>
+    row >= 0 && row < SIDE && column >= 0 && column < SIDE && pixels[row * SIDE + column] >= INKED;
   const parts = [];
   for (let row = 0; row <= SIDE; row++) {
     for (let column = 0; column <= SIDE; column++) {

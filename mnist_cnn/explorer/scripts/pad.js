@@ -8,8 +8,7 @@ import {element} from "./dom.js";
 import {Picture} from "./picture.js";
 import {SIDE, preprocess} from "./preprocess.js";
 
-
-export const PAD = 280;  // the pad's side in its own units: 10 for a pixel of the network's input
+export const PAD = 280; // the pad's side in its own units: 10 for a pixel of the network's input
 const CELL = PAD / SIDE;
 
 export class Pad {
@@ -25,16 +24,17 @@ export class Pad {
 
     this.context = canvas.getContext("2d");
     // what the network is shown: the same strokes, small, read back at every frame
-    this.mask = element("canvas", {width: PAD, height: PAD})
-      .getContext("2d", {willReadFrequently: true});
+    this.mask = element("canvas", {width: PAD, height: PAD}).getContext("2d", {
+      willReadFrequently: true,
+    });
     this.digitPicture = new Picture(element("canvas"), SIDE);
 
     canvas.addEventListener("pointerdown", (event) => this.pointerDown(event));
     canvas.addEventListener("pointermove", (event) => this.pointerMove(event));
-    for (const type of ["pointerup", "pointercancel", "lostpointercapture"]) {
+    for (const type of ["pointerup", "pointercancel"]) {
       canvas.addEventListener(type, () => this.endStroke());
     }
-    this.at = {x: PAD / 2, y: PAD / 2};  // where the keys' pen is
+    this.at = {x: PAD / 2, y: PAD / 2}; // where the keys' pen is
     canvas.addEventListener("keydown", (event) => this.keyDown(event));
     canvas.addEventListener("focus", () => this.showPen());
     canvas.addEventListener("blur", () => {
@@ -86,14 +86,16 @@ export class Pad {
     const {digit, strokes, isExample} = this.state;
     this.endStroke();
     const stroke = {width: this.brush, points: [point]};
-    this.push(isExample ? {digit: null, strokes: [stroke]} : {digit, strokes: [...strokes, stroke]});
+    this.push(
+      isExample ? {digit: null, strokes: [stroke]} : {digit, strokes: [...strokes, stroke]}
+    );
     this.stroke = stroke;
   }
 
   extendStroke(point) {
     const {points} = this.stroke;
     const last = points[points.length - 1];
-    if (Math.hypot(point.x - last.x, point.y - last.y) < .5) return;
+    if (Math.hypot(point.x - last.x, point.y - last.y) < 0.5) return;
     points.push(point);
     this.drawPiece(last, point, this.stroke.width);
     this.onChange();
@@ -108,8 +110,10 @@ export class Pad {
 
   pointOf(event) {
     const box = this.canvas.getBoundingClientRect();
-    return {x: (event.clientX - box.left) / box.width * PAD,
-            y: (event.clientY - box.top) / box.height * PAD};
+    return {
+      x: ((event.clientX - box.left) / box.width) * PAD,
+      y: ((event.clientY - box.top) / box.height) * PAD,
+    };
   }
 
   pointerDown(event) {
@@ -118,10 +122,15 @@ export class Pad {
     this.at = this.pointOf(event);
     this.pen.hidden = true;
     this.startStroke(this.at);
+    this.stroke.byPointer = true;
   }
 
   pointerMove(event) {
-    if (!this.stroke || !event.isPrimary) return;
+    if (!this.stroke || !this.stroke.byPointer || !event.isPrimary) return;
+    if (!(event.buttons & 1)) {
+      this.endStroke(); // it was let go where the page did not see it
+      return;
+    }
     // a fast hand makes several points between two frames
     const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
     for (const {clientX, clientY} of events.length ? events : [event]) {
@@ -134,8 +143,12 @@ export class Pad {
 
   keyDown(event) {
     const step = event.shiftKey ? 3 : 10;
-    const moves = {ArrowLeft: [-step, 0], ArrowRight: [step, 0],
-                   ArrowUp: [0, -step], ArrowDown: [0, step]};
+    const moves = {
+      ArrowLeft: [-step, 0],
+      ArrowRight: [step, 0],
+      ArrowUp: [0, -step],
+      ArrowDown: [0, step],
+    };
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key in moves) {
       const [x, y] = moves[event.key];
@@ -159,8 +172,8 @@ export class Pad {
   showPen() {
     if (!this.canvas.matches(":focus-visible")) return;
     this.pen.hidden = false;
-    this.pen.style.left = `${100 * this.at.x / PAD}%`;
-    this.pen.style.top = `${100 * this.at.y / PAD}%`;
+    this.pen.style.left = `${(100 * this.at.x) / PAD}%`;
+    this.pen.style.top = `${(100 * this.at.y) / PAD}%`;
     this.pen.style.setProperty("--width", this.brush / PAD);
     this.pen.classList.toggle("down", this.stroke !== null);
   }
@@ -181,7 +194,7 @@ export class Pad {
       context.strokeStyle = this.colour;
       context.beginPath();
       context.moveTo(from.x * scale, from.y * scale);
-      context.lineTo(to.x * scale, to.y * scale);  // of no length, it is a dot
+      context.lineTo(to.x * scale, to.y * scale); // of no length, it is a dot
       context.stroke();
     }
   }
@@ -220,9 +233,11 @@ export class Pad {
 
     const covered = new Float32Array(SIDE * SIDE);
     for (let i = 0; i < ink.length; i++) {
-      covered[Math.floor(i / PAD / CELL) * SIDE + Math.floor(i % PAD / CELL)] += ink[i];
+      covered[Math.floor(i / PAD / CELL) * SIDE + Math.floor((i % PAD) / CELL)] += ink[i];
     }
-    return {...stay, pixels: digit.pixels.map(
-      (byte, i) => Math.max(byte, Math.round(covered[i] / (CELL * CELL))))};
+    return {
+      ...stay,
+      pixels: digit.pixels.map((byte, i) => Math.max(byte, Math.round(covered[i] / (CELL * CELL)))),
+    };
   }
 }

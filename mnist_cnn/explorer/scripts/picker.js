@@ -23,7 +23,7 @@ export function buildPicker(count, pick) {
   byId("file").addEventListener("change", () => {
     const [file] = byId("file").files;
     if (file) load(file, file.name, pick);
-    byId("file").value = "";  // so that the same file can be chosen again
+    byId("file").value = ""; // so that the same file can be chosen again
   });
   addEventListener("paste", (event) => {
     const file = [...event.clipboardData.files].find(({type}) => type.startsWith("image/"));
@@ -45,7 +45,9 @@ async function load(file, name, pick) {
     const {pixels} = preprocess(extractInk(picture), picture.width);
     pick({pixels, name});
   } catch (error) {
-    notify(`Cannot use ${name}: ${error instanceof DOMException ? "it is no picture" : error.message}.`);
+    notify(
+      `Cannot use ${name}: ${error instanceof DOMException ? "it is no picture" : error.message}.`
+    );
   }
 }
 

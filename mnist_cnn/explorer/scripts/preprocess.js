@@ -13,12 +13,12 @@ const BOX = 20;
    where it starts and how much of each sample from there on it covers. */
 export function averages(length, count) {
   return Array.from({length: count}, (_, i) => {
-    const from = i * length / count;
-    const to = (i + 1) * length / count;
+    const from = (i * length) / count;
+    const to = ((i + 1) * length) / count;
     const start = Math.floor(from);
     const weights = [];
     for (let j = start; j < Math.min(Math.ceil(to), length); j++) {
-      weights.push((Math.min(to, j + 1) - Math.max(from, j)) * count / length);
+      weights.push(((Math.min(to, j + 1) - Math.max(from, j)) * count) / length);
     }
     return {start, weights};
   });
@@ -30,7 +30,10 @@ export function averages(length, count) {
    moved: x to x * scaleX + shiftX, y likewise. */
 export function preprocess(ink, width) {
   const height = ink.length / width;
-  let top = height, bottom = -1, left = width, right = -1;
+  let top = height,
+    bottom = -1,
+    left = width,
+    right = -1;
   for (let y = 0, i = 0; y < height; y++) {
     for (let x = 0; x < width; x++, i++) {
       if (ink[i] === 0) continue;
@@ -45,8 +48,8 @@ export function preprocess(ink, width) {
   const boxWidth = right - left + 1;
   const boxHeight = bottom - top + 1;
   const longest = Math.max(boxWidth, boxHeight);
-  const columns = Math.max(1, Math.round(BOX * boxWidth / longest));
-  const rows = Math.max(1, Math.round(BOX * boxHeight / longest));
+  const columns = Math.max(1, Math.round((BOX * boxWidth) / longest));
+  const rows = Math.max(1, Math.round((BOX * boxHeight) / longest));
 
   // first along the rows, then along the columns: the same as averaging rectangles, and faster
   const across = averages(boxWidth, columns);
@@ -64,14 +67,17 @@ export function preprocess(ink, width) {
   averages(boxHeight, rows).forEach(({start, weights}, y) => {
     for (let x = 0; x < columns; x++) {
       let sum = 0;
-      for (let j = 0; j < weights.length; j++) sum += weights[j] * narrow[(start + j) * columns + x];
+      for (let j = 0; j < weights.length; j++)
+        sum += weights[j] * narrow[(start + j) * columns + x];
       grey[y * columns + x] = sum;
     }
   });
   const peak = grey.reduce((best, value) => Math.max(best, value), 0);
-  const small = grey.map((value) => Math.round(255 * value / peak));
+  const small = grey.map((value) => Math.round((255 * value) / peak));
 
-  let mass = 0, massX = 0, massY = 0;
+  let mass = 0,
+    massX = 0,
+    massY = 0;
   for (let y = 0, i = 0; y < rows; y++) {
     for (let x = 0; x < columns; x++, i++) {
       mass += small[i];
@@ -92,7 +98,9 @@ export function preprocess(ink, width) {
   const scaleX = columns / boxWidth;
   const scaleY = rows / boxHeight;
   return {
-    pixels, scaleX, scaleY,
+    pixels,
+    scaleX,
+    scaleY,
     shiftX: shiftX - left * scaleX,
     shiftY: shiftY - top * scaleY,
   };

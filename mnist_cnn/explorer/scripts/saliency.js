@@ -30,7 +30,7 @@ export function paintSaliency(pad) {
   }
   const digit = salientDigit();
   const gradient = state.network.gradient("output", digit);
-  byId("salient").textContent = digit;
+  byId("salient").textContent = state.names[digit];
   const largest = gradient.reduce((best, value) => Math.max(best, Math.abs(value)), 1e-6);
   for (const picture of overlays) picture.paintSigned(gradient, 0, largest, state.palette.overlay);
   for (const path of document.querySelectorAll(".outline path")) {
@@ -38,10 +38,13 @@ export function paintSaliency(pad) {
   }
   // the 28 x 28 pixels laid where on the pad they came from
   const {scaleX, scaleY, shiftX, shiftY} = state.input;
-  const share = (units) => `${100 * units / PAD}%`;
+  const share = (units) => `${(100 * units) / PAD}%`;
   for (const id of ["pad-overlay", "pad-outline"]) {
     Object.assign(byId(id).style, {
-      left: share(-shiftX / scaleX), top: share(-shiftY / scaleY),
-      width: share(SIDE / scaleX), height: share(SIDE / scaleY)});
+      left: share(-shiftX / scaleX),
+      top: share(-shiftY / scaleY),
+      width: share(SIDE / scaleX),
+      height: share(SIDE / scaleY),
+    });
   }
 }

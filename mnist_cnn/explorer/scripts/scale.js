@@ -16,7 +16,7 @@ export function measureScale(network, inputs) {
     for (const kind of KINDS) {
       for (const [layer, numbers] of Object.entries(network[kind])) {
         const largest = numbers.reduce((best, value) => Math.max(best, Math.abs(value)), 0);
-        scale[kind][layer] += .8 * largest / inputs.length;
+        scale[kind][layer] += (0.8 * largest) / inputs.length;
       }
     }
   }

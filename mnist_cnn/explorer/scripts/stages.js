@@ -7,7 +7,15 @@ import {LAYERS} from "./layers.js";
 import {shownOf} from "./motion.js";
 import {Picture} from "./picture.js";
 import {
-  drawNow, narrow, pointAway, refresh, select, selectionOf, short, state, strongest,
+  drawNow,
+  narrow,
+  pointAway,
+  refresh,
+  select,
+  selectionOf,
+  short,
+  state,
+  strongest,
 } from "./state.js";
 
 /* From a layer's name to {section, container, nodes, pictures, box}: a node is what is pointed
@@ -18,8 +26,13 @@ export function buildStages() {
   for (const layer of Object.keys(LAYERS)) {
     const section = document.querySelector(`[data-layer=${layer}]`);
     const container = section.querySelector(".maps");
-    const stage = stages[layer] = {
-      section, container, nodes: [], pictures: [], box: element("i", {className: "box"})};
+    const stage = (stages[layer] = {
+      section,
+      container,
+      nodes: [],
+      pictures: [],
+      box: element("i", {className: "box"}),
+    });
     if (layer === "dense") buildUnits(stage);
     else if (layer === "output") stage.nodes = buildBars(container);
     else buildMaps(layer, stage);
@@ -32,8 +45,10 @@ export function buildStages() {
 export function cellAt(event, canvas, rows, columns) {
   const box = canvas.getBoundingClientRect();
   const within = (share, count) => Math.max(0, Math.min(count - 1, Math.floor(share * count)));
-  return {row: within((event.clientY - box.top) / box.height, rows),
-          column: within((event.clientX - box.left) / box.width, columns)};
+  return {
+    row: within((event.clientY - box.top) / box.height, rows),
+    column: within((event.clientX - box.left) / box.width, columns),
+  };
 }
 
 function buildMaps(layer, stage) {
@@ -42,8 +57,10 @@ function buildMaps(layer, stage) {
   for (let map = 0; map < maps; map++) {
     const canvas = element("canvas");
     const node = element("button", {type: "button", className: "map"}, canvas);
-    node.setAttribute("aria-label",
-                      maps > 1 ? `${name}, map ${map}` : `${name}, what the network sees`);
+    node.setAttribute(
+      "aria-label",
+      maps > 1 ? `${name}, map ${map}` : `${name}, what the network sees`
+    );
     stage.nodes.push(node);
     stage.pictures.push(new Picture(canvas, size));
     stage.container.append(node);
@@ -74,7 +91,7 @@ function wireMap(node, canvas, layer, map) {
       select(at(event), true);
       return;
     }
-    select(strongest(layer, map), true);  // Enter or Space: on to the pixels
+    select(strongest(layer, map), true); // Enter or Space: on to the pixels
     drawNow();
     const here = byId("here");
     if (here) here.focus();
@@ -112,13 +129,14 @@ function buildUnits(stage) {
   canvas.addEventListener("focus", () => {
     if (canvas.matches(":focus-visible") && state.kept.layer !== "dense") {
       const best = state.network.values.dense.reduce(
-        (top, value, i, all) => value > all[top] ? i : top, 0);
+        (top, value, i, all) => (value > all[top] ? i : top),
+        0
+      );
       select(selectionOf("dense", best), true);
     }
   });
   canvas.addEventListener("keydown", (event) => {
-    const moves = {ArrowLeft: -1, ArrowRight: 1,
-                   ArrowUp: -stage.columns, ArrowDown: stage.columns};
+    const moves = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -stage.columns, ArrowDown: stage.columns};
     if (!(event.key in moves)) return;
     event.preventDefault();
     const unit = state.kept.map + moves[event.key];
@@ -136,8 +154,14 @@ export function paintStages() {
       continue;
     }
     const kind = showRaw && layer in network.raw ? "raw" : "values";
-    pictures.forEach((picture, map) => picture.paintSigned(
-      network[kind][layer], map * size * size, scale[kind][layer], palette.signed,
-      shownOf(layer, map)));
+    pictures.forEach((picture, map) =>
+      picture.paintSigned(
+        network[kind][layer],
+        map * size * size,
+        scale[kind][layer],
+        palette.signed,
+        shownOf(layer, map)
+      )
+    );
   }
 }

@@ -2,30 +2,35 @@
 
 import {LAYERS} from "./layers.js";
 
-export const selectionOf = (layer, map, row = 0, column = 0) =>
-  ({layer, map, row, column, channel: null});
+export const selectionOf = (layer, map, row = 0, column = 0) => ({
+  layer,
+  map,
+  row,
+  column,
+  channel: null,
+});
 
 export const narrow = matchMedia("(max-width: 1179px)");
 export const short = matchMedia("(min-width: 1180px) and (max-height: 819px)");
 
 export const state = {
   network: null,
-  edits: null,         // changes to the network by hand
-  digitOf: null,       // test digit by number
-  favourites: null,    // test digits that each map and unit likes best, see looks.js
-  trust: null,         // the rule for unsure answers
+  edits: null, // changes to the network by hand
+  names: [], // of the ten classes
+  digitOf: null, // test digit by number
+  favourites: null, // test digits that each map and unit likes best, see looks.js
+  trust: null, // the rule for unsure answers
   palette: null,
-  scale: null,         // see scale.js
-  kept: selectionOf("conv1", 0),  // by click, tap or keyboard
-  pointed: null,       // under the pointer, while it is there
+  scale: null, // see scale.js
+  kept: selectionOf("conv1", 0), // by click, tap or keyboard
+  pointed: null, // under the pointer, while it is there
   showRaw: false,
   showSaliency: false,
-  input: null,         // as Pad.read returns it, and transformed
-  motion: null,        // {layer, map, step, playing} while a sum is shown step by step
+  input: null, // as Pad.read returns it, and transformed
+  motion: null, // {layer, map, step, playing} while a sum is shown step by step
 };
 
 export const scaled = (bytes) => Float32Array.from(bytes, (byte) => byte / 256);
-
 
 export const selected = () => state.pointed || state.kept;
 
@@ -49,6 +54,9 @@ export function schedule() {
   requestAnimationFrame(drawNow);
 }
 
+/* "a 5", "a shoe". */
+export const aClass = (number) => `a ${state.names[number]}`;
+
 /* The whole page computed and painted anew: another drawing, other colours. */
 export function refresh() {
   frame.inputChanged = true;
@@ -63,7 +71,7 @@ export function onKept(listener) {
 }
 
 export function select(selection, keep) {
-  if (state.motion && state.motion.playing && !keep) return;  // the window moves by itself
+  if (state.motion && state.motion.playing && !keep) return; // the window moves by itself
   if (keep) {
     state.kept = selection;
     state.pointed = null;
@@ -85,6 +93,6 @@ export function pointAway() {
 export function strongest(layer, map) {
   const {size} = LAYERS[layer];
   const values = state.network.values[layer].subarray(map * size * size, (map + 1) * size * size);
-  const best = values.reduce((top, value, i) => value > values[top] ? i : top, 0);
+  const best = values.reduce((top, value, i) => (value > values[top] ? i : top), 0);
   return selectionOf(layer, map, Math.floor(best / size), best % size);
 }

@@ -6,7 +6,7 @@ import {byId} from "./dom.js";
 export function buildTheme(repaint) {
   const root = document.documentElement;
   const system = matchMedia("(prefers-color-scheme: dark)");
-  const isDark = () => root.dataset.theme ? root.dataset.theme === "dark" : system.matches;
+  const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
   const apply = () => {
     byId("theme").setAttribute("aria-pressed", isDark());
     byId("theme").title = isDark() ? "Light colours" : "Dark colours";

@@ -1,6 +1,6 @@
 /* Whether an answer deserves trust: the rule of analysis/trust.py, with its limits. */
 
-const MIN_PROBABILITY = .5;
+const MIN_PROBABILITY = 0.5;
 
 const unit = (vector) => {
   const length = Math.max(Math.hypot(...vector), 1e-9);
@@ -32,12 +32,14 @@ export class Trust {
   }
 
   /* Why the network's last answer deserves no trust, in a few words; "" where it does. */
-  doubt(network) {
+  doubt(network, names) {
     const {input, output} = network.values;
     const best = output.indexOf(Math.max(...output));
-    if (output[best] < MIN_PROBABILITY) return "no digit has half of the probability";
-    if (input.reduce((sum, value) => sum + value, 0) > this.maxInk) return "more ink than digits have";
+    if (output[best] < MIN_PROBABILITY) return "no class has half of the probability";
+    if (input.reduce((sum, value) => sum + value, 0) > this.maxInk)
+      return "more ink than digits have";
     return this.distance(network, best) > this.maxDistance
-      ? `unlike the ${best}s that it knows` : "";
+      ? `unlike known pictures of ${names[best]}`
+      : "";
   }
 }

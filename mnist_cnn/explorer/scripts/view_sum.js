@@ -41,9 +41,12 @@ function build(inspector, width, weights) {
     ...(several ? [buildChannels(inspector, below)] : []),
     inspector.buildBelow(),
     inspector.buildMiddle(
-      grids.build("input", "Values in the frame", width), inspector.buildSign("×"),
-      kernel, inspector.buildSign("="),
-      grids.build("product", "Products", width)),
+      grids.build("input", "Values in the frame", width),
+      inspector.buildSign("×"),
+      kernel,
+      inspector.buildSign("="),
+      grids.build("product", "Products", width)
+    ),
   ];
 }
 
@@ -88,25 +91,37 @@ function update(inspector, {layer, map, row, column, channel}, name) {
   const parts = [];
   if (terms.sums.length > 1) {
     const others = terms.sums.reduce((total, value) => total + value, 0) - sum;
-    parts.push({name: `map ${terms.channel}: ${count} products`, value: number(sum, 3)}, "+",
-               {name: `the ${terms.sums.length - 1} other maps`, value: number(others, 3)});
+    parts.push({name: `map ${terms.channel}: ${count} products`, value: number(sum, 3)}, "+", {
+      name: `the ${terms.sums.length - 1} other maps`,
+      value: number(others, 3),
+    });
   } else {
     parts.push({name: `${count} products`, value: number(sum, 3)});
   }
   const {showRaw} = state;
   const isSilenced = state.edits.isSilenced(layer, map);
-  inspector.write(...parts, "+", {name: "bias", value: number(terms.bias, 3)}, "=",
-                  {name: "raw sum", value: number(terms.raw, 3), result: showRaw},
-                  isSilenced ? "→ silenced →" : "→ ReLU →",
-                  {name, value: number(isSilenced ? 0 : Math.max(0, terms.raw), 3), result: !showRaw});
+  inspector.write(
+    ...parts,
+    "+",
+    {name: "bias", value: number(terms.bias, 3)},
+    "=",
+    {name: "raw sum", value: number(terms.raw, 3), result: showRaw},
+    isSilenced ? "→ silenced →" : "→ ReLU →",
+    {name, value: number(isSilenced ? 0 : Math.max(0, terms.raw), 3), result: !showRaw}
+  );
 }
 
 /* The sum over the maps from 0 to `step`, while it grows. */
 function writeRunningSum(inspector, {sums, channel}, step) {
   const before = sums.slice(0, step).reduce((total, value) => total + value, 0);
-  inspector.write({name: step ? `maps 0 to ${step - 1}` : "nothing yet", value: number(before, 3)}, "+",
-                  {name: `map ${channel}`, value: number(sums[step], 3)}, "=",
-                  {name: `maps 0 to ${step}`, value: number(before + sums[step], 3), result: true}, "+ …");
+  inspector.write(
+    {name: step ? `maps 0 to ${step - 1}` : "nothing yet", value: number(before, 3)},
+    "+",
+    {name: `map ${channel}`, value: number(sums[step], 3)},
+    "=",
+    {name: `maps 0 to ${step}`, value: number(before + sums[step], 3), result: true},
+    "+ …"
+  );
 }
 
 function fillChannels({sums, channel}, step) {

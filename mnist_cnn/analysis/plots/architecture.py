@@ -1,0 +1,64 @@
+"""The network's architecture: its layers, their shapes, their numbers."""
+
+import matplotlib.pyplot as plt
+from matplotlib.patches import FancyArrowPatch, Rectangle
+
+from ...visualize import DARK, headline
+
+__all__ = ["plot_architecture"]
+
+#: The colour of each kind of layer.
+COLOURS = {"Input": "#d5d9e0", "Conv2D": "#8ab8e8", "MaxPool2D": "#f6c177", "Dropout": "#e8e3da",
+           "Dense": "#a3cf9b"}
+
+
+def plot_architecture(rows):
+    """Draw the layers from left to right, each as big as its output.
+
+    Parameters
+    ----------
+    rows : list of mnist_cnn.analysis.architecture.Row
+
+    Returns
+    -------
+    matplotlib Figure
+        A stack of maps for (maps, rows, columns), a column for (units,), with the layer's name,
+        shape and learned numbers.
+    """
+    step = 1.75
+    figure = plt.figure(figsize=(step * len(rows) + .3, 4.3))
+    headline(figure, "The network: {:,} numbers are learned".format(
+        sum(row.parameters for row in rows)))
+    ax = figure.add_axes([0, 0, 1, 1])
+    ax.set_xlim(0, step * len(rows) + .3)
+    ax.set_ylim(0, 4.3)
+    ax.axis("off")
+    largest = max(row.shape[1] for row in rows if len(row.shape) == 3)
+    most = max(row.shape[0] for row in rows if len(row.shape) == 1)
+    for i, row in enumerate(rows):
+        x, y = .15 + step * (i + .5), 2.35
+        colour = COLOURS.get(row.kind.split(" ")[0], "#dddddd")
+        if len(row.shape) == 3:
+            maps = min(5, row.shape[0])
+            side = .35 + .65 * row.shape[1] / largest
+            for k in range(maps):  # the back ones first
+                shift = .07 * (maps - 1 - k)
+                ax.add_patch(Rectangle((x - side / 2 + shift - .1, y - side / 2 + shift - .1), side,
+                                       side, facecolor=colour, edgecolor=DARK, linewidth=.8))
+        else:
+            height = .5 + 1.3 * row.shape[0] / most
+            ax.add_patch(Rectangle((x - .1, y - height / 2), .2, height, facecolor=colour,
+                                   edgecolor=DARK, linewidth=.8))
+        if i:
+            ax.add_patch(FancyArrowPatch((x - step / 2 - .08, y), (x - step / 2 + .12, y),
+                                         arrowstyle="->", mutation_scale=12, color=DARK))
+        word, _, size = row.kind.partition(" ")
+        ax.text(x, 1.25, word + ("\n" + size if size else ""), ha="center", va="top", fontsize=11)
+        ax.text(x, .72, "\N{MULTIPLICATION SIGN}".join(map(str, row.shape)), ha="center", va="top",
+                fontsize=10)
+        if row.parameters:
+            ax.text(x, .42, "{:,}".format(row.parameters), ha="center", va="top", fontsize=10,
+                    color="#1f5f9f")
+    ax.text(.15, .12, "below each layer: its output's shape, and in blue how many numbers it learns",
+            fontsize=9, color="#666a73")
+    return figure

@@ -1,0 +1,29 @@
+"""Many images through a function that takes them batch by batch."""
+
+import numpy as np
+
+__all__ = ["run_in_batches"]
+
+
+def run_in_batches(function, images, batch_size):
+    """Call a function on all images, a batch at a time, so that memory is bounded.
+
+    Parameters
+    ----------
+    function : callable
+        From images, (batch, ...), to an array with as many rows, or a list of such arrays.
+    images : array
+        (n, ...), n at least 1.
+    batch_size : int
+        Images at once, at least 1; the last batch may be smaller.
+
+    Returns
+    -------
+    array, or list of arrays
+        As the function gives them, with n rows.
+    """
+    parts = [function(images[start:start + batch_size])
+             for start in range(0, len(images), batch_size)]
+    if isinstance(parts[0], list):
+        return [np.concatenate(part) for part in zip(*parts)]
+    return np.concatenate(parts)

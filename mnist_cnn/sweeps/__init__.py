@@ -1,0 +1,138 @@
+"""Many trainings, on many cores or machines: sweeps over settings and seeds, by dask.distributed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from ..data import load_dataset
+from ..support.errors import MnistCnnError
+from ..support.files import atomic_open, make_folder
+from .records import read_records, record_path
+from .settings import expand, is_recipe, parse_grid, parse_seeds, read_spec
+from .summary import comparison, plot, table
+from .task import data_digest
+
+__all__ = ["sweep", "main"]
+
+
+def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, threads=None):
+    """Train every setting with every seed, but for what the folder has already.
+
+    Parameters
+    ----------
+    configs : dict
+        From a setting's name to its `Config`, without a seed.
+    seeds : sequence of int
+    output : path-like
+        The folder of the records and weights; made if missing.
+    data_dir : path-like, optional
+        As for `mnist_cnn.data.load_dataset`; workers load the data by this name.
+    scheduler : str, optional
+        The address of a Dask scheduler, ``tcp://HOST:8786``; by default workers are started here.
+    workers, threads : int, optional
+        How many local workers, and the threads of each; by default as many workers as the machine
+        has cores and memory for, and the cores shared out among them.
+
+    Returns
+    -------
+    list of dict
+        The records of these settings and seeds, failed trainings among them: setting by setting.
+
+    Raises
+    ------
+    MnistCnnError
+        When the data, the folder or the scheduler cannot be used. What is finished stays; the same
+        call goes on from there.
+    """
+    for name, value in (("workers", workers), ("threads", threads)):
+        if value is not None and (int(value) != value or value < 1):
+            raise MnistCnnError("{} is {!r}; it must be a whole number, at least 1".format(
+                name, value))
+    folder = make_folder(output)
+    digest = data_digest(load_dataset(data_dir))
+    wanted = {}  # a record's path to its setting's name and its settings
+    for name, config in configs.items():
+        for seed in seeds:
+            seeded = replace(config, seed=seed)
+            wanted[record_path(folder, name, seeded, digest)] = name, seeded
+    done = read_records(folder)
+    # seeds outermost: a part of a sweep is fair, too
+    missing = sorted((path for path in wanted if path not in done),
+                     key=lambda path: wanted[path][1].seed)
+    if missing:
+        from .engine import train_all
+        train_all({path: wanted[path] for path in missing}, done=len(wanted) - len(missing),
+                  data_dir=data_dir, digest=digest, scheduler=scheduler, workers=workers,
+                  threads=threads)
+        done = read_records(folder)
+    return [done[path] for path in wanted]
+
+
+def report(records, output):
+    """Print the table and the comparison, and write them and the picture to the folder.
+
+    Parameters
+    ----------
+    records : list of dict
+    output : path-like
+        The sweep's folder.
+
+    Raises
+    ------
+    MnistCnnError
+        When a file cannot be written.
+    """
+    text = "\n\n".join(filter(None, (table(records), comparison(records))))
+    with atomic_open(Path(output) / "table.md", "w") as file:
+        file.write(text + "\n")
+    with atomic_open(Path(output) / "accuracies.png") as file:
+        file.write(plot(records))
+    print(text)
+    for record in records:
+        if record["status"] == "failed":
+            print("failed: {}, seed {}: {}".format(
+                record["setting"], record["seed"], record["error"]))
+
+
+def main(spec=(), seeds=None, grid=(), num_epochs=None, output="results", data_dir=None,
+         scheduler=None, workers=None, threads=None):
+    """Train every setting with every seed, and print how they compare.
+
+    Parameters
+    ----------
+    spec : sequence of str
+        Names of recipes, or one TOML file as for `mnist_cnn.sweeps.settings.read_spec`.
+    seeds : str or sequence of int, optional
+        Like '1-10'; by default the file's, or '1-3'.
+    grid : sequence of str
+        Like ``dropout=.2,.5``; every recipe is trained at every point.
+    num_epochs : int, optional
+        Of every training; by default each recipe's own.
+    output, data_dir, scheduler, workers, threads
+        As for `sweep`.
+
+    Returns
+    -------
+    list of dict
+        The records.
+
+    Raises
+    ------
+    MnistCnnError
+        As `sweep` does, and when the settings are none.
+    """
+    spec = [spec] if isinstance(spec, (str, Path)) else list(spec)
+    recipes = [str(word) for word in spec if is_recipe(str(word))]
+    files = [word for word in spec if not is_recipe(str(word))]
+    if len(files) > 1:
+        raise MnistCnnError("there is no recipe {!r}, and one TOML file is enough".format(
+            str(files[0])))
+    found = read_spec(files[0]) if files else {}
+    options = dict(found.get("options", {}))
+    if num_epochs is not None:
+        options["num_epochs"] = num_epochs
+    configs = expand(recipes + found.get("recipes", []), options,
+                     {**found.get("grid", {}), **parse_grid(grid)}, found.get("settings"))
+    seeds = parse_seeds(found.get("seeds", "1-3") if seeds is None else seeds)
+    records = sweep(configs, seeds, output, data_dir, scheduler, workers, threads)
+    report(records, output)
+    return records

@@ -1,0 +1,213 @@
+"""Trainings as Dask's tasks: local workers or a scheduler elsewhere, one bar, records as they come."""
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+import warnings
+
+from tqdm.auto import tqdm
+
+from ..support.errors import MnistCnnError
+from .records import write_record
+from .task import run_task, warm_up
+
+__all__ = ["train_all", "local_cluster"]
+
+WORKER_MEMORY = 7 * 10 ** 8  # bytes that a training takes, its data included
+
+
+def _import_dask():
+    try:
+        import dask
+        import distributed
+    except ImportError as error:
+        raise MnistCnnError("a sweep needs Dask; run: pip install -e .[sweep]") from error
+    dask.config.set({
+        "distributed.comm.timeouts.connect": "10s",
+        "distributed.scheduler.allowed-failures": 3,
+        # a training holds Python's lock in its steps; that is no fault of a worker
+        "distributed.admin.tick.limit": "1h",
+        "distributed.worker.profile.enabled": False,
+    })
+    for name in ("distributed", "distributed.nanny", "distributed.scheduler", "distributed.client",
+                 "distributed.core", "tornado.application"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return distributed
+
+
+def _cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def _fitting(tasks):
+    """As many workers as there are tasks, cores, and memory for."""
+    import psutil
+    return max(1, min(tasks, _cores(), psutil.virtual_memory().available // WORKER_MEMORY))
+
+
+@contextlib.contextmanager
+def _without_signals():
+    """Threads and processes that are started in the block never see Ctrl-C or SIGTERM.
+
+    Dask starts its workers from a thread, and they inherit its mask. So a Ctrl-C, which a terminal
+    sends to all of them, ends the sweep alone, which then ends its workers in good order.
+    """
+    signals = {signal.SIGINT, signal.SIGTERM}
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def local_cluster(workers, threads):
+    """Worker processes on this machine, with their threads pinned.
+
+    Parameters
+    ----------
+    workers, threads : int
+        How many, and how many threads each trains with.
+
+    Yields
+    ------
+    distributed.LocalCluster
+    """
+    distributed = _import_dask()
+    env = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+    env["OPENBLAS_NUM_THREADS"] = "1"
+    with _without_signals(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        cluster = distributed.LocalCluster(
+            n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0, env=env,
+            dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL)
+    try:
+        yield cluster
+    finally:
+        with _without_signals():
+            cluster.close(timeout=10)
+
+
+@contextlib.contextmanager
+def _sigterm_as_ctrl_c():
+    """SIGTERM ends a sweep as Ctrl-C does: what is finished stays, and no worker is left behind."""
+    from ..support.errors import Interrupted
+
+    def end(signum, frame):
+        raise Interrupted(signum)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def train_all(wanted, done, data_dir, digest, scheduler=None, workers=None, threads=None):
+    """Run trainings as tasks, and write each one's record as soon as it is finished.
+
+    Parameters
+    ----------
+    wanted : dict
+        From each record's path to the setting's name and the `Config` with its seed.
+    done : int
+        Trainings of the sweep that are finished already; the bar counts them.
+    data_dir, digest : str
+        The data's name and what `mnist_cnn.sweeps.task.data_digest` says of it.
+    scheduler, workers, threads
+        As for `mnist_cnn.sweeps.sweep`.
+
+    Raises
+    ------
+    MnistCnnError
+        When the scheduler cannot be reached, or goes away.
+    """
+    distributed = _import_dask()
+    data_dir = None if data_dir is None else os.path.abspath(str(data_dir))
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_sigterm_as_ctrl_c())
+        if scheduler is None:
+            workers = workers or _fitting(len(wanted))
+            threads = threads or max(1, _cores() // workers)
+            address = stack.enter_context(local_cluster(workers, threads))
+        else:
+            address = scheduler
+        try:
+            with _without_signals():
+                client = distributed.Client(address, timeout="10s", set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise MnistCnnError("there is no Dask scheduler at {}: {}".format(
+                scheduler, " ".join(str(error).split()) or "no answer")) from error
+        stack.callback(_close, client)
+        if client.dashboard_link:
+            print("Dask's dashboard (with bokeh installed): {}".format(client.dashboard_link),
+                  flush=True)
+        if scheduler is None:
+            _warm_up(client, wanted)
+        try:
+            _gather(client, wanted, done, data_dir, digest)
+        except (distributed.client.FutureCancelledError if hasattr(
+                distributed.client, "FutureCancelledError") else distributed.CancelledError,
+                distributed.CancelledError, distributed.comm.CommClosedError, OSError) as error:
+            raise MnistCnnError(
+                "the Dask scheduler at {} has gone; what is finished is kept, and the same command "
+                "goes on from there".format(client.scheduler.address if client.scheduler
+                                            else scheduler)) from error
+
+
+def _close(client):
+    """Close a client whose scheduler may have gone, without a word."""
+    with _without_signals(), contextlib.suppress(Exception):
+        client.close(timeout=5)
+
+
+def _warm_up(client, wanted):
+    """Compile once, on one worker, before many would compile the same at a time."""
+    kinds = {(config.dropout, config.ema > 0, config.engine, config.momentum): config
+             for _, config in wanted.values()}
+    client.submit(warm_up, list(kinds.values()), pure=False).result()
+
+
+def _gather(client, wanted, done, data_dir, digest):
+    """Submit the tasks, and write their records as they come."""
+    import distributed
+    futures = {client.submit(run_task, config, data_dir, digest, pure=False): path
+               for path, (_, config) in wanted.items()}
+    best = None
+    with tqdm(total=done + len(wanted), initial=done, unit="training", disable=None) as bar:
+        for future in distributed.as_completed(list(futures), loop=client.loop):
+            path = futures.pop(future)
+            name, config = wanted[path]
+            record, weights = _result(future, config)
+            record = write_record(path, name, record, weights)
+            future.release()
+            if record["status"] == "ok" and (best is None
+                                             or record["test_accuracy"] > best["test_accuracy"]):
+                best = record
+                bar.set_postfix_str("best {:.2f} % ({}, seed {})".format(
+                    100 * best["test_accuracy"], best["setting"], best["seed"]))
+            bar.update()
+
+
+def _result(future, config):
+    """A task's record and weights; of a task that kills its workers, a record that says so."""
+    import distributed
+    from dataclasses import asdict
+    try:
+        return future.result()
+    except distributed.KilledWorker:
+        error = "its worker died, and so did those that tried again"
+    except (distributed.CancelledError, distributed.comm.CommClosedError):
+        raise
+    except Exception as other:  # a defect of ours must not stop the other trainings
+        error = "{}: {}".format(type(other).__name__, " ".join(str(other).split()))
+    return dict(status="failed", config=asdict(config), seed=config.seed, error=error,
+                seconds=0.), []

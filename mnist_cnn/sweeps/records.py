@@ -1,0 +1,100 @@
+"""A sweep's folder: a record and a file of weights for every training, written whole or not at all."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from ..model import save_weights
+from ..support.errors import MnistCnnError
+from ..support.files import atomic_open
+
+__all__ = ["record_path", "read_records", "write_record"]
+
+
+def record_path(folder, name, config, digest):
+    """The file of a training's record.
+
+    Parameters
+    ----------
+    folder : path-like
+        The sweep's.
+    name : str
+        The setting's.
+    config : Config
+        With the seed.
+    digest : str
+        The data's.
+
+    Returns
+    -------
+    pathlib.Path
+        Its name says the setting and the seed, and ends in a digest of all that the result depends on.
+    """
+    key = json.dumps([asdict(config), digest], sort_keys=True).encode()
+    words = "".join(c if c.isalnum() else "_" for c in name)[:60]
+    return Path(folder) / "{}-{}-{}.json".format(words, config.seed,
+                                                 hashlib.sha256(key).hexdigest()[:8])
+
+
+def write_record(path, name, record, weights):
+    """Write a training's weights, then its record.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        As `record_path` gives it; the weights lie beside it.
+    name : str
+        The setting's.
+    record : dict
+        As `mnist_cnn.sweeps.task.run_task` returns it.
+    weights : list of arrays
+
+    Returns
+    -------
+    dict
+        The record, with the setting and the weights' file and its digest.
+
+    Raises
+    ------
+    MnistCnnError
+        When a file cannot be written.
+    """
+    record = dict(record, setting=name)
+    if record["status"] == "ok":
+        model = path.with_suffix(".npz")
+        save_weights(model, weights)
+        record.update(weights=model.name, sha256=hashlib.sha256(model.read_bytes()).hexdigest())
+    with atomic_open(path, "w") as file:
+        json.dump(record, file, indent=1)
+    return record
+
+
+def read_records(folder):
+    """Read all records of a sweep's folder.
+
+    Parameters
+    ----------
+    folder : path-like
+
+    Returns
+    -------
+    dict
+        From each record's path to the record, in the order of the files' names.
+
+    Raises
+    ------
+    MnistCnnError
+        When a record is damaged.
+    """
+    records = {}
+    for path in sorted(Path(folder).glob("*.json")):
+        try:
+            record = json.loads(path.read_text())
+            if record["status"] not in ("ok", "failed") or not isinstance(record["setting"], str):
+                raise ValueError
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise MnistCnnError("{} is no record of a sweep; remove it to train it anew".format(
+                path)) from error
+        records[path] = record
+    return records

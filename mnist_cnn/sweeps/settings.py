@@ -1,0 +1,164 @@
+"""What a sweep trains: named settings, each with its options, and seeds."""
+
+import itertools
+import sys
+from pathlib import Path
+
+from ..support.errors import MnistCnnError
+from ..training.config import RECIPES, configure
+
+__all__ = ["expand", "parse_grid", "parse_seeds", "read_spec"]
+
+
+def parse_seeds(text):
+    """Read a list of seeds such as '1-10' or '1-3,7'.
+
+    Parameters
+    ----------
+    text : str or sequence of int
+
+    Returns
+    -------
+    list of int
+        Without doubles, in order.
+
+    Raises
+    ------
+    MnistCnnError
+        When it is no such list.
+    """
+    if not isinstance(text, str):
+        return sorted(set(text))
+    seeds = set()
+    try:
+        for part in text.split(","):
+            first, dash, last = part.partition("-")
+            seeds.update(range(int(first), int(last if dash else first) + 1))
+    except ValueError as error:
+        raise MnistCnnError("seeds is {!r}; it must be like '1-10' or '1-3,7'".format(
+            text)) from error
+    if not seeds:
+        raise MnistCnnError("seeds is {!r}, which names none".format(text))
+    return sorted(seeds)
+
+
+def parse_grid(texts):
+    """Read a grid such as ``['dropout=.2,.5', 'learning_rate=.03,.05']``.
+
+    Parameters
+    ----------
+    texts : sequence of str
+
+    Returns
+    -------
+    dict
+        From an option of `Config` to the list of its values.
+
+    Raises
+    ------
+    MnistCnnError
+        When a part is not of that form.
+    """
+    grid = {}
+    for text in texts:
+        name, equals, values = text.partition("=")
+        if not (name and equals and values):
+            raise MnistCnnError("grid has {!r}; it must be like dropout=.2,.5".format(text))
+        grid[name.replace("-", "_")] = [_value(value) for value in values.split(",")]
+    return grid
+
+
+def _value(text):
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return {"true": True, "false": False}.get(text.lower(), text)
+
+
+def read_spec(path):
+    """Read a sweep from a TOML file.
+
+    Parameters
+    ----------
+    path : path-like
+        It may hold ``recipes``, a list of names; ``seeds``, a text as for `parse_seeds`; the tables
+        ``[options]``, for all, and ``[grid]``, lists of values; and a table ``[settings.NAME]`` for
+        each setting that is no part of the grid, with ``recipe`` and options of `Config`.
+
+    Returns
+    -------
+    dict
+        What is there of these.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be read or holds anything else.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        with open(path, "rb") as file:
+            spec = tomllib.load(file)
+    except OSError as error:
+        raise MnistCnnError("cannot read {}: {}".format(path, error.strerror)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise MnistCnnError("{} is no TOML file: {}".format(path, error)) from error
+    kinds = dict(recipes=list, seeds=str, options=dict, grid=dict, settings=dict)
+    for name, value in spec.items():
+        if not isinstance(value, kinds.get(name, ())):
+            raise MnistCnnError("{} has {!r}; it can have recipes (a list), seeds (like \"1-10\"), "
+                                "[options], [grid] and [settings.NAME]".format(path, name))
+    return spec
+
+
+def expand(recipes=(), options=None, grid=None, settings=None):
+    """Make the settings of a sweep: every recipe with every point of the grid, and those named.
+
+    Parameters
+    ----------
+    recipes : sequence of str
+        Names out of `mnist_cnn.training.config.RECIPES`; 'plain' where nothing else is named.
+    options : dict
+        Options of `Config` that all of them get.
+    grid : dict
+        From an option to the list of its values.
+    settings : dict
+        From a name to a dict with options, and 'recipe' where it is not the plain one.
+
+    Returns
+    -------
+    dict
+        From each setting's name to its `Config`, without a seed.
+
+    Raises
+    ------
+    MnistCnnError
+        When a recipe, an option or a value is not one.
+    """
+    options, grid, settings = options or {}, grid or {}, settings or {}
+    for values in grid.values():
+        if not isinstance(values, list) or not values:
+            raise MnistCnnError("grid has {!r}; it must have lists of values".format(values))
+    configs = {}
+    if recipes or not settings:
+        for recipe in recipes or ("plain",):
+            for point in itertools.product(*grid.values()):
+                chosen = dict(zip(grid, point))
+                name = ", ".join([recipe] + ["{} {}".format(*item) for item in chosen.items()])
+                configs[name] = configure(recipe, **{**options, **chosen})
+    for name, chosen in settings.items():
+        chosen = {**options, **chosen}
+        configs[name] = configure(chosen.pop("recipe", "plain"), **chosen)
+    if any(config.seed is not None for config in configs.values()):
+        raise MnistCnnError("the seed is no option of a setting; give --seeds")
+    return configs
+
+
+def is_recipe(text):
+    """Whether a word on the command line names a recipe, and not a file."""
+    return text in RECIPES and not Path(text).suffix

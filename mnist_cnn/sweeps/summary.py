@@ -1,0 +1,146 @@
+"""What a sweep found: a table, a comparison over the same seeds, a picture."""
+
+import io
+
+import numpy as np
+
+__all__ = ["mean_interval", "table", "comparison", "plot"]
+
+
+def mean_interval(values):
+    """Mean of a sample, and the half width of its 95 % confidence interval by Student's t.
+
+    Parameters
+    ----------
+    values : sequence of float
+        At least one.
+
+    Returns
+    -------
+    mean, half_width : float
+        The latter is NaN for a single value.
+    """
+    from scipy import stats  # here: it takes .4 s to import
+    values = np.asarray(values, float)
+    if len(values) < 2:
+        return values.mean(), np.nan
+    return values.mean(), stats.t.ppf(.975, len(values) - 1) * stats.sem(values)
+
+
+def _by_setting(records):
+    """From each setting's name to its finished records, by seed."""
+    settings = {}
+    for record in records:
+        finished = settings.setdefault(record["setting"], {})
+        if record["status"] == "ok":
+            finished[record["seed"]] = record
+    return settings
+
+
+def _number(value, form="{:.3f}"):
+    return "-" if np.isnan(value) else form.format(value)
+
+
+def table(records):
+    """Accuracies by setting, in Markdown.
+
+    Parameters
+    ----------
+    records : list of dict
+        As `mnist_cnn.sweeps.records.write_record` returns them.
+
+    Returns
+    -------
+    str
+        A row a setting, in the order in which they first come: accuracies in percent.
+    """
+    lines = ["| setting | trainings | failed | validation | test: mean | 95 % interval | standard "
+             "deviation | lowest | highest | seconds a training |", "| --- " * 10 + "|"]
+    for name, finished in _by_setting(records).items():
+        failed = sum(record["setting"] == name and record["status"] == "failed"
+                     for record in records)
+        if not finished:
+            lines.append("| {} | 0 | {} |{}".format(name, failed, " - |" * 7))
+            continue
+        done = list(finished.values())
+        test = 100 * np.array([record["test_accuracy"] for record in done])
+        mean, half = mean_interval(test)
+        lines.append("| {} | {} | {} | {} | {:.3f} | {} | {} | {:.2f} | {:.2f} | {:.1f} |".format(
+            name, len(done), failed,
+            "trained on" if done[0]["config"]["all_data"] else "{:.3f}".format(
+                100 * np.mean([record["validation_accuracy"] for record in done])),
+            mean, "-" if np.isnan(half) else "{:.3f} to {:.3f}".format(mean - half, mean + half),
+            _number(test.std(ddof=1) if len(test) > 1 else np.nan), test.min(), test.max(),
+            np.mean([record["seconds"] for record in done])))
+    return "\n".join(lines)
+
+
+def comparison(records):
+    """Every setting against the first, over the seeds that both have, in Markdown.
+
+    Parameters
+    ----------
+    records : list of dict
+
+    Returns
+    -------
+    str
+        Differences of the test accuracy in percentage points; empty where there is nothing to
+        compare. An interval that leaves 0 out tells two settings apart.
+    """
+    settings = _by_setting(records)
+    if len(settings) < 2:
+        return ""
+    first, *others = settings
+    lines = ["| setting, against {} | common seeds | mean difference | 95 % interval | better in |"
+             .format(first), "| --- " * 5 + "|"]
+    for name in others:
+        seeds = sorted(set(settings[first]) & set(settings[name]))
+        if not seeds:
+            lines.append("| {} | 0 | - | - | - |".format(name))
+            continue
+        differences = 100 * np.array([settings[name][seed]["test_accuracy"]
+                                      - settings[first][seed]["test_accuracy"] for seed in seeds])
+        mean, half = mean_interval(differences)
+        lines.append("| {} | {} | {:+.3f} | {} | {} of {} |".format(
+            name, len(seeds), mean,
+            "-" if np.isnan(half) else "{:+.3f} to {:+.3f}".format(mean - half, mean + half),
+            (differences > 0).sum(), len(seeds)))
+    return "\n".join(lines)
+
+
+def plot(records):
+    """Draw each training as a dot, and each setting's mean with its interval.
+
+    Parameters
+    ----------
+    records : list of dict
+
+    Returns
+    -------
+    bytes
+        PNG.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    settings = {name: finished for name, finished in _by_setting(records).items() if finished}
+    figure = Figure(figsize=(8, 1.6 + .5 * len(settings)), layout="constrained")
+    FigureCanvasAgg(figure)
+    ax = figure.subplots()
+    for row, (name, finished) in enumerate(settings.items()):
+        test = [100 * record["test_accuracy"] for record in finished.values()]
+        mean, half = mean_interval(test)
+        # dots of equal accuracy lie beside each other, not on each other
+        offsets = [test[:i].count(value) for i, value in enumerate(test)]
+        ax.plot(test, row - .12 - .09 * np.array(offsets), "o", color="#3f90da", markersize=5)
+        ax.errorbar(mean, row + .14, xerr=None if np.isnan(half) else half, fmt="|",
+                    color="#30343b", capsize=4, markersize=9)
+    ax.set_yticks(range(len(settings)))
+    ax.set_yticklabels(settings)
+    ax.set_ylim(len(settings) - .4, -.6)
+    ax.set_xlabel("test accuracy [%]: a dot for each seed; mean and its 95 % interval")
+    ax.grid(axis="x", color="#e4e6ea")
+    ax.set_axisbelow(True)
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=120)
+    return file.getvalue()

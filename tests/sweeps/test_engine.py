@@ -1,0 +1,158 @@
+"""Sweeps with real schedulers and workers, as processes: finished, killed, left, interrupted."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import ROOT, run_script
+
+psutil = pytest.importorskip("psutil")
+pytest.importorskip("distributed")
+
+pytestmark = pytest.mark.slow
+
+
+def start(folder, data, *args):
+    """A sweep by the script, in a group of processes of its own, as a shell starts it."""
+    return subprocess.Popen(
+        [sys.executable, "-u", str(ROOT / "scripts" / "sweep.py"), *map(str, args),
+         "--output", str(folder), "--data-dir", str(data)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
+        preexec_fn=lambda: (os.setpgrp(), signal.signal(signal.SIGINT, signal.SIG_DFL)))
+
+
+def finish(process, returncode=0):
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == returncode, err
+    return out, err
+
+
+def load(folder):
+    return {(record["setting"], record["seed"]): record for record in (
+        json.loads(path.read_text()) for path in folder.glob("*.json"))}
+
+
+def wait_for(condition, seconds=120):
+    end = time.time() + seconds
+    while time.time() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(.1)
+    raise AssertionError("it did not come to pass in {} s".format(seconds))
+
+
+def spawned(pid):
+    """The worker processes of a sweep."""
+    return [child for child in psutil.Process(pid).children(recursive=True)
+            if "spawn_main" in " ".join(child.cmdline())]
+
+
+def test_records_of_the_scripts_bits_and_of_a_failure(small_mnist, tmp_path):
+    """Two workers; a setting whose loss is no number is recorded and stops nobody."""
+    args = ["plain", "--grid", "learning-rate=.03,1e6", "--epochs", 1, "--seeds", "7-8"]
+    out, err = finish(start(tmp_path / "out", small_mnist, *args))
+    assert err == "" and "127.0.0.1" in out.splitlines()[0]  # the dashboard's address; no bar
+    made = load(tmp_path / "out")
+    assert {key: record["status"] for key, record in made.items()} == {
+        ("plain, learning_rate {}".format(rate), seed): status
+        for rate, status in ((.03, "ok"), (1e6, "failed")) for seed in (7, 8)}
+    assert out.count("failed: plain, learning_rate 1000000.0") == 2
+    good = made["plain, learning_rate 0.03", 7]
+    process = run_script("train.py", "--epochs", 1, "--learning-rate", .03, "--seed", 7,
+                         "--data-dir", small_mnist, "--output", tmp_path / "model.npz",
+                         env=dict(os.environ, OMP_NUM_THREADS=str(good["threads"])))
+    assert "test accuracy:\t\t{:.2f} %".format(100 * good["test_accuracy"]) in process.stdout
+    model = tmp_path / "out" / good["weights"]
+    assert model.read_bytes() == (tmp_path / "model.npz").read_bytes()
+    assert (tmp_path / "out" / "accuracies.png").exists()
+
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*-*-*")}
+    again, _ = finish(start(tmp_path / "out", small_mnist, *args))
+    assert again == out[out.index("| setting"):]  # nothing was trained, no worker started
+    assert times == {path: path.stat().st_mtime_ns for path in times}
+    process = run_script("evaluate.py", tmp_path / "out", "--data-dir", small_mnist)
+    assert "ensemble of the 2" in process.stdout
+
+
+def test_a_killed_worker_is_replaced(small_mnist, tmp_path):
+    process = start(tmp_path, small_mnist, "plain", "--epochs", 30, "--seeds", "1-3",
+                    "--workers", 2)
+    wait_for(lambda: any(tmp_path.glob("*.json")))  # so all are amid their work
+    workers = spawned(process.pid)
+    assert len(workers) == 2
+    workers[0].kill()
+    finish(process)
+    assert {key[1]: record["status"] for key, record in load(tmp_path).items()} == {
+        1: "ok", 2: "ok", 3: "ok"}
+
+
+@pytest.mark.parametrize("signum, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_leave_records_and_no_orphans(small_mnist, tmp_path, signum, code):
+    process = start(tmp_path, small_mnist, "plain", "--epochs", 30, "--seeds", "1-6",
+                    "--workers", 2)
+    wait_for(lambda: any(tmp_path.glob("*.json")))
+    children = psutil.Process(process.pid).children(recursive=True)
+    if signum == signal.SIGINT:
+        os.killpg(process.pid, signum)  # a terminal's Ctrl-C goes to the workers as well
+    else:
+        process.send_signal(signum)
+    _, err = finish(process, code)
+    assert err == "interrupted\n"
+    assert 1 <= len(load(tmp_path)) < 6
+    wait_for(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE
+                             for child in children), 20)
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """A function that starts a scheduler with two workers; returns its process and address."""
+    processes = []
+
+    def run(*args):
+        processes.append(subprocess.Popen(
+            [sys.executable, "-m", *map(str, args)], stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, cwd=str(ROOT), env=dict(os.environ, OMP_NUM_THREADS="1")))
+        return processes[-1]
+
+    def start_cluster(name):
+        file = tmp_path / (name + ".json")
+        scheduler = run("distributed.cli.dask_scheduler", "--port", 0, "--host", "127.0.0.1",
+                        "--no-dashboard", "--scheduler-file", file)
+        address = wait_for(lambda: file.exists() and json.loads(file.read_text())["address"])
+        for _ in range(2):
+            run("distributed.cli.dask_worker", address, "--nthreads", 1, "--no-dashboard",
+                "--local-directory", tmp_path, "--death-timeout", 20)
+        return scheduler, address
+
+    yield start_cluster
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def test_a_scheduler_that_goes_and_comes(small_mnist, tmp_path, cluster):
+    output = tmp_path / "out"
+    scheduler, address = cluster("first")
+    args = ["plain", "--epochs", 30, "--seeds", "1-4"]
+    process = start(output, small_mnist, *args, "--scheduler", address)
+    wait_for(lambda: any(output.glob("*.json")))
+    scheduler.kill()
+    _, err = finish(process, 2)
+    assert err.startswith("error: the Dask scheduler at ") and err.count("\n") == 1
+    finished = load(output)
+    assert 1 <= len(finished) < 4
+    _, address = cluster("second")
+    finish(start(output, small_mnist, *args, "--scheduler", address))
+    made = load(output)
+    assert len(made) == 4 and all(made[key] == record for key, record in finished.items())
+
+
+def test_no_scheduler_there(small_mnist, tmp_path):
+    _, err = finish(start(tmp_path, small_mnist, "--scheduler", "tcp://127.0.0.1:1"), 2)
+    assert err.startswith("error: there is no Dask scheduler at tcp://127.0.0.1:1: ")
+    assert err.count("\n") == 1

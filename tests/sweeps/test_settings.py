@@ -1,0 +1,128 @@
+"""Settings of a sweep from words and files, and what is reckoned from records."""
+
+import math
+
+import numpy as np
+import pytest
+
+from mnist_cnn import sweeps
+from mnist_cnn.benchmarks import ablation
+from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.sweeps import records, settings, summary, task
+from mnist_cnn.training.config import Config, configure
+
+
+@pytest.mark.parametrize("text, seeds", [
+    ("1-3", [1, 2, 3]), ("7", [7]), ("5,1-2,2", [1, 2, 5]), ([3, 1], [1, 3])])
+def test_seeds(text, seeds):
+    assert settings.parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize("text", ["", "a", "1-", "3-1", "1;2"])
+def test_bad_seeds(text):
+    with pytest.raises(MnistCnnError, match="^seeds is"):
+        settings.parse_seeds(text)
+
+
+def test_a_grid_is_every_combination():
+    configs = settings.expand(["plain", "best"], {"num_epochs": 3}, settings.parse_grid(
+        ["dropout=.2,.5", "batch-size=20,40"]))
+    assert len(configs) == 8
+    assert configs["best, dropout 0.2, batch_size 40"] == configure(
+        "best", num_epochs=3, dropout=.2, batch_size=40)
+    assert configs["plain, dropout 0.5, batch_size 20"] == Config(num_epochs=3, batch_size=20)
+
+
+def test_a_file(tmp_path):
+    path = tmp_path / "sweep.toml"
+    path.write_text('recipes = ["fast"]\nseeds = "2-3"\n[options]\nnum_epochs = 4\n[grid]\n'
+                    'ema = [0, 0.5]\n[settings."a plain one"]\nmomentum = 0.8\n')
+    spec = settings.read_spec(path)
+    configs = settings.expand(spec["recipes"], spec["options"], spec["grid"], spec["settings"])
+    assert configs == {"fast, ema 0": configure("fast", num_epochs=4),
+                       "fast, ema 0.5": configure("fast", num_epochs=4, ema=.5),
+                       "a plain one": Config(num_epochs=4, momentum=.8)}
+
+
+@pytest.mark.parametrize("text, message", [
+    ("recipes = [", "is no TOML file"), ("dropout = 0.5", "has 'dropout'; it can have"),
+    ("seeds = 3", "has 'seeds'")])
+def test_bad_files(tmp_path, text, message):
+    (tmp_path / "sweep.toml").write_text(text)
+    with pytest.raises(MnistCnnError, match=message):
+        settings.read_spec(tmp_path / "sweep.toml")
+
+
+@pytest.mark.parametrize("options, message", [
+    (dict(spec=["Best"]), "cannot read Best"), (dict(spec=["a.toml", "b.toml"]), "one TOML file"),
+    (dict(grid=["dropout"]), "grid has 'dropout'"), (dict(grid=["dropout=2"]), "dropout is 2"),
+    (dict(grid=["depth=2"]), "no option depth"), (dict(grid=["seed=2"]), "give --seeds"),
+    (dict(num_epochs=0), "num_epochs is 0"), (dict(workers=0), "workers is 0")])
+def test_bad_calls(tmp_path, monkeypatch, options, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MnistCnnError, match=message):
+        sweeps.main(**options)
+
+
+@pytest.mark.parametrize("options, message", [
+    (dict(num_epochs=0), "num_epochs is 0"),
+    (dict(only=["none"]), "no variant 'none'; there are: plain")])
+def test_bad_ablations(options, message, tmp_path):
+    with pytest.raises(MnistCnnError, match=message):
+        ablation.main(output=tmp_path / "out", **options)
+
+
+def test_the_ablation_goes_from_plain_to_best():
+    configs = settings.expand(settings=ablation.variants(5))
+    assert configs["plain"] == Config() and len(set(configs.values())) == len(configs) == 8
+    assert configs["best: half of the digits undistorted"] == configure("best", num_epochs=5)
+
+
+def a_record(setting, seed, test, status="ok"):
+    return dict(setting=setting, seed=seed, status=status, test_accuracy=test, seconds=2.,
+                validation_accuracy=.99, config={"all_data": False}, error="it failed")
+
+
+def test_table_and_comparison_against_the_formulas():
+    """Student's t of 2 degrees of freedom is 4.302653 at .975 (any table has it)."""
+    values = [.9951, .9960, .9957]
+    made = [a_record("plain", seed, value) for seed, value in enumerate(values, 1)]
+    made += [a_record("best", seed, value + .001 * seed) for seed, value in enumerate(values, 1)]
+    made += [a_record("broken", 1, None, "failed")]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]]
+            for line in summary.table(made).splitlines()]
+    assert len(rows) == 5 and len({len(row) for row in rows}) == 1
+    sd = math.sqrt(sum((100 * v - 99.56) ** 2 for v in values) / 2)
+    half = 4.302653 * sd / math.sqrt(3)
+    assert rows[2] == ["plain", "3", "0", "99.000", "99.560",
+                       "{:.3f} to {:.3f}".format(99.56 - half, 99.56 + half),
+                       "{:.3f}".format(sd), "99.51", "99.60", "2.0"]
+    assert rows[4][:3] == ["broken", "0", "1"]
+    compared = [[cell.strip() for cell in line.split("|")[1:-1]]
+                for line in summary.comparison(made).splitlines()]
+    half = 4.302653 * .1 / math.sqrt(3)  # differences .1, .2, .3 points
+    assert compared[2] == ["best", "3", "+0.200", "{:+.3f} to {:+.3f}".format(.2 - half, .2 + half),
+                           "3 of 3"]
+    assert compared[3][:2] == ["broken", "0"]
+    assert summary.plot(made).startswith(b"\x89PNG")
+
+
+def test_digests_tell_data_apart():
+    arrays = [np.zeros((2, 1, 28, 28), np.float32), np.zeros(2, np.uint8)] * 3
+    digest = task.data_digest(arrays)
+    assert digest == task.data_digest([array.copy() for array in arrays])
+    arrays[3] = arrays[3] + np.uint8(1)
+    assert task.data_digest(arrays) != digest
+
+
+def test_records_are_told_apart_by_all_that_counts(tmp_path):
+    paths = {records.record_path(tmp_path, "a, b", config, digest)
+             for config in (Config(seed=1), Config(seed=2), Config(seed=1, dropout=.1))
+             for digest in ("x", "y")}
+    assert len(paths) == 6 and all(path.name.startswith("a__b-") for path in paths)
+
+
+def test_a_damaged_record(tmp_path):
+    (tmp_path / "plain-1-00000000.json").write_text('{"status": "ok"}')
+    with pytest.raises(MnistCnnError, match="no record of a sweep; remove it"):
+        records.read_records(tmp_path)
