@@ -16,12 +16,12 @@ constexpr double SPARSE_DW = .4, SPARSE_DX = .25, SPARSE_WINOGRAD = .12;
 inline bool worth_lists(const Problem &p) { return p.size * p.channels >= 3 * VL; }
 
 struct BackwardShared {
-    float *dense, *lines, *zeros;      // filters for dx, in both orders
-    float *winograd;                   // and transformed, where that is worth it
+    float *winograd, *dense;        // filters for dx: transformed where that is worth it, else packed
+    float *lines, *zeros;           // filters for lists; no bias
     BackwardShared(scratch::Arena &arena, const Problem &p, bool dx)
-        : dense(dx ? arena.take(packed_floats(p.channels, p.size * p.size * padded(p.filters))) : nullptr),
-          lines(arena.take(sparse_sums_floats(p))), zeros(arena.take(padded(p.channels))),
-          winograd(dx && worth_winograd(p) ? arena.take(winograd_filters_floats(p)) : nullptr) {}
+        : winograd(dx && worth_winograd(p) ? arena.take(winograd_filters_floats(p)) : nullptr),
+          dense(dx && !worth_winograd(p) ? arena.take(packed_floats(p.channels, p.size * p.size * padded(p.filters))) : nullptr),
+          lines(arena.take(sparse_sums_floats(p))), zeros(arena.take(padded(p.channels))) {}
 };
 
 // The sums of one part of the images.
@@ -63,8 +63,8 @@ inline void copy_out(const Problem &p, const float *frame, const Frame &f, float
                (size_t)p.columns * p.channels * sizeof(float));
 }
 
-// dx of an image in a frame like x's, term by term: for filters with NaN or infinity, which a zero of a frame, too,
-// would make NaN of.
+// dx of an image in a frame like x's, term by term: for numbers too large to transform, NaN and infinity, of which a
+// zero of a frame, too, would make NaN.
 inline void plain_dx(const Problem &p, const float *g, const Frame &fg, const float *lines, const Frame &fx, float *dx) {
     for (int i = 0; i < p.out_rows(); i++)
         for (int j = 0; j < p.out_columns(); j++)
@@ -86,11 +86,13 @@ inline void add_parts(const Problem &p, float *memory, size_t each, int parts, i
             const BackwardSums sums(arena, p);
             for (int o = first; o < last; o++) {
                 for (int h = 0; h < p.size; h++)
-                    for (int t = 0; t < run; t++) {
-                        const int c = t % p.channels, w = t / p.channels;
-                        dW[(((ptrdiff_t)o * p.channels + c) * p.size + p.size - 1 - h) * p.size + p.size - 1 - w] +=
-                            sums.dense[((ptrdiff_t)h * run + t) * P + o] +
-                            sums.sparse[((ptrdiff_t)o * p.size + h) * line_floats(p) + t];
+                    for (int w = 0; w < p.size; w++) {
+                        const ptrdiff_t t = (ptrdiff_t)w * p.channels;
+                        const float *dense = sums.dense + (h * run + t) * P + o;
+                        const float *sparse = sums.sparse + ((ptrdiff_t)o * p.size + h) * line_floats(p) + t;
+                        float *to = dW + (ptrdiff_t)o * p.channels * p.size * p.size +
+                                    (p.size - 1 - h) * p.size + p.size - 1 - w;
+                        for (int c = 0; c < p.channels; c++) to[(ptrdiff_t)c * p.size * p.size] += dense[(ptrdiff_t)c * P] + sparse[c];
                     }
                 db[o] += sums.db[o];
             }
@@ -115,7 +117,6 @@ inline void backward(const Problem &p, const Input &x, const Filters &W, const f
     const BackwardShared shared(arena, p, dx != nullptr);
     bool finite_filters = true;
     if (dx) {
-        pack_for_dx(p, W, shared.dense);
         pack_lines(p, W, shared.lines);
         memset(shared.zeros, 0, padded(p.channels) * sizeof(float));
         if (shared.winograd) {
@@ -123,6 +124,8 @@ inline void backward(const Problem &p, const Input &x, const Filters &W, const f
             parallel::for_ranges(p.channels, std::min(p.channels, threads), threads, [&](int, int, int first, int last) {
                 pack_for_winograd(p, W, first, last, shared.winograd);
             });
+        } else {
+            pack_for_dx(p, W, shared.dense);
         }
         finite_filters = finite(largest(shared.lines, sparse_sums_floats(p)));
     }
@@ -151,7 +154,7 @@ inline void backward(const Problem &p, const Input &x, const Filters &W, const f
             const bool transforms = shared.winograd && finite_filters && largest(worker.g, fg.floats() / VL * VL) < 1e30f;
             const bool lists_dx = dx && lists && count <= (transforms ? SPARSE_WINOGRAD : SPARSE_DX) * values;
             float *to = dx ? dx + n * image : nullptr;
-            if (lists_dx || (dx && !finite_filters)) clear(fx, worker.dx);
+            if (lists_dx) clear(fx, worker.dx);
             if (lists) {
                 list_gradient(p, fx, g_first, fg, worker.lists);
                 add_sparse(p, worker.x, fx, worker.lists, shared.lines, sums.sparse, lists_dx ? worker.dx : nullptr);
@@ -162,9 +165,10 @@ inline void backward(const Problem &p, const Input &x, const Filters &W, const f
                 copy_out(p, worker.dx, fx, to);
             } else if (transforms) {
                 winograd_dx(p, g_patch, fg, shared.winograd, shared.zeros, worker.winograd, to);
-            } else if (dx && finite_filters) {
+            } else if (shared.dense && finite_filters) {
                 dense_dx(p, g_patch, fg, shared.dense, shared.zeros, to);
             } else if (dx) {
+                clear(fx, worker.dx);
                 plain_dx(p, g_first, fg, shared.lines, fx, worker.dx);
                 copy_out(p, worker.dx, fx, to);
             }

@@ -17,15 +17,14 @@ inline int line_floats(const Problem &p) { return padded(p.size * p.channels); }
 inline size_t sparse_sums_floats(const Problem &p) { return (size_t)p.filters * p.size * line_floats(p); }
 
 inline void pack_lines(const Problem &p, const Filters &W, float *to) {
-    const int run = p.size * p.channels;
     for (int o = 0; o < p.filters; o++)
-        for (int h = 0; h < p.size; h++, to += line_floats(p))
-            for (int t = 0; t < line_floats(p); t++) {
-                const int c = t % p.channels, w = t / p.channels;
-                to[t] = t < run ? W.data[o * W.filter + c * W.channel + (p.size - 1 - h) * W.row +
-                                         (p.size - 1 - w) * W.column]
-                                : 0;
-            }
+        for (int h = 0; h < p.size; h++, to += line_floats(p)) {
+            for (int w = 0; w < p.size; w++)
+                for (int c = 0; c < p.channels; c++)
+                    to[w * p.channels + c] = W.data[o * W.filter + c * W.channel + (p.size - 1 - h) * W.row +
+                                                    (p.size - 1 - w) * W.column];
+            for (int t = p.size * p.channels; t < line_floats(p); t++) to[t] = 0;
+        }
 }
 
 // The positions with a gradient, for each filter: where their patch begins in x's frame, and the gradient.

@@ -98,28 +98,29 @@ inline long copy_gradient(const Problem &p, const Input &g, const float *y, floa
 // place of a patch, a weight for each output. Of so many floats:
 inline size_t packed_floats(int outputs, int places) { return (size_t)padded(outputs) * places; }
 
-// weight(place, output) for all, as above.
-template <class Weight> void pack(int outputs, int places, float *to, Weight weight) {
+// weight(h, w, c, output) for all, as above; c is the channel of place (h, w, c) of a patch.
+template <class Weight> void pack(int outputs, int size, int channels, float *to, Weight weight) {
     for (int o0 = 0; o0 < padded(outputs); o0 += 2 * VL) {
-        const int width = std::min(2 * VL, padded(outputs) - o0);
-        for (int t = 0; t < places; t++)
-            for (int l = 0; l < width; l++) *to++ = o0 + l < outputs ? weight(t, o0 + l) : 0;
+        const int width = std::min(2 * VL, padded(outputs) - o0), some = std::min(width, outputs - o0);
+        for (int h = 0; h < size; h++)
+            for (int w = 0; w < size; w++)
+                for (int c = 0; c < channels; c++, to += width) {
+                    for (int l = 0; l < some; l++) to[l] = weight(h, w, c, o0 + l);
+                    for (int l = some; l < width; l++) to[l] = 0;
+                }
     }
 }
 
 // The filters as y's sums take them. Theano flips filters: place (h, w) of a patch meets W[.., size-1-h, size-1-w].
 inline void pack_for_y(const Problem &p, const Filters &W, float *to) {
-    pack(p.filters, p.size * p.size * p.channels, to, [&](int t, int o) {
-        const int c = t % p.channels, w = t / p.channels % p.size, h = t / p.channels / p.size;
+    pack(p.filters, p.size, p.channels, to, [&](int h, int w, int c, int o) {
         return W.data[o * W.filter + c * W.channel + (p.size - 1 - h) * W.row + (p.size - 1 - w) * W.column];
     });
 }
 
 // As the sums of x's gradient take them: the flip undone, filters and channels exchanged.
 inline void pack_for_dx(const Problem &p, const Filters &W, float *to) {
-    const int P = padded(p.filters);
-    pack(p.channels, p.size * p.size * P, to, [&](int t, int c) {
-        const int o = t % P, w = t / P % p.size, h = t / P / p.size;
+    pack(p.channels, p.size, padded(p.filters), to, [&](int h, int w, int o, int c) {
         return o < p.filters ? W.data[o * W.filter + c * W.channel + h * W.row + w * W.column] : 0;
     });
 }
