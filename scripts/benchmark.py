@@ -23,6 +23,10 @@ def add_arguments(parser):
     add("--recipe", metavar="NAME", help="with --whole: that of train.py (default: %(default)s)")
     add("--torch-python", metavar="PROGRAM",
         help="with --whole: the Python that has PyTorch (default: this one)")
+    add("--network", metavar="NAME",
+        help="tutorial, lasagne-cnn, cifar10-quick or small-vgg (default: %(default)s)")
+    add("--explain", action="store_true",
+        help="print first what the fast layers make of each layer, and why")
 
 
 if __name__ == "__main__":

@@ -9,40 +9,45 @@ import numpy as np
 import theano.tensor as T
 
 from ..data import load_dataset
-from ..model import build_cnn
 from ..support.errors import MnistCnnError
 from ..train import compile_functions
 from ..training.engine import choose_engine
+from .networks import NETWORKS
 
 __all__ = ["theano_step", "torch_step", "measure", "main"]
 
 
-def theano_step(engine="auto"):
-    """The tutorial's train step.
+def theano_step(engine="auto", network="tutorial"):
+    """A network's train step.
 
     Parameters
     ----------
     engine : str
         As in `mnist_cnn.training.config.Config`.
+    network : str
+        Its name in `mnist_cnn.benchmarks.networks`.
 
     Returns
     -------
     callable
-        Takes images float32 (batch, 1, 28, 28) and labels int32 (batch,); takes one step.
+        Takes images float32 (batch, channels, rows, columns) and labels int32 (batch,); takes
+        one step.
     """
     input_var, target_var = T.tensor4("inputs"), T.ivector("targets")
-    network = choose_engine(engine).accelerate(build_cnn(input_var))
-    train_fn, _ = compile_functions(network, input_var, target_var)
+    layers = choose_engine(engine).accelerate(NETWORKS[network].build(input_var))
+    train_fn, _ = compile_functions(layers, input_var, target_var)
     return train_fn
 
 
-def torch_step(channels_last):
+def torch_step(channels_last, network="tutorial"):
     """The same network and step in PyTorch, eager, on the CPU.
 
     Parameters
     ----------
     channels_last : bool
         Whether the convolutions' data and weights lie in the order (batch, row, column, channel).
+    network : str
+        As for `theano_step`.
 
     Returns
     -------
@@ -52,16 +57,16 @@ def torch_step(channels_last):
     import torch
     from torch import nn
 
-    from .torch_baseline import build_network, build_optimizer, memory_format
+    from .torch_baseline import build_optimizer, memory_format
 
     order = memory_format(channels_last)
-    network = build_network().to(memory_format=order)
-    optimizer = build_optimizer(network)
+    module = NETWORKS[network].build_torch().to(memory_format=order)
+    optimizer = build_optimizer(module)
     cross_entropy = nn.CrossEntropyLoss()
 
     def step(inputs, targets):
         inputs = torch.from_numpy(inputs).to(memory_format=order)
-        loss = cross_entropy(network(inputs), torch.from_numpy(targets.astype(np.int64)))
+        loss = cross_entropy(module(inputs), torch.from_numpy(targets.astype(np.int64)))
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -107,7 +112,7 @@ def measure(steps, inputs, targets, repeats=7, seconds=1.0):
 
 
 def main(batch_sizes=(50, 500), repeats=7, seconds=1.0, whole=False, recipe="fast",
-         torch_python=sys.executable):
+         torch_python=sys.executable, network="tutorial", explain=False):
     """Measure the train step at given batch sizes, or the whole command, and print a table.
 
     Parameters
@@ -122,6 +127,10 @@ def main(batch_sizes=(50, 500), repeats=7, seconds=1.0, whole=False, recipe="fas
         Whether to time the whole command instead (`mnist_cnn.benchmarks.whole.main`).
     recipe, torch_python : str
         Of the whole command, and the Python that has PyTorch there.
+    network : str
+        'tutorial', 'lasagne-cnn', 'cifar10-quick' or 'small-vgg'.
+    explain : bool
+        Whether to print first what the fast layers make of each layer.
 
     Raises
     ------
@@ -133,20 +142,26 @@ def main(batch_sizes=(50, 500), repeats=7, seconds=1.0, whole=False, recipe="fas
         return whole_command.main(recipe, repeats, torch_python)
     if repeats < 1 or not seconds > 0:
         raise MnistCnnError("repeats and seconds must be positive")
-    X_train, y_train = load_dataset()[:2]
-    y_train = y_train.astype(np.int32)
+    if network not in NETWORKS:
+        raise MnistCnnError("the network is {!r}; it must be one of {}".format(
+            network, ", ".join(NETWORKS)))
+    X_train, y_train = _examples(NETWORKS[network].shape)
     for batch_size in batch_sizes:
         if not 1 <= batch_size <= len(X_train):
             raise MnistCnnError("the batch size is {}; it must be from 1 to {}".format(
                 batch_size, len(X_train)))
 
-    steps = {"Theano": theano_step(), "Theano, plain Lasagne": theano_step("plain")}
+    if explain:
+        from .. import fused
+        print(fused.explain(NETWORKS[network].build()))
+    steps = {"Theano": theano_step(network=network),
+             "Theano, plain Lasagne": theano_step("plain", network)}
     threads = os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count())
     if importlib.util.find_spec("torch") is not None:
         import torch
         torch.set_num_threads(int(threads))
-        steps["PyTorch"] = torch_step(channels_last=False)
-        steps["PyTorch, channels last"] = torch_step(channels_last=True)
+        steps["PyTorch"] = torch_step(False, network)
+        steps["PyTorch, channels last"] = torch_step(True, network)
         print("PyTorch {}, eager".format(torch.__version__))
     print("Train step, images a second: median of {} rounds (lowest to highest), {} thread(s)"
           .format(repeats, threads))
@@ -161,3 +176,13 @@ def main(batch_sizes=(50, 500), repeats=7, seconds=1.0, whole=False, recipe="fas
             best = max(rivals, key=np.median)
             print("  {:24} {:8.2f}".format("Theano / best PyTorch",
                                            np.median(speeds["Theano"] / best)))
+
+
+def _examples(shape):
+    """Images and labels: MNIST's for images like its own, else noise."""
+    if shape == (1, 28, 28):
+        images, labels = load_dataset()[:2]
+        return images, labels.astype(np.int32)
+    rng = np.random.RandomState(0)
+    images = rng.normal(size=(1000,) + shape).astype(np.float32)
+    return images, rng.randint(10, size=1000).astype(np.int32)

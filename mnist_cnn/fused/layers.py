@@ -1,24 +1,18 @@
-"""From a plain Lasagne network to one of fused layers that shares its parameters."""
-import copy
+"""Layers in the place of Lasagne's that share their parameters, and where they can run."""
 import platform
 
-import lasagne
 import numpy as np
 import theano
 import theano.tensor as T
-from lasagne.layers import (Conv2DLayer, DenseLayer, DropoutLayer, Layer, MaxPool2DLayer,
-                            Pool2DLayer)
-from lasagne.nonlinearities import rectify
-from lasagne.random import get_rng
+from lasagne.layers import Layer
+from lasagne.nonlinearities import LeakyRectify, linear, rectify
 
 from ..compat import on_device
+from .conv2d import Conv2D, Pool2D, first, last
 from .ops import BernoulliMask, ConvReluPool, SparseProduct
 
-__all__ = ["ConvReluPool2DLayer", "SparseDenseLayer", "PhiloxStreams", "available", "why_not", "fuse",
-           "is_fused"]
-
-# The kernels keep an image and the list of its gradients in the cache.
-_LARGEST_IMAGE = 64
+__all__ = ["ConvReluPool2DLayer", "FastConv2DLayer", "FastPool2DLayer", "FastGlobalPoolLayer",
+           "SparseDenseLayer", "PhiloxStreams", "available", "why_not"]
 
 
 class PhiloxStreams(object):
@@ -107,6 +101,116 @@ class ConvReluPool2DLayer(Layer):
         return self.op(input, self.W, self.b)[0]
 
 
+class FastConv2DLayer(Layer):
+    """A convolution of stride 1 with its bias and its nonlinearity.
+
+    Linear, rectifier and leaky rectifiers are computed with the convolution; any other
+    nonlinearity is Theano's, on the result.
+
+    Parameters
+    ----------
+    incoming : Layer
+        The layer feeding into this one, (batch, channels, rows, columns).
+    convolution : Conv2DLayer
+        The plain layer whose parameters this one shares.
+    """
+
+    def __init__(self, incoming, convolution, **kwargs):
+        super(FastConv2DLayer, self).__init__(incoming, **kwargs)
+        self.W, self.b = convolution.W, convolution.b
+        self.params = convolution.params        # the same parameters with the same tags
+        self.num_filters, self.filter_size = convolution.num_filters, convolution.filter_size
+        self.nonlinearity = convolution.nonlinearity
+        self.plain = convolution
+        slope = _slope(self.nonlinearity)
+        self.op = Conv2D(_pad(convolution), 1 if slope is None else slope)
+        self.after = self.nonlinearity if slope is None else None
+
+    def get_output_shape_for(self, input_shape):
+        return self.plain.get_output_shape_for(input_shape)
+
+    def get_output_for(self, input, **kwargs):
+        if input.dtype != "float32":
+            return self.plain.get_output_for(input, **kwargs)
+        b = np.zeros(self.num_filters, "float32") if self.b is None else self.b
+        output = first(self.op(last(input), self.W, b))
+        return output if self.after is None else self.after(output)
+
+
+def _slope(nonlinearity):
+    """The slope of a nonlinearity left of zero where right of it it is 1; None if there is none."""
+    if nonlinearity is rectify:
+        return 0
+    if nonlinearity in (linear, None):
+        return 1
+    if type(nonlinearity) is LeakyRectify and 0 <= nonlinearity.leakiness <= 1:
+        return nonlinearity.leakiness
+    return None
+
+
+def _pad(convolution):
+    """The zeros around an image: (top, bottom, left, right)."""
+    pads = []
+    for axis, size in enumerate(convolution.filter_size):
+        if convolution.pad == "same":
+            pads += [size // 2, (size - 1) // 2]
+        elif convolution.pad == "full":
+            pads += [size - 1, size - 1]
+        else:
+            pads += [convolution.pad[axis]] * 2
+    return tuple(pads)
+
+
+class FastPool2DLayer(Layer):
+    """Max- or average-pooling.
+
+    Parameters
+    ----------
+    incoming : Layer
+        The layer feeding into this one, (batch, channels, rows, columns).
+    pool : Pool2DLayer
+        The plain layer whose place this one takes.
+    """
+
+    def __init__(self, incoming, pool, **kwargs):
+        super(FastPool2DLayer, self).__init__(incoming, **kwargs)
+        self.plain = pool
+        self.op = Pool2D(pool.pool_size, pool.stride, pool.ignore_border, pool.mode != "max")
+
+    def get_output_shape_for(self, input_shape):
+        return self.plain.get_output_shape_for(input_shape)
+
+    def get_output_for(self, input, **kwargs):
+        if input.dtype != "float32":
+            return self.plain.get_output_for(input, **kwargs)
+        return first(self.op(last(input)))
+
+
+class FastGlobalPoolLayer(Layer):
+    """The mean of each channel.
+
+    Parameters
+    ----------
+    incoming : Layer
+        The layer feeding into this one, (batch, channels, rows, columns) of known size.
+    pool : GlobalPoolLayer
+        The plain layer whose place this one takes.
+    """
+
+    def __init__(self, incoming, pool, **kwargs):
+        super(FastGlobalPoolLayer, self).__init__(incoming, **kwargs)
+        self.plain = pool
+        self.op = Pool2D(self.input_shape[2:], self.input_shape[2:], average=True)
+
+    def get_output_shape_for(self, input_shape):
+        return tuple(input_shape[:2])
+
+    def get_output_for(self, input, **kwargs):
+        if input.dtype != "float32":
+            return self.plain.get_output_for(input, **kwargs)
+        return self.op(last(input)).flatten(2)
+
+
 class SparseDenseLayer(Layer):
     """A dense layer whose product skips zeros: the input's, and in its gradients the output's.
 
@@ -166,98 +270,3 @@ def available():
         False where `fuse` returns the network as it is.
     """
     return why_not() is None
-
-
-def _is_stage(pool, consumers):
-    """Whether a pooling layer and the one before it make one fused stage."""
-    conv = getattr(pool, "input_layer", None)
-    return (type(pool) in (MaxPool2DLayer, Pool2DLayer) and pool.mode == "max" and
-            tuple(pool.pool_size) == tuple(pool.stride) == (2, 2) and
-            tuple(pool.pad) == (0, 0) and pool.ignore_border and
-            type(conv) is Conv2DLayer and consumers.get(conv) == 1 and
-            conv.nonlinearity is rectify and conv.convolution is T.nnet.conv2d and
-            conv.b is not None and not conv.untie_biases and
-            tuple(conv.stride) == (1, 1) and conv.pad == (0, 0) and
-            conv.filter_size[0] == conv.filter_size[1] and
-            conv.W.dtype == conv.b.dtype == "float32" and
-            all(n is not None and conv.filter_size[0] < n <= _LARGEST_IMAGE
-                for n in conv.input_shape[2:]) and
-            len(conv.input_shape) == 4 and conv.input_shape[1] is not None)
-
-
-def fuse(network):
-    """The equal network in which each convolution, rectifier and pooling is one layer.
-
-    Parameters
-    ----------
-    network : Layer, or list of Layer
-        The output layer(s) of a plain Lasagne network.
-
-    Returns
-    -------
-    Layer, or list of Layer
-        New layers **with the same shared parameters**: training either network trains both.
-        Every 5x5 (or other square) convolution of stride 1 without padding whose rectified
-        output goes into a 2x2 max-pooling alone becomes one `ConvReluPool2DLayer`;
-        every `DenseLayer` a `SparseDenseLayer`;
-        `DropoutLayer` keeps its probability and draws from `PhiloxStreams`; every other
-        layer is a copy. `network` itself stays as it was, and is returned as it is where
-        `available` says no.
-    """
-    if not available():
-        return network
-    outputs = list(network) if isinstance(network, (list, tuple)) else [network]
-    layers = lasagne.layers.get_all_layers(outputs)
-    consumers = {}
-    for layer in layers:
-        for source in _sources(layer):
-            consumers[source] = consumers.get(source, 0) + 1
-    for layer in outputs:
-        consumers[layer] = consumers.get(layer, 0) + 1
-    stages = [layer for layer in layers if _is_stage(layer, consumers)]
-    inner = [pool.input_layer for pool in stages]
-    read_by_stage = [conv.input_layer for conv in inner]
-
-    fused = {}
-    for layer in layers:
-        if layer in inner:
-            continue
-        if layer in stages:
-            conv = layer.input_layer
-            fused[layer] = ConvReluPool2DLayer(fused[conv.input_layer], conv,
-                                               channels_last=layer in read_by_stage, name=layer.name)
-            continue
-        if type(layer) is DenseLayer and layer.W.dtype == "float32":
-            fused[layer] = SparseDenseLayer(fused[layer.input_layer], layer, name=layer.name)
-            continue
-        new = fused[layer] = copy.copy(layer)
-        if getattr(layer, "input_layer", None) is not None:
-            new.input_layer = fused[layer.input_layer]
-        if hasattr(layer, "input_layers"):
-            new.input_layers = [fused.get(source) for source in layer.input_layers]
-        if type(layer) is DropoutLayer:
-            new._srng = PhiloxStreams(get_rng().randint(1, 2147462579))
-    result = [fused[layer] for layer in outputs]
-    return result if isinstance(network, (list, tuple)) else result[0]
-
-
-def is_fused(network):
-    """Whether a network has fused layers.
-
-    Parameters
-    ----------
-    network : Layer, or list of Layer
-        The output layer(s).
-
-    Returns
-    -------
-    bool
-    """
-    return any(isinstance(layer, (ConvReluPool2DLayer, SparseDenseLayer))
-               for layer in lasagne.layers.get_all_layers(network))
-
-
-def _sources(layer):
-    if hasattr(layer, "input_layers"):
-        return [source for source in layer.input_layers if source is not None]
-    return [layer.input_layer] if getattr(layer, "input_layer", None) is not None else []

@@ -14,7 +14,7 @@ from PIL import Image
 
 import lasagne
 
-from mnist_cnn.analysis import gallery, plots, metrics
+from mnist_cnn.analysis import architecture, features, gallery, metrics, plots
 from mnist_cnn import model, visualize
 from mnist_cnn.support import records as snapshots
 from mnist_cnn.support.errors import MnistCnnError
@@ -204,3 +204,77 @@ def test_damaged_snapshots(tmp_path, arrays):
     np.savez(str(snapshots.snapshots_path(tmp_path / "model.npz")), **arrays)
     with pytest.raises(MnistCnnError, match="not a file that train.py saved"):
         snapshots.load_snapshots(tmp_path / "model.npz", (32, 1, 5, 5))
+
+
+def test_versus_the_answer_itself_is_said(materials, training, small_mnist, tmp_path):
+    answer = int(materials.probabilities.argmax())
+    with pytest.raises(MnistCnnError, match="versus is {}, which is the network's answer".format(
+            answer)):
+        gallery.main(training[1], index=5, versus=answer, figures=["attribution"],
+                     data_dir=small_mnist, output=tmp_path)
+
+
+def test_figures_without_a_digit_choose_none(training, small_mnist, tmp_path, capsys):
+    gallery.main(training[1], figures=["evolution", "kernels"], data_dir=small_mnist,
+                 output=tmp_path)
+    assert "Showing" not in capsys.readouterr().out
+    assert "The digit shown" not in (tmp_path / "index.html").read_text()
+
+
+def test_tsne_is_left_out_without_scikit_learn(training, monkeypatch, capsys):
+    monkeypatch.setattr(gallery.importlib.util, "find_spec", lambda name: None)
+    assert "tsne" not in gallery._choose_figures("all", training[1])
+    assert "Left out tsne" in capsys.readouterr().out
+
+
+def test_architecture_counts_every_number():
+    rows = architecture.layer_rows(model.build_cnn())
+    # by hand: 32 (25 + 1), 32 (32 * 25 + 1), 256 (512 + 1), 10 (256 + 1)
+    assert [row.parameters for row in rows if row.parameters] == [832, 25632, 131328, 2570]
+    assert [row.shape for row in rows][:5] == [
+        (1, 28, 28), (32, 24, 24), (32, 12, 12), (32, 8, 8), (32, 4, 4)]
+    assert "160,362" in architecture.summary_table(model.build_cnn()).splitlines()[-1]
+
+
+def test_tsne_keeps_neighbours_together():
+    """Three clouds far apart in 20 dimensions: each point's neighbours are of its own cloud."""
+    rng = np.random.RandomState(0)
+    groups = np.repeat(np.arange(3), 40)
+    placed = features.tsne(rng.randn(120, 20) + 20 * np.eye(3, 20)[groups])
+    distances = np.linalg.norm(placed[:, None] - placed, axis=2)
+    nearest = np.argsort(distances, axis=1)[:, 1:6]
+    assert (groups[nearest] == groups[:, None]).all()
+
+
+@pytest.mark.browser
+def test_the_page_can_be_looked_around_in(everything, tmp_path):
+    """In a real Chromium: pictures enlarge, a digit shows under the pointer, a mistake says why."""
+    from browsers import start_chromium
+    from selenium.webdriver.common.action_chains import ActionChains
+    driver = start_chromium(tmp_path)
+    try:
+        driver.get((everything / "index.html").as_uri())
+        points = driver.execute_script(
+            "return JSON.parse(document.getElementById('data').textContent).places.embedding")
+        picture = driver.find_element("css selector", "#embedding .picture")
+        driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", picture)
+        size = picture.size
+        # a point in the middle of the picture, which is on the screen
+        number = int(np.abs(np.array(points["points"]) - .5).sum(axis=1).argmin())
+        x, y = points["points"][number]
+        ActionChains(driver).move_to_element_with_offset(
+            picture, round((x - .5) * size["width"]), round((y - .5) * size["height"])).perform()
+        tip = driver.find_element("id", "tip")
+        assert tip.is_displayed() and tip.text == points["texts"][number]
+        button = driver.find_elements("css selector", "#mistakes button")[0]
+        driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+        button.click()
+        dialog = driver.find_element("id", "dialog")
+        assert dialog.is_displayed() and "red pixels speak for the answer" in dialog.text
+        dialog.click()
+        assert not dialog.is_displayed()
+        driver.execute_script("document.querySelector('#kernels img').click()")
+        assert dialog.is_displayed()
+        assert driver.get_log("browser") == []
+    finally:
+        driver.quit()

@@ -5,6 +5,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 
+from ...visualize import bare
 from .marks import CLASS_COLOURS
 
 __all__ = ["plot_embedding"]
@@ -68,6 +69,8 @@ def plot_embedding(projected, labels, images, title, axes_labels=("", ""), marke
     ax.set_aspect("equal")
     ax.set_xlabel(axes_labels[0])
     ax.set_ylabel(axes_labels[1])
+    if not any(axes_labels):  # axes that mean nothing
+        bare(ax)
     present = np.unique(labels)
     ax.legend(handles=[Line2D([], [], marker="o", linestyle="", color=CLASS_COLOURS[label],
                               label=str(label) if names is None else names[label])

@@ -14,9 +14,9 @@ CLASS_COLOURS = ("#e6194b", "#3a7d2c", "#4363d8", "#f58231", "#911eb4",
 
 def percent(probability):
     """A probability for a label, never rounded to a certainty that it is not."""
-    if .9995 <= probability < 1:
+    if probability >= .9995:
         return "> 99.9 %"
-    if 0 < probability < .0005:
+    if probability < .0005:
         return "< 0.1 %"
     return "{:.1f} %".format(100 * probability)
 

@@ -1,0 +1,227 @@
+"""Theano Ops for convolutions and poolings of any size, in C++: the general form of `ops`.
+
+Their images lie with the channels of a pixel side by side, (batch, rows, columns, channels).
+`last` and `first` go from Lasagne's order to that one and back. Theano's optimizer cancels a `last`
+after a `first`, also with elementwise operations between, so that nothing is transposed between layers.
+All sizes are known to the C++ code at run time, so that Theano compiles one module for all layers.
+"""
+import theano.tensor as T
+from theano.gof import Apply, ParamsType, local_optimizer
+from theano.gradient import DisconnectedType
+from theano.scalar import bool as bool_t, float64 as float64_t, int64 as int64_t
+from theano.tensor.opt import register_canonicalize
+from theano.tensor.signal.pool import Pool
+
+from .ops import _NativeOp, _tensor
+
+__all__ = ["Conv2D", "Conv2DGrad", "Pool2D", "Pool2DGrad", "first", "last"]
+
+
+def last(x):
+    """(batch, channels, rows, columns) to (batch, rows, columns, channels)."""
+    return x.dimshuffle(0, 2, 3, 1)
+
+
+def first(x):
+    """(batch, rows, columns, channels) to (batch, channels, rows, columns)."""
+    return x.dimshuffle(0, 3, 1, 2)
+
+
+class _Conv2DOp(_NativeOp):
+    header = "bindings/conv2d.h"
+    params_type = ParamsType(top=int64_t, bottom=int64_t, left=int64_t, right=int64_t,
+                             slope=float64_t, wrt_x=bool_t)
+    wrt_x = True
+
+    def __init__(self, pad, slope, openmp=None):
+        super(_Conv2DOp, self).__init__(openmp)
+        self.pad, self.slope = tuple(int(n) for n in pad), float(slope)
+        if len(self.pad) != 4 or min(self.pad) < 0:
+            raise ValueError("pad: wanted four numbers from 0, got %r" % (pad,))
+        if not 0 <= self.slope <= 1:
+            raise ValueError("slope: wanted a number from 0 to 1, got %r" % (slope,))
+
+    def get_params(self, node):
+        top, bottom, left, right = self.pad
+        return self.params_type.get_params(
+            self, top=top, bottom=bottom, left=left, right=right, slope=self.slope, wrt_x=self.wrt_x)
+
+    def c_pad(self, sub):
+        return "conv2d::Pad{{(int){0}->top, (int){0}->bottom, (int){0}->left, (int){0}->right}}, {0}->slope".format(
+            sub["params"])
+
+
+class Conv2D(_Conv2DOp):
+    """Convolution, bias, and a nonlinearity of two straight lines, in one pass.
+
+    Equal to ``f(conv2d(padded x, W) + b)`` with stride 1 and flipped filters, where f(z) is z where
+    z > 0, and ``slope * z`` elsewhere.
+
+    Parameters
+    ----------
+    pad : tuple of four int
+        Rows and columns of zeros around an image: (top, bottom, left, right).
+    slope : float
+        In [0, 1]: 1 for no nonlinearity, 0 for the rectifier, between for a leaky rectifier.
+
+    Notes
+    -----
+    Called with x (batch, rows, columns, channels), W (filters, channels, size, size) and b
+    (filters,), all float32. Gives y (batch, rows', columns', filters), in which the sign of a zero
+    tells the gradient whether it was negative before the nonlinearity.
+    """
+
+    __props__ = ("pad", "slope")
+
+    def make_node(self, x, W, b):
+        x, W, b = (_tensor(x, "x", 4, "float32"), _tensor(W, "W", 4, "float32"),
+                   _tensor(b, "b", 1, "float32"))
+        return Apply(self, [x, W, b], [T.TensorType("float32", (x.broadcastable[0], False, False, False))()])
+
+    def infer_shape(self, node, shapes):
+        (n, rows, columns, _), (filters, _, size, _), _ = shapes
+        top, bottom, left, right = self.pad
+        return [(n, rows + top + bottom - size + 1, columns + left + right - size + 1, filters)]
+
+    def L_op(self, inputs, outputs, gradients):
+        x, W, b = inputs
+        if isinstance(gradients[0].type, DisconnectedType):
+            return [DisconnectedType()()] * 3
+        dW, db, dx = Conv2DGrad(self.pad, self.slope, True, self.openmp)(
+            x, W, outputs[0], gradients[0])
+        return [T.patternbroadcast(dx, x.broadcastable), T.patternbroadcast(dW, W.broadcastable),
+                T.patternbroadcast(db, b.broadcastable)]
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return self.call("conv2d::forward_numpy(%s, %s, %s, %s, &%s)" % (
+            tuple(inputs) + (self.c_pad(sub),) + tuple(outputs)), sub)
+
+
+class Conv2DGrad(_Conv2DOp):
+    """Gradients of `Conv2D` with respect to W, b and, if asked for, x.
+
+    Parameters
+    ----------
+    pad, slope
+        As for `Conv2D`.
+    wrt_x : bool
+        Whether to compute the third output. An optimization turns it off where nothing uses it.
+    """
+
+    __props__ = ("pad", "slope", "wrt_x")
+
+    def __init__(self, pad, slope, wrt_x=True, openmp=None):
+        super(Conv2DGrad, self).__init__(pad, slope, openmp)
+        self.wrt_x = bool(wrt_x)
+
+    def make_node(self, x, W, y, g):
+        inputs = [_tensor(value, name, 4, "float32") for value, name in
+                  ((x, "x"), (W, "W"), (y, "y"), (g, "g"))]
+        outputs = [T.tensor4(dtype="float32"), T.vector(dtype="float32")]
+        if self.wrt_x:
+            outputs.append(T.tensor4(dtype="float32"))
+        return Apply(self, inputs, outputs)
+
+    def infer_shape(self, node, shapes):
+        return [shapes[1], (shapes[1][0],), shapes[0]][:len(node.outputs)]
+
+    def L_op(self, inputs, outputs, gradients):
+        raise NotImplementedError("Conv2D has a first derivative only; for a second, take the "
+                                  "plain network")
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        outputs = ["&" + o for o in outputs] + ["NULL"] * (3 - len(outputs))
+        return self.call("conv2d::backward_numpy(%s, %s, %s)" % (
+            ", ".join(inputs), self.c_pad(sub), ", ".join(outputs)), sub)
+
+
+@register_canonicalize
+@local_optimizer([Conv2DGrad])
+def local_conv2d_no_unused_dx(node):
+    """Leaves the gradient with respect to x out where nothing uses it."""
+    if isinstance(node.op, Conv2DGrad) and node.op.wrt_x and not node.outputs[2].clients:
+        op = Conv2DGrad(node.op.pad, node.op.slope, False, node.op.openmp)
+        return op(*node.inputs) + [node.outputs[2]]
+    return False
+
+
+class _Pool2DOp(_NativeOp):
+    header = "bindings/pooling.h"
+    __props__ = ("size", "stride", "ignore_border", "average")
+    params_type = ParamsType(rows=int64_t, columns=int64_t, stride_rows=int64_t, stride_columns=int64_t,
+                             ignore_border=bool_t, average=bool_t)
+
+    def __init__(self, size, stride, ignore_border=True, average=False, openmp=None):
+        super(_Pool2DOp, self).__init__(openmp)
+        self.size, self.stride = tuple(map(int, size)), tuple(map(int, stride))
+        self.ignore_border, self.average = bool(ignore_border), bool(average)
+        for name, values in (("size", self.size), ("stride", self.stride)):
+            if len(values) != 2 or min(values) < 1:
+                raise ValueError("%s: wanted two numbers from 1, got %r" % (name, values))
+
+    def get_params(self, node):
+        return self.params_type.get_params(
+            self, rows=self.size[0], columns=self.size[1], stride_rows=self.stride[0],
+            stride_columns=self.stride[1], ignore_border=self.ignore_border, average=self.average)
+
+    def c_window(self, sub):
+        return ("pooling::Window{{(int){0}->rows, (int){0}->columns, (int){0}->stride_rows, "
+                "(int){0}->stride_columns, (bool){0}->ignore_border, (bool){0}->average}}").format(
+                    sub["params"])
+
+
+class Pool2D(_Pool2DOp):
+    """Max- or average-pooling.
+
+    Parameters
+    ----------
+    size, stride : tuple of two int
+        Of the window: rows and columns.
+    ignore_border : bool
+        Whether a window that reaches over the border is left out; else it is cut.
+    average : bool
+        The mean of a window in place of its maximum; of a cut window, over the pixels that it has.
+
+    Notes
+    -----
+    Called with x float32 (batch, rows, columns, channels), gives y (batch, rows', columns', channels).
+    Where several pixels equal the maximum, each gets the whole gradient, as in Theano.
+    """
+
+    def make_node(self, x):
+        x = _tensor(x, "x", 4, "float32")
+        return Apply(self, [x], [T.TensorType("float32", (x.broadcastable[0], False, False, x.broadcastable[3]))()])
+
+    def infer_shape(self, node, shapes):
+        n, rows, columns, channels = shapes[0]
+        rows, columns = Pool.out_shape((rows, columns), self.size, self.ignore_border, self.stride)
+        return [(n, rows, columns, channels)]
+
+    def L_op(self, inputs, outputs, gradients):
+        if isinstance(gradients[0].type, DisconnectedType):
+            return [DisconnectedType()()]
+        op = Pool2DGrad(self.size, self.stride, self.ignore_border, self.average, self.openmp)
+        return [T.patternbroadcast(op(inputs[0], outputs[0], gradients[0]), inputs[0].broadcastable)]
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return self.call("pooling::forward_numpy(%s, %s, &%s)" % (
+            inputs[0], self.c_window(sub), outputs[0]), sub)
+
+
+class Pool2DGrad(_Pool2DOp):
+    """Gradient of `Pool2D`, whose parameters it has."""
+
+    def make_node(self, x, y, g):
+        inputs = [_tensor(value, name, 4, "float32") for value, name in ((x, "x"), (y, "y"), (g, "g"))]
+        return Apply(self, inputs, [T.tensor4(dtype="float32")])
+
+    def infer_shape(self, node, shapes):
+        return [shapes[0]]
+
+    def L_op(self, inputs, outputs, gradients):
+        raise NotImplementedError("Pool2D has a first derivative only; for a second, take the "
+                                  "plain network")
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return self.call("pooling::backward_numpy(%s, %s, &%s)" % (
+            ", ".join(inputs), self.c_window(sub), outputs[0]), sub)

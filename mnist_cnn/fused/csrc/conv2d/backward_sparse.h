@@ -1,0 +1,123 @@
+// The gradients of W and x where y's gradient is mostly zeros, as after max-pooling or a rectifier.
+//
+// For each filter, its positions with a gradient are listed. Then for each row of the filter
+//
+//     for each entry of the list:   dW_line += value * x[line];   dx[line] += value * W_line
+//
+// with the line of W and its gradient in registers while the list goes by.
+#pragma once
+
+#include "conv2d/copies.h"
+#include "runtime/scratch.h"
+
+namespace conv2d {
+
+// A line's floats in whole vectors; a filter's lines lie one after another: the sums for dW, and W itself.
+inline int line_floats(const Problem &p) { return padded(p.size * p.channels); }
+inline size_t sparse_sums_floats(const Problem &p) { return (size_t)p.filters * p.size * line_floats(p); }
+
+inline void pack_lines(const Problem &p, const Filters &W, float *to) {
+    for (int o = 0; o < p.filters; o++)
+        for (int h = 0; h < p.size; h++, to += line_floats(p)) {
+            for (int w = 0; w < p.size; w++)
+                for (int c = 0; c < p.channels; c++)
+                    to[w * p.channels + c] = W.data[o * W.filter + c * W.channel + (p.size - 1 - h) * W.row +
+                                                    (p.size - 1 - w) * W.column];
+            for (int t = p.size * p.channels; t < line_floats(p); t++) to[t] = 0;
+        }
+}
+
+// The positions with a gradient, for each filter: where their patch begins in x's frame, and the gradient.
+struct Lists {
+    int length;         // room for all positions, but no power of two: those would share one set of the cache
+    int *count;
+    int32_t *patches;
+    float *values;
+    Lists(scratch::Arena &arena, const Problem &p) : length((p.out_rows() * p.out_columns() + 31) / 32 * 32 + 16) {
+        count = arena.take<int>(p.filters);
+        patches = arena.take<int32_t>((size_t)p.filters * length);
+        values = arena.take((size_t)p.filters * length);
+    }
+};
+
+// Fills the lists: VL positions of a row by VL filters at a time, turned so that a vector holds one filter's
+// positions. Its non-zero lanes are moved to the front and stored, and the list's end moves on by their number:
+// no branch depends on which gradients are zero, which is hard to predict.
+inline void list_gradient(const Problem &p, const Frame &fx, const float *g, const Frame &fg, const Lists &lists) {
+    memset(lists.count, 0, p.filters * sizeof(int));
+    ivec lane;
+    for (int l = 0; l < VL; l++) lane[l] = l;
+    for (int i = 0; i < p.out_rows(); i++)
+        for (int j = 0; j < p.out_columns(); j += VL) {
+            const int positions = std::min(VL, p.out_columns() - j);
+            const ivec patches = (lane + j) * fx.pixel + (int32_t)(i * fx.line());
+            for (int o = 0; o < fg.pixel; o += VL) {
+                const float *from = g + i * fg.line() + (ptrdiff_t)j * fg.pixel + o;
+                float tile[VL * VL] __attribute__((aligned(64)));       // [filter][position]
+                for (int k = 0; k < (positions & ~3); k += 4)
+                    UNROLL for (int f = 0; f < VL; f += 4)
+                        transpose4(from + (ptrdiff_t)k * fg.pixel + f, fg.pixel, tile + f * VL + k, VL);
+                for (int k = positions & ~3; k < positions; k++)
+                    for (int f = 0; f < VL; f++) tile[f * VL + k] = from[(ptrdiff_t)k * fg.pixel + f];
+                const int filters = std::min(VL, p.filters - o);
+                for (int f = 0; f < filters; f++) {
+                    const ivec values = (ivec)load(tile + f * VL);
+                    const unsigned bits = lanes((values & 0x7fffffff) != 0) & ((1u << positions) - 1);
+                    const size_t end = (size_t)(o + f) * lists.length + lists.count[o + f];
+                    store_some(lists.patches + end, patches, bits);
+                    store_some((int32_t *)lists.values + end, values, bits);
+                    lists.count[o + f] += __builtin_popcount(bits);
+                }
+            }
+        }
+}
+
+// A list's share of NV vectors of a line.
+template <int NV, bool DX>
+void add_line(const int32_t *patches, const float *values, int count, const float *x, float *dx, const float *W,
+              float *dW) {
+    vec sum[NV], weight[NV];
+    UNROLL for (int v = 0; v < NV; v++) {
+        sum[v] = load(dW + v * VL);
+        if (DX) weight[v] = load(W + v * VL);
+    }
+#pragma GCC unroll 1
+    for (int e = 0; e < count; e++) {
+        const vec value = broadcast(values[e]);
+        const float *from = x + patches[e];
+        UNROLL for (int v = 0; v < NV; v++) sum[v] += value * load_unaligned(from + v * VL);
+        if (DX) {
+            float *to = dx + patches[e];
+            UNROLL for (int v = 0; v < NV; v++)
+                store_unaligned(to + v * VL, load_unaligned(to + v * VL) + value * weight[v]);
+        }
+    }
+    UNROLL for (int v = 0; v < NV; v++) store(dW + v * VL, sum[v]);
+}
+
+typedef void (*AddLine)(const int32_t *, const float *, int, const float *, float *, const float *, float *);
+constexpr int LINE = 6;     // vectors of W, and as many of dW, that fit in 16 registers
+template <bool DX, int NV = LINE> struct AddLines {
+    static AddLine of(int vectors) { return vectors == NV ? add_line<NV, DX> : AddLines<DX, NV - 1>::of(vectors); }
+};
+template <bool DX> struct AddLines<DX, 0> {
+    static AddLine of(int) { return nullptr; }
+};
+
+// An image's share of dW and, unless it is null, of dx, which lies in a frame like x's.
+inline void add_sparse(const Problem &p, const float *x, const Frame &fx, const Lists &lists, const float *lines,
+                       float *sums, float *dx) {
+    const int all = line_floats(p) / VL, pieces = (all + LINE - 1) / LINE, each = (all + pieces - 1) / pieces;
+    for (int o = 0; o < p.filters; o++)
+        for (int h = 0; h < p.size; h++)
+            for (int v = 0; v < all; v += each) {
+                const int some = std::min(each, all - v);
+                const size_t at = ((size_t)o * p.size + h) * line_floats(p) + v * VL;
+                const ptrdiff_t place = h * fx.line() + v * VL;
+                const AddLine add = dx ? AddLines<true>::of(some) : AddLines<false>::of(some);
+                add(lists.patches + (size_t)o * lists.length, lists.values + (size_t)o * lists.length,
+                    lists.count[o], x + place, dx ? dx + place : nullptr, lines + at, sums + at);
+            }
+}
+
+}  // namespace conv2d

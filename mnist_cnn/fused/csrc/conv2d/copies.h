@@ -1,0 +1,128 @@
+// Local copies: of an image in a frame of zeros, of the gradient, of the filters in the order of their use.
+#pragma once
+
+#include "conv2d/problem.h"
+
+namespace conv2d {
+
+// An image in local memory. `top` and `left` are what lies before its first row and column.
+struct Frame {
+    int rows, columns, top, left, pixel;    // pixel: floats from one pixel to the next
+    // A kernel may load one vector from the last place of a line, and two for the gradient.
+    size_t floats() const { return (size_t)rows * columns * pixel + 2 * VL; }
+    ptrdiff_t line() const { return (ptrdiff_t)columns * pixel; }
+};
+
+// The frame of x: that of the padding.
+inline Frame frame_of_x(const Problem &p) {
+    return Frame{p.rows + p.pad.top + p.pad.bottom, p.columns + p.pad.left + p.pad.right, p.pad.top, p.pad.left,
+                 p.channels};
+}
+
+// The frame of y's gradient: what the filters, turned around, read for the gradient of x.
+inline Frame frame_of_g(const Problem &p) {
+    const auto need = [&](int pad) { return std::max(0, p.size - 1 - pad); };
+    constexpr int MORE = 3;     // Winograd's last tiles may reach over the border
+    return Frame{p.out_rows() + need(p.pad.top) + need(p.pad.bottom) + MORE,
+                 p.out_columns() + need(p.pad.left) + need(p.pad.right) + MORE, need(p.pad.top), need(p.pad.left),
+                 padded(p.filters)};
+}
+
+// Clears what the copies of images leave as it is: the frame, and the lanes behind the last channel.
+inline void clear(const Frame &f, float *to) { memset(to, 0, f.floats() * sizeof(float)); }
+
+inline void copy_image(const Input &x, int n, int rows, int columns, int channels, const Frame &f, float *to) {
+    for (int i = 0; i < rows; i++) {
+        const float *from = x.at(n) + i * x.row;
+        float *line = to + (f.top + i) * f.line() + (ptrdiff_t)f.left * f.pixel;
+        if (x.channel == 1 && x.column == f.pixel && channels == f.pixel) {
+            memcpy(line, from, (size_t)columns * channels * sizeof(float));
+        } else if (x.channel == 1) {
+            for (int j = 0; j < columns; j++)
+                memcpy(line + (ptrdiff_t)j * f.pixel, from + j * x.column, channels * sizeof(float));
+        } else {
+            for (int c = 0; c < channels; c++)
+                for (int j = 0; j < columns; j++)
+                    line[(ptrdiff_t)j * f.pixel + c] = from[j * x.column + c * x.channel];
+        }
+    }
+}
+
+// y = z > 0 ? z : slope * z. So y's sign, that of a zero as well, tells the derivative: 1, slope, and for
+// z = 0 what Theano's formula (1 + slope) / 2 * z + (1 - slope) / 2 * |z| has there, the mean of both.
+// slope = 1 is no nonlinearity, 0 the rectifier. (With slope = 0 a negative z becomes -0, and 0 stays +0.)
+//
+// By that formula minus infinity becomes NaN, though its derivative is no NaN: such a NaN has bits of its own.
+constexpr int32_t FROM_MINUS_INFINITY = 0x7fc00001, MINUS_INFINITY = (int32_t)0xff800000;
+ALWAYS_INLINE vec rectified(vec z, float slope) {
+    const int32_t lost = slope == 1 ? MINUS_INFINITY : FROM_MINUS_INFINITY;
+    const vec y = z > vec{} ? z : broadcast(slope) * z;
+    return (ivec)z == MINUS_INFINITY ? (vec)(lost + ivec{}) : y;
+}
+ALWAYS_INLINE vec derivative(vec y, float slope) {
+    const vec f = y > vec{} ? broadcast(1) : broadcast(slope);
+    const vec at_zero = (ivec)y == ivec{} ? broadcast((1 + slope) / 2) : f;
+    const vec known = (ivec)y == FROM_MINUS_INFINITY ? broadcast(slope) : y;
+    return y == y ? at_zero : known;        // NaN where y is NaN
+}
+
+// The gradient of image n before the nonlinearity; y is contiguous. Adds it to db, padded(filters) sums.
+// Returns how many values are not zero.
+inline long copy_gradient(const Problem &p, const Input &g, const float *y, float slope, int n, const Frame &f,
+                          float *to, float *db) {
+    const int rows = p.out_rows(), columns = p.out_columns();
+    copy_image(g, n, rows, columns, p.filters, f, to);
+    const float *image_y = y + (ptrdiff_t)n * rows * columns * p.filters;
+    const int whole = p.filters / VL * VL;
+    long count = 0;
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < columns; j++) {
+            float *pixel = to + (f.top + i) * f.line() + (ptrdiff_t)(f.left + j) * f.pixel;
+            const float *from = image_y + ((ptrdiff_t)i * columns + j) * p.filters;
+            for (int o = 0; o < f.pixel; o += VL) {
+                vec v = load(pixel + o);
+                if (slope != 1) {
+                    float rest[VL] __attribute__((aligned(64))) = {};
+                    if (o >= whole) memcpy(rest, from + o, (p.filters - o) * sizeof(float));
+                    v *= derivative(o < whole ? load_unaligned(from + o) : load(rest), slope);
+                    store(pixel + o, v);
+                }
+                store(db + o, load(db + o) + v);
+                count += __builtin_popcount(lanes(((ivec)v & 0x7fffffff) != 0));
+            }
+        }
+    return count;
+}
+
+// Filters for sums over x: for each block of two vectors of outputs (the last one may have one), for each
+// place of a patch, a weight for each output. Of so many floats:
+inline size_t packed_floats(int outputs, int places) { return (size_t)padded(outputs) * places; }
+
+// weight(h, w, c, output) for all, as above; c is the channel of place (h, w, c) of a patch.
+template <class Weight> void pack(int outputs, int size, int channels, float *to, Weight weight) {
+    for (int o0 = 0; o0 < padded(outputs); o0 += 2 * VL) {
+        const int width = std::min(2 * VL, padded(outputs) - o0), some = std::min(width, outputs - o0);
+        for (int h = 0; h < size; h++)
+            for (int w = 0; w < size; w++)
+                for (int c = 0; c < channels; c++, to += width) {
+                    for (int l = 0; l < some; l++) to[l] = weight(h, w, c, o0 + l);
+                    for (int l = some; l < width; l++) to[l] = 0;
+                }
+    }
+}
+
+// The filters as y's sums take them. Theano flips filters: place (h, w) of a patch meets W[.., size-1-h, size-1-w].
+inline void pack_for_y(const Problem &p, const Filters &W, float *to) {
+    pack(p.filters, p.size, p.channels, to, [&](int h, int w, int c, int o) {
+        return W.data[o * W.filter + c * W.channel + (p.size - 1 - h) * W.row + (p.size - 1 - w) * W.column];
+    });
+}
+
+// As the sums of x's gradient take them: the flip undone, filters and channels exchanged.
+inline void pack_for_dx(const Problem &p, const Filters &W, float *to) {
+    pack(p.channels, p.size, padded(p.filters), to, [&](int h, int w, int o, int c) {
+        return o < p.filters ? W.data[o * W.filter + c * W.channel + h * W.row + w * W.column] : 0;
+    });
+}
+
+}  // namespace conv2d

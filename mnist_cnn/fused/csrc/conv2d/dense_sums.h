@@ -1,0 +1,81 @@
+// Sums over patches, every product: y from x, and with the filters turned around dx from y's gradient.
+//
+// The sums of a tile, up to TILE positions by two vectors of outputs, stay in registers while all places of the
+// patch go by. For each place, the two vectors of weights serve all positions, and a position's pixel, broadcast,
+// serves both vectors.
+#pragma once
+
+#include "conv2d/copies.h"
+
+namespace conv2d {
+
+// What becomes of the sums of one row of one image.
+struct Epilogue {
+    const float *bias;      // padded(outputs) floats
+    float slope;
+    int outputs;
+    float *to;              // the row's first position
+    ptrdiff_t column;       // floats from one position to the next; outputs lie side by side
+};
+
+template <int NV> ALWAYS_INLINE void finish(const vec (&sum)[NV], const Epilogue &e, int position, int o) {
+    float *to = e.to + position * e.column + o;
+    vec y[NV];
+    UNROLL for (int v = 0; v < NV; v++) y[v] = rectified(sum[v] + load(e.bias + o + v * VL), e.slope);
+    if (o + NV * VL <= e.outputs) {
+        UNROLL for (int v = 0; v < NV; v++) store_unaligned(to + v * VL, y[v]);
+    } else {
+        memcpy(to, y, (e.outputs - o) * sizeof(float));
+    }
+}
+
+// A tile of P positions and NV vectors of outputs. `x`: the first position's patch; `w`: its block of filters.
+template <int P, int NV>
+void tile(const float *x, ptrdiff_t line, ptrdiff_t pixel, int size, int run, const float *w, const Epilogue &e,
+          int position, int o) {
+    vec sum[P][NV] = {};
+    // Four positions share a pointer: their distances are one, two and three registers' worth.
+    constexpr int POINTERS = (P + 3) / 4;
+    for (int h = 0; h < size; h++) {
+        const float *from[POINTERS];
+        UNROLL for (int k = 0; k < POINTERS; k++) from[k] = x + h * line + 4 * k * pixel;
+#pragma GCC unroll 1
+        for (int t = 0; t < run; t++, w += NV * VL) {
+            vec weight[NV];
+            UNROLL for (int v = 0; v < NV; v++) keep(weight[v] = load(w + v * VL));
+            UNROLL for (int p = 0; p < P; p++) {
+                const vec value = broadcast(from[p / 4][p % 4 * pixel]);
+                UNROLL for (int v = 0; v < NV; v++) sum[p][v] += value * weight[v];
+            }
+            UNROLL for (int k = 0; k < POINTERS; k++) from[k] = keep(from[k] + 1);
+        }
+    }
+    UNROLL for (int p = 0; p < P; p++) finish<NV>(sum[p], e, position + p, o);
+}
+
+typedef void (*Tile)(const float *, ptrdiff_t, ptrdiff_t, int, int, const float *, const Epilogue &, int, int);
+
+// tile<P, NV> for a P of 1 .. TILE that is known at run time.
+template <int NV, int P = TILE> struct Tiles {
+    static Tile of(int positions) { return positions == P ? tile<P, NV> : Tiles<NV, P - 1>::of(positions); }
+};
+template <int NV> struct Tiles<NV, 0> {
+    static Tile of(int) { return nullptr; }
+};
+
+// All `positions` of a row, for all outputs. `x` is the first position's patch in a frame. The last tile is moved
+// back to end at the last position: some sums are then made twice, and are the same twice.
+inline void sum_row(const float *x, const Frame &f, int size, int positions, const float *packed, const Epilogue &e) {
+    const int run = size * f.pixel, length = tile_length(positions);
+    const Tile two = Tiles<2>::of(length), one = Tiles<1>::of(length);
+    for (int o = 0; o < padded(e.outputs); o += 2 * VL) {
+        const Tile make = o + 2 * VL <= padded(e.outputs) ? two : one;
+        for (int j = 0; j < positions; j += length) {
+            const int first = std::min(j, positions - length);
+            make(x + (ptrdiff_t)first * f.pixel, f.line(), f.pixel, size, run,
+                 packed + (size_t)o * size * run, e, first, o);
+        }
+    }
+}
+
+}  // namespace conv2d

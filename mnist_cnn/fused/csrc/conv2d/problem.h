@@ -1,0 +1,53 @@
+// A convolution of any size: its shape, its arrays, and the words that the other files use.
+//
+// Images lie with the channels of a pixel side by side: (image, row, column, channel). A *patch* is what one
+// filter covers, and under one row of the filter its pixels are one contiguous *line* of size * channels floats.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/simd.h"
+
+namespace conv2d {
+
+using namespace simd;
+
+struct Pad {
+    int top, bottom, left, right;
+};
+
+struct Problem {
+    int images, rows, columns, channels, filters, size;
+    Pad pad;
+    int out_rows() const { return std::max(0, rows + pad.top + pad.bottom - size + 1); }
+    int out_columns() const { return std::max(0, columns + pad.left + pad.right - size + 1); }
+};
+
+// An array (image, row, column, channel) anywhere in memory; strides count floats.
+template <class Float> struct View {
+    Float *data;
+    ptrdiff_t image, row, column, channel;
+    Float *at(int n) const { return data + n * image; }
+};
+typedef View<const float> Input;
+
+// Filters (filter, channel, row, column), as Theano has them; strides count floats.
+struct Filters {
+    const float *data;
+    ptrdiff_t filter, channel, row, column;
+};
+
+// The largest tile: so many sums times two vectors fit in the registers, with two weights and a pixel.
+constexpr int TILE = VL == 16 ? 12 : 6;
+
+// What lies under one another in memory, padded to whole vectors.
+inline int padded(int floats) { return (int)round_up(floats); }
+
+// The fewest tiles of at most TILE that cover `count`, all of nearly the same length.
+inline int tile_length(int count) {
+    const int tiles = (count + TILE - 1) / TILE;
+    return (count + tiles - 1) / tiles;
+}
+
+}  // namespace conv2d

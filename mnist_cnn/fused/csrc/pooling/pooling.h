@@ -1,0 +1,133 @@
+// Max- and average-pooling of images whose channels lie side by side, and their gradients.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+
+#include "runtime/simd.h"
+#include "runtime/threads.h"
+
+namespace pooling {
+
+using namespace simd;
+
+struct Problem {
+    int images, rows, columns, channels;
+    int size_rows, size_columns, stride_rows, stride_columns;
+    bool ignore_border;     // whether windows that reach over the border are left out, or cut
+
+    // Theano's rule (Pool.out_shape).
+    static int length(int n, int size, int stride, bool ignore_border) {
+        if (ignore_border) return n < size ? 0 : (n - size) / stride + 1;
+        if (stride >= size) return (n - 1) / stride + 1;
+        return std::max(0, (n - 1 - size + stride) / stride) + 1;
+    }
+    int out_rows() const { return length(rows, size_rows, stride_rows, ignore_border); }
+    int out_columns() const { return length(columns, size_columns, stride_columns, ignore_border); }
+    ptrdiff_t image() const { return (ptrdiff_t)rows * columns * channels; }
+    ptrdiff_t out_image() const { return (ptrdiff_t)out_rows() * out_columns() * channels; }
+};
+
+// Calls work(out, first, rows, columns) for the windows of one image: where the result is, where the first pixel,
+// and how much of the window lies within the image.
+template <class Work> void for_windows(const Problem &p, Work work) {
+    for (int i = 0; i < p.out_rows(); i++)
+        for (int j = 0; j < p.out_columns(); j++) {
+            const int row = i * p.stride_rows, column = j * p.stride_columns;
+            const int rows = std::min(p.size_rows, p.rows - row), columns = std::min(p.size_columns, p.columns - column);
+            const ptrdiff_t first = ((ptrdiff_t)row * p.columns + column) * p.channels;
+            work(((ptrdiff_t)i * p.out_columns() + j) * p.channels, first, rows, columns);
+        }
+}
+
+template <class Work> void for_images(const Problem &p, Work work) {
+    const int threads = parallel::threads();
+    parallel::for_ranges(p.images, std::min(p.images, 4 * threads), threads, [&](int, int, int first, int last) {
+        for (int n = first; n < last; n++) work(n);
+    });
+}
+
+// A vector of channels, or what is left of them: `some` may be less than VL, and the rest is zero.
+ALWAYS_INLINE vec load_some(const float *from, int some) {
+    if (some >= VL) return load_unaligned(from);
+    float lanes[VL] __attribute__((aligned(64))) = {};
+    memcpy(lanes, from, some * sizeof(float));
+    return load(lanes);
+}
+ALWAYS_INLINE void store_some_lanes(float *to, vec v, int some) {
+    if (some >= VL)
+        store_unaligned(to, v);
+    else
+        memcpy(to, &v, some * sizeof(float));
+}
+
+// y = finish(start, then add(.., pixel) for each pixel of the window, their number), for every window and channel.
+// All arrays are contiguous (image, row, column, channel).
+template <class Add, class Finish>
+void pool(const Problem &p, const float *x, float *y, bool from_first, Add add, Finish finish) {
+    for_images(p, [&](int n) {
+        const float *image = x + n * p.image();
+        float *out = y + n * p.out_image();
+        const ptrdiff_t line = (ptrdiff_t)p.columns * p.channels;
+        for_windows(p, [&](ptrdiff_t to, ptrdiff_t first, int rows, int columns) {
+            for (int c = 0; c < p.channels; c += VL) {
+                const int some = p.channels - c;
+                const float *from = image + first + c;
+                vec sum = from_first ? load_some(from, some) : vec{};
+                for (int h = 0; h < rows; h++)
+                    for (int w = 0; w < columns; w++)
+                        sum = add(sum, load_some(from + h * line + (ptrdiff_t)w * p.channels, some));
+                store_some_lanes(out + to + c, finish(sum, rows * columns), some);
+            }
+        });
+    });
+}
+
+inline void maximum(const Problem &p, const float *x, float *y) {
+    pool(p, x, y, true, [](vec most, vec pixel) { return pixel > most ? pixel : most; },
+         [](vec most, int) { return most; });
+}
+
+inline void average(const Problem &p, const float *x, float *y) {
+    pool(p, x, y, false, [](vec sum, vec pixel) { return sum + pixel; },
+         [](vec sum, int pixels) { return sum / broadcast((float)pixels); });
+}
+
+// dx: for every pixel and channel the sum of share(pixel, result, gradient, pixels) over the windows that have it.
+template <class Share>
+void spread(const Problem &p, const float *x, const float *y, const float *g, float *dx, Share share) {
+    for_images(p, [&](int n) {
+        const float *image = x + n * p.image(), *out = y + n * p.out_image(), *gradient = g + n * p.out_image();
+        float *dimage = dx + n * p.image();
+        const ptrdiff_t line = (ptrdiff_t)p.columns * p.channels;
+        memset(dimage, 0, p.image() * sizeof(float));
+        for_windows(p, [&](ptrdiff_t from, ptrdiff_t first, int rows, int columns) {
+            for (int c = 0; c < p.channels; c += VL) {
+                const int some = p.channels - c;
+                const vec result = load_some(out + from + c, some), add = load_some(gradient + from + c, some);
+                for (int h = 0; h < rows; h++)
+                    for (int w = 0; w < columns; w++) {
+                        const ptrdiff_t at = first + c + h * line + (ptrdiff_t)w * p.channels;
+                        store_some_lanes(dimage + at,
+                                         load_some(dimage + at, some) +
+                                             share(load_some(image + at, some), result, add, rows * columns),
+                                         some);
+                    }
+            }
+        });
+    });
+}
+
+// As Theano has it, every position that equals the maximum gets the gradient.
+inline void maximum_gradient(const Problem &p, const float *x, const float *y, const float *g, float *dx) {
+    spread(p, x, y, g, dx,
+           [](vec pixel, vec most, vec gradient, int) { return pixel == most ? gradient : vec{}; });
+}
+
+inline void average_gradient(const Problem &p, const float *x, const float *y, const float *g, float *dx) {
+    spread(p, x, y, g, dx,
+           [](vec, vec, vec gradient, int pixels) { return gradient / broadcast((float)pixels); });
+}
+
+}  // namespace pooling

@@ -1,0 +1,326 @@
+"""Convolutions and poolings of any size: against NumPy in double, and against the plain graph."""
+
+import platform
+import re
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mnist_cnn import fused, model  # noqa: F401  the model sets float32
+
+import lasagne
+import theano
+import theano.tensor as T
+from lasagne import nonlinearities
+from lasagne.layers import (Conv2DLayer, DenseLayer, DropoutLayer, GlobalPoolLayer, InputLayer,
+                            MaxPool2DLayer, NonlinearityLayer, Pool2DLayer, get_all_layers,
+                            get_all_params, get_output)
+from mnist_cnn.benchmarks.networks import NETWORKS
+from mnist_cnn.fused.conv2d import Conv2D, Conv2DGrad, Pool2D, first, last
+from mnist_cnn.fused.layers import (ConvReluPool2DLayer, FastConv2DLayer, FastGlobalPoolLayer,
+                                    FastPool2DLayer)
+from theano.tensor.signal.pool import pool_2d
+
+pytestmark = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"),
+                                reason="the fast path is for x86-64 CPUs")
+
+# Each example compiles Theano functions; the C++ modules in them are the same for all.
+drawn = settings(max_examples=25, deadline=None, derandomize=True, database=None,
+                 suppress_health_check=list(HealthCheck))
+
+
+def normal(seed, *shape):
+    return np.random.RandomState(seed).normal(size=shape).astype("float32")
+
+
+def assert_close(got, want, names, tolerance=2e-5):
+    for name, a, b in zip(names, got, want):
+        assert a.shape == b.shape, name
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * max(1e-6, np.abs(b).max()), err_msg=name)
+
+
+# --- the convolution -----------------------------------------------------------------------------
+
+def compile_conv(pad, slope):
+    x, W, b, g = T.ftensor4(), T.ftensor4(), T.fvector(), T.ftensor4()
+    y = first(Conv2D(pad, slope)(last(x), W, b))
+    return theano.function([x, W, b, g], [y] + T.grad(T.sum(g * y), [W, b, x]))
+
+
+def numpy_conv(x, W, b, g, pad, slope):
+    """y and the gradients by their definitions, in double."""
+    x, W, b, g = [array.astype(float) for array in (x, W, b, g)]
+    top, bottom, left, right = pad
+    padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), "constant")
+    flipped, size = W[:, :, ::-1, ::-1], W.shape[2]
+    rows, columns = [n - size + 1 for n in padded.shape[2:]]
+    taps = [(h, w, np.s_[:, :, h:h + rows, w:w + columns]) for h in range(size) for w in range(size)]
+    z = b[:, None, None] + sum(np.einsum("ncij,oc->noij", padded[window], flipped[:, :, h, w])
+                               for h, w, window in taps)
+    y = np.where(z > 0, z, slope * z)
+    g = g * np.where(z > 0, 1, np.where(z == 0, (1 + slope) / 2, slope))
+    dW, dpadded = np.zeros_like(W), np.zeros_like(padded)
+    for h, w, window in taps:
+        dW[:, :, size - 1 - h, size - 1 - w] = np.einsum("ncij,noij->oc", padded[window], g)
+        dpadded[window] += np.einsum("noij,oc->ncij", g, flipped[:, :, h, w])
+    dx = dpadded[:, :, top:top + x.shape[2], left:left + x.shape[3]]
+    return y, dW, g.sum(axis=(0, 2, 3)), dx
+
+
+@st.composite
+def conv_cases(draw):
+    size = draw(st.sampled_from([1, 2, 3, 4, 5, 7, 11]))
+    pad = draw(st.one_of(
+        st.sampled_from([(0,) * 4, (size // 2, (size - 1) // 2) * 2, (size - 1,) * 4]),
+        st.tuples(*[st.integers(0, size + 1)] * 4)))
+    least = [max(1, size - pad[k] - pad[k + 1]) for k in (0, 2)]
+    rows, columns = [draw(st.integers(n, n + 17)) for n in least]
+    return dict(
+        size=size, pad=pad, rows=rows, columns=columns, batch=draw(st.integers(1, 6)),
+        channels=draw(st.sampled_from([1, 2, 3, 16, 20, 33])),
+        filters=draw(st.sampled_from([1, 5, 16, 32, 40])),
+        slope=draw(st.sampled_from([0, .01, 1 / 3, 1])),
+        share=draw(st.sampled_from([1, .3, .08, 0])), seed=draw(st.integers(0, 2**31)))
+
+
+def conv_arrays(case, exact=False):
+    rng = np.random.RandomState(case["seed"])
+    top, bottom, left, right = case["pad"]
+    y_shape = (case["batch"], case["filters"], case["rows"] + top + bottom - case["size"] + 1,
+               case["columns"] + left + right - case["size"] + 1)
+    shapes = [(case["batch"], case["channels"], case["rows"], case["columns"]),
+              (case["filters"], case["channels"], case["size"], case["size"]), (case["filters"],), y_shape]
+    x, W, b, g = [rng.randint(-2, 3, size=s) if exact else rng.normal(size=s) for s in shapes]
+    return [np.asarray(a, "float32") for a in (x, W, b, g * (rng.rand(*y_shape) < case["share"]))]
+
+
+@drawn
+@given(conv_cases())
+def test_convolution_is_its_definition(case):
+    data = conv_arrays(case)
+    f = compile_conv(case["pad"], case["slope"])
+    got = f(*data)
+    assert_close(got, numpy_conv(*data, pad=case["pad"], slope=case["slope"]), ("y", "dW", "db", "dx"), 1e-4)
+    for a, b in zip(got, f(*data)):
+        np.testing.assert_array_equal(a, b)    # bit for bit
+
+
+@settings(drawn, max_examples=10)
+@given(conv_cases())
+def test_convolution_of_whole_numbers(case):
+    """Sums are exact: what is exactly zero before the nonlinearity is so in both."""
+    case["slope"] = 0 if case["slope"] == .01 else .5
+    data = conv_arrays(case, exact=True)
+    got, want = compile_conv(case["pad"], case["slope"])(*data), numpy_conv(*data, pad=case["pad"], slope=case["slope"])
+    assert_close(got[:3], want[:3], ("y", "dW", "db"), 1e-6)
+    assert_close(got[3:], want[3:], ("dx",), 1e-5)      # Winograd's fractions are not exact
+
+
+def test_rule_is_the_derivative():
+    """The definition's gradients, in double, against finite differences."""
+    pad, slope = (1, 2, 0, 1), .1
+    data = [normal(k, *shape).astype(float) for k, shape in
+            enumerate([(2, 3, 6, 5), (4, 3, 3, 3), (4,), (2, 4, 7, 4)])]
+    def loss(*data):  # noqa: E306
+        return (numpy_conv(*data, pad=pad, slope=slope)[0] * data[3]).sum()
+    rng = np.random.RandomState(1)
+    for k, grad in zip((1, 2, 0), numpy_conv(*data, pad=pad, slope=slope)[1:]):
+        for _ in range(10):
+            at = tuple(rng.randint(n) for n in data[k].shape)
+            ends = []
+            for step in (1e-6, -1e-6):
+                moved = [a.copy() for a in data]
+                moved[k][at] += step
+                ends.append(loss(*moved))
+            assert (ends[0] - ends[1]) / 2e-6 == pytest.approx(grad[at], rel=1e-5, abs=1e-7)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("where", [0, 1, 2, 3])
+def test_hides_no_nan(where, value):
+    """Where the plain graph has NaN or infinity, so has the fast one, with few gradients as well."""
+    pad = (1, 1, 1, 1)
+    case = dict(size=3, pad=pad, rows=6, columns=7, batch=2, channels=20, filters=5, share=.1, seed=3)
+    data = conv_arrays(case)
+    data[where].flat[1] = value
+    x, W, b, g = T.ftensor4(), T.ftensor4(), T.fvector(), T.ftensor4()
+    z = T.nnet.conv2d(x, W, border_mode=1) + b.dimshuffle("x", 0, "x", "x")
+    y = nonlinearities.rectify(z)
+    plain = theano.function([x, W, b, g], [y] + T.grad(T.sum(g * y), [W, b, x]))
+    for name, got, want in zip(("y", "dW", "db", "dx"), compile_conv(pad, 0)(*data), plain(*data)):
+        if where == 1 and name == "dx":     # BLAS may skip what the padding would make NaN
+            assert not (~np.isfinite(want) & np.isfinite(got)).any()
+            continue
+        np.testing.assert_array_equal(np.isnan(got), np.isnan(want), err_msg=name)
+        np.testing.assert_array_equal(np.isinf(got), np.isinf(want), err_msg=name)
+
+
+def test_any_memory_layout():
+    data = conv_arrays(dict(size=3, pad=(1,) * 4, rows=6, columns=7, batch=2, channels=20, filters=5,
+                            share=1, seed=4))
+    f = compile_conv((1,) * 4, 0)
+    want = f(*data)
+    strided = [np.repeat(array, 3, axis=-1)[..., ::3] for array in data]
+    for layout in (strided, [np.asfortranarray(array) for array in data], [array[..., ::-1].copy()[..., ::-1]
+                                                                          for array in data]):
+        for got, array in zip(f(*layout), want):
+            np.testing.assert_array_equal(got, array)
+
+
+def test_names_what_does_not_fit():
+    f = compile_conv((0,) * 4, 0)
+    with pytest.raises(ValueError, match="x: images of 2 x 5 are smaller than the 3 x 3 filters"):
+        f(normal(0, 1, 2, 2, 5), normal(1, 4, 2, 3, 3), normal(2, 4), normal(3, 1, 4, 1, 3))
+    with pytest.raises(ValueError, match="W: wanted length 2 along axis 1, got 3"):
+        f(normal(0, 1, 2, 5, 5), normal(1, 4, 3, 3, 3), normal(2, 4), normal(3, 1, 4, 3, 3))
+    with pytest.raises(ValueError, match="b: wanted length 4 along axis 0, got 3"):
+        f(normal(0, 1, 2, 5, 5), normal(1, 4, 2, 3, 3), normal(2, 3), normal(3, 1, 4, 3, 3))
+    with pytest.raises(ValueError, match="g: wanted length 3 along axis 1, got 2"):
+        f(normal(0, 1, 2, 5, 5), normal(1, 4, 2, 3, 3), normal(2, 4), normal(3, 1, 4, 2, 3))
+    with pytest.raises(ValueError, match="pad: wanted four numbers from 0"):
+        Conv2D((1, 1, -1, 0), 0)
+    with pytest.raises(ValueError, match="slope: wanted a number from 0 to 1"):
+        Conv2D((0,) * 4, 2)
+
+
+# --- pooling -------------------------------------------------------------------------------------
+
+@settings(drawn, max_examples=20)
+@given(st.tuples(st.integers(1, 4), st.integers(1, 4)), st.tuples(st.integers(1, 4), st.integers(1, 4)),
+       st.booleans(), st.sampled_from(["max", "average_inc_pad", "average_exc_pad"]), st.integers(4, 9),
+       st.integers(4, 9), st.integers(0, 2**31))
+def test_pooling_is_theanos(size, stride, ignore_border, mode, rows, columns, seed):
+    """Ties included: the pixels are few whole numbers."""
+    x, g = T.ftensor4(), T.ftensor4()
+    fast = first(Pool2D(size, stride, ignore_border, mode != "max")(last(x)))
+    plain = pool_2d(x, size, ignore_border, stride, mode=mode)
+    rng = np.random.RandomState(seed)
+    data = rng.randint(-1, 2, size=(3, 5, rows, columns)).astype("float32")
+    shape = theano.function([x], plain.shape)(data)
+    weights = rng.normal(size=shape).astype("float32")
+    for a, b in zip(*[theano.function([x, g], [y] + T.grad(T.sum(g * y), [x]))(data, weights)
+                      for y in (fast, plain)]):
+        assert a.shape == b.shape
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    assert tuple(theano.function([x], fast.shape)(data)) == tuple(shape)
+
+
+# --- networks ------------------------------------------------------------------------------------
+
+NONLINEARITIES = [nonlinearities.rectify, nonlinearities.leaky_rectify,
+                  nonlinearities.very_leaky_rectify, nonlinearities.linear, nonlinearities.tanh,
+                  nonlinearities.sigmoid, T.nnet.elu]
+
+
+@st.composite
+def stacks(draw):
+    """A network of one to three convolutions with what may follow them."""
+    rows, columns = draw(st.integers(12, 18)), draw(st.integers(12, 18))
+    layer = InputLayer((None, draw(st.sampled_from([1, 3, 17])), rows, columns))
+    for _ in range(draw(st.integers(1, 3))):
+        size = draw(st.sampled_from([1, 2, 3, 5]))
+        pad = draw(st.sampled_from(["valid", "same", "full", 1, 2]))
+        if size > min(layer.output_shape[2:]):
+            pad = "full"
+        layer = Conv2DLayer(layer, draw(st.sampled_from([4, 16, 19])), size, pad=pad,
+                            nonlinearity=draw(st.sampled_from(NONLINEARITIES)),
+                            **draw(st.sampled_from([{}, {}, {"b": None}])))
+        small = min(layer.output_shape[2:]) < 3
+        kind = draw(st.sampled_from(["none", "none", "max 2", "max 3", "average", "nonlinearity"]))
+        if small or kind == "none":
+            continue
+        elif kind == "nonlinearity":
+            layer = NonlinearityLayer(layer, draw(st.sampled_from(NONLINEARITIES)))
+        elif kind == "max 2":
+            layer = MaxPool2DLayer(layer, 2)
+        else:
+            layer = Pool2DLayer(layer, 3, 2, ignore_border=draw(st.booleans()),
+                                mode="max" if kind == "max 3" else "average_exc_pad")
+    if draw(st.booleans()):
+        layer = GlobalPoolLayer(layer)
+    if draw(st.booleans()):
+        layer = DropoutLayer(layer)
+    return DenseLayer(layer, 7, nonlinearity=nonlinearities.softmax)
+
+
+def output_and_gradients(network):
+    """The deterministic output and the gradients of a weighted sum of it for x and all parameters."""
+    x, g = T.ftensor4(), T.fmatrix()
+    y = get_output(network, x, deterministic=True)
+    return theano.function([x, g], [y] + T.grad(T.sum(g * y), [x] + get_all_params(network)))
+
+
+@settings(drawn, max_examples=8)
+@given(stacks(), st.integers(1, 5), st.integers(0, 2**31))
+def test_stacks_equal_the_plain_graph(network, batch, seed):
+    result = fused.fuse(network)
+    assert get_all_params(result) == get_all_params(network)
+    assert result.output_shape == network.output_shape
+    assert not any(type(layer) is Conv2DLayer for layer in get_all_layers(result))
+    rng = np.random.RandomState(seed)
+    for param in get_all_params(network):
+        value = param.get_value()
+        param.set_value((value + .1 * rng.normal(size=value.shape)).astype("float32"))
+    data = normal(seed, batch, *get_all_layers(network)[0].shape[1:]), normal(seed + 1, batch, 7)
+    fast = output_and_gradients(result)
+    got, want = fast(*data), output_and_gradients(network)(*data)
+    assert_close(got, want, ["y", "dx"] + [param.name for param in get_all_params(network)], 2e-3)
+    for a, b in zip(got, fast(*data)):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", ["cifar10-quick", "small-vgg"])
+def test_nothing_is_transposed_between_layers(name):
+    """Only the input is turned, and what a dense layer reads; all else stays as the kernels write it."""
+    x, t = T.tensor4("x"), T.ivector("t")
+    network = fused.fuse(NETWORKS[name].build(x))
+    loss = lasagne.objectives.categorical_crossentropy(get_output(network), t).mean()
+    f = theano.function([x, t], T.grad(loss, get_all_params(network)))
+    nodes = f.maker.fgraph.toposort()
+    turned = [node for node in nodes if getattr(node.op, "new_order", None) == (0, 2, 3, 1)]
+    assert len(turned) <= 2     # of the input; of the gradient that comes back from the dense layer
+    grads = [node.op for node in nodes if isinstance(node.op, Conv2DGrad)]
+    assert sum(not op.wrt_x for op in grads) == 1      # the first layer's dx is left out
+
+
+def conv(shape=(None, 2, 9, 9), **kwargs):
+    return Conv2DLayer(InputLayer(shape), **dict(dict(num_filters=4, filter_size=3), **kwargs))
+
+
+@pytest.mark.parametrize("layer, kind, why", [
+    (conv(), FastConv2DLayer, "same pass"),
+    (conv(shape=(None, 2, None, None), pad="same"), FastConv2DLayer, "same pass"),
+    (MaxPool2DLayer(conv(), 2), ConvReluPool2DLayer, "in one pass"),
+    (MaxPool2DLayer(conv(pad=1), 2), FastPool2DLayer, "channels side by side"),
+    (GlobalPoolLayer(conv()), FastGlobalPoolLayer, "channels side by side"),
+    (GlobalPoolLayer(conv(), pool_function=T.max), GlobalPoolLayer, "not theano.tensor.mean"),
+    (conv(stride=2), Conv2DLayer, r"stride \(2, 2\)"),
+    (conv(filter_size=(3, 2)), Conv2DLayer, "not square"),
+    (conv(filter_size=12, pad=6), Conv2DLayer, "larger than 11x11"),
+    (conv(untie_biases=True), Conv2DLayer, "bias for each pixel"),
+    (conv(convolution=lambda *args, **kwargs: T.nnet.conv2d(*args, **kwargs)), Conv2DLayer, "of its own"),
+    (Pool2DLayer(conv(), 2, pad=1), Pool2DLayer, "padding"),
+    (Pool2DLayer(conv(), 2, mode="sum"), Pool2DLayer, "mode sum"),
+])
+def test_explain_says_what_fuse_does(layer, kind, why):
+    assert type(fused.fuse(layer)) is kind
+    line = fused.explain(layer).splitlines()[-1]
+    assert re.search(why, line), line
+    assert ("itself" in line) == (kind is type(layer))
+
+
+def test_explain_where_fuse_does_nothing(monkeypatch):
+    monkeypatch.setattr(theano.config, "floatX", "float64")
+    assert all("itself" in line and line.endswith("floatX is float64")
+               for line in fused.explain(conv()).splitlines()[1:])
+
+
+def test_other_dtypes_stay_theanos():
+    x = T.dtensor4()
+    layer = MaxPool2DLayer(Conv2DLayer(InputLayer((None, 2, 9, 9), x), 4, 3, pad=1), 2)
+    value = normal(0, 2, 2, 9, 9).astype(float)
+    got, want = [theano.function([x], get_output(network))(value) for network in (fused.fuse(layer), layer)]
+    assert got.dtype == want.dtype
+    np.testing.assert_array_equal(got, want)
