@@ -15,6 +15,7 @@ from .model import build_cnn, load_weights
 from .support.batches import run_in_batches
 from .support.errors import MnistCnnError
 from .support.pictures import load_digits
+from .training.engine import choose_engine
 
 __all__ = ["predict", "main"]
 
@@ -36,6 +37,7 @@ def predict(network, images, batch_size=500):
     array
         (n, classes), probabilities.
     """
+    network = choose_engine().accelerate(network)
     inputs = lasagne.layers.get_all_layers(network)[0].input_var
     function = theano.function([inputs], lasagne.layers.get_output(network, deterministic=True))
     return run_in_batches(function, images.astype(inputs.dtype), batch_size)

@@ -826,13 +826,16 @@ def test_two_processes_side_by_side_compile_nothing(training):
         assert process.returncode == 0, err
 
 
-def build_harness(tmp_path, *flags):
+HARNESSES = ["fused_harness.cpp", "conv2d_harness.cpp"]
+
+
+def build_harness(tmp_path, source, *flags):
     compiler = shutil.which("g++")
     if compiler is None:
         pytest.skip("no g++")
     program = tmp_path / "harness"
     subprocess.run([compiler, "-std=c++14", "-fopenmp", "-pthread", "-I", str(HEADERS), *flags,
-                    str(ROOT / "tests" / "fused" / "fused_harness.cpp"), "-o", str(program)], check=True)
+                    str(ROOT / "tests" / "fused" / source), "-o", str(program)], check=True)
     return program
 
 
@@ -843,23 +846,25 @@ def run_harness(program):
     return done.stdout
 
 
+@pytest.mark.parametrize("source", HARNESSES)
 @pytest.mark.parametrize("march, feature, width, flags", [
     ("x86-64", "sse2", 4, ()), ("x86-64-v3", "avx2", 8, ()),
     ("skylake-avx512", "avx512dq", 16, ()),
     # the code for 16 lanes, but for its four instructions, where no processor has them
     ("x86-64-v3", "avx2", 16, ("-DVECTOR_LENGTH=16", "-Wno-psabi"))])
-def test_instruction_sets(tmp_path, march, feature, width, flags):
+def test_instruction_sets(tmp_path, source, march, feature, width, flags):
     """The kernels of each vector width, against a naive reference in double."""
-    program = build_harness(tmp_path, "-O1", "-march=" + march, *flags)
+    program = build_harness(tmp_path, source, "-O1", "-march=" + march, *flags)
     with open("/proc/cpuinfo") as f:
         if feature not in f.read().split():
             pytest.skip("this processor has no {}; the kernels compile for it".format(feature))
     assert run_harness(program) == "ok, vectors of {}\n".format(width)
 
 
-def test_sanitizers(tmp_path):
+@pytest.mark.parametrize("source", HARNESSES)
+def test_sanitizers(tmp_path, source):
     """No access out of bounds, no leak and no undefined behaviour in the kernels."""
-    run_harness(build_harness(tmp_path, "-O1", "-g", "-march=native", "-fsanitize=address,undefined",
+    run_harness(build_harness(tmp_path, source, "-O1", "-g", "-march=native", "-fsanitize=address,undefined",
                               "-fno-sanitize-recover=all"))
 
 
