@@ -117,6 +117,18 @@ def test_units_gradient_and_ascent(cnn, mnist):
     np.testing.assert_array_equal(again, climbed)
 
 
+def test_classes_count_from_their_mean_and_are_climbed_to(cnn, mnist):
+    unit_fn, shape = features.compile_units(cnn[0])
+    activations_fn = features.compile_activations(cnn[0])
+    # a probability's logarithm is the score less something that all classes share
+    logarithms = np.log(activations_fn(mnist[4][:4], ["output"])["output"])
+    values, _ = unit_fn(mnist[4][:4], np.full(4, 3, np.int32))
+    np.testing.assert_allclose(values, logarithms[:, 3] - logarithms.mean(axis=1), atol=1e-3)
+    climbed, _ = features.maximize_activation(unit_fn, np.arange(10), shape)
+    answers = activations_fn(climbed, ["output"])["output"].argmax(axis=1)
+    np.testing.assert_array_equal(answers, np.arange(10))
+
+
 def test_units_of_a_padded_layer_are_refused():
     layer = lasagne.layers.Conv2DLayer(
         lasagne.layers.InputLayer((None, 1, 9, 9)), 1, 3, pad="same")
