@@ -7,8 +7,10 @@ import platform
 import re
 import subprocess
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+
+import numpy as np
 
 __all__ = ["data_digest", "source_version", "processor", "run_task", "warm_up"]
 
@@ -124,8 +126,6 @@ def run_task(config, data_dir, digest):
 
 def warm_up(configs):
     """Have everything compiled that trainings with these settings need."""
-    import numpy as np
-    from dataclasses import replace
     from ..train import train
     few = [np.zeros((2, 1, 28, 28), np.float32), np.zeros(2, np.uint8)] * 3
     for config in configs:
