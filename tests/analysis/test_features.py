@@ -92,6 +92,7 @@ def test_units_are_the_layers_own(cnn, mnist):
             np.testing.assert_allclose(np.maximum(values, 0), maps[:, unit, row, column], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_units_gradient_and_ascent(cnn, mnist):
     layer = features.name_layers(cnn[0])["conv 2"]
     unit_fn, shape = features.compile_units(layer)

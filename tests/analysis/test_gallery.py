@@ -20,6 +20,9 @@ from mnist_cnn.support import records as snapshots
 from mnist_cnn.support.errors import MnistCnnError
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def everything(training, small_mnist, tmp_path_factory):
     output = tmp_path_factory.mktemp("everything")

@@ -96,6 +96,7 @@ def conv_arrays(case, exact=False):
     return [np.asarray(a, "float32") for a in (x, W, b, g * (rng.rand(*y_shape) < case["share"]))]
 
 
+@pytest.mark.slow
 @drawn
 @given(conv_cases())
 def test_convolution_is_its_definition(case):
@@ -187,6 +188,7 @@ def test_names_what_does_not_fit():
 
 # --- pooling -------------------------------------------------------------------------------------
 
+@pytest.mark.slow
 @settings(drawn, max_examples=20)
 @given(st.tuples(st.integers(1, 4), st.integers(1, 4)), st.tuples(st.integers(1, 4), st.integers(1, 4)),
        st.booleans(), st.sampled_from(["max", "average_inc_pad", "average_exc_pad"]), st.integers(4, 9),
@@ -252,6 +254,7 @@ def output_and_gradients(network):
     return theano.function([x, g], [y] + T.grad(T.sum(g * y), [x] + get_all_params(network)))
 
 
+@pytest.mark.slow
 @settings(drawn, max_examples=8)
 @given(stacks(), st.integers(1, 5), st.integers(0, 2**31))
 def test_stacks_equal_the_plain_graph(network, batch, seed):
@@ -271,6 +274,7 @@ def test_stacks_equal_the_plain_graph(network, batch, seed):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cifar10-quick", "small-vgg"])
 def test_nothing_is_transposed_between_layers(name):
     """Only the input is turned, and what a dense layer reads; all else stays as the kernels write it."""
