@@ -6,7 +6,7 @@ import pytest
 from conftest import run_script
 from scipy.signal import convolve2d
 
-from mnist_cnn.analysis import features, gallery
+from mnist_cnn.analysis import features, materials
 from mnist_cnn import visualize
 from mnist_cnn.support import records
 from mnist_cnn.support.errors import MnistCnnError
@@ -70,7 +70,7 @@ def test_script_writes_the_pictures(training, tmp_path, mnist):
 @pytest.mark.parametrize("index, digit", [(-1, None), (10000, None), (None, 11)])
 def test_numbers_out_of_range(mnist, index, digit):
     with pytest.raises(MnistCnnError):
-        gallery._choose(mnist[5], index, digit)
+        materials._choose(mnist[5], index, digit)
 
 
 def test_no_model(tmp_path):

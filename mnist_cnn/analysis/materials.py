@@ -1,0 +1,126 @@
+"""What the figures of a model are drawn from."""
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from . import attribution, features, metrics
+from ..data import load_dataset
+from ..model import build_cnn, load_weights
+from ..support.errors import MnistCnnError
+from ..support.pictures import load_picture
+from ..support.records import load_snapshots, snapshots_path
+
+__all__ = ["Materials", "HIDDEN"]
+
+HIDDEN = 5  # pixels of an occlusion's side: a stroke's width and a little more
+
+
+class Materials:
+    """What the figures are drawn from; each is computed when first asked for, and once.
+
+    Parameters
+    ----------
+    model : path-like
+        The npz file of the weights.
+    index, digit, image, versus, diverging, data_dir
+        As for `mnist_cnn.analysis.gallery.main`.
+    """
+
+    def __init__(self, model, index=None, digit=None, image=None, versus=None, diverging=False,
+                 data_dir=None):
+        self.model, self.diverging, self.versus = model, diverging, versus
+        self.network = build_cnn()
+        self.layers = features.name_layers(self.network)
+        self.weights = load_weights(model, self.network)
+        *_, self.images, self.labels = load_dataset(data_dir)
+        self.labels = self.labels.astype(int)
+        self.names = [str(number) for number in range(self.weights[-1].size)]
+        if image is not None:
+            self._shown = load_picture(image), _readable(Path(image).name)
+        else:
+            self._wanted = index, digit
+            if index is not None or digit is not None:
+                self._shown  # a number out of range is said before anything is drawn
+
+    @cached_property
+    def _shown(self):
+        """The image that is shown, and its name; a random one, once a figure asks for it."""
+        index = _choose(self.labels, *self._wanted)
+        name = "test image {}, a {}".format(index, self.labels[index])
+        print("Showing {} (--index {})".format(name, index))
+        return self.images[index], name
+
+    @property
+    def is_digit_shown(self):
+        """Whether a figure has asked for the digit so far."""
+        return "_shown" in vars(self)
+
+    @property
+    def image(self):
+        return self._shown[0]
+
+    @property
+    def name(self):
+        return self._shown[1]
+
+    @cached_property
+    def activations_fn(self):
+        return features.compile_activations(self.network)
+
+    @cached_property
+    def activations(self):
+        """The image's, a layer's name to its maps or units."""
+        return {name: values[0] for name, values in self.activations_fn(self.image[None]).items()}
+
+    @property
+    def probabilities(self):
+        return self.activations["output"]
+
+    @cached_property
+    def test_activations(self):
+        return self.activations_fn(self.images, ("conv 2", "dense", "output"))
+
+    @property
+    def test_probabilities(self):
+        return self.test_activations["output"]
+
+    @cached_property
+    def confusion(self):
+        return metrics.confusion_matrix(self.labels, self.test_probabilities.argmax(axis=1))
+
+    @cached_property
+    def score_fns(self):
+        return attribution.compile_scores(self.network)
+
+    @cached_property
+    def occlusion(self):
+        return attribution.occlusion(self.score_fns[0], self.image, HIDDEN)
+
+    @cached_property
+    def snapshots(self):
+        epochs, snapshots = load_snapshots(self.model, self.weights[0].shape)
+        if not (snapshots == self.weights[0]).all(axis=(1, 2, 3, 4)).any():
+            raise MnistCnnError("{} is of another training than {}; train with --snapshots again, "
+                                "or remove it".format(snapshots_path(self.model), self.model))
+        return epochs, snapshots
+
+
+def _readable(name):
+    """A file's name as a title can hold it: what matplotlib's font has, and no formulas."""
+    name = "".join(c if c.isprintable() and c != "$" and ord(c) < 0x500 else "?" for c in name)
+    return name if len(name) <= 40 else name[:37] + "..."
+
+
+def _choose(labels, index, digit):
+    """The number of a test image: the one asked for, or a random one (of a class)."""
+    if index is not None:
+        if not 0 <= index < len(labels):
+            raise MnistCnnError("there is no test image {}; they are numbered 0 to {}".format(
+                index, len(labels) - 1))
+        return index
+    candidates = np.arange(len(labels)) if digit is None else np.flatnonzero(labels == digit)
+    if not len(candidates):
+        raise MnistCnnError("the test set has no image of class {}".format(digit))
+    return int(np.random.choice(candidates))
