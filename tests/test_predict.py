@@ -53,6 +53,7 @@ def test_table(files, training, mnist):
         assert row[3] != "1.0000"  # nothing is certain
 
 
+@pytest.mark.slow
 def test_a_number_is_read_digit_by_digit(files, training, mnist, capsys):
     answers = predict.main(training[1], [files / "number.png"])
     assert [answer["class"] for answer in answers] == mnist[5][:2].tolist()

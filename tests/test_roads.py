@@ -60,6 +60,7 @@ def test_a_second_main_in_one_process(by_script, small_mnist, tmp_path):
     assert (tmp_path / "model.npz").read_bytes() == by_script[0]
 
 
+@pytest.mark.slow
 def test_what_the_user_sets_wins_and_is_said(small_mnist, tmp_path):
     code = ("from mnist_cnn.train import main\n"
             "weights = main(data_dir={!r}, num_epochs=1, batch_size=5000)\n"
@@ -82,12 +83,14 @@ def test_an_engine_asked_for_by_name_is_that_or_an_error(options, message, small
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_plain_by_name(small_mnist, tmp_path):
     process = run_script("train.py", "--engine", "plain", "--epochs", 1, "--batch-size", 5000,
                          "--data-dir", small_mnist, cwd=str(tmp_path))
     assert "  (plain Lasagne layers: asked for)\n" in process.stdout and process.stderr == ""
 
 
+@pytest.mark.slow
 def test_the_lesson_stands_without_the_wings(small_mnist, tmp_path):
     """Analysis, explorer, benchmarks and the fast layers taken out: it trains, and says so."""
     shutil.copytree(str(ROOT / "mnist_cnn"), str(tmp_path / "mnist_cnn"),
@@ -104,6 +107,7 @@ def test_the_lesson_stands_without_the_wings(small_mnist, tmp_path):
     assert "  (plain Lasagne layers: the package has no mnist_cnn.fused)\n" in process.stdout
 
 
+@pytest.mark.slow
 def test_files_of_version_1_0(tmp_path):
     """Weights and a checkpoint after one epoch of MNIST, whose test accuracy was 97.70 %."""
     for name in ("model.npz", "model.checkpoint"):
@@ -120,6 +124,7 @@ def test_files_of_version_1_0(tmp_path):
     assert process.returncode == 2 and "another momentum (0.9, now 0.5)" in process.stderr
 
 
+@pytest.mark.slow
 def test_readme_snippets(tmp_path):
     """The README's Python, typed one after the other into one new process: the fast layers run."""
     snippets = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
@@ -132,6 +137,7 @@ def test_readme_snippets(tmp_path):
     assert np.load(str(tmp_path / "model.npz"))["arr_0"].dtype == np.float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script, module, args, options", [
     ("evaluate.py", "analysis.evaluate", ["{model}", "--data-dir", "{data}"],
      "['{model}'], data_dir='{data}'"),

@@ -49,6 +49,7 @@ def test_history_curves(training):
     np.testing.assert_array_equal(accuracy.lines[0].get_ydata(), 100 * history["training_accuracy"])
 
 
+@pytest.mark.slow
 def test_script_writes_the_pictures(training, tmp_path, mnist):
     output = tmp_path / "pictures"
     process = run_script("visualize.py", training[1], "--digit", 4, "--output", output)

@@ -222,7 +222,8 @@ def compile_units(layer):
     -------
     unit_fn : callable
         Takes images (n,) + shape and the numbers of n filters or units (int32); returns their
-        values (n,), before the nonlinearity, and the gradients with respect to the images.
+        values (n,), before the nonlinearity, and the gradients with respect to the images. Units
+        of a softmax count from their mean, for only differences between them matter.
     shape : tuple of int
         (channels, rows, columns) of what one unit sees: its receptive field, or the whole image.
     """
@@ -235,6 +236,8 @@ def compile_units(layer):
             raise ValueError("a layer with padding before it")
     images, units = lasagne.layers.get_all_layers(layer)[0].input_var, T.ivector("units")
     output = lasagne.layers.get_output(without_nonlinearity(layer), deterministic=True).flatten(2)
+    if layer.nonlinearity is lasagne.nonlinearities.softmax:  # it ignores what all units share
+        output -= output.mean(axis=1, keepdims=True)
     values = output[T.arange(units.shape[0]), units]
     return theano.function([images, units], [values, T.grad(values.sum(), images)]), shape
 

@@ -61,7 +61,7 @@ class Materials:
 
     @cached_property
     def _shown(self):
-        """The image that is shown, and its name; a random one is chosen when a figure asks for it."""
+        """The image that is shown, and its name; a random one, once a figure asks for it."""
         index = _choose(self.labels, *self._wanted)
         name = "test image {}, a {}".format(index, self.labels[index])
         print("Showing {} (--index {})".format(name, index))
@@ -171,8 +171,9 @@ def _attribution(materials):
     probabilities = materials.probabilities
     predicted, runner_up = np.argsort(-probabilities, kind="stable")[:2]
     if materials.versus == predicted:
-        raise MnistCnnError("versus is {}, which is the network's answer for {}; name another class, "
-                            "or none for the second likeliest".format(predicted, materials.name))
+        raise MnistCnnError("versus is {}, which is the network's answer for {}; name another "
+                            "class, or none for the second likeliest".format(
+                                predicted, materials.name))
     other = runner_up if materials.versus is None else materials.versus
     classes = [int(predicted), int(other)]
     gradient_fn = materials.score_fns[1]
@@ -239,8 +240,9 @@ def _tsne(materials):
     placed = features.tsne(np.vstack([units, materials.activations["dense"]]))
     return plots.plot_embedding(
         placed[:-1], materials.labels[:len(units)], materials.images[:len(units), 0],
-        "The same features of {:,} test digits, laid out by t-SNE so that neighbours stay neighbours"
-        "\n(circle: {})".format(len(units), materials.name), ("", ""), placed[-1], materials.names)
+        "The same features of {:,} test digits, laid out by t-SNE so that neighbours stay "
+        "neighbours\n(circle: {})".format(len(units), materials.name), ("", ""), placed[-1],
+        materials.names)
 
 
 def _evolution(materials):
@@ -267,7 +269,8 @@ def _digit_places(materials, figure):
     points = ax.transData.transform(ax.collections[0].get_offsets()[:PAGE_DIGITS])
     points /= figure.bbox.size
     answers = materials.test_probabilities.argmax(axis=1)
-    texts = ["{}: a {}".format(i, label) + (", taken for {}".format(answer) if answer != label else "")
+    texts = ["{}: a {}".format(i, label) if answer == label else
+             "{}: a {}, taken for {}".format(i, label, answer)
              for i, (label, answer) in enumerate(zip(materials.labels, answers[:len(points)]))]
     return {"points": [[round(x, 4), round(1 - y, 4)] for x, y in points.tolist()], "texts": texts}
 
@@ -286,16 +289,21 @@ def _mistake_places(materials, figure):
             "box": [round(part, 4) for part in (box.x0, 1 - box.y1, box.width, box.height)],
             "text": "Test image {}, a {}: red pixels speak for the answer {}, blue ones for {}."
                     .format(index, label, answer, label),
-            "source": data_url("image/png", _coloured(parts[0] - parts[1]))})
+            "sources": [data_url("image/png", _png(picture)) for picture in (
+                np.uint8(256 * materials.images[index, 0]), _coloured(parts[0] - parts[1]))]})
     return places
 
 
 def _coloured(values):
-    """A map as a small PNG in red and blue around white."""
+    """A map's pixels in red and blue around white, (rows, columns, 3)."""
     limit = np.abs(values).max() or 1
-    colours = colormaps["RdBu_r"](values / limit / 2 + .5, bytes=True)[..., :3]
+    return colormaps["RdBu_r"](values / limit / 2 + .5, bytes=True)[..., :3]
+
+
+def _png(pixels):
+    """Pixels, uint8 (rows, columns) or (rows, columns, 3), as a PNG file's bytes."""
     file = io.BytesIO()
-    Image.fromarray(colours).save(file, "PNG")
+    Image.fromarray(pixels).save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
@@ -304,14 +312,11 @@ PLACES = {"embedding": _digit_places, "tsne": _digit_places, "mistakes": _mistak
 
 
 def _sheet(images):
-    """Digits side by side in rows, as a PNG."""
+    """Digits side by side in rows, as a PNG file's bytes."""
     rows = -(-len(images) // COLUMNS)
     sheet = np.zeros((rows * COLUMNS, 28, 28), np.uint8)
     sheet[:len(images)] = 256 * images[:, 0]
-    sheet = sheet.reshape(rows, COLUMNS, 28, 28).swapaxes(1, 2).reshape(rows * 28, COLUMNS * 28)
-    file = io.BytesIO()
-    Image.fromarray(sheet).save(file, "PNG", optimize=True)
-    return file.getvalue()
+    return _png(sheet.reshape(rows, COLUMNS, 28, 28).swapaxes(1, 2).reshape(rows * 28, -1))
 
 
 Figure = collections.namedtuple("Figure", "draw heading text")
@@ -319,9 +324,9 @@ Figure = collections.namedtuple("Figure", "draw heading text")
 #: Every figure: how it is drawn, and what the page says of it.
 FIGURES = {
     "architecture": Figure(_architecture, "The network", """
-        Two convolutions find patterns, each followed by a pooling that keeps the strongest answer of
-        four neighbours; two dense layers weigh what was found. Look where the numbers are that it
-        learns: most of them belong to the first dense layer."""),
+        Two convolutions find patterns, each followed by a pooling that keeps the strongest answer
+        of four neighbours; two dense layers weigh what was found. Look where the numbers are that
+        it learns: most of them belong to the first dense layer."""),
     "kernels": Figure(_kernels, "The kernels of the first layer", """
         Each square is what one unit of the first layer multiplies its 5 x 5 pixels with. Look
         for edges and strokes, bright on one side and dark on the other, in many directions.
@@ -329,7 +334,7 @@ FIGURES = {
         turned by 180 degrees."""),
     "signed_kernels": Figure(_signed_kernels, "The same kernels, red and blue", """
         Grey hides where a kernel's weights change sign. Here red is positive, blue negative and
-        white zero: a kernel finds a stroke where it is red on the one side and blue on the other."""),
+        white zero: a kernel finds a stroke where it is red on one side and blue on the other."""),
     "digit": Figure(_digit, "The digit", """
         What the network sees: 28 x 28 pixels, the digit in a box of 20 x 20 and its centre of
         mass in the middle."""),
@@ -353,8 +358,9 @@ FIGURES = {
         for."""),
     "classes": Figure(_classes, "What each answer looks for", """
         Climbed to from noise, as the second layer's maxima: for each class an input that raises its
-        score as far as it can. The network is sure of them, and no one would have drawn most of
-        them so. Look for the parts of a digit that count, and for what does not matter to it."""),
+        score as far as it can. Above each, how probable the network finds the class there: it is
+        sure of most, and no one would have drawn most of them so. Look for the parts of a digit
+        that count, and for what does not matter to it."""),
     "attribution": Figure(_attribution, "Why this answer, and not another", """
         Three answers to "which pixels count?". Saliency: how the class's score would change if
         a pixel became brighter, empty ones too. Integrated gradients: the score shared out
@@ -386,9 +392,9 @@ FIGURES = {
         and which strays sit amid another class. The circle marks the digit above. Two directions
         are not all: groups that overlap here may lie apart in the others."""),
     "tsne": Figure(_tsne, "The same, with neighbours kept together", """
-        t-SNE gives up straight directions, and lays digits so that those the network finds alike lie
-        together. Look at the islands, and at the digits between them. How far two islands are from
-        each other, and how large they are, means nothing."""),
+        t-SNE gives up straight directions, and lays digits so that those the network finds alike
+        lie together. Look at the islands, and at the digits between them. How far two islands are
+        from each other, and how large they are, means nothing."""),
     "evolution": Figure(_evolution, "How the kernels came to be", """
         Before training the kernels are noise. Look how early the strokes appear, and how they
         then only grow sharper; a kernel that stays noise has found nothing to do."""),

@@ -1,4 +1,4 @@
-"""Trainings as Dask's tasks: local workers or a scheduler elsewhere, one bar, records as they come."""
+"""Trainings as tasks of dask.distributed, on local workers or on a scheduler elsewhere."""
 
 import contextlib
 import logging
@@ -6,10 +6,11 @@ import os
 import signal
 import threading
 import warnings
+from dataclasses import asdict
 
 from tqdm.auto import tqdm
 
-from ..support.errors import MnistCnnError
+from ..support.errors import Interrupted, MnistCnnError
 from .records import write_record
 from .task import run_task, warm_up
 
@@ -96,8 +97,6 @@ def local_cluster(workers, threads):
 @contextlib.contextmanager
 def _sigterm_as_ctrl_c():
     """SIGTERM ends a sweep as Ctrl-C does: what is finished stays, and no worker is left behind."""
-    from ..support.errors import Interrupted
-
     def end(signum, frame):
         raise Interrupted(signum)
 
@@ -154,13 +153,10 @@ def train_all(wanted, done, data_dir, digest, scheduler=None, workers=None, thre
             _warm_up(client, wanted)
         try:
             _gather(client, wanted, done, data_dir, digest)
-        except (distributed.client.FutureCancelledError if hasattr(
-                distributed.client, "FutureCancelledError") else distributed.CancelledError,
-                distributed.CancelledError, distributed.comm.CommClosedError, OSError) as error:
+        except (distributed.CancelledError, distributed.comm.CommClosedError) as error:
             raise MnistCnnError(
                 "the Dask scheduler at {} has gone; what is finished is kept, and the same command "
-                "goes on from there".format(client.scheduler.address if client.scheduler
-                                            else scheduler)) from error
+                "goes on from there".format(scheduler or "this machine")) from error
 
 
 def _close(client):
@@ -200,7 +196,6 @@ def _gather(client, wanted, done, data_dir, digest):
 def _result(future, config):
     """A task's record and weights; of a task that kills its workers, a record that says so."""
     import distributed
-    from dataclasses import asdict
     try:
         return future.result()
     except distributed.KilledWorker:

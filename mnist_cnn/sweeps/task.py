@@ -1,4 +1,4 @@
-"""One training of a sweep, as a worker does it: from a name for the data to a record and weights."""
+"""One training of a sweep, as a worker does it: from the data's name to a record and weights."""
 
 import functools
 import hashlib
@@ -7,8 +7,10 @@ import platform
 import re
 import subprocess
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+
+import numpy as np
 
 __all__ = ["data_digest", "source_version", "processor", "run_task", "warm_up"]
 
@@ -87,8 +89,8 @@ def run_task(config, data_dir, digest):
     Returns
     -------
     record : dict
-        ``config``, ``seed``, ``commit``, ``processor``, ``threads``, ``seconds``, and ``status``: 'ok' with
-        the accuracies and losses, or 'failed' with the ``error``.
+        ``config``, ``seed``, ``commit``, ``processor``, ``threads``, ``seconds``, and ``status``:
+        'ok' with the accuracies and losses, or 'failed' with the ``error``.
     weights : list of arrays
         The learned parameters; none of a failed training.
     """
@@ -124,8 +126,6 @@ def run_task(config, data_dir, digest):
 
 def warm_up(configs):
     """Have everything compiled that trainings with these settings need."""
-    import numpy as np
-    from dataclasses import replace
     from ..train import train
     few = [np.zeros((2, 1, 28, 28), np.float32), np.zeros(2, np.uint8)] * 3
     for config in configs:

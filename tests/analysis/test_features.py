@@ -92,6 +92,7 @@ def test_units_are_the_layers_own(cnn, mnist):
             np.testing.assert_allclose(np.maximum(values, 0), maps[:, unit, row, column], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_units_gradient_and_ascent(cnn, mnist):
     layer = features.name_layers(cnn[0])["conv 2"]
     unit_fn, shape = features.compile_units(layer)
@@ -114,6 +115,18 @@ def test_units_gradient_and_ascent(cnn, mnist):
     assert np.mean(values > maps.max(axis=(0, 2, 3))) > .9
     again, _ = features.maximize_activation(unit_fn, units, shape)
     np.testing.assert_array_equal(again, climbed)
+
+
+def test_classes_count_from_their_mean_and_are_climbed_to(cnn, mnist):
+    unit_fn, shape = features.compile_units(cnn[0])
+    activations_fn = features.compile_activations(cnn[0])
+    # a probability's logarithm is the score less something that all classes share
+    logarithms = np.log(activations_fn(mnist[4][:4], ["output"])["output"])
+    values, _ = unit_fn(mnist[4][:4], np.full(4, 3, np.int32))
+    np.testing.assert_allclose(values, logarithms[:, 3] - logarithms.mean(axis=1), atol=1e-3)
+    climbed, _ = features.maximize_activation(unit_fn, np.arange(10), shape)
+    answers = activations_fn(climbed, ["output"])["output"].argmax(axis=1)
+    np.testing.assert_array_equal(answers, np.arange(10))
 
 
 def test_units_of_a_padded_layer_are_refused():

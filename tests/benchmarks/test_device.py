@@ -29,6 +29,8 @@ MISSING = [what for what, there in [
     ("libclblast-dev", gpu._find("libclblast.so")),
     ("ocl-icd-opencl-dev", gpu._find("libOpenCL.so")),
     ("pocl-opencl-icd", os.path.exists("/etc/OpenCL/vendors/pocl.icd"))] if not there]
+pytestmark = [pytest.mark.gpu, pytest.mark.slow]
+
 needs_opencl = pytest.mark.skipif(
     bool(MISSING) and not os.environ.get("REQUIRE_OPENCL"),  # .ci/run must not skip them
     reason="NO TEST OF THE GPU BACK-END: install " + ", ".join(MISSING))

@@ -47,6 +47,7 @@ def finish(process):
     return Path(out.strip()), err
 
 
+@pytest.mark.slow
 def test_two_at_once_then_damage_and_a_dead_lock(tmp_path):
     processes = [start(tmp_path) for _ in range(2)]  # from an empty cache
     (folder, err), (other_folder, other_err) = map(finish, processes)
@@ -69,6 +70,7 @@ def test_two_at_once_then_damage_and_a_dead_lock(tmp_path):
     assert err == ""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("g++"), reason="no g++")
 @pytest.mark.parametrize("refuses", ["nothing", "mnist_cnn-"])
 def test_first_start_compiles_side_by_side(tmp_path, refuses):

@@ -47,6 +47,7 @@ print(theano.config.compiledir, theano.gof.cmodule.GCC_compiler.march_flags)
 """
 
 
+@pytest.mark.slow
 def test_the_compiler_is_asked_once(tmp_path):
     """Its answers are kept, and forgotten where they are damaged or the compiler is another."""
     log, compiler = tmp_path / "log", tmp_path / "g++"

@@ -99,6 +99,7 @@ def conv_arrays(case, exact=False):
     return [np.asarray(a, "float32") for a in (x, W, b, g * (rng.rand(*y_shape) < case["share"]))]
 
 
+@pytest.mark.slow
 @drawn
 @given(conv_cases())
 def test_convolution_is_its_definition(case):
@@ -193,6 +194,7 @@ def test_names_what_does_not_fit():
 
 # --- pooling -------------------------------------------------------------------------------------
 
+@pytest.mark.slow
 @settings(drawn, max_examples=20)
 @given(st.tuples(st.integers(1, 4), st.integers(1, 4)),
        st.tuples(st.integers(1, 4), st.integers(1, 4)), st.booleans(),
@@ -259,6 +261,7 @@ def output_and_gradients(network):
     return theano.function([x, g], [y] + T.grad(T.sum(g * y), [x] + get_all_params(network)))
 
 
+@pytest.mark.slow
 @settings(drawn, max_examples=8)
 @given(stacks(), st.integers(1, 5), st.integers(0, 2**31))
 def test_stacks_equal_the_plain_graph(network, batch, seed):
@@ -279,6 +282,7 @@ def test_stacks_equal_the_plain_graph(network, batch, seed):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cifar10-quick", "small-vgg"])
 def test_nothing_is_transposed_between_layers(name):
     """Only the input is turned, and what a dense layer reads."""

@@ -208,6 +208,7 @@ def test_nan_and_infinity_go_through(plain, fast, name, where, value):
     assert not all(np.isfinite(a).all() for a in want)
 
 
+@pytest.mark.slow
 def test_plain_rule_is_the_derivative():
     """The plain graph in double against finite differences, where nothing ties."""
     x, W, b, g = [a.astype("float64") for a in arrays("other", 2)]
@@ -447,6 +448,7 @@ def test_network_on_real_digits(networks, training, mnist, weights):
         np.testing.assert_allclose(got, want, rtol=0, atol=1e-4 * np.abs(want).max())
 
 
+@pytest.mark.slow
 def test_300_steps_follow_the_plain_graph(mnist, fixed_rng):
     """Without dropout, from the same weights, on the same batches.
 
@@ -529,6 +531,7 @@ def update():
     return state, step, rate, momentum
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["FAST_RUN", "FAST_COMPILE"])
 def test_update_equals_lasagnes(mode):
     """With numbers for the rate and the momentum, in place and not."""
@@ -657,6 +660,7 @@ def test_where_updates_are_lasagnes(monkeypatch):
         assert len(nesterov_nodes(train.compile_functions(network, x, t)[0])) == count
 
 
+@pytest.mark.slow
 def test_checkpoints_of_lasagnes_updates_go_on(mnist, fixed_rng, monkeypatch, tmp_path):
     """Saved by a step with Lasagne's updates, resumed by one with the Op, and the other way round."""
     x, t = T.tensor4("inputs"), T.ivector("targets")
@@ -816,6 +820,7 @@ for _ in range(50):
 """
 
 
+@pytest.mark.slow
 def test_two_processes_side_by_side_compile_nothing(training):
     """Both find every module that the training compiled, and neither waits for the other."""
     environment = dict(os.environ, OMP_NUM_THREADS="2", PYTHONPATH=str(ROOT))
@@ -846,6 +851,7 @@ def run_harness(program):
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", HARNESSES)
 @pytest.mark.parametrize("march, feature, width, flags", [
     ("x86-64", "sse2", 4, ()), ("x86-64-v3", "avx2", 8, ()),
@@ -861,6 +867,7 @@ def test_instruction_sets(tmp_path, source, march, feature, width, flags):
     assert run_harness(program) == "ok, vectors of {}\n".format(width)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", HARNESSES)
 def test_sanitizers(tmp_path, source):
     """No access out of bounds, no leak and no undefined behaviour in the kernels."""

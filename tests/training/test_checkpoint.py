@@ -18,6 +18,8 @@ from mnist_cnn.support import files, records
 from mnist_cnn import model
 from mnist_cnn.support.errors import MnistCnnError
 
+pytestmark = pytest.mark.slow
+
 #: A training on a few digits, in a process of its own: argv is a folder, then key=value pairs.
 RUN = """
 import sys

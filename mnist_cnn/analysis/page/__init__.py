@@ -22,9 +22,9 @@ TEMPLATE = """<!DOCTYPE html>
 {style}</style>
 <h1>{title}</h1>
 {lines}
-<nav>{links}</nav>
+<nav aria-label="Figures">{links}</nav>
 {sections}
-<dialog id="dialog"></dialog>
+<dialog id="dialog" aria-label="Enlarged"></dialog>
 <div id="tip"><canvas width="28" height="28"></canvas><span></span></div>
 <script type="application/json" id="data">{data}</script>
 <script>
@@ -52,7 +52,8 @@ def build_page(title, lines, entries, places, sheet=None, columns=1, explorer=No
     places : dict
         From a figure's name to what can be pointed at in its picture: for digits a dict of
         ``points``, (x, y) as fractions of the picture, and ``texts``; for mistakes a list of dicts
-        with ``box`` (left, top, width, height), ``text`` and ``source``, a picture's address.
+        with ``box`` (left, top, width, height), ``text`` and ``sources``, the addresses of the
+        pictures that a click shows side by side.
     sheet : bytes, optional
         A PNG with the digits of `places`, 28 x 28 pixels each, in rows of `columns`.
     columns : int
@@ -67,14 +68,15 @@ def build_page(title, lines, entries, places, sheet=None, columns=1, explorer=No
     def section(name, figure, pictures):
         parts = ['<section id="{}">\n<h2>{}</h2>\n<p>{}</p>'.format(
             name, html.escape(figure.heading), html.escape(" ".join(figure.text.split())))]
-        parts += ['<div class="picture"><img alt="{}" src="{}"></div>'.format(
-            html.escape(figure.heading), data_url(*picture)) for picture in pictures]
+        parts += ['<div class="picture"><img tabindex="0" role="button" alt="{}; enlarge" src="{}">'
+                  "</div>".format(html.escape(figure.heading), data_url(*picture))
+                  for picture in pictures]
         if name in places:
             parts.append('<p class="hint">{}</p>'.format(HINTS[name]))
         return "\n".join(parts + ["</section>"])
 
-    links = ['<a href="#{}">{}</a>'.format(name, html.escape(figure.heading))
-             for name, figure, _ in entries]
+    links = ['<a href="#{}" title="{}">{}</a>'.format(
+        name, html.escape(figure.heading), name.replace("_", " ")) for name, figure, _ in entries]
     if explorer is not None:
         links.append('<a href="{}">Draw a digit, watch the network</a>'.format(
             html.escape(explorer)))

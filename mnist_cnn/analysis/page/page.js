@@ -20,16 +20,22 @@ function image(source, className, text) {
 dialog.addEventListener("click", () => dialog.close());
 
 for (const picture of document.querySelectorAll(".picture > img")) {
-  picture.addEventListener("click", () => {
+  const enlarge = () => {
     const large = image(picture.src, "whole", picture.alt);
     large.style.width = `${Math.max(picture.naturalWidth, picture.clientWidth * 1.5)}px`;
     show(large);
+  };
+  picture.addEventListener("click", enlarge);
+  picture.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault(); // a space would scroll
+    enlarge();
   });
 }
 
 // The mistakes: a button on each, which opens its attribution.
 function addMistakes(picture, mistakes) {
-  for (const { box, text, source } of mistakes) {
+  for (const { box, text, sources } of mistakes) {
     const button = document.createElement("button");
     const [left, top, width, height] = box.map((part) => `${100 * part}%`);
     Object.assign(button.style, { left, top, width, height });
@@ -37,7 +43,10 @@ function addMistakes(picture, mistakes) {
     button.addEventListener("click", () => {
       const caption = document.createElement("p");
       caption.textContent = text;
-      show(caption, image(source, "small", text));
+      const pair = document.createElement("div");
+      pair.className = "pair";
+      pair.append(...sources.map((source) => image(source, "small", "")));
+      show(caption, pair);
     });
     picture.append(button);
   }
@@ -62,8 +71,13 @@ function addDigits(picture, { points, texts }, sheet, columns) {
     const [row, column] = [Math.floor(nearest / columns), nearest % columns];
     context.drawImage(sheet, 28 * column, 28 * row, 28, 28, 0, 0, 28, 28);
     line.textContent = texts[nearest];
-    tip.style.left = `${event.pageX + 16}px`;
-    tip.style.top = `${event.pageY + 16}px`;
+    // beside the pointer, on the side where there is room
+    const { width, height } = tip.getBoundingClientRect();
+    const { clientWidth, clientHeight } = document.documentElement;
+    const right = event.clientX + 16 + width <= clientWidth;
+    const below = event.clientY + 16 + height <= clientHeight;
+    tip.style.left = `${Math.max(0, event.pageX + (right ? 16 : -16 - width))}px`;
+    tip.style.top = `${event.pageY + (below ? 16 : -16 - height)}px`;
   });
   picture.addEventListener("pointerleave", () => { tip.style.display = "none"; });
 }

@@ -59,6 +59,6 @@ def plot_architecture(rows):
         if row.parameters:
             ax.text(x, .42, "{:,}".format(row.parameters), ha="center", va="top", fontsize=10,
                     color="#1f5f9f")
-    ax.text(.15, .12, "below each layer: its output's shape, and in blue how many numbers it learns",
+    ax.text(.15, .12, "below each layer: its output's shape; in blue, how many numbers it learns",
             fontsize=9, color="#666a73")
     return figure

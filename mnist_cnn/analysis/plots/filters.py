@@ -38,10 +38,11 @@ def plot_second_layer(patches, values, maxima, maximum_values, kernels):
     figure = plt.figure(figsize=(columns * cell_width + 1.15, top + rows * cell_height))
     headline(figure, "What the {} filters of the second convolution look for".format(num_filters),
            size=17)
-    figure.text(.5, 1 - .75 / figure.get_figheight(),
-                "left: the nine patches of test digits that excite the filter most    |    "
-                "middle: the input that maximises it    |    "
-                "right: its nine heaviest kernels, with the number of the map that each reads", ha="center", fontsize=12)
+    figure.text(.5, 1 - .72 / figure.get_figheight(),
+                "left: the nine patches of test digits that excite the filter most, and how much "
+                "they do    |    middle: the input that maximises it, and its value\n"
+                "right: its nine heaviest kernels, with the number of the map that each reads",
+                ha="center", va="center", fontsize=12)
     scale = scale_of(kernels)
     for i in range(num_filters):
         x, y = .35 + i % columns * cell_width, top + i // columns * cell_height

@@ -7,13 +7,13 @@ from ...visualize import DARK, LIGHT
 
 __all__ = ["CLASS_COLOURS", "outline", "percent", "plot_probabilities"]
 
-#: Ten colours of ten different hues or shades (after S. Trubetskoy's list of distinct colours, 2017).
+#: Ten colours of ten hues or shades (after S. Trubetskoy's list of distinct colours, 2017).
 CLASS_COLOURS = ("#e6194b", "#3a7d2c", "#4363d8", "#f58231", "#911eb4",
                  "#17a7b5", "#7a4a1e", "#e04fc4", "#222222", "#b8a000")
 
 
 def percent(probability):
-    """A probability for a label, never rounded to a certainty that it is not."""
+    """A probability for a label; never 0 or 100 %, which softmax gives by rounding alone."""
     if probability >= .9995:
         return "> 99.9 %"
     if probability < .0005:

@@ -46,7 +46,7 @@ const timing = {forward: new Stopwatch(), frame: new Stopwatch()};
 let pad, inspector;
 
 if ("DecompressionStream" in window) readEmbedded().then(start);
-else notify("This browser is too old for the page; it needs Chromium 80 or Firefox 113.");
+else notify("This browser is too old for the page; it needs Chromium 123 or Firefox 121.");
 
 function start({facts, weights, digitOf, favourites, trust, film}) {
   const gallery = facts.gallery.map((digit) => ({...digitOf(digit.index), ...digit}));
