@@ -1,8 +1,9 @@
 """Theano Ops for convolutions and poolings of any size, in C++: the general form of `ops`.
 
 Their images lie with the channels of a pixel side by side, (batch, rows, columns, channels).
-`last` and `first` go from Lasagne's order to that one and back. Theano's optimizer cancels a `last`
-after a `first`, also with elementwise operations between, so that nothing is transposed between layers.
+`last` and `first` go from Lasagne's order to that one and back. Theano's optimizer cancels a
+`last` after a `first`, also with elementwise operations between, so that nothing is transposed
+between layers.
 All sizes are known to the C++ code at run time, so that Theano compiles one module for all layers.
 """
 import theano.tensor as T
@@ -30,8 +31,7 @@ def first(x):
 class _Conv2DOp(_NativeOp):
     header = "bindings/conv2d.h"
     params_type = ParamsType(top=int64_t, bottom=int64_t, left=int64_t, right=int64_t,
-                             slope=float64_t, wrt_x=bool_t)
-    wrt_x = True
+                             slope=float64_t)
 
     def __init__(self, pad, slope, openmp=None):
         super(_Conv2DOp, self).__init__(openmp)
@@ -43,12 +43,16 @@ class _Conv2DOp(_NativeOp):
 
     def get_params(self, node):
         top, bottom, left, right = self.pad
-        return self.params_type.get_params(
-            self, top=top, bottom=bottom, left=left, right=right, slope=self.slope, wrt_x=self.wrt_x)
+        return self.params_type.get_params(self, top=top, bottom=bottom, left=left, right=right,
+                                           slope=self.slope)
+
+    def c_code_cache_version(self):
+        # Theano does not see by itself that `params_type` has other fields than before.
+        return super(_Conv2DOp, self).c_code_cache_version() + tuple(self.params_type.fields)
 
     def c_pad(self, sub):
-        return "conv2d::Pad{{(int){0}->top, (int){0}->bottom, (int){0}->left, (int){0}->right}}, {0}->slope".format(
-            sub["params"])
+        return ("conv2d::Pad{{(int){0}->top, (int){0}->bottom, (int){0}->left, (int){0}->right}}, "
+                "{0}->slope").format(sub["params"])
 
 
 class Conv2D(_Conv2DOp):
@@ -76,7 +80,8 @@ class Conv2D(_Conv2DOp):
     def make_node(self, x, W, b):
         x, W, b = (_tensor(x, "x", 4, "float32"), _tensor(W, "W", 4, "float32"),
                    _tensor(b, "b", 1, "float32"))
-        return Apply(self, [x, W, b], [T.TensorType("float32", (x.broadcastable[0], False, False, False))()])
+        broadcastable = (x.broadcastable[0], False, False, False)
+        return Apply(self, [x, W, b], [T.TensorType("float32", broadcastable)()])
 
     def infer_shape(self, node, shapes):
         (n, rows, columns, _), (filters, _, size, _), _ = shapes
@@ -148,8 +153,8 @@ def local_conv2d_no_unused_dx(node):
 class _Pool2DOp(_NativeOp):
     header = "bindings/pooling.h"
     __props__ = ("size", "stride", "ignore_border", "average")
-    params_type = ParamsType(rows=int64_t, columns=int64_t, stride_rows=int64_t, stride_columns=int64_t,
-                             ignore_border=bool_t, average=bool_t)
+    params_type = ParamsType(rows=int64_t, columns=int64_t, stride_rows=int64_t,
+                             stride_columns=int64_t, ignore_border=bool_t, average=bool_t)
 
     def __init__(self, size, stride, ignore_border=True, average=False, openmp=None):
         super(_Pool2DOp, self).__init__(openmp)
@@ -184,13 +189,15 @@ class Pool2D(_Pool2DOp):
 
     Notes
     -----
-    Called with x float32 (batch, rows, columns, channels), gives y (batch, rows', columns', channels).
+    Called with x float32 (batch, rows, columns, channels), gives y (batch, rows', columns',
+    channels).
     Where several pixels equal the maximum, each gets the whole gradient, as in Theano.
     """
 
     def make_node(self, x):
         x = _tensor(x, "x", 4, "float32")
-        return Apply(self, [x], [T.TensorType("float32", (x.broadcastable[0], False, False, x.broadcastable[3]))()])
+        broadcastable = (x.broadcastable[0], False, False, x.broadcastable[3])
+        return Apply(self, [x], [T.TensorType("float32", broadcastable)()])
 
     def infer_shape(self, node, shapes):
         n, rows, columns, channels = shapes[0]
@@ -201,7 +208,8 @@ class Pool2D(_Pool2DOp):
         if isinstance(gradients[0].type, DisconnectedType):
             return [DisconnectedType()()]
         op = Pool2DGrad(self.size, self.stride, self.ignore_border, self.average, self.openmp)
-        return [T.patternbroadcast(op(inputs[0], outputs[0], gradients[0]), inputs[0].broadcastable)]
+        dx = op(inputs[0], outputs[0], gradients[0])
+        return [T.patternbroadcast(dx, inputs[0].broadcastable)]
 
     def c_code(self, node, name, inputs, outputs, sub):
         return self.call("pooling::forward_numpy(%s, %s, &%s)" % (
@@ -212,7 +220,8 @@ class Pool2DGrad(_Pool2DOp):
     """Gradient of `Pool2D`, whose parameters it has."""
 
     def make_node(self, x, y, g):
-        inputs = [_tensor(value, name, 4, "float32") for value, name in ((x, "x"), (y, "y"), (g, "g"))]
+        inputs = [_tensor(value, name, 4, "float32")
+                  for value, name in ((x, "x"), (y, "y"), (g, "g"))]
         return Apply(self, inputs, [T.tensor4(dtype="float32")])
 
     def infer_shape(self, node, shapes):

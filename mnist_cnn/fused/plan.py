@@ -13,7 +13,8 @@ from .layers import (ConvReluPool2DLayer, FastConv2DLayer, FastGlobalPoolLayer, 
 
 __all__ = ["explain", "fuse", "is_fused"]
 
-_FAST = (ConvReluPool2DLayer, FastConv2DLayer, FastPool2DLayer, FastGlobalPoolLayer, SparseDenseLayer)
+_FAST = (ConvReluPool2DLayer, FastConv2DLayer, FastPool2DLayer, FastGlobalPoolLayer,
+         SparseDenseLayer)
 _LARGEST_FILTER = 11
 # The kernels of a whole stage keep an image and the list of its gradients in the cache.
 _LARGEST_STAGE = 64
@@ -111,9 +112,9 @@ def explain(network):
     --------
     >>> from lasagne.layers import InputLayer, Conv2DLayer
     >>> print(explain(Conv2DLayer(InputLayer((None, 1, 28, 28)), 32, 5, stride=2)))
-    layer        output            becomes  why
-    InputLayer   (*, 1, 28, 28)    itself   nothing to compute
-    Conv2DLayer  (*, 32, 12, 12)   itself   stride (2, 2) is not (1, 1)
+    layer        output           becomes  why
+    InputLayer   (*, 1, 28, 28)   itself   nothing to compute
+    Conv2DLayer  (*, 32, 12, 12)  itself   stride (2, 2) is not (1, 1)
     """
     outputs = list(network) if isinstance(network, (list, tuple)) else [network]
     reason = why_not()
@@ -153,7 +154,8 @@ def _plan(outputs):
         if layer in within:
             return "within", ""
         if type(layer) is Conv2DLayer:
-            return _judge(_why_not_convolution(layer), "convolution", "bias and nonlinearity in the same pass")
+            return _judge(_why_not_convolution(layer), "convolution",
+                          "bias and nonlinearity in the same pass")
         if type(layer) in (MaxPool2DLayer, Pool2DLayer):
             return _judge(_why_not_pooling(layer), "pooling", "channels side by side")
         if type(layer) is GlobalPoolLayer:

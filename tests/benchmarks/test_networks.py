@@ -26,13 +26,14 @@ def test_sizes(name, weights):
 def test_the_same_in_torch(name):
     torch = pytest.importorskip("torch")
     module = NETWORKS[name].build_torch()
-    assert sum(p.numel() for p in module.parameters()) == lasagne.layers.count_params(NETWORKS[name].build())
+    weights = lasagne.layers.count_params(NETWORKS[name].build())
+    assert sum(p.numel() for p in module.parameters()) == weights
     images = np.zeros((2,) + NETWORKS[name].shape, "float32")
     assert module(torch.from_numpy(images)).shape == (2, 10)
 
 
 def test_a_step_learns():
-    """The fast train step of the network with most kinds of layers lowers its loss on one batch."""
+    """The fast train step of the network with most kinds of layers lowers its loss."""
     images, labels = step._examples(NETWORKS["cifar10-quick"].shape)
     train = step.theano_step(network="cifar10-quick")
     losses = [float(train(images[:20], labels[:20])[0]) for _ in range(30)]
@@ -40,5 +41,5 @@ def test_a_step_learns():
 
 
 def test_unknown_network():
-    with pytest.raises(MnistCnnError, match="the network is 'alexnet'; it must be one of tutorial, "):
+    with pytest.raises(MnistCnnError, match="is 'alexnet'; it must be one of tutorial, "):
         step.main(network="alexnet")

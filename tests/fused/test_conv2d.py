@@ -38,7 +38,8 @@ def normal(seed, *shape):
 def assert_close(got, want, names, tolerance=2e-5):
     for name, a, b in zip(names, got, want):
         assert a.shape == b.shape, name
-        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * max(1e-6, np.abs(b).max()), err_msg=name)
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * max(1e-6, np.abs(b).max()),
+                                   err_msg=name)
 
 
 # --- the convolution -----------------------------------------------------------------------------
@@ -56,7 +57,8 @@ def numpy_conv(x, W, b, g, pad, slope):
     padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), "constant")
     flipped, size = W[:, :, ::-1, ::-1], W.shape[2]
     rows, columns = [n - size + 1 for n in padded.shape[2:]]
-    taps = [(h, w, np.s_[:, :, h:h + rows, w:w + columns]) for h in range(size) for w in range(size)]
+    taps = [(h, w, np.s_[:, :, h:h + rows, w:w + columns])
+            for h in range(size) for w in range(size)]
     z = b[:, None, None] + sum(np.einsum("ncij,oc->noij", padded[window], flipped[:, :, h, w])
                                for h, w, window in taps)
     y = np.where(z > 0, z, slope * z)
@@ -91,7 +93,8 @@ def conv_arrays(case, exact=False):
     y_shape = (case["batch"], case["filters"], case["rows"] + top + bottom - case["size"] + 1,
                case["columns"] + left + right - case["size"] + 1)
     shapes = [(case["batch"], case["channels"], case["rows"], case["columns"]),
-              (case["filters"], case["channels"], case["size"], case["size"]), (case["filters"],), y_shape]
+              (case["filters"], case["channels"], case["size"], case["size"]),
+              (case["filters"],), y_shape]
     x, W, b, g = [rng.randint(-2, 3, size=s) if exact else rng.normal(size=s) for s in shapes]
     return [np.asarray(a, "float32") for a in (x, W, b, g * (rng.rand(*y_shape) < case["share"]))]
 
@@ -103,7 +106,8 @@ def test_convolution_is_its_definition(case):
     data = conv_arrays(case)
     f = compile_conv(case["pad"], case["slope"])
     got = f(*data)
-    assert_close(got, numpy_conv(*data, pad=case["pad"], slope=case["slope"]), ("y", "dW", "db", "dx"), 1e-4)
+    assert_close(got, numpy_conv(*data, pad=case["pad"], slope=case["slope"]),
+                 ("y", "dW", "db", "dx"), 1e-4)
     for a, b in zip(got, f(*data)):
         np.testing.assert_array_equal(a, b)    # bit for bit
 
@@ -114,7 +118,8 @@ def test_convolution_of_whole_numbers(case):
     """Sums are exact: what is exactly zero before the nonlinearity is so in both."""
     case["slope"] = 0 if case["slope"] == .01 else .5
     data = conv_arrays(case, exact=True)
-    got, want = compile_conv(case["pad"], case["slope"])(*data), numpy_conv(*data, pad=case["pad"], slope=case["slope"])
+    got = compile_conv(case["pad"], case["slope"])(*data)
+    want = numpy_conv(*data, pad=case["pad"], slope=case["slope"])
     assert_close(got[:3], want[:3], ("y", "dW", "db"), 1e-6)
     assert_close(got[3:], want[3:], ("dx",), 1e-5)      # Winograd's fractions are not exact
 
@@ -141,9 +146,10 @@ def test_rule_is_the_derivative():
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("where", [0, 1, 2, 3])
 def test_hides_no_nan(where, value):
-    """Where the plain graph has NaN or infinity, so has the fast one, with few gradients as well."""
+    """Where the plain graph has NaN or infinity, so has the fast one, with few gradients too."""
     pad = (1, 1, 1, 1)
-    case = dict(size=3, pad=pad, rows=6, columns=7, batch=2, channels=20, filters=5, share=.1, seed=3)
+    case = dict(size=3, pad=pad, rows=6, columns=7, batch=2, channels=20, filters=5, share=.1,
+                seed=3)
     data = conv_arrays(case)
     data[where].flat[1] = value
     x, W, b, g = T.ftensor4(), T.ftensor4(), T.fvector(), T.ftensor4()
@@ -159,13 +165,13 @@ def test_hides_no_nan(where, value):
 
 
 def test_any_memory_layout():
-    data = conv_arrays(dict(size=3, pad=(1,) * 4, rows=6, columns=7, batch=2, channels=20, filters=5,
-                            share=1, seed=4))
+    data = conv_arrays(dict(size=3, pad=(1,) * 4, rows=6, columns=7, batch=2, channels=20,
+                            filters=5, share=1, seed=4))
     f = compile_conv((1,) * 4, 0)
     want = f(*data)
     strided = [np.repeat(array, 3, axis=-1)[..., ::3] for array in data]
-    for layout in (strided, [np.asfortranarray(array) for array in data], [array[..., ::-1].copy()[..., ::-1]
-                                                                          for array in data]):
+    backward = [array[..., ::-1].copy()[..., ::-1] for array in data]
+    for layout in (strided, [np.asfortranarray(array) for array in data], backward):
         for got, array in zip(f(*layout), want):
             np.testing.assert_array_equal(got, array)
 
@@ -190,9 +196,10 @@ def test_names_what_does_not_fit():
 
 @pytest.mark.slow
 @settings(drawn, max_examples=20)
-@given(st.tuples(st.integers(1, 4), st.integers(1, 4)), st.tuples(st.integers(1, 4), st.integers(1, 4)),
-       st.booleans(), st.sampled_from(["max", "average_inc_pad", "average_exc_pad"]), st.integers(4, 9),
-       st.integers(4, 9), st.integers(0, 2**31))
+@given(st.tuples(st.integers(1, 4), st.integers(1, 4)),
+       st.tuples(st.integers(1, 4), st.integers(1, 4)), st.booleans(),
+       st.sampled_from(["max", "average_inc_pad", "average_exc_pad"]),
+       st.integers(4, 9), st.integers(4, 9), st.integers(0, 2**31))
 def test_pooling_is_theanos(size, stride, ignore_border, mode, rows, columns, seed):
     """Ties included: the pixels are few whole numbers."""
     x, g = T.ftensor4(), T.ftensor4()
@@ -248,7 +255,7 @@ def stacks(draw):
 
 
 def output_and_gradients(network):
-    """The deterministic output and the gradients of a weighted sum of it for x and all parameters."""
+    """The deterministic output, and the gradients of a weighted sum of it."""
     x, g = T.ftensor4(), T.fmatrix()
     y = get_output(network, x, deterministic=True)
     return theano.function([x, g], [y] + T.grad(T.sum(g * y), [x] + get_all_params(network)))
@@ -269,7 +276,8 @@ def test_stacks_equal_the_plain_graph(network, batch, seed):
     data = normal(seed, batch, *get_all_layers(network)[0].shape[1:]), normal(seed + 1, batch, 7)
     fast = output_and_gradients(result)
     got, want = fast(*data), output_and_gradients(network)(*data)
-    assert_close(got, want, ["y", "dx"] + [param.name for param in get_all_params(network)], 2e-3)
+    names = ["y", "dx"] + [param.name for param in get_all_params(network)]
+    assert_close(got, want, names, 2e-3)
     for a, b in zip(got, fast(*data)):
         np.testing.assert_array_equal(a, b)
 
@@ -277,7 +285,7 @@ def test_stacks_equal_the_plain_graph(network, batch, seed):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["cifar10-quick", "small-vgg"])
 def test_nothing_is_transposed_between_layers(name):
-    """Only the input is turned, and what a dense layer reads; all else stays as the kernels write it."""
+    """Only the input is turned, and what a dense layer reads."""
     x, t = T.tensor4("x"), T.ivector("t")
     network = fused.fuse(NETWORKS[name].build(x))
     loss = lasagne.objectives.categorical_crossentropy(get_output(network), t).mean()
@@ -304,7 +312,8 @@ def conv(shape=(None, 2, 9, 9), **kwargs):
     (conv(filter_size=(3, 2)), Conv2DLayer, "not square"),
     (conv(filter_size=12, pad=6), Conv2DLayer, "larger than 11x11"),
     (conv(untie_biases=True), Conv2DLayer, "bias for each pixel"),
-    (conv(convolution=lambda *args, **kwargs: T.nnet.conv2d(*args, **kwargs)), Conv2DLayer, "of its own"),
+    (conv(convolution=lambda *args, **kwargs: T.nnet.conv2d(*args, **kwargs)), Conv2DLayer,
+     "of its own"),
     (Pool2DLayer(conv(), 2, pad=1), Pool2DLayer, "padding"),
     (Pool2DLayer(conv(), 2, mode="sum"), Pool2DLayer, "mode sum"),
 ])
@@ -325,6 +334,7 @@ def test_other_dtypes_stay_theanos():
     x = T.dtensor4()
     layer = MaxPool2DLayer(Conv2DLayer(InputLayer((None, 2, 9, 9), x), 4, 3, pad=1), 2)
     value = normal(0, 2, 2, 9, 9).astype(float)
-    got, want = [theano.function([x], get_output(network))(value) for network in (fused.fuse(layer), layer)]
+    got, want = [theano.function([x], get_output(network))(value)
+                 for network in (fused.fuse(layer), layer)]
     assert got.dtype == want.dtype
     np.testing.assert_array_equal(got, want)
