@@ -1,4 +1,4 @@
-"""What each ingredient of the better recipe is worth: a sweep over trainings with and without it."""
+"""What each ingredient of the better recipe is worth: a sweep with and without it."""
 
 from ..support.errors import MnistCnnError
 from ..sweeps import report, sweep
@@ -55,11 +55,12 @@ def main(num_epochs=50, seeds="1-3", only=None, output="ablation", data_dir=None
     MnistCnnError
         As `sweep` does.
     """
-    expand(options={"num_epochs": num_epochs})  # a number of epochs before the recipe reckons with it
+    expand(options={"num_epochs": num_epochs})  # checked before the recipe reckons with it
     wanted = variants(num_epochs)
     for name in only or ():
         if name not in wanted:
             raise MnistCnnError("there is no variant {!r}; there are: {}".format(
                 name, "; ".join(wanted)))
     configs = expand(settings={name: wanted[name] for name in only or wanted})
-    report(sweep(configs, parse_seeds(seeds), output, data_dir, scheduler, workers, threads), output)
+    records = sweep(configs, parse_seeds(seeds), output, data_dir, scheduler, workers, threads)
+    report(records, output)

@@ -1,4 +1,4 @@
-"""Many trainings, on many cores or machines: sweeps over settings and seeds, by dask.distributed."""
+"""Many trainings on many cores or machines: sweeps over settings and seeds."""
 
 from dataclasses import replace
 from pathlib import Path

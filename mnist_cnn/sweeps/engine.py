@@ -1,4 +1,4 @@
-"""Trainings as Dask's tasks: local workers or a scheduler elsewhere, one bar, records as they come."""
+"""Trainings as tasks of dask.distributed, on local workers or on a scheduler elsewhere."""
 
 import contextlib
 import logging

@@ -1,4 +1,4 @@
-"""A sweep's folder: a record and a file of weights for every training, written whole or not at all."""
+"""A sweep's folder: a record and weights for every training, written whole or not at all."""
 
 import hashlib
 import json
@@ -29,7 +29,8 @@ def record_path(folder, name, config, digest):
     Returns
     -------
     pathlib.Path
-        Its name says the setting and the seed, and ends in a digest of all that the result depends on.
+        Its name says the setting and the seed, and ends in a digest of all that the result
+        depends on.
     """
     key = json.dumps([asdict(config), digest], sort_keys=True).encode()
     words = "".join(c if c.isalnum() else "_" for c in name)[:60]

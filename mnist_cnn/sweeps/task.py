@@ -1,4 +1,4 @@
-"""One training of a sweep, as a worker does it: from a name for the data to a record and weights."""
+"""One training of a sweep, as a worker does it: from the data's name to a record and weights."""
 
 import functools
 import hashlib
@@ -89,8 +89,8 @@ def run_task(config, data_dir, digest):
     Returns
     -------
     record : dict
-        ``config``, ``seed``, ``commit``, ``processor``, ``threads``, ``seconds``, and ``status``: 'ok' with
-        the accuracies and losses, or 'failed' with the ``error``.
+        ``config``, ``seed``, ``commit``, ``processor``, ``threads``, ``seconds``, and ``status``:
+        'ok' with the accuracies and losses, or 'failed' with the ``error``.
     weights : list of arrays
         The learned parameters; none of a failed training.
     """

@@ -98,8 +98,9 @@ class Report(Callback):
 
     def on_interrupt(self, run):
         self.on_close(run)
+        saved = ", ".join(dict.fromkeys(map(str, run.saved))) or "nothing"
         self.say("Interrupted in epoch {}; saved: {}".format(
-            min(run.epoch, run.config.num_epochs), ", ".join(dict.fromkeys(map(str, run.saved))) or "nothing"))
+            min(run.epoch, run.config.num_epochs), saved))
 
     def on_close(self, run):
         if self.bar is not None:

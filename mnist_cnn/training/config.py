@@ -173,8 +173,8 @@ def _fast(num_epochs=2):
                 warm_up=num_epochs / 10, dropout=.1)
 
 
-#: The recipes by name: functions from the number of epochs to the defaults that go with it. All that is
-#: in them was chosen on the validation digits (docs/accuracy.md).
+#: The recipes by name: functions from the number of epochs to the defaults that go with it. All
+#: that is in them was chosen on the validation digits (docs/accuracy.md).
 RECIPES = {"plain": _plain, "best": _best, "fast": _fast}
 
 

@@ -89,7 +89,8 @@ def test_own_picture(training, tmp_path, small_mnist, mnist):
     digit = np.uint8(255 - 255 * np.kron(mnist[4][0, 0], np.ones((9, 9))))
     Image.fromarray(digit).save(str(tmp_path / "seven.png"))
     process = run_script("visualize.py", training[1], "--image", tmp_path / "seven.png",
-                         "--figures", "digit", "--output", tmp_path / "pictures", "--data-dir", small_mnist)
+                         "--figures", "digit", "--output", tmp_path / "pictures",
+                         "--data-dir", small_mnist)
     assert process.returncode == 0, process.stderr
     assert (tmp_path / "pictures" / "digit.png").exists()
 

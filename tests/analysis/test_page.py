@@ -61,8 +61,9 @@ def test_the_pointed_digit_is_shown_within_the_window(page, width):
     assert ": a " in text and right <= width and ink > 1000
 
 
-def test_a_mistake_shows_the_digit_and_its_attribution(page):
-    resize(page, 1366)
+@pytest.mark.parametrize("width", [360, 1366])
+def test_a_mistake_shows_the_digit_and_its_attribution(page, width):
+    resize(page, width)
     button = page.find_element("css selector", "#mistakes .picture button")
     page.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
     button.click()
@@ -70,6 +71,7 @@ def test_a_mistake_shows_the_digit_and_its_attribution(page):
     assert page.execute_script("""
         const images = Array.from(dialog.querySelectorAll("img"));
         return images.map((image) => image.naturalWidth);""") == [28, 28]
+    assert page.execute_script("return dialog.scrollWidth <= dialog.clientWidth")
     page.execute_script("dialog.click()")
     eventually(page, "!dialog.open")
 
