@@ -5,6 +5,7 @@ from lasagne.layers import Conv2DLayer, DenseLayer, DropoutLayer, InputLayer, Ma
 from lasagne.nonlinearities import rectify, softmax
 
 from .compat import require_compiler, use_float32
+from .support.errors import MnistCnnError
 from .support.files import read_npz, write_npz
 
 __all__ = ["build_cnn", "save_weights", "load_weights"]
@@ -12,28 +13,39 @@ __all__ = ["build_cnn", "save_weights", "load_weights"]
 use_float32()  # as the tutorial's .theanorc does; what the user set wins
 
 
-def build_cnn(input_var=None, dropout=0.5):
+def build_cnn(input_var=None, dropout=0.5, shape=(1, 28, 28), num_classes=10):
     """Build the tutorial's convolutional network.
 
     Parameters
     ----------
     input_var : Theano 4D tensor, optional
-        Images, (batch, 1, 28, 28), in [0, 1]; made if not given.
+        Images, (batch,) + `shape`, in [0, 1]; made if not given.
     dropout : float
         Probability that training drops a feature before each dense layer, in [0, 1).
+    shape : tuple of int
+        Channels, rows and columns of an image; at least 16 rows and columns. Colour images of
+        CIFAR-10 have (3, 32, 32).
+    num_classes : int
+        How many classes there are, at least 2.
 
     Returns
     -------
     lasagne Layer
-        The output layer: probabilities of the ten digits, (batch, 10).
+        The output layer: probabilities of the classes, (batch, `num_classes`).
 
     Raises
     ------
     MnistCnnError
-        When Theano lacks a C++ compiler or Python's header files.
+        When `shape` or `num_classes` is out of range, or Theano lacks a C++ compiler or Python's
+        header files.
     """
+    if len(shape) != 3 or shape[0] < 1 or min(shape[1:]) < 16:
+        raise MnistCnnError("shape is {}, not (channels, rows, columns) with at least 16 rows and "
+                            "columns".format(tuple(shape)))
+    if num_classes < 2:
+        raise MnistCnnError("num_classes is {}, not at least 2".format(num_classes))
     require_compiler()
-    network = InputLayer((None, 1, 28, 28), input_var)
+    network = InputLayer((None,) + tuple(shape), input_var)
 
     network = Conv2DLayer(network, num_filters=32, filter_size=(5, 5), nonlinearity=rectify,
                           W=lasagne.init.GlorotUniform())
@@ -44,7 +56,8 @@ def build_cnn(input_var=None, dropout=0.5):
     network = MaxPool2DLayer(network, pool_size=(2, 2))
 
     network = DenseLayer(DropoutLayer(network, p=dropout), num_units=256, nonlinearity=rectify)
-    network = DenseLayer(DropoutLayer(network, p=dropout), num_units=10, nonlinearity=softmax)
+    network = DenseLayer(DropoutLayer(network, p=dropout), num_units=num_classes,
+                         nonlinearity=softmax)
     return network
 
 

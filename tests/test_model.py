@@ -56,6 +56,24 @@ def test_the_tutorials_network(fixed_rng):
     assert all((b == 0).all() for b in weights[1::2])
 
 
+def test_colour_images_against_numpy(fixed_rng):
+    network = model.build_cnn(shape=(3, 32, 32), num_classes=20)
+    weights = lasagne.layers.get_all_param_values(network)
+    assert [w.shape for w in weights] == [(32, 3, 5, 5), (32,), (32, 32, 5, 5), (32,),
+                                          (800, 256), (256,), (256, 20), (20,)]
+    images = np.random.RandomState(1).rand(4, 3, 32, 32).astype("float32")
+    found = lasagne.layers.get_output(network, images, deterministic=True).eval()
+    np.testing.assert_allclose(found, numpy_cnn(weights, images), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("options, named", [
+    ({"shape": (28, 28)}, "shape"), ({"shape": (0, 28, 28)}, "shape"),
+    ({"shape": (1, 28, 15)}, "shape"), ({"num_classes": 1}, "num_classes")])
+def test_shapes_that_the_network_cannot_take(options, named):
+    with pytest.raises(MnistCnnError, match="^" + named + " is "):
+        model.build_cnn(**options)
+
+
 def test_dropout_drops_its_share(cnn, fixed_rng):
     """Of ones, by the layer before the last: a tenth is 0, the others are 1 / .9."""
     network = model.build_cnn(dropout=.1)
