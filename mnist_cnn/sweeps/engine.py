@@ -7,6 +7,7 @@ import signal
 import threading
 import warnings
 from dataclasses import asdict
+from multiprocessing import resource_tracker
 
 from tqdm.auto import tqdm
 
@@ -59,6 +60,8 @@ def _without_signals():
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    # multiprocessing starts it before its first process, and lets both signals through afterwards
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield

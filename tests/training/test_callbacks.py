@@ -49,7 +49,15 @@ def test_snapshots_go_on_with_a_resumed_run(tmp_path, few, monkeypatch, capsys):
     assert out.count("Final results:") == 2 and "Epoch" not in out
 
 
-def test_signals_end_a_run_between_steps_and_are_given_back(few):
+@pytest.fixture
+def ctrl_c():
+    """Python's own answer to Ctrl-C, which a shell takes from tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_signals_end_a_run_between_steps_and_are_given_back(few, ctrl_c):
     before = signal.getsignal(signal.SIGINT)
     steps = []
 
