@@ -132,7 +132,8 @@ def train(dataset, config=Config(), callbacks=()):
     lasagne.random.set_rng(rng)
 
     engine = choose_engine(config.engine, config.device)
-    input_var, images, (X_train, X_val, X_test) = engine.place(X_train, X_val, X_test)
+    input_var, images, (X_train, X_val, X_test) = engine.place(
+        X_train, X_val, X_test, travel=config.distorted > 0)
     target_var = T.ivector("targets")
     trained = network = engine.accelerate(build_cnn(images, config.dropout))
     averaged = decay = None

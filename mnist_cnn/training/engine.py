@@ -29,13 +29,15 @@ class Engine:
     def __init__(self, name, remark=None, required=False):
         self.name, self.remark, self.required = name, remark, required
 
-    def place(self, *parts):
+    def place(self, *parts, travel=False):
         """Put images where the network reads them.
 
         Parameters
         ----------
         *parts : float32 arrays
             Images, (n, channels, rows, columns).
+        travel : bool
+            Whether each batch is to go to a device as it is, since it is distorted on the way.
 
         Returns
         -------
@@ -47,7 +49,7 @@ class Engine:
             What to cut into batches for `input_var`: the images themselves, or on a device their
             numbers. There the images are moved once, and a batch is a transfer of 400 bytes.
         """
-        if self.name in ("plain", "fused"):
+        if travel or self.name in ("plain", "fused"):
             images = T.tensor4("inputs")
             return images, images, parts
         numbers = T.lvector("numbers")

@@ -24,8 +24,10 @@ def test_images_by_number():
         get(np.array([10]))
 
 
-def test_on_the_cpu_images_are_the_input():
-    input_var, images, parts = Engine("plain").place(1, 2, 3)
+@pytest.mark.parametrize("name, travel", [("plain", False), ("cuda0", True)])
+def test_elsewhere_images_are_the_input(name, travel):
+    """On the CPU; and on a device where batches are distorted before they go there."""
+    input_var, images, parts = Engine(name).place(1, 2, 3, travel=travel)
     assert input_var is images and parts == (1, 2, 3)
 
 
