@@ -38,6 +38,7 @@ DIGESTS = {
 NUM_VALIDATION = 10000
 NUM_CLASSES = 10
 MAX_BYTES = 2 ** 30  # more than any data set of this kind holds
+MAX_PUBLISHED = 60000 * 28 * 28 + 16  # bytes of MNIST's largest file, unpacked
 
 
 def read_idx(path):
@@ -91,9 +92,10 @@ def read_idx(path):
                 raise refuse("it ends within its header")
             shape = tuple(np.frombuffer(sizes, ">u4").tolist())
             size = math.prod(shape)
-            if size > MAX_BYTES:
-                raise refuse("its header claims {} bytes of data ({})".format(
-                    size, " x ".join(map(str, shape))))
+            # where one size is 0 the others are still NumPy's to multiply
+            if math.prod(max(length, 1) for length in shape) > MAX_BYTES:
+                raise refuse("its header claims more data than any data set of this kind holds "
+                             "({} bytes)".format(" x ".join(map(str, shape))))
             data = file.read(size + 1)  # one more, to meet the end and gzip's checksum
     except (OSError, EOFError, zlib.error) as error:
         raise refuse(getattr(error, "strerror", None) or error) from error
@@ -106,14 +108,20 @@ def read_idx(path):
 
 def _is_published(path, name):
     """Whether a file is MNIST's own, compressed in whatever way."""
+    digest, size = hashlib.md5(), 0
     try:
         with open(path, "rb") as file:
-            data = file.read(MAX_BYTES)
-        if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
+            is_gzip = file.read(2) == b"\x1f\x8b"
+        with (gzip.open if is_gzip else open)(path, "rb") as file:
+            while size <= MAX_PUBLISHED:  # a few megabytes may unpack to as many gigabytes
+                block = file.read(2 ** 20)
+                if not block:
+                    break
+                digest.update(block)
+                size += len(block)
     except (OSError, EOFError, zlib.error):
         return False
-    return hashlib.md5(data).hexdigest() == DIGESTS[name][1]
+    return digest.hexdigest() == DIGESTS[name][1]
 
 
 def _find(data_dir, name):

@@ -4,12 +4,14 @@ import http.server
 import re
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 
 import numpy as np
 import pytest
-from conftest import idx_bytes, write_dataset
+from conftest import ROOT, idx_bytes, write_dataset
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -84,6 +86,7 @@ def test_a_damaged_file_is_refused_or_whole(tmp_path, cut, position, byte, zippe
     (b"\0\0\x08\0", "0 dimensions"),
     (b"\0\0\x08\3\0\0\0\1", "within its header"),
     (struct.pack(">4B3I", 0, 0, 8, 3, 2 ** 31, 2 ** 31, 28), "claims"),
+    (struct.pack(">4B3I", 0, 0, 8, 3, 0, 2 ** 32 - 1, 2 ** 32 - 1), "claims"),
     (idx_bytes(IMAGES)[:-1], "truncated: 2351 of 2352"),
     (idx_bytes(IMAGES) + b"\0", "more bytes"),
     (gzip.compress(idx_bytes(IMAGES))[:-9], "ended before"),
@@ -93,6 +96,22 @@ def test_bad_idx(tmp_path, content, message):
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(MnistCnnError, match=message):
         data.read_idx(tmp_path / "file")
+
+
+def test_a_bomb_is_not_unpacked_to_tell_whose_it_is(tmp_path):
+    """A gzip file of a megabyte that holds a gigabyte, where MNIST's other files are to come."""
+    bomb = tmp_path / "train-images-idx3-ubyte.gz"
+    zeros = gzip.compress(bytes(2 ** 26), 1)
+    bomb.write_bytes(zeros * 16)
+    code = ("import resource, sys\nfrom mnist_cnn import data\n"
+            "used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+            "try:\n    data.download(sys.argv[1])\n"
+            "except data.MnistCnnError as error:\n    print(error)\n"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - used)\n")
+    out = subprocess.check_output([sys.executable, "-c", code, str(tmp_path)], cwd=str(ROOT),
+                                  universal_newlines=True).splitlines()
+    assert "{} is not MNIST's".format(bomb.name) in out[0]
+    assert int(out[1]) < 20000  # kilobytes
 
 
 def test_missing_idx(tmp_path):
