@@ -65,7 +65,18 @@ PLACES = {"embedding": _digit_places, "tsne": _digit_places, "mistakes": _mistak
 
 
 def digit_sheet(images):
-    """Digits side by side in rows, as a PNG file's bytes."""
+    """Digits side by side in rows, as a PNG file's bytes.
+
+    Examples
+    --------
+    >>> import io
+    >>> import numpy as np
+    >>> from PIL import Image
+    >>> from mnist_cnn.analysis.page.places import digit_sheet
+    >>> sheet = digit_sheet(np.zeros((60, 1, 28, 28)))
+    >>> Image.open(io.BytesIO(sheet)).size  # 50 digits a row
+    (1400, 56)
+    """
     rows = -(-len(images) // COLUMNS)
     sheet = np.zeros((rows * COLUMNS, 28, 28), np.uint8)
     sheet[:len(images)] = 256 * images[:, 0]
@@ -73,7 +84,14 @@ def digit_sheet(images):
 
 
 def for_page(kind, content):
-    """A picture for the page: WebP takes a third of a PNG's bytes."""
+    """A picture for the page: WebP takes a third of a PNG's bytes.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.page.places import for_page
+    >>> for_page("image/gif", b"GIF89a")  # only a PNG becomes another
+    ('image/gif', b'GIF89a')
+    """
     if kind != "image/png":
         return kind, content
     file = io.BytesIO()

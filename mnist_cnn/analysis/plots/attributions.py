@@ -31,6 +31,15 @@ def plot_attributions(image, maps, classes, probabilities, name):
     matplotlib Figure
         A column a method, a row a class, and the difference below: all three methods are linear in
         the score, so it explains the difference of the two scores, the logarithm of the odds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import plot_attributions
+    >>> rng = np.random.RandomState(1)
+    >>> maps = {"saliency": rng.normal(size=(2, 28, 28))}
+    >>> figure = plot_attributions(rng.rand(28, 28), maps, (7, 2), np.full(10, .1), "noise")
+    >>> figure.savefig("attribution.png")
     """
     one, other = classes
     side, gap = 2.7, .22
@@ -93,6 +102,15 @@ def plot_occlusion(image, drops, probability, probabilities, name, size):
     Returns
     -------
     matplotlib Figure
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import plot_occlusion
+    >>> rng = np.random.RandomState(1)
+    >>> figure = plot_occlusion(rng.rand(28, 28), rng.normal(size=(10, 28, 28)), rng.rand(28, 28),
+    ...                         np.full(10, .1), "noise", size=5)
+    >>> figure.savefig("occlusion.png")
     """
     predicted = probabilities.argmax()
     side, gap, top = 2.1, .12, 1.05

@@ -43,6 +43,15 @@ def plot_embedding(projected, labels, images, title, axes_labels=("", ""), marke
     -------
     matplotlib Figure
         A dot a digit in its class's colour, and as many digits as there is room for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import plot_embedding
+    >>> rng = np.random.RandomState(1)
+    >>> figure = plot_embedding(rng.normal(size=(50, 2)), np.arange(50) % 10, rng.rand(50, 28, 28),
+    ...                         "Fifty pictures of noise")
+    >>> figure.savefig("embedding.png")
     """
     low, high = projected.min(axis=0), projected.max(axis=0)
     if marked is not None:

@@ -13,7 +13,14 @@ CLASS_COLOURS = ("#e6194b", "#3a7d2c", "#4363d8", "#f58231", "#911eb4",
 
 
 def percent(probability):
-    """A probability for a label; never 0 or 100 %, which softmax gives by rounding alone."""
+    """A probability for a label; never 0 or 100 %, which softmax gives by rounding alone.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.plots.marks import percent
+    >>> percent(.42), percent(1.)
+    ('42.0 %', '> 99.9 %')
+    """
     if probability >= .9995:
         return "> 99.9 %"
     if probability < .0005:
@@ -22,7 +29,18 @@ def percent(probability):
 
 
 def plot_probabilities(ax, probabilities, highlighted):
-    """Horizontal bars, one a class from the top, with the value where it is not nothing."""
+    """Horizontal bars, one a class from the top, with the value where it is not nothing.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots.marks import plot_probabilities
+    >>> ax = plt.figure().add_subplot()
+    >>> plot_probabilities(ax, np.array([.1, .7, .2]), highlighted=[1])
+    >>> len(ax.patches)
+    3
+    """
     classes = np.arange(len(probabilities))
     colours = [DARK if number in highlighted else LIGHT for number in classes]
     ax.barh(classes, probabilities, color=colours)
@@ -43,6 +61,17 @@ def plot_probabilities(ax, probabilities, highlighted):
 
 
 def outline(ax, image):
-    """Draw where the digit is over a map of the same size."""
+    """Draw where the digit is over a map of the same size.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots.marks import outline
+    >>> ax = plt.figure().add_subplot()
+    >>> outline(ax, np.pad(np.ones((4, 4)), 12))
+    >>> len(ax.collections) > 0
+    True
+    """
     if image.max() > image.min():
         ax.contour(image, [(image.max() + image.min()) / 2], colors=DARK, linewidths=.7)

@@ -22,6 +22,13 @@ def plot_confusion(matrix):
     -------
     matplotlib Figure
         All counts; colour for the mistakes alone, which the right answers would outshine.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import plot_confusion
+    >>> figure = plot_confusion(980 * np.eye(10, dtype=int) + 2)
+    >>> figure.savefig("confusion.png")
     """
     total, right = matrix.sum(), np.trace(matrix)
     figure = plt.figure(figsize=(7.6, 7), layout="constrained")
@@ -61,6 +68,15 @@ def plot_accuracy(num_correct, counts, low, high):
     Returns
     -------
     matplotlib Figure
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.metrics import wilson_interval
+    >>> from mnist_cnn.analysis.plots import plot_accuracy
+    >>> num_correct, counts = np.arange(980, 990), np.full(10, 1000)
+    >>> figure = plot_accuracy(num_correct, counts, *wilson_interval(num_correct, counts))
+    >>> figure.savefig("accuracy.png")
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         accuracies = num_correct / counts  # NaN for a class of which there is none
@@ -106,6 +122,14 @@ def plot_mistakes(images, labels, probabilities, indices):
     matplotlib Figure
         Rows of six, with what each is, what the network says and how sure it is, and its second
         choice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import plot_mistakes
+    >>> images = np.random.RandomState(1).rand(2, 28, 28)
+    >>> figure = plot_mistakes(images, np.array([7, 2]), np.full((2, 10), .1), np.array([0, 1]))
+    >>> figure.savefig("mistakes.png")
     """
     rows = max(1, -(-len(images) // 6))
     figure = plt.figure(figsize=(10, 2.05 * rows + .8), layout="constrained")
@@ -139,6 +163,17 @@ def plot_reliability(counts, num_correct, confidence, low, high, error):
     -------
     matplotlib Figure
         Accuracy over confidence with the bins' intervals, and the bins' counts below.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.metrics import calibration_bins, wilson_interval
+    >>> from mnist_cnn.analysis.plots import plot_reliability
+    >>> confidence = np.linspace(.5, 1, 200)
+    >>> counts, num_correct, means = calibration_bins(confidence, np.arange(200) % 4 > 0)
+    >>> low, high = wilson_interval(num_correct, np.maximum(counts, 1))
+    >>> figure = plot_reliability(counts, num_correct, means, low, high, error=.1)
+    >>> figure.savefig("reliability.png")
     """
     figure = plt.figure(figsize=(6.4, 7), layout="constrained")
     figure.suptitle("Is the network as often right as it is sure?\nExpected calibration error: "
