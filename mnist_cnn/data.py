@@ -271,6 +271,9 @@ def split_dataset(where, training, test, name=None, classes=None):
     MnistCnnError
         When there are too few examples.
     """
+    if min(training[0].shape[-2:]) < MIN_SIDE:
+        raise MnistCnnError("{} has images of {} x {} pixels; the network needs at least {} x {}"
+                            .format(where, *training[0].shape[-2:], MIN_SIDE, MIN_SIDE))
     num_training = len(training[1])
     if num_training <= NUM_VALIDATION:
         raise MnistCnnError(
@@ -278,9 +281,6 @@ def split_dataset(where, training, test, name=None, classes=None):
             "out for validation".format(where, num_training, NUM_VALIDATION, NUM_VALIDATION))
     if not len(test[1]):
         raise MnistCnnError("{} has no test examples".format(where))
-    if min(training[0].shape[-2:]) < MIN_SIDE:
-        raise MnistCnnError("{} has images of {} x {} pixels; the network needs at least {} x {}"
-                            .format(where, *training[0].shape[-2:], MIN_SIDE, MIN_SIDE))
     # [0, 255/256], as in the older mnist.pkl.gz, which published results stand on
     (X_train, y_train), (X_test, y_test) = (
         (images.reshape((len(images), -1) + images.shape[-2:]) / np.float32(256), labels)
