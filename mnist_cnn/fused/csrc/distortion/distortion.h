@@ -127,7 +127,8 @@ inline void distort(const Problem &p, const float *images, const float *factors,
             }
         }
     });
-    memcpy(results + p.distorted * size, images + p.distorted * size, (p.images - p.distorted) * size * sizeof(float));
+    if (p.images > p.distorted)
+        memcpy(results + p.distorted * size, images + p.distorted * size, (p.images - p.distorted) * size * sizeof(float));
 }
 
 }  // namespace distortion
