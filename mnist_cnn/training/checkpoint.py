@@ -141,8 +141,7 @@ def load_checkpoint(path, run):
     run.rng.set_state(("MT19937", arrays["order_keys"], int(position), int(has_gauss), gauss))
     run.history = [(int(record[0]), *record[1:]) for record in arrays["history"].tolist()]
     for name, container in containers.items():
-        # in this machine's order of bytes, and laid out as the kernels read fastest
-        container.data = np.array(arrays[name], wanted[name][0], order="C")
+        container.data = arrays[name]
 
 
 def _refusal(path, reason):
