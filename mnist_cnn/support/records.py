@@ -128,7 +128,8 @@ def load_snapshots(output, shape):
                             "to be".format(path))
     arrays = read_npz(path, {"epochs": ("lqi", (None,)), "kernels": ("fd", (None,) + tuple(shape))})
     epochs, snapshots = arrays["epochs"], arrays["kernels"]
-    if not len(epochs) or len(epochs) != len(snapshots) or (np.diff(epochs) <= 0).any():
+    if not len(epochs) or len(epochs) != len(snapshots) or epochs[0] < 0 or (
+            np.diff(epochs) <= 0).any():
         raise MnistCnnError("{} is not a file that train.py saved: its epochs and kernels do not "
                             "match".format(path))
     return epochs, snapshots
