@@ -150,6 +150,7 @@ def train(dataset, config=Config(), callbacks=()):
     learning_rate = theano.shared(lasagne.utils.floatX(config.learning_rate_at(0)), "learning rate")
     train_fn, val_fn = compile_functions(trained, input_var, target_var, learning_rate,
                                          config.momentum, averaged, decay)
+    augment = engine.distortions(config.distorted)
     compat.require_on_device(train_fn)
     run.built(engine, network, train_fn, rng, y_train, about)
 
@@ -157,7 +158,7 @@ def train(dataset, config=Config(), callbacks=()):
         for _ in run.epochs_left:
             batches = iterate_minibatches(X_train, y_train, config.batch_size, shuffle=True,
                                           rng=rng)
-            for inputs, targets in distort(batches, config.distorted, rng):
+            for inputs, targets in distort(batches, augment, rng):
                 learning_rate.set_value(lasagne.utils.floatX(run.learning_rate))
                 run.step_done(*train_fn(inputs, targets))
             run.epoch_done(*evaluate(val_fn, X_val, y_val, config.batch_size))

@@ -60,7 +60,7 @@ def main(model, index=None, digit=None, image=None, figures=None, versus=None, d
     image : path-like, optional
         Show this picture file instead, preprocessed as MNIST was made.
     figures : list of str or 'all', optional
-        Names out of `FIGURES`; by default those of `TUTORIAL`.
+        Names out of `mnist_cnn.analysis.figures.FIGURES`; by default the tutorial's.
     versus : int, optional
         The class, beside the predicted one, that the attribution explains; by default the second
         likeliest.

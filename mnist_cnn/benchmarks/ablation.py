@@ -53,7 +53,7 @@ def main(num_epochs=50, seeds="1-3", only=None, output="ablation", data_dir=None
     Raises
     ------
     MnistCnnError
-        As `sweep` does.
+        As `mnist_cnn.sweeps.sweep` does.
     """
     expand(options={"num_epochs": num_epochs})  # checked before the recipe reckons with it
     wanted = variants(num_epochs)

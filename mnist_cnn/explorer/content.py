@@ -104,7 +104,7 @@ def keep_small(images):
     Returns
     -------
     uint8 array
-        The first of the images, at least `NUM_FAVOURITES`.
+        The first of the images, at least as many as `find_favourites` finds.
     """
     probe = images[:500]
     size = sum(map(len, pack_images(probe))) / len(probe)

@@ -16,6 +16,7 @@ from .errors import MnistCnnError
 
 MAX_ITEMS = 10 ** 7  # in an array whose length a file may choose
 MAX_ARRAYS = 1000  # in a file of weights
+MAX_REASON = 200  # characters of what Python says of a file: it may quote all of it
 MIN_FREE = 8 * 10 ** 6  # bytes: the weights, the checkpoint, and both a second time while written
 
 
@@ -230,7 +231,7 @@ def _refused(path):
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError,
             RuntimeError) as error:
         raise MnistCnnError("{} is not a file that train.py saved: {}".format(
-            path, " ".join(str(error).split()))) from error
+            path, " ".join(str(error).split())[:MAX_REASON])) from error
 
 
 def _read_header(archive, name):
@@ -243,6 +244,8 @@ def _read_header(archive, name):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of types that NumPy will read otherwise one day
                 stored_shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            if any(type(length) is not int for length in stored_shape):  # True is one to NumPy
+                raise ValueError
         except Exception as error:  # NumPy parses it as Python, with all that can come of that
             raise ValueError("{} has no npy header".format(name)) from error
     return stored_shape, dtype
@@ -262,4 +265,5 @@ def _read_array(archive, name, dtypes, shape):
         array = np.lib.format.read_array(file, allow_pickle=False)
     if not np.isfinite(array).all():
         raise ValueError("{} holds NaN or infinity".format(name))
-    return array
+    # in this machine's order of bytes, and laid out as kernels read fastest
+    return np.array(array, array.dtype.newbyteorder("="), order="C", copy=False)

@@ -9,9 +9,8 @@ import warnings
 from dataclasses import asdict
 from multiprocessing import resource_tracker
 
-from tqdm.auto import tqdm
-
 from ..support.errors import Interrupted, MnistCnnError
+from ..support.progress import progress_bar
 from .records import write_record
 from .task import run_task, warm_up
 
@@ -185,7 +184,7 @@ def _gather(client, wanted, done, data, about, digest):
     futures = {client.submit(run_task, config, data, digest, pure=False): path
                for path, (_, config) in wanted.items()}
     best = None
-    with tqdm(total=done + len(wanted), initial=done, unit="training", disable=None) as bar:
+    with progress_bar(total=done + len(wanted), initial=done, unit="training") as bar:
         for future in distributed.as_completed(list(futures), loop=client.loop):
             path = futures.pop(future)
             name, config = wanted[path]

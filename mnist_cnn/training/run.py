@@ -92,16 +92,14 @@ class Run:
 
     def step_done(self, loss, accuracy):
         """Note a step; raises MnistCnnError where the loss is no number any more."""
-        if not np.isfinite(loss):
-            raise MnistCnnError(
-                "the training loss became {}: the learning rate is too high for this data and "
-                "batch size; try a tenth of it".format(loss))
+        _require_finite("training", loss)
         self.sums += loss, accuracy
         self.steps += 1
         self.tell("on_step")
 
     def epoch_done(self, loss, accuracy):
-        """Note an epoch with its validation loss and accuracy."""
+        """Note an epoch with its validation loss and accuracy, as `step_done` a step."""
+        _require_finite("validation", loss)  # after the last step's update: before it is saved
         self.history.append((self.epoch, time.time() - self.started, *self.sums / self.steps,
                              loss, accuracy))
         self._start_epoch()
@@ -115,3 +113,11 @@ class Run:
     def tested(self, loss, accuracy):
         """Note the result on the test set."""
         self.tell("on_result", loss, accuracy)
+
+
+def _require_finite(which, loss):
+    """Raise MnistCnnError where the weights have run away."""
+    if not np.isfinite(loss):
+        raise MnistCnnError(
+            "the {} loss became {}: the learning rate is too high for this data and batch size; "
+            "try a tenth of it".format(which, loss))

@@ -9,7 +9,7 @@ import pytest
 from mnist_cnn import train
 from mnist_cnn.support.errors import Interrupted, MnistCnnError
 from mnist_cnn.support.records import load_snapshots
-from mnist_cnn.training.callbacks import Callback, StopRequests
+from mnist_cnn.training.callbacks import Callback, Checkpoint, SaveWeights, StopRequests
 from mnist_cnn.training.config import Config
 
 
@@ -32,6 +32,17 @@ def test_the_moments_of_a_run(few):
         ("on_step", 0, 3), ("on_epoch", 1, 0), ("on_step", 1, 1), ("on_step", 1, 2),
         ("on_step", 1, 3), ("on_epoch", 2, 0), ("on_finish", 2, 0), ("on_result", 2, 0),
         ("on_close", 2, 0)]
+
+
+def test_weights_that_the_last_step_spoiled_are_not_saved(tmp_path, few):
+    """One step an epoch: its loss is still that of the weights before it."""
+    for name in ("model.npz", "model.checkpoint"):
+        (tmp_path / name).write_bytes(b"good")
+    with pytest.raises(MnistCnnError, match="^the validation loss became (nan|inf).*learning rate"):
+        train.train(few, Config(num_epochs=2, batch_size=len(few[0]), learning_rate=1e30),
+                    [Checkpoint(tmp_path / "model.checkpoint"), SaveWeights(tmp_path / "model.npz")])
+    for name in ("model.npz", "model.checkpoint"):
+        assert (tmp_path / name).read_bytes() == b"good"
 
 
 def test_snapshots_go_on_with_a_resumed_run(tmp_path, few, monkeypatch, capsys):
