@@ -6,10 +6,11 @@ figures out; `mnist_cnn.analysis.plots` uses them as well.
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 __all__ = ["plot_kernels", "plot_feature_maps", "plot_digit", "plot_history",
-           "mosaic", "scale_of", "bare", "axes_at", "headline"]
+           "new_figure", "mosaic", "scale_of", "bare", "axes_at", "headline"]
 
 DARK, LIGHT = "#30343b", "#b8bdc6"
 
@@ -68,7 +69,7 @@ def plot_digit(image, name):
     -------
     matplotlib Figure
     """
-    figure = plt.figure(figsize=(4, 4.2), layout="constrained")
+    figure = new_figure(figsize=(4, 4.2), layout="constrained")
     ax = figure.add_subplot()
     ax.imshow(image, cmap="gray", vmin=0, vmax=1)
     ax.set_title(name)
@@ -89,7 +90,7 @@ def plot_history(history):
     matplotlib Figure
         Loss and accuracy by epoch, for training (with dropout) and validation (without).
     """
-    figure = plt.figure(figsize=(9, 3.6), layout="constrained")
+    figure = new_figure(figsize=(9, 3.6), layout="constrained")
     figure.suptitle("Training and validation by epoch")
     for ax, quantity, label, scale in zip(
             figure.subplots(1, 2), ("loss", "accuracy"), ("cross-entropy [nats]", "accuracy [%]"),
@@ -107,6 +108,23 @@ def plot_history(history):
         ax.grid(alpha=.3)
         ax.legend()
     return figure
+
+
+class _ShownOnce(Figure):
+    """A figure that a notebook shows once.
+
+    A notebook shows a cell's last value, and at the cell's end every figure that pyplot has open:
+    a figure that is returned would come twice.
+    """
+
+    def _repr_html_(self):
+        plt.close(self)
+        return super()._repr_html_()
+
+
+def new_figure(**kwargs):
+    """Make a figure, as `matplotlib.pyplot.figure` does, that a notebook shows once."""
+    return plt.figure(FigureClass=_ShownOnce, **kwargs)
 
 
 def mosaic(images, columns, gap=1):
@@ -138,7 +156,7 @@ def mosaic(images, columns, gap=1):
 def _plot_grid(images, title, label, diverging):
     """Draw up to 36 images of one size, at one scale, in the tutorial's 6x6 grid."""
     side, gap, top = .92, .22, .62 + .2 * title.count("\n")
-    figure = plt.figure(figsize=(6 * (side + .1) + 1.15, top + 6 * (side + gap)))
+    figure = new_figure(figsize=(6 * (side + .1) + 1.15, top + 6 * (side + gap)))
     headline(figure, title, size=13)
     scale = scale_of(images, diverging)
     for i, image in enumerate(images):

@@ -29,6 +29,7 @@ def _settings(run):
     settings = asdict(run.config)
     # weights of a device and of the CPU's plain layers go on as each other
     settings.update(run.data, engine="fused" if run.engine.name == "fused" else "plain")
+    settings["data set"] = run.about.dataset
     del settings["device"], settings["seed"]  # the generators' states say more than the seed
     if settings["schedule"] == "constant":
         del settings["num_epochs"]  # a longer run begins with the shorter one

@@ -1,10 +1,9 @@
 """A digit's way through the network: the activations of every layer."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from ...visualize import DARK, axes_at, bare, headline, mosaic
+from ...visualize import DARK, axes_at, bare, headline, mosaic, new_figure
 from .marks import percent, plot_probabilities
 
 __all__ = ["plot_activations"]
@@ -36,7 +35,7 @@ def plot_activations(image, activations, name):
                              for key in names]
     lefts = np.cumsum([.2] + [width + gap for width in widths])
     lefts[-1] += .2  # for the classes' numbers
-    figure = plt.figure(figsize=(lefts[-1] + bar_width + .25, height + 2))
+    figure = new_figure(figsize=(lefts[-1] + bar_width + .25, height + 2))
     headline(figure, "The way through the network of {}: the answer is {} ({})".format(
         name, probabilities.argmax(), percent(probabilities.max())))
     top = 1.2

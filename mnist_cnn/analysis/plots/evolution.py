@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from ...visualize import axes_at, headline, mosaic, scale_of
+from ...visualize import axes_at, headline, mosaic, new_figure, scale_of
 
 __all__ = ["plot_evolution", "draw_evolution"]
 
@@ -31,7 +31,7 @@ def plot_evolution(snapshots, epochs, rows=8):
     num_kernels, _, _, width = snapshots.shape[1:]
     side, top, left = .42, .95, 1  # inches
     length = num_kernels * side * (width + 1) / width
-    figure = plt.figure(figsize=(left + length + 1, top + len(shown) * (side + .12) + .15))
+    figure = new_figure(figsize=(left + length + 1, top + len(shown) * (side + .12) + .15))
     headline(figure, "How the kernels of the first layer came to be")
     scale = scale_of(snapshots)
     for row, i in enumerate(shown):
@@ -69,7 +69,7 @@ def draw_evolution(snapshots, epochs):
     columns, side = 8, .6
     sheet = mosaic(snapshots[0, :, 0], columns)
     height, width = side / snapshots.shape[-1] * np.array(sheet.shape)
-    figure = plt.figure(figsize=(width + .95, height + .75), dpi=100)
+    figure = new_figure(figsize=(width + .95, height + .75), dpi=100)
     ax = axes_at(figure, .15, .6, width, height)
     drawn = ax.imshow(sheet, interpolation="nearest", **scale_of(snapshots))
     ax.axis("off")

@@ -1,10 +1,9 @@
 """How good the network is, and where it is wrong."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
-from ...visualize import DARK, LIGHT
+from ...visualize import DARK, LIGHT, new_figure
 from .marks import percent
 
 __all__ = ["plot_confusion", "plot_accuracy", "plot_mistakes", "plot_reliability"]
@@ -24,7 +23,7 @@ def plot_confusion(matrix):
         All counts; colour for the mistakes alone, which the right answers would outshine.
     """
     total, right = matrix.sum(), np.trace(matrix)
-    figure = plt.figure(figsize=(7.6, 7), layout="constrained")
+    figure = new_figure(figsize=(7.6, 7), layout="constrained")
     ax = figure.add_subplot()
     ax.set_title("{:,} of {:,} test digits are taken for another".format(total - right, total),
                  fontsize=13, pad=10)
@@ -65,7 +64,7 @@ def plot_accuracy(num_correct, counts, low, high):
     with np.errstate(divide="ignore", invalid="ignore"):
         accuracies = num_correct / counts  # NaN for a class of which there is none
     overall = num_correct.sum() / counts.sum()
-    figure = plt.figure(figsize=(8, 4.6), layout="constrained")
+    figure = new_figure(figsize=(8, 4.6), layout="constrained")
     ax = figure.add_subplot()
     classes = np.arange(len(counts))
     ax.axhline(100 * overall, color=LIGHT, zorder=0)
@@ -108,7 +107,7 @@ def plot_mistakes(images, labels, probabilities, indices):
         choice.
     """
     rows = max(1, -(-len(images) // 6))
-    figure = plt.figure(figsize=(10, 2.05 * rows + .8), layout="constrained")
+    figure = new_figure(figsize=(10, 2.05 * rows + .8), layout="constrained")
     figure.suptitle("The mistakes that the network is surest of" if len(images)
                     else "The network made no mistake", fontsize=14)
     axes = figure.subplots(rows, 6, squeeze=False)
@@ -140,7 +139,7 @@ def plot_reliability(counts, num_correct, confidence, low, high, error):
     matplotlib Figure
         Accuracy over confidence with the bins' intervals, and the bins' counts below.
     """
-    figure = plt.figure(figsize=(6.4, 7), layout="constrained")
+    figure = new_figure(figsize=(6.4, 7), layout="constrained")
     figure.suptitle("Is the network as often right as it is sure?\nExpected calibration error: "
                     "{:.2f} %".format(100 * error))
     upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw=dict(height_ratios=(3, 1)))
