@@ -28,7 +28,8 @@ def _settings(run):
     """What must be the same when the run goes on: names and JSON's kinds of values."""
     settings = asdict(run.config)
     # weights of a device and of the CPU's plain layers go on as each other
-    settings.update(**{"data set": run.about.dataset}, **run.data, engine="fused" if run.engine.name == "fused" else "plain")
+    settings.update(run.data, engine="fused" if run.engine.name == "fused" else "plain")
+    settings["data set"] = run.about.dataset
     del settings["device"], settings["seed"]  # the generators' states say more than the seed
     if settings["schedule"] == "constant":
         del settings["num_epochs"]  # a longer run begins with the shorter one
