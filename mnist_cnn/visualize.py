@@ -6,10 +6,12 @@ figures out; `mnist_cnn.analysis.plots` uses them as well.
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 __all__ = ["plot_kernels", "plot_feature_maps", "plot_digit", "plot_history",
-           "as_picture", "in_colour", "mosaic", "scale_of", "bare", "axes_at", "headline"]
+           "as_picture", "in_colour", "new_figure", "mosaic", "scale_of", "bare", "axes_at",
+           "headline"]
 
 DARK, LIGHT = "#30343b", "#b8bdc6"
 
@@ -77,7 +79,7 @@ def plot_digit(image, name):
     -------
     matplotlib Figure
     """
-    figure = plt.figure(figsize=(4, 4.2), layout="constrained")
+    figure = new_figure(figsize=(4, 4.2), layout="constrained")
     ax = figure.add_subplot()
     ax.imshow(image, cmap="gray", vmin=0, vmax=1)
     ax.set_title(name)
@@ -98,7 +100,7 @@ def plot_history(history):
     matplotlib Figure
         Loss and accuracy by epoch, for training (with dropout) and validation (without).
     """
-    figure = plt.figure(figsize=(9, 3.6), layout="constrained")
+    figure = new_figure(figsize=(9, 3.6), layout="constrained")
     figure.suptitle("Training and validation by epoch")
     for ax, quantity, label, scale in zip(
             figure.subplots(1, 2), ("loss", "accuracy"), ("cross-entropy [nats]", "accuracy [%]"),
@@ -168,6 +170,23 @@ def in_colour(kernels, limits=None):
     return as_picture(.5 + kernels / (2 * limits)).clip(0, 1)
 
 
+class _ShownOnce(Figure):
+    """A figure that a notebook shows once.
+
+    A notebook shows a cell's last value, and at the cell's end every figure that pyplot has open:
+    a figure that is returned would come twice.
+    """
+
+    def _repr_html_(self):
+        plt.close(self)
+        return super()._repr_html_()
+
+
+def new_figure(**kwargs):
+    """Make a figure, as `matplotlib.pyplot.figure` does, that a notebook shows once."""
+    return plt.figure(FigureClass=_ShownOnce, **kwargs)
+
+
 def mosaic(images, columns, gap=1):
     """Lay images of one size out in rows, from left to right.
 
@@ -204,7 +223,7 @@ def _plot_grid(images, title, label, diverging):
     side, gap, top = .92, .22, .62 + .2 * title.count("\n")
     width = side * images.shape[2] / images.shape[1]
     right = 1.15 if label else .12
-    figure = plt.figure(figsize=(6 * (width + .1) + right, top + 6 * (side + gap)))
+    figure = new_figure(figsize=(6 * (width + .1) + right, top + 6 * (side + gap)))
     headline(figure, title, size=13)
     scale = scale_of(images, diverging) if label else {}
     for i, image in enumerate(images):
@@ -219,7 +238,7 @@ def _plot_grid(images, title, label, diverging):
 
 
 def scale_of(arrays, diverging=True):
-    """Colour map and limits for arrays that are to be compared, as imshow takes them; NaN is none."""
+    """Colour map and limits for arrays that are to be compared, as imshow takes them."""
     if not diverging:
         return dict(cmap="gray", vmin=np.nanmin(arrays), vmax=np.nanmax(arrays))
     limit = np.nanmax(np.abs(arrays)) or 1  # zero is white

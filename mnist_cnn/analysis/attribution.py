@@ -25,8 +25,8 @@ def compile_scores(network):
     Returns
     -------
     score_fn : callable
-        Takes images (n, channels, rows, columns); returns scores (n, classes), in nats up to a constant
-        an image, which softmax turns into probabilities.
+        Takes images (n, channels, rows, columns); returns scores (n, classes), in nats up to a
+        constant an image, which softmax turns into probabilities.
     gradient_fn : callable
         Takes images and a class for each (int32); returns the gradients of these classes' scores
         with respect to the images, of their shape, in nats per brightness.
@@ -83,8 +83,9 @@ def integrated_gradients(gradient_fn, image, classes, baseline=None, steps=128, 
 
     .. math:: a_i = (x_i - b_i) \int_0^1 \frac{\partial F(b + t (x - b))}{\partial x_i} dt
 
-    Those of a pixel's channels are added up, and all attributions sum to :math:`F(x) - F(b)`, up to the error of the sum that stands for the
-    integral (midpoints of equal steps; below one percent of a nat for 128 of them and MNIST).
+    Those of a pixel's channels are added up, and all attributions sum to :math:`F(x) - F(b)`, up to
+    the error of the sum that stands for the integral (midpoints of equal steps; below one percent
+    of a nat for 128 of them and MNIST).
 
     Parameters
     ----------
@@ -134,8 +135,8 @@ def occlusion(score_fn, image, size=5, fill=0, batch_size=500):
     Parameters
     ----------
     score_fn : callable
-        Takes images (n, channels, rows, columns); returns (n, classes): scores, or anything else whose
-        drop is asked for, such as probabilities.
+        Takes images (n, channels, rows, columns); returns (n, classes): scores, or anything else
+        whose drop is asked for, such as probabilities.
     image : array
         (channels, rows, columns).
     size : int

@@ -109,8 +109,8 @@ IN_COLOUR = {
         Each square is what one unit of the first layer multiplies its 5 x 5 pixels of red, green
         and blue with. Grey is zero; each filter is scaled by one number, so that its weight of
         largest magnitude becomes no light or full light of its colour. Look for two kinds: edges
-        in black and white, which ignore colour, and patches of one colour beside its opposite, which
-        ignore the exact place. Theano convolves as mathematics does: a kernel answers most to the
+        in black and white, which ignore colour, and patches of one colour beside its opposite,
+        which ignore the exact place. Theano convolves as mathematics does: a kernel answers most to the
         picture that it shows turned by 180 degrees."""),
     "signed_kernels": ("The same kernels, channel by channel", """
         Red, green and blue side by side; here red ink is positive, blue ink negative and white

@@ -61,7 +61,7 @@ def main(model, index=None, digit=None, image=None, figures=None, versus=None, d
     image : path-like, optional
         Show this picture file instead, preprocessed as `mnist_cnn.predict` does.
     figures : list of str or 'all', optional
-        Names out of `FIGURES`; by default those of `TUTORIAL`.
+        Names out of `mnist_cnn.analysis.figures.FIGURES`; by default the tutorial's.
     versus : int, optional
         The class, beside the predicted one, that the attribution explains; by default the second
         likeliest.
@@ -111,7 +111,8 @@ def main(model, index=None, digit=None, image=None, figures=None, versus=None, d
         "What is being learned?", lines,
         [(name, caption(name, materials), [for_page(*picture) for picture in pictures])
          for name, pictures in entries], places,
-        image_sheet(materials.images[:PAGE_IMAGES]) if {"embedding", "tsne"} & set(places) else None,
+        image_sheet(materials.images[:PAGE_IMAGES])
+        if {"embedding", "tsne"} & set(places) else None,
         COLUMNS, explorer if os.path.exists("explore.html") else None,
         materials.images.shape[2:], materials.noun).encode())
 

@@ -81,10 +81,11 @@ class Materials:
 
     @cached_property
     def nothing(self):
-        """What an image looks like where nothing is: black, or the mean colour, (channels, 1, 1)."""
+        """What an image shows where nothing is, (channels, 1, 1): black, or the mean colour."""
         if self.images.shape[1] == 1:
             return np.zeros((1, 1, 1), self.images.dtype)
-        return self.images.mean(axis=(0, 2, 3), dtype=float).astype(self.images.dtype)[:, None, None]
+        colour = self.images.mean(axis=(0, 2, 3), dtype=float)
+        return colour.astype(self.images.dtype)[:, None, None]
 
     @cached_property
     def activations_fn(self):

@@ -13,6 +13,7 @@ from ..analysis.trust import Trust, compile_features, learn_trust
 from ..data import load_dataset_of
 from ..model import load_model
 from ..support.batches import run_in_batches
+from ..support.about import same_data
 from ..support.classes import noun
 from ..support.errors import MnistCnnError
 from ..support.records import load_snapshots, snapshots_path
@@ -106,7 +107,7 @@ def keep_small(images):
     Returns
     -------
     uint8 array
-        The first of the images, at least `NUM_FAVOURITES`.
+        The first of the images, at least as many as `find_favourites` finds.
     """
     probe = images[:500]
     texts = pack_images(probe) if images.shape[1] == 1 else (pack_pixels(probe),)
@@ -133,7 +134,7 @@ def collect(model, compare=None, data_dir=None, dataset=None, names=None):
     data_dir, dataset
         As for `mnist_cnn.data.load_dataset_of`: the data set that the models were trained on.
     names : list of str, optional
-        What the classes are called; by default their numbers.
+        What the classes are called; by default what the model says.
 
     Returns
     -------
@@ -154,6 +155,8 @@ def collect(model, compare=None, data_dir=None, dataset=None, names=None):
     if snapshots_path(model).exists():
         epochs, kernels = load_snapshots(model, weights[0].shape)
     loaded = load_dataset_of(model, about, data_dir, dataset)
+    if compare is not None:
+        same_data(compare, about_second, loaded.about)
     *_, X_val, y_val, X_test, y_test = loaded
     shape = X_test.shape[1:]
     if shape[1] != shape[2]:

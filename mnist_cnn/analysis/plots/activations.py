@@ -1,10 +1,9 @@
 """An image's way through the network: the activations of every layer."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from ...visualize import DARK, axes_at, bare, headline, mosaic
+from ...visualize import DARK, axes_at, bare, headline, mosaic, new_figure
 from .marks import labels_of, likeliest, percent, plot_probabilities, width_of
 
 __all__ = ["plot_activations"]
@@ -41,7 +40,7 @@ def plot_activations(image, activations, name, names=None):
     lefts = np.cumsum([.2] + [width + gap for width in widths])
     room = max(.2, .1 + width_of([labels[i] for i in likeliest(probabilities)], 10))
     lefts[-1] += room  # for the classes' numbers or names
-    figure = plt.figure(figsize=(lefts[-1] + bar_width + .25, height + 2))
+    figure = new_figure(figsize=(lefts[-1] + bar_width + .25, height + 2))
     headline(figure, "The way through the network of {}: the answer is {} ({})".format(
         name, labels[best], percent(probabilities.max())))
     top = 1.2

@@ -1,9 +1,8 @@
 """The network's architecture: its layers, their shapes, their numbers."""
 
-import matplotlib.pyplot as plt
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from ...visualize import DARK, headline
+from ...visualize import DARK, headline, new_figure
 
 __all__ = ["plot_architecture"]
 
@@ -27,7 +26,7 @@ def plot_architecture(rows):
         shape and learned numbers.
     """
     step = 1.75
-    figure = plt.figure(figsize=(step * len(rows) + .3, 4.3))
+    figure = new_figure(figsize=(step * len(rows) + .3, 4.3))
     headline(figure, "The network: {:,} numbers are learned".format(
         sum(row.parameters for row in rows)))
     ax = figure.add_axes([0, 0, 1, 1])

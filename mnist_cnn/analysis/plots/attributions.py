@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from ...visualize import axes_at, bare, headline, scale_of
+from ...visualize import axes_at, bare, headline, new_figure, scale_of
 from .marks import labels_of, likeliest, outline, percent, plot_probabilities, width_of
 
 __all__ = ["plot_attributions", "plot_occlusion"]
@@ -41,7 +41,7 @@ def plot_attributions(image, maps, classes, probabilities, name, names=None):
     side, gap = 2.7, .22
     room = max(0, width_of([labels[i] for i in likeliest(probabilities, classes)], 10) - .15)
     first, top = 3.2 + room, 1.35  # inches to the first column of maps, and to the first row
-    figure = plt.figure(figsize=(first + len(maps) * (side + gap), top + 3 * (side + gap) + .85))
+    figure = new_figure(figsize=(first + len(maps) * (side + gap), top + 3 * (side + gap) + .85))
     headline(figure, "Why {}, and why not {}? The pixels that count in {}".format(one, other, name),
            size=16)
 
@@ -112,7 +112,7 @@ def plot_occlusion(image, drops, probability, probabilities, name, size, names=N
     shown = likeliest(probabilities)
     side, gap, top = 2.1, .12, 1.05
     first = side + 1.05
-    figure = plt.figure(figsize=(first + 5 * (side + gap) + 1, top + 2 * side + .55))
+    figure = new_figure(figsize=(first + 5 * (side + gap) + 1, top + 2 * side + .55))
     small = 11 if max(map(len, labels)) < 8 else 9.5
     headline(figure, "Hiding {0} x {0} pixels of {1}: what each class loses".format(size, name))
     ax = axes_at(figure, .2, top, side, side)

@@ -1,11 +1,10 @@
 """Which images the network thinks alike."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 
-from ...visualize import bare
+from ...visualize import bare, new_figure
 from .marks import class_colours, labels_of
 
 __all__ = ["plot_embedding"]
@@ -50,7 +49,7 @@ def plot_embedding(projected, labels, images, title, axes_labels=("", ""), marke
         low, high = np.minimum(low, marked), np.maximum(high, marked)
     size = (high - low).max() / 40 or 1
     tall = np.clip((high - low + 2 * size)[1] / (high - low + 2 * size)[0], .5, 1.2)
-    figure = plt.figure(figsize=(12, 11.2 * tall + .9), layout="constrained")
+    figure = new_figure(figsize=(12, 11.2 * tall + .9), layout="constrained")
     ax = figure.add_subplot()
     ax.set_title(title, fontsize=14)
     num_classes = int(labels.max()) + 1 if names is None else len(names)

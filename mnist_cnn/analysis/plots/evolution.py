@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from ...visualize import axes_at, headline, in_colour, mosaic, scale_of
+from ...visualize import axes_at, headline, in_colour, mosaic, new_figure, scale_of
 
 __all__ = ["plot_evolution", "draw_evolution"]
 
@@ -14,8 +14,8 @@ def plot_evolution(snapshots, epochs, rows=8):
     Parameters
     ----------
     snapshots : array
-        (epochs, maps, channels, rows, columns), as `mnist_cnn.support.records.load_snapshots` returns
-        them.
+        (epochs, maps, channels, rows, columns), as `mnist_cnn.support.records.load_snapshots`
+        returns them.
     epochs : int array
         (epochs,), their numbers; 0 is before training.
     rows : int
@@ -33,7 +33,8 @@ def plot_evolution(snapshots, epochs, rows=8):
     num_kernels, width = pictures.shape[1], pictures.shape[3]
     side, top, left = .42, .95, 1  # inches
     length = num_kernels * side * (width + 1) / width
-    figure = plt.figure(figsize=(left + length + (1 if scale else .2), top + len(shown) * (side + .12) + .15))
+    figure = new_figure(figsize=(left + length + (1 if scale else .2),
+                                 top + len(shown) * (side + .12) + .15))
     headline(figure, "How the kernels of the first layer came to be")
     for row, i in enumerate(shown):
         ax = axes_at(figure, left, top + row * (side + .12), length, side)
@@ -81,7 +82,7 @@ def draw_evolution(snapshots, epochs):
     pictures, scale = _pictures(snapshots)
     sheet = mosaic(pictures[0], columns)
     height, width = side / snapshots.shape[-1] * np.array(sheet.shape[:2])
-    figure = plt.figure(figsize=(width + (.95 if scale else .3), height + .75), dpi=100)
+    figure = new_figure(figsize=(width + (.95 if scale else .3), height + .75), dpi=100)
     ax = axes_at(figure, .15, .6, width, height)
     drawn = ax.imshow(sheet, interpolation="nearest", **scale)
     ax.axis("off")

@@ -1,9 +1,8 @@
 """What the filters of the second layer look for."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 
-from ...visualize import axes_at, bare, headline, mosaic, scale_of
+from ...visualize import axes_at, bare, headline, mosaic, new_figure, scale_of
 from .marks import labels_of, percent
 
 __all__ = ["plot_second_layer", "plot_classes"]
@@ -37,7 +36,7 @@ def plot_second_layer(patches, values, maxima, maximum_values, kernels, noun="di
     rows = -(-num_filters // columns)
     cell_width, cell_height = 3 * side + 2 * gap + .5, side + .32
     top = 1.05
-    figure = plt.figure(figsize=(columns * cell_width + 1.15, top + rows * cell_height))
+    figure = new_figure(figsize=(columns * cell_width + 1.15, top + rows * cell_height))
     headline(figure, "What the {} filters of the second convolution look for".format(num_filters),
            size=17)
     figure.text(.5, 1 - .72 / figure.get_figheight(),
@@ -93,7 +92,7 @@ def plot_classes(maxima, probabilities, names):
     """
     columns = 5 if len(maxima) <= 10 else 8
     rows = -(-len(maxima) // columns)
-    figure = plt.figure(figsize=(2 * columns, 2.35 * rows + .8), layout="constrained")
+    figure = new_figure(figsize=(2 * columns, 2.35 * rows + .8), layout="constrained")
     figure.suptitle("What each answer looks for: inputs that were made to raise one class's score",
                     fontsize=14)
     axes = figure.subplots(rows, columns, squeeze=False)

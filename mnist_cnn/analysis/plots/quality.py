@@ -1,12 +1,11 @@
 """How good the network is, and where it is wrong."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
 from ...support.classes import are_digits, noun
-from ...visualize import DARK, LIGHT
+from ...visualize import DARK, LIGHT, new_figure
 from .marks import MOST_CLASSES, labels_of, percent
 
 __all__ = ["plot_confusion", "plot_accuracy", "plot_mistakes", "plot_reliability"]
@@ -31,7 +30,7 @@ def plot_confusion(matrix, names=None):
     labels = labels_of(names, len(matrix))
     wordy = max(map(len, labels)) > 2
     side = max(6.1, .38 * len(matrix)) + .7 * wordy
-    figure = plt.figure(figsize=(side + 1.5, side + .9), layout="constrained")
+    figure = new_figure(figsize=(side + 1.5, side + .9), layout="constrained")
     ax = figure.add_subplot()
     ax.set_title("{:,} of {:,} test {}s are taken for another".format(
         total - right, total, noun(labels)),
@@ -83,7 +82,7 @@ def plot_accuracy(num_correct, counts, low, high, names=None):
         "digit" if are_digits(labels) else "class", noun(labels),
         100 * num_correct.sum() / counts.sum()))
     upright = len(counts) <= MOST_CLASSES and max(map(len, labels)) <= 3
-    figure = plt.figure(figsize=(8, 4.6 if upright else .3 * len(counts) + 1.6),
+    figure = new_figure(figsize=(8, 4.6 if upright else .3 * len(counts) + 1.6),
                         layout="constrained")
     ax = figure.add_subplot()
     classes = np.arange(len(counts))
@@ -149,7 +148,7 @@ def plot_mistakes(images, labels, probabilities, indices, names=None):
             "{}, says {} ({})\nthen {} ({})")
     form = "a " * are_digits(texts) + form
     height = 2.05 + .16 * (form.count("\n") - 1)
-    figure = plt.figure(figsize=(10, height * rows + .8), layout="constrained")
+    figure = new_figure(figsize=(10, height * rows + .8), layout="constrained")
     figure.suptitle("The mistakes that the network is surest of" if len(images)
                     else "The network made no mistake", fontsize=14)
     axes = figure.subplots(rows, 6, squeeze=False)
@@ -187,7 +186,7 @@ def plot_reliability(counts, num_correct, confidence, low, high, error, noun="di
     matplotlib Figure
         Accuracy over confidence with the bins' intervals, and the bins' counts below.
     """
-    figure = plt.figure(figsize=(6.4, 7), layout="constrained")
+    figure = new_figure(figsize=(6.4, 7), layout="constrained")
     figure.suptitle("Is the network as often right as it is sure?\nExpected calibration error: "
                     "{:.2f} %".format(100 * error))
     upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw=dict(height_ratios=(3, 1)))
