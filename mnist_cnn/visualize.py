@@ -36,7 +36,8 @@ def plot_kernels(kernels, diverging=False):
     num_channels = kernels.shape[1]
     title = "Kernels of the first layer ({} x {} pixels)".format(*kernels.shape[2:])
     if num_channels == 3 and not diverging:
-        return _plot_grid(in_colour(kernels), title, None, diverging)
+        return _plot_grid(in_colour(kernels), title + "\ngrey is zero; each has its own scale",
+                          None, diverging)
     if num_channels > 1:
         title += "\nof the {} channels{}".format(
             num_channels, ": red, green, blue" if num_channels == 3 else "")

@@ -243,7 +243,7 @@ def compile_units(layer):
 
 
 def maximize_activation(unit_fn, units, shape, steps=100, step_size=.1, decay=.05, blur=.4, seed=0,
-                        neutral=0):
+                        neutral=0, noise=(0, .1)):
     """Find by gradient ascent images that excite units as much as they can.
 
     Each step goes along the gradient, divided by its root mean square, and keeps the brightness
@@ -269,9 +269,12 @@ def maximize_activation(unit_fn, units, shape, steps=100, step_size=.1, decay=.0
     blur : float
         Standard deviation of the Gaussian, in pixels.
     seed : int
-        Of the faint noise that the climb starts from.
+        Of the noise that the climb starts from.
     neutral : float or array
         Where the climb starts, and where decay pulls to: 0, black, or a colour, (channels, 1, 1).
+    noise : pair of float
+        The least and the most that is added to `neutral` at the start. On an even colour many
+        rectifiers are silent and pass no gradient on: there it must not be too faint.
 
     Returns
     -------
@@ -289,7 +292,7 @@ def maximize_activation(unit_fn, units, shape, steps=100, step_size=.1, decay=.0
     """
     units = np.asarray(units, np.int32)
     rng = np.random.RandomState(seed)
-    images = neutral + rng.uniform(0, .1, (len(units),) + tuple(shape))
+    images = neutral + rng.uniform(*noise, (len(units),) + tuple(shape))
     dtype = lasagne.utils.floatX(0).dtype
     for _ in range(steps):
         _, gradients = unit_fn(images.astype(dtype), units)

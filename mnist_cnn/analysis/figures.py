@@ -57,7 +57,7 @@ def _second_layer(materials):
                                               materials.images)
     unit_fn, shape = features.compile_units(layer)
     maxima, maximum_values = features.maximize_activation(
-        unit_fn, np.arange(layer.num_filters), shape, neutral=materials.nothing)
+        unit_fn, np.arange(layer.num_filters), shape, **materials.start_of_climb)
     return plots.plot_second_layer(
         np.stack([as_picture(nine) for nine in patches]), values, as_picture(maxima),
         maximum_values, layer.W.get_value(), materials.noun)
@@ -66,7 +66,8 @@ def _second_layer(materials):
 def _classes(materials):
     unit_fn, shape = features.compile_units(materials.layers["output"])
     classes = np.arange(len(materials.names))
-    maxima, _ = features.maximize_activation(unit_fn, classes, shape, neutral=materials.nothing)
+    maxima, _ = features.maximize_activation(unit_fn, classes, shape,
+                                            **materials.start_of_climb)
     probabilities = materials.activations_fn(maxima, ("output",))["output"]
     return plots.plot_classes(as_picture(maxima), probabilities[classes, classes], materials.names)
 
@@ -86,7 +87,8 @@ def _attribution(materials):
                                               materials.nothing)
     drops = materials.occlusion[classes]
     maps = {
-        "saliency\n({}gradient) [nats per brightness]".format("largest " if is_colour else ""):
+        ("saliency\n(largest gradient) [nats/brightness]" if is_colour else
+         "saliency\n(gradient) [nats per brightness]"):
             attribution.saliency(gradient_fn, materials.image, [one, other, (one, other)]),
         "integrated gradients\n[nats]": np.stack([*shared, shared[0] - shared[1]]),
         "occlusion\nby {0} x {0} pixels [nats]".format(HIDDEN):

@@ -87,6 +87,12 @@ class Materials:
         colour = self.images.mean(axis=(0, 2, 3), dtype=float)
         return colour.astype(self.images.dtype)[:, None, None]
 
+    @property
+    def start_of_climb(self):
+        """Where the pictures start that are climbed to."""
+        noise = (0, .1) if self.images.shape[1] == 1 else (-.25, .25)
+        return dict(neutral=self.nothing, noise=noise)
+
     @cached_property
     def activations_fn(self):
         return features.compile_activations(self.network)

@@ -56,7 +56,7 @@ def page_words(shape, names):
         "noun": thing,
         "a_noun": ("a " if thing == "digit" else "an ") + thing,
         "side": side,
-        "input": ("{0} × {0}" if is_ink else "{1} channels, {0} × {0}").format(side, channels),
+        "input": ("{0} × {0}" if is_ink else "{1} × {0} × {0}").format(side, channels),
         "about_input": about_input,
         "conv1": conv1, "pool1": pool1, "conv2": conv2, "pool2": pool2,
         "taps": "5 × 5" if is_ink else "{} × 5 × 5".format(channels),

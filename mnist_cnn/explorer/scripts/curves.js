@@ -52,45 +52,47 @@ export function buildCurves() {
   picture = new Picture(canvas, LAYERS.input.size);
   wireDrag(canvas);
   sliders = Object.fromEntries(
-    Object.entries((CHANGES = availableChanges())).map(([name, {name: title, least, most, step}]) => {
-      const radio = element("input", {
-        type: "radio",
-        name: "change",
-        value: name,
-        checked: name === chosen,
-      });
-      radio.setAttribute("aria-label", `Curves for: ${title.toLowerCase()}`);
-      const slider = element("input", {type: "range", min: least, max: most, step, value: 0});
-      slider.setAttribute("aria-label", title);
-      const output = element("output");
-      const choose = () => {
-        chosen = name;
-        radio.checked = true;
-      };
-      onInput(radio, () => {
-        choose();
-        schedule();
-      });
-      onInput(slider, () => {
-        choose();
-        change[name] = Number(slider.value);
-        refresh();
-      });
-      return [
-        name,
-        {
-          slider,
-          output,
-          row: element(
-            "div",
-            {className: "change"},
-            element("label", {className: "choice"}, radio, title),
+    Object.entries((CHANGES = availableChanges())).map(
+      ([name, {name: title, least, most, step}]) => {
+        const radio = element("input", {
+          type: "radio",
+          name: "change",
+          value: name,
+          checked: name === chosen,
+        });
+        radio.setAttribute("aria-label", `Curves for: ${title.toLowerCase()}`);
+        const slider = element("input", {type: "range", min: least, max: most, step, value: 0});
+        slider.setAttribute("aria-label", title);
+        const output = element("output");
+        const choose = () => {
+          chosen = name;
+          radio.checked = true;
+        };
+        onInput(radio, () => {
+          choose();
+          schedule();
+        });
+        onInput(slider, () => {
+          choose();
+          change[name] = Number(slider.value);
+          refresh();
+        });
+        return [
+          name,
+          {
             slider,
-            output
-          ),
-        },
-      ];
-    })
+            output,
+            row: element(
+              "div",
+              {className: "change"},
+              element("label", {className: "choice"}, radio, title),
+              slider,
+              output
+            ),
+          },
+        ];
+      }
+    )
   );
   const reset = element("button", {type: "button", className: "plain", textContent: "As it was"});
   reset.addEventListener("click", resetChange);
@@ -227,7 +229,13 @@ export function paintCurves(inputChanged) {
   if (table.length === POINTS) return;
   measure();
   if (table.length < POINTS) schedule();
-  lines.forEach(({line, name}, digit) => {
+  const placed = []; // names' boxes: the highest stays at its curve, others make room
+  const peaks = lines.map((_, digit) =>
+    table.reduce((top, row, i) => (row[digit] > table[top][digit] ? i : top), 0)
+  );
+  const order = [...lines.keys()].sort((a, b) => table[peaks[b]][b] - table[peaks[a]][a]);
+  for (const digit of order) {
+    const {line, name} = lines[digit];
     line.setAttribute(
       "d",
       "M" +
@@ -238,17 +246,31 @@ export function paintCurves(inputChanged) {
           )
           .join("L")
     );
-    const best = table.reduce((top, row, i) => (row[digit] > table[top][digit] ? i : top), 0);
-    const much = table[best][digit];
+    const much = table[peaks[digit]][digit];
     line.classList.toggle("faint", much < 0.1);
     name.classList.toggle("faint", much < 0.1);
-    const x = (WIDTH * best) / (POINTS - 1);
-    const fits = x + 5 + 8 * state.names[digit].length < WIDTH + 20;
-    name.setAttribute("x", fits ? Math.min(WIDTH - 4, x + 5) : x - 5);
-    name.setAttribute("text-anchor", fits ? "start" : "end");
-    name.setAttribute("y", Math.max(10, HEIGHT * (1 - much) - 4));
-  });
+    if (much >= 0.1) placeName(name, digit, (WIDTH * peaks[digit]) / (POINTS - 1), much, placed);
+  }
   chart.firstChild.setAttribute("aria-label", describe(table));
+}
+
+/* A curve's name beside its peak, within the chart, and below the names that stand there. */
+function placeName(name, digit, x, much, placed) {
+  const width = 8 * state.names[digit].length;
+  const fits = x + 5 + width < WIDTH + 20;
+  const left = fits ? Math.min(WIDTH - 4, x + 5) : x - 5 - width;
+  let y = Math.max(10, HEIGHT * (1 - much) - 4);
+  while (
+    placed.some(
+      (other) =>
+        left < other.left + other.width && other.left < left + width && Math.abs(y - other.y) < 13
+    )
+  )
+    y += 13;
+  placed.push({left, width, y});
+  name.setAttribute("x", fits ? left : x - 5);
+  name.setAttribute("text-anchor", fits ? "start" : "end");
+  name.setAttribute("y", y);
 }
 
 function describe(table) {

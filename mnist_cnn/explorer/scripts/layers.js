@@ -143,7 +143,7 @@ export function maxPoolBackward(gradient, input, size, output) {
     const map = Math.floor(i / (size * size));
     const row = Math.floor(i / size) % size;
     if (row >= 2 * half || i % size >= 2 * half) continue;
-    const pooled = (map * half + (row >> 1)) * half + (i % size >> 1);
+    const pooled = (map * half + (row >> 1)) * half + ((i % size) >> 1);
     // Theano hands the gradient to every pixel that ties for the largest
     if (input[i] === output[pooled]) result[i] = gradient[pooled];
   }

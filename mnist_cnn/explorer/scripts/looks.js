@@ -2,7 +2,7 @@
    2014, Yosinski et al. 2015), and the test pictures that excite it most. */
 
 import {byId, element} from "./dom.js";
-import {LAYERS, inputCount} from "./layers.js";
+import {LAYERS, inputCount, isInk} from "./layers.js";
 import {Picture} from "./picture.js";
 import {aClass, schedule, selected, state} from "./state.js";
 import {isShown} from "./tabs.js";
@@ -80,7 +80,9 @@ export function paintLooks() {
       left: STEPS,
       pixels: Float32Array.from(
         {length: inputCount()},
-        (_, i) => neutral(i) + 0.08 + 0.02 * Math.sin(i * 7.3)
+        // on an even colour many rectifiers are silent and pass no gradient on
+        (_, i) =>
+          neutral(i) + (isInk() ? 0.08 + 0.02 * Math.sin(i * 7.3) : 0.25 * Math.sin(i * 7.3))
       ),
     };
     if (calm.matches) while (grown.left > 0) ascend(layer, map);

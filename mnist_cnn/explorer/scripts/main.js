@@ -120,8 +120,13 @@ function start({facts, weights, digitOf, favourites, trust, film}) {
 
 /* A test picture to look at, and the map that has most to say about it. */
 function showExample(gallery) {
+  const surest = [...gallery].sort((a, b) => b.confidence - a.confidence);
   const example =
-    gallery.find(({label, mistake}) => label === 5 && !mistake) || gallery[0] || state.digitOf(0);
+    (state.noun === "digit" ? gallery : surest).find(
+      ({label, mistake}) => !mistake && (label === 5 || state.noun !== "digit")
+    ) ||
+    gallery[0] ||
+    state.digitOf(0);
   pad.pick(example, true);
   pad.history.shift(); // nothing to undo yet
   drawNow();

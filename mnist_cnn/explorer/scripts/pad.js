@@ -243,7 +243,9 @@ export class Pad {
     }
     return {
       ...stay,
-      pixels: digit.pixels.map((byte, i) => Math.max(byte, Math.min(255, Math.round(covered[i] / (cell * cell))))),
+      pixels: digit.pixels.map((byte, i) =>
+        Math.max(byte, Math.min(255, Math.round(covered[i] / (cell * cell))))
+      ),
     };
   }
 }

@@ -61,7 +61,8 @@ export class Picture {
   paintColours(weights, start, scale) {
     const {words} = this;
     const area = words.length;
-    const light = (value) => Math.max(0, Math.min(255, Math.round(127.5 + (127.5 * value) / scale)));
+    const light = (value) =>
+      Math.max(0, Math.min(255, Math.round(127.5 + (127.5 * value) / scale)));
     for (let i = 0; i < area; i++) {
       words[i] = opaque(...[0, 1, 2].map((c) => light(weights[start + c * area + i])));
     }

@@ -1,6 +1,6 @@
-/* Which pixels count for an answer: the gradient of its score, laid over the picture. Of one channel
-   it has a sign; of several, the largest magnitude among them (Simonyan et al. 2014), since where a
-   pixel should be redder and less green a sum would be nothing. */
+/* Which pixels count for an answer: the gradient of its score, laid over the picture. Of one
+   channel it has a sign; of several it is the largest magnitude among them (Simonyan et al. 2014),
+   since where a pixel should be redder and less green a sum would be nothing. */
 
 import {byId} from "./dom.js";
 import {PAD} from "./pad.js";
@@ -16,7 +16,7 @@ export function buildSaliency() {
   overlay = new Picture(byId("pad-overlay"), LAYERS.input.size);
   if (!isInk()) {
     const line = byId("salient").parentNode;
-    line.replaceChildren("The more orange, the more it matters for ", byId("salient"));
+    line.replaceChildren("Orange counts, for or against ", byId("salient"));
   }
 }
 
