@@ -4,7 +4,7 @@ and the training curves, and a page, index.html, that explains what one sees."""
 
 import sys
 
-from _command import run
+from _command import add_data_options, run
 
 
 def add_arguments(parser):
@@ -33,8 +33,7 @@ def add_arguments(parser):
         help="draw kernels and feature maps in blue, white and red, with white for zero")
     add("--output", metavar="DIR",
         help="folder for the pictures and the page (default: %(default)s)")
-    add("--data-dir", metavar="DIR",
-        help="folder with the data set's four files (default: the copy of MNIST in the package)")
+    add_data_options(parser, of_model=True)
     add("--show", action="store_true", help="open the pictures in windows as well")
 
 

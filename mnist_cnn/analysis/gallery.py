@@ -46,7 +46,7 @@ def _choose_figures(names, model):
 
 
 def main(model, index=None, digit=None, image=None, figures=None, versus=None, diverging=False,
-         output="pictures", data_dir=None, show=False):
+         output="pictures", data_dir=None, dataset=None, show=False):
     """Draw figures of a trained model and save them, with a page that explains them.
 
     Parameters
@@ -60,7 +60,7 @@ def main(model, index=None, digit=None, image=None, figures=None, versus=None, d
     image : path-like, optional
         Show this picture file instead, preprocessed as MNIST was made.
     figures : list of str or 'all', optional
-        Names out of `FIGURES`; by default those of `TUTORIAL`.
+        Names out of `mnist_cnn.analysis.figures.FIGURES`; by default the tutorial's.
     versus : int, optional
         The class, beside the predicted one, that the attribution explains; by default the second
         likeliest.
@@ -68,8 +68,8 @@ def main(model, index=None, digit=None, image=None, figures=None, versus=None, d
         Whether to draw kernels and feature maps in colours centred on zero.
     output : path-like
         The folder for the pictures, PNG and GIF, and ``index.html``; made if missing.
-    data_dir : path-like, optional
-        As for `mnist_cnn.data.load_dataset`.
+    data_dir, dataset
+        As for `mnist_cnn.data.load_dataset_of`: the data set that the model was trained on.
     show : bool
         Whether to open the pictures in windows too.
 
@@ -80,7 +80,7 @@ def main(model, index=None, digit=None, image=None, figures=None, versus=None, d
         the pictures cannot be written, or there is no screen to show them on.
     """
     names = _choose_figures(figures, model)
-    materials = Materials(model, index, digit, image, versus, diverging, data_dir)
+    materials = Materials(model, index, digit, image, versus, diverging, data_dir, dataset)
     output = make_folder(output)
 
     entries, places = [], {}

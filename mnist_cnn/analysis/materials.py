@@ -3,11 +3,12 @@
 from functools import cached_property
 from pathlib import Path
 
+import lasagne
 import numpy as np
 
 from . import attribution, features, metrics
-from ..data import load_dataset
-from ..model import build_cnn, load_weights
+from ..data import load_dataset_of
+from ..model import load_model
 from ..support.errors import MnistCnnError
 from ..support.pictures import load_picture
 from ..support.records import load_snapshots, snapshots_path
@@ -24,19 +25,20 @@ class Materials:
     ----------
     model : path-like
         The npz file of the weights.
-    index, digit, image, versus, diverging, data_dir
+    index, digit, image, versus, diverging, data_dir, dataset
         As for `mnist_cnn.analysis.gallery.main`.
     """
 
     def __init__(self, model, index=None, digit=None, image=None, versus=None, diverging=False,
-                 data_dir=None):
+                 data_dir=None, dataset=None):
         self.model, self.diverging, self.versus = model, diverging, versus
-        self.network = build_cnn()
+        self.network, about = load_model(model)
         self.layers = features.name_layers(self.network)
-        self.weights = load_weights(model, self.network)
-        *_, self.images, self.labels = load_dataset(data_dir)
+        self.weights = lasagne.layers.get_all_param_values(self.network)
+        loaded = load_dataset_of(model, about, data_dir, dataset)
+        *_, self.images, self.labels = loaded
         self.labels = self.labels.astype(int)
-        self.names = [str(number) for number in range(self.weights[-1].size)]
+        self.names = list(loaded.about.classes)
         if image is not None:
             self._shown = load_picture(image), _readable(Path(image).name)
         else:

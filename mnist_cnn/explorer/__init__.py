@@ -69,7 +69,7 @@ def _flat(arrays):
     return np.concatenate([array.ravel() for array in arrays]).astype(np.float32)
 
 
-def main(model, output="explore.html", compare=None, data_dir=None):
+def main(model, output="explore.html", compare=None, data_dir=None, dataset=None):
     """Write the page for a trained model.
 
     Parameters
@@ -81,8 +81,9 @@ def main(model, output="explore.html", compare=None, data_dir=None):
         The HTML file to write.
     compare : path-like, optional
         The npz file of a second model, to be seen side by side with the first.
-    data_dir : path-like, optional
-        As for `mnist_cnn.data.load_dataset`; the page's digits are from its test set.
+    data_dir, dataset
+        As for `mnist_cnn.data.load_dataset_of`: the data set that the model was trained on; the
+        page's images are from its test set.
 
     Raises
     ------
@@ -90,7 +91,7 @@ def main(model, output="explore.html", compare=None, data_dir=None):
         When a model or the data cannot be used, or the page cannot be written.
     """
     check_writable(output)
-    page = build_page(collect(model, compare, data_dir)).encode("utf-8")
+    page = build_page(collect(model, compare, data_dir, dataset)).encode("utf-8")
     with atomic_open(output) as file:
         file.write(page)
     print("Wrote {} ({:.2f} MB); open it in a browser".format(output, len(page) / 1e6))

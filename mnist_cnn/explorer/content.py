@@ -10,9 +10,10 @@ from lasagne.layers import Conv2DLayer, DenseLayer
 
 from ..analysis.metrics import confident_mistakes
 from ..analysis.trust import Trust, compile_features, learn_trust
-from ..data import load_dataset
-from ..model import build_cnn, load_weights
+from ..data import load_dataset_of
+from ..model import load_model
 from ..support.batches import run_in_batches
+from ..support.about import same_data
 from ..support.errors import MnistCnnError
 from ..support.records import load_snapshots, snapshots_path
 from .embed import pack_images
@@ -103,7 +104,7 @@ def keep_small(images):
     Returns
     -------
     uint8 array
-        The first of the images, at least `NUM_FAVOURITES`.
+        The first of the images, at least as many as `find_favourites` finds.
     """
     probe = images[:500]
     size = sum(map(len, pack_images(probe))) / len(probe)
@@ -116,7 +117,7 @@ def _round_trust(trust):
                  trust.max_distance, trust.max_ink)
 
 
-def collect(model, compare=None, data_dir=None, names=None):
+def collect(model, compare=None, data_dir=None, dataset=None, names=None):
     """Compute all that the page is filled with.
 
     Parameters
@@ -126,10 +127,10 @@ def collect(model, compare=None, data_dir=None, names=None):
         (``train.py --snapshots``) become the film.
     compare : path-like, optional
         The npz file of a second model, to be shown beside the first.
-    data_dir : path-like, optional
-        As for `mnist_cnn.data.load_dataset`.
+    data_dir, dataset
+        As for `mnist_cnn.data.load_dataset_of`: the data set that the models were trained on.
     names : list of str, optional
-        What the classes are called; by default their numbers.
+        What the classes are called; by default what the model says.
 
     Returns
     -------
@@ -140,15 +141,19 @@ def collect(model, compare=None, data_dir=None, names=None):
     MnistCnnError
         When a model or the data cannot be used.
     """
-    network = build_cnn()
-    weights = load_weights(model, network)
+    network, about = load_model(model)
+    weights = lasagne.layers.get_all_param_values(network)
     models = [(Path(model).name, weights)]
     if compare is not None:
-        models.append((Path(compare).name, load_weights(compare, build_cnn())))
+        second, about_second = load_model(compare)
+        models.append((Path(compare).name, lasagne.layers.get_all_param_values(second)))
     epochs, kernels = None, None
     if snapshots_path(model).exists():
         epochs, kernels = load_snapshots(model, weights[0].shape)
-    *_, X_val, y_val, X_test, y_test = load_dataset(data_dir)
+    loaded = load_dataset_of(model, about, data_dir, dataset)
+    if compare is not None:
+        same_data(compare, about_second, loaded.about)
+    *_, X_val, y_val, X_test, y_test = loaded
     if len(X_test) < NUM_FAVOURITES:
         raise MnistCnnError("the page needs at least {} test images, and the data set has {}"
                             .format(NUM_FAVOURITES, len(X_test)))
@@ -162,7 +167,7 @@ def collect(model, compare=None, data_dir=None, names=None):
     images = keep_small(np.uint8(np.rint(X_test[:, 0] * 256)))
     shown = slice(len(images))
     if names is None:
-        names = [str(number) for number in range(probabilities.shape[1])]
+        names = list(loaded.about.classes)
     return Content(
         summary, names, models, images, y_test[shown],
         choose_digits(probabilities[shown], y_test[shown]), find_favourites(network, X_test[shown]),

@@ -70,7 +70,7 @@ def load_history(output):
                         dtype=[(name, float) for name in HISTORY_FIELDS])
     except OSError as error:
         raise MnistCnnError("cannot read {}: {}".format(path, error.strerror)) from error
-    except ValueError as error:
+    except (ValueError, csv.Error) as error:
         raise MnistCnnError("{} is no history that train.py saved; remove it to draw the other "
                             "pictures".format(path)) from error
 

@@ -123,7 +123,7 @@ def _saving(run, *paths):
         folder = Path(tempfile.gettempdir())
         fallback = folder / "mnist_cnn-{:x}.npz".format(time.time_ns())
         try:
-            save_weights(fallback, lasagne.layers.get_all_param_values(run.network))
+            save_weights(fallback, lasagne.layers.get_all_param_values(run.network), run.about)
         except MnistCnnError:
             raise MnistCnnError("{}; nor could the weights be saved in {}".format(
                 error, folder)) from error
@@ -158,7 +158,8 @@ class SaveWeights(Callback):
 
     def _save(self, run):
         with _saving(run, self.output):
-            save_weights(self.output, lasagne.layers.get_all_param_values(run.network))
+            save_weights(self.output, lasagne.layers.get_all_param_values(run.network),
+                         run.about)
             save_history(self.output, run.history)
 
     def on_finish(self, run):

@@ -28,7 +28,7 @@ def _settings(run):
     """What must be the same when the run goes on: names and JSON's kinds of values."""
     settings = asdict(run.config)
     # weights of a device and of the CPU's plain layers go on as each other
-    settings.update(run.data, engine="fused" if run.engine.name == "fused" else "plain")
+    settings.update(**{"data set": run.about.dataset}, **run.data, engine="fused" if run.engine.name == "fused" else "plain")
     del settings["device"], settings["seed"]  # the generators' states say more than the seed
     if settings["schedule"] == "constant":
         del settings["num_epochs"]  # a longer run begins with the shorter one
@@ -141,8 +141,7 @@ def load_checkpoint(path, run):
     run.rng.set_state(("MT19937", arrays["order_keys"], int(position), int(has_gauss), gauss))
     run.history = [(int(record[0]), *record[1:]) for record in arrays["history"].tolist()]
     for name, container in containers.items():
-        # in this machine's order of bytes, and laid out as the kernels read fastest
-        container.data = np.array(arrays[name], wanted[name][0], order="C")
+        container.data = arrays[name]
 
 
 def _refusal(path, reason):

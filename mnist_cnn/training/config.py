@@ -29,8 +29,8 @@ def _choice(default, choices, help):
 class Config:
     """Everything that a training's result depends on, besides the data.
 
-    The defaults are the tutorial's. A value out of its range raises `MnistCnnError` with the name
-    of the argument.
+    The defaults are the tutorial's. A value out of its range raises
+    `mnist_cnn.support.errors.MnistCnnError` with the name of the argument.
 
     Parameters
     ----------

@@ -31,6 +31,8 @@ class Run:
     train_fn : Theano function
     rng : numpy.random.RandomState
         Of the order of the examples.
+    about : mnist_cnn.support.about.About
+        What the model is trained on.
     data : dict of str to number
         What tells one data set from another: its size, a checksum of its labels.
     steps_per_epoch : int
@@ -49,8 +51,9 @@ class Run:
         for callback in self.callbacks:
             getattr(callback, event, lambda *args: None)(self, *args)
 
-    def built(self, engine, network, train_fn, rng, y_train):
+    def built(self, engine, network, train_fn, rng, y_train, about):
         """Note what is trained, and on what: the labels tell one data set from another."""
+        self.about = about
         self.engine, self.network, self.train_fn, self.rng = engine, network, train_fn, rng
         self.steps_per_epoch = len(y_train) // self.config.batch_size
         self.data = {"number of training examples": len(y_train),

@@ -46,7 +46,7 @@ def test_weights_that_the_last_step_spoiled_are_not_saved(tmp_path, few):
 
 
 def test_snapshots_go_on_with_a_resumed_run(tmp_path, few, monkeypatch, capsys):
-    monkeypatch.setattr(train, "load_dataset", lambda data_dir: few)
+    monkeypatch.setattr(train, "load_dataset", lambda data_dir, dataset: few)
     output = tmp_path / "model.npz"
     options = dict(batch_size=50, seed=3, output=output, quiet=True, snapshots=True)
     train.main(num_epochs=1, **options)
