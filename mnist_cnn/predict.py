@@ -10,8 +10,8 @@ import numpy as np
 import theano
 
 from .analysis.trust import compile_features, is_unsure, learn_trust
-from .data import load_dataset
-from .model import build_cnn, load_weights
+from .data import load_dataset_of
+from .model import load_model
 from .support.batches import run_in_batches
 from .support.errors import MnistCnnError
 from .support.pictures import load_digits
@@ -54,7 +54,7 @@ def predict(network, images, batch_size=500):
     return run_in_batches(function, images.astype(inputs.dtype), batch_size)
 
 
-def main(model, files, single=False, output_format="table", data_dir=None):
+def main(model, files, single=False, output_format="table", data_dir=None, dataset=None):
     """Print what a trained network reads on picture files: a line for each digit.
 
     A line has the digit's class, the probability of that class, the word "unsure" where the answer
@@ -72,9 +72,9 @@ def main(model, files, single=False, output_format="table", data_dir=None):
         are several digits, read from left to right.
     output_format : str
         'table', 'csv' or 'json'.
-    data_dir : path-like, optional
-        As for `mnist_cnn.data.load_dataset`: the data set whose validation digits tell what the
-        network knows.
+    data_dir, dataset
+        As for `mnist_cnn.data.load_dataset_of`: the data set that the model was trained on, whose
+        validation images tell what the network knows.
 
     Returns
     -------
@@ -106,10 +106,12 @@ def main(model, files, single=False, output_format="table", data_dir=None):
     if output_format not in FORMATS:
         raise MnistCnnError("output_format is {!r}, not one of {}".format(
             output_format, ", ".join(FORMATS)))
-    network = build_cnn()
-    load_weights(model, network)
+    network, about = load_model(model)
     pictures, errors = _load_files(files, single)
-    answers = _read_digits(network, pictures, data_dir) if pictures else []
+    answers = []
+    if pictures:
+        *_, X_val, y_val, _, _ = load_dataset_of(model, about, data_dir, dataset)
+        answers = _read_digits(network, pictures, X_val, y_val)
     FORMATS[output_format](answers, sys.stdout)
     for error in errors:
         print("error: {}".format(error), file=sys.stderr)
@@ -138,9 +140,8 @@ def _load_files(files, single):
     return pictures, errors
 
 
-def _read_digits(network, pictures, data_dir):
+def _read_digits(network, pictures, X_val, y_val):
     """The answer for each digit of each picture, as `main` returns them."""
-    *_, X_val, y_val, _, _ = load_dataset(data_dir)
     features_of = compile_features(network)
     trust = learn_trust(features_of, X_val, y_val)
     images = np.concatenate([digits for _, digits in pictures])

@@ -10,6 +10,7 @@ import theano.tensor as T
 from . import compat
 from .data import iterate_minibatches, load_dataset
 from .model import build_cnn
+from .support.about import about_of
 from .support.errors import MnistCnnError
 from .training.augment import distort
 from .training.callbacks import Checkpoint, Report, SaveWeights, Snapshots, StopRequests
@@ -136,7 +137,8 @@ def train(dataset, config=Config(), callbacks=()):
     Parameters
     ----------
     dataset : six arrays
-        As `mnist_cnn.data.load_dataset` returns them.
+        As `mnist_cnn.data.load_dataset` returns them; the network takes its shape and its classes
+        from them.
     config : Config
         The settings.
     callbacks : sequence of mnist_cnn.training.callbacks.Callback
@@ -145,8 +147,8 @@ def train(dataset, config=Config(), callbacks=()):
     Returns
     -------
     list of arrays
-        The learned parameters: filters (32, 1, 5, 5), their biases (32,), and so on through the
-        layers.
+        The learned parameters: filters (32, channels, 5, 5), their biases (32,), and so on through
+        the layers.
 
     Raises
     ------
@@ -163,6 +165,7 @@ def train(dataset, config=Config(), callbacks=()):
     >>> [array.shape for array in weights]
     [(32, 1, 5, 5), (32,), (32, 32, 5, 5), (32,), (512, 256), (256,), (256, 10), (10,)]
     """
+    about = about_of(dataset)
     X_train, y_train, X_val, y_val, X_test, y_test = _prepare(dataset, config)
     run = Run(config, callbacks)
     rng = np.random.RandomState(config.seed)
@@ -172,24 +175,27 @@ def train(dataset, config=Config(), callbacks=()):
     input_var, images, (X_train, X_val, X_test) = engine.place(
         X_train, X_val, X_test, travel=config.distorted > 0)
     target_var = T.ivector("targets")
-    trained = network = engine.accelerate(build_cnn(images, config.dropout))
+    shape, num_classes = about.shape, len(about.classes)
+    trained = network = engine.accelerate(build_cnn(images, config.dropout, shape, num_classes))
     averaged = decay = None
     if config.ema:  # what is measured and saved is a second network, which follows the first
-        network = averaged = engine.accelerate(build_cnn(images, config.dropout))
+        network = averaged = engine.accelerate(
+            build_cnn(images, config.dropout, shape, num_classes))
         lasagne.layers.set_all_param_values(network, lasagne.layers.get_all_param_values(trained))
         decay = decay_of(config.ema, len(X_train) // config.batch_size)
 
     learning_rate = theano.shared(lasagne.utils.floatX(config.learning_rate_at(0)), "learning rate")
     train_fn, val_fn = compile_functions(trained, input_var, target_var, learning_rate,
                                          config.momentum, averaged, decay)
+    augment = engine.distortions(config.distorted)
     compat.require_on_device(train_fn)
-    run.built(engine, network, train_fn, rng, y_train)
+    run.built(engine, network, train_fn, rng, y_train, about)
 
     with run.under_way():
         for _ in run.epochs_left:
             batches = iterate_minibatches(X_train, y_train, config.batch_size, shuffle=True,
                                           rng=rng)
-            for inputs, targets in distort(batches, config.distorted, rng):
+            for inputs, targets in distort(batches, augment, rng):
                 learning_rate.set_value(lasagne.utils.floatX(run.learning_rate))
                 run.step_done(*train_fn(inputs, targets))
             run.epoch_done(*evaluate(val_fn, X_val, y_val, config.batch_size))
@@ -211,8 +217,8 @@ def _prepare(dataset, config):
     return X_train, y_train, X_val, y_val, X_test, y_test
 
 
-def main(model="cnn", recipe="plain", data_dir=None, output="model.npz", checkpoint=None,
-         resume=False, keep_best=False, snapshots=False, quiet=False, **options):
+def main(model="cnn", recipe="plain", data_dir=None, dataset=None, output="model.npz",
+         checkpoint=None, resume=False, keep_best=False, snapshots=False, quiet=False, **options):
     """Load the data, train, report and save: the tutorial's main function.
 
     Parameters
@@ -221,7 +227,7 @@ def main(model="cnn", recipe="plain", data_dir=None, output="model.npz", checkpo
         'cnn', the tutorial's only one.
     recipe : str
         As for `mnist_cnn.training.config.configure`.
-    data_dir : path-like, optional
+    data_dir, dataset
         As for `mnist_cnn.data.load_dataset`.
     output : path-like, optional
         The npz file to save the weights in after every epoch and on Ctrl-C, with the history
@@ -293,4 +299,4 @@ def main(model="cnn", recipe="plain", data_dir=None, output="model.npz", checkpo
     callbacks += [Report(quiet), StopRequests()]
     if not quiet:
         print("Loading data...")
-    return train(load_dataset(data_dir), config, callbacks)
+    return train(load_dataset(data_dir, dataset=dataset), config, callbacks)

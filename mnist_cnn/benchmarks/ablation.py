@@ -42,7 +42,7 @@ def variants(num_epochs):
 
 
 def main(num_epochs=50, seeds="1-3", only=None, output="ablation", data_dir=None, scheduler=None,
-         workers=None, threads=None):
+         workers=None, threads=None, dataset=None):
     """Train every variant with every seed and print how they compare.
 
     Parameters
@@ -53,7 +53,7 @@ def main(num_epochs=50, seeds="1-3", only=None, output="ablation", data_dir=None
         Like '1-3'.
     only : sequence of str, optional
         The variants to train; by default all of `variants`.
-    output, data_dir, scheduler, workers, threads
+    output, data_dir, scheduler, workers, threads, dataset
         As for `mnist_cnn.sweeps.sweep`.
 
     Raises
@@ -76,5 +76,6 @@ def main(num_epochs=50, seeds="1-3", only=None, output="ablation", data_dir=None
             raise MnistCnnError("there is no variant {!r}; there are: {}".format(
                 name, "; ".join(wanted)))
     configs = expand(settings={name: wanted[name] for name in only or wanted})
-    records = sweep(configs, parse_seeds(seeds), output, data_dir, scheduler, workers, threads)
+    records = sweep(configs, parse_seeds(seeds), output, data_dir, scheduler, workers, threads,
+                    dataset)
     report(records, output)

@@ -1,4 +1,4 @@
-"""One page to draw a digit on and watch the network at work: `main` writes it.
+"""One page to draw on, or to look at pictures, and watch the network at work: `main` writes it.
 
 The page's source lies beside this module as ordinary files: ``template.html``, the style sheets
 and the scripts, which are ES modules. `bundle` puts them together; `content` computes what they
@@ -12,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ..support.classes import noun
 from ..support.files import atomic_open, check_writable
 from .bundle import bundle_scripts, bundle_styles
 from .content import collect
-from .embed import pack, pack_images
+from .embed import pack, pack_images, pack_pixels
+from .words import page_words
 
 __all__ = ["build_page", "main"]
 
@@ -49,16 +51,23 @@ def build_page(content):
     >>> page.splitlines()[0], "A network of zeros." in page
     ('<!DOCTYPE html>', True)
     """
-    places, levels = pack_images(content.images)
-    packed = {"places": places, "levels": levels, "labels": pack(np.uint8(content.labels)),
-              "favourites": pack(np.uint16(content.favourites)),
-              "centres": pack(content.trust.centres)}
+    channels, side, _ = shape = content.images.shape[1:]
+    if channels == 1:
+        packed = dict(zip(("places", "levels"), pack_images(content.images)))
+    else:
+        packed = {"pixels": pack_pixels(content.images)}
+    packed.update(labels=pack(np.uint16(content.labels)),
+                  favourites=pack(np.uint16(content.favourites)),
+                  centres=pack(content.trust.centres))
     for i, (_, weights) in enumerate(content.models):
         packed["weights{}".format(i)] = pack(_flat(weights))
     if content.kernels is not None:
         packed["film"] = pack(_flat(content.kernels))
     facts = {
         "names": list(content.names),
+        "noun": noun(content.names),
+        "shape": [channels, side],
+        "nothing": content.nothing.tolist(),
         "models": [name for name, _ in content.models],
         "gallery": content.gallery,
         "count": len(content.images),
@@ -67,6 +76,7 @@ def build_page(content):
         "epochs": None if content.epochs is None else [int(epoch) for epoch in content.epochs],
     }
     parts = {
+        **page_words(shape, content.names),
         "style": bundle_styles(SOURCE / "styles", STYLES),
         "script": bundle_scripts(SOURCE / "scripts", "main.js"),
         "summary": html.escape(content.summary),
@@ -82,7 +92,7 @@ def _flat(arrays):
     return np.concatenate([array.ravel() for array in arrays]).astype(np.float32)
 
 
-def main(model, output="explore.html", compare=None, data_dir=None):
+def main(model, output="explore.html", compare=None, data_dir=None, dataset=None):
     """Write the page for a trained model.
 
     Parameters
@@ -94,8 +104,9 @@ def main(model, output="explore.html", compare=None, data_dir=None):
         The HTML file to write.
     compare : path-like, optional
         The npz file of a second model, to be seen side by side with the first.
-    data_dir : path-like, optional
-        As for `mnist_cnn.data.load_dataset`; the page's digits are from its test set.
+    data_dir, dataset
+        As for `mnist_cnn.data.load_dataset_of`: the data set that the model was trained on; the
+        page's images are from its test set.
 
     Raises
     ------
@@ -113,7 +124,7 @@ def main(model, output="explore.html", compare=None, data_dir=None):
     Wrote page.html (... MB); open it in a browser
     """
     check_writable(output)
-    page = build_page(collect(model, compare, data_dir)).encode("utf-8")
+    page = build_page(collect(model, compare, data_dir, dataset)).encode("utf-8")
     with atomic_open(output) as file:
         file.write(page)
     print("Wrote {} ({:.2f} MB); open it in a browser".format(output, len(page) / 1e6))

@@ -10,12 +10,14 @@ from lasagne.layers import Conv2DLayer, DenseLayer
 
 from ..analysis.metrics import confident_mistakes
 from ..analysis.trust import Trust, compile_features, learn_trust
-from ..data import load_dataset
-from ..model import build_cnn, load_weights
+from ..data import load_dataset_of
+from ..model import load_model
 from ..support.batches import run_in_batches
+from ..support.about import same_data
+from ..support.classes import noun
 from ..support.errors import MnistCnnError
 from ..support.records import load_snapshots, snapshots_path
-from .embed import pack_images
+from .embed import pack_images, pack_pixels
 
 __all__ = ["Content", "choose_digits", "find_favourites", "keep_small", "collect"]
 
@@ -24,20 +26,22 @@ MAX_SIZE = 2.05e6  # characters of test images
 
 #: ``summary``, a line of text; ``names`` of the classes, list of str; ``models``, pairs of a name
 #: and its weights (list of arrays);
-#: ``images``, uint8 (n, 28, 28), and ``labels``, uint8 (n,), of the test digits; ``gallery``, list
-#: of dict (see `choose_digits`); ``favourites``, int array (see `find_favourites`); ``trust``, a
+#: ``images``, uint8 (n, channels, rows, columns), and ``labels``, (n,), of the test images;
+#: ``nothing``, uint8 (channels,), what a pixel is where nothing is; ``gallery``, list of dict (see
+#: `choose_digits`); ``favourites``, int array (see `find_favourites`); ``trust``, a
 #: `mnist_cnn.analysis.trust.Trust`; ``epochs`` and ``kernels`` of the training film, or None.
 Content = namedtuple(
-    "Content", "summary names models images labels gallery favourites trust epochs kernels")
+    "Content",
+    "summary names models images labels nothing gallery favourites trust epochs kernels")
 
 
 def choose_digits(probabilities, labels, num_mistakes=12):
-    """Choose test digits to show: one of each class, and the worst mistakes.
+    """Choose test images to show: one of each class, and the worst mistakes.
 
     Parameters
     ----------
     probabilities : array
-        The network's, (n, 10).
+        The network's, (n, classes).
     labels : array
         The true classes, (n,).
     num_mistakes : int
@@ -78,7 +82,7 @@ def find_favourites(network, images, count=NUM_FAVOURITES, batch_size=500):
     network : lasagne Layer
         The output layer.
     images : array
-        (n, 1, 28, 28), n at least `count`.
+        (n, channels, rows, columns), n at least `count`.
     count : int
         How many images for each.
     batch_size : int
@@ -118,7 +122,7 @@ def keep_small(images):
     Parameters
     ----------
     images : uint8 array
-        (n, rows, columns).
+        (n, channels, rows, columns).
 
     Returns
     -------
@@ -134,7 +138,8 @@ def keep_small(images):
     (2085, 5000)
     """
     probe = images[:500]
-    size = sum(map(len, pack_images(probe))) / len(probe)
+    texts = pack_images(probe) if images.shape[1] == 1 else (pack_pixels(probe),)
+    size = sum(map(len, texts)) / len(probe)
     return images[:max(NUM_FAVOURITES, int(MAX_SIZE / size))]
 
 
@@ -144,7 +149,7 @@ def _round_trust(trust):
                  trust.max_distance, trust.max_ink)
 
 
-def collect(model, compare=None, data_dir=None, names=None):
+def collect(model, compare=None, data_dir=None, dataset=None, names=None):
     """Compute all that the page is filled with.
 
     Parameters
@@ -154,10 +159,10 @@ def collect(model, compare=None, data_dir=None, names=None):
         (``train.py --snapshots``) become the film.
     compare : path-like, optional
         The npz file of a second model, to be shown beside the first.
-    data_dir : path-like, optional
-        As for `mnist_cnn.data.load_dataset`.
+    data_dir, dataset
+        As for `mnist_cnn.data.load_dataset_of`: the data set that the models were trained on.
     names : list of str, optional
-        What the classes are called; by default their numbers.
+        What the classes are called; by default what the model says.
 
     Returns
     -------
@@ -179,30 +184,40 @@ def collect(model, compare=None, data_dir=None, names=None):
     >>> content.images.shape, content.favourites.shape
     ((10000, 28, 28), (330, 9))
     """
-    network = build_cnn()
-    weights = load_weights(model, network)
+    network, about = load_model(model)
+    weights = lasagne.layers.get_all_param_values(network)
     models = [(Path(model).name, weights)]
     if compare is not None:
-        models.append((Path(compare).name, load_weights(compare, build_cnn())))
+        second, about_second = load_model(compare)
+        models.append((Path(compare).name, lasagne.layers.get_all_param_values(second)))
     epochs, kernels = None, None
     if snapshots_path(model).exists():
         epochs, kernels = load_snapshots(model, weights[0].shape)
-    *_, X_val, y_val, X_test, y_test = load_dataset(data_dir)
+    loaded = load_dataset_of(model, about, data_dir, dataset)
+    if compare is not None:
+        same_data(compare, about_second, loaded.about)
+    *_, X_val, y_val, X_test, y_test = loaded
+    shape = X_test.shape[1:]
+    if shape[1] != shape[2]:
+        raise MnistCnnError("the page shows square images only, and those of this data set have "
+                            "{} x {} pixels".format(*shape[1:]))
     if len(X_test) < NUM_FAVOURITES:
         raise MnistCnnError("the page needs at least {} test images, and the data set has {}"
                             .format(NUM_FAVOURITES, len(X_test)))
-    print("Looking for the network's worst mistakes among {} test digits...".format(len(y_test)))
+    if names is None:
+        names = list(loaded.about.classes)
+    print("Looking for the network's worst mistakes among {} test {}s...".format(
+        len(y_test), noun(names)))
     features_of = compile_features(network)
     probabilities, _ = features_of(X_test)
-    summary = ("Your own network, {}: {:,} learned numbers, and {:.2f} % of {:,} test digits "
+    summary = ("Your own network, {}: {:,} learned numbers, and {:.2f} % of {:,} test {}s "
                "right.").format(
         models[0][0], sum(array.size for array in weights),
-        100 * np.mean(probabilities.argmax(axis=1) == y_test), len(y_test))
-    images = keep_small(np.uint8(np.rint(X_test[:, 0] * 256)))
+        100 * np.mean(probabilities.argmax(axis=1) == y_test), len(y_test), noun(names))
+    images = keep_small(np.uint8(np.rint(X_test * 256).clip(0, 255)))
     shown = slice(len(images))
-    if names is None:
-        names = [str(number) for number in range(probabilities.shape[1])]
+    nothing = np.zeros(1) if shape[0] == 1 else np.rint(256 * X_test.mean(axis=(0, 2, 3)))
     return Content(
-        summary, names, models, images, y_test[shown],
+        summary, names, models, images, y_test[shown], np.uint8(nothing.clip(0, 255)),
         choose_digits(probabilities[shown], y_test[shown]), find_favourites(network, X_test[shown]),
         _round_trust(learn_trust(features_of, X_val, y_val)), epochs, kernels)

@@ -25,6 +25,10 @@ class MnistCnnError(Exception):
 
     exit_code = 2
 
+    def _render_traceback_(self):
+        """What IPython and Jupyter show of it: its line, not the way through our code."""
+        return ["{}: {}".format(type(self).__name__, self)]
+
 
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C or SIGTERM; `signum` is the signal's number.
@@ -40,6 +44,9 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, signum):
         super().__init__(signum)
         self.signum = signum
+
+    def _render_traceback_(self):
+        return ["Interrupted"]
 
 
 def run(command):

@@ -15,6 +15,8 @@ import numpy as np
 from .errors import MnistCnnError
 
 MAX_ITEMS = 10 ** 7  # in an array whose length a file may choose
+MAX_ARRAYS = 1000  # in a file of weights
+MAX_REASON = 200  # characters of what Python says of a file: it may quote all of it
 MIN_FREE = 8 * 10 ** 6  # bytes: the weights, the checkpoint, and both a second time while written
 
 
@@ -149,7 +151,7 @@ def _is_running(pid):
     return True
 
 
-def write_npz(path, arrays):
+def write_npz(path, arrays, comment=b""):
     """Write arrays to an npz file, whole or not at all.
 
     Parameters
@@ -158,6 +160,8 @@ def write_npz(path, arrays):
         The file; replaced if it exists.
     arrays : dict
         From a name to its array.
+    comment : bytes
+        What the zip archive that it is says of itself, at most 65,535 bytes. NumPy reads past it.
 
     Raises
     ------
@@ -174,6 +178,9 @@ def write_npz(path, arrays):
     """
     archive = io.BytesIO()  # in memory first: a ZipFile cut short by a full disk prints a traceback
     np.savez(archive, **arrays)
+    if comment:
+        with zipfile.ZipFile(archive, "a") as whole:
+            whole.comment = comment
     with atomic_open(path) as file:
         file.write(archive.getbuffer())
 
@@ -216,29 +223,61 @@ def read_npz(path, wanted, optional=()):
         ...
     mnist_cnn.support.errors.MnistCnnError: numbers.npz is not ...: a has shape (3,), not (4,)
     """
+    with _refused(path), zipfile.ZipFile(path) as archive:
+        names = sorted(archive.namelist())
+        there = [name for name in optional if name + ".npy" in names]
+        if names != sorted(name + ".npy" for name in [*wanted, *there]):
+            raise ValueError("it holds {} arrays, not {} ({} to {})".format(
+                len(names), len(wanted), min(wanted), max(wanted)))
+        for info in archive.infolist():
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError("{} is compressed in a way that NumPy does not use".format(
+                    info.filename))
+        return {name: _read_array(archive, name, *(wanted.get(name) or optional[name]))
+                for name in [*wanted, *there]}
+
+
+def read_npz_shapes(path):
+    """Read the shapes of an npz file's arrays, and its comment, without reading the arrays.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    shapes : dict
+        From each array's name to its shape, a tuple of int.
+    comment : bytes
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be read, or is no npz file.
+    """
+    with _refused(path), zipfile.ZipFile(path) as archive:
+        names = [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
+        if len(names) > MAX_ARRAYS:
+            raise ValueError("it holds {} arrays".format(len(names)))
+        return {name: _read_header(archive, name)[0] for name in names}, archive.comment
+
+
+@contextlib.contextmanager
+def _refused(path):
+    """What comes of a damaged or hostile npz file, as one line."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = sorted(archive.namelist())
-            there = [name for name in optional if name + ".npy" in names]
-            if names != sorted(name + ".npy" for name in [*wanted, *there]):
-                raise ValueError("it holds {} arrays, not {} ({} to {})".format(
-                    len(names), len(wanted), min(wanted), max(wanted)))
-            for info in archive.infolist():
-                if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                    raise ValueError("{} is compressed in a way that NumPy does not use".format(
-                        info.filename))
-            return {name: _read_array(archive, name, *(wanted.get(name) or optional[name]))
-                    for name in [*wanted, *there]}
+        yield
     except OSError as error:
         raise MnistCnnError("cannot read {}: {}".format(path, error.strerror or error)) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError,
             RuntimeError) as error:
         raise MnistCnnError("{} is not a file that train.py saved: {}".format(
-            path, " ".join(str(error).split()))) from error
+            path, " ".join(str(error).split())[:MAX_REASON])) from error
 
 
-def _read_array(archive, name, dtypes, shape):
-    """One array of an npz archive, once its header says that it is the one that is wanted."""
+def _read_header(archive, name):
+    """The shape and dtype of one array of an npz archive."""
     with archive.open(name + ".npy") as file:
         version = np.lib.format.read_magic(file)
         if version != (1, 0):
@@ -247,8 +286,16 @@ def _read_array(archive, name, dtypes, shape):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of types that NumPy will read otherwise one day
                 stored_shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            if any(type(length) is not int for length in stored_shape):  # True is one to NumPy
+                raise ValueError
         except Exception as error:  # NumPy parses it as Python, with all that can come of that
             raise ValueError("{} has no npy header".format(name)) from error
+    return stored_shape, dtype
+
+
+def _read_array(archive, name, dtypes, shape):
+    """One array of an npz archive, once its header says that it is the one that is wanted."""
+    stored_shape, dtype = _read_header(archive, name)
     if len(stored_shape) != len(shape) or any(
             want not in (None, got) for want, got in zip(shape, stored_shape)):
         raise ValueError("{} has shape {}, not {}".format(name, stored_shape, shape))
@@ -260,4 +307,5 @@ def _read_array(archive, name, dtypes, shape):
         array = np.lib.format.read_array(file, allow_pickle=False)
     if not np.isfinite(array).all():
         raise ValueError("{} holds NaN or infinity".format(name))
-    return array
+    # in this machine's order of bytes, and laid out as kernels read fastest
+    return np.array(array, array.dtype.newbyteorder("="), order="C", copy=False)

@@ -10,8 +10,11 @@ References
    recognition. Proceedings of the IEEE 86, 1998.
 """
 
+import contextlib
 import itertools
+import logging
 import math
+import os
 import warnings
 from collections import namedtuple
 
@@ -29,8 +32,12 @@ BOX = 20
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 WORK_SIZE = 280  # pixels of the longer side that are enough to find a digit
 MAX_PIXELS = 2 ** 27  # 134 megapixels: more than cameras give, less than fills the memory
+ORIENTATION = 0x0112  # EXIF's tag
 MIN_CONTRAST = .1
 MAX_DIGITS = 20  # more shapes than that are no number, but a text, a chart or a pattern
+
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it logs of a file it raises too
 
 
 def read_picture(path):
@@ -70,8 +77,9 @@ def read_picture(path):
                     raise MnistCnnError("{} is too large: {} x {} pixels".format(
                         path, picture.width, picture.height))
                 picture.draft("L", (2 * WORK_SIZE, 2 * WORK_SIZE))  # JPEG: decode fewer pixels
-                picture = ImageOps.exif_transpose(picture)
-                picture = _to_grey(picture)
+                with _without_libtiffs_lines(picture):
+                    picture.load()
+                picture = _turned(_to_grey(_reduced(picture)), _orientation(picture))
                 scale = WORK_SIZE / max(picture.size)
                 if scale < 1:
                     size = [max(1, round(scale * side)) for side in picture.size]
@@ -86,10 +94,61 @@ def read_picture(path):
         raise MnistCnnError("cannot read {}: it is a damaged picture".format(path)) from error
 
 
+@contextlib.contextmanager
+def _without_libtiffs_lines(picture):
+    """While libtiff decodes: it writes lines of its own to stderr, of what Pillow raises too."""
+    if picture.format != "TIFF":
+        yield
+        return
+    try:
+        stderr = os.dup(2)
+    except OSError:  # there is none
+        yield
+        return
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+def _reduced(picture):
+    """Of a picture with far more pixels than are looked at, the means of squares of them.
+
+    Each number takes a byte until then, where it takes eight in what follows.
+    """
+    factor = max(picture.size) // (4 * WORK_SIZE)
+    if factor < 2:
+        return picture
+    if picture.mode in ("1", "P", "PA"):
+        has_alpha = picture.mode == "PA" or "transparency" in picture.info
+        picture = picture.convert("RGBA" if has_alpha else "RGB" if picture.mode == "P" else "L")
+    elif picture.mode.startswith("I;"):
+        picture = picture.convert("I")
+    return picture.reduce(factor)
+
+
+def _orientation(picture):
+    """How a camera says that its picture is to be turned, as EXIF's number, if it does."""
+    try:
+        return picture.getexif().get(ORIENTATION)
+    except Exception:  # whatever Pillow meets in damaged EXIF data; the picture may be whole
+        return None
+
+
+def _turned(picture, orientation):
+    picture.getexif()[ORIENTATION] = orientation
+    return ImageOps.exif_transpose(picture)
+
+
 def _to_grey(picture):
     """Brightness in [0, 1] as a Pillow image of mode F, transparency filled with background."""
     if picture.mode.startswith("I") or picture.mode == "F":  # 16 bits a pixel, or more
         values = np.asarray(picture, np.float32)
+        if not np.isfinite(values).all():
+            raise ValueError("a pixel is no number")
         top = 65535 if values.max() > 255 else 255
         return Image.fromarray(np.clip(values / top, 0, 1))
     if picture.mode == "LA" or picture.mode == "RGBA" or "transparency" in picture.info:

@@ -93,7 +93,7 @@ def load_history(output):
                         dtype=[(name, float) for name in HISTORY_FIELDS])
     except OSError as error:
         raise MnistCnnError("cannot read {}: {}".format(path, error.strerror)) from error
-    except ValueError as error:
+    except (ValueError, csv.Error) as error:
         raise MnistCnnError("{} is no history that train.py saved; remove it to draw the other "
                             "pictures".format(path)) from error
 
@@ -175,7 +175,8 @@ def load_snapshots(output, shape):
                             "to be".format(path))
     arrays = read_npz(path, {"epochs": ("lqi", (None,)), "kernels": ("fd", (None,) + tuple(shape))})
     epochs, snapshots = arrays["epochs"], arrays["kernels"]
-    if not len(epochs) or len(epochs) != len(snapshots) or (np.diff(epochs) <= 0).any():
+    if not len(epochs) or len(epochs) != len(snapshots) or epochs[0] < 0 or (
+            np.diff(epochs) <= 0).any():
         raise MnistCnnError("{} is not a file that train.py saved: its epochs and kernels do not "
                             "match".format(path))
     return epochs, snapshots

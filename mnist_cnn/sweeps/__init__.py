@@ -14,7 +14,8 @@ from .task import data_digest
 __all__ = ["sweep", "main"]
 
 
-def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, threads=None):
+def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, threads=None,
+          dataset=None):
     """Train every setting with every seed, but for what the folder has already.
 
     Parameters
@@ -24,8 +25,8 @@ def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, t
     seeds : sequence of int
     output : path-like
         The folder of the records and weights; made if missing.
-    data_dir : path-like, optional
-        As for `mnist_cnn.data.load_dataset`; workers load the data by this name.
+    data_dir, dataset
+        As for `mnist_cnn.data.load_dataset`; workers load the data by these names.
     scheduler : str, optional
         The address of a Dask scheduler, ``tcp://HOST:8786``; by default workers are started here.
     workers, threads : int, optional
@@ -63,7 +64,8 @@ def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, t
             raise MnistCnnError("{} is {!r}; it must be a whole number, at least 1".format(
                 name, value))
     folder = make_folder(output)
-    digest = data_digest(load_dataset(data_dir))
+    loaded = load_dataset(data_dir, dataset=dataset)
+    digest = data_digest(loaded)
     wanted = {}  # a record's path to its setting's name and its settings
     for name, config in configs.items():
         for seed in seeds:
@@ -76,8 +78,8 @@ def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, t
     if missing:
         from .engine import train_all
         train_all({path: wanted[path] for path in missing}, done=len(wanted) - len(missing),
-                  data_dir=data_dir, digest=digest, scheduler=scheduler, workers=workers,
-                  threads=threads)
+                  data=(data_dir, dataset), about=loaded.about, digest=digest,
+                  scheduler=scheduler, workers=workers, threads=threads)
         done = read_records(folder)
     return [done[path] for path in wanted]
 
@@ -109,7 +111,7 @@ def report(records, output):
 
 
 def main(spec=(), seeds=None, grid=(), num_epochs=None, output="results", data_dir=None,
-         scheduler=None, workers=None, threads=None):
+         scheduler=None, workers=None, threads=None, dataset=None):
     """Train every setting with every seed, and print how they compare.
 
     Parameters
@@ -122,7 +124,7 @@ def main(spec=(), seeds=None, grid=(), num_epochs=None, output="results", data_d
         Like ``dropout=.2,.5``; every recipe is trained at every point.
     num_epochs : int, optional
         Of every training; by default each recipe's own.
-    output, data_dir, scheduler, workers, threads
+    output, data_dir, scheduler, workers, threads, dataset
         As for `sweep`.
 
     Returns
@@ -156,6 +158,6 @@ def main(spec=(), seeds=None, grid=(), num_epochs=None, output="results", data_d
     configs = expand(recipes + found.get("recipes", []), options,
                      {**found.get("grid", {}), **parse_grid(grid)}, found.get("settings"))
     seeds = parse_seeds(found.get("seeds", "1-3") if seeds is None else seeds)
-    records = sweep(configs, seeds, output, data_dir, scheduler, workers, threads)
+    records = sweep(configs, seeds, output, data_dir, scheduler, workers, threads, dataset)
     report(records, output)
     return records

@@ -45,7 +45,7 @@ def record_path(folder, name, config, digest):
                                                  hashlib.sha256(key).hexdigest()[:8])
 
 
-def write_record(path, name, record, weights):
+def write_record(path, name, record, weights, about=None):
     """Write a training's weights, then its record.
 
     Parameters
@@ -57,6 +57,8 @@ def write_record(path, name, record, weights):
     record : dict
         As `mnist_cnn.sweeps.task.run_task` returns it.
     weights : list of arrays
+    about : mnist_cnn.support.about.About, optional
+        What they were learned from.
 
     Returns
     -------
@@ -81,7 +83,7 @@ def write_record(path, name, record, weights):
     record = dict(record, setting=name)
     if record["status"] == "ok":
         model = path.with_suffix(".npz")
-        save_weights(model, weights)
+        save_weights(model, weights, about)
         record.update(weights=model.name, sha256=hashlib.sha256(model.read_bytes()).hexdigest())
     with atomic_open(path, "w") as file:
         json.dump(record, file, indent=1)

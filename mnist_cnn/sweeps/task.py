@@ -19,9 +19,9 @@ __all__ = ["data_digest", "source_version", "processor", "run_task", "warm_up"]
 
 
 @functools.lru_cache(maxsize=1)
-def _load(data_dir):
+def _load(data_dir, name):
     from ..data import load_dataset
-    dataset = load_dataset(data_dir)
+    dataset = load_dataset(data_dir, dataset=name)
     return dataset, data_digest(dataset)
 
 
@@ -95,15 +95,15 @@ def threads():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
-def run_task(config, data_dir, digest):
+def run_task(config, data, digest):
     """Train once.
 
     Parameters
     ----------
     config : Config
         The settings, with a seed.
-    data_dir : str, optional
-        The name of the data, as for `mnist_cnn.data.load_dataset`.
+    data : pair of str, optional
+        The data's folder and name, as for `mnist_cnn.data.load_dataset`.
     digest : str
         What `data_digest` must say of it.
 
@@ -141,10 +141,10 @@ def run_task(config, data_dir, digest):
                   commit=source_version(), processor=processor(), threads=threads())
     start = time.time()
     try:
-        dataset, found = _load(data_dir)
+        dataset, found = _load(*data)
         if found != digest:
             raise MnistCnnError("the data of {} on this worker are others than those of the sweep"
-                                .format(data_dir or "the package"))
+                                .format(data[0] or data[1] or "the package"))
         weights = train(dataset, config, [Results()])
     except MnistCnnError as error:
         weights = []
@@ -153,16 +153,11 @@ def run_task(config, data_dir, digest):
     return record, weights
 
 
-def warm_up(configs):
-    """Have everything compiled that trainings with these settings need.
-
-    Examples
-    --------
-    >>> from mnist_cnn.sweeps.task import warm_up
-    >>> from mnist_cnn.training.config import configure
-    >>> warm_up([configure("plain")])
-    """
+def warm_up(configs, about):
+    """Have everything compiled that trainings with these settings, on such data, need."""
+    from ..support.about import Dataset
     from ..train import train
-    few = [np.zeros((2, 1, 28, 28), np.float32), np.zeros(2, np.uint8)] * 3
+    few = Dataset([np.zeros((2,) + about.shape, np.float32), np.zeros(2, np.uint8)] * 3,
+                  classes=about.classes)
     for config in configs:
         train(few, replace(config, num_epochs=1, batch_size=2, warm_up=0., seed=1))

@@ -1,12 +1,13 @@
 """Distortions of digits that leave them what they are: a batch in, a batch out.
 
 An augmentation is a function ``augment(images, generator)`` that returns images of the same shape.
-`distort` applies one to mini-batches as they come.
+`distort` applies one to mini-batches as they come. What is here is NumPy; the fast layers bring a
+`move_pixels` of their own (`mnist_cnn.fused`).
 """
 
 import numpy as np
 
-__all__ = ["DISTORTIONS", "warp", "elastic_modes", "distortions", "distort"]
+__all__ = ["DISTORTIONS", "warp", "move_pixels", "elastic_modes", "distortions", "distort"]
 
 #: How strongly the better recipe distorts a digit, as options of `distortions`.
 DISTORTIONS = dict(rotation=12, scale=.12, shear=.12, shift=2, elastic=.8)
@@ -60,7 +61,7 @@ def warp(images, rows, columns):
     whole_y *= stride
     whole_y += whole_x
     corner = whole_y.astype(np.intp)
-    corner += np.arange(0, pixels.size, padded[0].size)[:, np.newaxis]
+    corner += np.arange(0, pixels.size, (height + 3) * stride)[:, np.newaxis]
 
     # a[i] and not take(), which is four times as slow here
     top, bottom = pixels[corner], pixels[stride:][corner]
@@ -70,6 +71,28 @@ def warp(images, rows, columns):
     bottom *= y
     top += bottom
     return top.reshape(images.shape)
+
+
+def move_pixels(images, factors, fields):
+    """Warp images by displacements that are sums of a few fields.
+
+    Parameters
+    ----------
+    images : float32 array
+        (n, 1, height, width), with black around them.
+    factors : float32 array
+        (2, m, k), m at most n: for each of the first m images, what to multiply the fields by, for
+        the way down and the way to the right.
+    fields : float32 array
+        (k, height * width), in pixels.
+
+    Returns
+    -------
+    float32 array
+        (n, 1, height, width): the first m images warped, the rest as they were.
+    """
+    count = factors.shape[1]
+    return np.concatenate([warp(images[:count], *(factors @ fields)), images[count:]])
 
 
 def elastic_modes(size, smoothness, share=.99):
@@ -114,7 +137,7 @@ def elastic_modes(size, smoothness, share=.99):
 
 
 def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothness=4., share=1.,
-                size=28):
+                size=28, move=move_pixels):
     """Make a function that distorts digits at random, each in its own way [1]_.
 
     Parameters
@@ -133,6 +156,8 @@ def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothnes
         How many of a batch to distort, its first, in [0, 1]; the rest stay as they are.
     size : int
         Height and width of the images.
+    move : callable
+        `move_pixels`, or its like.
 
     Returns
     -------
@@ -179,21 +204,20 @@ def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothnes
             [down, (1 + tall) * cos - 1, slant * cos - (1 + wide) * sin])
         factors[1, :, :3] = np.transpose(
             [right, (1 + tall) * sin, slant * sin + (1 + wide) * cos - 1])
-        rows, columns = factors @ basis
-        return np.concatenate([warp(images[:n], rows, columns), images[n:]])
+        return move(images, factors, basis)
 
     return augment
 
 
-def distort(batches, share, rng):
+def distort(batches, augment, rng):
     """Distort a part of every mini-batch, each image anew.
 
     Parameters
     ----------
     batches : iterable of (images, targets)
         Mini-batches of one epoch; images float32 (n, 1, size, size).
-    share : float
-        How much of a batch to distort, its first images, in [0, 1].
+    augment : callable, or None
+        As `distortions` makes it. None leaves everything as it is.
     rng : numpy.random.RandomState
         Draws the epoch's key. A batch's distortions depend on the key and the batch's number alone.
 
@@ -211,10 +235,9 @@ def distort(batches, share, rng):
     (4, 1, 28, 28) [0 1 2 3]
     (4, 1, 28, 28) [0 1 2 3]
     """
-    if not share:
+    if augment is None:
         yield from batches
         return
     key = rng.randint(2 ** 32, size=4, dtype=np.uint32)
-    augment = distortions(share=share, **DISTORTIONS)
     for number, (images, targets) in enumerate(batches):
         yield augment(images, np.random.default_rng([*key, number])), targets

@@ -12,12 +12,12 @@ import time
 from pathlib import Path
 
 import lasagne
-from tqdm import tqdm
 
 from .. import compat
 from ..model import load_weights, save_weights
 from ..support.errors import Interrupted, MnistCnnError
 from ..support.files import check_writable
+from ..support.progress import progress_bar
 from ..support.records import load_snapshots, save_history, save_snapshots, snapshots_path
 from .checkpoint import load_checkpoint, save_checkpoint
 
@@ -108,8 +108,8 @@ class Report(Callback):
 
     def on_step(self, run):
         if self.bar is None:
-            self.bar = tqdm(total=run.steps_per_epoch, unit="batch", leave=False,
-                            disable=True if self.quiet else None)  # None: off in a pipe
+            self.bar = progress_bar(self.quiet, total=run.steps_per_epoch, unit="batch",
+                                    leave=False)
         self.bar.update()
 
     def on_epoch(self, run):
@@ -149,7 +149,7 @@ def _saving(run, *paths):
         folder = Path(tempfile.gettempdir())
         fallback = folder / "mnist_cnn-{:x}.npz".format(time.time_ns())
         try:
-            save_weights(fallback, lasagne.layers.get_all_param_values(run.network))
+            save_weights(fallback, lasagne.layers.get_all_param_values(run.network), run.about)
         except MnistCnnError:
             raise MnistCnnError("{}; nor could the weights be saved in {}".format(
                 error, folder)) from error
@@ -197,7 +197,8 @@ class SaveWeights(Callback):
 
     def _save(self, run):
         with _saving(run, self.output):
-            save_weights(self.output, lasagne.layers.get_all_param_values(run.network))
+            save_weights(self.output, lasagne.layers.get_all_param_values(run.network),
+                         run.about)
             save_history(self.output, run.history)
 
     def on_finish(self, run):

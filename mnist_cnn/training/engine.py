@@ -9,6 +9,7 @@ import theano.tensor as T
 
 from .. import compat
 from ..support.errors import MnistCnnError
+from . import augment
 
 __all__ = ["Engine", "choose_engine"]
 
@@ -94,6 +95,28 @@ class Engine:
                 raise MnistCnnError("the engine 'fused' cannot be used: {}".format(reason))
             self.name, self.remark = "plain", "plain Lasagne layers: {}".format(reason)
         return fused
+
+    def distortions(self, share):
+        """Make what distorts the images of a batch.
+
+        Parameters
+        ----------
+        share : float
+            How many of a batch, its first, in [0, 1].
+
+        Returns
+        -------
+        callable, or None
+            As `mnist_cnn.training.augment.distortions` makes it, in the fast form where the layers
+            are fast: equal up to rounding. None where there is nothing to distort.
+        """
+        if not share:
+            return None
+        move = augment.move_pixels
+        if self.name == "fused":
+            from ..fused import compile_move_pixels
+            move = compile_move_pixels()
+        return augment.distortions(share=share, move=move, **augment.DISTORTIONS)
 
 
 def choose_engine(engine="auto", device=None):

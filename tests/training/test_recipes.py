@@ -19,6 +19,7 @@ from mnist_cnn.support import records
 from mnist_cnn.training import augment
 from mnist_cnn.training.callbacks import Callback, SaveWeights, Snapshots
 from mnist_cnn.training.config import Config, configure
+from mnist_cnn.training.engine import Engine
 
 
 @given(st.integers(1, 500), st.floats(1e-4, 1), st.floats(.01, .9), st.floats(0, 1))
@@ -123,7 +124,8 @@ def test_distort():
     batches = [(images, np.arange(10))] * 3
 
     def distorted(part):
-        return [batch for batch, _ in augment.distort(batches, part, np.random.RandomState(5))]
+        function = Engine("plain").distortions(part)
+        return [batch for batch, _ in augment.distort(batches, function, np.random.RandomState(5))]
 
     first, second, third = distorted(.5)
     assert abs(first[:5] - second[:5]).max() > .1 and abs(first[:5] - third[:5]).max() > .1
