@@ -170,6 +170,13 @@ def as_picture(images):
     array
         ([n,] rows, columns) of one channel, ([n,] rows, columns, 3) of three: red, green, blue. Of
         any other number of channels the mean, which has no colour.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.visualize import as_picture
+    >>> as_picture(np.zeros((1, 28, 28))).shape, as_picture(np.zeros((3, 32, 32))).shape
+    ((28, 28), (32, 32, 3))
     """
     if images.shape[-3] == 1:
         return images[..., 0, :, :]
@@ -200,6 +207,16 @@ def in_colour(kernels, limits=None):
     ----------
     .. [1] A. Krizhevsky, I. Sutskever, G. Hinton: ImageNet classification with deep convolutional
        neural networks. NeurIPS 2012. Figure 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.visualize import in_colour
+    >>> kernel = np.zeros((1, 3, 1, 2))
+    >>> kernel[0, 0, 0, 1] = 2  # likes red, on the right
+    >>> in_colour(kernel)[0, 0]
+    array([[0.5, 0.5, 0.5],
+           [1. , 0.5, 0.5]])
     """
     if limits is None:
         limits = np.abs(kernels).max(axis=(1, 2, 3))
@@ -220,7 +237,15 @@ class _ShownOnce(Figure):
 
 
 def new_figure(**kwargs):
-    """Make a figure, as `matplotlib.pyplot.figure` does, that a notebook shows once."""
+    """Make a figure, as `matplotlib.pyplot.figure` does, that a notebook shows once.
+
+    Examples
+    --------
+    >>> from mnist_cnn.visualize import new_figure
+    >>> figure = new_figure(figsize=(4, 2))
+    >>> figure.get_size_inches()
+    array([4., 2.])
+    """
     return plt.figure(FigureClass=_ShownOnce, **kwargs)
 
 

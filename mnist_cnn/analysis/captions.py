@@ -18,6 +18,17 @@ def caption(name, materials):
     Returns
     -------
     heading, text : str
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.captions import caption
+    >>> from mnist_cnn.analysis.materials import Materials
+    >>> from mnist_cnn.model import build_cnn, save_weights
+    >>> import lasagne
+    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn()))
+    >>> heading, text = caption("kernels", Materials("weights.npz"))
+    >>> heading
+    'The kernels of the first layer'
     """
     channels, rows, columns = materials.images.shape[1:]
     figure = FIGURES[name]

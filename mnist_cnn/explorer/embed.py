@@ -85,6 +85,16 @@ def pack_pixels(images):
     str
         As `pack` gives it: in each row the first byte, and the others less the one before, modulo
         256.
+
+    Examples
+    --------
+    >>> import base64
+    >>> import zlib
+    >>> import numpy as np
+    >>> from mnist_cnn.explorer.embed import pack_pixels
+    >>> text = pack_pixels(np.uint8([[[[10, 12, 11]]]]))
+    >>> zlib.decompress(base64.b85decode(text.replace(",", "<"))).hex()  # 10, then 2 more, 1 less
+    '0a02ff'
     """
     differences = images.copy()
     differences[..., 1:] -= images[..., :-1]

@@ -23,6 +23,13 @@ def page_words(shape, names):
     -------
     dict of str to str
         What stands in the template's places, as HTML.
+
+    Examples
+    --------
+    >>> from mnist_cnn.explorer.words import page_words
+    >>> words = page_words((1, 28, 28), "0123456789")
+    >>> all(isinstance(text, str) for text in words.values())
+    True
     """
     channels, side, _ = shape
     is_ink, thing = channels == 1, noun(names)

@@ -73,7 +73,18 @@ def _bytes(images):
 
 
 def image_sheet(images):
-    """Images side by side in rows: the type and content of a picture file."""
+    """Images side by side in rows: the type and content of a picture file.
+
+    Examples
+    --------
+    >>> import io
+    >>> import numpy as np
+    >>> from PIL import Image
+    >>> from mnist_cnn.analysis.page.places import image_sheet
+    >>> kind, content = image_sheet(np.zeros((60, 1, 28, 28)))
+    >>> kind, Image.open(io.BytesIO(content)).size  # 50 images a row
+    ('image/png', (1400, 56))
+    """
     pixels = _bytes(images)
     num_images, height, width = pixels.shape[:3]
     rows = -(-num_images // COLUMNS)

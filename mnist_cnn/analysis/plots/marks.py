@@ -21,7 +21,16 @@ MOST_LETTERS = 16  # of a class's name
 
 
 def class_colours(num_classes):
-    """A colour for each class; of more than ten, neighbours differ in hue and brightness."""
+    """A colour for each class; of more than ten, neighbours differ in hue and brightness.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.plots.marks import class_colours
+    >>> class_colours(3)
+    ('#e6194b', '#3a7d2c', '#4363d8')
+    >>> len(set(class_colours(47)))
+    47
+    """
     if num_classes <= len(CLASS_COLOURS):
         return CLASS_COLOURS[:num_classes]
     return tuple(colorsys.hsv_to_rgb(i / num_classes, (1, .65, 1)[i % 3], (.85, .8, .5)[i % 3])
@@ -29,14 +38,28 @@ def class_colours(num_classes):
 
 
 def labels_of(names, num_classes):
-    """The classes' names, short enough for a label; their numbers where there are no names."""
+    """The classes' names, short enough for a label; their numbers where there are no names.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.plots.marks import labels_of
+    >>> labels_of(None, 3), labels_of(["cat", "dog"], 2)
+    (['0', '1', '2'], ['cat', 'dog'])
+    """
     if names is None:
         return [str(number) for number in range(num_classes)]
     return [shorten(name, MOST_LETTERS) for name in names]
 
 
 def width_of(labels, size):
-    """The width of the widest of some lines of text, in inches; `size` of the letters in points."""
+    """The width of the widest of some lines of text, in inches; `size` of the letters in points.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.plots.marks import width_of
+    >>> width_of(["cat"], size=20) == 2 * width_of(["cat"], size=10)
+    True
+    """
     return max(TextPath((0, 0), label, size=size).get_extents().width for label in labels) / 72
 
 
@@ -54,6 +77,13 @@ def likeliest(probabilities, besides=()):
     -------
     list of int
         All classes where they are at most `MOST_CLASSES`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots.marks import likeliest
+    >>> likeliest(np.arange(12))  # of twelve classes ten
+    [2, 3, 4, 5, 6, 7, 8, 9, 10, 11]
     """
     order = np.argsort(-np.asarray(probabilities), kind="stable").tolist()
     order.sort(key=lambda number: number not in besides)
@@ -77,7 +107,18 @@ def percent(probability):
 
 
 def plot_probabilities(ax, probabilities, highlighted, names=None):
-    """Horizontal bars, one a class from the top, with the value where it is not nothing."""
+    """Horizontal bars, one a class from the top, with the value where it is not nothing.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots.marks import plot_probabilities
+    >>> ax = plt.figure().add_subplot()
+    >>> plot_probabilities(ax, np.array([.1, .7, .2]), highlighted=[1])
+    >>> len(ax.patches)
+    3
+    """
     shown = likeliest(probabilities, highlighted)
     labels = labels_of(names, len(probabilities))
     places = np.arange(len(shown))
@@ -102,7 +143,18 @@ def plot_probabilities(ax, probabilities, highlighted, names=None):
 
 
 def outline(ax, image):
-    """Draw where the digit is over a map of the same size; of a colour image, its brightness."""
+    """Draw where the digit is over a map of the same size; of a colour image, its brightness.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots.marks import outline
+    >>> ax = plt.figure().add_subplot()
+    >>> outline(ax, np.pad(np.ones((4, 4)), 12))
+    >>> len(ax.collections) > 0
+    True
+    """
     if image.ndim == 3:
         image = image.mean(axis=2)
     if image.max() > image.min():
