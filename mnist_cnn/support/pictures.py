@@ -58,6 +58,16 @@ def read_picture(path):
     ------
     MnistCnnError
         When the file cannot be read or is no picture.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from PIL import Image
+    >>> from mnist_cnn.support.pictures import read_picture
+    >>> Image.fromarray(np.uint8([[0, 255], [255, 51]])).save("four-pixels.png")
+    >>> read_picture("four-pixels.png")
+    array([[0. , 1. ],
+           [1. , 0.2]], dtype=float32)
     """
     try:
         with warnings.catch_warnings():
@@ -172,6 +182,16 @@ def extract_ink(grey):
     ------
     MnistCnnError
         When there is no digit to see: nothing differs from the background, or too much does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.support.pictures import extract_ink
+    >>> paper = np.full((40, 40), .9)
+    >>> paper[10:30, 18:22] = .2  # a stroke
+    >>> ink = extract_ink(paper)
+    >>> ink[20, 16:24]
+    array([0., 0., 1., 1., 1., 1., 0., 0.], dtype=float32)
     """
     rows, columns = grey.shape
     coordinates = np.stack([np.ones(grey.shape)] + list(np.meshgrid(
@@ -244,6 +264,15 @@ def split_digits(ink):
     ------
     MnistCnnError
         When there are more shapes than a number has digits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.support.pictures import split_digits
+    >>> ink = np.zeros((40, 60))
+    >>> ink[10:30, 10:14] = ink[10:30, 40:44] = 1  # two strokes: a one and a one
+    >>> [part[20].nonzero()[0] for part in split_digits(ink)]
+    [array([10, 11, 12, 13]), array([40, 41, 42, 43])]
     """
     labels, count = ndimage.label(ink > 0, structure=np.ones((3, 3)))
     groups = [_Shape([i + 1], rows.start, rows.stop, columns.start, columns.stop)
@@ -310,6 +339,15 @@ def fit_to_field(ink):
         (28, 28), multiples of 1/256 in [0, 255/256], the brightest pixel at 255/256: the longer
         side of what is not 0 spans 20 pixels, and the centre of mass lies within half a pixel of
         row and column 14, as in MNIST.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.support.pictures import fit_to_field
+    >>> field = fit_to_field(np.ones((100, 20)))  # a bar, five times as high as wide
+    >>> rows, columns = field.nonzero()
+    >>> field.shape, rows.min(), rows.max(), columns.min(), columns.max()
+    ((28, 28), 5, 24, 13, 16)
     """
     rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
     ink = ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1].astype(float)
@@ -341,6 +379,17 @@ def load_picture(path):
     ------
     MnistCnnError
         When the file is no picture, or shows no digit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from PIL import Image
+    >>> from mnist_cnn.support.pictures import load_picture
+    >>> paper = np.full((100, 100), 230, np.uint8)
+    >>> paper[20:80, 45:55] = 30
+    >>> Image.fromarray(paper).save("one.png")
+    >>> load_picture("one.png").shape
+    (1, 28, 28)
     """
     return load_digits(path, single=True)[0]
 
@@ -364,6 +413,19 @@ def load_digits(path, single=False):
     ------
     MnistCnnError
         When the file is no picture, or shows no digit, or too many shapes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from PIL import Image
+    >>> from mnist_cnn.support.pictures import load_digits
+    >>> paper = np.full((100, 150), 230, np.uint8)
+    >>> paper[20:80, 45:55] = paper[20:80, 95:105] = 30
+    >>> Image.fromarray(paper).save("eleven.png")
+    >>> load_digits("eleven.png").shape
+    (2, 1, 28, 28)
+    >>> load_digits("eleven.png", single=True).shape
+    (1, 1, 28, 28)
     """
     grey = read_picture(path)
     try:

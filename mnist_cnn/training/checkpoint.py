@@ -93,6 +93,22 @@ def save_checkpoint(path, run):
     ------
     MnistCnnError
         When the file cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import theano
+    >>> from mnist_cnn.training.checkpoint import save_checkpoint
+    >>> from mnist_cnn.training.config import configure
+    >>> from mnist_cnn.training.engine import Engine
+    >>> from mnist_cnn.training.run import Run
+    >>> count = theano.shared(0.)
+    >>> step = theano.function([], updates=[(count, count + 1)])
+    >>> run = Run(configure())
+    >>> run.built(Engine("plain"), None, step, np.random.RandomState(1), np.zeros(50, np.int32))
+    >>> save_checkpoint("weights.checkpoint", run)
+    >>> sorted(np.load("weights.checkpoint").files)
+    ['history', 'order_keys', 'order_rest', 'settings', 'variable_0']
     """
     arrays = {"variable_{}".format(i): np.asarray(container.data)
               for i, container in enumerate(_containers(run.train_fn))}
@@ -118,6 +134,24 @@ def load_checkpoint(path, run):
     MnistCnnError
         When the file cannot be read, is no checkpoint of this network, or was made with other
         settings; nothing is changed then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import theano
+    >>> from mnist_cnn.training.checkpoint import load_checkpoint, save_checkpoint
+    >>> from mnist_cnn.training.config import configure
+    >>> from mnist_cnn.training.engine import Engine
+    >>> from mnist_cnn.training.run import Run
+    >>> count = theano.shared(7.)
+    >>> step = theano.function([], updates=[(count, count + 1)])
+    >>> run = Run(configure())
+    >>> run.built(Engine("plain"), None, step, np.random.RandomState(1), np.zeros(50, np.int32))
+    >>> save_checkpoint("weights.checkpoint", run)
+    >>> _ = step(), step()
+    >>> load_checkpoint("weights.checkpoint", run)
+    >>> count.get_value()
+    array(7.)
     """
     containers = {"variable_{}".format(i): container
                   for i, container in enumerate(_containers(run.train_fn))}
