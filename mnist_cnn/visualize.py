@@ -32,6 +32,15 @@ def plot_kernels(kernels, diverging=False):
         All kernels at one scale, numbered from 0. Those of colour images are drawn in colour (see
         `in_colour`), each at a scale of its own; `diverging` draws their channels side by side, as
         it does for any other number of channels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.visualize import plot_kernels
+    >>> figure = plot_kernels(np.random.RandomState(1).normal(size=(32, 1, 5, 5)))
+    >>> len(figure.axes)  # the kernels and the colour bar
+    33
+    >>> figure.savefig("kernels.png")
     """
     num_channels = kernels.shape[1]
     title = "Kernels of the first layer ({} x {} pixels)".format(*kernels.shape[2:])
@@ -61,6 +70,15 @@ def plot_feature_maps(maps, name, diverging=False):
     -------
     matplotlib Figure
         All maps at one scale, numbered as the kernels that made them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.visualize import plot_feature_maps
+    >>> maps = np.random.RandomState(1).normal(size=(32, 24, 24))
+    >>> figure = plot_feature_maps(maps, "noise", diverging=True)
+    >>> len(figure.axes)
+    33
     """
     return _plot_grid(maps, "Feature maps of {}:\nthe image convolved with each kernel"
                       .format(name), "activation before bias and rectifier", diverging)
@@ -79,6 +97,15 @@ def plot_digit(image, name):
     Returns
     -------
     matplotlib Figure
+
+    Examples
+    --------
+    >>> from mnist_cnn.data import load_dataset
+    >>> from mnist_cnn.visualize import plot_digit
+    >>> images, labels = load_dataset()[4:]
+    >>> figure = plot_digit(images[0, 0], "a {}".format(labels[0]))
+    >>> figure.axes[0].get_title()
+    'a 7'
     """
     figure = new_figure(figsize=(4, 4.2), layout="constrained")
     ax = figure.add_subplot()
@@ -100,6 +127,15 @@ def plot_history(history):
     -------
     matplotlib Figure
         Loss and accuracy by epoch, for training (with dropout) and validation (without).
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.records import load_history, save_history
+    >>> from mnist_cnn.visualize import plot_history
+    >>> save_history("weights.npz", [(1, .8, .4, .86, .08, .977), (2, .8, .15, .95, .06, .983)])
+    >>> figure = plot_history(load_history("weights.npz"))
+    >>> [ax.get_ylabel() for ax in figure.axes]
+    ['cross-entropy [nats]', 'accuracy [%]']
     """
     figure = new_figure(figsize=(9, 3.6), layout="constrained")
     figure.suptitle("Training and validation by epoch")
@@ -205,6 +241,15 @@ def mosaic(images, columns, gap=1):
     float array
         (rows, columns) or (rows, columns, 3). Between the images, and where there is none, it is
         NaN, which matplotlib leaves blank, or, in colour, white.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.visualize import mosaic
+    >>> mosaic(np.ones((3, 1, 2)), columns=2)
+    array([[ 1.,  1., nan,  1.,  1.],
+           [nan, nan, nan, nan, nan],
+           [ 1.,  1., nan, nan, nan]])
     """
     num_images, height, width = images.shape[:3]
     num_rows = -(-num_images // columns)
@@ -239,7 +284,17 @@ def _plot_grid(images, title, label, diverging):
 
 
 def scale_of(arrays, diverging=True):
-    """Colour map and limits for arrays that are to be compared, as imshow takes them."""
+    """Colour map and limits for arrays that are to be compared, as imshow takes them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.visualize import scale_of
+    >>> scale_of(np.array([-2, 1]))
+    {'cmap': 'RdBu_r', 'vmin': -2, 'vmax': 2}
+    >>> scale_of(np.array([-2, 1]), diverging=False)
+    {'cmap': 'gray', 'vmin': -2, 'vmax': 1}
+    """
     if not diverging:
         return dict(cmap="gray", vmin=np.nanmin(arrays), vmax=np.nanmax(arrays))
     limit = np.nanmax(np.abs(arrays)) or 1  # zero is white
@@ -247,7 +302,17 @@ def scale_of(arrays, diverging=True):
 
 
 def bare(ax):
-    """Take ticks and labels away, and leave a thin frame."""
+    """Take ticks and labels away, and leave a thin frame.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from mnist_cnn.visualize import bare
+    >>> ax = plt.figure().add_subplot()
+    >>> bare(ax)
+    >>> len(ax.get_xticks())
+    0
+    """
     ax.set_xticks([])
     ax.set_yticks([])
     for spine in ax.spines.values():
@@ -256,12 +321,31 @@ def bare(ax):
 
 
 def axes_at(figure, left, top, width, height):
-    """Axes at a place counted in inches from the figure's top left corner."""
+    """Axes at a place counted in inches from the figure's top left corner.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from mnist_cnn.visualize import axes_at
+    >>> figure = plt.figure(figsize=(4, 2))
+    >>> axes_at(figure, left=1, top=.5, width=2, height=1).get_position().bounds
+    (0.25, 0.25, 0.5, 0.5)
+    """
     full_width, full_height = figure.get_size_inches()
     return figure.add_axes([left / full_width, 1 - (top + height) / full_height,
                             width / full_width, height / full_height])
 
 
 def headline(figure, text, top=.2, size=15):
-    """A title at a distance in inches from the top."""
+    """A title at a distance in inches from the top.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from mnist_cnn.visualize import headline
+    >>> figure = plt.figure()
+    >>> headline(figure, "A seven")
+    >>> [text.get_text() for text in figure.texts]
+    ['A seven']
+    """
     figure.suptitle(text, fontsize=size, y=1 - top / figure.get_figheight())
