@@ -8,6 +8,7 @@ import numpy as np
 from ..support.errors import MnistCnnError
 from ..support.files import read_npz, write_npz
 from ..support.records import HISTORY_FIELDS
+from .focus import LOSSES
 
 __all__ = ["save_checkpoint", "load_checkpoint"]
 
@@ -24,7 +25,7 @@ def _settings(run):
     # weights of a device and of the CPU's plain layers go on as each other
     settings.update(run.data, engine="fused" if run.engine.name == "fused" else "plain")
     del settings["device"], settings["seed"]  # the generators' states say more than the seed
-    if settings["schedule"] == "constant":
+    if settings["schedule"] == "constant" and not settings["skip_easy"]:
         del settings["num_epochs"]  # a longer run begins with the shorter one
     return settings
 
@@ -71,9 +72,11 @@ def load_checkpoint(path, run):
         settings; nothing is changed then.
     """
     containers = _containers(run.train_fn)
-    wanted = {"variable_{}".format(i): (np.asarray(container.data).dtype.char,
-                                        np.shape(container.data))
-              for i, container in enumerate(containers)}
+    wanted = {"variable_{}".format(i): (
+        np.asarray(container.data).dtype.char,
+        # of another number of examples the settings speak better
+        (None,) if container.name == LOSSES else np.shape(container.data))
+        for i, container in enumerate(containers)}
     try:
         arrays = read_npz(path, dict(
             wanted, settings=("Bd", (None,)), history=("d", (None, len(HISTORY_FIELDS))),
@@ -86,7 +89,9 @@ def load_checkpoint(path, run):
         raise MnistCnnError("{}; or it is of another --recipe".format(error)) from error
     _compare(path, arrays, _settings(run), run)
     position, has_gauss, gauss = arrays["order_rest"]
-    if not 0 <= position <= 624:
+    if not 0 <= position <= 624 or any(
+            arrays[name].shape != np.shape(container.data)
+            for name, container in zip(wanted, containers)):
         raise MnistCnnError("{} is not a file that train.py saved: its numbers are out of range"
                             .format(path))
     run.rng.set_state(("MT19937", arrays["order_keys"], int(position), int(has_gauss), gauss))
