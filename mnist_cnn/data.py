@@ -3,15 +3,14 @@
 import gzip
 import hashlib
 import importlib.util
-import logging
 import math
-import sys
 import zlib
 from pathlib import Path
 
 import numpy as np
 
-from .support.about import Dataset, same_data
+from .support.about import MIN_SIDE, Dataset, same_data
+from .support.download import fetch
 from .support.errors import MnistCnnError
 
 __all__ = ["BASE_URLS", "read_idx", "download", "load_dataset", "load_dataset_of",
@@ -69,37 +68,72 @@ def read_idx(path):
     ----------
     .. [1] Y. LeCun, C. Cortes, C. J. C. Burges: The MNIST database of handwritten digits.
        http://yann.lecun.com/exdb/mnist/
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from mnist_cnn.data import read_idx
+    >>> _ = Path("two-labels").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 2, 5, 9]))
+    >>> read_idx("two-labels")
+    array([5, 9], dtype=uint8)
+    """
+    try:
+        with open(path, "rb") as file:
+            return parse_idx(file, path)
+    except OSError as error:
+        raise MnistCnnError("{} is no usable IDX file: {}".format(
+            path, error.strerror or error)) from error
+
+
+def parse_idx(file, path):
+    """Read an IDX file that is open, as a file of its own or within an archive.
+
+    Parameters
+    ----------
+    file : binary file object
+        With `peek`.
+    path : path-like
+        What to call it in messages.
+
+    Returns
+    -------
+    uint8 array
+
+    Raises
+    ------
+    MnistCnnError
+        As `read_idx` does.
     """
     def refuse(what):
         return MnistCnnError("{} is no usable IDX file: {}".format(path, what))
 
     try:
-        with open(path, "rb") as file:
-            start = file.read(2)
+        start = file.peek(2)[:2]
         if start.startswith(b"<"):
             raise refuse("it holds a web page (HTML); download it anew, without the proxy or "
                          "log-in page that sent this")
-        with (gzip.open if start == b"\x1f\x8b" else open)(path, "rb") as file:
-            magic = file.read(4)
-            if len(magic) < 4 or magic[:2] != b"\0\0":
-                raise refuse("it starts with the bytes '{}', not with the magic number 0000"
-                             .format(magic[:2].hex()))
-            if magic[2] != 0x08:
-                raise refuse("its data type code is 0x{:02x}; only 0x08 (unsigned bytes) is read"
-                             .format(magic[2]))
-            num_dims = magic[3]
-            if not 1 <= num_dims <= 4:
-                raise refuse("it claims {} dimensions, not 1 to 4".format(num_dims))
-            sizes = file.read(4 * num_dims)
-            if len(sizes) < 4 * num_dims:
-                raise refuse("it ends within its header")
-            shape = tuple(np.frombuffer(sizes, ">u4").tolist())
-            size = math.prod(shape)
-            # where one size is 0 the others are still NumPy's to multiply
-            if math.prod(max(length, 1) for length in shape) > MAX_BYTES:
-                raise refuse("its header claims more data than any data set of this kind holds "
-                             "({} bytes)".format(" x ".join(map(str, shape))))
-            data = file.read(size + 1)  # one more, to meet the end and gzip's checksum
+        if start == b"\x1f\x8b":
+            file = gzip.GzipFile(fileobj=file)
+        magic = file.read(4)
+        if len(magic) < 4 or magic[:2] != b"\0\0":
+            raise refuse("it starts with the bytes '{}', not with the magic number 0000"
+                         .format(magic[:2].hex()))
+        if magic[2] != 0x08:
+            raise refuse("its data type code is 0x{:02x}; only 0x08 (unsigned bytes) is read"
+                         .format(magic[2]))
+        num_dims = magic[3]
+        if not 1 <= num_dims <= 4:
+            raise refuse("it claims {} dimensions, not 1 to 4".format(num_dims))
+        sizes = file.read(4 * num_dims)
+        if len(sizes) < 4 * num_dims:
+            raise refuse("it ends within its header")
+        shape = tuple(np.frombuffer(sizes, ">u4").tolist())
+        size = math.prod(shape)
+        # where one size is 0 the others are still NumPy's to multiply
+        if math.prod(max(length, 1) for length in shape) > MAX_BYTES:
+            raise refuse("its header claims more data than any data set of this kind holds "
+                         "({} bytes)".format(" x ".join(map(str, shape))))
+        data = file.read(size + 1)  # one more, to meet the end and gzip's checksum
     except (OSError, EOFError, zlib.error) as error:
         raise refuse(getattr(error, "strerror", None) or error) from error
     if len(data) < size:
@@ -154,6 +188,11 @@ def download(data_dir, base_urls=BASE_URLS, timeout=10):
     MnistCnnError
         When there is no such folder or it cannot be written, no address gave the file, or the
         folder holds part of another data set (whose missing files MNIST's must not replace).
+
+    Examples
+    --------
+    >>> from mnist_cnn.data import PACKAGED, download
+    >>> download(PACKAGED)  # the package's folder has all four files: nothing to fetch
     """
     data_dir = Path(data_dir)
     if not data_dir.is_dir():
@@ -170,55 +209,9 @@ def download(data_dir, base_urls=BASE_URLS, timeout=10):
                 "there by hand, or name another folder"
                 .format(data_dir, ", ".join(missing), path.name))
 
-    import pooch  # here, for they take a while to import and most starts download nothing
-    import requests
-
-    fetch = pooch.HTTPDownloader(timeout=timeout, progressbar=sys.stderr.isatty())
-
-    def downloader(url, path, _):
-        fetch(url, path, _)
-        with open(path, "rb") as file:
-            if file.read(1) == b"<":
-                raise MnistCnnError("a web page (HTML) came, perhaps a proxy's or a log-in's")
-
-    pooch.get_logger().setLevel(logging.WARNING)
     base_urls = list(base_urls)
     for name in missing:
-        for base_url in list(base_urls):
-            url = base_url + name + ".gz"
-            print("Downloading {}".format(url))
-            try:
-                pooch.retrieve(url, "md5:" + DIGESTS[name][0], fname=name + ".gz", path=data_dir,
-                               downloader=downloader)
-                break
-            except (requests.RequestException, MnistCnnError, ValueError) as error:
-                # ValueError: pooch's word for a wrong digest
-                print("  no: {}".format(_reason(error)), file=sys.stderr)
-                base_urls.append(base_urls.pop(0))  # ask the one that works first from now on
-            except OSError as error:
-                raise MnistCnnError("cannot write to {}: {}".format(
-                    data_dir, error.strerror or error)) from error
-        else:
-            raise MnistCnnError(
-                "none of these gave {0}.gz: {1}; get the four files elsewhere and put them into {2}"
-                .format(name, " ".join(base_urls), data_dir))
-
-
-def _reason(error):
-    """A failed download in a few words."""
-    import requests
-
-    if isinstance(error, requests.HTTPError):
-        return "the server answers {} {}".format(error.response.status_code, error.response.reason)
-    if isinstance(error, requests.Timeout):
-        return "the server does not answer"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "the connection broke off"
-    if isinstance(error, requests.ConnectionError):
-        return "no connection to the server"
-    if isinstance(error, ValueError) and not isinstance(error, requests.RequestException):
-        return "what came is truncated or another file (its digest differs)"
-    return " ".join(str(error).split())
+        fetch(data_dir, name + ".gz", DIGESTS[name][0], base_urls, timeout, "the four files")
 
 
 def read_part(data_dir, prefix):
@@ -291,6 +284,9 @@ def split_dataset(where, training, test, name=None, classes=None):
     MnistCnnError
         When there are too few examples.
     """
+    if min(training[0].shape[-2:]) < MIN_SIDE:
+        raise MnistCnnError("{} has images of {} x {} pixels; the network needs at least {} x {}"
+                            .format(where, *training[0].shape[-2:], MIN_SIDE, MIN_SIDE))
     num_training = len(training[1])
     if num_training <= NUM_VALIDATION:
         raise MnistCnnError(
@@ -334,6 +330,15 @@ def load_dataset(data_dir=None, base_urls=None, dataset=None):
     MnistCnnError
         When there is no such data set, or files are missing and cannot be had, or are not what
         they should be.
+
+    Examples
+    --------
+    >>> from mnist_cnn.data import load_dataset
+    >>> X_train, y_train, X_val, y_val, X_test, y_test = load_dataset()
+    >>> X_train.shape, X_val.shape, X_test.shape
+    ((50000, 1, 28, 28), (10000, 1, 28, 28), (10000, 1, 28, 28))
+    >>> y_train[:5]
+    array([5, 0, 4, 1, 9], dtype=uint8)
     """
     if data_dir is None and dataset in (None, "mnist"):
         folder, name = PACKAGED, "mnist"
@@ -402,6 +407,15 @@ def iterate_minibatches(inputs, targets, batchsize, shuffle=False, rng=np.random
     ------
     inputs, targets : arrays
         Of `batchsize` examples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.data import iterate_minibatches
+    >>> for inputs, targets in iterate_minibatches(np.arange(5), np.arange(5) % 2, batchsize=2):
+    ...     print(inputs, targets)
+    [0 1] [0 1]
+    [2 3] [0 1]
     """
     if len(inputs) != len(targets):
         raise ValueError("{} inputs but {} targets".format(len(inputs), len(targets)))

@@ -36,6 +36,8 @@ class Entry:
         From the name of each file to be downloaded to the MD5 it was published with.
     urls : tuple of str
         Where these lie, each ending in a slash, in the order they are tried.
+    balanced : bool
+        Whether each class has as many examples as every other.
     first_label : int
         The label of the first class in the files.
     transposed : bool
@@ -51,18 +53,19 @@ class Entry:
     files: Mapping[str, Optional[str]]
     packed: Mapping[str, str]
     urls: Tuple[str, ...]
+    balanced: bool = False
     first_label: int = 0
     transposed: bool = False
 
 
-def _idx_entry(name, title, classes, packed, unpacked, urls):
+def _idx_entry(name, title, classes, packed, unpacked, urls, balanced=True):
     """An entry of a data set in MNIST's own four files."""
     return Entry(name, title, tuple(classes), (1, 28, 28), (60000, 10000), "idx",
                  dict(zip(DIGESTS, unpacked)),
-                 {file + ".gz": digest for file, digest in zip(DIGESTS, packed)}, urls)
+                 {file + ".gz": digest for file, digest in zip(DIGESTS, packed)}, urls, balanced)
 
 
-def _emnist_entry(split, title, classes, counts, first_label=0):
+def _emnist_entry(split, title, classes, counts, balanced=False, first_label=0):
     """An entry of one of EMNIST's splits, all of which are published in one zip archive.
 
     Labels and counts are those of Cohen et al., Table II [1]_, but for the letters, of which the
@@ -76,8 +79,9 @@ def _emnist_entry(split, title, classes, counts, first_label=0):
              for part in ("images-idx3", "labels-idx1")]
     return Entry("emnist-" + split, title, tuple(classes), (1, 28, 28), counts, "idx",
                  dict.fromkeys(names), {"gzip.zip": "58c8d27c78d21e728a6bc7b3cc06412e"},
-                 ("https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/",
-                  "https://biometrics.nist.gov/cs_links/EMNIST/"), first_label, transposed=True)
+                 ("https://biometrics.nist.gov/cs_links/EMNIST/",
+                  "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/"), balanced, first_label,
+                 transposed=True)
 
 
 # EMNIST's letters whose capital and small forms look alike are one class
@@ -85,7 +89,7 @@ _MERGED = string.digits + string.ascii_uppercase + "abdefghnqrt"
 
 _ENTRIES = [
     _idx_entry("mnist", "MNIST", number_names(10), [packed for packed, _ in DIGESTS.values()],
-               [unpacked for _, unpacked in DIGESTS.values()], BASE_URLS),
+               [unpacked for _, unpacked in DIGESTS.values()], BASE_URLS, balanced=False),
     # Addresses, packed digests and classes: README.md of github.com/zalandoresearch/fashion-mnist;
     # the second address: keras/src/datasets/fashion_mnist.py. The unpacked digests are those of
     # Debian's package dataset-fashion-mnist (0.0~git20200523), whose gzip files are others.
@@ -109,10 +113,10 @@ _ENTRIES = [
                [None] * 4,
                ("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
                 "https://codh.rois.ac.jp/kmnist/dataset/kmnist/")),
-    _emnist_entry("balanced", "EMNIST balanced", _MERGED, (112800, 18800)),
+    _emnist_entry("balanced", "EMNIST balanced", _MERGED, (112800, 18800), balanced=True),
     _emnist_entry("letters", "EMNIST letters", string.ascii_uppercase, None, first_label=1),
-    _emnist_entry("digits", "EMNIST digits", string.digits, (240000, 40000)),
-    _emnist_entry("mnist", "EMNIST MNIST", string.digits, (60000, 10000)),
+    _emnist_entry("digits", "EMNIST digits", string.digits, (240000, 40000), balanced=True),
+    _emnist_entry("mnist", "EMNIST MNIST", string.digits, (60000, 10000), balanced=True),
     _emnist_entry("bymerge", "EMNIST by merge", _MERGED, (697932, 116323)),
     _emnist_entry("byclass", "EMNIST by class",
                   string.digits + string.ascii_uppercase + string.ascii_lowercase,
@@ -129,7 +133,8 @@ _ENTRIES = [
            "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
            "test_batch": "40351d587109b95175f43aff81a1287e"},
           {"cifar-10-python.tar.gz": "c58f30108f718f92721af3b95e74349a"},
-          ("https://www.cs.toronto.edu/~kriz/", "https://cave.cs.toronto.edu/kriz/")),
+          ("https://www.cs.toronto.edu/~kriz/", "https://cave.cs.toronto.edu/kriz/"),
+          balanced=True),
 ]
 
 DATASETS = {entry.name: entry for entry in _ENTRIES}

@@ -28,7 +28,8 @@ def _settings(run):
     """What must be the same when the run goes on: names and JSON's kinds of values."""
     settings = asdict(run.config)
     # weights of a device and of the CPU's plain layers go on as each other
-    settings.update(**{"data set": run.about.dataset}, **run.data, engine="fused" if run.engine.name == "fused" else "plain")
+    settings.update(run.data, engine="fused" if run.engine.name == "fused" else "plain")
+    settings["data set"] = run.about.dataset
     del settings["device"], settings["seed"]  # the generators' states say more than the seed
     if settings["schedule"] == "constant":
         del settings["num_epochs"]  # a longer run begins with the shorter one
@@ -92,6 +93,22 @@ def save_checkpoint(path, run):
     ------
     MnistCnnError
         When the file cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import theano
+    >>> from mnist_cnn.training.checkpoint import save_checkpoint
+    >>> from mnist_cnn.training.config import configure
+    >>> from mnist_cnn.training.engine import Engine
+    >>> from mnist_cnn.training.run import Run
+    >>> count = theano.shared(0.)
+    >>> step = theano.function([], updates=[(count, count + 1)])
+    >>> run = Run(configure())
+    >>> run.built(Engine("plain"), None, step, np.random.RandomState(1), np.zeros(50, np.int32))
+    >>> save_checkpoint("weights.checkpoint", run)
+    >>> sorted(np.load("weights.checkpoint").files)
+    ['history', 'order_keys', 'order_rest', 'settings', 'variable_0']
     """
     arrays = {"variable_{}".format(i): np.asarray(container.data)
               for i, container in enumerate(_containers(run.train_fn))}
@@ -117,6 +134,24 @@ def load_checkpoint(path, run):
     MnistCnnError
         When the file cannot be read, is no checkpoint of this network, or was made with other
         settings; nothing is changed then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import theano
+    >>> from mnist_cnn.training.checkpoint import load_checkpoint, save_checkpoint
+    >>> from mnist_cnn.training.config import configure
+    >>> from mnist_cnn.training.engine import Engine
+    >>> from mnist_cnn.training.run import Run
+    >>> count = theano.shared(7.)
+    >>> step = theano.function([], updates=[(count, count + 1)])
+    >>> run = Run(configure())
+    >>> run.built(Engine("plain"), None, step, np.random.RandomState(1), np.zeros(50, np.int32))
+    >>> save_checkpoint("weights.checkpoint", run)
+    >>> _ = step(), step()
+    >>> load_checkpoint("weights.checkpoint", run)
+    >>> count.get_value()
+    array(7.)
     """
     containers = {"variable_{}".format(i): container
                   for i, container in enumerate(_containers(run.train_fn))}

@@ -38,6 +38,16 @@ class Run:
     steps_per_epoch : int
     saved : list of paths
         What was written so far.
+
+    Examples
+    --------
+    >>> from mnist_cnn.training.config import configure
+    >>> from mnist_cnn.training.run import Run
+    >>> run = Run(configure(num_epochs=3))
+    >>> run.step_done(loss=.5, accuracy=.8)
+    >>> run.epoch_done(loss=.4, accuracy=.9)
+    >>> run.epoch, list(run.epochs_left)
+    (2, [2, 3])
     """
 
     def __init__(self, config, callbacks=()):
