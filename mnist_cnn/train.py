@@ -58,10 +58,10 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
 
     Examples
     --------
-    >>> import lasagne
     >>> import numpy as np
-    >>> import theano.tensor as T
     >>> from mnist_cnn.train import compile_functions
+    >>> import lasagne
+    >>> import theano.tensor as T
     >>> inputs, targets = T.tensor4("inputs"), T.ivector("targets")
     >>> layer = lasagne.layers.InputLayer((None, 1, 2, 2), inputs)
     >>> network = lasagne.layers.DenseLayer(

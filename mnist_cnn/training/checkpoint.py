@@ -98,11 +98,11 @@ def save_checkpoint(path, run):
     Examples
     --------
     >>> import numpy as np
-    >>> import theano
     >>> from mnist_cnn.training.checkpoint import save_checkpoint
     >>> from mnist_cnn.training.config import configure
     >>> from mnist_cnn.training.engine import Engine
     >>> from mnist_cnn.training.run import Run
+    >>> import theano
     >>> count = theano.shared(0.)
     >>> step = theano.function([], updates=[(count, count + 1)])
     >>> run = Run(configure())
@@ -139,11 +139,11 @@ def load_checkpoint(path, run):
     Examples
     --------
     >>> import numpy as np
-    >>> import theano
     >>> from mnist_cnn.training.checkpoint import load_checkpoint, save_checkpoint
     >>> from mnist_cnn.training.config import configure
     >>> from mnist_cnn.training.engine import Engine
     >>> from mnist_cnn.training.run import Run
+    >>> import theano
     >>> count = theano.shared(7.)
     >>> step = theano.function([], updates=[(count, count + 1)])
     >>> run = Run(configure())
