@@ -21,8 +21,8 @@ from scipy import ndimage
 
 from .errors import MnistCnnError
 
-__all__ = ["read_picture", "extract_ink", "split_digits", "fit_to_field", "load_picture",
-           "load_digits"]
+__all__ = ["read_picture", "open_picture", "extract_ink", "split_digits", "fit_to_field",
+           "load_picture", "load_digits"]
 
 SIZE = 28
 BOX = 20
@@ -52,6 +52,41 @@ def read_picture(path):
     MnistCnnError
         When the file cannot be read or is no picture.
     """
+    def convert(picture):
+        picture = _to_grey(picture)
+        scale = WORK_SIZE / max(picture.size)
+        if scale < 1:
+            size = [max(1, round(scale * side)) for side in picture.size]
+            picture = picture.resize(size, Image.BOX)
+        return picture
+
+    return np.asarray(open_picture(path, convert, 2 * WORK_SIZE, "L"), np.float32)
+
+
+def open_picture(path, convert, size, mode=None):
+    """Open a picture file that nobody vouches for.
+
+    Parameters
+    ----------
+    path : path-like
+        As for `read_picture`.
+    convert : callable
+        Makes what is wanted of it, from a Pillow image to another.
+    size : int
+        Pixels a side that are enough; a JPEG may be decoded at as few.
+    mode : str, optional
+        'L' where grey is enough.
+
+    Returns
+    -------
+    PIL.Image.Image
+        What `convert` makes of it, turned as its camera says.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be read or is no picture.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damaged EXIF data; errors still come as such
@@ -59,14 +94,8 @@ def read_picture(path):
                 if picture.width * picture.height > MAX_PIXELS:
                     raise MnistCnnError("{} is too large: {} x {} pixels".format(
                         path, picture.width, picture.height))
-                picture.draft("L", (2 * WORK_SIZE, 2 * WORK_SIZE))  # JPEG: decode fewer pixels
-                picture = ImageOps.exif_transpose(picture)
-                picture = _to_grey(picture)
-                scale = WORK_SIZE / max(picture.size)
-                if scale < 1:
-                    size = [max(1, round(scale * side)) for side in picture.size]
-                    picture = picture.resize(size, Image.BOX)
-                return np.asarray(picture, np.float32)
+                picture.draft(mode, (size, size))  # JPEG: decode fewer pixels
+                return convert(ImageOps.exif_transpose(picture))
     except OSError as error:
         reason = error.strerror or "it is no picture (PNG, JPEG or the like), or a damaged one"
         raise MnistCnnError("cannot read {}: {}".format(path, reason)) from error
