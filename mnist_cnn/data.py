@@ -68,6 +68,14 @@ def read_idx(path):
     ----------
     .. [1] Y. LeCun, C. Cortes, C. J. C. Burges: The MNIST database of handwritten digits.
        http://yann.lecun.com/exdb/mnist/
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from mnist_cnn.data import read_idx
+    >>> _ = Path("two-labels").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 2, 5, 9]))
+    >>> read_idx("two-labels")
+    array([5, 9], dtype=uint8)
     """
     try:
         with open(path, "rb") as file:
@@ -180,6 +188,11 @@ def download(data_dir, base_urls=BASE_URLS, timeout=10):
     MnistCnnError
         When there is no such folder or it cannot be written, no address gave the file, or the
         folder holds part of another data set (whose missing files MNIST's must not replace).
+
+    Examples
+    --------
+    >>> from mnist_cnn.data import PACKAGED, download
+    >>> download(PACKAGED)  # the package's folder has all four files: nothing to fetch
     """
     data_dir = Path(data_dir)
     if not data_dir.is_dir():
@@ -317,6 +330,15 @@ def load_dataset(data_dir=None, base_urls=None, dataset=None):
     MnistCnnError
         When there is no such data set, or files are missing and cannot be had, or are not what
         they should be.
+
+    Examples
+    --------
+    >>> from mnist_cnn.data import load_dataset
+    >>> X_train, y_train, X_val, y_val, X_test, y_test = load_dataset()
+    >>> X_train.shape, X_val.shape, X_test.shape
+    ((50000, 1, 28, 28), (10000, 1, 28, 28), (10000, 1, 28, 28))
+    >>> y_train[:5]
+    array([5, 0, 4, 1, 9], dtype=uint8)
     """
     if data_dir is None and dataset in (None, "mnist"):
         folder, name = PACKAGED, "mnist"
@@ -385,6 +407,15 @@ def iterate_minibatches(inputs, targets, batchsize, shuffle=False, rng=np.random
     ------
     inputs, targets : arrays
         Of `batchsize` examples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.data import iterate_minibatches
+    >>> for inputs, targets in iterate_minibatches(np.arange(5), np.arange(5) % 2, batchsize=2):
+    ...     print(inputs, targets)
+    [0 1] [0 1]
+    [2 3] [0 1]
     """
     if len(inputs) != len(targets):
         raise ValueError("{} inputs but {} targets".format(len(inputs), len(targets)))

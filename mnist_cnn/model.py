@@ -39,6 +39,16 @@ def build_cnn(input_var=None, dropout=0.5, shape=(1, 28, 28), num_classes=10):
     MnistCnnError
         When `shape` or `num_classes` is out of range, or Theano lacks a C++ compiler or Python's
         header files.
+
+    Examples
+    --------
+    >>> import lasagne
+    >>> from mnist_cnn.model import build_cnn
+    >>> network = build_cnn()
+    >>> network.output_shape
+    (None, 10)
+    >>> [array.shape for array in lasagne.layers.get_all_param_values(network)]
+    [(32, 1, 5, 5), (32,), (32, 32, 5, 5), (32,), (512, 256), (256,), (256, 10), (10,)]
     """
     if len(shape) != 3 or shape[0] < 1 or min(shape[1:]) < 16:
         raise MnistCnnError("shape is {}, not (channels, rows, columns) with at least 16 rows and "
@@ -79,6 +89,14 @@ def save_weights(path, weights, about=None):
     ------
     MnistCnnError
         When the file cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.model import save_weights
+    >>> save_weights("weights.npz", [np.zeros((2, 3)), np.ones(3)])
+    >>> sorted(np.load("weights.npz").files)
+    ['arr_0', 'arr_1']
     """
     write_npz(path, {"arr_{}".format(i): array for i, array in enumerate(weights)},
               b"" if about is None else about.to_json())
@@ -103,6 +121,18 @@ def load_weights(path, network):
     ------
     MnistCnnError
         When the file cannot be read or does not fit the network; the network is then unchanged.
+
+    Examples
+    --------
+    >>> import lasagne
+    >>> from mnist_cnn.model import build_cnn, load_weights, save_weights
+    >>> network, copy = build_cnn(), build_cnn()
+    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(network))
+    >>> weights = load_weights("weights.npz", copy)
+    >>> weights[0].shape
+    (32, 1, 5, 5)
+    >>> (copy.W.get_value() == network.W.get_value()).all()
+    True
     """
     params = lasagne.layers.get_all_params(network)
     wanted = {"arr_{}".format(i): ("fd", param.get_value(borrow=True).shape)

@@ -36,6 +36,17 @@ def predict(network, images, batch_size=500):
     -------
     array
         (n, classes), probabilities.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.model import build_cnn
+    >>> from mnist_cnn.predict import predict
+    >>> probabilities = predict(build_cnn(), np.zeros((3, 1, 28, 28)))
+    >>> probabilities.shape
+    (3, 10)
+    >>> probabilities[0].round(3)  # blank paper says nothing to an untrained network
+    array([0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], dtype=float32)
     """
     network = choose_engine().accelerate(network)
     inputs = lasagne.layers.get_all_layers(network)[0].input_var
@@ -78,6 +89,21 @@ def main(model, files, single=False, output_format="table", data_dir=None, datas
     MnistCnnError
         When the model, the data or the only file cannot be used; then nothing is printed. When
         some of several files cannot be used; then at the end, with 1 for the exit code.
+
+    Examples
+    --------
+    >>> import lasagne
+    >>> import matplotlib.pyplot as plt
+    >>> from mnist_cnn.data import load_dataset
+    >>> from mnist_cnn.model import build_cnn, save_weights
+    >>> from mnist_cnn.predict import main
+    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn()))
+    >>> plt.imsave("seven.png", 1 - load_dataset()[4][0, 0], cmap="gray")
+    >>> answers = main("weights.npz", ["seven.png"], output_format="csv")  # doctest: +ELLIPSIS
+    file,digit,class,probability,unsure,p0,p1,p2,p3,p4,p5,p6,p7,p8,p9
+    seven.png,1,...
+    >>> sorted(answers[0])
+    ['class', 'digit', 'file', 'probabilities', 'probability', 'unsure']
     """
     if output_format not in FORMATS:
         raise MnistCnnError("output_format is {!r}, not one of {}".format(

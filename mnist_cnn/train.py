@@ -52,6 +52,25 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
     ----------
     .. [1] I. Sutskever, J. Martens, G. Dahl, G. Hinton: On the importance of initialization and
        momentum in deep learning. ICML 2013.
+
+    Examples
+    --------
+    >>> import lasagne
+    >>> import numpy as np
+    >>> import theano.tensor as T
+    >>> from mnist_cnn.train import compile_functions
+    >>> inputs, targets = T.tensor4("inputs"), T.ivector("targets")
+    >>> layer = lasagne.layers.InputLayer((None, 1, 2, 2), inputs)
+    >>> network = lasagne.layers.DenseLayer(
+    ...     layer, 2, W=lasagne.init.Constant(0), nonlinearity=lasagne.nonlinearities.softmax)
+    >>> train_fn, val_fn = compile_functions(network, inputs, targets, learning_rate=.1)
+    >>> batch = np.ones((4, 1, 2, 2), np.float32), np.ones(4, np.int32)
+    >>> loss, accuracy = val_fn(*batch)  # a guess between two classes: log 2 nats
+    >>> print("{:.4f}".format(loss))
+    0.6931
+    >>> loss, accuracy = train_fn(*batch)
+    >>> val_fn(*batch)[0] < loss
+    True
     """
     # Training goes through dropout: each step trains another part of the network.
     loss, accuracy = _loss_and_accuracy(network, target_var)
@@ -96,6 +115,14 @@ def evaluate(val_fn, inputs, targets, batch_size):
     -------
     loss, accuracy : float
         Means over the examples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.train import evaluate
+    >>> val_fn = lambda inputs, targets: (inputs.mean(), np.mean(targets == 1))
+    >>> evaluate(val_fn, np.arange(5.), np.array([1, 1, 1, 0, 0]), batch_size=2)
+    (2.0, 0.6)
     """
     sums = np.zeros(2)
     for start in range(0, len(inputs), batch_size):
@@ -127,6 +154,16 @@ def train(dataset, config=Config(), callbacks=()):
     ------
     MnistCnnError
         When a setting does not go with the data or the machine, or the loss is no number any more.
+
+    Examples
+    --------
+    >>> from mnist_cnn.data import load_dataset
+    >>> from mnist_cnn.train import train
+    >>> from mnist_cnn.training.config import configure
+    >>> few = [array[:100] for array in load_dataset()]
+    >>> weights = train(few, configure(num_epochs=1, seed=1))
+    >>> [array.shape for array in weights]
+    [(32, 1, 5, 5), (32,), (32, 32, 5, 5), (32,), (512, 256), (256,), (256, 10), (10,)]
     """
     about = about_of(dataset)
     X_train, y_train, X_val, y_val, X_test, y_test = _prepare(dataset, config)
@@ -226,6 +263,16 @@ def main(model="cnn", recipe="plain", data_dir=None, dataset=None, output="model
     Interrupted
         On Ctrl-C or SIGTERM, after the step under way, once the weights are saved. It is a
         KeyboardInterrupt.
+
+    Examples
+    --------
+    >>> from mnist_cnn.train import main
+    >>> weights = main(num_epochs=1, output=None, quiet=True)  # doctest: +ELLIPSIS
+    Final results:
+      test loss:...
+      test accuracy:...%
+    >>> weights[0].shape
+    (32, 1, 5, 5)
     """
     if model != "cnn":
         raise MnistCnnError("model is {!r}; there is one, 'cnn'".format(model))

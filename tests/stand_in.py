@@ -3,6 +3,7 @@
 import numpy as np
 import theano
 
+from mnist_cnn.support.about import About
 from mnist_cnn.training import config, engine, run as run_module
 
 
@@ -26,7 +27,8 @@ class Updated:
 def a_run(batch_size=50, value=1, **options):
     """A run after an epoch."""
     run = run_module.Run(config.Config(batch_size=batch_size, **options))
-    run.built(engine.Engine("fused"), None, Step(), np.random.RandomState(3), np.arange(500))
+    run.built(engine.Engine("fused"), None, Step(), np.random.RandomState(3), np.arange(500),
+              About("mnist"))
     run.history = [(1, 2.5, .4, .8, .3, .9)]
     run.train_fn.variables[0].set_value(np.full((3, 2), value, "float32"))
     return run

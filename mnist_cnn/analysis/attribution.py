@@ -25,8 +25,8 @@ def compile_scores(network):
     Returns
     -------
     score_fn : callable
-        Takes images (n, 1, rows, columns); returns scores (n, classes), in nats up to a constant
-        an image, which softmax turns into probabilities.
+        Takes images (n, channels, rows, columns); returns scores (n, classes), in nats up to a
+        constant an image, which softmax turns into probabilities.
     gradient_fn : callable
         Takes images and a class for each (int32); returns the gradients of these classes' scores
         with respect to the images, of their shape, in nats per brightness.
@@ -42,27 +42,38 @@ def compile_scores(network):
 def saliency(gradient_fn, image, classes):
     """How a class's score would change with each pixel: its gradient [1]_.
 
+    Of an image in several channels a pixel's map holds the largest magnitude of its channels'
+    derivatives, as in the paper. A sum with signs would hide what matters in a colour image:
+    where a pixel should become redder and less green, the two derivatives cancel out.
+
     Parameters
     ----------
     gradient_fn : callable
         As `compile_scores` returns it.
     image : array
-        (1, rows, columns).
-    classes : sequence of int
-        The classes to explain.
+        (channels, rows, columns).
+    classes : sequence of int, or of pairs of int
+        The classes to explain; a pair asks for the first class's score less the second's.
 
     Returns
     -------
     array
-        (classes, rows, columns), in nats per brightness; positive where more ink speaks for the
-        class. (The paper draws its absolute value, and loses the sign.)
+        (classes, rows, columns), in nats per brightness. Of one channel, positive where more ink
+        speaks for the class. (The paper draws its absolute value, and loses the sign.) Of several,
+        at least 0: how much the pixel matters, for or against.
 
     References
     ----------
     .. [1] K. Simonyan, A. Vedaldi, A. Zisserman: Deep inside convolutional networks: visualising
        image classification models and saliency maps. 2013. https://arxiv.org/abs/1312.6034
     """
-    return gradient_fn(np.stack([image] * len(classes)), np.asarray(classes, np.int32))[:, 0]
+    terms = [pair if isinstance(pair, tuple) else (pair,) for pair in classes]
+    asked = sorted({number for term in terms for number in term})
+    gradients = dict(zip(asked, gradient_fn(np.stack([image] * len(asked)),
+                                            np.asarray(asked, np.int32))))
+    maps = np.stack([gradients[term[0]] - gradients[term[1]] if len(term) == 2
+                     else gradients[term[0]] for term in terms])
+    return maps[:, 0] if maps.shape[1] == 1 else np.abs(maps).max(axis=1)
 
 
 def integrated_gradients(gradient_fn, image, classes, baseline=None, steps=128, batch_size=500):
@@ -72,19 +83,20 @@ def integrated_gradients(gradient_fn, image, classes, baseline=None, steps=128, 
 
     .. math:: a_i = (x_i - b_i) \int_0^1 \frac{\partial F(b + t (x - b))}{\partial x_i} dt
 
-    The attributions sum to :math:`F(x) - F(b)`, up to the error of the sum that stands for the
-    integral (midpoints of equal steps; below one percent of a nat for 128 of them and MNIST).
+    Those of a pixel's channels are added up, and all attributions sum to :math:`F(x) - F(b)`, up to
+    the error of the sum that stands for the integral (midpoints of equal steps; below one percent
+    of a nat for 128 of them and MNIST).
 
     Parameters
     ----------
     gradient_fn : callable
         As `compile_scores` returns it.
     image : array
-        (1, rows, columns).
+        (channels, rows, columns).
     classes : sequence of int
         The classes to explain.
     baseline : array, optional
-        Of the image's shape: what "nothing there" looks like.
+        What "nothing there" looks like: of the image's shape, or a colour, (channels, 1, 1).
     steps : int
         Points on the way, at least 1.
     batch_size : int
@@ -104,6 +116,7 @@ def integrated_gradients(gradient_fn, image, classes, baseline=None, steps=128, 
         raise ValueError("steps is {}, not a positive number".format(steps))
     if baseline is None:
         baseline = np.zeros_like(image)
+    baseline = np.broadcast_to(baseline, image.shape).astype(image.dtype)
     points = ((np.arange(steps) + .5) / steps).astype(image.dtype)
     way = baseline + points[:, None, None, None] * (image - baseline)
     attributions = []
@@ -112,7 +125,7 @@ def integrated_gradients(gradient_fn, image, classes, baseline=None, steps=128, 
         for start in range(0, steps, batch_size):
             batch = way[start:start + batch_size]
             total += gradient_fn(batch, np.full(len(batch), number, np.int32)).sum(axis=0)
-        attributions.append(((image - baseline) * total / steps)[0])
+        attributions.append(((image - baseline) * total / steps).sum(axis=0))
     return np.stack(attributions)
 
 
@@ -122,14 +135,15 @@ def occlusion(score_fn, image, size=5, fill=0, batch_size=500):
     Parameters
     ----------
     score_fn : callable
-        Takes images (n, 1, rows, columns); returns (n, classes): scores, or anything else whose
-        drop is asked for, such as probabilities.
+        Takes images (n, channels, rows, columns); returns (n, classes): scores, or anything else
+        whose drop is asked for, such as probabilities.
     image : array
-        (1, rows, columns).
+        (channels, rows, columns).
     size : int
         Side of the square, odd; at the edge only its part within the image hides anything.
-    fill : float
-        Brightness of the square: 0, the background, takes the ink away.
+    fill : float or array
+        Brightness of the square: 0, the background, takes the ink away. Of a colour image,
+        (channels, 1, 1), e.g. grey, as in the paper.
     batch_size : int
         Images at once.
 
@@ -151,7 +165,8 @@ def occlusion(score_fn, image, size=5, fill=0, batch_size=500):
         np.abs(np.arange(n)[:, None] - np.arange(n)) <= size // 2 for n in (num_rows, num_columns))
     # hidden[r, c] is the mask of the square centred there
     hidden = near_row[:, None, :, None] & near_column[None, :, None, :]
-    occluded = np.where(hidden.reshape(-1, 1, num_rows, num_columns), image.dtype.type(fill), image)
+    occluded = np.where(hidden.reshape(-1, 1, num_rows, num_columns),
+                        np.asarray(fill, image.dtype), image)
     scores = np.concatenate([score_fn(occluded[start:start + batch_size])
                              for start in range(0, len(occluded), batch_size)])
     drops = score_fn(image[None]) - scores

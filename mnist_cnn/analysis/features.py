@@ -96,8 +96,8 @@ def compile_activations(network):
     Returns
     -------
     callable
-        ``activations(images, names, batch_size=500)`` takes images (n, 1, rows, columns) and
-        names out of `name_layers`; returns a dict of arrays (n, maps, rows, columns) or
+        ``activations(images, names, batch_size=500)`` takes images (n, channels, rows, columns)
+        and names out of `name_layers`; returns a dict of arrays (n, maps, rows, columns) or
         (n, units), after each layer's nonlinearity and without dropout. The batches bound the
         memory; all images may be given at once.
     """
@@ -166,14 +166,14 @@ def top_patches(layer, maps, images, count=9):
     maps : array
         Its output for the images, (n, filters, rows, columns).
     images : array
-        (n, 1, rows, columns), n at least `count`.
+        (n, channels, rows, columns), n at least `count`.
     count : int
         Patches a filter, each from another image: where the image excites the filter most.
 
     Returns
     -------
     patches : array
-        (filters, count, rows, columns) of the receptive field, strongest first.
+        (filters, count, channels, rows, columns) of the receptive field, strongest first.
     values : array
         (filters, count), the activations. 0 says that the filter was silent, and that the patch
         means nothing.
@@ -194,8 +194,8 @@ def top_patches(layer, maps, images, count=9):
     patches = []
     for unit in range(num_filters):
         for index in indices[unit]:
-            field = receptive_field(layer, *divmod(positions[index, unit], num_columns))
-            patches.append(images[index, 0][field])
+            rows, columns = receptive_field(layer, *divmod(positions[index, unit], num_columns))
+            patches.append(images[index][:, rows, columns])
     return np.reshape(patches, indices.shape + patches[0].shape), values, indices
 
 
@@ -242,13 +242,15 @@ def compile_units(layer):
     return theano.function([images, units], [values, T.grad(values.sum(), images)]), shape
 
 
-def maximize_activation(unit_fn, units, shape, steps=100, step_size=.1, decay=.05, blur=.4, seed=0):
+def maximize_activation(unit_fn, units, shape, steps=100, step_size=.1, decay=.05, blur=.4, seed=0,
+                        neutral=0, noise=(0, .1)):
     """Find by gradient ascent images that excite units as much as they can.
 
     Each step goes along the gradient, divided by its root mean square, and keeps the brightness
-    in a digit's range. Without a prior the result is a speckle that no pen draws; two simple ones
+    in an image's range. Without a prior the result is a speckle that no pen draws; two simple ones
     keep it plain: weight decay (as in [2]_) pulls pixels that do not matter to black, and a
-    little blur forbids single pixels.
+    little blur forbids single pixels. Of colour images it is their mean that pixels are pulled to,
+    as in the paper, whose network sees images less that mean.
 
     Parameters
     ----------
@@ -263,11 +265,16 @@ def maximize_activation(unit_fn, units, shape, steps=100, step_size=.1, decay=.0
     step_size : float
         Length of a step, in brightness: its root mean square over the pixels.
     decay : float
-        Share of its brightness that a pixel loses a step, in [0, 1).
+        Share of its distance from `neutral` that a pixel loses a step, in [0, 1).
     blur : float
         Standard deviation of the Gaussian, in pixels.
     seed : int
-        Of the faint noise that the climb starts from.
+        Of the noise that the climb starts from.
+    neutral : float or array
+        Where the climb starts, and where decay pulls to: 0, black, or a colour, (channels, 1, 1).
+    noise : pair of float
+        The least and the most that is added to `neutral` at the start. On an even colour many
+        rectifiers are silent and pass no gradient on: there it must not be too faint.
 
     Returns
     -------
@@ -285,13 +292,13 @@ def maximize_activation(unit_fn, units, shape, steps=100, step_size=.1, decay=.0
     """
     units = np.asarray(units, np.int32)
     rng = np.random.RandomState(seed)
-    images = rng.uniform(0, .1, (len(units),) + tuple(shape))
+    images = neutral + rng.uniform(*noise, (len(units),) + tuple(shape))
     dtype = lasagne.utils.floatX(0).dtype
     for _ in range(steps):
         _, gradients = unit_fn(images.astype(dtype), units)
         scale = np.sqrt((gradients ** 2).mean(axis=(1, 2, 3), keepdims=True))
         images += step_size * gradients / np.maximum(scale, 1e-12)
-        images *= 1 - decay
+        images = neutral + (1 - decay) * (images - neutral)
         images = ndimage.gaussian_filter(images, (0, 0, blur, blur)).clip(0, 1)
     values, _ = unit_fn(images.astype(dtype), units)
     return images.astype(dtype), values

@@ -1,4 +1,4 @@
-"""One page to draw a digit on and watch the network at work: `main` writes it.
+"""One page to draw on, or to look at pictures, and watch the network at work: `main` writes it.
 
 The page's source lies beside this module as ordinary files: ``template.html``, the style sheets
 and the scripts, which are ES modules. `bundle` puts them together; `content` computes what they
@@ -12,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ..support.classes import noun
 from ..support.files import atomic_open, check_writable
 from .bundle import bundle_scripts, bundle_styles
 from .content import collect
-from .embed import pack, pack_images
+from .embed import pack, pack_images, pack_pixels
+from .words import page_words
 
 __all__ = ["build_page", "main"]
 
@@ -36,16 +38,23 @@ def build_page(content):
     str
         HTML.
     """
-    places, levels = pack_images(content.images)
-    packed = {"places": places, "levels": levels, "labels": pack(np.uint8(content.labels)),
-              "favourites": pack(np.uint16(content.favourites)),
-              "centres": pack(content.trust.centres)}
+    channels, side, _ = shape = content.images.shape[1:]
+    if channels == 1:
+        packed = dict(zip(("places", "levels"), pack_images(content.images)))
+    else:
+        packed = {"pixels": pack_pixels(content.images)}
+    packed.update(labels=pack(np.uint16(content.labels)),
+                  favourites=pack(np.uint16(content.favourites)),
+                  centres=pack(content.trust.centres))
     for i, (_, weights) in enumerate(content.models):
         packed["weights{}".format(i)] = pack(_flat(weights))
     if content.kernels is not None:
         packed["film"] = pack(_flat(content.kernels))
     facts = {
         "names": list(content.names),
+        "noun": noun(content.names),
+        "shape": [channels, side],
+        "nothing": content.nothing.tolist(),
         "models": [name for name, _ in content.models],
         "gallery": content.gallery,
         "count": len(content.images),
@@ -54,6 +63,7 @@ def build_page(content):
         "epochs": None if content.epochs is None else [int(epoch) for epoch in content.epochs],
     }
     parts = {
+        **page_words(shape, content.names),
         "style": bundle_styles(SOURCE / "styles", STYLES),
         "script": bundle_scripts(SOURCE / "scripts", "main.js"),
         "summary": html.escape(content.summary),

@@ -14,9 +14,10 @@ from ..data import load_dataset_of
 from ..model import load_model
 from ..support.batches import run_in_batches
 from ..support.about import same_data
+from ..support.classes import noun
 from ..support.errors import MnistCnnError
 from ..support.records import load_snapshots, snapshots_path
-from .embed import pack_images
+from .embed import pack_images, pack_pixels
 
 __all__ = ["Content", "choose_digits", "find_favourites", "keep_small", "collect"]
 
@@ -25,20 +26,22 @@ MAX_SIZE = 2.05e6  # characters of test images
 
 #: ``summary``, a line of text; ``names`` of the classes, list of str; ``models``, pairs of a name
 #: and its weights (list of arrays);
-#: ``images``, uint8 (n, 28, 28), and ``labels``, uint8 (n,), of the test digits; ``gallery``, list
-#: of dict (see `choose_digits`); ``favourites``, int array (see `find_favourites`); ``trust``, a
+#: ``images``, uint8 (n, channels, rows, columns), and ``labels``, (n,), of the test images;
+#: ``nothing``, uint8 (channels,), what a pixel is where nothing is; ``gallery``, list of dict (see
+#: `choose_digits`); ``favourites``, int array (see `find_favourites`); ``trust``, a
 #: `mnist_cnn.analysis.trust.Trust`; ``epochs`` and ``kernels`` of the training film, or None.
 Content = namedtuple(
-    "Content", "summary names models images labels gallery favourites trust epochs kernels")
+    "Content",
+    "summary names models images labels nothing gallery favourites trust epochs kernels")
 
 
 def choose_digits(probabilities, labels, num_mistakes=12):
-    """Choose test digits to show: one of each class, and the worst mistakes.
+    """Choose test images to show: one of each class, and the worst mistakes.
 
     Parameters
     ----------
     probabilities : array
-        The network's, (n, 10).
+        The network's, (n, classes).
     labels : array
         The true classes, (n,).
     num_mistakes : int
@@ -68,7 +71,7 @@ def find_favourites(network, images, count=NUM_FAVOURITES, batch_size=500):
     network : lasagne Layer
         The output layer.
     images : array
-        (n, 1, 28, 28), n at least `count`.
+        (n, channels, rows, columns), n at least `count`.
     count : int
         How many images for each.
     batch_size : int
@@ -99,7 +102,7 @@ def keep_small(images):
     Parameters
     ----------
     images : uint8 array
-        (n, rows, columns).
+        (n, channels, rows, columns).
 
     Returns
     -------
@@ -107,7 +110,8 @@ def keep_small(images):
         The first of the images, at least as many as `find_favourites` finds.
     """
     probe = images[:500]
-    size = sum(map(len, pack_images(probe))) / len(probe)
+    texts = pack_images(probe) if images.shape[1] == 1 else (pack_pixels(probe),)
+    size = sum(map(len, texts)) / len(probe)
     return images[:max(NUM_FAVOURITES, int(MAX_SIZE / size))]
 
 
@@ -154,21 +158,27 @@ def collect(model, compare=None, data_dir=None, dataset=None, names=None):
     if compare is not None:
         same_data(compare, about_second, loaded.about)
     *_, X_val, y_val, X_test, y_test = loaded
+    shape = X_test.shape[1:]
+    if shape[1] != shape[2]:
+        raise MnistCnnError("the page shows square images only, and those of this data set have "
+                            "{} x {} pixels".format(*shape[1:]))
     if len(X_test) < NUM_FAVOURITES:
         raise MnistCnnError("the page needs at least {} test images, and the data set has {}"
                             .format(NUM_FAVOURITES, len(X_test)))
-    print("Looking for the network's worst mistakes among {} test digits...".format(len(y_test)))
-    features_of = compile_features(network)
-    probabilities, _ = features_of(X_test)
-    summary = ("Your own network, {}: {:,} learned numbers, and {:.2f} % of {:,} test digits "
-               "right.").format(
-        models[0][0], sum(array.size for array in weights),
-        100 * np.mean(probabilities.argmax(axis=1) == y_test), len(y_test))
-    images = keep_small(np.uint8(np.rint(X_test[:, 0] * 256)))
-    shown = slice(len(images))
     if names is None:
         names = list(loaded.about.classes)
+    print("Looking for the network's worst mistakes among {} test {}s...".format(
+        len(y_test), noun(names)))
+    features_of = compile_features(network)
+    probabilities, _ = features_of(X_test)
+    summary = ("Your own network, {}: {:,} learned numbers, and {:.2f} % of {:,} test {}s "
+               "right.").format(
+        models[0][0], sum(array.size for array in weights),
+        100 * np.mean(probabilities.argmax(axis=1) == y_test), len(y_test), noun(names))
+    images = keep_small(np.uint8(np.rint(X_test * 256).clip(0, 255)))
+    shown = slice(len(images))
+    nothing = np.zeros(1) if shape[0] == 1 else np.rint(256 * X_test.mean(axis=(0, 2, 3)))
     return Content(
-        summary, names, models, images, y_test[shown],
+        summary, names, models, images, y_test[shown], np.uint8(nothing.clip(0, 255)),
         choose_digits(probabilities[shown], y_test[shown]), find_favourites(network, X_test[shown]),
         _round_trust(learn_trust(features_of, X_val, y_val)), epochs, kernels)

@@ -10,10 +10,12 @@ import os
 from pathlib import Path
 
 import theano.tensor as T
+from theano import scalar
 from theano.compile import optdb
 from theano.gof import Apply, local_optimizer
 from theano.gof.op import OpenMPOp
 from theano.gof.opt import in2out
+from theano.gof.params_type import ParamsType
 from theano.gradient import DisconnectedType, grad_undefined
 from theano.tensor.opt import register_canonicalize
 
@@ -88,6 +90,9 @@ class ConvReluPool(_ConvReluPoolOp):
         How `y` lies in memory, whatever its axes are called: True puts the channels of a
         pixel side by side, as the next stage reads them, False puts the pixels of a
         channel side by side, as a dense layer reads them.
+    codes : bool
+        Whether to write the second output, which is empty otherwise. An optimization turns it off
+        where nothing uses it, as in a network that is asked for answers alone.
 
     Notes
     -----
@@ -96,15 +101,16 @@ class ConvReluPool(_ConvReluPoolOp):
     gradient which positions reached the maximum.
     """
 
-    __props__ = ("channels", "filters", "size", "channels_last")
+    __props__ = ("channels", "filters", "size", "channels_last", "codes")
+    params_type = ParamsType(codes=scalar.bool)     # known when it runs: one module for both
 
-    def __init__(self, channels, filters, size, channels_last=False, openmp=None):
+    def __init__(self, channels, filters, size, channels_last=False, codes=True, openmp=None):
         super(ConvReluPool, self).__init__(openmp)
         for name, value in (("channels", channels), ("filters", filters), ("size", size)):
             if int(value) != value or value < 1:
                 raise ValueError("%s: wanted a positive integer, got %r" % (name, value))
         self.channels, self.filters, self.size = int(channels), int(filters), int(size)
-        self.channels_last = bool(channels_last)
+        self.channels_last, self.codes = bool(channels_last), bool(codes)
 
     def make_node(self, x, W, b):
         x, W, b = (_tensor(x, "x", 4, "float32"), _tensor(W, "W", 4, "float32"),
@@ -112,18 +118,21 @@ class ConvReluPool(_ConvReluPoolOp):
         maps = x.broadcastable[0]
         return Apply(self, [x, W, b], [
             T.TensorType("float32", (maps, self.filters == 1, False, False))(),
-            T.TensorType("uint8", (maps, False, False, self.filters == 1))()])
+            T.TensorType("uint8", (False,) * 4)()])
 
     def infer_shape(self, node, shapes):
         n, _, rows, columns = shapes[0]
         rows, columns = [(length - self.size + 1) // 2 for length in (rows, columns)]
-        return [(n, self.filters, rows, columns), (n, rows, columns, self.filters)]
+        codes = (n, rows, columns, self.filters) if self.codes else (0,) * 4
+        return [(n, self.filters, rows, columns), codes]
 
     def connection_pattern(self, node):
         return [[True, False]] * 3
 
     def L_op(self, inputs, outputs, gradients):
         x, W, b = inputs
+        if not self.codes:
+            raise NotImplementedError("ConvReluPool without codes has no gradient")
         if isinstance(gradients[0].type, DisconnectedType):
             return [DisconnectedType()()] * 3
         grad = ConvReluPoolGrad(self.channels, self.filters, self.size, True, self.openmp)
@@ -132,9 +141,9 @@ class ConvReluPool(_ConvReluPoolOp):
                 T.patternbroadcast(db, b.broadcastable)]
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call("convolution::forward_numpy<%s>(%s, %s, %s, &%s, &%s, %s)" % (
+        return self.call("convolution::forward_numpy<%s>(%s, %s, %s, &%s, &%s, %s, %s->codes)" % (
             (self.template(),) + tuple(inputs) + tuple(outputs) +
-            ("true" if self.channels_last else "false",)), sub)
+            ("true" if self.channels_last else "false", sub["params"])), sub)
 
 
 class ConvReluPoolGrad(_ConvReluPoolOp):
@@ -175,6 +184,17 @@ class ConvReluPoolGrad(_ConvReluPoolOp):
         return self.call("convolution::backward_numpy<%s, %s>(%s)" % (
             self.template(), "true" if self.wrt_x else "false",
             ", ".join(list(inputs) + outputs)), sub)
+
+
+@register_canonicalize
+@local_optimizer([ConvReluPool])
+def local_no_unused_codes(node):
+    """Leaves the codes out where no gradient uses them."""
+    if isinstance(node.op, ConvReluPool) and node.op.codes and not node.outputs[1].clients:
+        op = ConvReluPool(node.op.channels, node.op.filters, node.op.size, node.op.channels_last,
+                          False, node.op.openmp)
+        return op(*node.inputs)
+    return False
 
 
 @register_canonicalize

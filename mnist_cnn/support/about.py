@@ -83,11 +83,6 @@ class About:
         """Whether images are of MNIST's kind: ink, centred on 28 x 28 pixels of black."""
         return self.shape == (1, 28, 28) and self.dataset != "fashion-mnist"
 
-    @property
-    def are_digits(self):
-        """Whether the classes are called by their numbers."""
-        return self.classes == number_names(len(self.classes))
-
     def to_json(self):
         """As bytes, the same for the same model: what goes into its file."""
         return json.dumps({"mnist_cnn": 1, "dataset": self.dataset, "shape": list(self.shape),

@@ -47,21 +47,27 @@ def load_photo(path, shape):
         raise MnistCnnError("cannot use {}: the model's images have {} channels, a picture has 1 "
                             "or 3".format(path, channels))
 
-    def convert(picture):
-        if picture.mode.startswith("I") or picture.mode == "F":  # 16 bits a pixel, or more
-            values = np.asarray(picture, np.float32)
-            values = values * np.float32(255 / (65535 if values.max() > 255 else 255))
-            picture = Image.fromarray(np.uint8(values.clip(0, 255)))
-        if picture.mode in ("LA", "RGBA", "PA") or "transparency" in picture.info:
-            picture = picture.convert("RGBA")
-            ground = Image.new("RGBA", picture.size, "white")
-            picture = Image.alpha_composite(ground, picture)
-        picture = picture.convert("RGB" if channels == 3 else "L")
-        return _crop(picture, rows, columns) if channels == 3 else _pad(picture, rows, columns)
-
-    picture = open_picture(path, convert, 8 * max(rows, columns))
+    if channels == 3:
+        picture = _crop(open_picture(path, _to_rgb, 8 * max(rows, columns)), rows, columns)
+    else:
+        picture = _pad(open_picture(path, lambda picture: _to_rgb(picture).convert("L"),
+                                    8 * max(rows, columns)), rows, columns)
     pixels = np.asarray(picture, np.float32).reshape(rows, columns, channels)
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)) / np.float32(256)
+
+
+def _to_rgb(picture):
+    """Colours of a byte each; nothing behind is white."""
+    if picture.mode.startswith("I") or picture.mode == "F":  # 16 bits a pixel, or more
+        values = np.asarray(picture, np.float32)
+        if not np.isfinite(values).all():
+            raise ValueError("a pixel is no number")
+        values = values * np.float32(255 / (65535 if values.max() > 255 else 255))
+        picture = Image.fromarray(np.uint8(values.clip(0, 255)))
+    if picture.mode in ("LA", "RGBA", "PA") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return picture.convert("RGB")
 
 
 def _crop(picture, rows, columns):

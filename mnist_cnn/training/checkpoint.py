@@ -28,11 +28,18 @@ def _settings(run):
     """What must be the same when the run goes on: names and JSON's kinds of values."""
     settings = asdict(run.config)
     # weights of a device and of the CPU's plain layers go on as each other
-    settings.update(**{"data set": run.about.dataset}, **run.data, engine="fused" if run.engine.name == "fused" else "plain")
+    settings.update(run.data, engine="fused" if run.engine.name == "fused" else "plain")
+    settings.update(_data_of(run))
     del settings["device"], settings["seed"]  # the generators' states say more than the seed
     if settings["schedule"] == "constant":
         del settings["num_epochs"]  # a longer run begins with the shorter one
     return settings
+
+
+def _data_of(run):
+    """What a run is trained on, as a checkpoint has it."""
+    return {"data set": run.about.dataset or "one without a name",
+            "shape of an image": list(run.about.shape)}
 
 
 class _Range(NamedTuple):
@@ -92,6 +99,22 @@ def save_checkpoint(path, run):
     ------
     MnistCnnError
         When the file cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import theano
+    >>> from mnist_cnn.training.checkpoint import save_checkpoint
+    >>> from mnist_cnn.training.config import configure
+    >>> from mnist_cnn.training.engine import Engine
+    >>> from mnist_cnn.training.run import Run
+    >>> count = theano.shared(0.)
+    >>> step = theano.function([], updates=[(count, count + 1)])
+    >>> run = Run(configure())
+    >>> run.built(Engine("plain"), None, step, np.random.RandomState(1), np.zeros(50, np.int32))
+    >>> save_checkpoint("weights.checkpoint", run)
+    >>> sorted(np.load("weights.checkpoint").files)
+    ['history', 'order_keys', 'order_rest', 'settings', 'variable_0']
     """
     arrays = {"variable_{}".format(i): np.asarray(container.data)
               for i, container in enumerate(_containers(run.train_fn))}
@@ -117,6 +140,24 @@ def load_checkpoint(path, run):
     MnistCnnError
         When the file cannot be read, is no checkpoint of this network, or was made with other
         settings; nothing is changed then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import theano
+    >>> from mnist_cnn.training.checkpoint import load_checkpoint, save_checkpoint
+    >>> from mnist_cnn.training.config import configure
+    >>> from mnist_cnn.training.engine import Engine
+    >>> from mnist_cnn.training.run import Run
+    >>> count = theano.shared(7.)
+    >>> step = theano.function([], updates=[(count, count + 1)])
+    >>> run = Run(configure())
+    >>> run.built(Engine("plain"), None, step, np.random.RandomState(1), np.zeros(50, np.int32))
+    >>> save_checkpoint("weights.checkpoint", run)
+    >>> _ = step(), step()
+    >>> load_checkpoint("weights.checkpoint", run)
+    >>> count.get_value()
+    array(7.)
     """
     containers = {"variable_{}".format(i): container
                   for i, container in enumerate(_containers(run.train_fn))}
@@ -130,6 +171,7 @@ def load_checkpoint(path, run):
     except MnistCnnError as error:
         if isinstance(error.__cause__, OSError):
             raise
+        _compare_data(path, run)  # where that differs the arrays do, too
         # a recipe that averages the weights keeps more
         raise MnistCnnError("{}; or it is of another --recipe".format(error)) from error
     _compare(path, arrays, run)
@@ -161,12 +203,30 @@ def _compare(path, arrays, run):
             raise _refusal(path, "it holds arrays of version 1.0")
         saved, settings = _parse(path, arrays["settings"]), _settings(run)
     for name, now in settings.items():
+        if name not in saved and name in _data_of(run):
+            continue  # it came later
         if name not in saved:
             raise _refusal(path, "its settings lack {}".format(name))
         if saved[name] != now:
-            raise MnistCnnError("{} was made with another {} ({:.40}, now {:.40}); give that, or "
-                                "start anew without --resume".format(
-                                    path, name, _in_words(saved[name]), _in_words(now)))
+            raise _other(path, name, saved[name], now)
+
+
+def _compare_data(path, run):
+    """Refuse a checkpoint of another data set, whatever else is in it."""
+    try:
+        settings = read_npz(path, {"settings": ("B", (None,))}, others=True)["settings"]
+        saved = _parse(path, settings)
+    except MnistCnnError:
+        return
+    for name, now in _data_of(run).items():
+        if saved.get(name, now) != now:
+            raise _other(path, name, saved[name], now)
+
+
+def _other(path, name, saved, now):
+    return MnistCnnError("{} was made with another {} ({:.40}, now {:.40}); give that, or start "
+                         "anew without --resume".format(path, name, _in_words(saved),
+                                                        _in_words(now)))
 
 
 def _in_words(value):

@@ -71,6 +71,16 @@ class Config:
        ICLR 2017. https://arxiv.org/abs/1608.03983
     .. [2] B. T. Polyak, A. B. Juditsky: Acceleration of stochastic approximation by averaging.
        SIAM Journal on Control and Optimization 30, 1992.
+
+    Examples
+    --------
+    >>> from mnist_cnn.training.config import Config
+    >>> Config(batch_size=100).learning_rate
+    0.01
+    >>> Config(dropout=2)
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: dropout is 2; it must be a number in [0, 1)
     """
 
     num_epochs: int = _setting(
@@ -138,6 +148,13 @@ class Config:
         Returns
         -------
         float
+
+        Examples
+        --------
+        >>> from mnist_cnn.training.config import Config
+        >>> config = Config(num_epochs=4, learning_rate=.1, schedule="cosine", warm_up=1)
+        >>> [round(config.learning_rate_at(epoch), 4) for epoch in (0, .5, 1, 2.5, 4)]
+        [0.0, 0.05, 0.1, 0.05, 0.0]
         """
         if epoch < self.warm_up:
             return self.learning_rate * epoch / self.warm_up
@@ -197,6 +214,14 @@ def configure(recipe="plain", **options):
     ------
     MnistCnnError
         When there is no such recipe or option, or a value is out of its range.
+
+    Examples
+    --------
+    >>> from mnist_cnn.training.config import configure
+    >>> configure("best").dropout
+    0.2
+    >>> configure("best", dropout=.7).dropout
+    0.7
     """
     if recipe not in RECIPES:
         raise MnistCnnError("recipe is {!r}; it must be {}".format(
@@ -219,6 +244,15 @@ def add_options(parser):
     Parameters
     ----------
     parser : argparse.ArgumentParser
+
+    Examples
+    --------
+    >>> import argparse
+    >>> from mnist_cnn.training.config import add_options
+    >>> parser = argparse.ArgumentParser()
+    >>> add_options(parser)
+    >>> parser.parse_args(["--epochs", "2"])
+    Namespace(num_epochs=2)
     """
     others = {name: recipe() for name, recipe in RECIPES.items()}
     for setting in fields(Config):

@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 
+from ..support.about import About
 from ..support.errors import Interrupted, MnistCnnError
 
 __all__ = ["Run"]
@@ -38,6 +39,16 @@ class Run:
     steps_per_epoch : int
     saved : list of paths
         What was written so far.
+
+    Examples
+    --------
+    >>> from mnist_cnn.training.config import configure
+    >>> from mnist_cnn.training.run import Run
+    >>> run = Run(configure(num_epochs=3))
+    >>> run.step_done(loss=.5, accuracy=.8)
+    >>> run.epoch_done(loss=.4, accuracy=.9)
+    >>> run.epoch, list(run.epochs_left)
+    (2, [2, 3])
     """
 
     def __init__(self, config, callbacks=()):
@@ -51,7 +62,7 @@ class Run:
         for callback in self.callbacks:
             getattr(callback, event, lambda *args: None)(self, *args)
 
-    def built(self, engine, network, train_fn, rng, y_train, about):
+    def built(self, engine, network, train_fn, rng, y_train, about=About()):
         """Note what is trained, and on what: the labels tell one data set from another."""
         self.about = about
         self.engine, self.network, self.train_fn, self.rng = engine, network, train_fn, rng

@@ -9,7 +9,8 @@ import numpy as np
 from stand_in import a_run, state
 
 from mnist_cnn import data, model
-from mnist_cnn.support import files, records
+from mnist_cnn.support import records
+from mnist_cnn.support.about import About
 from mnist_cnn.training import checkpoint
 
 import lasagne  # noqa: I100  after mnist_cnn, which makes it importable
@@ -93,23 +94,42 @@ class _Npz:
 
 
 class Weights(_Npz):
-    """`load_weights`: finite numbers in the network's own type, or the network unchanged."""
+    """`read_about` and `load_weights`: finite numbers in the network's own type, or the network unchanged."""
 
     def __init__(self, path):
         import random
         self.path = path
         self.network = lasagne.layers.DenseLayer(lasagne.layers.InputLayer((None, 3)), 2)
         self.params = lasagne.layers.get_all_params(self.network)
+        self.about = About("mnist").to_json()
         self.prepare({"arr_0": np.ones((3, 2), "f"), "arr_1": np.ones(2)}, random.Random(0))
+
+    def make(self, rng):
+        content = super().make(rng)
+        if rng.random() > .2 or content[-2:] != bytes(2):  # the end of a zip without a comment
+            return content
+        fields = json.loads(self.about.decode())
+        if rng.random() < .7:
+            fields[rng.choice(list(fields))] = rng.choice((
+                None, True, 0, 1, -1, 1.5, 10 ** 400, "", "x\ny", [], [1, 28], [1, 28, 28], [0, 28, 28],
+                [1, 28, True], [1, 10 ** 9, 28], ["a"] * 10, ["a", "b"], [[]] * 3, {}, "f" * 64))
+        comment = json.dumps(fields).encode()
+        if rng.random() < .3:
+            comment = rng.choice((mutations.mutate_bytes(rng, comment), b"[" * 9000, b"{}", b"\xff"))
+        return content[:-2] + struct.pack("<H", len(comment)) + comment
 
     def read(self, content):
         before = [param.get_value(borrow=True) for param in self.params]
         try:
+            about = model.read_about(self.path)
             model.load_weights(self.path, self.network)
         except BaseException:
             assert all(param.get_value(borrow=True) is old
                        for param, old in zip(self.params, before)), "the network has changed"
             raise
+        assert isinstance(about.dataset, (str, type(None))) and len(about.shape) == 3
+        assert max(about.shape) <= 256 and 2 <= len(about.classes) <= 1000
+        assert all(isinstance(name, str) for name in about.classes)
         for param, old in zip(self.params, before):
             new = param.get_value(borrow=True)
             assert new.dtype == old.dtype and new.shape == old.shape and np.isfinite(new).all()

@@ -132,7 +132,7 @@ def archive(rng, members, mutate=True):
             members.append((rng.choice(NAMES), members[at][1]))
     how = zipfile.ZIP_STORED
     if mutate and rng.random() < .1:
-        how = rng.choice((zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA))
+        how = rng.choice((zipfile.ZIP_DEFLATED,) * 9 + (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA))
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", how) as out:
         for name, content in members:

@@ -3,25 +3,27 @@
 import numpy as np
 
 from ...visualize import axes_at, bare, headline, mosaic, new_figure, scale_of
-from .marks import percent
+from .marks import labels_of, percent
 
 __all__ = ["plot_second_layer", "plot_classes"]
 
 
-def plot_second_layer(patches, values, maxima, maximum_values, kernels):
+def plot_second_layer(patches, values, maxima, maximum_values, kernels, noun="digit"):
     """Draw what each filter of the second convolution looks for, in three ways.
 
     Parameters
     ----------
     patches, values : arrays
-        As `mnist_cnn.analysis.features.top_patches` returns them: (filters, 9, rows, columns), in
-        [0, 1], and (filters, 9).
+        As `mnist_cnn.analysis.features.top_patches` returns them: (filters, 9, rows, columns)
+        or, in colour, (filters, 9, rows, columns, 3), in [0, 1], and (filters, 9).
     maxima : array
-        (filters, rows, columns), in [0, 1]: the input that maximises the filter.
+        (filters, rows, columns[, 3]), in [0, 1]: the input that maximises the filter.
     maximum_values : array
         (filters,), the filter's value there, before the rectifier.
     kernels : array
         (filters, maps, rows, columns).
+    noun : str
+        What an image is called.
 
     Returns
     -------
@@ -38,9 +40,10 @@ def plot_second_layer(patches, values, maxima, maximum_values, kernels):
     headline(figure, "What the {} filters of the second convolution look for".format(num_filters),
            size=17)
     figure.text(.5, 1 - .72 / figure.get_figheight(),
-                "left: the nine patches of test digits that excite the filter most, and how much "
+                "left: the nine patches of test {}s that excite the filter most, and how much "
                 "they do    |    middle: the input that maximises it, and its value\n"
-                "right: its nine heaviest kernels, with the number of the map that each reads",
+                "right: its nine heaviest kernels, with the number of the map that each reads"
+                .format(noun),
                 ha="center", va="center", fontsize=12)
     scale = scale_of(kernels)
     for i in range(num_filters):
@@ -77,7 +80,7 @@ def plot_classes(maxima, probabilities, names):
     Parameters
     ----------
     maxima : array
-        (classes, rows, columns), in [0, 1].
+        (classes, rows, columns) or, in colour, (classes, rows, columns, 3), in [0, 1].
     probabilities : array
         (classes,), what the network gives each for its class.
     names : sequence of str
@@ -87,15 +90,16 @@ def plot_classes(maxima, probabilities, names):
     -------
     matplotlib Figure
     """
-    columns = 5
+    columns = 5 if len(maxima) <= 10 else 8
     rows = -(-len(maxima) // columns)
-    figure = new_figure(figsize=(10, 2.35 * rows + .8), layout="constrained")
+    figure = new_figure(figsize=(2 * columns, 2.35 * rows + .8), layout="constrained")
     figure.suptitle("What each answer looks for: inputs that were made to raise one class's score",
                     fontsize=14)
     axes = figure.subplots(rows, columns, squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
-    for ax, image, probability, name in zip(axes.flat, maxima, probabilities, names):
+    labels = labels_of(names, len(maxima))
+    for ax, image, probability, name in zip(axes.flat, maxima, probabilities, labels):
         ax.imshow(image, cmap="gray", vmin=0, vmax=1)
         ax.set_title("{}: {}".format(name, percent(probability)), fontsize=11)
     return figure
