@@ -143,8 +143,9 @@ def test_pictures_are_prepared_as_python_does(page, tmp_path):
 def test_nothing_is_drawn_on_a_colour_picture(page):
     before = page.execute_script("return Array.from(explorer.state.input.pixels)")
     from selenium.webdriver import ActionChains
-    ActionChains(page, duration=10).move_to_element(page.find_element("id", "ink")).click_and_hold() \
-        .move_by_offset(30, 30).release().perform()
+    pad = page.find_element("id", "ink")
+    ActionChains(page, duration=10).move_to_element(pad).click_and_hold().move_by_offset(
+        30, 30).release().perform()
     settle(page)
     assert page.execute_script("return Array.from(explorer.state.input.pixels)") == before
     assert not page.find_element("id", "clear").is_displayed()
