@@ -13,6 +13,7 @@ from mnist_cnn import explorer, model
 from mnist_cnn.analysis.trust import Trust
 from mnist_cnn.explorer.content import Content
 from mnist_cnn.explorer.embed import pack_pixels
+from mnist_cnn.support.photos import load_photo
 
 import lasagne
 import theano
@@ -123,7 +124,6 @@ def network_kernels(network):
 
 
 def test_pictures_are_prepared_as_python_does(page, tmp_path):
-    from mnist_cnn.support.photos import load_photo
     rng = np.random.RandomState(0)
     rough = rng.randint(256, size=(9, 14, 3)).astype(np.uint8)
     for size in ((140, 90), (20, 33)):  # made smaller, and larger
