@@ -11,8 +11,8 @@ def add_arguments(parser):
     add = parser.add_argument
     add("--recipe", choices=list(RECIPES),
         help="plain: the tutorial's; best: the same network with a schedule for the learning rate, "
-             "distorted digits and averaged weights; fast: with a schedule and larger steps "
-             "(default: %(default)s)")
+             "distorted digits and averaged weights; focused: the same, and hard digits more often; "
+             "fast: a schedule and larger steps (default: %(default)s)")
     add_options(parser)
     add("--data-dir", metavar="DIR",
         help="folder with the four MNIST files, or others in their format; MNIST's are "
