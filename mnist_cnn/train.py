@@ -10,6 +10,7 @@ import theano.tensor as T
 from . import compat
 from .data import iterate_minibatches, load_dataset
 from .model import build_cnn
+from .support.about import about_of
 from .support.errors import MnistCnnError
 from .training.augment import distort
 from .training.callbacks import Checkpoint, Report, SaveWeights, Snapshots, StopRequests
@@ -54,6 +55,25 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
     ----------
     .. [1] I. Sutskever, J. Martens, G. Dahl, G. Hinton: On the importance of initialization and
        momentum in deep learning. ICML 2013.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.train import compile_functions
+    >>> import lasagne
+    >>> import theano.tensor as T
+    >>> inputs, targets = T.tensor4("inputs"), T.ivector("targets")
+    >>> layer = lasagne.layers.InputLayer((None, 1, 2, 2), inputs)
+    >>> network = lasagne.layers.DenseLayer(
+    ...     layer, 2, W=lasagne.init.Constant(0), nonlinearity=lasagne.nonlinearities.softmax)
+    >>> train_fn, val_fn = compile_functions(network, inputs, targets, learning_rate=.1)
+    >>> batch = np.ones((4, 1, 2, 2), np.float32), np.ones(4, np.int32)
+    >>> loss, accuracy = val_fn(*batch)  # a guess between two classes: log 2 nats
+    >>> print("{:.4f}".format(loss))
+    0.6931
+    >>> loss, accuracy = train_fn(*batch)
+    >>> val_fn(*batch)[0] < loss
+    True
     """
     # Training goes through dropout: each step trains another part of the network.
     losses, accuracy = _losses_and_accuracy(network, target_var)
@@ -102,6 +122,14 @@ def evaluate(val_fn, inputs, targets, batch_size):
     -------
     loss, accuracy : float
         Means over the examples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.train import evaluate
+    >>> val_fn = lambda inputs, targets: (inputs.mean(), np.mean(targets == 1))
+    >>> evaluate(val_fn, np.arange(5.), np.array([1, 1, 1, 0, 0]), batch_size=2)
+    (2.0, 0.6)
     """
     sums = np.zeros(2)
     for start in range(0, len(inputs), batch_size):
@@ -116,7 +144,8 @@ def train(dataset, config=Config(), callbacks=()):
     Parameters
     ----------
     dataset : six arrays
-        As `mnist_cnn.data.load_dataset` returns them.
+        As `mnist_cnn.data.load_dataset` returns them; the network takes its shape and its classes
+        from them.
     config : Config
         The settings.
     callbacks : sequence of mnist_cnn.training.callbacks.Callback
@@ -125,14 +154,25 @@ def train(dataset, config=Config(), callbacks=()):
     Returns
     -------
     list of arrays
-        The learned parameters: filters (32, 1, 5, 5), their biases (32,), and so on through the
-        layers.
+        The learned parameters: filters (32, channels, 5, 5), their biases (32,), and so on through
+        the layers.
 
     Raises
     ------
     MnistCnnError
         When a setting does not go with the data or the machine, or the loss is no number any more.
+
+    Examples
+    --------
+    >>> from mnist_cnn.data import load_dataset
+    >>> from mnist_cnn.train import train
+    >>> from mnist_cnn.training.config import configure
+    >>> few = [array[:100] for array in load_dataset()]
+    >>> weights = train(few, configure(num_epochs=1, seed=1))
+    >>> [array.shape for array in weights]
+    [(32, 1, 5, 5), (32,), (32, 32, 5, 5), (32,), (512, 256), (256,), (256, 10), (10,)]
     """
+    about = about_of(dataset)
     X_train, y_train, X_val, y_val, X_test, y_test = _prepare(dataset, config)
     run = Run(config, callbacks)
     rng = np.random.RandomState(config.seed)
@@ -142,10 +182,12 @@ def train(dataset, config=Config(), callbacks=()):
     input_var, images, (X_train, X_val, X_test) = engine.place(
         X_train, X_val, X_test, travel=config.distorted > 0)
     target_var = T.ivector("targets")
-    trained = network = engine.accelerate(build_cnn(images, config.dropout))
+    shape, num_classes = about.shape, len(about.classes)
+    trained = network = engine.accelerate(build_cnn(images, config.dropout, shape, num_classes))
     averaged = decay = None
     if config.ema:  # what is measured and saved is a second network, which follows the first
-        network = averaged = engine.accelerate(build_cnn(images, config.dropout))
+        network = averaged = engine.accelerate(
+            build_cnn(images, config.dropout, shape, num_classes))
         lasagne.layers.set_all_param_values(network, lasagne.layers.get_all_param_values(trained))
         decay = decay_of(config.ema, len(X_train) // config.batch_size)
     focus = None
@@ -157,7 +199,7 @@ def train(dataset, config=Config(), callbacks=()):
                                          config.momentum, averaged, decay, focus)
     augment = engine.distortions(config.distorted)
     compat.require_on_device(train_fn)
-    run.built(engine, network, train_fn, rng, y_train)
+    run.built(engine, network, train_fn, rng, y_train, about)
 
     with run.under_way():
         for epoch in run.epochs_left:
@@ -188,8 +230,8 @@ def _prepare(dataset, config):
     return X_train, y_train, X_val, y_val, X_test, y_test
 
 
-def main(model="cnn", recipe="plain", data_dir=None, output="model.npz", checkpoint=None,
-         resume=False, keep_best=False, snapshots=False, quiet=False, **options):
+def main(model="cnn", recipe="plain", data_dir=None, dataset=None, output="model.npz",
+         checkpoint=None, resume=False, keep_best=False, snapshots=False, quiet=False, **options):
     """Load the data, train, report and save: the tutorial's main function.
 
     Parameters
@@ -198,7 +240,7 @@ def main(model="cnn", recipe="plain", data_dir=None, output="model.npz", checkpo
         'cnn', the tutorial's only one.
     recipe : str
         As for `mnist_cnn.training.config.configure`.
-    data_dir : path-like, optional
+    data_dir, dataset
         As for `mnist_cnn.data.load_dataset`.
     output : path-like, optional
         The npz file to save the weights in after every epoch and on Ctrl-C, with the history
@@ -234,6 +276,16 @@ def main(model="cnn", recipe="plain", data_dir=None, output="model.npz", checkpo
     Interrupted
         On Ctrl-C or SIGTERM, after the step under way, once the weights are saved. It is a
         KeyboardInterrupt.
+
+    Examples
+    --------
+    >>> from mnist_cnn.train import main
+    >>> weights = main(num_epochs=1, output=None, quiet=True)  # doctest: +ELLIPSIS
+    Final results:
+      test loss:...
+      test accuracy:...%
+    >>> weights[0].shape
+    (32, 1, 5, 5)
     """
     if model != "cnn":
         raise MnistCnnError("model is {!r}; there is one, 'cnn'".format(model))
@@ -260,4 +312,4 @@ def main(model="cnn", recipe="plain", data_dir=None, output="model.npz", checkpo
     callbacks += [Report(quiet), StopRequests()]
     if not quiet:
         print("Loading data...")
-    return train(load_dataset(data_dir), config, callbacks)
+    return train(load_dataset(data_dir, dataset=dataset), config, callbacks)

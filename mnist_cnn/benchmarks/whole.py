@@ -43,6 +43,14 @@ def whole_command(options, seed):
     ------
     MnistCnnError
         When it fails.
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.whole import whole_command
+    >>> whole_command(["--epochs", "0"], seed=1)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: ...num_epochs is 0; ...
     """
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
@@ -83,6 +91,14 @@ def torch_first_epoch(torch_python, dataset, channels_last):
     ------
     MnistCnnError
         When that Python cannot be run or has no PyTorch.
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.whole import torch_first_epoch
+    >>> torch_first_epoch("no-python", "dataset.npz", False)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: cannot run no-python: ...
     """
     env = os.environ
     if torch_python != sys.executable:  # another version, with packages of its own
@@ -102,7 +118,14 @@ def torch_first_epoch(torch_python, dataset, channels_last):
 
 
 def processor():
-    """The processor's name and how many of its cores this process may use."""
+    """The processor's name and how many of its cores this process may use.
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.whole import processor
+    >>> processor().split(", ")[-1]  # doctest: +ELLIPSIS
+    '... core...'
+    """
     try:
         name = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text()).group(1)
     except (OSError, AttributeError):
@@ -136,6 +159,14 @@ def main(options="--recipe fast", repeats=5, torch_python=sys.executable, agains
     ------
     MnistCnnError
         When a run fails.
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.whole import main
+    >>> main(repeats=0)
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: repeats is 0; it must be at least 1
     """
     if repeats < 1:
         raise MnistCnnError("repeats is {}; it must be at least 1".format(repeats))

@@ -33,6 +33,17 @@ def warp(images, rows, columns):
     -----
     `scipy.ndimage.map_coordinates` of order 1 with zeros outside says the same, at a twentieth of
     the speed: it takes an image at a time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.training.augment import warp
+    >>> image = np.float32([[[[0, 4, 0], [0, 8, 0], [0, 0, 0]]]])
+    >>> zero = np.zeros((1, 9), np.float32)
+    >>> warp(image, rows=zero, columns=zero + .5)[0, 0]  # half a pixel to the left
+    array([[2., 2., 0.],
+           [4., 4., 0.],
+           [0., 0., 0.]], dtype=float32)
     """
     n, _, height, width = images.shape
     stride = width + 3  # a frame of black, and one column and row more for the neighbours
@@ -105,6 +116,16 @@ def elastic_modes(size, smoothness, share=.99):
     -------
     float array
         (k, size * size): standard normal numbers (n, k) times this are n fields of variance 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.training.augment import elastic_modes
+    >>> modes = elastic_modes(size=28, smoothness=4)
+    >>> modes.shape
+    (25, 784)
+    >>> np.allclose((modes ** 2).sum(axis=0), 1)  # the variance of each pixel's displacement
+    True
     """
     distance = np.subtract.outer(np.arange(size), np.arange(size))
     values, vectors = np.linalg.eigh(np.exp(-distance ** 2 / (4. * smoothness ** 2)))
@@ -154,6 +175,16 @@ def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothnes
     ----------
     .. [1] P. Simard, D. Steinkraus, J. Platt: Best practices for convolutional neural networks
        applied to visual document analysis. ICDAR 2003.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.training.augment import distortions
+    >>> images = np.ones((4, 1, 28, 28), np.float32)
+    >>> augment = distortions(rotation=10, share=.5)
+    >>> distorted = augment(images, np.random.default_rng(1))
+    >>> (distorted == images).all(axis=(1, 2, 3))
+    array([False, False,  True,  True])
     """
     y, x = np.indices((size, size)).reshape(2, -1) - (size - 1) / 2
     basis = np.concatenate([[np.ones(size ** 2), y, x], elastic_modes(size, smoothness)])
@@ -193,6 +224,16 @@ def distort(batches, augment, rng):
     Yields
     ------
     images, targets : arrays
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.training.augment import distort
+    >>> batches = [(np.ones((4, 1, 28, 28), np.float32), np.arange(4))] * 2
+    >>> for images, targets in distort(batches, share=.5, rng=np.random.RandomState(1)):
+    ...     print(images.shape, targets)
+    (4, 1, 28, 28) [0 1 2 3]
+    (4, 1, 28, 28) [0 1 2 3]
     """
     if augment is None:
         yield from batches

@@ -29,8 +29,8 @@ def _choice(default, choices, help):
 class Config:
     """Everything that a training's result depends on, besides the data.
 
-    The defaults are the tutorial's. A value out of its range raises `MnistCnnError` with the name
-    of the argument.
+    The defaults are the tutorial's. A value out of its range raises
+    `mnist_cnn.support.errors.MnistCnnError` with the name of the argument.
 
     Parameters
     ----------
@@ -73,6 +73,16 @@ class Config:
        ICLR 2017. https://arxiv.org/abs/1608.03983
     .. [2] B. T. Polyak, A. B. Juditsky: Acceleration of stochastic approximation by averaging.
        SIAM Journal on Control and Optimization 30, 1992.
+
+    Examples
+    --------
+    >>> from mnist_cnn.training.config import Config
+    >>> Config(batch_size=100).learning_rate
+    0.01
+    >>> Config(dropout=2)
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: dropout is 2; it must be a number in [0, 1)
     """
 
     num_epochs: int = _setting(
@@ -144,6 +154,13 @@ class Config:
         Returns
         -------
         float
+
+        Examples
+        --------
+        >>> from mnist_cnn.training.config import Config
+        >>> config = Config(num_epochs=4, learning_rate=.1, schedule="cosine", warm_up=1)
+        >>> [round(config.learning_rate_at(epoch), 4) for epoch in (0, .5, 1, 2.5, 4)]
+        [0.0, 0.05, 0.1, 0.05, 0.0]
         """
         if epoch < self.warm_up:
             return self.learning_rate * epoch / self.warm_up
@@ -209,6 +226,14 @@ def configure(recipe="plain", **options):
     ------
     MnistCnnError
         When there is no such recipe or option, or a value is out of its range.
+
+    Examples
+    --------
+    >>> from mnist_cnn.training.config import configure
+    >>> configure("best").dropout
+    0.2
+    >>> configure("best", dropout=.7).dropout
+    0.7
     """
     if recipe not in RECIPES:
         raise MnistCnnError("recipe is {!r}; it must be {}".format(
@@ -231,6 +256,15 @@ def add_options(parser):
     Parameters
     ----------
     parser : argparse.ArgumentParser
+
+    Examples
+    --------
+    >>> import argparse
+    >>> from mnist_cnn.training.config import add_options
+    >>> parser = argparse.ArgumentParser()
+    >>> add_options(parser)
+    >>> parser.parse_args(["--epochs", "2"])
+    Namespace(num_epochs=2)
     """
     others = {name: recipe() for name, recipe in RECIPES.items()}
     for setting in fields(Config):

@@ -25,6 +25,15 @@ class Engine:
         What the report says of it; nothing where all is as it should be.
     required : bool
         Whether it was asked for by name, so that no other may take its place.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.training.engine import Engine
+    >>> input_var, images, (train, val) = Engine("plain").place(
+    ...     np.zeros((5, 1, 28, 28), np.float32), np.zeros((2, 1, 28, 28), np.float32))
+    >>> input_var, train.shape, val.shape
+    (inputs, (5, 1, 28, 28), (2, 1, 28, 28))
     """
 
     def __init__(self, name, remark=None, required=False):
@@ -127,6 +136,13 @@ def choose_engine(engine="auto", device=None):
     MnistCnnError
         When an engine or a device that is asked for by name cannot be used; another never takes
         its place.
+
+    Examples
+    --------
+    >>> from mnist_cnn.training.engine import choose_engine
+    >>> engine = choose_engine("plain")
+    >>> engine.name, engine.remark
+    ('plain', 'plain Lasagne layers: asked for')
     """
     compat.require_compiler()
     compat.use_device(device)
