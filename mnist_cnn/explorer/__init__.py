@@ -67,6 +67,7 @@ def build_page(content):
         "names": list(content.names),
         "noun": noun(content.names),
         "shape": [channels, side],
+        "handwriting": content.handwriting,
         "nothing": content.nothing.tolist(),
         "models": [name for name, _ in content.models],
         "gallery": content.gallery,
@@ -76,7 +77,7 @@ def build_page(content):
         "epochs": None if content.epochs is None else [int(epoch) for epoch in content.epochs],
     }
     parts = {
-        **page_words(shape, content.names),
+        **page_words(shape, content.names, content.handwriting),
         "style": bundle_styles(SOURCE / "styles", STYLES),
         "script": bundle_scripts(SOURCE / "scripts", "main.js"),
         "summary": html.escape(content.summary),

@@ -29,10 +29,12 @@ MAX_SIZE = 2.05e6  # characters of test images
 #: ``images``, uint8 (n, channels, rows, columns), and ``labels``, (n,), of the test images;
 #: ``nothing``, uint8 (channels,), what a pixel is where nothing is; ``gallery``, list of dict (see
 #: `choose_digits`); ``favourites``, int array (see `find_favourites`); ``trust``, a
-#: `mnist_cnn.analysis.trust.Trust`; ``epochs`` and ``kernels`` of the training film, or None.
+#: `mnist_cnn.analysis.trust.Trust`; ``epochs`` and ``kernels`` of the training film, or None;
+#: ``handwriting``, whether a drawing is centred as MNIST's digits were.
 Content = namedtuple(
     "Content",
-    "summary names models images labels nothing gallery favourites trust epochs kernels")
+    "summary names models images labels nothing gallery favourites trust epochs kernels handwriting",
+    defaults=(True,))
 
 
 def choose_digits(probabilities, labels, num_mistakes=12):
@@ -220,4 +222,5 @@ def collect(model, compare=None, data_dir=None, dataset=None, names=None):
     return Content(
         summary, names, models, images, y_test[shown], np.uint8(nothing.clip(0, 255)),
         choose_digits(probabilities[shown], y_test[shown]), find_favourites(network, X_test[shown]),
-        _round_trust(learn_trust(features_of, X_val, y_val)), epochs, kernels)
+        _round_trust(learn_trust(features_of, X_val, y_val)), epochs, kernels,
+        about.is_handwriting)  # as predict.py takes pictures

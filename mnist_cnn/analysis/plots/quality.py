@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
-from ...support.classes import are_digits, noun
+from ...support.classes import are_digits, noun, shorten
 from ...visualize import DARK, LIGHT, new_figure
 from .marks import MOST_CLASSES, labels_of, percent
 
@@ -167,7 +167,7 @@ def plot_mistakes(images, labels, probabilities, indices, names=None):
     >>> figure.savefig("mistakes.png")
     """
     rows = max(1, -(-len(images) // 6))
-    texts = labels_of(names, probabilities.shape[1])
+    texts = [shorten(text, 11) for text in labels_of(names, probabilities.shape[1])]
     form = ("{},\nsays {} ({}),\nthen {} ({})" if max(map(len, texts)) > 3 else
             "{}, says {} ({})\nthen {} ({})")
     form = "a " * are_digits(texts) + form
@@ -183,7 +183,7 @@ def plot_mistakes(images, labels, probabilities, indices, names=None):
         first, second = np.argsort(-answer, kind="stable")[:2]
         ax.set_title(form.format(texts[label], texts[first], percent(answer[first]),
                                  texts[second], percent(answer[second])),
-                     fontsize=9 if form.count("\n") == 1 else 8.5)
+                     fontsize=9 if form.count("\n") == 1 else 8)
         number = ax.text(.03, .03, "#{}".format(index), transform=ax.transAxes, color="white",
                          fontsize=7)
         if not are_digits(texts):  # which leave that corner black
