@@ -28,7 +28,8 @@ from mnist_cnn.support.errors import MnistCnnError
 
 TARGETS = {"idx": "archives.Idx", "weights": "archives.Weights",
            "checkpoint": "archives.Checkpoint", "history": "archives.History",
-           "snapshots": "archives.Snapshots", "picture": "pictures.Pictures"}
+           "snapshots": "archives.Snapshots", "picture": "pictures.Pictures",
+           "pickle": "cifar.Pickles", "cifar10": "cifar.Cifar"}
 SECONDS_AN_INPUT = 20  # of processor time; more is a hang
 MOST_MEMORY = 2 ** 20  # kilobytes that reading may add
 
