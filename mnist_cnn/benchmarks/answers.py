@@ -10,13 +10,15 @@ from .networks import NETWORKS
 __all__ = ["theano_answers", "torch_answers"]
 
 
-def theano_answers(batch_size, engine="auto", network="tutorial"):
+def theano_answers(batch_size, examples=(), engine="auto", network="tutorial"):
     """Make what measures a network on a data set, batch by batch.
 
     Parameters
     ----------
     batch_size : int
         Examples in a batch.
+    examples : sequence of (images, labels)
+        Mini-batches to train it on first: how many zeros it meets depends on what it has learned.
     engine : str
         As in `mnist_cnn.training.config.Config`.
     network : str
@@ -30,7 +32,9 @@ def theano_answers(batch_size, engine="auto", network="tutorial"):
     """
     input_var, target_var = T.tensor4("inputs"), T.ivector("targets")
     layers = choose_engine(engine).accelerate(NETWORKS[network].build(input_var))
-    _, val_fn = compile_functions(layers, input_var, target_var)
+    train_fn, val_fn = compile_functions(layers, input_var, target_var)
+    for inputs, targets in examples:
+        train_fn(inputs, targets)
     return lambda inputs, targets: evaluate(val_fn, inputs, targets, batch_size)
 
 
