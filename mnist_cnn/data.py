@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import logging
 import math
+import os
 import sys
 import zlib
 from pathlib import Path
@@ -12,7 +13,8 @@ import numpy as np
 
 from .support.errors import MnistCnnError
 
-__all__ = ["BASE_URLS", "read_idx", "download", "load_dataset", "iterate_minibatches"]
+__all__ = ["BASE_URLS", "read_idx", "download", "load_dataset", "dataset_files",
+           "iterate_minibatches"]
 
 PACKAGED = Path(__file__).parent / "mnist"
 
@@ -127,9 +129,26 @@ def _is_published(path, name):
 def _find(data_dir, name):
     """The path of a data set's file in a folder, gzipped or plain, or None."""
     for path in (data_dir / (name + ".gz"), data_dir / name):
-        if path.is_file():
+        if os.path.isfile(path):
             return path
     return None
+
+
+def dataset_files(data_dir=None):
+    """The paths of a data set's files in a folder, as far as they are there.
+
+    Parameters
+    ----------
+    data_dir : path-like, optional
+        As for `load_dataset`.
+
+    Returns
+    -------
+    list of pathlib.Path
+        At most four.
+    """
+    folder = PACKAGED if data_dir is None else Path(data_dir)
+    return list(filter(None, (_find(folder, name) for name in DIGESTS)))
 
 
 def download(data_dir, base_urls=BASE_URLS, timeout=10):
@@ -153,7 +172,7 @@ def download(data_dir, base_urls=BASE_URLS, timeout=10):
         folder holds part of another data set (whose missing files MNIST's must not replace).
     """
     data_dir = Path(data_dir)
-    if not data_dir.is_dir():
+    if not os.path.isdir(data_dir):  # unlike pathlib's it answers for every path
         raise MnistCnnError("there is no folder {0}; create it (mkdir {0}), and MNIST is "
                             "downloaded into it".format(data_dir))
     missing = [name for name in DIGESTS if _find(data_dir, name) is None]

@@ -2,14 +2,16 @@
 
 import importlib.util
 import io
+import itertools
 import os
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 
+from ..data import dataset_files
 from ..support.errors import MnistCnnError
-from ..support.files import atomic_open, make_folder
-from ..support.records import history_path, snapshots_path
+from ..support.files import atomic_open, check_writable, keep_apart, make_folder
+from ..support.records import files_beside, history_path, snapshots_path
 from .figures import FIGURES, TUTORIAL, draw_film
 from .materials import Materials
 from .page import build_page
@@ -26,7 +28,7 @@ def _choose_figures(names, model):
     Only what is asked for by name has to be there; a model may lie without its history.
     """
     needs = {"history": history_path(model), "evolution": snapshots_path(model)}
-    there = [name for name in FIGURES if name not in needs or needs[name].exists()]
+    there = [name for name in FIGURES if name not in needs or os.path.exists(needs[name])]
     if importlib.util.find_spec("sklearn") is None:
         there.remove("tsne")
     if names == "all":
@@ -80,8 +82,15 @@ def main(model, index=None, digit=None, image=None, figures=None, versus=None, d
         the pictures cannot be written, or there is no screen to show them on.
     """
     names = _choose_figures(figures, model)
+    paths = {name: [Path(output) / "{}.{}".format(name, kind)
+                    for kind in (("png", "gif") if name == "evolution" else ("png",))]
+             for name in names}
+    page = Path(output) / "index.html"
+    keep_apart([*files_beside(model), image, *dataset_files(data_dir)],
+               [*itertools.chain(*paths.values()), page])
     materials = Materials(model, index, digit, image, versus, diverging, data_dir)
     output = make_folder(output)
+    check_writable(page)
 
     entries, places = [], {}
     for name in names:
@@ -96,14 +105,14 @@ def main(model, index=None, digit=None, image=None, figures=None, versus=None, d
         if name == "evolution":
             pictures.append(("image/gif", draw_film(materials)))
         entries.append((name, pictures))
-        for kind, content in pictures:
-            _write(output / "{}.{}".format(name, kind.split("/")[1]), content)
+        for path, (_, content) in zip(paths[name], pictures):
+            _write(path, content)
 
     lines = ["Drawn from {} by scripts/visualize.py.".format(Path(model).name)]
     if materials.is_digit_shown:
         lines.append("The digit shown is {}.".format(materials.name))
     explorer = os.path.relpath("explore.html", str(output))
-    _write(output / "index.html", build_page(
+    _write(page, build_page(
         "What is being learned?", lines,
         [(name, FIGURES[name], [for_page(*picture) for picture in pictures])
          for name, pictures in entries], places,

@@ -16,6 +16,7 @@ import theano
 import theano.tensor
 
 from .cache import compile_cache_is_empty
+from ..support.files import is_running
 
 __all__ = ["apply"]
 
@@ -49,11 +50,20 @@ def _compiler_call(flags, folders, output, *args):
 _QUIET = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+def _temporary_folder():
+    """A temporary folder whose name says whose it is; those of killed processes are removed."""
+    for path in Path(tempfile.gettempdir()).glob("mnist_cnn-*-*"):
+        pid = path.name.split("-")[1]
+        if pid.isdigit() and not is_running(pid):
+            shutil.rmtree(path, ignore_errors=True)
+    return tempfile.TemporaryDirectory(prefix="mnist_cnn-{}-".format(os.getpid()))
+
+
 class _ParsedHeaders:
     """The common headers, which a compiler parses in the background for one set of its flags."""
 
     def __init__(self, flags):
-        self.folder = tempfile.TemporaryDirectory(prefix="mnist_cnn-")
+        self.folder = _temporary_folder()
         self.path = Path(self.folder.name, "common.h")
         self.path.write_text(_COMMON_HEADERS)
         self.process = subprocess.Popen(_compiler_call(
@@ -83,10 +93,11 @@ class _Builds:
         self.folder = self.pool = None
         self.headers = {}  # compiler flags to the common headers parsed with these
         self.libraries = {}  # a module's source to the Future of its library
+        self.processes, self.closed = [], False
 
     def start(self):
         """Have all modules of the graph compiled that are not in Theano's cache."""
-        self.folder = tempfile.TemporaryDirectory(prefix="mnist_cnn-")
+        self.folder = _temporary_folder()
         self.pool = ThreadPoolExecutor(min(4, len(os.sched_getaffinity(0))))
         known = theano.gof.cc.get_module_cache().entry_from_key
         linkers = {}
@@ -116,11 +127,14 @@ class _Builds:
         library = folder / "{}.{}".format(linker.get_dynamic_module().code_hash,
                                           cmodule.get_lib_extension())
         header = ["-include", str(self.headers[flags].result())] if flags in self.headers else []
-        status = subprocess.call(_compiler_call(
+        if self.closed:
+            return None
+        process = subprocess.Popen(_compiler_call(
             flags, linker.header_dirs() + cmodule.std_include_dirs(), library, *header, str(code),
             *("-L" + folder for folder in linker.lib_dirs() + cmodule.std_lib_dirs() if folder),
             *("-l" + name for name in linker.libraries() + cmodule.std_libs())), **_QUIET)
-        return library if status == 0 else None
+        self.processes.append(process)
+        return library if process.wait() == 0 else None
 
     def take(self, source, location):
         """Move a module to where Theano wants it; its path there, or None where there is none."""
@@ -137,11 +151,14 @@ class _Builds:
 
     def close(self):
         if self.pool is not None:
+            self.closed = True  # what an interrupted start no longer needs is not begun
             for future in self.libraries.values():
-                future.cancel()  # what an interrupted start no longer needs
-            self.pool.shutdown()
+                future.cancel()
             for headers in self.headers.values():
                 headers.close()
+            for process in self.processes:
+                process.kill()
+            self.pool.shutdown()
             self.folder.cleanup()
 
 

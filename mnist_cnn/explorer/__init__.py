@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..support.files import atomic_open, check_writable
+from ..data import dataset_files
+from ..support.files import atomic_open, check_writable, keep_apart
+from ..support.records import files_beside
 from .bundle import bundle_scripts, bundle_styles
 from .content import collect
 from .embed import pack, pack_images
@@ -87,8 +89,11 @@ def main(model, output="explore.html", compare=None, data_dir=None):
     Raises
     ------
     MnistCnnError
-        When a model or the data cannot be used, or the page cannot be written.
+        When a model or the data cannot be used, or the page cannot be written, or would be written
+        over one of them.
     """
+    keep_apart([*files_beside(model), *(files_beside(compare) if compare else ()),
+                *dataset_files(data_dir)], [output])
     check_writable(output)
     page = build_page(collect(model, compare, data_dir)).encode("utf-8")
     with atomic_open(output) as file:

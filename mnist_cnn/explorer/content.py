@@ -1,5 +1,6 @@
 """What the page is filled with: computed from a model and a data set."""
 
+import os
 from collections import namedtuple
 from pathlib import Path
 
@@ -146,7 +147,7 @@ def collect(model, compare=None, data_dir=None, names=None):
     if compare is not None:
         models.append((Path(compare).name, load_weights(compare, build_cnn())))
     epochs, kernels = None, None
-    if snapshots_path(model).exists():
+    if os.path.exists(snapshots_path(model)):
         epochs, kernels = load_snapshots(model, weights[0].shape)
     *_, X_val, y_val, X_test, y_test = load_dataset(data_dir)
     if len(X_test) < NUM_FAVOURITES:

@@ -3,8 +3,11 @@
 import contextlib
 import glob
 import io
+import itertools
 import os
 import shutil
+import stat
+import unicodedata
 import warnings
 import zipfile
 import zlib
@@ -15,6 +18,7 @@ import numpy as np
 from .errors import MnistCnnError
 
 MAX_ITEMS = 10 ** 7  # in an array whose length a file may choose
+MAX_HEADER = 10 ** 5  # bytes before an npy array's data; more than NumPy parses
 MIN_FREE = 8 * 10 ** 6  # bytes: the weights, the checkpoint, and both a second time while written
 
 
@@ -39,6 +43,7 @@ def atomic_open(path, mode="wb", **kwargs):
     MnistCnnError
         When the folder is missing or read-only, the disk is full, or `path` is a folder.
     """
+    _require_file(Path(path))
     path = Path(os.path.realpath(path))  # a link stays a link: what it points to is replaced
     part = path.with_name(".{}.{}.part".format(path.name, os.getpid()))
     try:
@@ -69,25 +74,73 @@ def check_writable(path):
     MnistCnnError
         When `path` is a folder, its folder is missing or takes no new file, or the disk is full.
     """
-    path = Path(path)
-    if path.is_dir():
-        raise MnistCnnError("cannot write {}: it is a folder; name a file".format(path))
-    if not path.parent.is_dir():
+    _require_file(Path(path))
+    file = Path(os.path.realpath(path))
+    if not os.path.isdir(file.parent):
         raise MnistCnnError("cannot write {}: there is no folder {}; create it first"
-                            .format(path, path.parent))
-    if shutil.disk_usage(path.parent).free < MIN_FREE:
-        raise MnistCnnError("cannot write {}: fewer than {} MB are free on its disk".format(
-            path, MIN_FREE // 10 ** 6))
-    for part in path.parent.glob(".{}.*.part".format(glob.escape(path.name))):
-        if not _is_running(part.name.split(".")[-2]):  # its writer was killed
+                            .format(path, file.parent))
+    for part in file.parent.glob(".{}.*.part".format(glob.escape(file.name))):
+        if not is_running(part.name.split(".")[-2]):  # its writer was killed
             with contextlib.suppress(OSError):
                 part.unlink()
-    probe = path.with_name(".{}.{}.probe".format(path.name, os.getpid()))
+    probe = file.with_name(".{}.{}.part".format(file.name, os.getpid()))
     try:
         probe.touch()
         probe.unlink()
+        disk = shutil.disk_usage(file.parent)
     except OSError as error:
         raise MnistCnnError("cannot write {}: {}".format(path, error.strerror)) from error
+    if disk.free < MIN_FREE and disk.total:  # what is no disk has no size
+        raise MnistCnnError("cannot write {}: fewer than {} MB are free on its disk".format(
+            path, MIN_FREE // 10 ** 6))
+
+
+def _require_file(path):
+    """Refuse what a file cannot take the place of; what is not there yet will be one."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:  # a name too long, a folder that is none or may not be looked into
+        raise MnistCnnError("cannot write {}: {}".format(path, error.strerror)) from error
+    if stat.S_ISDIR(mode):
+        raise MnistCnnError("cannot write {}: it is a folder; name a file".format(path))
+    if not stat.S_ISREG(mode):
+        raise MnistCnnError("cannot write {}: it is a device or a pipe; name a file".format(path))
+
+
+def keep_apart(inputs, outputs):
+    """Refuse to write over what is read, or over one file twice, by whatever spelling of its path.
+
+    Parameters
+    ----------
+    inputs : sequence of path-like
+        The files that are read. None stands for one that is not; missing files are no fault here.
+    outputs : sequence of path-like
+        The files that will be written.
+
+    Raises
+    ------
+    MnistCnnError
+        When two paths lead to the same file: through links, relative, or in other letters where
+        the disk takes them for the same.
+    """
+    outputs = [Path(output) for output in outputs]
+    for output, path in itertools.product(outputs, map(Path, filter(None, inputs))):
+        with contextlib.suppress(OSError):  # one is not there, so they are two
+            if os.path.samefile(output, path):
+                raise MnistCnnError("{} would be written over {}, which is read; name another "
+                                    "output".format(output, path))
+    for output, other in itertools.combinations(outputs, 2):
+        # of files that are not there yet nobody knows whether their disk tells letters apart
+        if _spelling(output) == _spelling(other):
+            raise MnistCnnError("{} and {} would be written over each other; name another output"
+                                .format(output, other))
+
+
+def _spelling(path):
+    """A path as the least discerning disk knows it: without links, without capitals."""
+    return unicodedata.normalize("NFC", os.path.realpath(path)).casefold()
 
 
 def make_folder(path):
@@ -116,7 +169,7 @@ def make_folder(path):
     return folder
 
 
-def _is_running(pid):
+def is_running(pid):
     """Whether there is a process of that number."""
     try:
         os.kill(int(pid), 0)
@@ -148,7 +201,7 @@ def write_npz(path, arrays):
         file.write(archive.getbuffer())
 
 
-def read_npz(path, wanted, optional=()):
+def read_npz(path, wanted, optional=(), others=False):
     """Read just the arrays that one expects from an npz file that anybody may have written.
 
     Nothing in the file is executed, and no array's data are read before its header is found to
@@ -163,6 +216,8 @@ def read_npz(path, wanted, optional=()):
         'fd', and its shape, where None stands for any length.
     optional : dict
         The same of arrays that may be there or not.
+    others : bool
+        Whether there may be more arrays, which are not read.
 
     Returns
     -------
@@ -178,6 +233,8 @@ def read_npz(path, wanted, optional=()):
         with zipfile.ZipFile(path) as archive:
             names = sorted(archive.namelist())
             there = [name for name in optional if name + ".npy" in names]
+            if others:
+                names = [name for name in names if name[:-len(".npy")] in wanted]
             if names != sorted(name + ".npy" for name in [*wanted, *there]):
                 raise ValueError("it holds {} arrays, not {} ({} to {})".format(
                     len(names), len(wanted), min(wanted), max(wanted)))
@@ -214,8 +271,13 @@ def _read_array(archive, name, dtypes, shape):
         raise ValueError("{} has dtype {}, not {}".format(name, dtype, np.dtype(dtypes[0])))
     if np.prod(stored_shape, dtype=float) > MAX_ITEMS:
         raise ValueError("{} claims the shape {}".format(name, stored_shape))
+    claimed = dtype.itemsize * int(np.prod(stored_shape, dtype=float))
+    if archive.getinfo(name + ".npy").file_size > claimed + MAX_HEADER:
+        raise ValueError("{} holds more than the {} bytes of its shape".format(name, claimed))
     with archive.open(name + ".npy") as file:
         array = np.lib.format.read_array(file, allow_pickle=False)
+        if file.read(1):  # to the end, where the checksum is
+            raise ValueError("{} holds more than the {} bytes of its shape".format(name, claimed))
     if not np.isfinite(array).all():
         raise ValueError("{} holds NaN or infinity".format(name))
     return array

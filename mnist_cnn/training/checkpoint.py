@@ -1,7 +1,7 @@
 """A training run's whole state on disk, from which it goes on as if never interrupted."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def _settings(run):
     settings = asdict(run.config)
     # weights of a device and of the CPU's plain layers go on as each other
     settings.update(run.data, engine="fused" if run.engine.name == "fused" else "plain")
-    del settings["device"], settings["seed"]  # the generators' states say more than the seed
+    del settings["device"]
     if settings["schedule"] == "constant":
         del settings["num_epochs"]  # a longer run begins with the shorter one
     return settings
@@ -82,21 +82,34 @@ def load_checkpoint(path, run):
     except MnistCnnError as error:
         if isinstance(error.__cause__, OSError):
             raise
-        # a recipe that averages the weights keeps more
-        raise MnistCnnError("{}; or it is of another --recipe".format(error)) from error
-    _compare(path, arrays, _settings(run), run)
+        # other settings have other arrays, and say more than these
+        _compare(path, _settings_alone(path, error), run)
+        raise
+    config = _compare(path, arrays, run)
     position, has_gauss, gauss = arrays["order_rest"]
     if not 0 <= position <= 624:
         raise MnistCnnError("{} is not a file that train.py saved: its numbers are out of range"
                             .format(path))
+    run.config = config
     run.rng.set_state(("MT19937", arrays["order_keys"], int(position), int(has_gauss), gauss))
     run.history = [(int(record[0]), *record[1:]) for record in arrays["history"].tolist()]
     for name, container in zip(wanted, containers):
         container.data = arrays[name]
 
 
-def _compare(path, arrays, settings, run):
-    """Refuse a checkpoint that was made with other settings."""
+def _settings_alone(path, error):
+    """The settings of a checkpoint whose other arrays are not what they should be, or `error`."""
+    try:
+        return read_npz(path, dict(settings=("Bd", (None,))), others=True)
+    except MnistCnnError:
+        raise error from error.__cause__
+
+
+def _compare(path, arrays, run):
+    """The run's settings with the checkpoint's seed; refuse one made with other settings."""
+    settings = _settings(run)
+    if settings["seed"] is None:  # the generators' states are saved, and need none
+        del settings["seed"]
     if arrays["settings"].dtype != np.uint8:
         saved, settings = arrays["settings"].tolist(), _settings_of_version_1_0(run)
         if len(saved) != len(settings) or arrays.get("batches", 0):
@@ -113,6 +126,7 @@ def _compare(path, arrays, settings, run):
         if saved.get(name, now) != now:
             raise MnistCnnError("{} was made with another {} ({}, now {}); give that, or start "
                                 "anew without --resume".format(path, name, saved[name], now))
+    return replace(run.config, seed=saved.get("seed"))
 
 
 def _settings_of_version_1_0(run):
