@@ -209,7 +209,7 @@ def download(data_dir, base_urls=BASE_URLS, timeout=10):
                 break
             except (requests.RequestException, MnistCnnError, ValueError) as error:
                 # ValueError: pooch's word for a wrong digest
-                print("  no: {}".format(_reason(error)), file=sys.stderr)
+                print("  no: {}".format(_reason(error)))
                 base_urls.append(base_urls.pop(0))  # ask the one that works first from now on
             except OSError as error:
                 raise MnistCnnError("cannot write to {}: {}".format(

@@ -137,11 +137,14 @@ def main(batch_sizes=(50, 500), repeats=7, seconds=1.0, whole=False, recipe="fas
     MnistCnnError
         When a number is out of its range.
     """
+    if not 1 <= repeats <= 10 ** 9 or not 0 < seconds <= 10 ** 9:
+        raise MnistCnnError("repeats is {} and seconds is {}; both must be positive, up to 10**9"
+                            .format(repeats, seconds))
     if whole:
         from . import whole as whole_command
         return whole_command.main(recipe, repeats, torch_python)
-    if repeats < 1 or not seconds > 0:
-        raise MnistCnnError("repeats and seconds must be positive")
+    if (recipe, torch_python) != ("fast", sys.executable):
+        raise MnistCnnError("recipe and torch_python are for the whole command; give --whole too")
     if network not in NETWORKS:
         raise MnistCnnError("the network is {!r}; it must be one of {}".format(
             network, ", ".join(NETWORKS)))
