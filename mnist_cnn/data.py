@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from .support.errors import MnistCnnError
+from .support.files import open_regular
 
 __all__ = ["BASE_URLS", "read_idx", "download", "load_dataset", "dataset_files",
            "iterate_minibatches"]
@@ -73,7 +74,7 @@ def read_idx(path):
         return MnistCnnError("{} is no usable IDX file: {}".format(path, what))
 
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             start = file.read(2)
         if start.startswith(b"<"):
             raise refuse("it holds a web page (HTML); download it anew, without the proxy or "

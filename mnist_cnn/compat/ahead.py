@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -93,7 +94,7 @@ class _Builds:
         self.folder = self.pool = None
         self.headers = {}  # compiler flags to the common headers parsed with these
         self.libraries = {}  # a module's source to the Future of its library
-        self.processes, self.closed = [], False
+        self.lock, self.processes, self.closed = threading.Lock(), [], False
 
     def start(self):
         """Have all modules of the graph compiled that are not in Theano's cache."""
@@ -127,13 +128,15 @@ class _Builds:
         library = folder / "{}.{}".format(linker.get_dynamic_module().code_hash,
                                           cmodule.get_lib_extension())
         header = ["-include", str(self.headers[flags].result())] if flags in self.headers else []
-        if self.closed:
-            return None
-        process = subprocess.Popen(_compiler_call(
+        call = _compiler_call(
             flags, linker.header_dirs() + cmodule.std_include_dirs(), library, *header, str(code),
             *("-L" + folder for folder in linker.lib_dirs() + cmodule.std_lib_dirs() if folder),
-            *("-l" + name for name in linker.libraries() + cmodule.std_libs())), **_QUIET)
-        self.processes.append(process)
+            *("-l" + name for name in linker.libraries() + cmodule.std_libs()))
+        with self.lock:
+            if self.closed:
+                return None
+            process = subprocess.Popen(call, **_QUIET)
+            self.processes.append(process)
         return library if process.wait() == 0 else None
 
     def take(self, source, location):
@@ -151,7 +154,8 @@ class _Builds:
 
     def close(self):
         if self.pool is not None:
-            self.closed = True  # what an interrupted start no longer needs is not begun
+            with self.lock:
+                self.closed = True  # what an interrupted start no longer needs is not begun
             for future in self.libraries.values():
                 future.cancel()
             for headers in self.headers.values():

@@ -1,6 +1,7 @@
 """Files that are written whole or not at all, and arrays from files that nobody vouches for."""
 
 import contextlib
+import errno
 import glob
 import io
 import itertools
@@ -107,6 +108,16 @@ def _require_file(path):
         raise MnistCnnError("cannot write {}: it is a folder; name a file".format(path))
     if not stat.S_ISREG(mode):
         raise MnistCnnError("cannot write {}: it is a device or a pipe; name a file".format(path))
+
+
+def open_regular(path):
+    """Open a file for reading bytes; OSError also where it is a device or a pipe.
+
+    Those may never begin or never end: /dev/zero, a terminal.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
+        raise OSError(errno.EINVAL, "it is a device or a pipe, not a file")
+    return open(path, "rb")
 
 
 def keep_apart(inputs, outputs):
@@ -230,7 +241,7 @@ def read_npz(path, wanted, optional=(), others=False):
         When the file cannot be read, or is anything else than that.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             names = sorted(archive.namelist())
             there = [name for name in optional if name + ".npy" in names]
             if others:

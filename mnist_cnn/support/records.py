@@ -1,13 +1,14 @@
 """What a training leaves beside its weights: the history, and the first layer's kernels."""
 
 import csv
+import io
 import os
 from pathlib import Path
 
 import numpy as np
 
 from .errors import MnistCnnError
-from .files import atomic_open, read_npz, write_npz
+from .files import atomic_open, open_regular, read_npz, write_npz
 
 __all__ = ["HISTORY_FIELDS", "history_path", "save_history", "load_history", "checkpoint_path",
            "snapshots_path", "save_snapshots", "load_snapshots", "files_beside"]
@@ -92,7 +93,7 @@ def load_history(output):
     """
     path = history_path(output)
     try:
-        with open(path, newline="") as file:
+        with io.TextIOWrapper(open_regular(path), newline="") as file:
             header, *rows = csv.reader(file)
         if tuple(header) not in (_header(False), _header(True)):
             raise ValueError

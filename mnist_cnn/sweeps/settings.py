@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from ..support.errors import MnistCnnError
+from ..support.files import open_regular
 from ..training.config import RECIPES, configure
 
 MAX_SEEDS = 10 ** 4
@@ -107,7 +108,7 @@ def read_spec(path):
     else:
         import tomli as tomllib
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             spec = tomllib.load(file)
     except OSError as error:
         raise MnistCnnError("cannot read {}: {}".format(path, error.strerror)) from error
