@@ -6,7 +6,11 @@ import itertools
 import os
 from pathlib import Path
 
-import matplotlib.pyplot as plt
+try:
+    import matplotlib.pyplot as plt
+except ValueError as error:
+    raise ImportError("Matplotlib does not start; look at MPLBACKEND and matplotlibrc: {}".format(
+        " ".join(str(error).split()))) from error
 
 from ..data import dataset_files
 from ..support.errors import MnistCnnError

@@ -8,7 +8,7 @@ from ..support.errors import MnistCnnError
 from ..support.files import atomic_open, check_writable, keep_apart, make_folder
 from .records import read_records, record_path
 from .settings import expand, is_recipe, parse_grid, parse_seeds, read_spec
-from .summary import comparison, plot, table
+from .summary import comparison, plot, require_drawing, table
 from .task import MAX_THREADS, data_digest
 
 __all__ = ["sweep", "main"]
@@ -52,6 +52,7 @@ def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, t
     if len(configs) * len(seeds) > MAX_TRAININGS:
         raise MnistCnnError("that makes {} trainings; {} are the most".format(
             len(configs) * len(seeds), MAX_TRAININGS))
+    require_drawing()
     folder = make_folder(output)
     for path in _report_files(folder):
         check_writable(path)
