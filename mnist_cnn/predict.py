@@ -10,8 +10,8 @@ import numpy as np
 import theano
 
 from .analysis.trust import compile_features, is_unsure, learn_trust
-from .data import load_dataset
-from .model import build_cnn, load_weights
+from .data import load_dataset_of
+from .model import load_model
 from .support.batches import run_in_batches
 from .support.errors import MnistCnnError
 from .support.pictures import load_digits
@@ -36,6 +36,17 @@ def predict(network, images, batch_size=500):
     -------
     array
         (n, classes), probabilities.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.model import build_cnn
+    >>> from mnist_cnn.predict import predict
+    >>> probabilities = predict(build_cnn(), np.zeros((3, 1, 28, 28)))
+    >>> probabilities.shape
+    (3, 10)
+    >>> probabilities[0].round(3)  # blank paper says nothing to an untrained network
+    array([0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], dtype=float32)
     """
     network = choose_engine().accelerate(network)
     inputs = lasagne.layers.get_all_layers(network)[0].input_var
@@ -43,7 +54,7 @@ def predict(network, images, batch_size=500):
     return run_in_batches(function, images.astype(inputs.dtype), batch_size)
 
 
-def main(model, files, single=False, output_format="table", data_dir=None):
+def main(model, files, single=False, output_format="table", data_dir=None, dataset=None):
     """Print what a trained network reads on picture files: a line for each digit.
 
     A line has the digit's class, the probability of that class, the word "unsure" where the answer
@@ -61,9 +72,9 @@ def main(model, files, single=False, output_format="table", data_dir=None):
         are several digits, read from left to right.
     output_format : str
         'table', 'csv' or 'json'.
-    data_dir : path-like, optional
-        As for `mnist_cnn.data.load_dataset`: the data set whose validation digits tell what the
-        network knows.
+    data_dir, dataset
+        As for `mnist_cnn.data.load_dataset_of`: the data set that the model was trained on, whose
+        validation images tell what the network knows.
 
     Returns
     -------
@@ -76,14 +87,31 @@ def main(model, files, single=False, output_format="table", data_dir=None):
     MnistCnnError
         When the model, the data or the only file cannot be used; then nothing is printed. When
         some of several files cannot be used; then at the end, with 1 for the exit code.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from mnist_cnn.data import load_dataset
+    >>> from mnist_cnn.model import build_cnn, save_weights
+    >>> from mnist_cnn.predict import main
+    >>> import lasagne
+    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn()))
+    >>> plt.imsave("seven.png", 1 - load_dataset()[4][0, 0], cmap="gray")
+    >>> answers = main("weights.npz", ["seven.png"], output_format="csv")  # doctest: +ELLIPSIS
+    file,digit,class,probability,unsure,p0,p1,p2,p3,p4,p5,p6,p7,p8,p9
+    seven.png,1,...
+    >>> sorted(answers[0])
+    ['class', 'digit', 'file', 'probabilities', 'probability', 'unsure']
     """
     if output_format not in FORMATS:
         raise MnistCnnError("output_format is {!r}, not one of {}".format(
             output_format, ", ".join(FORMATS)))
-    network = build_cnn()
-    load_weights(model, network)
+    network, about = load_model(model)
     pictures, errors = _load_files(files, single)
-    answers = _read_digits(network, pictures, data_dir) if pictures else []
+    answers = []
+    if pictures:
+        *_, X_val, y_val, _, _ = load_dataset_of(model, about, data_dir, dataset)
+        answers = _read_digits(network, pictures, X_val, y_val)
     FORMATS[output_format](answers, sys.stdout)
     for error in errors:
         print("error: {}".format(error), file=sys.stderr)
@@ -112,9 +140,8 @@ def _load_files(files, single):
     return pictures, errors
 
 
-def _read_digits(network, pictures, data_dir):
+def _read_digits(network, pictures, X_val, y_val):
     """The answer for each digit of each picture, as `main` returns them."""
-    *_, X_val, y_val, _, _ = load_dataset(data_dir)
     features_of = compile_features(network)
     trust = learn_trust(features_of, X_val, y_val)
     images = np.concatenate([digits for _, digits in pictures])

@@ -3,7 +3,7 @@
 
 import sys
 
-from _command import run
+from _command import add_data_options, run
 
 
 def add_arguments(parser):
@@ -18,9 +18,7 @@ def add_arguments(parser):
     for name in ("csv", "json"):
         formats.add_argument("--" + name, dest="output_format", action="store_const", const=name,
                              help="print {} in place of a table".format(name.upper()))
-    add("--data-dir", metavar="DIR",
-        help="folder of the data set that the model was trained on; its validation digits tell "
-             "which answers are unsure (default: the copy of MNIST in the package)")
+    add_data_options(parser, of_model=True)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,14 @@ def _beside(output, suffix):
 
 
 def history_path(output):
-    """The CSV file that goes beside a file of weights."""
+    """The CSV file that goes beside a file of weights.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.records import history_path
+    >>> history_path("model.npz").name
+    'model.csv'
+    """
     return _beside(output, ".csv")
 
 
@@ -60,6 +67,15 @@ def save_history(output, history, trained_on=False):
     ------
     MnistCnnError
         When the file cannot be written.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.records import save_history
+    >>> save_history("weights.npz", [(1, .8, .4, .86, .08, .977)])
+    >>> print(open("weights.csv").read())
+    epoch,seconds,training_loss,training_accuracy,validation_loss,validation_accuracy
+    1,0.8,0.4,0.86,0.08,0.977
+    <BLANKLINE>
     """
     with atomic_open(history_path(output), "w", newline="") as file:
         writer = csv.writer(file)
@@ -90,6 +106,13 @@ def load_history(output):
     ------
     MnistCnnError
         When the file cannot be read or is no history.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.records import load_history, save_history
+    >>> save_history("weights.npz", [(1, .8, .4, .86, .08, .977), (2, .8, .15, .95, .06, .983)])
+    >>> load_history("weights.npz")["validation_accuracy"]
+    array([0.977, 0.983])
     """
     path = history_path(output)
     try:
@@ -110,7 +133,14 @@ def load_history(output):
 
 
 def snapshots_path(output):
-    """The npz file of the kernels that goes beside a file of weights."""
+    """The npz file of the kernels that goes beside a file of weights.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.records import snapshots_path
+    >>> snapshots_path("model.npz").name
+    'model.snapshots.npz'
+    """
     return _beside(output, ".snapshots.npz")
 
 
@@ -128,6 +158,14 @@ def save_snapshots(output, snapshots):
     ------
     MnistCnnError
         When the file cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.support.records import save_snapshots
+    >>> save_snapshots("weights.npz", {0: np.zeros((32, 1, 5, 5)), 1: np.ones((32, 1, 5, 5))})
+    >>> sorted(np.load("weights.snapshots.npz").files)
+    ['epochs', 'kernels']
     """
     epochs = sorted(snapshots)
     write_npz(snapshots_path(output), {"epochs": np.array(epochs), "kernels": np.stack(
@@ -155,6 +193,15 @@ def load_snapshots(output, shape):
     ------
     MnistCnnError
         When the file cannot be read or is none that `save_snapshots` wrote.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.support.records import load_snapshots, save_snapshots
+    >>> save_snapshots("weights.npz", {0: np.zeros((32, 1, 5, 5)), 1: np.ones((32, 1, 5, 5))})
+    >>> epochs, kernels = load_snapshots("weights.npz", (32, 1, 5, 5))
+    >>> epochs, kernels.shape
+    (array([0, 1]), (2, 32, 1, 5, 5))
     """
     path = snapshots_path(output)
     if not os.path.exists(path):
@@ -162,7 +209,8 @@ def load_snapshots(output, shape):
                             "to be".format(path))
     arrays = read_npz(path, {"epochs": ("lqi", (None,)), "kernels": ("fd", (None,) + tuple(shape))})
     epochs, snapshots = arrays["epochs"], arrays["kernels"]
-    if not len(epochs) or len(epochs) != len(snapshots) or (np.diff(epochs) <= 0).any():
+    if not len(epochs) or len(epochs) != len(snapshots) or epochs[0] < 0 or (
+            np.diff(epochs) <= 0).any():
         raise MnistCnnError("{} is not a file that train.py saved: its epochs and kernels do not "
                             "match".format(path))
     return epochs, snapshots

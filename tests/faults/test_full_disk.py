@@ -18,6 +18,7 @@ import ctypes, os, re, shutil, sys, tempfile
 from mnist_cnn import model, train
 import numpy as np, theano.tensor as T
 from mnist_cnn.support import records
+from mnist_cnn.support.about import About
 from mnist_cnn.support.errors import MnistCnnError
 from mnist_cnn.training.callbacks import Checkpoint, SaveWeights, Snapshots
 from mnist_cnn.training.checkpoint import load_checkpoint
@@ -36,7 +37,7 @@ x, y = rng.rand(20, 1, 28, 28).astype("float32"), rng.randint(10, size=20).astyp
 
 def new_run(callbacks=()):
     run = Run(Config(num_epochs=2, batch_size=20), callbacks)
-    run.built(Engine("plain"), network, train_fn, np.random.RandomState(0), y)
+    run.built(Engine("plain"), network, train_fn, np.random.RandomState(0), y, About())
     return run
 
 def go():
