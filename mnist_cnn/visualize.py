@@ -9,6 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from .support.records import TRAINED_ON
+
 __all__ = ["plot_kernels", "plot_feature_maps", "plot_digit", "plot_history",
            "as_picture", "in_colour", "new_figure", "mosaic", "scale_of", "bare", "axes_at",
            "headline"]
@@ -143,8 +145,11 @@ def plot_history(history):
             figure.subplots(1, 2), ("loss", "accuracy"), ("cross-entropy [nats]", "accuracy [%]"),
             (1, 100)):
         for part, marker in (("training", "o"), ("validation", "s")):
+            field = "{}_{}".format(part, quantity)
             text = "training (with dropout)" if part == "training" else part
-            ax.plot(history["epoch"], scale * history["{}_{}".format(part, quantity)],
+            if field not in history.dtype.names:  # of a run on all data
+                field, text = field + TRAINED_ON, "validation digits, trained on"
+            ax.plot(history["epoch"], scale * history[field],
                     marker=marker, markersize=4, label=text)
         ax.set_xlabel("epoch")
         ax.set_ylabel(label)

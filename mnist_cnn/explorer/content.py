@@ -1,5 +1,6 @@
 """What the page is filled with: computed from a model and a data set."""
 
+import os
 from collections import namedtuple
 from pathlib import Path
 
@@ -193,7 +194,7 @@ def collect(model, compare=None, data_dir=None, dataset=None, names=None):
         second, about_second = load_model(compare)
         models.append((Path(compare).name, lasagne.layers.get_all_param_values(second)))
     epochs, kernels = None, None
-    if snapshots_path(model).exists():
+    if os.path.exists(snapshots_path(model)):
         epochs, kernels = load_snapshots(model, weights[0].shape)
     loaded = load_dataset_of(model, about, data_dir, dataset)
     if compare is not None:
