@@ -32,8 +32,9 @@ model.npz:
 notebook: .venv/notebook
 	$(BIN)/jupyter lab docs/lesson.ipynb
 
-.venv/notebook: .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.txt -e ".[notebook]"
+.venv/notebook: .venv/installed requirements-notebook.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  -r requirements.txt -r requirements-notebook.txt -e ".[notebook]"
 	@touch $@
 
 lesson: .venv/installed

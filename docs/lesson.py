@@ -31,8 +31,8 @@
 #
 # Three libraries do the work. *NumPy* holds the data. *Theano* takes formulas, finds their
 # derivatives and compiles them to machine code. *Lasagne* builds layers of a network out of Theano
-# formulas. Both Theano and Lasagne are of 2015; importing `mnist_cnn` first makes them run on
-# today's Python.
+# formulas. Lasagne's last release is of 2015 and Theano's of 2020; importing `mnist_cnn` first makes
+# them run on today's Python.
 
 # %%
 import mnist_cnn  # first: it mends Theano and Lasagne
@@ -467,26 +467,28 @@ val_fn = theano.function([input_var, target_var], [test_loss, test_accuracy])
 val_fn(X_val[:1000], y_val[:1000])
 
 # %% [markdown]
-# One step on a minibatch of ten, and the loss on just these ten before and after:
+# Does it learn? We note where it starts: the parameters and their movements, which is all that
+# `updates` changes. Then 20 steps on the same ten digits, and the loss on just these, before and
+# after:
 
 # %%
-start = lasagne.layers.get_all_param_values(network)
+start = [variable.get_value() for variable in updates]
 print(val_fn(X_train[:10], y_train[:10]))
 for step in range(20):
     train_fn(X_train[:10], y_train[:10])
 print(val_fn(X_train[:10], y_train[:10]))
 
 # %% [markdown]
-# The network has learned ten digits, which is not much. We set its parameters back and train it in
+# The network has learned ten digits, which is not much. We set everything back and train it in
 # earnest.
 
 # %%
-lasagne.layers.set_all_param_values(network, start)
-
+for variable, value in zip(updates, start):
+    variable.set_value(value)
 
 # %% [markdown]
-# **Try.** Change the 20 steps to 100 (run the cells again from where the parameters are set back).
-# How small does the loss become?
+# **Try.** Change the 20 steps to 100. How small does the loss become? Then run the cell that sets
+# everything back once more.
 #
 # **Question.** After those steps the loss on the ten digits is small. Why is that no sign of a good
 # network?
@@ -886,16 +888,17 @@ print("I read a", chances.argmax())
 # *Fashion-MNIST* has images of clothes in the same form: 60,000 and 10,000 of them, 28 x 28 pixels,
 # ten classes. The same program learns them. The data do not come with this package. On Debian and
 # Ubuntu, `apt-get install dataset-fashion-mnist` brings them; elsewhere put the four files into a
-# folder and name it here. Without them these cells do nothing.
+# folder and name it here. Without them these cells do nothing. `load_dataset` also says what the
+# classes are called.
 
 # %%
 fashion_folder = Path("/usr/share/datasets/fashion-mnist")
-names = ["T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"]
 
 if fashion_folder.is_dir():
-    *_, clothes, kinds = load_dataset(fashion_folder)
-    figure, axes = plt.subplots(2, 8, figsize=(9, 2.8))
-    for ax, image, kind in zip(axes.flat, clothes, kinds):
+    fashion = load_dataset(fashion_folder)
+    names = fashion.about.classes
+    figure, axes = plt.subplots(2, 6, figsize=(9, 3.4))
+    for ax, image, kind in zip(axes.flat, fashion[4], fashion[5]):
         ax.imshow(image[0], cmap="gray")
         ax.set_title(names[kind])
         ax.axis("off")

@@ -92,11 +92,11 @@ def main(model, files, single=False, output_format="table", data_dir=None, datas
 
     Examples
     --------
-    >>> import lasagne
     >>> import matplotlib.pyplot as plt
     >>> from mnist_cnn.data import load_dataset
     >>> from mnist_cnn.model import build_cnn, save_weights
     >>> from mnist_cnn.predict import main
+    >>> import lasagne
     >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn()))
     >>> plt.imsave("seven.png", 1 - load_dataset()[4][0, 0], cmap="gray")
     >>> answers = main("weights.npz", ["seven.png"], output_format="csv")  # doctest: +ELLIPSIS

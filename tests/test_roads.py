@@ -127,8 +127,10 @@ def test_files_of_version_1_0(tmp_path):
 
 @pytest.mark.slow
 def test_readme_snippets(tmp_path):
-    """The README's Python, typed one after the other into one new process: the fast layers run."""
-    snippets = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    """The Python of README and of two pages, typed into one new process: the fast layers run."""
+    text = "".join((ROOT / name).read_text()
+                   for name in ("README.md", "docs/training.md", "docs/speed.md"))
+    snippets = list(dict.fromkeys(re.findall(r"```python\n(.*?)```", text, re.S)))  # each once
     assert any("main(batch_size=50, num_epochs=5)" in snippet for snippet in snippets)
     code = "\n".join([*snippets, "from mnist_cnn import fused",
                       "assert fused.why_not() is None, fused.why_not()"])

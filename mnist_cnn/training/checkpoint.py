@@ -10,6 +10,7 @@ from ..support.errors import MnistCnnError
 from ..support.files import read_npz, write_npz
 from ..support.records import HISTORY_FIELDS
 from .config import Config
+from .focus import LOSSES
 
 __all__ = ["save_checkpoint", "load_checkpoint"]
 
@@ -31,7 +32,7 @@ def _settings(run):
     settings.update(run.data, engine="fused" if run.engine.name == "fused" else "plain")
     settings.update(_data_of(run))
     del settings["device"], settings["seed"]  # the generators' states say more than the seed
-    if settings["schedule"] == "constant":
+    if settings["schedule"] == "constant" and not settings["skip_easy"]:
         del settings["num_epochs"]  # a longer run begins with the shorter one
     return settings
 
@@ -103,11 +104,11 @@ def save_checkpoint(path, run):
     Examples
     --------
     >>> import numpy as np
-    >>> import theano
     >>> from mnist_cnn.training.checkpoint import save_checkpoint
     >>> from mnist_cnn.training.config import configure
     >>> from mnist_cnn.training.engine import Engine
     >>> from mnist_cnn.training.run import Run
+    >>> import theano
     >>> count = theano.shared(0.)
     >>> step = theano.function([], updates=[(count, count + 1)])
     >>> run = Run(configure())
@@ -144,11 +145,11 @@ def load_checkpoint(path, run):
     Examples
     --------
     >>> import numpy as np
-    >>> import theano
     >>> from mnist_cnn.training.checkpoint import load_checkpoint, save_checkpoint
     >>> from mnist_cnn.training.config import configure
     >>> from mnist_cnn.training.engine import Engine
     >>> from mnist_cnn.training.run import Run
+    >>> import theano
     >>> count = theano.shared(7.)
     >>> step = theano.function([], updates=[(count, count + 1)])
     >>> run = Run(configure())
@@ -161,8 +162,11 @@ def load_checkpoint(path, run):
     """
     containers = {"variable_{}".format(i): container
                   for i, container in enumerate(_containers(run.train_fn))}
-    wanted = {name: (np.asarray(container.data).dtype.char, np.shape(container.data))
-              for name, container in containers.items()}
+    wanted = {name: (
+        np.asarray(container.data).dtype.char,
+        # of another number of examples the settings speak better
+        (None,) if container.name == LOSSES else np.shape(container.data))
+        for name, container in containers.items()}
     try:
         arrays = read_npz(path, dict(
             wanted, settings=("Bd", (None,)), history=("d", (None, len(HISTORY_FIELDS))),
@@ -180,6 +184,10 @@ def load_checkpoint(path, run):
             raise _refusal(path, "no run has such numbers in {}".format(name))
 
     position, has_gauss, gauss = arrays["order_rest"]
+    if any(arrays[name].shape != np.shape(container.data)
+           for name, container in containers.items()):
+        raise _refusal(path, "it is of another number of examples")
+
     run.rng.set_state(("MT19937", arrays["order_keys"], int(position), int(has_gauss), gauss))
     run.history = [(int(record[0]), *record[1:]) for record in arrays["history"].tolist()]
     for name, container in containers.items():

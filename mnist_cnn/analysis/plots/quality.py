@@ -25,6 +25,13 @@ def plot_confusion(matrix, names=None):
     -------
     matplotlib Figure
         All counts; colour for the mistakes alone, which the right answers would outshine.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import plot_confusion
+    >>> figure = plot_confusion(980 * np.eye(10, dtype=int) + 2)
+    >>> figure.savefig("confusion.png")
     """
     total, right = matrix.sum(), np.trace(matrix)
     labels = labels_of(names, len(matrix))
@@ -141,6 +148,14 @@ def plot_mistakes(images, labels, probabilities, indices, names=None):
     matplotlib Figure
         Rows of six, with what each is, what the network says and how sure it is, and its second
         choice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import plot_mistakes
+    >>> images = np.random.RandomState(1).rand(2, 28, 28)
+    >>> figure = plot_mistakes(images, np.array([7, 2]), np.full((2, 10), .1), np.array([0, 1]))
+    >>> figure.savefig("mistakes.png")
     """
     rows = max(1, -(-len(images) // 6))
     texts = [shorten(text, 11) for text in labels_of(names, probabilities.shape[1])]
@@ -185,6 +200,17 @@ def plot_reliability(counts, num_correct, confidence, low, high, error, noun="di
     -------
     matplotlib Figure
         Accuracy over confidence with the bins' intervals, and the bins' counts below.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.metrics import calibration_bins, wilson_interval
+    >>> from mnist_cnn.analysis.plots import plot_reliability
+    >>> confidence = np.linspace(.5, 1, 200)
+    >>> counts, num_correct, means = calibration_bins(confidence, np.arange(200) % 4 > 0)
+    >>> low, high = wilson_interval(num_correct, np.maximum(counts, 1))
+    >>> figure = plot_reliability(counts, num_correct, means, low, high, error=.1)
+    >>> figure.savefig("reliability.png")
     """
     figure = new_figure(figsize=(6.4, 7), layout="constrained")
     figure.suptitle("Is the network as often right as it is sure?\nExpected calibration error: "
