@@ -175,6 +175,13 @@ def as_picture(images):
     array
         ([n,] rows, columns) of one channel, ([n,] rows, columns, 3) of three: red, green, blue. Of
         any other number of channels the mean, which has no colour.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.visualize import as_picture
+    >>> as_picture(np.zeros((5, 3, 32, 30))).shape, as_picture(np.zeros((1, 28, 28))).shape
+    ((5, 32, 30, 3), (28, 28))
     """
     if images.shape[-3] == 1:
         return images[..., 0, :, :]
@@ -205,6 +212,16 @@ def in_colour(kernels, limits=None):
     ----------
     .. [1] A. Krizhevsky, I. Sutskever, G. Hinton: ImageNet classification with deep convolutional
        neural networks. NeurIPS 2012. Figure 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.visualize import in_colour
+    >>> kernel = np.zeros((1, 3, 1, 2))
+    >>> kernel[0, :, 0, 0] = .2, -.2, .1  # red and a little blue, no green
+    >>> in_colour(kernel)[0, 0]
+    array([[1.  , 0.  , 0.75],
+           [0.5 , 0.5 , 0.5 ]])
     """
     if limits is None:
         limits = np.abs(kernels).max(axis=(1, 2, 3))
