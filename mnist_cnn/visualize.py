@@ -242,7 +242,15 @@ class _ShownOnce(Figure):
 
 
 def new_figure(**kwargs):
-    """Make a figure, as `matplotlib.pyplot.figure` does, that a notebook shows once."""
+    """Make a figure, as `matplotlib.pyplot.figure` does, that a notebook shows once.
+
+    Examples
+    --------
+    >>> from mnist_cnn.visualize import new_figure
+    >>> figure = new_figure(figsize=(4, 2))
+    >>> figure.get_size_inches()
+    array([4., 2.])
+    """
     return plt.figure(FigureClass=_ShownOnce, **kwargs)
 
 

@@ -18,6 +18,16 @@ class DistortImages(_NativeOp):
     float32, m at most n. Gives as many images, float32: of the first m, pixel (y, x) is read at
     y + down and x + right, where the displacements of image i are ``down = factors[0, i] @ fields``
     and ``right = factors[1, i] @ fields`` and everything outside is 0; the others are as they were.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused.distortion import DistortImages
+    >>> import numpy as np
+    >>> images = np.arange(4, dtype=np.float32).reshape(1, 1, 2, 2)
+    >>> factors = np.float32([[[0]], [[1]]])  # no way down, one to the right
+    >>> DistortImages()(images, factors, np.ones((1, 4), np.float32)).eval()[0, 0]
+    array([[1., 0.],
+           [3., 0.]], dtype=float32)
     """
 
     __props__ = ()
@@ -48,6 +58,16 @@ def compile_move_pixels():
     -------
     callable
         Equal to it up to rounding, on as many threads as the training.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused.distortion import compile_move_pixels
+    >>> import numpy as np
+    >>> images = np.arange(4, dtype=np.float32).reshape(1, 1, 2, 2)
+    >>> factors = np.float32([[[1]], [[0]]])  # one down
+    >>> compile_move_pixels()(images, factors, np.ones((1, 4), np.float32))[0, 0]
+    array([[2., 3.],
+           [0., 0.]], dtype=float32)
     """
     images, factors, fields = T.tensor4("images"), T.tensor3("factors"), T.matrix("fields")
     return theano.function([images, factors, fields], DistortImages()(images, factors, fields))

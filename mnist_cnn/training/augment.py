@@ -90,6 +90,16 @@ def move_pixels(images, factors, fields):
     -------
     float32 array
         (n, 1, height, width): the first m images warped, the rest as they were.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.training.augment import move_pixels
+    >>> images = np.arange(4, dtype=np.float32).reshape(1, 1, 2, 2)
+    >>> factors = np.float32([[[0]], [[1]]])  # no way down, one to the right
+    >>> move_pixels(images, factors, np.ones((1, 4), np.float32))[0, 0]
+    array([[1., 0.],
+           [3., 0.]], dtype=float32)
     """
     count = factors.shape[1]
     return np.concatenate([warp(images[:count], *(factors @ fields)), images[count:]])

@@ -38,6 +38,16 @@ class Focus:
     .. [1] Z. Qin et al.: InfoBatch: Lossless training speed up by unbiased dynamic data pruning.
        ICLR 2024. https://arxiv.org/abs/2303.04947. Its gradients are rescaled so that their mean
        stays what it was; here they are not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.training.focus import Focus
+    >>> focus = Focus(count=4, skip_easy=.99, num_epochs=3)
+    >>> focus.losses.set_value(np.float32([.01, 2, .02, 3]))  # as training steps leave them
+    >>> batches = focus.minibatches(np.arange(4), np.arange(4), 2, 2, np.random.RandomState(1))
+    >>> [sorted(inputs) for inputs, targets in batches]  # the hard ones, twice
+    [[1, 3], [1, 3]]
     """
 
     def __init__(self, count, skip_easy, num_epochs):

@@ -136,7 +136,18 @@ def percent(probability):
 
 
 def plot_probabilities(ax, probabilities, highlighted, names=None):
-    """Horizontal bars, one a class from the top, with the value where it is not nothing."""
+    """Horizontal bars, one a class from the top, with the value where it is not nothing.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots.marks import plot_probabilities
+    >>> ax = plt.figure().add_subplot()
+    >>> plot_probabilities(ax, np.array([.1, .7, .2]), highlighted=[1])
+    >>> len(ax.patches)
+    3
+    """
     shown = likeliest(probabilities, highlighted)
     labels = labels_of(names, len(probabilities))
     places = np.arange(len(shown))
@@ -161,7 +172,18 @@ def plot_probabilities(ax, probabilities, highlighted, names=None):
 
 
 def outline(ax, image):
-    """Draw where the digit is over a map of the same size; of a colour image, its brightness."""
+    """Draw where the digit is over a map of the same size; of a colour image, its brightness.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots.marks import outline
+    >>> ax = plt.figure().add_subplot()
+    >>> outline(ax, np.pad(np.ones((4, 4)), 12))
+    >>> len(ax.collections) > 0
+    True
+    """
     if image.ndim == 3:
         image = image.mean(axis=2)
     if image.max() > image.min():
