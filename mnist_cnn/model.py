@@ -42,8 +42,8 @@ def build_cnn(input_var=None, dropout=0.5, shape=(1, 28, 28), num_classes=10):
 
     Examples
     --------
-    >>> import lasagne
     >>> from mnist_cnn.model import build_cnn
+    >>> import lasagne
     >>> network = build_cnn()
     >>> network.output_shape
     (None, 10)
@@ -124,8 +124,8 @@ def load_weights(path, network):
 
     Examples
     --------
-    >>> import lasagne
     >>> from mnist_cnn.model import build_cnn, load_weights, save_weights
+    >>> import lasagne
     >>> network, copy = build_cnn(), build_cnn()
     >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(network))
     >>> weights = load_weights("weights.npz", copy)

@@ -17,13 +17,14 @@ from .training.callbacks import Checkpoint, Report, SaveWeights, Snapshots, Stop
 from .training.config import Config, configure
 from .training.ema import decay_of, ema_updates
 from .training.engine import choose_engine, nesterov_momentum
+from .training.focus import Focus
 from .training.run import Run
 
 __all__ = ["compile_functions", "evaluate", "train", "main"]
 
 
 def compile_functions(network, input_var, target_var, learning_rate=0.01, momentum=0.9,
-                      averaged=None, decay=None):
+                      averaged=None, decay=None, focus=None):
     """Compile a training step and a measurement.
 
     Parameters
@@ -41,6 +42,8 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
         (`mnist_cnn.training.ema`). `val_fn` measures it then.
     decay : float
         What a step leaves of that average, in [0, 1).
+    focus : mnist_cnn.training.focus.Focus, optional
+        What keeps the loss of each example, to choose the next ones by.
 
     Returns
     -------
@@ -55,10 +58,10 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
 
     Examples
     --------
-    >>> import lasagne
     >>> import numpy as np
-    >>> import theano.tensor as T
     >>> from mnist_cnn.train import compile_functions
+    >>> import lasagne
+    >>> import theano.tensor as T
     >>> inputs, targets = T.tensor4("inputs"), T.ivector("targets")
     >>> layer = lasagne.layers.InputLayer((None, 1, 2, 2), inputs)
     >>> network = lasagne.layers.DenseLayer(
@@ -73,30 +76,34 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
     True
     """
     # Training goes through dropout: each step trains another part of the network.
-    loss, accuracy = _loss_and_accuracy(network, target_var)
+    losses, accuracy = _losses_and_accuracy(network, target_var)
+    loss = losses.mean()
     params = lasagne.layers.get_all_params(network, trainable=True)
     updates = nesterov_momentum(network)(loss, params, learning_rate, momentum)
     if averaged is not None:
         updates.update(ema_updates(updates, network, averaged, decay))
+    if focus is not None:
+        updates.update(focus.updates(losses))
 
     # Validation sees the whole network, without dropout.
     measured = network if averaged is None else averaged
-    val_loss, val_accuracy = _loss_and_accuracy(measured, target_var, deterministic=True)
+    val_losses, val_accuracy = _losses_and_accuracy(measured, target_var, deterministic=True)
 
     # Theano frees every array after use by default; to ask the system for the same ones again takes
     # a fifth of a step.
     mode = theano.compile.get_default_mode().clone({"allow_gc": False})
     train_fn = theano.function([input_var, target_var], [loss, accuracy], updates=updates,
                                mode=mode)
-    val_fn = theano.function([input_var, target_var], [val_loss, val_accuracy], mode=mode)
+    val_fn = theano.function([input_var, target_var], [val_losses.mean(), val_accuracy],
+                             mode=mode)
     return train_fn, val_fn
 
 
-def _loss_and_accuracy(network, target_var, **kwargs):
+def _losses_and_accuracy(network, target_var, **kwargs):
     prediction = lasagne.layers.get_output(network, **kwargs)
-    loss = lasagne.objectives.categorical_crossentropy(prediction, target_var).mean()
+    losses = lasagne.objectives.categorical_crossentropy(prediction, target_var)
     accuracy = T.mean(T.eq(T.argmax(prediction, axis=1), target_var), dtype=theano.config.floatX)
-    return loss, accuracy
+    return losses, accuracy
 
 
 def evaluate(val_fn, inputs, targets, batch_size):
@@ -183,18 +190,24 @@ def train(dataset, config=Config(), callbacks=()):
             build_cnn(images, config.dropout, shape, num_classes))
         lasagne.layers.set_all_param_values(network, lasagne.layers.get_all_param_values(trained))
         decay = decay_of(config.ema, len(X_train) // config.batch_size)
+    focus = None
+    if config.skip_easy:  # hard digits come more often
+        focus = Focus(len(X_train), config.skip_easy, config.num_epochs)
 
     learning_rate = theano.shared(lasagne.utils.floatX(config.learning_rate_at(0)), "learning rate")
     train_fn, val_fn = compile_functions(trained, input_var, target_var, learning_rate,
-                                         config.momentum, averaged, decay)
-    augment = engine.distortions(config.distorted)
+                                         config.momentum, averaged, decay, focus)
+    augment = engine.distortions(config.distorted, shape[1:])
     compat.require_on_device(train_fn)
     run.built(engine, network, train_fn, rng, y_train, about)
 
     with run.under_way():
-        for _ in run.epochs_left:
-            batches = iterate_minibatches(X_train, y_train, config.batch_size, shuffle=True,
-                                          rng=rng)
+        for epoch in run.epochs_left:
+            if focus is None:
+                batches = iterate_minibatches(X_train, y_train, config.batch_size, shuffle=True,
+                                              rng=rng)
+            else:
+                batches = focus.minibatches(X_train, y_train, config.batch_size, epoch, rng)
             for inputs, targets in distort(batches, augment, rng):
                 learning_rate.set_value(lasagne.utils.floatX(run.learning_rate))
                 run.step_done(*train_fn(inputs, targets))

@@ -30,6 +30,19 @@ def compile_scores(network):
     gradient_fn : callable
         Takes images and a class for each (int32); returns the gradients of these classes' scores
         with respect to the images, of their shape, in nats per brightness.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.attribution import compile_scores
+    >>> import lasagne
+    >>> layer = lasagne.layers.InputLayer((None, 1, 1, 2))
+    >>> network = lasagne.layers.DenseLayer(layer, 2, W=np.float32([[1, 0], [0, 3]]),
+    ...                                     nonlinearity=lasagne.nonlinearities.softmax)
+    >>> score_fn, gradient_fn = compile_scores(network)
+    >>> images = np.ones((1, 1, 1, 2), layer.input_var.dtype)
+    >>> score_fn(images).tolist(), gradient_fn(images, np.int32([1])).tolist()
+    ([[1.0, 3.0]], [[[[0.0, 3.0]]]])
     """
     images = lasagne.layers.get_all_layers(network)[0].input_var
     classes = T.ivector("classes")
@@ -66,6 +79,15 @@ def saliency(gradient_fn, image, classes):
     ----------
     .. [1] K. Simonyan, A. Vedaldi, A. Zisserman: Deep inside convolutional networks: visualising
        image classification models and saliency maps. 2013. https://arxiv.org/abs/1312.6034
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.attribution import saliency
+    >>> gradient_fn = lambda images, classes: 2 * images  # of the score sum(images ** 2)
+    >>> saliency(gradient_fn, np.float64([[[1, 0], [0, 3]]]), classes=[0])
+    array([[[2., 0.],
+            [0., 6.]]])
     """
     terms = [pair if isinstance(pair, tuple) else (pair,) for pair in classes]
     asked = sorted({number for term in terms for number in term})
@@ -111,6 +133,15 @@ def integrated_gradients(gradient_fn, image, classes, baseline=None, steps=128, 
     ----------
     .. [1] M. Sundararajan, A. Taly, Q. Yan: Axiomatic attribution for deep networks. ICML 2017.
        https://arxiv.org/abs/1703.01365
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.attribution import integrated_gradients
+    >>> gradient_fn = lambda images, classes: 2 * images  # of the score sum(images ** 2)
+    >>> integrated_gradients(gradient_fn, np.float64([[[1, 0], [0, 3]]]), classes=[0])
+    array([[[1., 0.],
+            [0., 9.]]])
     """
     if steps < 1:
         raise ValueError("steps is {}, not a positive number".format(steps))
@@ -157,6 +188,16 @@ def occlusion(score_fn, image, size=5, fill=0, batch_size=500):
     ----------
     .. [1] M. D. Zeiler, R. Fergus: Visualizing and understanding convolutional networks. ECCV
        2014. https://arxiv.org/abs/1311.2901
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.attribution import occlusion
+    >>> score_fn = lambda images: images.sum(axis=(1, 2, 3))[:, np.newaxis]  # one class: the ink
+    >>> occlusion(score_fn, np.float64([[[1, 0, 0], [0, 0, 0], [0, 0, 2]]]), size=3)
+    array([[[1., 1., 0.],
+            [1., 3., 2.],
+            [0., 2., 2.]]])
     """
     if size < 1 or size % 2 == 0:
         raise ValueError("size is {}, not an odd positive number".format(size))

@@ -33,6 +33,15 @@ def feature_maps(kernels, images):
     array
         (n, maps, rows - kernel rows + 1, columns - kernel columns + 1), where the kernel lies
         wholly within the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.features import feature_maps
+    >>> kernel = np.float64([[[[1, 0], [0, -1]]]])
+    >>> image = np.float64([[[[1, 2, 3], [4, 5, 6], [7, 8, 10]]]])
+    >>> feature_maps(kernel, image)[0, 0].tolist()  # 5 - 1, for the kernel is flipped
+    [[4.0, 4.0], [4.0, 5.0]]
     """
     inputs = T.tensor4("inputs")
     convolve = theano.function([inputs], T.nnet.conv2d(inputs, kernels.astype(inputs.dtype)))
@@ -52,6 +61,13 @@ def name_layers(network):
     dict of str to lasagne Layer
         In order from the input: ``input``, ``conv 1``, ``pool 1``, ``conv 2``, ``pool 2``,
         ``dense``, ``output``. Dropout changes nothing outside training and is left out.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.features import name_layers
+    >>> from mnist_cnn.model import build_cnn
+    >>> list(name_layers(build_cnn()))
+    ['input', 'conv 1', 'pool 1', 'conv 2', 'pool 2', 'dense', 'output']
     """
     layers = {}
     counts = {}
@@ -79,6 +95,15 @@ def without_nonlinearity(layer):
     lasagne Layer
         Gives the weighted sums: a rectifier's gradient is zero where the unit is silent, and
         softmax's where the network is sure, so climbing and explaining start from these.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.features import without_nonlinearity
+    >>> from mnist_cnn.model import build_cnn
+    >>> network = build_cnn()
+    >>> scores = without_nonlinearity(network)
+    >>> scores.W is network.W, scores.nonlinearity.__name__, network.nonlinearity.__name__
+    (True, 'linear', 'softmax')
     """
     linear = copy.copy(layer)  # shares W and b
     linear.nonlinearity = lasagne.nonlinearities.linear
@@ -100,6 +125,16 @@ def compile_activations(network):
         and names out of `name_layers`; returns a dict of arrays (n, maps, rows, columns) or
         (n, units), after each layer's nonlinearity and without dropout. The batches bound the
         memory; all images may be given at once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.features import compile_activations
+    >>> from mnist_cnn.model import build_cnn
+    >>> activations = compile_activations(build_cnn())
+    >>> images = np.zeros((2, 1, 28, 28), np.float32)
+    >>> {name: array.shape for name, array in activations(images, ["conv 1", "dense"]).items()}
+    {'conv 1': (2, 32, 24, 24), 'dense': (2, 256)}
     """
     layers = name_layers(network)
     outputs = lasagne.layers.get_output(list(layers.values()), deterministic=True)
@@ -135,6 +170,13 @@ def receptive_field(layer, row, column):
         Into the image, clipped at its edge where a layer pads. A unit of the tutorial's second
         convolution sees 14 x 14 pixels: 5 for its kernel, doubled by the pooling before (and 1
         more of the window), widened by the first kernel's 4.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.features import name_layers, receptive_field
+    >>> from mnist_cnn.model import build_cnn
+    >>> receptive_field(name_layers(build_cnn())["conv 2"], row=0, column=7)
+    (slice(0, 14, None), slice(14, 28, None))
     """
     spans = []
     for axis, position in enumerate((row, column)):
@@ -184,6 +226,18 @@ def top_patches(layer, maps, images, count=9):
     ----------
     .. [1] M. D. Zeiler, R. Fergus: Visualizing and understanding convolutional networks. ECCV
        2014. https://arxiv.org/abs/1311.2901
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.features import name_layers, top_patches
+    >>> from mnist_cnn.model import build_cnn
+    >>> layer = name_layers(build_cnn())["conv 1"]
+    >>> maps = np.zeros((9, 32, 24, 24))
+    >>> maps[3, 0, 10, 20] = 1  # image 3 excites filter 0 there
+    >>> patches, values, indices = top_patches(layer, maps, np.zeros((9, 1, 28, 28)), count=2)
+    >>> patches.shape, values[0], indices[0, 0]
+    ((32, 2, 5, 5), array([1., 0.]), 3)
     """
     num_images, num_filters, _, num_columns = maps.shape
     flat = maps.reshape(num_images, num_filters, -1)
@@ -226,6 +280,18 @@ def compile_units(layer):
         of a softmax count from their mean, for only differences between them matter.
     shape : tuple of int
         (channels, rows, columns) of what one unit sees: its receptive field, or the whole image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.features import compile_units, name_layers
+    >>> from mnist_cnn.model import build_cnn
+    >>> unit_fn, shape = compile_units(name_layers(build_cnn())["conv 1"])
+    >>> shape
+    (1, 5, 5)
+    >>> values, gradients = unit_fn(np.zeros((2, 1, 5, 5), np.float32), np.int32([0, 31]))
+    >>> values, gradients.shape
+    (array([0., 0.], dtype=float32), (2, 1, 5, 5))
     """
     shape = lasagne.layers.get_all_layers(layer)[0].shape[1:]
     if len(layer.output_shape) == 4:  # of a map, one unit is enough, and much less to compute
@@ -289,6 +355,18 @@ def maximize_activation(unit_fn, units, shape, steps=100, step_size=.1, decay=.0
        deep network. Technical report 1341, University of Montreal, 2009.
     .. [2] K. Simonyan, A. Vedaldi, A. Zisserman: Deep inside convolutional networks: visualising
        image classification models and saliency maps. 2013. https://arxiv.org/abs/1312.6034
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.features import maximize_activation
+    >>> wanted = np.float32([[[0, 1], [1, 0]]])  # this unit likes the diagonal
+    >>> unit_fn = lambda images, units: (
+    ...     (images * (2 * wanted - 1)).sum(axis=(1, 2, 3)), 0 * images + (2 * wanted - 1))
+    >>> images, values = maximize_activation(unit_fn, [0], shape=(1, 2, 2), blur=.1)
+    >>> images[0, 0].round(1)
+    array([[0., 1.],
+           [1., 0.]], dtype=float32)
     """
     units = np.asarray(units, np.int32)
     rng = np.random.RandomState(seed)
@@ -323,6 +401,16 @@ def pca(features, num_components=2):
         made definite: the entry of largest size is positive.
     explained : array
         (num_components,), each one's share of the total variance, in [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.features import pca
+    >>> projected, components, explained = pca(np.float64([[0, 0], [3, 4], [6, 8]]), 1)
+    >>> components.round(3), explained.round(3)
+    (array([[0.6, 0.8]]), array([1.]))
+    >>> np.abs(projected).ravel().round(3)
+    array([5., 0., 5.])
     """
     centred = features - features.mean(axis=0)
     _, sizes, components = np.linalg.svd(centred, full_matrices=False)
@@ -358,6 +446,13 @@ def tsne(features, seed=0):
     ----------
     .. [1] L. van der Maaten, G. Hinton: Visualizing data using t-SNE. Journal of Machine Learning
        Research 9, 2008.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.features import tsne
+    >>> tsne(np.random.RandomState(1).normal(size=(40, 3))).shape
+    (40, 2)
     """
     try:
         from sklearn.manifold import TSNE  # here: it takes a second to import

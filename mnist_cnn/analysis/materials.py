@@ -11,7 +11,7 @@ from ..data import load_dataset_of
 from ..model import load_model
 from ..support.classes import are_digits, find_class, named, noun
 from ..support.errors import MnistCnnError
-from ..support.pictures import load_picture
+from ..support.photos import load_images
 from ..support.records import load_snapshots, snapshots_path
 
 __all__ = ["Materials", "HIDDEN"]
@@ -28,6 +28,17 @@ class Materials:
         The npz file of the weights.
     index, digit, image, versus, diverging, data_dir, dataset, class_name
         As for `mnist_cnn.analysis.gallery.main`.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.materials import Materials
+    >>> from mnist_cnn.model import build_cnn, save_weights
+    >>> import lasagne
+    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn()))
+    >>> materials = Materials("weights.npz", index=0)
+    Showing test image 0, a 7 (--index 0)
+    >>> materials.image.shape
+    (1, 28, 28)
     """
 
     def __init__(self, model, index=None, digit=None, image=None, versus=None, diverging=False,
@@ -46,7 +57,7 @@ class Materials:
         elif digit is not None:
             digit = _class_number(self.names, digit)
         if image is not None:
-            self._shown = load_picture(image), _readable(Path(image).name)
+            self._shown = load_images(image, about, single=True)[0], _readable(Path(image).name)
         else:
             self._wanted = index, digit
             if index is not None or digit is not None:

@@ -19,6 +19,12 @@ def variants(num_epochs):
     -------
     dict
         From each name to the fields of `mnist_cnn.training.config.Config` that make it.
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.ablation import variants
+    >>> list(variants(num_epochs=5))[:3]
+    ['plain', 'schedule', 'schedule, average']
     """
     full = RECIPES["best"](num_epochs)
 
@@ -54,6 +60,14 @@ def main(num_epochs=50, seeds="1-3", only=None, output="ablation", data_dir=None
     ------
     MnistCnnError
         As `mnist_cnn.sweeps.sweep` does.
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.ablation import main
+    >>> main(only=["nothing"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: ...
     """
     expand(options={"num_epochs": num_epochs})  # checked before the recipe reckons with it
     wanted = variants(num_epochs)

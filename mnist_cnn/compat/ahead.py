@@ -191,7 +191,15 @@ def _close_early_headers():
 
 
 def apply():
-    """Have Theano take what was compiled ahead, where its compiler is g++ on Linux as it is."""
+    """Have Theano take what was compiled ahead, where its compiler is g++ on Linux as it is.
+
+    Examples
+    --------
+    >>> import mnist_cnn  # calls it
+    >>> import theano
+    >>> theano.gof.vm.VM_Linker.make_all.__name__  # with g++ on Linux ours, which goes on to theirs
+    'make_all'
+    """
     if (sys.platform == "linux" and "clang" not in theano.config.cxx
             and not theano.config.cmodule.remove_gxx_opt
             and not theano.config.cmodule.compilation_warning):

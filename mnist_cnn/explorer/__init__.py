@@ -37,6 +37,19 @@ def build_page(content):
     -------
     str
         HTML.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.trust import Trust
+    >>> from mnist_cnn.explorer import build_page
+    >>> from mnist_cnn.explorer.content import Content
+    >>> trust = Trust(np.zeros((10, 10, 768), np.uint8), max_distance=.2, max_ink=200.)
+    >>> page = build_page(Content(
+    ...     "A network of zeros.", "0123456789", [("zeros.npz", [np.zeros(4)])],
+    ...     np.zeros((9, 28, 28), np.uint8), np.zeros(9), [], np.zeros((330, 9)), trust, None, None))
+    >>> page.splitlines()[0], "A network of zeros." in page
+    ('<!DOCTYPE html>', True)
     """
     channels, side, _ = shape = content.images.shape[1:]
     if channels == 1:
@@ -54,6 +67,7 @@ def build_page(content):
         "names": list(content.names),
         "noun": noun(content.names),
         "shape": [channels, side],
+        "handwriting": content.handwriting,
         "nothing": content.nothing.tolist(),
         "models": [name for name, _ in content.models],
         "gallery": content.gallery,
@@ -63,7 +77,7 @@ def build_page(content):
         "epochs": None if content.epochs is None else [int(epoch) for epoch in content.epochs],
     }
     parts = {
-        **page_words(shape, content.names),
+        **page_words(shape, content.names, content.handwriting),
         "style": bundle_styles(SOURCE / "styles", STYLES),
         "script": bundle_scripts(SOURCE / "scripts", "main.js"),
         "summary": html.escape(content.summary),
@@ -99,6 +113,16 @@ def main(model, output="explore.html", compare=None, data_dir=None, dataset=None
     ------
     MnistCnnError
         When a model or the data cannot be used, or the page cannot be written.
+
+    Examples
+    --------
+    >>> from mnist_cnn.explorer import main
+    >>> from mnist_cnn.model import build_cnn, save_weights
+    >>> import lasagne
+    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn()))
+    >>> main("weights.npz", output="page.html")  # doctest: +ELLIPSIS
+    Looking for the network's worst mistakes among 10000 test digits...
+    Wrote page.html (... MB); open it in a browser
     """
     check_writable(output)
     page = build_page(collect(model, compare, data_dir, dataset)).encode("utf-8")

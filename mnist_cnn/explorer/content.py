@@ -29,10 +29,12 @@ MAX_SIZE = 2.05e6  # characters of test images
 #: ``images``, uint8 (n, channels, rows, columns), and ``labels``, (n,), of the test images;
 #: ``nothing``, uint8 (channels,), what a pixel is where nothing is; ``gallery``, list of dict (see
 #: `choose_digits`); ``favourites``, int array (see `find_favourites`); ``trust``, a
-#: `mnist_cnn.analysis.trust.Trust`; ``epochs`` and ``kernels`` of the training film, or None.
+#: `mnist_cnn.analysis.trust.Trust`; ``epochs`` and ``kernels`` of the training film, or None;
+#: ``handwriting``, whether a drawing is centred as MNIST's digits were.
 Content = namedtuple(
     "Content",
-    "summary names models images labels nothing gallery favourites trust epochs kernels")
+    "summary names models images labels nothing gallery favourites trust epochs kernels handwriting",
+    defaults=(True,))
 
 
 def choose_digits(probabilities, labels, num_mistakes=12):
@@ -53,6 +55,17 @@ def choose_digits(probabilities, labels, num_mistakes=12):
         ``index``, the network's ``answer`` and its ``confidence``, and ``mistake`` (bool): first
         the first image of each class that the network recognizes, then those that it gets wrong
         with the greatest confidence, the worst first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.explorer.content import choose_digits
+    >>> probabilities = np.array([[.9, .1], [.2, .8], [.6, .4]])
+    >>> for digit in choose_digits(probabilities, np.array([0, 1, 1])):
+    ...     print(digit)
+    {'index': 0, 'answer': 0, 'confidence': 0.9, 'mistake': False}
+    {'index': 1, 'answer': 1, 'confidence': 0.8, 'mistake': False}
+    {'index': 2, 'answer': 0, 'confidence': 0.6, 'mistake': True}
     """
     answers = probabilities.argmax(axis=1)
     right = answers == labels
@@ -82,6 +95,15 @@ def find_favourites(network, images, count=NUM_FAVOURITES, batch_size=500):
     int array
         (maps and units of all layers that learn, `count`): indices of images, the most exciting
         first. A map counts by its largest value, a class by its score before softmax.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.explorer.content import find_favourites
+    >>> from mnist_cnn.model import build_cnn
+    >>> images = np.random.RandomState(1).rand(9, 1, 28, 28)
+    >>> find_favourites(build_cnn(), images).shape  # 32 + 32 maps, 256 units, 10 classes
+    (330, 9)
     """
     layers = [layer for layer in lasagne.layers.get_all_layers(network)
               if isinstance(layer, (Conv2DLayer, DenseLayer))]
@@ -108,6 +130,14 @@ def keep_small(images):
     -------
     uint8 array
         The first of the images, at least as many as `find_favourites` finds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.explorer.content import keep_small
+    >>> noise = np.random.RandomState(1).randint(256, size=(5000, 28, 28)).astype(np.uint8)
+    >>> len(keep_small(noise)), len(keep_small(0 * noise))
+    (2085, 5000)
     """
     probe = images[:500]
     texts = pack_images(probe) if images.shape[1] == 1 else (pack_pixels(probe),)
@@ -144,6 +174,17 @@ def collect(model, compare=None, data_dir=None, dataset=None, names=None):
     ------
     MnistCnnError
         When a model or the data cannot be used.
+
+    Examples
+    --------
+    >>> from mnist_cnn.explorer.content import collect
+    >>> from mnist_cnn.model import build_cnn, save_weights
+    >>> import lasagne
+    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn()))
+    >>> content = collect("weights.npz")
+    Looking for the network's worst mistakes among 10000 test digits...
+    >>> content.images.shape, content.favourites.shape
+    ((10000, 28, 28), (330, 9))
     """
     network, about = load_model(model)
     weights = lasagne.layers.get_all_param_values(network)
@@ -181,4 +222,5 @@ def collect(model, compare=None, data_dir=None, dataset=None, names=None):
     return Content(
         summary, names, models, images, y_test[shown], np.uint8(nothing.clip(0, 255)),
         choose_digits(probabilities[shown], y_test[shown]), find_favourites(network, X_test[shown]),
-        _round_trust(learn_trust(features_of, X_val, y_val)), epochs, kernels)
+        _round_trust(learn_trust(features_of, X_val, y_val)), epochs, kernels,
+        about.is_handwriting)  # as predict.py takes pictures

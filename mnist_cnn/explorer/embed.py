@@ -25,6 +25,15 @@ def pack(array):
     -------
     str
         ASCII without ``<``, so that it can stand in a script element.
+
+    Examples
+    --------
+    >>> import base64, zlib
+    >>> import numpy as np
+    >>> from mnist_cnn.explorer.embed import pack
+    >>> text = pack(np.uint16([1, 2, 3]))
+    >>> zlib.decompress(base64.b85decode(text.replace(",", "<"))).hex()  # low bytes, high bytes
+    '010203000000'
     """
     array = np.ascontiguousarray(array)
     array = array.astype(array.dtype.newbyteorder("<"), copy=False)
@@ -48,6 +57,14 @@ def pack_images(images):
     -------
     places, levels : str
         As `pack` gives them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.explorer.embed import pack, pack_images
+    >>> places, levels = pack_images(np.uint8([[[0, 9], [0, 0], [7, 0], [0, 0]]]))
+    >>> places == pack(np.uint8([0b01001000])), levels == pack(np.uint8([9, 7]))
+    (True, True)
     """
     flat = images.reshape(len(images), -1)
     return pack(np.packbits(flat > 0, axis=1)), pack(flat[flat > 0])

@@ -9,7 +9,7 @@ __all__ = ["page_words"]
 NUMBERS = {10: "ten"}
 
 
-def page_words(shape, names):
+def page_words(shape, names, is_handwriting=True):
     """Fill the template's sentences.
 
     Parameters
@@ -18,6 +18,8 @@ def page_words(shape, names):
         Channels, rows and columns of an image; as many rows as columns.
     names : sequence of str
         The classes'.
+    is_handwriting : bool
+        Whether a drawing is centred as MNIST's digits were.
 
     Returns
     -------
@@ -35,11 +37,11 @@ def page_words(shape, names):
     if is_ink:
         title = "Draw {}, watch the network think".format("a digit" if thing == "digit"
                                                           else "a picture")
-        about_input = (
-            "What the network sees. A drawing is prepared as MNIST's digits were: scaled to fit a "
-            "box of {0} × {0} pixels, then moved until its centre of mass is in the middle of "
-            "{1} × {1}. A pixel's byte, 0 for paper to 255 for ink, is divided by 256.".format(
-                box, side))
+        prepared = ("prepared as MNIST's digits were: scaled to fit a box of {0} × {0} pixels, "
+                    "then moved until its centre of mass is in the middle of {1} × {1}."
+                    if is_handwriting else "made smaller to {1} × {1} pixels.").format(box, side)
+        about_input = ("What the network sees. A drawing is {} A pixel's byte, 0 for paper to 255 "
+                       "for ink, is divided by 256.".format(prepared))
         pad = ('tabindex="0" role="application" aria-label="Drawing pad" '
                'aria-describedby="pad-help"')
     else:

@@ -19,12 +19,30 @@ __all__ = ["Conv2D", "Conv2DGrad", "Pool2D", "Pool2DGrad", "first", "last"]
 
 
 def last(x):
-    """(batch, channels, rows, columns) to (batch, rows, columns, channels)."""
+    """(batch, channels, rows, columns) to (batch, rows, columns, channels).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.conv2d import last
+    >>> import theano.tensor as T
+    >>> last(T.as_tensor_variable(np.zeros((2, 3, 28, 30)))).eval().shape
+    (2, 28, 30, 3)
+    """
     return x.dimshuffle(0, 2, 3, 1)
 
 
 def first(x):
-    """(batch, rows, columns, channels) to (batch, channels, rows, columns)."""
+    """(batch, rows, columns, channels) to (batch, channels, rows, columns).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.conv2d import first, last
+    >>> import theano.tensor as T
+    >>> first(last(T.as_tensor_variable(np.zeros((2, 3, 28, 30))))).eval().shape
+    (2, 3, 28, 30)
+    """
     return x.dimshuffle(0, 3, 1, 2)
 
 
@@ -73,6 +91,18 @@ class Conv2D(_Conv2DOp):
     Called with x (batch, rows, columns, channels), W (filters, channels, size, size) and b
     (filters,), all float32. Gives y (batch, rows', columns', filters), in which the sign of a zero
     tells the gradient whether it was negative before the nonlinearity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.conv2d import Conv2D
+    >>> x, W = np.ones((1, 4, 4, 3), np.float32), np.ones((2, 3, 3, 3), np.float32)
+    >>> y = Conv2D(pad=(1, 1, 1, 1), slope=0)(x, W, np.zeros(2, np.float32))
+    >>> y.eval()[0, :, :, 0]  # three channels times 4, 6 or 9 pixels
+    array([[12., 18., 18., 12.],
+           [18., 27., 27., 18.],
+           [18., 27., 27., 18.],
+           [12., 18., 18., 12.]], dtype=float32)
     """
 
     __props__ = ("pad", "slope")
@@ -111,6 +141,17 @@ class Conv2DGrad(_Conv2DOp):
         As for `Conv2D`.
     wrt_x : bool
         Whether to compute the third output. An optimization turns it off where nothing uses it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.conv2d import Conv2D
+    >>> import theano
+    >>> x, W = np.ones((1, 4, 4, 3), np.float32), np.ones((2, 3, 3, 3), np.float32)
+    >>> b = theano.shared(np.zeros(2, np.float32))
+    >>> y = Conv2D(pad=(1, 1, 1, 1), slope=0)(x, W, b)
+    >>> theano.grad(y.sum(), b).eval()  # 4 x 4 positions
+    array([16., 16.], dtype=float32)
     """
 
     __props__ = ("pad", "slope", "wrt_x")
@@ -192,6 +233,15 @@ class Pool2D(_Pool2DOp):
     Called with x float32 (batch, rows, columns, channels), gives y (batch, rows', columns',
     channels).
     Where several pixels equal the maximum, each gets the whole gradient, as in Theano.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.conv2d import Pool2D
+    >>> x = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)
+    >>> Pool2D(size=(2, 2), stride=(2, 2))(x).eval()[0, :, :, 0]
+    array([[ 5.,  7.],
+           [13., 15.]], dtype=float32)
     """
 
     def make_node(self, x):
@@ -217,7 +267,21 @@ class Pool2D(_Pool2DOp):
 
 
 class Pool2DGrad(_Pool2DOp):
-    """Gradient of `Pool2D`, whose parameters it has."""
+    """Gradient of `Pool2D`, whose parameters it has.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.conv2d import Pool2D
+    >>> import theano
+    >>> x = theano.shared(np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1))
+    >>> y = Pool2D(size=(2, 2), stride=(2, 2), average=True)(x)
+    >>> theano.grad(y.sum(), x).eval()[0, :, :, 0]
+    array([[0.25, 0.25, 0.25, 0.25],
+           [0.25, 0.25, 0.25, 0.25],
+           [0.25, 0.25, 0.25, 0.25],
+           [0.25, 0.25, 0.25, 0.25]], dtype=float32)
+    """
 
     def make_node(self, x, y, g):
         inputs = [_tensor(value, name, 4, "float32")

@@ -28,6 +28,16 @@ class PhiloxStreams(object):
     state_updates : list of (shared variable, expression)
         One pair for each mask drawn so far, as Theano's generators have them: saving and
         setting the shared variables saves and sets the generator.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused import PhiloxStreams
+    >>> import theano
+    >>> streams = PhiloxStreams(seed=1)
+    >>> draw = theano.function([], streams.binomial((2, 8), p=.5))
+    >>> first, second = draw(), draw()
+    >>> first.shape, (first == second).all()
+    ((2, 8), False)
     """
 
     def __init__(self, seed):
@@ -81,6 +91,16 @@ class ConvReluPool2DLayer(Layer):
         The plain layer whose parameters this one shares.
     channels_last : bool
         See `mnist_cnn.fused.ops.ConvReluPool`.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused import ConvReluPool2DLayer
+    >>> from lasagne.layers import Conv2DLayer, InputLayer
+    >>> images = InputLayer((None, 1, 28, 28))
+    >>> convolution = Conv2DLayer(images, num_filters=32, filter_size=5)
+    >>> layer = ConvReluPool2DLayer(images, convolution)
+    >>> layer.output_shape, layer.W is convolution.W
+    ((None, 32, 12, 12), True)
     """
 
     def __init__(self, incoming, convolution, channels_last=False, **kwargs):
@@ -113,6 +133,16 @@ class FastConv2DLayer(Layer):
         The layer feeding into this one, (batch, channels, rows, columns).
     convolution : Conv2DLayer
         The plain layer whose parameters this one shares.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused import FastConv2DLayer
+    >>> from lasagne.layers import Conv2DLayer, InputLayer
+    >>> images = InputLayer((None, 3, 32, 32))
+    >>> convolution = Conv2DLayer(images, num_filters=16, filter_size=3, pad="same")
+    >>> layer = FastConv2DLayer(images, convolution)
+    >>> layer.output_shape, layer.W is convolution.W
+    ((None, 16, 32, 32), True)
     """
 
     def __init__(self, incoming, convolution, **kwargs):
@@ -170,6 +200,14 @@ class FastPool2DLayer(Layer):
         The layer feeding into this one, (batch, channels, rows, columns).
     pool : Pool2DLayer
         The plain layer whose place this one takes.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused import FastPool2DLayer
+    >>> from lasagne.layers import InputLayer, MaxPool2DLayer
+    >>> images = InputLayer((None, 3, 32, 32))
+    >>> FastPool2DLayer(images, MaxPool2DLayer(images, 3, stride=2)).output_shape
+    (None, 3, 15, 15)
     """
 
     def __init__(self, incoming, pool, **kwargs):
@@ -195,6 +233,14 @@ class FastGlobalPoolLayer(Layer):
         The layer feeding into this one, (batch, channels, rows, columns) of known size.
     pool : GlobalPoolLayer
         The plain layer whose place this one takes.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused import FastGlobalPoolLayer
+    >>> from lasagne.layers import GlobalPoolLayer, InputLayer
+    >>> images = InputLayer((None, 3, 32, 32))
+    >>> FastGlobalPoolLayer(images, GlobalPoolLayer(images)).output_shape
+    (None, 3)
     """
 
     def __init__(self, incoming, pool, **kwargs):
@@ -222,6 +268,16 @@ class SparseDenseLayer(Layer):
         The layer feeding into this one, (batch, ...).
     dense : DenseLayer
         The plain layer whose parameters this one shares.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused import SparseDenseLayer
+    >>> from lasagne.layers import DenseLayer, InputLayer
+    >>> features = InputLayer((None, 512))
+    >>> dense = DenseLayer(features, 256)
+    >>> layer = SparseDenseLayer(features, dense)
+    >>> layer.output_shape, layer.W is dense.W
+    ((None, 256), True)
     """
 
     def __init__(self, incoming, dense, **kwargs):
@@ -249,6 +305,13 @@ def why_not():
     -------
     str or None
         A few words; None where they can.
+
+    Examples
+    --------
+    >>> from mnist_cnn import model  # sets float32
+    >>> from mnist_cnn.fused import why_not
+    >>> print(why_not())
+    None
     """
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return "the processor is {}, not x86-64".format(platform.machine())
@@ -268,5 +331,11 @@ def available():
     -------
     bool
         False where `fuse` returns the network as it is.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused import available, why_not
+    >>> available() == (why_not() is None)
+    True
     """
     return why_not() is None

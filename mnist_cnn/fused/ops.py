@@ -99,6 +99,15 @@ class ConvReluPool(_ConvReluPoolOp):
     Called with x (batch, channels, rows, columns), W and b, all float32. Gives y
     (batch, filters, rows', columns') and codes, a uint8 4D tensor that tells the
     gradient which positions reached the maximum.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.ops import ConvReluPool
+    >>> x, W = np.ones((1, 1, 28, 28), np.float32), np.ones((32, 1, 5, 5), np.float32)
+    >>> y, codes = ConvReluPool(channels=1, filters=32, size=5)(x, W, np.zeros(32, np.float32))
+    >>> y.eval().shape, y.eval().max()
+    ((1, 32, 12, 12), 25.0)
     """
 
     __props__ = ("channels", "filters", "size", "channels_last", "codes")
@@ -156,6 +165,17 @@ class ConvReluPoolGrad(_ConvReluPoolOp):
     wrt_x : bool
         Whether to compute the third output. An optimization turns it off where nothing
         uses it, as in the first stage of a network in training.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.ops import ConvReluPool
+    >>> import theano
+    >>> x, W = np.ones((1, 1, 28, 28), np.float32), np.ones((32, 1, 5, 5), np.float32)
+    >>> b = theano.shared(np.zeros(32, np.float32))
+    >>> y, _ = ConvReluPool(channels=1, filters=32, size=5)(x, W, b)
+    >>> theano.grad(y.sum(), b).eval()[0]  # 12 x 12 windows, four equal positions in each
+    576.0
     """
 
     __props__ = ("channels", "filters", "size", "wrt_x")
@@ -214,6 +234,13 @@ class SparseProduct(_NativeOp):
     -----
     Called with a (m, k) and b (k, n), both float32. Gives a b, float32 (m, n), equal to
     ``T.dot(a, b)``, NaN and infinity included.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.ops import SparseProduct
+    >>> SparseProduct()(np.float32([[0, 2]]), np.float32([[1, 1], [3, 4]])).eval()
+    array([[6., 8.]], dtype=float32)
     """
 
     __props__ = ()
@@ -256,6 +283,15 @@ class NesterovUpdate(_NativeOp):
 
         v' = momentum * v - learning_rate * g
         p' = p + momentum * v' - learning_rate * g
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.ops import NesterovUpdate
+    >>> one = np.ones(2, np.float32)
+    >>> w, v = NesterovUpdate(count=1)(one, 0 * one, one, np.float32(.1), np.float32(.5))
+    >>> w.eval().round(2), v.eval().round(2)
+    (array([0.85, 0.85], dtype=float32), array([-0.1, -0.1], dtype=float32))
     """
 
     __props__ = ("count", "in_place")
@@ -319,6 +355,14 @@ class BernoulliMask(_NativeOp):
     Called with a state, a uint64 vector ``(key, number of the first block)``, and the
     shape, an int64 vector. Gives the state to go on with and the mask in float32. The
     same state gives the same mask on every machine and with any number of threads.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.ops import BernoulliMask
+    >>> following, mask = BernoulliMask(p=.5, ndim=2)(np.uint64([1, 0]), [100, 100])
+    >>> .48 < mask.eval().mean() < .52
+    True
     """
 
     __props__ = ("p", "ndim")

@@ -40,6 +40,14 @@ def atomic_open(path, mode="wb", **kwargs):
     ------
     MnistCnnError
         When the folder is missing or read-only, the disk is full, or `path` is a folder.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.files import atomic_open
+    >>> with atomic_open("note.txt", "w") as file:
+    ...     _ = file.write("whole")
+    >>> open("note.txt").read()
+    'whole'
     """
     path = Path(os.path.realpath(path))  # a link stays a link: what it points to is replaced
     part = path.with_name(".{}.{}.part".format(path.name, os.getpid()))
@@ -70,6 +78,14 @@ def check_writable(path):
     ------
     MnistCnnError
         When `path` is a folder, its folder is missing or takes no new file, or the disk is full.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.files import check_writable
+    >>> check_writable("nowhere/model.npz")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: cannot write nowhere/model.npz: there is no folder ...
     """
     path = Path(path)
     if path.is_dir():
@@ -108,6 +124,12 @@ def make_folder(path):
     ------
     MnistCnnError
         When it cannot be made.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.files import make_folder
+    >>> make_folder("results/today").is_dir()
+    True
     """
     folder = Path(path)
     try:
@@ -145,6 +167,14 @@ def write_npz(path, arrays, comment=b""):
     ------
     MnistCnnError
         When the file cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.support.files import write_npz
+    >>> write_npz("numbers.npz", {"a": np.arange(3)})
+    >>> np.load("numbers.npz")["a"]
+    array([0, 1, 2])
     """
     archive = io.BytesIO()  # in memory first: a ZipFile cut short by a full disk prints a traceback
     np.savez(archive, **arrays)
@@ -155,7 +185,7 @@ def write_npz(path, arrays, comment=b""):
         file.write(archive.getbuffer())
 
 
-def read_npz(path, wanted, optional=()):
+def read_npz(path, wanted, optional=(), others=False):
     """Read just the arrays that one expects from an npz file that anybody may have written.
 
     Nothing in the file is executed, and no array's data are read before its header is found to
@@ -170,6 +200,8 @@ def read_npz(path, wanted, optional=()):
         'fd', and its shape, where None stands for any length.
     optional : dict
         The same of arrays that may be there or not.
+    others : bool
+        Whether there may be others besides, which are left alone.
 
     Returns
     -------
@@ -180,11 +212,24 @@ def read_npz(path, wanted, optional=()):
     ------
     MnistCnnError
         When the file cannot be read, or is anything else than that.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.support.files import read_npz, write_npz
+    >>> write_npz("numbers.npz", {"a": np.arange(3.)})
+    >>> read_npz("numbers.npz", {"a": ("fd", (None,))})
+    {'a': array([0., 1., 2.])}
+    >>> read_npz("numbers.npz", {"a": ("fd", (4,))})  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: numbers.npz is not ...: a has shape (3,), not (4,)
     """
     with _refused(path), zipfile.ZipFile(path) as archive:
         names = sorted(archive.namelist())
         there = [name for name in optional if name + ".npy" in names]
-        if names != sorted(name + ".npy" for name in [*wanted, *there]):
+        expected = [name + ".npy" for name in [*wanted, *there]]
+        if names != sorted(expected) and not (others and set(expected) <= set(names)):
             raise ValueError("it holds {} arrays, not {} ({} to {})".format(
                 len(names), len(wanted), min(wanted), max(wanted)))
         for info in archive.infolist():

@@ -43,6 +43,21 @@ def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, t
     MnistCnnError
         When the data, the folder or the scheduler cannot be used. What is finished stays; the same
         call goes on from there.
+
+    Examples
+    --------
+    >>> from mnist_cnn.data import load_dataset
+    >>> from mnist_cnn.sweeps import sweep
+    >>> from mnist_cnn.sweeps.records import record_path, write_record
+    >>> from mnist_cnn.sweeps.task import data_digest
+    >>> from mnist_cnn.support.files import make_folder
+    >>> from mnist_cnn.training.config import configure
+    >>> path = record_path(make_folder("results"), "plain", configure(seed=1),
+    ...                    data_digest(load_dataset()))
+    >>> _ = write_record(path, "plain", {"status": "failed", "error": "NaN"}, [])
+    >>> records = sweep({"plain": configure()}, seeds=[1], output="results")  # not trained again
+    >>> records[0]["status"]
+    'failed'
     """
     for name, value in (("workers", workers), ("threads", threads)):
         if value is not None and (int(value) != value or value < 1):
@@ -121,6 +136,14 @@ def main(spec=(), seeds=None, grid=(), num_epochs=None, output="results", data_d
     ------
     MnistCnnError
         As `sweep` does, and when the settings are none.
+
+    Examples
+    --------
+    >>> from mnist_cnn.sweeps import main
+    >>> main(["plain", "bset"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: ...
     """
     spec = [spec] if isinstance(spec, (str, Path)) else list(spec)
     recipes = [str(word) for word in spec if is_recipe(str(word))]

@@ -80,6 +80,13 @@ def local_cluster(workers, threads):
     Yields
     ------
     distributed.LocalCluster
+
+    Examples
+    --------
+    >>> from mnist_cnn.sweeps.engine import local_cluster
+    >>> with local_cluster(workers=1, threads=1) as cluster:
+    ...     len(cluster.workers)
+    1
     """
     distributed = _import_dask()
     env = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
@@ -134,6 +141,14 @@ def train_all(wanted, done, data, about, digest, scheduler=None, workers=None, t
     ------
     MnistCnnError
         When the scheduler cannot be reached, or goes away.
+
+    Examples
+    --------
+    >>> from mnist_cnn.sweeps.engine import train_all
+    >>> train_all({}, done=0, data_dir=None, digest="", scheduler="nowhere")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: there is no Dask scheduler at nowhere: ...
     """
     distributed = _import_dask()
     data = None if data[0] is None else os.path.abspath(str(data[0])), data[1]

@@ -36,6 +36,13 @@ def data_digest(dataset):
     -------
     str
         SHA-256 over all their bytes, as hexadecimal digits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.sweeps.task import data_digest
+    >>> data_digest([np.zeros(3), np.zeros(3)]) == data_digest([np.zeros(3), np.ones(3)])
+    False
     """
     sha = hashlib.sha256()
     for array in dataset:
@@ -45,7 +52,14 @@ def data_digest(dataset):
 
 
 def source_version():
-    """The commit that the package is of, with a + where files differ from it; else its version."""
+    """The commit that the package is of, with a + where files differ from it; else its version.
+
+    Examples
+    --------
+    >>> from mnist_cnn.sweeps.task import source_version
+    >>> type(source_version())
+    <class 'str'>
+    """
     from .. import __version__
     folder = str(Path(__file__).parents[1])
     try:
@@ -59,7 +73,14 @@ def source_version():
 
 
 def processor():
-    """The processor's name."""
+    """The processor's name.
+
+    Examples
+    --------
+    >>> from mnist_cnn.sweeps.task import processor
+    >>> type(processor())
+    <class 'str'>
+    """
     try:
         return re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text()).group(1)
     except (OSError, AttributeError):
@@ -93,6 +114,14 @@ def run_task(config, data, digest):
         'ok' with the accuracies and losses, or 'failed' with the ``error``.
     weights : list of arrays
         The learned parameters; none of a failed training.
+
+    Examples
+    --------
+    >>> from mnist_cnn.sweeps.task import run_task
+    >>> from mnist_cnn.training.config import configure
+    >>> record, weights = run_task(configure(seed=1), data_dir=None, digest="of other data")
+    >>> record["status"], record["error"]
+    ('failed', 'the data of the package on this worker are others than those of the sweep')
     """
     from ..support.errors import MnistCnnError
     from ..train import train

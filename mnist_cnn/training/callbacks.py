@@ -219,11 +219,11 @@ class Checkpoint(Callback):
     Examples
     --------
     >>> import numpy as np
-    >>> import theano
     >>> from mnist_cnn.training.callbacks import Checkpoint
     >>> from mnist_cnn.training.config import configure
     >>> from mnist_cnn.training.engine import Engine
     >>> from mnist_cnn.training.run import Run
+    >>> import theano
     >>> count = theano.shared(0.)
     >>> step = theano.function([], updates=[(count, count + 1)])
     >>> run = Run(configure(), [Checkpoint("weights.checkpoint")])

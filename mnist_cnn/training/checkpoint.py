@@ -10,6 +10,7 @@ from ..support.errors import MnistCnnError
 from ..support.files import read_npz, write_npz
 from ..support.records import HISTORY_FIELDS
 from .config import Config
+from .focus import LOSSES
 
 __all__ = ["save_checkpoint", "load_checkpoint"]
 
@@ -29,11 +30,17 @@ def _settings(run):
     settings = asdict(run.config)
     # weights of a device and of the CPU's plain layers go on as each other
     settings.update(run.data, engine="fused" if run.engine.name == "fused" else "plain")
-    settings["data set"] = run.about.dataset
+    settings.update(_data_of(run))
     del settings["device"], settings["seed"]  # the generators' states say more than the seed
-    if settings["schedule"] == "constant":
+    if settings["schedule"] == "constant" and not settings["skip_easy"]:
         del settings["num_epochs"]  # a longer run begins with the shorter one
     return settings
+
+
+def _data_of(run):
+    """What a run is trained on, as a checkpoint has it."""
+    return {"data set": run.about.dataset or "one without a name",
+            "shape of an image": list(run.about.shape)}
 
 
 class _Range(NamedTuple):
@@ -97,11 +104,11 @@ def save_checkpoint(path, run):
     Examples
     --------
     >>> import numpy as np
-    >>> import theano
     >>> from mnist_cnn.training.checkpoint import save_checkpoint
     >>> from mnist_cnn.training.config import configure
     >>> from mnist_cnn.training.engine import Engine
     >>> from mnist_cnn.training.run import Run
+    >>> import theano
     >>> count = theano.shared(0.)
     >>> step = theano.function([], updates=[(count, count + 1)])
     >>> run = Run(configure())
@@ -138,11 +145,11 @@ def load_checkpoint(path, run):
     Examples
     --------
     >>> import numpy as np
-    >>> import theano
     >>> from mnist_cnn.training.checkpoint import load_checkpoint, save_checkpoint
     >>> from mnist_cnn.training.config import configure
     >>> from mnist_cnn.training.engine import Engine
     >>> from mnist_cnn.training.run import Run
+    >>> import theano
     >>> count = theano.shared(7.)
     >>> step = theano.function([], updates=[(count, count + 1)])
     >>> run = Run(configure())
@@ -155,8 +162,11 @@ def load_checkpoint(path, run):
     """
     containers = {"variable_{}".format(i): container
                   for i, container in enumerate(_containers(run.train_fn))}
-    wanted = {name: (np.asarray(container.data).dtype.char, np.shape(container.data))
-              for name, container in containers.items()}
+    wanted = {name: (
+        np.asarray(container.data).dtype.char,
+        # of another number of examples the settings speak better
+        (None,) if container.name == LOSSES else np.shape(container.data))
+        for name, container in containers.items()}
     try:
         arrays = read_npz(path, dict(
             wanted, settings=("Bd", (None,)), history=("d", (None, len(HISTORY_FIELDS))),
@@ -165,6 +175,7 @@ def load_checkpoint(path, run):
     except MnistCnnError as error:
         if isinstance(error.__cause__, OSError):
             raise
+        _compare_data(path, run)  # where that differs the arrays do, too
         # a recipe that averages the weights keeps more
         raise MnistCnnError("{}; or it is of another --recipe".format(error)) from error
     _compare(path, arrays, run)
@@ -173,6 +184,10 @@ def load_checkpoint(path, run):
             raise _refusal(path, "no run has such numbers in {}".format(name))
 
     position, has_gauss, gauss = arrays["order_rest"]
+    if any(arrays[name].shape != np.shape(container.data)
+           for name, container in containers.items()):
+        raise _refusal(path, "it is of another number of examples")
+
     run.rng.set_state(("MT19937", arrays["order_keys"], int(position), int(has_gauss), gauss))
     run.history = [(int(record[0]), *record[1:]) for record in arrays["history"].tolist()]
     for name, container in containers.items():
@@ -196,12 +211,30 @@ def _compare(path, arrays, run):
             raise _refusal(path, "it holds arrays of version 1.0")
         saved, settings = _parse(path, arrays["settings"]), _settings(run)
     for name, now in settings.items():
+        if name not in saved and name in _data_of(run):
+            continue  # it came later
         if name not in saved:
             raise _refusal(path, "its settings lack {}".format(name))
         if saved[name] != now:
-            raise MnistCnnError("{} was made with another {} ({:.40}, now {:.40}); give that, or "
-                                "start anew without --resume".format(
-                                    path, name, _in_words(saved[name]), _in_words(now)))
+            raise _other(path, name, saved[name], now)
+
+
+def _compare_data(path, run):
+    """Refuse a checkpoint of another data set, whatever else is in it."""
+    try:
+        settings = read_npz(path, {"settings": ("B", (None,))}, others=True)["settings"]
+        saved = _parse(path, settings)
+    except MnistCnnError:
+        return
+    for name, now in _data_of(run).items():
+        if saved.get(name, now) != now:
+            raise _other(path, name, saved[name], now)
+
+
+def _other(path, name, saved, now):
+    return MnistCnnError("{} was made with another {} ({:.40}, now {:.40}); give that, or start "
+                         "anew without --resume".format(path, name, _in_words(saved),
+                                                        _in_words(now)))
 
 
 def _in_words(value):

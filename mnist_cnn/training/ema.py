@@ -54,14 +54,14 @@ def ema_updates(updates, network, averaged, decay):
 
     Examples
     --------
-    >>> import lasagne
     >>> from mnist_cnn.training.ema import ema_updates
+    >>> import lasagne
     >>> layer = lasagne.layers.InputLayer((None, 1))
     >>> network, averaged = (lasagne.layers.DenseLayer(
     ...     layer, 1, W=lasagne.init.Constant(value), b=None) for value in (1, 0))
     >>> (mean, following), = ema_updates({network.W: network.W}, network, averaged, decay=.75)
-    >>> following.eval()
-    array([[0.25]], dtype=float32)
+    >>> following.eval().item()
+    0.25
     """
     params = lasagne.layers.get_all_params(network, trainable=True)
     means = lasagne.layers.get_all_params(averaged, trainable=True)

@@ -158,7 +158,7 @@ def test_keep_best_keeps_an_average(few, tmp_path):
 
 @pytest.fixture(scope="module")
 def options(small_mnist):
-    return ["--recipe", "best", "--epochs", 2, "--seed", 5, "--data-dir", small_mnist,
+    return ["--recipe", "focused", "--epochs", 3, "--seed", 5, "--data-dir", small_mnist,
             "--snapshots"]
 
 
@@ -176,7 +176,8 @@ def test_it_learns(unbroken):
 
 
 def test_resumed_run_is_the_unbroken_one_to_the_last_bit(unbroken, options, tmp_path):
-    """Broken off amid the second epoch: schedule, distortions and average go on where they were."""
+    """Broken off amid the second epoch: schedule, distortions, average and the choice of examples go
+    on where they were."""
     output = tmp_path / "model.npz"
     process = subprocess.Popen(
         [sys.executable, "-u", "scripts/train.py", *map(str, options), "--output", str(output)],
@@ -198,7 +199,7 @@ def test_resumed_run_is_the_unbroken_one_to_the_last_bit(unbroken, options, tmp_
 
 
 @pytest.mark.parametrize("changed, message", [
-    (["--epochs", 3], "another num_epochs"),
+    (["--epochs", 4], "another num_epochs"),
     (["--learning-rate", .01], "another learning_rate"),
     (["--all-data"], "another all_data"),
     (["--recipe", "plain"], "of another --recipe")])

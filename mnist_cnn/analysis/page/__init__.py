@@ -34,7 +34,14 @@ TEMPLATE = """<!DOCTYPE html>
 
 
 def data_url(kind, content):
-    """A file's content as an address that holds it."""
+    """A file's content as an address that holds it.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.page import data_url
+    >>> data_url("text/plain", b"seven")
+    'data:text/plain;base64,c2V2ZW4='
+    """
     return "data:{};base64,{}".format(kind, base64.b64encode(content).decode())
 
 
@@ -70,6 +77,15 @@ def build_page(title, lines, entries, places, sheet=None, columns=1, explorer=No
     -------
     str
         HTML that needs no other file.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.figures import FIGURES
+    >>> from mnist_cnn.analysis.page import build_page
+    >>> entries = [("kernels", FIGURES["kernels"], [("image/png", b"a picture's bytes")])]
+    >>> page = build_page("Figures", ["Of a network."], entries, places={})
+    >>> page.splitlines()[0], "<h2>The kernels of the first layer</h2>" in page
+    ('<!DOCTYPE html>', True)
     """
     a_noun = ("an " if noun[0] in "aeiou" else "a ") + noun
 

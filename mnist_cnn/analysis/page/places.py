@@ -86,7 +86,14 @@ def image_sheet(images):
 
 
 def for_page(kind, content):
-    """A picture for the page: WebP takes a third of a PNG's bytes."""
+    """A picture for the page: WebP takes a third of a PNG's bytes.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.page.places import for_page
+    >>> for_page("image/gif", b"GIF89a")  # only a PNG becomes another
+    ('image/gif', b'GIF89a')
+    """
     if kind != "image/png":
         return kind, content
     file = io.BytesIO()

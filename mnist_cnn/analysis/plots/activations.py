@@ -29,6 +29,16 @@ def plot_activations(image, activations, name, names=None):
     matplotlib Figure
         From left to right. A layer and the pooling of it share their limits, since they have one
         maximum.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import plot_activations
+    >>> rng = np.random.RandomState(1)
+    >>> activations = {"conv 1": rng.rand(32, 24, 24), "dense": rng.rand(256),
+    ...                "output": np.full(10, .1)}
+    >>> figure = plot_activations(rng.rand(28, 28), activations, "noise")
+    >>> figure.savefig("activations.png")
     """
     *layers, last = activations
     probabilities = activations[last]

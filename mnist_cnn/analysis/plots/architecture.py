@@ -24,6 +24,14 @@ def plot_architecture(rows):
     matplotlib Figure
         A stack of maps for (maps, rows, columns), a column for (units,), with the layer's name,
         shape and learned numbers.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.architecture import layer_rows
+    >>> from mnist_cnn.analysis.plots import plot_architecture
+    >>> from mnist_cnn.model import build_cnn
+    >>> figure = plot_architecture(layer_rows(build_cnn()))
+    >>> figure.savefig("architecture.png")
     """
     step = 1.75
     figure = new_figure(figsize=(step * len(rows) + .3, 4.3))

@@ -35,6 +35,15 @@ def plot_attributions(image, maps, classes, probabilities, name, names=None):
     matplotlib Figure
         A column a method, a row a class, and the difference below: all three methods are linear in
         the score, so it explains the difference of the two scores, the logarithm of the odds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import plot_attributions
+    >>> rng = np.random.RandomState(1)
+    >>> maps = {"saliency": rng.normal(size=(2, 28, 28))}
+    >>> figure = plot_attributions(rng.rand(28, 28), maps, (7, 2), np.full(10, .1), "noise")
+    >>> figure.savefig("attribution.png")
     """
     labels = labels_of(names, len(probabilities))
     one, other = (labels[number] for number in classes)
@@ -106,6 +115,15 @@ def plot_occlusion(image, drops, probability, probabilities, name, size, names=N
     Returns
     -------
     matplotlib Figure
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import plot_occlusion
+    >>> rng = np.random.RandomState(1)
+    >>> figure = plot_occlusion(rng.rand(28, 28), rng.normal(size=(10, 28, 28)), rng.rand(28, 28),
+    ...                         np.full(10, .1), "noise", size=5)
+    >>> figure.savefig("occlusion.png")
     """
     predicted = probabilities.argmax()
     labels = labels_of(names, len(probabilities))

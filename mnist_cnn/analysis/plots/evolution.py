@@ -77,6 +77,15 @@ def draw_evolution(snapshots, epochs):
     -------
     list of uint8 arrays
         (rows, columns, 3), one an epoch, all of one size.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import draw_evolution
+    >>> kernels = np.random.RandomState(1).normal(size=(3, 32, 1, 5, 5))
+    >>> frames = draw_evolution(kernels, np.array([0, 1, 2]))
+    >>> len(frames), frames[0].dtype, frames[0].shape == frames[2].shape
+    (3, dtype('uint8'), True)
     """
     columns, side = 8, .6
     pictures, scale = _pictures(snapshots)

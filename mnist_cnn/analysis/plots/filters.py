@@ -30,6 +30,15 @@ def plot_second_layer(patches, values, maxima, maximum_values, kernels, noun="di
     matplotlib Figure
         A panel a filter: the patches, the maximum, and the nine kernels of the greatest weight
         (root mean square), the greatest first, with the numbers of the maps that they read.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import plot_second_layer
+    >>> rng = np.random.RandomState(1)
+    >>> figure = plot_second_layer(rng.rand(4, 9, 14, 14), rng.rand(4, 9), rng.rand(4, 14, 14),
+    ...                            rng.rand(4), rng.normal(size=(4, 32, 5, 5)))
+    >>> figure.savefig("second_layer.png")
     """
     num_filters = len(patches)
     columns, side, gap = 4, 1.22, .05
@@ -89,6 +98,14 @@ def plot_classes(maxima, probabilities, names):
     Returns
     -------
     matplotlib Figure
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import plot_classes
+    >>> images = np.random.RandomState(1).rand(10, 28, 28)
+    >>> figure = plot_classes(images, np.full(10, .1), "0123456789")
+    >>> figure.savefig("classes.png")
     """
     columns = 5 if len(maxima) <= 10 else 8
     rows = -(-len(maxima) // columns)

@@ -61,7 +61,14 @@ def likeliest(probabilities, besides=()):
 
 
 def percent(probability):
-    """A probability for a label; never 0 or 100 %, which softmax gives by rounding alone."""
+    """A probability for a label; never 0 or 100 %, which softmax gives by rounding alone.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.plots.marks import percent
+    >>> percent(.42), percent(1.)
+    ('42.0 %', '> 99.9 %')
+    """
     if probability >= .9995:
         return "> 99.9 %"
     if probability < .0005:

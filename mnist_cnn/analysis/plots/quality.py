@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
-from ...support.classes import are_digits, noun
+from ...support.classes import are_digits, noun, shorten
 from ...visualize import DARK, LIGHT, new_figure
 from .marks import MOST_CLASSES, labels_of, percent
 
@@ -25,6 +25,13 @@ def plot_confusion(matrix, names=None):
     -------
     matplotlib Figure
         All counts; colour for the mistakes alone, which the right answers would outshine.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import plot_confusion
+    >>> figure = plot_confusion(980 * np.eye(10, dtype=int) + 2)
+    >>> figure.savefig("confusion.png")
     """
     total, right = matrix.sum(), np.trace(matrix)
     labels = labels_of(names, len(matrix))
@@ -141,9 +148,17 @@ def plot_mistakes(images, labels, probabilities, indices, names=None):
     matplotlib Figure
         Rows of six, with what each is, what the network says and how sure it is, and its second
         choice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import plot_mistakes
+    >>> images = np.random.RandomState(1).rand(2, 28, 28)
+    >>> figure = plot_mistakes(images, np.array([7, 2]), np.full((2, 10), .1), np.array([0, 1]))
+    >>> figure.savefig("mistakes.png")
     """
     rows = max(1, -(-len(images) // 6))
-    texts = labels_of(names, probabilities.shape[1])
+    texts = [shorten(text, 11) for text in labels_of(names, probabilities.shape[1])]
     form = ("{},\nsays {} ({}),\nthen {} ({})" if max(map(len, texts)) > 3 else
             "{}, says {} ({})\nthen {} ({})")
     form = "a " * are_digits(texts) + form
@@ -159,7 +174,7 @@ def plot_mistakes(images, labels, probabilities, indices, names=None):
         first, second = np.argsort(-answer, kind="stable")[:2]
         ax.set_title(form.format(texts[label], texts[first], percent(answer[first]),
                                  texts[second], percent(answer[second])),
-                     fontsize=9 if form.count("\n") == 1 else 8.5)
+                     fontsize=9 if form.count("\n") == 1 else 8)
         number = ax.text(.03, .03, "#{}".format(index), transform=ax.transAxes, color="white",
                          fontsize=7)
         if not are_digits(texts):  # which leave that corner black
@@ -185,6 +200,17 @@ def plot_reliability(counts, num_correct, confidence, low, high, error, noun="di
     -------
     matplotlib Figure
         Accuracy over confidence with the bins' intervals, and the bins' counts below.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.metrics import calibration_bins, wilson_interval
+    >>> from mnist_cnn.analysis.plots import plot_reliability
+    >>> confidence = np.linspace(.5, 1, 200)
+    >>> counts, num_correct, means = calibration_bins(confidence, np.arange(200) % 4 > 0)
+    >>> low, high = wilson_interval(num_correct, np.maximum(counts, 1))
+    >>> figure = plot_reliability(counts, num_correct, means, low, high, error=.1)
+    >>> figure.savefig("reliability.png")
     """
     figure = new_figure(figsize=(6.4, 7), layout="constrained")
     figure.suptitle("Is the network as often right as it is sure?\nExpected calibration error: "

@@ -54,6 +54,7 @@ function start({facts, weights, digitOf, favourites, trust, film}) {
   Object.assign(state, {
     names: facts.names,
     noun: facts.noun,
+    handwriting: facts.handwriting,
     nothing: facts.nothing,
     digitOf,
     favourites,

@@ -9,6 +9,7 @@ import {element} from "./dom.js";
 import {Picture} from "./picture.js";
 import {LAYERS, inputCount, isInk} from "./layers.js";
 import {preprocess} from "./preprocess.js";
+import {state} from "./state.js";
 
 export const PAD = 280; // the pad's side in its own units: 10 for a pixel of MNIST
 
@@ -222,8 +223,8 @@ export class Pad {
 
   /* What the network sees: its input's bytes, and how a point of the pad came to where it is.
 
-     A drawing is prepared as MNIST's digits were. On a picked digit, which is prepared already,
-     strokes are added where they are drawn. */
+     A drawing is prepared as MNIST's digits were, where the data set is of that kind. On a picked
+     picture, which is prepared already, strokes are added where they are drawn. */
   read() {
     const {digit, strokes} = this.state;
     const {size: side} = LAYERS.input;
@@ -235,7 +236,7 @@ export class Pad {
     const image = this.mask.getImageData(0, 0, PAD, PAD).data;
     const ink = new Uint8Array(PAD * PAD);
     for (let i = 0; i < ink.length; i++) ink[i] = image[4 * i + 3];
-    if (!digit) return preprocess(ink, PAD) || nothing;
+    if (!digit && state.handwriting) return preprocess(ink, PAD) || nothing;
 
     const covered = new Float32Array(side * side);
     for (let i = 0; i < ink.length; i++) {
@@ -243,7 +244,7 @@ export class Pad {
     }
     return {
       ...stay,
-      pixels: digit.pixels.map((byte, i) =>
+      pixels: (digit || nothing).pixels.map((byte, i) =>
         Math.max(byte, Math.min(255, Math.round(covered[i] / (cell * cell))))
       ),
     };

@@ -3,7 +3,6 @@
 
 import {byId, onClick} from "./dom.js";
 import {extractInk, readPicture} from "./ink.js";
-import {isInk} from "./layers.js";
 import {readPhoto} from "./photo.js";
 import {preprocess} from "./preprocess.js";
 import {state} from "./state.js";
@@ -48,7 +47,7 @@ async function readDrawing(file) {
 
 async function load(file, name, pick) {
   try {
-    pick({pixels: isInk() ? await readDrawing(file) : await readPhoto(file), name});
+    pick({pixels: await (state.handwriting ? readDrawing : readPhoto)(file), name});
   } catch (error) {
     notify(
       `Cannot use ${name}: ${error instanceof DOMException ? "it is no picture" : error.message}.`

@@ -18,6 +18,7 @@ export const state = {
   edits: null, // changes to the network by hand
   names: [], // of the classes
   noun: "digit", // what a picture of the data set is called
+  handwriting: true, // whether a drawing is centred as MNIST's digits were
   nothing: [0], // the byte of each channel where a picture shows nothing
   digitOf: null, // test digit by number
   favourites: null, // test digits that each map and unit likes best, see looks.js
