@@ -4,9 +4,9 @@ Each ``plot_`` function takes arrays and returns a matplotlib figure. The functi
 figures out; `mnist_cnn.analysis.plots` uses them as well.
 """
 
+import matplotlib.figure
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 __all__ = ["plot_kernels", "plot_feature_maps", "plot_digit", "plot_history",
@@ -207,7 +207,7 @@ def in_colour(kernels, limits=None):
     return as_picture(.5 + kernels / (2 * limits)).clip(0, 1)
 
 
-class _ShownOnce(Figure):
+class Figure(matplotlib.figure.Figure):
     """A figure that a notebook shows once.
 
     A notebook shows a cell's last value, and at the cell's end every figure that pyplot has open:
@@ -221,7 +221,7 @@ class _ShownOnce(Figure):
 
 def new_figure(**kwargs):
     """Make a figure, as `matplotlib.pyplot.figure` does, that a notebook shows once."""
-    return plt.figure(FigureClass=_ShownOnce, **kwargs)
+    return plt.figure(FigureClass=Figure, **kwargs)
 
 
 def mosaic(images, columns, gap=1):
