@@ -4,9 +4,9 @@ Each ``plot_`` function takes arrays and returns a matplotlib figure. The functi
 figures out; `mnist_cnn.analysis.plots` uses them as well.
 """
 
+import matplotlib.figure
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from .support.records import TRAINED_ON
@@ -229,7 +229,7 @@ def in_colour(kernels, limits=None):
     return as_picture(.5 + kernels / (2 * limits)).clip(0, 1)
 
 
-class _ShownOnce(Figure):
+class Figure(matplotlib.figure.Figure):
     """A figure that a notebook shows once.
 
     A notebook shows a cell's last value, and at the cell's end every figure that pyplot has open:
@@ -251,7 +251,7 @@ def new_figure(**kwargs):
     >>> figure.get_size_inches()
     array([4., 2.])
     """
-    return plt.figure(FigureClass=_ShownOnce, **kwargs)
+    return plt.figure(FigureClass=Figure, **kwargs)
 
 
 def mosaic(images, columns, gap=1):
