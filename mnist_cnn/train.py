@@ -197,7 +197,7 @@ def train(dataset, config=Config(), callbacks=()):
     learning_rate = theano.shared(lasagne.utils.floatX(config.learning_rate_at(0)), "learning rate")
     train_fn, val_fn = compile_functions(trained, input_var, target_var, learning_rate,
                                          config.momentum, averaged, decay, focus)
-    augment = engine.distortions(config.distorted)
+    augment = engine.distortions(config.distorted, shape[1:])
     compat.require_on_device(train_fn)
     run.built(engine, network, train_fn, rng, y_train, about)
 

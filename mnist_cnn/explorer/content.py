@@ -223,4 +223,4 @@ def collect(model, compare=None, data_dir=None, dataset=None, names=None):
         summary, names, models, images, y_test[shown], np.uint8(nothing.clip(0, 255)),
         choose_digits(probabilities[shown], y_test[shown]), find_favourites(network, X_test[shown]),
         _round_trust(learn_trust(features_of, X_val, y_val)), epochs, kernels,
-        loaded.about.shape == (1, 28, 28) and loaded.about.dataset != "fashion-mnist")
+        about.is_handwriting)  # as predict.py takes pictures

@@ -79,9 +79,9 @@ class About:
         return self.dataset or "a data set without a name"
 
     @property
-    def is_mnist_like(self):
-        """Whether images are of MNIST's kind: one channel of 28 x 28 pixels, ink in [0, 1]."""
-        return self.shape == (1, 28, 28)
+    def is_handwriting(self):
+        """Whether images are of MNIST's kind: ink, centred on 28 x 28 pixels of black."""
+        return self.shape == (1, 28, 28) and self.dataset != "fashion-mnist"
 
     def to_json(self):
         """As bytes, the same for the same model: what goes into its file."""

@@ -185,7 +185,7 @@ def write_npz(path, arrays, comment=b""):
         file.write(archive.getbuffer())
 
 
-def read_npz(path, wanted, optional=()):
+def read_npz(path, wanted, optional=(), others=False):
     """Read just the arrays that one expects from an npz file that anybody may have written.
 
     Nothing in the file is executed, and no array's data are read before its header is found to
@@ -200,6 +200,8 @@ def read_npz(path, wanted, optional=()):
         'fd', and its shape, where None stands for any length.
     optional : dict
         The same of arrays that may be there or not.
+    others : bool
+        Whether there may be others besides, which are left alone.
 
     Returns
     -------
@@ -226,7 +228,8 @@ def read_npz(path, wanted, optional=()):
     with _refused(path), zipfile.ZipFile(path) as archive:
         names = sorted(archive.namelist())
         there = [name for name in optional if name + ".npy" in names]
-        if names != sorted(name + ".npy" for name in [*wanted, *there]):
+        expected = [name + ".npy" for name in [*wanted, *there]]
+        if names != sorted(expected) and not (others and set(expected) <= set(names)):
             raise ValueError("it holds {} arrays, not {} ({} to {})".format(
                 len(names), len(wanted), min(wanted), max(wanted)))
         for info in archive.infolist():

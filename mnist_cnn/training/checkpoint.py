@@ -30,11 +30,17 @@ def _settings(run):
     settings = asdict(run.config)
     # weights of a device and of the CPU's plain layers go on as each other
     settings.update(run.data, engine="fused" if run.engine.name == "fused" else "plain")
-    settings["data set"] = run.about.dataset
+    settings.update(_data_of(run))
     del settings["device"], settings["seed"]  # the generators' states say more than the seed
     if settings["schedule"] == "constant" and not settings["skip_easy"]:
         del settings["num_epochs"]  # a longer run begins with the shorter one
     return settings
+
+
+def _data_of(run):
+    """What a run is trained on, as a checkpoint has it."""
+    return {"data set": run.about.dataset or "one without a name",
+            "shape of an image": list(run.about.shape)}
 
 
 class _Range(NamedTuple):
@@ -169,6 +175,7 @@ def load_checkpoint(path, run):
     except MnistCnnError as error:
         if isinstance(error.__cause__, OSError):
             raise
+        _compare_data(path, run)  # where that differs the arrays do, too
         # a recipe that averages the weights keeps more
         raise MnistCnnError("{}; or it is of another --recipe".format(error)) from error
     _compare(path, arrays, run)
@@ -204,12 +211,30 @@ def _compare(path, arrays, run):
             raise _refusal(path, "it holds arrays of version 1.0")
         saved, settings = _parse(path, arrays["settings"]), _settings(run)
     for name, now in settings.items():
+        if name not in saved and name in _data_of(run):
+            continue  # it came later
         if name not in saved:
             raise _refusal(path, "its settings lack {}".format(name))
         if saved[name] != now:
-            raise MnistCnnError("{} was made with another {} ({:.40}, now {:.40}); give that, or "
-                                "start anew without --resume".format(
-                                    path, name, _in_words(saved[name]), _in_words(now)))
+            raise _other(path, name, saved[name], now)
+
+
+def _compare_data(path, run):
+    """Refuse a checkpoint of another data set, whatever else is in it."""
+    try:
+        settings = read_npz(path, {"settings": ("B", (None,))}, others=True)["settings"]
+        saved = _parse(path, settings)
+    except MnistCnnError:
+        return
+    for name, now in _data_of(run).items():
+        if saved.get(name, now) != now:
+            raise _other(path, name, saved[name], now)
+
+
+def _other(path, name, saved, now):
+    return MnistCnnError("{} was made with another {} ({:.40}, now {:.40}); give that, or start "
+                         "anew without --resume".format(path, name, _in_words(saved),
+                                                        _in_words(now)))
 
 
 def _in_words(value):

@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 
+from ..support.about import About
 from ..support.errors import Interrupted, MnistCnnError
 
 __all__ = ["Run"]
@@ -61,7 +62,7 @@ class Run:
         for callback in self.callbacks:
             getattr(callback, event, lambda *args: None)(self, *args)
 
-    def built(self, engine, network, train_fn, rng, y_train, about):
+    def built(self, engine, network, train_fn, rng, y_train, about=About()):
         """Note what is trained, and on what: the labels tell one data set from another."""
         self.about = about
         self.engine, self.network, self.train_fn, self.rng = engine, network, train_fn, rng
