@@ -1,6 +1,7 @@
 """The network, and its weights on disk."""
 
 import lasagne
+import numpy as np
 from lasagne.layers import Conv2DLayer, DenseLayer, DropoutLayer, InputLayer, MaxPool2DLayer
 from lasagne.nonlinearities import rectify, softmax
 
@@ -138,7 +139,12 @@ def load_weights(path, network):
     wanted = {"arr_{}".format(i): ("fd", param.get_value(borrow=True).shape)
               for i, param in enumerate(params)}
     arrays = read_npz(path, wanted)
-    weights = [arrays[name].astype(param.dtype) for name, param in zip(wanted, params)]
+    with np.errstate(over="ignore"):  # said below
+        weights = [arrays[name].astype(param.dtype) for name, param in zip(wanted, params)]
+    for name, array in zip(wanted, weights):
+        if not np.isfinite(array).all():
+            raise MnistCnnError("{} holds no usable weights: numbers of {} are too large for {}"
+                                .format(path, name, array.dtype))
     lasagne.layers.set_all_param_values(network, weights)
     return weights
 

@@ -28,7 +28,9 @@ from mnist_cnn.support.errors import MnistCnnError
 
 TARGETS = {"idx": "archives.Idx", "weights": "archives.Weights",
            "checkpoint": "archives.Checkpoint", "history": "archives.History",
-           "snapshots": "archives.Snapshots", "picture": "pictures.Pictures"}
+           "snapshots": "archives.Snapshots", "picture": "pictures.Pictures",
+           "pickle": "cifar.Pickles", "cifar10": "cifar.Cifar",
+           "page": "page.Page"}
 SECONDS_AN_INPUT = 20  # of processor time; more is a hang
 MOST_MEMORY = 2 ** 20  # kilobytes that reading may add
 
@@ -112,8 +114,9 @@ def fuzz(name, inputs=None, seconds=None, seed=0, keep=lambda content: None):
     tried, read : int
         Inputs in all, and those that the reader took.
     """
-    with a_folder() as folder, strict(), faster():
+    with a_folder() as folder, strict(), faster(), contextlib.ExitStack() as stack:
         target = target_of(name, folder)
+        stack.callback(getattr(target, "close", lambda: None))
         deadline = time.time() + (seconds or float("inf"))
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         tried = read = 0

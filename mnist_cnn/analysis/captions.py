@@ -21,14 +21,12 @@ def caption(name, materials):
 
     Examples
     --------
+    >>> from types import SimpleNamespace
+    >>> import numpy as np
     >>> from mnist_cnn.analysis.captions import caption
-    >>> from mnist_cnn.analysis.materials import Materials
-    >>> from mnist_cnn.model import build_cnn, save_weights
-    >>> import lasagne
-    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn()))
-    >>> heading, text = caption("kernels", Materials("weights.npz"))
-    >>> heading
-    'The kernels of the first layer'
+    >>> materials = SimpleNamespace(images=np.zeros((1, 3, 32, 32)), noun="image", layers={})
+    >>> caption("digit", materials)
+    ('The image', 'What the network sees: 32 x 32 pixels.')
     """
     channels, rows, columns = materials.images.shape[1:]
     figure = FIGURES[name]

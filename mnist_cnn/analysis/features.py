@@ -9,6 +9,7 @@ import theano.tensor as T
 from lasagne.layers import Conv2DLayer, DenseLayer, InputLayer, MaxPool2DLayer
 from scipy import ndimage
 
+from ..support.batches import join_finite
 from ..support.errors import MnistCnnError
 
 __all__ = ["feature_maps", "name_layers", "compile_activations", "receptive_field", "top_patches",
@@ -149,7 +150,7 @@ def compile_activations(network):
             batch = dict(zip(layers, compute(images[start:start + batch_size])))
             for name in names:
                 parts[name].append(batch[name])
-        return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+        return {name: join_finite(arrays) for name, arrays in parts.items()}
 
     return activations
 

@@ -32,10 +32,10 @@ def theano_answers(batch_size, examples=(), engine="auto", network="tutorial"):
 
     Examples
     --------
-    >>> from mnist_cnn.benchmarks.answers import theano_answers
     >>> import numpy as np
-    >>> answer = theano_answers(batch_size=2, engine="plain")
-    >>> loss, accuracy = answer(np.zeros((3, 1, 28, 28), np.float32), np.zeros(3, np.int32))
+    >>> from mnist_cnn.benchmarks.answers import theano_answers
+    >>> answers = theano_answers(batch_size=2)
+    >>> loss, accuracy = answers(np.zeros((5, 1, 28, 28), np.float32), np.zeros(5, np.int32))
     >>> print("{:.4f}".format(loss))  # an even guess among ten classes: log 10 nats
     2.3026
     """
@@ -68,8 +68,9 @@ def torch_answers(batch_size, channels_last, network="tutorial"):
 
     >>> import numpy as np
     >>> from mnist_cnn.benchmarks.answers import torch_answers
-    >>> answer = torch_answers(batch_size=2, channels_last=False)  # doctest: +SKIP
-    >>> answer(np.zeros((3, 1, 28, 28), np.float32), np.zeros(3, np.int32))  # doctest: +SKIP
+    >>> answers = torch_answers(2, channels_last=True)  # doctest: +SKIP
+    >>> images, labels = np.zeros((5, 1, 28, 28), np.float32), np.zeros(5, np.int32)
+    >>> loss, accuracy = answers(images, labels)  # doctest: +SKIP
     """
     import torch
     from torch import nn

@@ -14,6 +14,7 @@ import zlib
 from pathlib import PurePosixPath
 
 from ..support.errors import MnistCnnError
+from ..support.files import MAX_REASON
 
 __all__ = ["read_tar", "open_in_zip"]
 
@@ -31,7 +32,8 @@ def _refused(path):
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, OSError, ValueError,
             OverflowError, RuntimeError, NotImplementedError, MemoryError) as error:
         # RuntimeError: a password is wanted, or headers lie within headers a thousand times
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or "damaged"
+        said = " ".join(str(error).split())[:MAX_REASON]
+        reason = getattr(error, "strerror", None) or said or "damaged"
         raise MnistCnnError("{} is no usable archive: {}".format(path, reason)) from error
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from ..data import check_pair
 from ..support.about import number_names
 from ..support.errors import MnistCnnError
+from ..support.files import MAX_REASON
 from .archives import read_tar
 from .catalogue import DATASETS
 from .idx import MAX_LABELS, read_names
@@ -172,7 +173,7 @@ def _read_pickled(content, place):
                 MAX_LABELS - 1))
     except ValueError as error:
         raise MnistCnnError("{} is no batch of CIFAR-10 in its python version: {}".format(
-            place, " ".join(str(error).split()))) from error
+            place, " ".join(str(error).split())[:MAX_REASON])) from error
     return images.reshape((-1,) + SHAPE), np.array(labels, np.uint8)
 
 

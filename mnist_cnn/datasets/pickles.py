@@ -185,7 +185,8 @@ def read_pickle(content):
                 return _finished(stack.pop(), MAX_DEPTH)
             else:
                 raise ValueError("it uses {}, which no data set needs".format(code))
-    except (IndexError, KeyError, TypeError, AttributeError, UnicodeError, OverflowError) as error:
+    except (IndexError, KeyError, TypeError, AttributeError, UnicodeError, OverflowError,
+            RecursionError) as error:
         raise ValueError("it is damaged") from error
     raise ValueError("it ends too soon")
 

@@ -29,9 +29,9 @@ def page_words(shape, names, is_handwriting=True):
     Examples
     --------
     >>> from mnist_cnn.explorer.words import page_words
-    >>> words = page_words((1, 28, 28), "0123456789")
-    >>> all(isinstance(text, str) for text in words.values())
-    True
+    >>> words = page_words((3, 32, 32), ["cat", "dog"])
+    >>> words["title"], words["input"], words["features"]
+    ('Watch the network think', '3 × 32 × 32', '800')
     """
     channels, side, _ = shape
     is_ink, thing = channels == 1, noun(names)

@@ -21,13 +21,14 @@ class DistortImages(_NativeOp):
 
     Examples
     --------
-    >>> from mnist_cnn.fused.distortion import DistortImages
     >>> import numpy as np
-    >>> images = np.arange(4, dtype=np.float32).reshape(1, 1, 2, 2)
-    >>> factors = np.float32([[[0]], [[1]]])  # no way down, one to the right
-    >>> DistortImages()(images, factors, np.ones((1, 4), np.float32)).eval()[0, 0]
-    array([[1., 0.],
-           [3., 0.]], dtype=float32)
+    >>> from mnist_cnn.fused.distortion import DistortImages
+    >>> image = np.float32([[[[0, 4, 0], [0, 8, 0], [0, 0, 0]]]])
+    >>> factors = np.float32([0, 1]).reshape(2, 1, 1)
+    >>> DistortImages()(image, factors, np.full((1, 9), .5, np.float32)).eval()[0, 0]
+    array([[2., 2., 0.],
+           [4., 4., 0.],
+           [0., 0., 0.]], dtype=float32)
     """
 
     __props__ = ()
@@ -61,13 +62,13 @@ def compile_move_pixels():
 
     Examples
     --------
-    >>> from mnist_cnn.fused.distortion import compile_move_pixels
     >>> import numpy as np
-    >>> images = np.arange(4, dtype=np.float32).reshape(1, 1, 2, 2)
-    >>> factors = np.float32([[[1]], [[0]]])  # one down
-    >>> compile_move_pixels()(images, factors, np.ones((1, 4), np.float32))[0, 0]
-    array([[2., 3.],
-           [0., 0.]], dtype=float32)
+    >>> from mnist_cnn.fused.distortion import compile_move_pixels
+    >>> move_pixels = compile_move_pixels()
+    >>> images = np.ones((3, 1, 28, 28), np.float32)
+    >>> moved = move_pixels(images, np.ones((2, 1, 1), np.float32), np.ones((1, 784), np.float32))
+    >>> moved.sum(axis=(1, 2, 3))  # the first by a pixel, out of 28, each way
+    array([729., 784., 784.], dtype=float32)
     """
-    images, factors, fields = T.tensor4("images"), T.tensor3("factors"), T.matrix("fields")
+    images, factors, fields = T.ftensor4("images"), T.ftensor3("factors"), T.fmatrix("fields")
     return theano.function([images, factors, fields], DistortImages()(images, factors, fields))

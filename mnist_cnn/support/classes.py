@@ -26,7 +26,16 @@ def are_digits(names):
 
 
 def noun(names):
-    """What an image of such classes is called: 'digit' or 'image'.
+    """What an image of such classes is called.
+
+    Parameters
+    ----------
+    names : sequence of str
+
+    Returns
+    -------
+    str
+        'digit' or 'image'.
 
     Examples
     --------
@@ -52,20 +61,30 @@ def named(names, number):
     Examples
     --------
     >>> from mnist_cnn.support.classes import named
-    >>> named("0123456789", 7), named(["cat", "dog"], 1)
-    ('a 7', 'dog')
+    >>> named("0123456789", 7), named(["Sandal", "Sneaker"], 1)
+    ('a 7', 'Sneaker')
     """
     return "a {}".format(names[number]) if are_digits(names) else names[number]
 
 
 def shorten(name, length):
-    """A name of at most `length` characters; what is cut off leaves an ellipsis.
+    """Cut a name to a length; what is cut off leaves an ellipsis.
+
+    Parameters
+    ----------
+    name : str
+    length : int
+        The most characters.
+
+    Returns
+    -------
+    str
 
     Examples
     --------
     >>> from mnist_cnn.support.classes import shorten
-    >>> shorten("automobile", 6)
-    'autom…'
+    >>> shorten("Ankle boot", 6)
+    'Ankle\N{HORIZONTAL ELLIPSIS}'
     """
     return name if len(name) <= length else name[:length - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
 
@@ -92,7 +111,7 @@ def find_class(names, wanted):
     Examples
     --------
     >>> from mnist_cnn.support.classes import find_class
-    >>> find_class(["cat", "dog"], "Dog")
+    >>> find_class(["Sandal", "Sneaker"], "sneaker")
     1
     """
     if wanted in names:

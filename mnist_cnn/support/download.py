@@ -76,7 +76,7 @@ def fetch(folder, name, md5, base_urls, timeout=10, what=None):
             return
         except (requests.RequestException, urllib3.exceptions.HTTPError, MnistCnnError,
                 ValueError) as error:
-            print("  no: {}".format(_reason(error)), file=sys.stderr)
+            print("  no: {}".format(_reason(error)))
             base_urls.append(base_urls.pop(0))
         except OSError as error:
             raise MnistCnnError("cannot write to {}: {}".format(

@@ -23,6 +23,7 @@ from PIL import Image, ImageOps
 from scipy import ndimage
 
 from .errors import MnistCnnError
+from .files import open_regular
 
 __all__ = ["read_picture", "open_picture", "extract_ink", "split_digits", "fit_to_field",
            "load_picture", "load_digits"]
@@ -112,7 +113,7 @@ def open_picture(path, convert, size, mode=None):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damaged EXIF data; errors still come as such
-            with open(path, "rb") as file, Image.open(file, formats=FORMATS) as picture:
+            with open_regular(path) as file, Image.open(file, formats=FORMATS) as picture:
                 if picture.width * picture.height > MAX_PIXELS:
                     raise MnistCnnError("{} is too large: {} x {} pixels".format(
                         path, picture.width, picture.height))

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+MAX_THREADS = 1024  # of a training, and workers on a machine
+
 __all__ = ["data_digest", "source_version", "processor", "run_task", "warm_up"]
 
 # Workers import this module before they train. What takes a second to import is imported by the

@@ -23,13 +23,20 @@ MOST_LETTERS = 16  # of a class's name
 def class_colours(num_classes):
     """A colour for each class; of more than ten, neighbours differ in hue and brightness.
 
+    Parameters
+    ----------
+    num_classes : int
+
+    Returns
+    -------
+    tuple
+        Colours, as matplotlib takes them.
+
     Examples
     --------
     >>> from mnist_cnn.analysis.plots.marks import class_colours
-    >>> class_colours(3)
-    ('#e6194b', '#3a7d2c', '#4363d8')
-    >>> len(set(class_colours(47)))
-    47
+    >>> class_colours(2), len(set(class_colours(47)))
+    (('#e6194b', '#3a7d2c'), 47)
     """
     if num_classes <= len(CLASS_COLOURS):
         return CLASS_COLOURS[:num_classes]
@@ -39,6 +46,15 @@ def class_colours(num_classes):
 
 def labels_of(names, num_classes):
     """The classes' names, short enough for a label; their numbers where there are no names.
+
+    Parameters
+    ----------
+    names : sequence of str, or None
+    num_classes : int
+
+    Returns
+    -------
+    list of str
 
     Examples
     --------
@@ -52,12 +68,23 @@ def labels_of(names, num_classes):
 
 
 def width_of(labels, size):
-    """The width of the widest of some lines of text, in inches; `size` of the letters in points.
+    """Measure the widest of some lines of text.
+
+    Parameters
+    ----------
+    labels : sequence of str
+    size : float
+        Of the letters, in points.
+
+    Returns
+    -------
+    float
+        Inches.
 
     Examples
     --------
     >>> from mnist_cnn.analysis.plots.marks import width_of
-    >>> width_of(["cat"], size=20) == 2 * width_of(["cat"], size=10)
+    >>> .3 < width_of(["cat", "automobile"], 10) < 1.5
     True
     """
     return max(TextPath((0, 0), label, size=size).get_extents().width for label in labels) / 72
@@ -76,14 +103,16 @@ def likeliest(probabilities, besides=()):
     Returns
     -------
     list of int
-        All classes where they are at most `MOST_CLASSES`.
+        All classes where they are at most ten.
 
     Examples
     --------
     >>> import numpy as np
     >>> from mnist_cnn.analysis.plots.marks import likeliest
-    >>> likeliest(np.arange(12))  # of twelve classes ten
-    [2, 3, 4, 5, 6, 7, 8, 9, 10, 11]
+    >>> probabilities = np.zeros(47)
+    >>> probabilities[40] = 1
+    >>> likeliest(probabilities)
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 40]
     """
     order = np.argsort(-np.asarray(probabilities), kind="stable").tolist()
     order.sort(key=lambda number: number not in besides)
