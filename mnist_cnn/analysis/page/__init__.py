@@ -84,7 +84,7 @@ def build_page(title, lines, entries, places, sheet=None, columns=1, explorer=No
     >>> entries = [("kernels", ("The kernels of the first layer", "Look for edges."),
     ...             [("image/png", b"a picture's bytes")])]
     >>> page = build_page("Figures", ["Of a network."], entries, places={})
-    >>> page.splitlines()[0], "<h2>The kernels</h2>" in page
+    >>> page.splitlines()[0], "<h2>The kernels of the first layer</h2>" in page
     ('<!DOCTYPE html>', True)
     """
     a_noun = ("an " if noun[0] in "aeiou" else "a ") + noun
