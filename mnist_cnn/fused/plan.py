@@ -126,7 +126,8 @@ def explain(network):
 
     Examples
     --------
-    >>> from lasagne.layers import InputLayer, Conv2DLayer
+    >>> from mnist_cnn.fused import explain
+    >>> from lasagne.layers import Conv2DLayer, InputLayer
     >>> print(explain(Conv2DLayer(InputLayer((None, 1, 28, 28)), 32, 5, stride=2)))
     layer        output           becomes  why
     InputLayer   (*, 1, 28, 28)   itself   nothing to compute
