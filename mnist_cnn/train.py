@@ -230,8 +230,8 @@ def _prepare(dataset, config):
     return X_train, y_train, X_val, y_val, X_test, y_test
 
 
-def main(model="cnn", recipe="plain", data_dir=None, dataset=None, output="model.npz",
-         checkpoint=None, resume=False, keep_best=False, snapshots=False, quiet=False, **options):
+def main(model="cnn", recipe="plain", data_dir=None, output="model.npz", checkpoint=None,
+         resume=False, keep_best=False, snapshots=False, quiet=False, dataset=None, **options):
     """Load the data, train, report and save: the tutorial's main function.
 
     Parameters

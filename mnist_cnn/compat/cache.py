@@ -119,6 +119,7 @@ def find_modules_again():
     """
     from theano.gof import COp
     from theano.gof.cc import CLinker
+    from theano.gof.cmodule import ModuleCache
 
     cmodule_key, c_code_cache_version = CLinker.cmodule_key_, COp.c_code_cache_version
 
@@ -139,4 +140,13 @@ def find_modules_again():
         digest = hashlib.sha256("\0".join(self.func_codes).encode()).hexdigest()
         return (digest,) + c_code_cache_version(self)[1:]
 
+    on_atexit = ModuleCache._on_atexit
+
+    @functools.wraps(on_atexit)
+    def on_atexit_(self):
+        # Another process may tidy the same folder up: "'NoneType' object is not iterable".
+        with contextlib.suppress(Exception):
+            on_atexit(self)
+
+    ModuleCache._on_atexit = on_atexit_
     CLinker.cmodule_key_, COp.c_code_cache_version = cmodule_key_, c_code_cache_version_

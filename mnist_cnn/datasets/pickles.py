@@ -90,6 +90,13 @@ def read_pickle(content):
     ------
     ValueError
         When it is no such pickle, or names anything else.
+
+    Examples
+    --------
+    >>> import pickle
+    >>> from mnist_cnn.datasets.pickles import read_pickle
+    >>> read_pickle(pickle.dumps({"labels": [7, 2]}, protocol=2))
+    {'labels': [7, 2]}
     """
     stack, memo = [], {}
 

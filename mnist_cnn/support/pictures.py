@@ -101,6 +101,14 @@ def open_picture(path, convert, size, mode=None):
     ------
     MnistCnnError
         When the file cannot be read or is no picture.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from mnist_cnn.support.pictures import open_picture
+    >>> Image.new("RGB", (60, 40)).save("black.png")
+    >>> open_picture("black.png", lambda picture: picture.convert("L"), size=28).mode
+    'L'
     """
     try:
         with warnings.catch_warnings():
