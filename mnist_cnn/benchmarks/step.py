@@ -130,7 +130,8 @@ def main(batch_sizes=(50, 500), repeats=7, seconds=1.0, whole=False, recipe="fas
     network : str
         'tutorial', 'lasagne-cnn', 'cifar10-quick' or 'small-vgg'.
     explain : bool
-        Whether to print first what the fast layers make of each layer.
+        Whether to print first what the fast layers make of each layer, and what each takes of a
+        step at the first batch size.
 
     Raises
     ------
@@ -153,7 +154,7 @@ def main(batch_sizes=(50, 500), repeats=7, seconds=1.0, whole=False, recipe="fas
 
     if explain:
         from .. import fused
-        print(fused.explain(NETWORKS[network].build()))
+        print(fused.explain(NETWORKS[network].build(), batch_sizes[0]))
     steps = {"Theano": theano_step(network=network),
              "Theano, plain Lasagne": theano_step("plain", network)}
     threads = os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count())

@@ -1,9 +1,9 @@
 // Checks the convolutions of any size against their definition in double precision, and the poolings for access
 // out of bounds, without Python, so that they can be built for any -march and under the sanitizers. Exits with 1
 // and a line for each failure.
-#include "conv2d/backward.h"
-#include "conv2d/forward.h"
+#include "conv2d/measure.h"
 #include "conv2d/reference.h"
+#include "normalization/batch_norm.h"
 #include "pooling/pooling.h"
 
 #include <cmath>
@@ -120,6 +120,69 @@ static void check_pooling(const pooling::Problem &p) {
     }
 }
 
+static void expect(bool good, const char *what) {
+    if (good) return;
+    printf("%s\n", what);
+    failures++;
+}
+
+// What was measured first is what all go by; where nothing can be kept, the count.
+static void check_kept_ways() {
+    char file[] = "/tmp/conv2d_ways_XXXXXX";
+    const int descriptor = mkstemp(file);
+    if (descriptor < 0 || close(descriptor)) return expect(false, "no temporary file");
+    const Problem p{1, 9, 9, 5, 6, 3, {1, 1, 1, 1}}, other{1, 9, 9, 5, 6, 3, {1, 1, 1, 0}};
+    const Ways measured = measured_ways(p), first{true, false, true, .25f, .125f};
+    expect(measured.lists_dw >= 0 && measured.lists_dw <= 1 && measured.lists_dx >= 0 &&
+               measured.lists_dx <= measured.lists_dw,
+           "ways: a share out of range");
+    Ways kept{};
+    expect(!read_ways(file, key(p), &kept), "ways: read what is not there");
+    expect(write_ways(file, key(other), measured) && write_ways(file, key(p), first) && write_ways(file, key(p), measured),
+           "ways: not written");
+    kept = ways_of(p, file, [&](const Problem &) {
+        expect(false, "ways: measured again");
+        return measured;
+    });
+    expect(kept.winograd_y && !kept.winograd_dw && kept.winograd_dx && kept.lists_dw == .25f, "ways: not the first");
+    expect(ways_of(p, file).winograd_y, "ways: the gradient has others");
+    const Ways counted = counted_ways(other), alone = ways_of(other, "/no/such/folder/file", measured_ways);
+    expect(alone.winograd_y == counted.winograd_y && alone.lists_dw == counted.lists_dw, "ways: not counted");
+    unlink(file);
+}
+
+// Statistics against their definition; sums of the gradient that must vanish. test_batch_norm.py has the rest.
+static void check_batch_norm(int channels) {
+    const normalization::Problem p{300, channels};
+    const Nonlinearity f{LINES, 1};
+    const Floats x = normal(p.rows * channels), g = normal(x.size()), gamma = normal(channels), beta = normal(channels);
+    Floats y(x.size()), dx(x.size()), mean(channels), inv_std(channels), dgamma(channels), dbeta(channels);
+    normalization::forward(p, x.data(), gamma.data(), beta.data(), 1e-4f, f, y.data(), mean.data(), inv_std.data());
+    normalization::backward(p, x.data(), gamma.data(), f, y.data(), mean.data(), inv_std.data(), g.data(), dx.data(),
+                            dgamma.data(), dbeta.data());
+    for (int c = 0; c < channels; c++) {
+        double sum = 0, squares = 0, of_dx = 0;
+        for (int r = 0; r < p.rows; r++) sum += x[(size_t)r * channels + c], of_dx += dx[(size_t)r * channels + c];
+        for (int r = 0; r < p.rows; r++) squares += std::pow(x[(size_t)r * channels + c] - sum / p.rows, 2);
+        expect(std::fabs(mean[c] - sum / p.rows) < 1e-6 && std::fabs(inv_std[c] - 1 / std::sqrt(squares / p.rows + 1e-4)) < 1e-6,
+               "batch normalization: statistics");
+        expect(std::fabs(of_dx) < 1e-3, "batch normalization: a gradient along the mean");
+    }
+}
+
+static void check_empty_batch() {
+    const Problem p{0, 9, 9, 5, 6, 3, {1, 1, 1, 1}};
+    const Ways ways = counted_ways(p);
+    const After after{{LINES, 0}, {0, 0, 0, 0, false, false}, false};
+    const Floats W(6 * 5 * 9);
+    Floats dW(W.size(), 1), db(6, 1);
+    const Input none{nullptr, 0, 0, 0, 0};
+    const Filters filters{W.data(), 45, 9, 3, 1};
+    forward(p, after, ways, none, filters, nullptr, 0, nullptr, nullptr);
+    backward(p, after, ways, none, filters, nullptr, nullptr, none, dW.data(), db.data(), nullptr);
+    expect(dW[7] == 0 && db[3] == 0, "an empty batch has a gradient");
+}
+
 static int up_to(int n) { return (int)(generator() % (n + 1)); }
 
 int main() {
@@ -147,11 +210,18 @@ int main() {
         for (int c : channels)
             check(Problem{3, 21, 17, c, 40, size, {1, 0, 0, 1}}, After{{LINES, 1}, {0, 0, 0, 0, false, false}, false}, 1,
                   Ways{true, true, true, 0, 0});
+    for (int c : channels) check_batch_norm(c);
     for (int size = 1; size < 5; size++)
         for (int stride = 1; stride < 4; stride++)
             for (int c : channels)
                 for (bool ignore : {true, false})
                     check_pooling(pooling::Problem{2, 7, 9, c, size, size, stride, stride, ignore});
-    if (!failures) printf("ok, vectors of %d; Winograd's largest error is %.2f of the margin\n", VL, worst_rounding);
+    if (worst_rounding > .5) {
+        printf("Winograd's sums: an error of %.2f of the margin\n", worst_rounding);
+        failures++;
+    }
+    check_kept_ways();
+    check_empty_batch();
+    if (!failures) printf("ok, vectors of %d\n", VL);
     return failures ? 1 : 0;
 }

@@ -9,7 +9,7 @@
 namespace conv2d {
 
 // How far a sum of 1's rounding is taken for |x| up to 1 and filters whose absolute values sum to 1. The largest
-// error seen is a fifth of it (the harness prints it).
+// error seen is a fifth of it (the harness checks that it stays under half).
 constexpr float ROUNDING = 8e-6f;
 
 // An image and its sums.
