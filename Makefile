@@ -1,11 +1,14 @@
 # make train    trains on MNIST and saves model.npz
 # make test     runs the tests
 # make check    runs the quick ones, in less than two minutes
+# make notebook opens the lesson, docs/lesson.ipynb, in JupyterLab
+# make lesson   makes that notebook from docs/lesson.py, executed
+# make docs     makes the documentation site, build/docs/index.html
 #
 # Both make .venv first, with a CPython 3.8 to 3.11 and the versions of requirements.txt. Where only
 # a newer Python is installed, uv (from PyPI, in an environment of its own) fetches CPython 3.11.
 
-.PHONY: train test check pictures lasagne-tests fuzz clean
+.PHONY: train test check pictures notebook lesson docs lasagne-tests fuzz clean
 .DEFAULT_GOAL := train
 
 SHELL := /bin/bash
@@ -25,6 +28,21 @@ pictures: .venv/installed model.npz
 
 model.npz:
 	$(MAKE) train
+
+notebook: .venv/notebook
+	$(BIN)/jupyter lab docs/lesson.ipynb
+
+.venv/notebook: .venv/installed requirements-notebook.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  -r requirements.txt -r requirements-notebook.txt -e ".[notebook]"
+	@touch $@
+
+lesson: .venv/installed
+	$(BIN)/python docs/make_lesson.py
+
+docs: .venv/installed
+	$(BIN)/python -m sphinx -q -W --keep-going -b html -d build/doctrees docs build/docs
+	@echo "Open build/docs/index.html in a browser"
 
 .venv/installed: requirements.txt setup.py Makefile
 	@for python in python3.11 python3.10 python3.9 python3.8 python3 python; do \

@@ -5,10 +5,11 @@ from lasagne.layers import Conv2DLayer, DenseLayer, DropoutLayer, InputLayer, Ma
 from lasagne.nonlinearities import rectify, softmax
 
 from .compat import require_compiler, use_float32
+from .support.about import About, number_names
 from .support.errors import MnistCnnError
-from .support.files import read_npz, write_npz
+from .support.files import read_npz, read_npz_shapes, write_npz
 
-__all__ = ["build_cnn", "save_weights", "load_weights"]
+__all__ = ["build_cnn", "save_weights", "load_weights", "read_about", "load_model"]
 
 use_float32()  # as the tutorial's .theanorc does; what the user set wins
 
@@ -38,6 +39,16 @@ def build_cnn(input_var=None, dropout=0.5, shape=(1, 28, 28), num_classes=10):
     MnistCnnError
         When `shape` or `num_classes` is out of range, or Theano lacks a C++ compiler or Python's
         header files.
+
+    Examples
+    --------
+    >>> from mnist_cnn.model import build_cnn
+    >>> import lasagne
+    >>> network = build_cnn()
+    >>> network.output_shape
+    (None, 10)
+    >>> [array.shape for array in lasagne.layers.get_all_param_values(network)]
+    [(32, 1, 5, 5), (32,), (32, 32, 5, 5), (32,), (512, 256), (256,), (256, 10), (10,)]
     """
     if len(shape) != 3 or shape[0] < 1 or min(shape[1:]) < 16:
         raise MnistCnnError("shape is {}, not (channels, rows, columns) with at least 16 rows and "
@@ -61,7 +72,7 @@ def build_cnn(input_var=None, dropout=0.5, shape=(1, 28, 28), num_classes=10):
     return network
 
 
-def save_weights(path, weights):
+def save_weights(path, weights, about=None):
     """Write a network's weights to an npz file, whole or not at all.
 
     Parameters
@@ -70,13 +81,25 @@ def save_weights(path, weights):
         The file; replaced if it exists.
     weights : list of arrays
         As `lasagne.layers.get_all_param_values` gives them; stored as ``arr_0``, ``arr_1``, ...
+    about : mnist_cnn.support.about.About, optional
+        What they were learned from; stored as the comment of the zip archive that an npz file is,
+        so that the arrays are the tutorial's and no more.
 
     Raises
     ------
     MnistCnnError
         When the file cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.model import save_weights
+    >>> save_weights("weights.npz", [np.zeros((2, 3)), np.ones(3)])
+    >>> sorted(np.load("weights.npz").files)
+    ['arr_0', 'arr_1']
     """
-    write_npz(path, {"arr_{}".format(i): array for i, array in enumerate(weights)})
+    write_npz(path, {"arr_{}".format(i): array for i, array in enumerate(weights)},
+              b"" if about is None else about.to_json())
 
 
 def load_weights(path, network):
@@ -98,6 +121,18 @@ def load_weights(path, network):
     ------
     MnistCnnError
         When the file cannot be read or does not fit the network; the network is then unchanged.
+
+    Examples
+    --------
+    >>> from mnist_cnn.model import build_cnn, load_weights, save_weights
+    >>> import lasagne
+    >>> network, copy = build_cnn(), build_cnn()
+    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(network))
+    >>> weights = load_weights("weights.npz", copy)
+    >>> weights[0].shape
+    (32, 1, 5, 5)
+    >>> (copy.W.get_value() == network.W.get_value()).all()
+    True
     """
     params = lasagne.layers.get_all_params(network)
     wanted = {"arr_{}".format(i): ("fd", param.get_value(borrow=True).shape)
@@ -106,3 +141,72 @@ def load_weights(path, network):
     weights = [arrays[name].astype(param.dtype) for name, param in zip(wanted, params)]
     lasagne.layers.set_all_param_values(network, weights)
     return weights
+
+
+def read_about(path):
+    """Read what a model was trained on.
+
+    Parameters
+    ----------
+    path : path-like
+        A file as `save_weights` or ``np.savez(file, *weights)`` writes it.
+
+    Returns
+    -------
+    mnist_cnn.support.about.About
+        What the file says. Where it says nothing, as the tutorial's and version 1.0's: what shape
+        the weights are for, classes named by their numbers, and no data set.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be read, or what it says makes no sense.
+    """
+    shapes, comment = read_npz_shapes(path)
+    if not comment:
+        return _about_of_shapes(shapes)
+    try:
+        return About.from_json(comment)
+    except (ValueError, RecursionError, MnistCnnError) as error:  # ValueError: no JSON, no ASCII
+        raise MnistCnnError("{} is not a file that train.py saved: what it says of its data makes "
+                            "no sense ({})".format(path, " ".join(str(error).split()))) from error
+
+
+def _about_of_shapes(shapes):
+    """What weights without a word are for, by their own shapes; MNIST where they say nothing."""
+    first, dense, last = (shapes.get("arr_{}".format(i), ()) for i in (0, 4, 6))
+    if len(shapes) != 8 or (len(first), len(dense), len(last)) != (4, 2, 2):
+        return About()
+    side = round((dense[0] // 32) ** .5)  # of the second pooling's maps
+    try:
+        return About(None, (first[1], 4 * side + 12, 4 * side + 12), number_names(last[1]))
+    except MnistCnnError:
+        return About()
+
+
+def load_model(path, input_var=None):
+    """Build the network that a file of weights belongs to, and set its weights.
+
+    Parameters
+    ----------
+    path : path-like
+        A file as `save_weights` or ``np.savez(file, *weights)`` writes it.
+    input_var : Theano 4D tensor, optional
+        As for `build_cnn`.
+
+    Returns
+    -------
+    network : lasagne Layer
+        The output layer.
+    about : mnist_cnn.support.about.About
+        What it was trained on.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be read or is none of such a network.
+    """
+    about = read_about(path)
+    network = build_cnn(input_var, shape=about.shape, num_classes=len(about.classes))
+    load_weights(path, network)
+    return network, about

@@ -10,19 +10,21 @@ import theano.tensor as T
 from . import compat
 from .data import iterate_minibatches, load_dataset
 from .model import build_cnn
+from .support.about import about_of
 from .support.errors import MnistCnnError
 from .training.augment import distort
 from .training.callbacks import Checkpoint, Report, SaveWeights, Snapshots, StopRequests
 from .training.config import Config, configure
 from .training.ema import decay_of, ema_updates
 from .training.engine import choose_engine, nesterov_momentum
+from .training.focus import Focus
 from .training.run import Run
 
 __all__ = ["compile_functions", "evaluate", "train", "main"]
 
 
 def compile_functions(network, input_var, target_var, learning_rate=0.01, momentum=0.9,
-                      averaged=None, decay=None):
+                      averaged=None, decay=None, focus=None):
     """Compile a training step and a measurement.
 
     Parameters
@@ -40,6 +42,8 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
         (`mnist_cnn.training.ema`). `val_fn` measures it then.
     decay : float
         What a step leaves of that average, in [0, 1).
+    focus : mnist_cnn.training.focus.Focus, optional
+        What keeps the loss of each example, to choose the next ones by.
 
     Returns
     -------
@@ -51,32 +55,55 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
     ----------
     .. [1] I. Sutskever, J. Martens, G. Dahl, G. Hinton: On the importance of initialization and
        momentum in deep learning. ICML 2013.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.train import compile_functions
+    >>> import lasagne
+    >>> import theano.tensor as T
+    >>> inputs, targets = T.tensor4("inputs"), T.ivector("targets")
+    >>> layer = lasagne.layers.InputLayer((None, 1, 2, 2), inputs)
+    >>> network = lasagne.layers.DenseLayer(
+    ...     layer, 2, W=lasagne.init.Constant(0), nonlinearity=lasagne.nonlinearities.softmax)
+    >>> train_fn, val_fn = compile_functions(network, inputs, targets, learning_rate=.1)
+    >>> batch = np.ones((4, 1, 2, 2), np.float32), np.ones(4, np.int32)
+    >>> loss, accuracy = val_fn(*batch)  # a guess between two classes: log 2 nats
+    >>> print("{:.4f}".format(loss))
+    0.6931
+    >>> loss, accuracy = train_fn(*batch)
+    >>> val_fn(*batch)[0] < loss
+    True
     """
     # Training goes through dropout: each step trains another part of the network.
-    loss, accuracy = _loss_and_accuracy(network, target_var)
+    losses, accuracy = _losses_and_accuracy(network, target_var)
+    loss = losses.mean()
     params = lasagne.layers.get_all_params(network, trainable=True)
     updates = nesterov_momentum(network)(loss, params, learning_rate, momentum)
     if averaged is not None:
         updates.update(ema_updates(updates, network, averaged, decay))
+    if focus is not None:
+        updates.update(focus.updates(losses))
 
     # Validation sees the whole network, without dropout.
     measured = network if averaged is None else averaged
-    val_loss, val_accuracy = _loss_and_accuracy(measured, target_var, deterministic=True)
+    val_losses, val_accuracy = _losses_and_accuracy(measured, target_var, deterministic=True)
 
     # Theano frees every array after use by default; to ask the system for the same ones again takes
     # a fifth of a step.
     mode = theano.compile.get_default_mode().clone({"allow_gc": False})
     train_fn = theano.function([input_var, target_var], [loss, accuracy], updates=updates,
                                mode=mode)
-    val_fn = theano.function([input_var, target_var], [val_loss, val_accuracy], mode=mode)
+    val_fn = theano.function([input_var, target_var], [val_losses.mean(), val_accuracy],
+                             mode=mode)
     return train_fn, val_fn
 
 
-def _loss_and_accuracy(network, target_var, **kwargs):
+def _losses_and_accuracy(network, target_var, **kwargs):
     prediction = lasagne.layers.get_output(network, **kwargs)
-    loss = lasagne.objectives.categorical_crossentropy(prediction, target_var).mean()
+    losses = lasagne.objectives.categorical_crossentropy(prediction, target_var)
     accuracy = T.mean(T.eq(T.argmax(prediction, axis=1), target_var), dtype=theano.config.floatX)
-    return loss, accuracy
+    return losses, accuracy
 
 
 def evaluate(val_fn, inputs, targets, batch_size):
@@ -95,6 +122,14 @@ def evaluate(val_fn, inputs, targets, batch_size):
     -------
     loss, accuracy : float
         Means over the examples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.train import evaluate
+    >>> val_fn = lambda inputs, targets: (inputs.mean(), np.mean(targets == 1))
+    >>> evaluate(val_fn, np.arange(5.), np.array([1, 1, 1, 0, 0]), batch_size=2)
+    (2.0, 0.6)
     """
     sums = np.zeros(2)
     for start in range(0, len(inputs), batch_size):
@@ -109,7 +144,8 @@ def train(dataset, config=Config(), callbacks=()):
     Parameters
     ----------
     dataset : six arrays
-        As `mnist_cnn.data.load_dataset` returns them.
+        As `mnist_cnn.data.load_dataset` returns them; the network takes its shape and its classes
+        from them.
     config : Config
         The settings.
     callbacks : sequence of mnist_cnn.training.callbacks.Callback
@@ -118,14 +154,25 @@ def train(dataset, config=Config(), callbacks=()):
     Returns
     -------
     list of arrays
-        The learned parameters: filters (32, 1, 5, 5), their biases (32,), and so on through the
-        layers.
+        The learned parameters: filters (32, channels, 5, 5), their biases (32,), and so on through
+        the layers.
 
     Raises
     ------
     MnistCnnError
         When a setting does not go with the data or the machine, or the loss is no number any more.
+
+    Examples
+    --------
+    >>> from mnist_cnn.data import load_dataset
+    >>> from mnist_cnn.train import train
+    >>> from mnist_cnn.training.config import configure
+    >>> few = [array[:100] for array in load_dataset()]
+    >>> weights = train(few, configure(num_epochs=1, seed=1))
+    >>> [array.shape for array in weights]
+    [(32, 1, 5, 5), (32,), (32, 32, 5, 5), (32,), (512, 256), (256,), (256, 10), (10,)]
     """
+    about = about_of(dataset)
     X_train, y_train, X_val, y_val, X_test, y_test = _prepare(dataset, config)
     run = Run(config, callbacks)
     rng = np.random.RandomState(config.seed)
@@ -135,24 +182,33 @@ def train(dataset, config=Config(), callbacks=()):
     input_var, images, (X_train, X_val, X_test) = engine.place(
         X_train, X_val, X_test, travel=config.distorted > 0)
     target_var = T.ivector("targets")
-    trained = network = engine.accelerate(build_cnn(images, config.dropout))
+    shape, num_classes = about.shape, len(about.classes)
+    trained = network = engine.accelerate(build_cnn(images, config.dropout, shape, num_classes))
     averaged = decay = None
     if config.ema:  # what is measured and saved is a second network, which follows the first
-        network = averaged = engine.accelerate(build_cnn(images, config.dropout))
+        network = averaged = engine.accelerate(
+            build_cnn(images, config.dropout, shape, num_classes))
         lasagne.layers.set_all_param_values(network, lasagne.layers.get_all_param_values(trained))
         decay = decay_of(config.ema, len(X_train) // config.batch_size)
+    focus = None
+    if config.skip_easy:  # hard digits come more often
+        focus = Focus(len(X_train), config.skip_easy, config.num_epochs)
 
     learning_rate = theano.shared(lasagne.utils.floatX(config.learning_rate_at(0)), "learning rate")
     train_fn, val_fn = compile_functions(trained, input_var, target_var, learning_rate,
-                                         config.momentum, averaged, decay)
+                                         config.momentum, averaged, decay, focus)
+    augment = engine.distortions(config.distorted, shape[1:])
     compat.require_on_device(train_fn)
-    run.built(engine, network, train_fn, rng, y_train)
+    run.built(engine, network, train_fn, rng, y_train, about)
 
     with run.under_way():
-        for _ in run.epochs_left:
-            batches = iterate_minibatches(X_train, y_train, config.batch_size, shuffle=True,
-                                          rng=rng)
-            for inputs, targets in distort(batches, config.distorted, rng):
+        for epoch in run.epochs_left:
+            if focus is None:
+                batches = iterate_minibatches(X_train, y_train, config.batch_size, shuffle=True,
+                                              rng=rng)
+            else:
+                batches = focus.minibatches(X_train, y_train, config.batch_size, epoch, rng)
+            for inputs, targets in distort(batches, augment, rng):
                 learning_rate.set_value(lasagne.utils.floatX(run.learning_rate))
                 run.step_done(*train_fn(inputs, targets))
             run.epoch_done(*evaluate(val_fn, X_val, y_val, config.batch_size))
@@ -174,8 +230,8 @@ def _prepare(dataset, config):
     return X_train, y_train, X_val, y_val, X_test, y_test
 
 
-def main(model="cnn", recipe="plain", data_dir=None, output="model.npz", checkpoint=None,
-         resume=False, keep_best=False, snapshots=False, quiet=False, **options):
+def main(model="cnn", recipe="plain", data_dir=None, dataset=None, output="model.npz",
+         checkpoint=None, resume=False, keep_best=False, snapshots=False, quiet=False, **options):
     """Load the data, train, report and save: the tutorial's main function.
 
     Parameters
@@ -184,7 +240,7 @@ def main(model="cnn", recipe="plain", data_dir=None, output="model.npz", checkpo
         'cnn', the tutorial's only one.
     recipe : str
         As for `mnist_cnn.training.config.configure`.
-    data_dir : path-like, optional
+    data_dir, dataset
         As for `mnist_cnn.data.load_dataset`.
     output : path-like, optional
         The npz file to save the weights in after every epoch and on Ctrl-C, with the history
@@ -220,6 +276,16 @@ def main(model="cnn", recipe="plain", data_dir=None, output="model.npz", checkpo
     Interrupted
         On Ctrl-C or SIGTERM, after the step under way, once the weights are saved. It is a
         KeyboardInterrupt.
+
+    Examples
+    --------
+    >>> from mnist_cnn.train import main
+    >>> weights = main(num_epochs=1, output=None, quiet=True)  # doctest: +ELLIPSIS
+    Final results:
+      test loss:...
+      test accuracy:...%
+    >>> weights[0].shape
+    (32, 1, 5, 5)
     """
     if model != "cnn":
         raise MnistCnnError("model is {!r}; there is one, 'cnn'".format(model))
@@ -246,4 +312,4 @@ def main(model="cnn", recipe="plain", data_dir=None, output="model.npz", checkpo
     callbacks += [Report(quiet), StopRequests()]
     if not quiet:
         print("Loading data...")
-    return train(load_dataset(data_dir), config, callbacks)
+    return train(load_dataset(data_dir, dataset=dataset), config, callbacks)

@@ -6,10 +6,12 @@ figures out; `mnist_cnn.analysis.plots` uses them as well.
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 __all__ = ["plot_kernels", "plot_feature_maps", "plot_digit", "plot_history",
-           "mosaic", "scale_of", "bare", "axes_at", "headline"]
+           "as_picture", "in_colour", "new_figure", "mosaic", "scale_of", "bare", "axes_at",
+           "headline"]
 
 DARK, LIGHT = "#30343b", "#b8bdc6"
 
@@ -20,17 +22,36 @@ def plot_kernels(kernels, diverging=False):
     Parameters
     ----------
     kernels : array
-        (maps, 1, rows, columns), at most 36 maps.
+        (maps, channels, rows, columns), at most 36 maps.
     diverging : bool
         Blue for negative, white for zero and red for positive, instead of the tutorial's greys.
 
     Returns
     -------
     matplotlib Figure
-        All kernels at one scale, numbered from 0.
+        All kernels at one scale, numbered from 0. Those of colour images are drawn in colour (see
+        `in_colour`), each at a scale of its own; `diverging` draws their channels side by side, as
+        it does for any other number of channels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.visualize import plot_kernels
+    >>> figure = plot_kernels(np.random.RandomState(1).normal(size=(32, 1, 5, 5)))
+    >>> len(figure.axes)  # the kernels and the colour bar
+    33
+    >>> figure.savefig("kernels.png")
     """
-    return _plot_grid(kernels[:, 0], "Kernels of the first layer ({} x {} pixels)".format(
-        *kernels.shape[2:]), "weight", diverging)
+    num_channels = kernels.shape[1]
+    title = "Kernels of the first layer ({} x {} pixels)".format(*kernels.shape[2:])
+    if num_channels == 3 and not diverging:
+        return _plot_grid(in_colour(kernels), title + "\ngrey is zero; each has its own scale",
+                          None, diverging)
+    if num_channels > 1:
+        title += "\nof the {} channels{}".format(
+            num_channels, ": red, green, blue" if num_channels == 3 else "")
+    sheets = np.stack([mosaic(kernel, num_channels) for kernel in kernels])
+    return _plot_grid(sheets, title, "weight", diverging)
 
 
 def plot_feature_maps(maps, name, diverging=False):
@@ -49,6 +70,15 @@ def plot_feature_maps(maps, name, diverging=False):
     -------
     matplotlib Figure
         All maps at one scale, numbered as the kernels that made them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.visualize import plot_feature_maps
+    >>> maps = np.random.RandomState(1).normal(size=(32, 24, 24))
+    >>> figure = plot_feature_maps(maps, "noise", diverging=True)
+    >>> len(figure.axes)
+    33
     """
     return _plot_grid(maps, "Feature maps of {}:\nthe image convolved with each kernel"
                       .format(name), "activation before bias and rectifier", diverging)
@@ -60,15 +90,24 @@ def plot_digit(image, name):
     Parameters
     ----------
     image : array
-        (rows, columns), in [0, 1].
+        (rows, columns) or, in colour, (rows, columns, 3), in [0, 1].
     name : str
         What the image is, for the title.
 
     Returns
     -------
     matplotlib Figure
+
+    Examples
+    --------
+    >>> from mnist_cnn.data import load_dataset
+    >>> from mnist_cnn.visualize import plot_digit
+    >>> images, labels = load_dataset()[4:]
+    >>> figure = plot_digit(images[0, 0], "a {}".format(labels[0]))
+    >>> figure.axes[0].get_title()
+    'a 7'
     """
-    figure = plt.figure(figsize=(4, 4.2), layout="constrained")
+    figure = new_figure(figsize=(4, 4.2), layout="constrained")
     ax = figure.add_subplot()
     ax.imshow(image, cmap="gray", vmin=0, vmax=1)
     ax.set_title(name)
@@ -88,8 +127,17 @@ def plot_history(history):
     -------
     matplotlib Figure
         Loss and accuracy by epoch, for training (with dropout) and validation (without).
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.records import load_history, save_history
+    >>> from mnist_cnn.visualize import plot_history
+    >>> save_history("weights.npz", [(1, .8, .4, .86, .08, .977), (2, .8, .15, .95, .06, .983)])
+    >>> figure = plot_history(load_history("weights.npz"))
+    >>> [ax.get_ylabel() for ax in figure.axes]
+    ['cross-entropy [nats]', 'accuracy [%]']
     """
-    figure = plt.figure(figsize=(9, 3.6), layout="constrained")
+    figure = new_figure(figsize=(9, 3.6), layout="constrained")
     figure.suptitle("Training and validation by epoch")
     for ax, quantity, label, scale in zip(
             figure.subplots(1, 2), ("loss", "accuracy"), ("cross-entropy [nats]", "accuracy [%]"),
@@ -109,13 +157,80 @@ def plot_history(history):
     return figure
 
 
+def as_picture(images):
+    """Bring images from the network's layout to the one that matplotlib draws.
+
+    Parameters
+    ----------
+    images : array
+        (channels, rows, columns), or several of them, (n, channels, rows, columns).
+
+    Returns
+    -------
+    array
+        ([n,] rows, columns) of one channel, ([n,] rows, columns, 3) of three: red, green, blue. Of
+        any other number of channels the mean, which has no colour.
+    """
+    if images.shape[-3] == 1:
+        return images[..., 0, :, :]
+    return np.moveaxis(images, -3, -1) if images.shape[-3] == 3 else images.mean(axis=-3)
+
+
+def in_colour(kernels, limits=None):
+    """Make kernels of colour images pictures: the colours that each filter multiplies with.
+
+    Each filter is scaled by one number, jointly over its channels and pixels: grey is zero, and
+    the weight of largest magnitude becomes no light or full light of its channel. (Other pictures
+    of this kind stretch a filter from its least to its largest weight [1]_; there the grey of zero
+    differs from filter to filter.)
+
+    Parameters
+    ----------
+    kernels : array
+        (n, 3, rows, columns).
+    limits : array, optional
+        (n,), the magnitude that gets full colour; by default each filter's largest.
+
+    Returns
+    -------
+    array
+        (n, rows, columns, 3), in [0, 1].
+
+    References
+    ----------
+    .. [1] A. Krizhevsky, I. Sutskever, G. Hinton: ImageNet classification with deep convolutional
+       neural networks. NeurIPS 2012. Figure 3.
+    """
+    if limits is None:
+        limits = np.abs(kernels).max(axis=(1, 2, 3))
+    limits = np.where(limits > 0, limits, 1)[:, None, None, None]
+    return as_picture(.5 + kernels / (2 * limits)).clip(0, 1)
+
+
+class _ShownOnce(Figure):
+    """A figure that a notebook shows once.
+
+    A notebook shows a cell's last value, and at the cell's end every figure that pyplot has open:
+    a figure that is returned would come twice.
+    """
+
+    def _repr_html_(self):
+        plt.close(self)
+        return super()._repr_html_()
+
+
+def new_figure(**kwargs):
+    """Make a figure, as `matplotlib.pyplot.figure` does, that a notebook shows once."""
+    return plt.figure(FigureClass=_ShownOnce, **kwargs)
+
+
 def mosaic(images, columns, gap=1):
     """Lay images of one size out in rows, from left to right.
 
     Parameters
     ----------
     images : array
-        (n, rows, columns).
+        (n, rows, columns) or, in colour, (n, rows, columns, 3).
     columns : int
         Images a row.
     gap : int
@@ -124,11 +239,22 @@ def mosaic(images, columns, gap=1):
     Returns
     -------
     float array
-        2D; NaN, which matplotlib leaves blank, between the images and where there is none.
+        (rows, columns) or (rows, columns, 3). Between the images, and where there is none, it is
+        NaN, which matplotlib leaves blank, or, in colour, white.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.visualize import mosaic
+    >>> mosaic(np.ones((3, 1, 2)), columns=2)
+    array([[ 1.,  1., nan,  1.,  1.],
+           [nan, nan, nan, nan, nan],
+           [ 1.,  1., nan, nan, nan]])
     """
-    num_images, height, width = images.shape
+    num_images, height, width = images.shape[:3]
     num_rows = -(-num_images // columns)
-    sheet = np.full((num_rows * (height + gap) - gap, columns * (width + gap) - gap), np.nan)
+    sheet = np.full((num_rows * (height + gap) - gap, columns * (width + gap) - gap)
+                    + images.shape[3:], np.nan if images.ndim == 3 else 1.)
     for i, image in enumerate(images):
         top, left = i // columns * (height + gap), i % columns * (width + gap)
         sheet[top:top + height, left:left + width] = image
@@ -136,31 +262,57 @@ def mosaic(images, columns, gap=1):
 
 
 def _plot_grid(images, title, label, diverging):
-    """Draw up to 36 images of one size, at one scale, in the tutorial's 6x6 grid."""
+    """Draw up to 36 images of one size, at one scale, in the tutorial's 6x6 grid.
+
+    Images in colour, whose label is None, have no scale to show.
+    """
     side, gap, top = .92, .22, .62 + .2 * title.count("\n")
-    figure = plt.figure(figsize=(6 * (side + .1) + 1.15, top + 6 * (side + gap)))
+    width = side * images.shape[2] / images.shape[1]
+    right = 1.15 if label else .12
+    figure = new_figure(figsize=(6 * (width + .1) + right, top + 6 * (side + gap)))
     headline(figure, title, size=13)
-    scale = scale_of(images, diverging)
+    scale = scale_of(images, diverging) if label else {}
     for i, image in enumerate(images):
-        ax = axes_at(figure, .12 + i % 6 * (side + .1), top + i // 6 * (side + gap), side, side)
+        ax = axes_at(figure, .12 + i % 6 * (width + .1), top + i // 6 * (side + gap), width, side)
         drawn = ax.imshow(image, **scale)
         bare(ax)  # a frame, since white is a value too
         ax.set_title(str(i), fontsize=9, pad=2)
-    figure.colorbar(drawn, label=label, cax=axes_at(
-        figure, .12 + 6 * (side + .1) + .08, top + 1.5 * (side + gap), .2, 3 * (side + gap)))
+    if label:
+        figure.colorbar(drawn, label=label, cax=axes_at(
+            figure, .12 + 6 * (width + .1) + .08, top + 1.5 * (side + gap), .2, 3 * (side + gap)))
     return figure
 
 
 def scale_of(arrays, diverging=True):
-    """Colour map and limits for arrays that are to be compared, as imshow takes them."""
+    """Colour map and limits for arrays that are to be compared, as imshow takes them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.visualize import scale_of
+    >>> scale_of(np.array([-2, 1]))
+    {'cmap': 'RdBu_r', 'vmin': -2, 'vmax': 2}
+    >>> scale_of(np.array([-2, 1]), diverging=False)
+    {'cmap': 'gray', 'vmin': -2, 'vmax': 1}
+    """
     if not diverging:
-        return dict(cmap="gray", vmin=np.min(arrays), vmax=np.max(arrays))
-    limit = np.max(np.abs(arrays)) or 1  # zero is white
+        return dict(cmap="gray", vmin=np.nanmin(arrays), vmax=np.nanmax(arrays))
+    limit = np.nanmax(np.abs(arrays)) or 1  # zero is white
     return dict(cmap="RdBu_r", vmin=-limit, vmax=limit)
 
 
 def bare(ax):
-    """Take ticks and labels away, and leave a thin frame."""
+    """Take ticks and labels away, and leave a thin frame.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from mnist_cnn.visualize import bare
+    >>> ax = plt.figure().add_subplot()
+    >>> bare(ax)
+    >>> len(ax.get_xticks())
+    0
+    """
     ax.set_xticks([])
     ax.set_yticks([])
     for spine in ax.spines.values():
@@ -169,12 +321,31 @@ def bare(ax):
 
 
 def axes_at(figure, left, top, width, height):
-    """Axes at a place counted in inches from the figure's top left corner."""
+    """Axes at a place counted in inches from the figure's top left corner.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from mnist_cnn.visualize import axes_at
+    >>> figure = plt.figure(figsize=(4, 2))
+    >>> axes_at(figure, left=1, top=.5, width=2, height=1).get_position().bounds
+    (0.25, 0.25, 0.5, 0.5)
+    """
     full_width, full_height = figure.get_size_inches()
     return figure.add_axes([left / full_width, 1 - (top + height) / full_height,
                             width / full_width, height / full_height])
 
 
 def headline(figure, text, top=.2, size=15):
-    """A title at a distance in inches from the top."""
+    """A title at a distance in inches from the top.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from mnist_cnn.visualize import headline
+    >>> figure = plt.figure()
+    >>> headline(figure, "A seven")
+    >>> [text.get_text() for text in figure.texts]
+    ['A seven']
+    """
     figure.suptitle(text, fontsize=size, y=1 - top / figure.get_figheight())

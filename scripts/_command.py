@@ -6,6 +6,20 @@ import inspect
 import sys
 
 
+def add_data_options(parser, of_model=False):
+    """Add --dataset and --data-dir; `of_model` where they are by default those of a model."""
+    default = "that of the model" if of_model else "MNIST"
+    parser.add_argument(
+        "--dataset", metavar="NAME",
+        help="a data set by name: mnist, fashion-mnist, kmnist, emnist-balanced and the other "
+             "splits of EMNIST, cifar10; downloaded where it is missing (default: {})"
+             .format(default))
+    parser.add_argument(
+        "--data-dir", metavar="DIR",
+        help="folder with the data set's files, packed or not (default: for MNIST the copy in the "
+             "package, else a folder in the user's cache)")
+
+
 def run(module, description, add_arguments):
     """Call the `main` function of a module of the package with the command line's options.
 

@@ -4,7 +4,7 @@ they compare. Broken off, it goes on where it was when it is started again."""
 
 import sys
 
-from _command import run
+from _command import add_data_options, run
 
 
 def add_arguments(parser):
@@ -16,9 +16,7 @@ def add_arguments(parser):
         help="these variants, as the table names them, e.g. plain schedule (default: all)")
     add("--output", metavar="DIR",
         help="folder for the records, the models, the table and the picture (default: %(default)s)")
-    add("--data-dir", metavar="DIR",
-        help="folder with the four files of another data set in MNIST's format (default: the copy "
-             "of MNIST in the package)")
+    add_data_options(parser)
     add("--scheduler", metavar="ADDRESS",
         help="a Dask scheduler, e.g. tcp://HOST:8786 (default: workers on this machine)")
     add("--workers", type=int, metavar="N",

@@ -1,8 +1,9 @@
 #!/usr/bin/env python
 """Measure the speed of the train step, beside PyTorch's where that is installed.
 
-With --whole, the time of the whole command, beside that of PyTorch's first epoch. The number of
-threads is OMP_NUM_THREADS, or all processors.
+With --evaluate, that of loss and accuracy without training. With --whole, the time of the whole
+command, beside that of PyTorch's first epoch or of another training. The number of threads is
+OMP_NUM_THREADS, or all processors.
 """
 
 import sys
@@ -18,9 +19,14 @@ def add_arguments(parser):
         help="rounds; all have their turn in each, and the median counts (default: %(default)s)")
     add("--seconds", type=float, metavar="X",
         help="about how long a turn lasts, in seconds (default: %(default)s)")
+    add("--evaluate", action="store_true",
+        help="measure loss and accuracy on 10,000 images instead, PyTorch's in inference mode")
     add("--whole", action="store_true",
         help="time scripts/train.py from its start to its end instead, and PyTorch's first epoch")
-    add("--recipe", metavar="NAME", help="with --whole: that of train.py (default: %(default)s)")
+    add("--options", metavar="TEXT",
+        help="with --whole: those of train.py, as one word (default: '%(default)s')")
+    add("--against", metavar="TEXT",
+        help="with --whole: the options of a second train.py, to be timed in PyTorch's place")
     add("--torch-python", metavar="PROGRAM",
         help="with --whole: the Python that has PyTorch (default: this one)")
     add("--network", metavar="NAME",

@@ -3,16 +3,14 @@
 
 import sys
 
-from _command import run
+from _command import add_data_options, run
 
 
 def add_arguments(parser):
     add = parser.add_argument
     add("models", nargs="+", metavar="MODEL",
         help="weights that train.py saved, e.g. model.npz; or a folder of them, such as a sweep's")
-    add("--data-dir", metavar="DIR",
-        help="folder with the four files of another data set in MNIST's format (default: the copy "
-             "of MNIST in the package)")
+    add_data_options(parser, of_model=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 
 import sys
 
-from _command import run
+from _command import add_data_options, run
 
 
 def add_arguments(parser):
@@ -12,8 +12,7 @@ def add_arguments(parser):
     add("--output", metavar="FILE",
         help="the page to write (default: %(default)s)")
     add("--compare", metavar="MODEL", help="a second model, to be seen side by side with the first")
-    add("--data-dir", metavar="DIR",
-        help="folder with the data set's four files (default: the copy of MNIST in the package)")
+    add_data_options(parser, of_model=True)
 
 
 if __name__ == "__main__":

@@ -1,26 +1,26 @@
 #!/usr/bin/env python
-"""Tell which digits picture files show, and how sure a trained network is."""
+"""Tell what picture files show, and how sure a trained network is."""
 
 import sys
 
-from _command import run
+from _command import add_data_options, run
 
 
 def add_arguments(parser):
     add = parser.add_argument
     add("model", metavar="MODEL", help="the weights that train.py saved, e.g. model.npz")
     add("files", nargs="+", metavar="FILE",
-        help="pictures of a digit or a number: PNG, JPEG or the like, any size, dark on light or "
-             "light on dark; several shapes are several digits, read from left to right")
+        help="pictures: PNG, JPEG or the like, any size. Of a digit or a number, dark on light or "
+             "light on dark: several shapes are several digits, read from left to right. For a "
+             "model of other images than handwriting a file is one picture, cut or filled up to "
+             "their proportions")
     add("--single", action="store_true",
         help="take all that a picture shows for one digit, even where its strokes lie apart")
     formats = parser.add_mutually_exclusive_group()
     for name in ("csv", "json"):
         formats.add_argument("--" + name, dest="output_format", action="store_const", const=name,
                              help="print {} in place of a table".format(name.upper()))
-    add("--data-dir", metavar="DIR",
-        help="folder of the data set that the model was trained on; its validation digits tell "
-             "which answers are unsure (default: the copy of MNIST in the package)")
+    add_data_options(parser, of_model=True)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,13 @@ them. Broken off, it goes on where it was when it is started again."""
 
 import sys
 
-from _command import run
+from _command import add_data_options, run
 
 
 def add_arguments(parser):
     add = parser.add_argument
     add("spec", nargs="*", metavar="SPEC",
-        help="recipes (plain, best, fast), or a TOML file with settings (default: plain)")
+        help="recipes (plain, best, focused, fast), or a TOML file with settings (default: plain)")
     add("--seeds", metavar="LIST", help="seeds, like 1-10 or 1-3,7 (default: the file's, or 1-3)")
     add("--grid", nargs="+", metavar="OPTION=VALUES",
         help="train every point of a grid, e.g. --grid dropout=.2,.5 learning-rate=.03,.05")
@@ -18,8 +18,7 @@ def add_arguments(parser):
         help="passes over the training data, in each training (default: the recipe's)")
     add("--output", metavar="DIR",
         help="folder for the records, the models, the table and the picture (default: %(default)s)")
-    add("--data-dir", metavar="DIR",
-        help="folder with the data set's four files (default: the copy of MNIST in the package)")
+    add_data_options(parser)
     add("--scheduler", metavar="ADDRESS",
         help="a Dask scheduler, e.g. tcp://HOST:8786 (default: workers on this machine)")
     add("--workers", type=int, metavar="N",

@@ -3,7 +3,7 @@
 
 import sys
 
-from _command import run
+from _command import add_data_options, run
 
 
 def add_arguments(parser):
@@ -11,12 +11,10 @@ def add_arguments(parser):
     add = parser.add_argument
     add("--recipe", choices=list(RECIPES),
         help="plain: the tutorial's; best: the same network with a schedule for the learning rate, "
-             "distorted digits and averaged weights; fast: with a schedule and larger steps "
-             "(default: %(default)s)")
+             "distorted digits and averaged weights; focused: the same, and hard digits more often; "
+             "fast: a schedule and larger steps (default: %(default)s)")
     add_options(parser)
-    add("--data-dir", metavar="DIR",
-        help="folder with the four MNIST files, or others in their format; MNIST's are "
-             "downloaded where missing (default: the copy in the package)")
+    add_data_options(parser)
     add("--output", metavar="FILE",
         help="where the weights go; the history goes beside it as CSV (default: %(default)s)")
     add("--checkpoint", metavar="FILE",

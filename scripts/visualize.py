@@ -4,7 +4,7 @@ and the training curves, and a page, index.html, that explains what one sees."""
 
 import sys
 
-from _command import run
+from _command import add_data_options, run
 
 
 def add_arguments(parser):
@@ -13,8 +13,10 @@ def add_arguments(parser):
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--index", type=int, metavar="N",
                        help="the test image to show, numbered from 0 (default: a random one)")
-    which.add_argument("--digit", type=int, choices=range(10), metavar="D",
-                       help="show a random test image of this digit, 0 to 9")
+    which.add_argument("--digit", type=int, metavar="D",
+                       help="show a random test image of this digit, or of the class of this number")
+    which.add_argument("--class", dest="class_name", metavar="NAME",
+                       help="show a random test image of the class of this name, e.g. Sneaker")
     which.add_argument("--image", metavar="FILE",
                        help="show a picture of a digit: PNG, JPEG or the like, any size, dark on "
                             "light or light on dark")
@@ -26,15 +28,14 @@ def add_arguments(parser):
                            "architecture, activations, second_layer, classes, attribution, "
                            "occlusion, confusion, accuracy, mistakes, reliability, embedding, tsne, "
                            "evolution (default: the first five)")
-    add("--versus", type=int, choices=range(10), metavar="D",
-        help="the class that the attribution holds against the predicted one, which it must not be "
+    add("--versus", type=int, metavar="D",
+        help="the number of the class that the attribution holds against the predicted one, which it must not be "
              "(default: the second likeliest)")
     add("--diverging", action="store_true",
         help="draw kernels and feature maps in blue, white and red, with white for zero")
     add("--output", metavar="DIR",
         help="folder for the pictures and the page (default: %(default)s)")
-    add("--data-dir", metavar="DIR",
-        help="folder with the data set's four files (default: the copy of MNIST in the package)")
+    add_data_options(parser, of_model=True)
     add("--show", action="store_true", help="open the pictures in windows as well")
 
 

@@ -1,17 +1,15 @@
 import gzip
 import hashlib
-import http.server
 import re
 import socket
 import struct
 import subprocess
 import sys
-import threading
-import time
 
 import numpy as np
 import pytest
 from conftest import ROOT, idx_bytes, write_dataset
+from mirrors import Mirror
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -141,7 +139,8 @@ def test_another_data_set_from_its_folder(tmp_path):
 
 @pytest.mark.parametrize("arrays, message", [
     ((IMAGES, LABELS[:2], IMAGES, LABELS), "3 images and .* 2 labels"),
-    ((IMAGES[:, :14], LABELS, IMAGES, LABELS), r"\(3, 14, 28\)"),
+    ((IMAGES[:, :14], LABELS, IMAGES, LABELS), r"\(3, 28, 28\), not images of shape \(n, 14, 28\)"),
+    ((IMAGES[:, :14], LABELS, IMAGES[:, :14], LABELS), "14 x 28 pixels"),
     ((IMAGES, IMAGES, IMAGES, LABELS), r"labels of shape"),
     ((IMAGES, LABELS + 5, IMAGES, LABELS), "label 14"),
     ((IMAGES, LABELS, IMAGES, LABELS), "3 training examples"),
@@ -158,48 +157,6 @@ def test_missing_folder(tmp_path):
 
 
 # --- downloads, from a real server ---
-
-class Mirror(http.server.ThreadingHTTPServer):
-    """A server on loopback that gives out files as its `behaviour` says and notes what is asked."""
-
-    daemon_threads = True
-
-    def __init__(self, files, behaviour="ok"):
-        self.files, self.behaviour, self.requests = files, behaviour, []
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.url = "http://127.0.0.1:{}/".format(self.server_address[1])
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        server = self.server
-        server.requests.append(self.path)
-        content = server.files[self.path[1:]]
-        if server.behaviour == "missing":
-            self.send_error(404)
-            return
-        if server.behaviour == "wrong":
-            content = content[::-1]
-        if server.behaviour == "page":
-            content = b"<html>Please log in</html>"
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        if server.behaviour == "silent":
-            time.sleep(3)
-        if server.behaviour == "truncated":
-            content = content[:len(content) // 2]
-        if server.behaviour == "slow":
-            for i in range(0, len(content), len(content) // 4 + 1):
-                self.wfile.write(content[i:i + len(content) // 4 + 1])
-                time.sleep(.1)
-            return
-        self.wfile.write(content)
-
-    def log_message(self, *args):
-        pass
-
 
 @pytest.fixture
 def files(monkeypatch):
@@ -248,6 +205,8 @@ def test_the_next_mirror_helps(tmp_path, files, mirror, behaviour, reason, capsy
     data.download(tmp_path, [bad.url, good.url], timeout=.5)
     assert contents(tmp_path) == files
     assert len(bad.requests) == 1 and len(good.requests) == 4  # the dead one is asked once
+    # after a break the next one gives the rest alone
+    assert [bool(range_) for range_ in good.ranges] == [behaviour == "truncated"] + 3 * [False]
     assert re.fullmatch(r"  no: .*({}).*\n".format(reason), capsys.readouterr().err)
 
 
@@ -263,7 +222,9 @@ def test_all_mirrors_dead(tmp_path, mirror, behaviour, reason, capsys):
     with pytest.raises(MnistCnnError, match="none of these gave train-images") as caught:
         data.load_dataset(tmp_path, [url])
     assert url in str(caught.value) and str(tmp_path) in str(caught.value)
-    assert contents(tmp_path) == {}
+    # what came before a break is kept, and the next call goes on from there
+    left = {"train-images-idx3-ubyte.gz"} if behaviour == "truncated" else set()
+    assert contents(tmp_path).keys() == {".{}.part".format(name) for name in left}
     assert re.search(reason, capsys.readouterr().err)
 
 

@@ -22,6 +22,13 @@ def layer_rows(network):
     Returns
     -------
     list of Row
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.architecture import layer_rows
+    >>> from mnist_cnn.model import build_cnn
+    >>> layer_rows(build_cnn())[1]
+    Row(name='1', kind='Conv2D 5 x 5', shape=(32, 24, 24), parameters=832)
     """
     rows = []
     for number, layer in enumerate(lasagne.layers.get_all_layers(network)):
@@ -49,6 +56,23 @@ def summary_table(network):
     -------
     str
         A line a layer, and the sum.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.architecture import summary_table
+    >>> from mnist_cnn.model import build_cnn
+    >>> print(summary_table(build_cnn()))
+         layer             output            parameters
+      0  Input             1 x 28 x 28                0
+      1  Conv2D 5 x 5      32 x 24 x 24             832
+      2  MaxPool2D 2 x 2   32 x 12 x 12               0
+      3  Conv2D 5 x 5      32 x 8 x 8            25,632
+      4  MaxPool2D 2 x 2   32 x 4 x 4                 0
+      5  Dropout 0.5       32 x 4 x 4                 0
+      6  Dense             256                  131,328
+      7  Dropout 0.5       256                        0
+      8  Dense             10                     2,570
+         all                                    160,362
     """
     rows = layer_rows(network)
     lines = ["{:>3}  {:18}{:16}{:>12}".format("", "layer", "output", "parameters")]

@@ -25,11 +25,24 @@ def compile_scores(network):
     Returns
     -------
     score_fn : callable
-        Takes images (n, 1, rows, columns); returns scores (n, classes), in nats up to a constant
-        an image, which softmax turns into probabilities.
+        Takes images (n, channels, rows, columns); returns scores (n, classes), in nats up to a
+        constant an image, which softmax turns into probabilities.
     gradient_fn : callable
         Takes images and a class for each (int32); returns the gradients of these classes' scores
         with respect to the images, of their shape, in nats per brightness.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.attribution import compile_scores
+    >>> import lasagne
+    >>> layer = lasagne.layers.InputLayer((None, 1, 1, 2))
+    >>> network = lasagne.layers.DenseLayer(layer, 2, W=np.float32([[1, 0], [0, 3]]),
+    ...                                     nonlinearity=lasagne.nonlinearities.softmax)
+    >>> score_fn, gradient_fn = compile_scores(network)
+    >>> images = np.ones((1, 1, 1, 2), layer.input_var.dtype)
+    >>> score_fn(images).tolist(), gradient_fn(images, np.int32([1])).tolist()
+    ([[1.0, 3.0]], [[[[0.0, 3.0]]]])
     """
     images = lasagne.layers.get_all_layers(network)[0].input_var
     classes = T.ivector("classes")
@@ -42,27 +55,47 @@ def compile_scores(network):
 def saliency(gradient_fn, image, classes):
     """How a class's score would change with each pixel: its gradient [1]_.
 
+    Of an image in several channels a pixel's map holds the largest magnitude of its channels'
+    derivatives, as in the paper. A sum with signs would hide what matters in a colour image:
+    where a pixel should become redder and less green, the two derivatives cancel out.
+
     Parameters
     ----------
     gradient_fn : callable
         As `compile_scores` returns it.
     image : array
-        (1, rows, columns).
-    classes : sequence of int
-        The classes to explain.
+        (channels, rows, columns).
+    classes : sequence of int, or of pairs of int
+        The classes to explain; a pair asks for the first class's score less the second's.
 
     Returns
     -------
     array
-        (classes, rows, columns), in nats per brightness; positive where more ink speaks for the
-        class. (The paper draws its absolute value, and loses the sign.)
+        (classes, rows, columns), in nats per brightness. Of one channel, positive where more ink
+        speaks for the class. (The paper draws its absolute value, and loses the sign.) Of several,
+        at least 0: how much the pixel matters, for or against.
 
     References
     ----------
     .. [1] K. Simonyan, A. Vedaldi, A. Zisserman: Deep inside convolutional networks: visualising
        image classification models and saliency maps. 2013. https://arxiv.org/abs/1312.6034
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.attribution import saliency
+    >>> gradient_fn = lambda images, classes: 2 * images  # of the score sum(images ** 2)
+    >>> saliency(gradient_fn, np.float64([[[1, 0], [0, 3]]]), classes=[0])
+    array([[[2., 0.],
+            [0., 6.]]])
     """
-    return gradient_fn(np.stack([image] * len(classes)), np.asarray(classes, np.int32))[:, 0]
+    terms = [pair if isinstance(pair, tuple) else (pair,) for pair in classes]
+    asked = sorted({number for term in terms for number in term})
+    gradients = dict(zip(asked, gradient_fn(np.stack([image] * len(asked)),
+                                            np.asarray(asked, np.int32))))
+    maps = np.stack([gradients[term[0]] - gradients[term[1]] if len(term) == 2
+                     else gradients[term[0]] for term in terms])
+    return maps[:, 0] if maps.shape[1] == 1 else np.abs(maps).max(axis=1)
 
 
 def integrated_gradients(gradient_fn, image, classes, baseline=None, steps=128, batch_size=500):
@@ -72,19 +105,20 @@ def integrated_gradients(gradient_fn, image, classes, baseline=None, steps=128, 
 
     .. math:: a_i = (x_i - b_i) \int_0^1 \frac{\partial F(b + t (x - b))}{\partial x_i} dt
 
-    The attributions sum to :math:`F(x) - F(b)`, up to the error of the sum that stands for the
-    integral (midpoints of equal steps; below one percent of a nat for 128 of them and MNIST).
+    Those of a pixel's channels are added up, and all attributions sum to :math:`F(x) - F(b)`, up to
+    the error of the sum that stands for the integral (midpoints of equal steps; below one percent
+    of a nat for 128 of them and MNIST).
 
     Parameters
     ----------
     gradient_fn : callable
         As `compile_scores` returns it.
     image : array
-        (1, rows, columns).
+        (channels, rows, columns).
     classes : sequence of int
         The classes to explain.
     baseline : array, optional
-        Of the image's shape: what "nothing there" looks like.
+        What "nothing there" looks like: of the image's shape, or a colour, (channels, 1, 1).
     steps : int
         Points on the way, at least 1.
     batch_size : int
@@ -99,11 +133,21 @@ def integrated_gradients(gradient_fn, image, classes, baseline=None, steps=128, 
     ----------
     .. [1] M. Sundararajan, A. Taly, Q. Yan: Axiomatic attribution for deep networks. ICML 2017.
        https://arxiv.org/abs/1703.01365
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.attribution import integrated_gradients
+    >>> gradient_fn = lambda images, classes: 2 * images  # of the score sum(images ** 2)
+    >>> integrated_gradients(gradient_fn, np.float64([[[1, 0], [0, 3]]]), classes=[0])
+    array([[[1., 0.],
+            [0., 9.]]])
     """
     if steps < 1:
         raise ValueError("steps is {}, not a positive number".format(steps))
     if baseline is None:
         baseline = np.zeros_like(image)
+    baseline = np.broadcast_to(baseline, image.shape).astype(image.dtype)
     points = ((np.arange(steps) + .5) / steps).astype(image.dtype)
     way = baseline + points[:, None, None, None] * (image - baseline)
     attributions = []
@@ -112,7 +156,7 @@ def integrated_gradients(gradient_fn, image, classes, baseline=None, steps=128, 
         for start in range(0, steps, batch_size):
             batch = way[start:start + batch_size]
             total += gradient_fn(batch, np.full(len(batch), number, np.int32)).sum(axis=0)
-        attributions.append(((image - baseline) * total / steps)[0])
+        attributions.append(((image - baseline) * total / steps).sum(axis=0))
     return np.stack(attributions)
 
 
@@ -122,14 +166,15 @@ def occlusion(score_fn, image, size=5, fill=0, batch_size=500):
     Parameters
     ----------
     score_fn : callable
-        Takes images (n, 1, rows, columns); returns (n, classes): scores, or anything else whose
-        drop is asked for, such as probabilities.
+        Takes images (n, channels, rows, columns); returns (n, classes): scores, or anything else
+        whose drop is asked for, such as probabilities.
     image : array
-        (1, rows, columns).
+        (channels, rows, columns).
     size : int
         Side of the square, odd; at the edge only its part within the image hides anything.
-    fill : float
-        Brightness of the square: 0, the background, takes the ink away.
+    fill : float or array
+        Brightness of the square: 0, the background, takes the ink away. Of a colour image,
+        (channels, 1, 1), e.g. grey, as in the paper.
     batch_size : int
         Images at once.
 
@@ -143,6 +188,16 @@ def occlusion(score_fn, image, size=5, fill=0, batch_size=500):
     ----------
     .. [1] M. D. Zeiler, R. Fergus: Visualizing and understanding convolutional networks. ECCV
        2014. https://arxiv.org/abs/1311.2901
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.attribution import occlusion
+    >>> score_fn = lambda images: images.sum(axis=(1, 2, 3))[:, np.newaxis]  # one class: the ink
+    >>> occlusion(score_fn, np.float64([[[1, 0, 0], [0, 0, 0], [0, 0, 2]]]), size=3)
+    array([[[1., 1., 0.],
+            [1., 3., 2.],
+            [0., 2., 2.]]])
     """
     if size < 1 or size % 2 == 0:
         raise ValueError("size is {}, not an odd positive number".format(size))
@@ -151,7 +206,8 @@ def occlusion(score_fn, image, size=5, fill=0, batch_size=500):
         np.abs(np.arange(n)[:, None] - np.arange(n)) <= size // 2 for n in (num_rows, num_columns))
     # hidden[r, c] is the mask of the square centred there
     hidden = near_row[:, None, :, None] & near_column[None, :, None, :]
-    occluded = np.where(hidden.reshape(-1, 1, num_rows, num_columns), image.dtype.type(fill), image)
+    occluded = np.where(hidden.reshape(-1, 1, num_rows, num_columns),
+                        np.asarray(fill, image.dtype), image)
     scores = np.concatenate([score_fn(occluded[start:start + batch_size])
                              for start in range(0, len(occluded), batch_size)])
     drops = score_fn(image[None]) - scores

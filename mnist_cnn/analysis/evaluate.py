@@ -4,16 +4,17 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data import NUM_CLASSES, load_dataset
+from ..data import load_dataset_of
 from .metrics import confusion_matrix, wilson_interval
-from ..model import build_cnn, load_weights
+from ..model import load_model
 from ..predict import predict
+from ..support.about import same_data
 from ..support.errors import MnistCnnError
 
 __all__ = ["summary", "main"]
 
 
-def summary(name, probabilities, labels):
+def summary(name, probabilities, labels, classes=None):
     """Say in a few lines how good answers are.
 
     Parameters
@@ -24,27 +25,48 @@ def summary(name, probabilities, labels):
         (n, classes), n at least 1; the most probable class is the answer.
     labels : int array
         (n,), the true classes.
+    classes : sequence of str, optional
+        What they are called; by default their numbers.
 
     Returns
     -------
     str
         Accuracy with its 95 % confidence interval by Wilson's score, the number of mistakes, and
         the accuracy by class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.evaluate import summary
+    >>> print(summary("a guess", np.array([[.6, .4]] * 4), np.array([0, 0, 0, 1])))
+    a guess: 75.00 % (95 % interval: 30.06 to 95.44 %), 1 mistakes in 4
+      digit          0      1
+      accuracy  100.00   0.00
+      mistakes       0      1
     """
     counts = confusion_matrix(labels, probabilities.argmax(axis=1), probabilities.shape[1])
     right, total = counts.diagonal(), counts.sum(axis=1)
     low, high = wilson_interval(right.sum(), len(labels))
     shares = ["{:.2f}".format(100 * r / n) if n else "-" for r, n in zip(right, total)]
-    return "\n".join([
-        "{}: {:.2f} % (95 % interval: {:.2f} to {:.2f} %), {} mistakes in {}".format(
-            name, 100 * right.sum() / len(labels), 100 * low, 100 * high,
-            len(labels) - right.sum(), len(labels)),
-        "  digit     " + " ".join("{:>6}".format(digit) for digit in range(len(total))),
-        "  accuracy  " + " ".join("{:>6}".format(share) for share in shares),
-        "  mistakes  " + " ".join("{:>6}".format(n) for n in total - right)])
+    if classes is None:
+        classes = range(len(total))
+    lines = ["{}: {:.2f} % (95 % interval: {:.2f} to {:.2f} %), {} mistakes in {}".format(
+        name, 100 * right.sum() / len(labels), 100 * low, 100 * high, len(labels) - right.sum(),
+        len(labels))]
+    if max(len(str(word)) for word in classes) == 1 and len(classes) <= 10:
+        lines += ["  digit     " + " ".join("{:>6}".format(word) for word in classes),
+                  "  accuracy  " + " ".join("{:>6}".format(share) for share in shares),
+                  "  mistakes  " + " ".join("{:>6}".format(n) for n in total - right)]
+    else:
+        width = max(len("class"), *(len(str(word)) for word in classes))
+        row = "  {:{}}  {:>8}  {:>8}  {:>6}"
+        lines.append(row.format("class", width, "accuracy", "mistakes", "images"))
+        lines += [row.format(word, width, share, wrong, n)
+                  for word, share, wrong, n in zip(classes, shares, total - right, total)]
+    return "\n".join(lines)
 
 
-def main(models, data_dir=None):
+def main(models, data_dir=None, dataset=None):
     """Print how good networks are on the test set, and their ensemble where they are several.
 
     The ensemble's answer is the class of the highest mean probability.
@@ -53,27 +75,42 @@ def main(models, data_dir=None):
     ----------
     models : sequence of path-like
         npz files of weights; a folder, such as a sweep's, stands for all that lie in it.
-    data_dir : path-like, optional
-        As for `mnist_cnn.data.load_dataset`.
+    data_dir, dataset
+        As for `mnist_cnn.data.load_dataset_of`: the data set that the models were trained on.
 
     Raises
     ------
     MnistCnnError
         When a model or the data cannot be used; then nothing is printed.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.evaluate import main
+    >>> from mnist_cnn.model import build_cnn, save_weights
+    >>> import lasagne
+    >>> weights = lasagne.layers.get_all_param_values(build_cnn())
+    >>> save_weights("zeros.npz", [0 * array for array in weights])
+    >>> main(["zeros.npz"])  # equal probabilities: the first class is the answer
+    zeros.npz: 9.80 % (95 % interval: 9.23 to 10.40 %), 9020 mistakes in 10000
+      digit          0      1      2      3      4      5      6      7      8      9
+      accuracy  100.00   0.00   0.00   0.00   0.00   0.00   0.00   0.00   0.00   0.00
+      mistakes       0   1135   1032   1010    982    892    958   1028    974   1009
     """
     models = _files(models)
-    networks = [build_cnn() for _ in models]
-    for model, network in zip(models, networks):
-        load_weights(model, network)
-    _, _, _, _, images, labels = load_dataset(data_dir)
-    total = np.zeros((len(labels), NUM_CLASSES))
+    networks, abouts = zip(*map(load_model, models))
+    known = next((i for i, about in enumerate(abouts) if about.digest is not None), 0)
+    loaded = load_dataset_of(models[known], abouts[known], data_dir, dataset)
+    for model, about in zip(models, abouts):
+        same_data(model, about, loaded.about)
+    *_, images, labels = loaded
+    total = np.zeros((len(labels), len(loaded.about.classes)))
     for model, network in zip(models, networks):
         probabilities = predict(network, images)
         total += probabilities
-        print(summary(str(model), probabilities, labels), flush=True)
+        print(summary(str(model), probabilities, labels, loaded.about.classes), flush=True)
     if len(models) > 1:
         print(summary("ensemble of the {}, probabilities averaged".format(len(models)),
-                      total / len(models), labels))
+                      total / len(models), labels, loaded.about.classes))
 
 
 def _files(models):

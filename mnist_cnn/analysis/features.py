@@ -33,6 +33,15 @@ def feature_maps(kernels, images):
     array
         (n, maps, rows - kernel rows + 1, columns - kernel columns + 1), where the kernel lies
         wholly within the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.features import feature_maps
+    >>> kernel = np.float64([[[[1, 0], [0, -1]]]])
+    >>> image = np.float64([[[[1, 2, 3], [4, 5, 6], [7, 8, 10]]]])
+    >>> feature_maps(kernel, image)[0, 0].tolist()  # 5 - 1, for the kernel is flipped
+    [[4.0, 4.0], [4.0, 5.0]]
     """
     inputs = T.tensor4("inputs")
     convolve = theano.function([inputs], T.nnet.conv2d(inputs, kernels.astype(inputs.dtype)))
@@ -52,6 +61,13 @@ def name_layers(network):
     dict of str to lasagne Layer
         In order from the input: ``input``, ``conv 1``, ``pool 1``, ``conv 2``, ``pool 2``,
         ``dense``, ``output``. Dropout changes nothing outside training and is left out.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.features import name_layers
+    >>> from mnist_cnn.model import build_cnn
+    >>> list(name_layers(build_cnn()))
+    ['input', 'conv 1', 'pool 1', 'conv 2', 'pool 2', 'dense', 'output']
     """
     layers = {}
     counts = {}
@@ -79,6 +95,15 @@ def without_nonlinearity(layer):
     lasagne Layer
         Gives the weighted sums: a rectifier's gradient is zero where the unit is silent, and
         softmax's where the network is sure, so climbing and explaining start from these.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.features import without_nonlinearity
+    >>> from mnist_cnn.model import build_cnn
+    >>> network = build_cnn()
+    >>> scores = without_nonlinearity(network)
+    >>> scores.W is network.W, scores.nonlinearity.__name__, network.nonlinearity.__name__
+    (True, 'linear', 'softmax')
     """
     linear = copy.copy(layer)  # shares W and b
     linear.nonlinearity = lasagne.nonlinearities.linear
@@ -96,10 +121,20 @@ def compile_activations(network):
     Returns
     -------
     callable
-        ``activations(images, names, batch_size=500)`` takes images (n, 1, rows, columns) and
-        names out of `name_layers`; returns a dict of arrays (n, maps, rows, columns) or
+        ``activations(images, names, batch_size=500)`` takes images (n, channels, rows, columns)
+        and names out of `name_layers`; returns a dict of arrays (n, maps, rows, columns) or
         (n, units), after each layer's nonlinearity and without dropout. The batches bound the
         memory; all images may be given at once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.features import compile_activations
+    >>> from mnist_cnn.model import build_cnn
+    >>> activations = compile_activations(build_cnn())
+    >>> images = np.zeros((2, 1, 28, 28), np.float32)
+    >>> {name: array.shape for name, array in activations(images, ["conv 1", "dense"]).items()}
+    {'conv 1': (2, 32, 24, 24), 'dense': (2, 256)}
     """
     layers = name_layers(network)
     outputs = lasagne.layers.get_output(list(layers.values()), deterministic=True)
@@ -135,6 +170,13 @@ def receptive_field(layer, row, column):
         Into the image, clipped at its edge where a layer pads. A unit of the tutorial's second
         convolution sees 14 x 14 pixels: 5 for its kernel, doubled by the pooling before (and 1
         more of the window), widened by the first kernel's 4.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.features import name_layers, receptive_field
+    >>> from mnist_cnn.model import build_cnn
+    >>> receptive_field(name_layers(build_cnn())["conv 2"], row=0, column=7)
+    (slice(0, 14, None), slice(14, 28, None))
     """
     spans = []
     for axis, position in enumerate((row, column)):
@@ -166,14 +208,14 @@ def top_patches(layer, maps, images, count=9):
     maps : array
         Its output for the images, (n, filters, rows, columns).
     images : array
-        (n, 1, rows, columns), n at least `count`.
+        (n, channels, rows, columns), n at least `count`.
     count : int
         Patches a filter, each from another image: where the image excites the filter most.
 
     Returns
     -------
     patches : array
-        (filters, count, rows, columns) of the receptive field, strongest first.
+        (filters, count, channels, rows, columns) of the receptive field, strongest first.
     values : array
         (filters, count), the activations. 0 says that the filter was silent, and that the patch
         means nothing.
@@ -184,6 +226,18 @@ def top_patches(layer, maps, images, count=9):
     ----------
     .. [1] M. D. Zeiler, R. Fergus: Visualizing and understanding convolutional networks. ECCV
        2014. https://arxiv.org/abs/1311.2901
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.features import name_layers, top_patches
+    >>> from mnist_cnn.model import build_cnn
+    >>> layer = name_layers(build_cnn())["conv 1"]
+    >>> maps = np.zeros((9, 32, 24, 24))
+    >>> maps[3, 0, 10, 20] = 1  # image 3 excites filter 0 there
+    >>> patches, values, indices = top_patches(layer, maps, np.zeros((9, 1, 28, 28)), count=2)
+    >>> patches.shape, values[0], indices[0, 0]
+    ((32, 2, 5, 5), array([1., 0.]), 3)
     """
     num_images, num_filters, _, num_columns = maps.shape
     flat = maps.reshape(num_images, num_filters, -1)
@@ -194,8 +248,8 @@ def top_patches(layer, maps, images, count=9):
     patches = []
     for unit in range(num_filters):
         for index in indices[unit]:
-            field = receptive_field(layer, *divmod(positions[index, unit], num_columns))
-            patches.append(images[index, 0][field])
+            rows, columns = receptive_field(layer, *divmod(positions[index, unit], num_columns))
+            patches.append(images[index][:, rows, columns])
     return np.reshape(patches, indices.shape + patches[0].shape), values, indices
 
 
@@ -226,6 +280,18 @@ def compile_units(layer):
         of a softmax count from their mean, for only differences between them matter.
     shape : tuple of int
         (channels, rows, columns) of what one unit sees: its receptive field, or the whole image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.features import compile_units, name_layers
+    >>> from mnist_cnn.model import build_cnn
+    >>> unit_fn, shape = compile_units(name_layers(build_cnn())["conv 1"])
+    >>> shape
+    (1, 5, 5)
+    >>> values, gradients = unit_fn(np.zeros((2, 1, 5, 5), np.float32), np.int32([0, 31]))
+    >>> values, gradients.shape
+    (array([0., 0.], dtype=float32), (2, 1, 5, 5))
     """
     shape = lasagne.layers.get_all_layers(layer)[0].shape[1:]
     if len(layer.output_shape) == 4:  # of a map, one unit is enough, and much less to compute
@@ -242,13 +308,15 @@ def compile_units(layer):
     return theano.function([images, units], [values, T.grad(values.sum(), images)]), shape
 
 
-def maximize_activation(unit_fn, units, shape, steps=100, step_size=.1, decay=.05, blur=.4, seed=0):
+def maximize_activation(unit_fn, units, shape, steps=100, step_size=.1, decay=.05, blur=.4, seed=0,
+                        neutral=0, noise=(0, .1)):
     """Find by gradient ascent images that excite units as much as they can.
 
     Each step goes along the gradient, divided by its root mean square, and keeps the brightness
-    in a digit's range. Without a prior the result is a speckle that no pen draws; two simple ones
+    in an image's range. Without a prior the result is a speckle that no pen draws; two simple ones
     keep it plain: weight decay (as in [2]_) pulls pixels that do not matter to black, and a
-    little blur forbids single pixels.
+    little blur forbids single pixels. Of colour images it is their mean that pixels are pulled to,
+    as in the paper, whose network sees images less that mean.
 
     Parameters
     ----------
@@ -263,11 +331,16 @@ def maximize_activation(unit_fn, units, shape, steps=100, step_size=.1, decay=.0
     step_size : float
         Length of a step, in brightness: its root mean square over the pixels.
     decay : float
-        Share of its brightness that a pixel loses a step, in [0, 1).
+        Share of its distance from `neutral` that a pixel loses a step, in [0, 1).
     blur : float
         Standard deviation of the Gaussian, in pixels.
     seed : int
-        Of the faint noise that the climb starts from.
+        Of the noise that the climb starts from.
+    neutral : float or array
+        Where the climb starts, and where decay pulls to: 0, black, or a colour, (channels, 1, 1).
+    noise : pair of float
+        The least and the most that is added to `neutral` at the start. On an even colour many
+        rectifiers are silent and pass no gradient on: there it must not be too faint.
 
     Returns
     -------
@@ -282,16 +355,28 @@ def maximize_activation(unit_fn, units, shape, steps=100, step_size=.1, decay=.0
        deep network. Technical report 1341, University of Montreal, 2009.
     .. [2] K. Simonyan, A. Vedaldi, A. Zisserman: Deep inside convolutional networks: visualising
        image classification models and saliency maps. 2013. https://arxiv.org/abs/1312.6034
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.features import maximize_activation
+    >>> wanted = np.float32([[[0, 1], [1, 0]]])  # this unit likes the diagonal
+    >>> unit_fn = lambda images, units: (
+    ...     (images * (2 * wanted - 1)).sum(axis=(1, 2, 3)), 0 * images + (2 * wanted - 1))
+    >>> images, values = maximize_activation(unit_fn, [0], shape=(1, 2, 2), blur=.1)
+    >>> images[0, 0].round(1)
+    array([[0., 1.],
+           [1., 0.]], dtype=float32)
     """
     units = np.asarray(units, np.int32)
     rng = np.random.RandomState(seed)
-    images = rng.uniform(0, .1, (len(units),) + tuple(shape))
+    images = neutral + rng.uniform(*noise, (len(units),) + tuple(shape))
     dtype = lasagne.utils.floatX(0).dtype
     for _ in range(steps):
         _, gradients = unit_fn(images.astype(dtype), units)
         scale = np.sqrt((gradients ** 2).mean(axis=(1, 2, 3), keepdims=True))
         images += step_size * gradients / np.maximum(scale, 1e-12)
-        images *= 1 - decay
+        images = neutral + (1 - decay) * (images - neutral)
         images = ndimage.gaussian_filter(images, (0, 0, blur, blur)).clip(0, 1)
     values, _ = unit_fn(images.astype(dtype), units)
     return images.astype(dtype), values
@@ -316,6 +401,16 @@ def pca(features, num_components=2):
         made definite: the entry of largest size is positive.
     explained : array
         (num_components,), each one's share of the total variance, in [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.features import pca
+    >>> projected, components, explained = pca(np.float64([[0, 0], [3, 4], [6, 8]]), 1)
+    >>> components.round(3), explained.round(3)
+    (array([[0.6, 0.8]]), array([1.]))
+    >>> np.abs(projected).ravel().round(3)
+    array([5., 0., 5.])
     """
     centred = features - features.mean(axis=0)
     _, sizes, components = np.linalg.svd(centred, full_matrices=False)
@@ -351,6 +446,13 @@ def tsne(features, seed=0):
     ----------
     .. [1] L. van der Maaten, G. Hinton: Visualizing data using t-SNE. Journal of Machine Learning
        Research 9, 2008.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.features import tsne
+    >>> tsne(np.random.RandomState(1).normal(size=(40, 3))).shape
+    (40, 2)
     """
     try:
         from sklearn.manifold import TSNE  # here: it takes a second to import

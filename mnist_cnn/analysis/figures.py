@@ -8,6 +8,7 @@ from PIL import Image
 
 from . import architecture, attribution, features, metrics, plots
 from .. import visualize
+from ..visualize import as_picture
 from ..support.errors import MnistCnnError
 from ..support.records import load_history
 from .materials import HIDDEN
@@ -32,7 +33,7 @@ def _signed_kernels(materials):
 
 
 def _digit(materials):
-    return visualize.plot_digit(materials.image[0], _capitalized(materials.name))
+    return visualize.plot_digit(as_picture(materials.image), _capitalized(materials.name))
 
 
 def _feature_maps(materials):
@@ -46,7 +47,8 @@ def _history(materials):
 
 def _activations(materials):
     activations = dict(materials.activations)
-    return plots.plot_activations(activations.pop("input")[0], activations, materials.name)
+    return plots.plot_activations(as_picture(activations.pop("input")), activations,
+                                  materials.name, materials.names)
 
 
 def _second_layer(materials):
@@ -55,17 +57,19 @@ def _second_layer(materials):
                                               materials.images)
     unit_fn, shape = features.compile_units(layer)
     maxima, maximum_values = features.maximize_activation(
-        unit_fn, np.arange(layer.num_filters), shape)
-    return plots.plot_second_layer(patches, values, maxima[:, 0], maximum_values,
-                                   layer.W.get_value())
+        unit_fn, np.arange(layer.num_filters), shape, **materials.start_of_climb)
+    return plots.plot_second_layer(
+        np.stack([as_picture(nine) for nine in patches]), values, as_picture(maxima),
+        maximum_values, layer.W.get_value(), materials.noun)
 
 
 def _classes(materials):
     unit_fn, shape = features.compile_units(materials.layers["output"])
     classes = np.arange(len(materials.names))
-    maxima, _ = features.maximize_activation(unit_fn, classes, shape)
+    maxima, _ = features.maximize_activation(unit_fn, classes, shape,
+                                            **materials.start_of_climb)
     probabilities = materials.activations_fn(maxima, ("output",))["output"]
-    return plots.plot_classes(maxima[:, 0], probabilities[classes, classes], materials.names)
+    return plots.plot_classes(as_picture(maxima), probabilities[classes, classes], materials.names)
 
 
 def _attribution(materials):
@@ -74,19 +78,24 @@ def _attribution(materials):
     if materials.versus == predicted:
         raise MnistCnnError("versus is {}, which is the network's answer for {}; name another "
                             "class, or none for the second likeliest".format(
-                                predicted, materials.name))
+                                materials.names[predicted], materials.name))
     other = runner_up if materials.versus is None else materials.versus
-    classes = [int(predicted), int(other)]
+    one, other = classes = [int(predicted), int(other)]
     gradient_fn = materials.score_fns[1]
+    is_colour = len(materials.image) > 1
+    shared = attribution.integrated_gradients(gradient_fn, materials.image, classes,
+                                              materials.nothing)
+    drops = materials.occlusion[classes]
     maps = {
-        "saliency\n(gradient) [nats per brightness]":
-            attribution.saliency(gradient_fn, materials.image, classes),
-        "integrated gradients\n[nats]":
-            attribution.integrated_gradients(gradient_fn, materials.image, classes),
-        "occlusion\nby {0} x {0} pixels [nats]".format(HIDDEN): materials.occlusion[classes],
+        ("saliency\n(largest gradient) [nats/brightness]" if is_colour else
+         "saliency\n(gradient) [nats per brightness]"):
+            attribution.saliency(gradient_fn, materials.image, [one, other, (one, other)]),
+        "integrated gradients\n[nats]": np.stack([*shared, shared[0] - shared[1]]),
+        "occlusion\nby {0} x {0} pixels [nats]".format(HIDDEN):
+            np.stack([*drops, drops[0] - drops[1]]),
     }
-    return plots.plot_attributions(materials.image[0], maps, classes, probabilities,
-                                   materials.name)
+    return plots.plot_attributions(as_picture(materials.image), maps, classes, probabilities,
+                                   materials.name, materials.names)
 
 
 def _occlusion(materials):
@@ -94,25 +103,25 @@ def _occlusion(materials):
     scores = materials.score_fns[0](materials.image[None])[0][:, None, None] - drops
     odds = np.exp(scores - scores.max(axis=0))
     probability = (odds / odds.sum(axis=0))[probabilities.argmax()]
-    return plots.plot_occlusion(materials.image[0], drops, probability, probabilities,
-                                materials.name, HIDDEN)
+    return plots.plot_occlusion(as_picture(materials.image), drops, probability, probabilities,
+                                materials.name, HIDDEN, materials.names)
 
 
 def _confusion(materials):
-    return plots.plot_confusion(materials.confusion)
+    return plots.plot_confusion(materials.confusion, materials.names)
 
 
 def _accuracy(materials):
     num_correct, counts = materials.confusion.diagonal(), materials.confusion.sum(axis=1)
-    low, high = metrics.wilson_interval(num_correct, counts)
-    return plots.plot_accuracy(num_correct, counts, low, high)
+    low, high = metrics.wilson_interval(num_correct, np.maximum(counts, 1))
+    return plots.plot_accuracy(num_correct, counts, low, high, materials.names)
 
 
 def _mistakes(materials):
     probabilities = materials.test_probabilities
     indices = metrics.confident_mistakes(probabilities, materials.labels, MISTAKES)
-    return plots.plot_mistakes(materials.images[indices, 0], materials.labels[indices],
-                               probabilities[indices], indices)
+    return plots.plot_mistakes(as_picture(materials.images[indices]), materials.labels[indices],
+                               probabilities[indices], indices, materials.names)
 
 
 def _reliability(materials):
@@ -121,7 +130,7 @@ def _reliability(materials):
     counts, num_correct, confidence = metrics.calibration_bins(*judged)
     low, high = metrics.wilson_interval(num_correct, np.maximum(counts, 1))
     return plots.plot_reliability(counts, num_correct, confidence, low, high,
-                                  metrics.expected_calibration_error(*judged))
+                                  metrics.expected_calibration_error(*judged), materials.noun)
 
 
 def _embedding(materials):
@@ -129,9 +138,10 @@ def _embedding(materials):
     projected, components, explained = features.pca(units)
     marked = components @ (materials.activations["dense"] - units.mean(axis=0))
     return plots.plot_embedding(
-        projected, materials.labels, materials.images[:, 0],
-        "What the network thinks alike: {:,} test digits by the first two principal components\n"
-        "of the features before the last layer (circle: {})".format(len(units), materials.name),
+        projected, materials.labels, as_picture(materials.images),
+        "What the network thinks alike: {:,} test {}s by the first two principal components\n"
+        "of the features before the last layer (circle: {})".format(
+            len(units), materials.noun, materials.name),
         ("first component ({:.0f} % of the variance)".format(100 * explained[0]),
          "second component ({:.0f} %)".format(100 * explained[1])), marked, materials.names)
 
@@ -140,10 +150,10 @@ def _tsne(materials):
     units = materials.test_activations["dense"][:TSNE_DIGITS]
     placed = features.tsne(np.vstack([units, materials.activations["dense"]]))
     return plots.plot_embedding(
-        placed[:-1], materials.labels[:len(units)], materials.images[:len(units), 0],
-        "The same features of {:,} test digits, laid out by t-SNE so that neighbours stay "
-        "neighbours\n(circle: {})".format(len(units), materials.name), ("", ""), placed[-1],
-        materials.names)
+        placed[:-1], materials.labels[:len(units)], as_picture(materials.images[:len(units)]),
+        "The same features of {:,} test {}s, laid out by t-SNE so that neighbours stay "
+        "neighbours\n(circle: {})".format(len(units), materials.noun, materials.name), ("", ""),
+        placed[-1], materials.names)
 
 
 def _evolution(materials):
@@ -152,7 +162,18 @@ def _evolution(materials):
 
 
 def draw_film(materials):
-    """The same as an animated GIF: half a second an epoch, two for the last."""
+    """The same as an animated GIF: half a second an epoch, two for the last.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.figures import draw_film
+    >>> kernels = np.random.RandomState(1).normal(size=(2, 32, 1, 5, 5))
+    >>> film = draw_film(SimpleNamespace(snapshots=(np.array([0, 1]), kernels)))
+    >>> film[:6]
+    b'GIF89a'
+    """
     epochs, snapshots = materials.snapshots
     # spread evenly: the commonest colours would leave the few dark red and blue ones out
     frames = [Image.fromarray(frame).quantize(method=Image.Quantize.MAXCOVERAGE,

@@ -10,10 +10,11 @@ import matplotlib.pyplot as plt
 from ..support.errors import MnistCnnError
 from ..support.files import atomic_open, make_folder
 from ..support.records import history_path, snapshots_path
+from .captions import caption
 from .figures import FIGURES, TUTORIAL, draw_film
 from .materials import Materials
 from .page import build_page
-from .page.places import COLUMNS, PAGE_DIGITS, PLACES, digit_sheet, for_page
+from .page.places import COLUMNS, PAGE_IMAGES, PLACES, for_page, image_sheet
 
 __all__ = ["FIGURES", "TUTORIAL", "Materials", "main"]
 
@@ -46,7 +47,7 @@ def _choose_figures(names, model):
 
 
 def main(model, index=None, digit=None, image=None, figures=None, versus=None, diverging=False,
-         output="pictures", data_dir=None, show=False):
+         output="pictures", data_dir=None, dataset=None, show=False, class_name=None):
     """Draw figures of a trained model and save them, with a page that explains them.
 
     Parameters
@@ -56,11 +57,11 @@ def main(model, index=None, digit=None, image=None, figures=None, versus=None, d
     index : int, optional
         The test image to show, from 0; by default a random one.
     digit : int, optional
-        Take a random test image of this class.
+        Take a random test image of the class of this number.
     image : path-like, optional
-        Show this picture file instead, preprocessed as MNIST was made.
+        Show this picture file instead, preprocessed as `mnist_cnn.predict` does.
     figures : list of str or 'all', optional
-        Names out of `FIGURES`; by default those of `TUTORIAL`.
+        Names out of `mnist_cnn.analysis.figures.FIGURES`; by default the tutorial's.
     versus : int, optional
         The class, beside the predicted one, that the attribution explains; by default the second
         likeliest.
@@ -68,19 +69,32 @@ def main(model, index=None, digit=None, image=None, figures=None, versus=None, d
         Whether to draw kernels and feature maps in colours centred on zero.
     output : path-like
         The folder for the pictures, PNG and GIF, and ``index.html``; made if missing.
-    data_dir : path-like, optional
-        As for `mnist_cnn.data.load_dataset`.
+    data_dir, dataset
+        As for `mnist_cnn.data.load_dataset_of`: the data set that the model was trained on.
     show : bool
         Whether to open the pictures in windows too.
+    class_name : str, optional
+        Take a random test image of the class of this name.
 
     Raises
     ------
     MnistCnnError
         When the model, the data or the picture cannot be used, a name or number is out of range,
         the pictures cannot be written, or there is no screen to show them on.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.gallery import main
+    >>> from mnist_cnn.model import build_cnn, save_weights
+    >>> import lasagne
+    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn()))
+    >>> main("weights.npz", figures=["kernels"], output="pictures")
+    Wrote pictures/kernels.png
+    Wrote pictures/index.html
     """
     names = _choose_figures(figures, model)
-    materials = Materials(model, index, digit, image, versus, diverging, data_dir)
+    materials = Materials(model, index, digit, image, versus, diverging, data_dir, dataset,
+                          class_name)
     output = make_folder(output)
 
     entries, places = [], {}
@@ -100,15 +114,17 @@ def main(model, index=None, digit=None, image=None, figures=None, versus=None, d
             _write(output / "{}.{}".format(name, kind.split("/")[1]), content)
 
     lines = ["Drawn from {} by scripts/visualize.py.".format(Path(model).name)]
-    if materials.is_digit_shown:
-        lines.append("The digit shown is {}.".format(materials.name))
+    if materials.is_image_shown:
+        lines.append("The {} shown is {}.".format(materials.noun, materials.name))
     explorer = os.path.relpath("explore.html", str(output))
     _write(output / "index.html", build_page(
         "What is being learned?", lines,
-        [(name, FIGURES[name], [for_page(*picture) for picture in pictures])
+        [(name, caption(name, materials), [for_page(*picture) for picture in pictures])
          for name, pictures in entries], places,
-        digit_sheet(materials.images[:PAGE_DIGITS]) if {"embedding", "tsne"} & set(places) else None,
-        COLUMNS, explorer if os.path.exists("explore.html") else None).encode())
+        image_sheet(materials.images[:PAGE_IMAGES])
+        if {"embedding", "tsne"} & set(places) else None,
+        COLUMNS, explorer if os.path.exists("explore.html") else None,
+        materials.images.shape[2:], materials.noun).encode())
 
     if show:
         if plt.get_backend().lower() == "agg":

@@ -3,13 +3,15 @@
 from functools import cached_property
 from pathlib import Path
 
+import lasagne
 import numpy as np
 
 from . import attribution, features, metrics
-from ..data import load_dataset
-from ..model import build_cnn, load_weights
+from ..data import load_dataset_of
+from ..model import load_model
+from ..support.classes import are_digits, find_class, named, noun
 from ..support.errors import MnistCnnError
-from ..support.pictures import load_picture
+from ..support.photos import load_images
 from ..support.records import load_snapshots, snapshots_path
 
 __all__ = ["Materials", "HIDDEN"]
@@ -24,21 +26,38 @@ class Materials:
     ----------
     model : path-like
         The npz file of the weights.
-    index, digit, image, versus, diverging, data_dir
+    index, digit, image, versus, diverging, data_dir, dataset, class_name
         As for `mnist_cnn.analysis.gallery.main`.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.materials import Materials
+    >>> from mnist_cnn.model import build_cnn, save_weights
+    >>> import lasagne
+    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn()))
+    >>> materials = Materials("weights.npz", index=0)
+    Showing test image 0, a 7 (--index 0)
+    >>> materials.image.shape
+    (1, 28, 28)
     """
 
     def __init__(self, model, index=None, digit=None, image=None, versus=None, diverging=False,
-                 data_dir=None):
-        self.model, self.diverging, self.versus = model, diverging, versus
-        self.network = build_cnn()
+                 data_dir=None, dataset=None, class_name=None):
+        self.model, self.diverging = model, diverging
+        self.network, about = load_model(model)
         self.layers = features.name_layers(self.network)
-        self.weights = load_weights(model, self.network)
-        *_, self.images, self.labels = load_dataset(data_dir)
+        self.weights = lasagne.layers.get_all_param_values(self.network)
+        loaded = load_dataset_of(model, about, data_dir, dataset)
+        *_, self.images, self.labels = loaded
         self.labels = self.labels.astype(int)
-        self.names = [str(number) for number in range(self.weights[-1].size)]
+        self.names = list(loaded.about.classes)
+        self.versus = None if versus is None else _class_number(self.names, versus)
+        if class_name is not None:
+            digit = find_class(self.names, class_name)
+        elif digit is not None:
+            digit = _class_number(self.names, digit)
         if image is not None:
-            self._shown = load_picture(image), _readable(Path(image).name)
+            self._shown = load_images(image, about, single=True)[0], _readable(Path(image).name)
         else:
             self._wanted = index, digit
             if index is not None or digit is not None:
@@ -48,13 +67,14 @@ class Materials:
     def _shown(self):
         """The image that is shown, and its name; a random one, once a figure asks for it."""
         index = _choose(self.labels, *self._wanted)
-        name = "test image {}, a {}".format(index, self.labels[index])
+        form = "test image {}, {}" if are_digits(self.names) else "test image {} ({})"
+        name = form.format(index, named(self.names, self.labels[index]))
         print("Showing {} (--index {})".format(name, index))
         return self.images[index], name
 
     @property
-    def is_digit_shown(self):
-        """Whether a figure has asked for the digit so far."""
+    def is_image_shown(self):
+        """Whether a figure has asked for the image so far."""
         return "_shown" in vars(self)
 
     @property
@@ -64,6 +84,25 @@ class Materials:
     @property
     def name(self):
         return self._shown[1]
+
+    @property
+    def noun(self):
+        """What an image is called."""
+        return noun(self.names)
+
+    @cached_property
+    def nothing(self):
+        """What an image shows where nothing is, (channels, 1, 1): black, or the mean colour."""
+        if self.images.shape[1] == 1:
+            return np.zeros((1, 1, 1), self.images.dtype)
+        colour = self.images.mean(axis=(0, 2, 3), dtype=float)
+        return colour.astype(self.images.dtype)[:, None, None]
+
+    @property
+    def start_of_climb(self):
+        """Where the pictures start that are climbed to."""
+        noise = (0, .1) if self.images.shape[1] == 1 else (-.25, .25)
+        return dict(neutral=self.nothing, noise=noise)
 
     @cached_property
     def activations_fn(self):
@@ -88,7 +127,8 @@ class Materials:
 
     @cached_property
     def confusion(self):
-        return metrics.confusion_matrix(self.labels, self.test_probabilities.argmax(axis=1))
+        return metrics.confusion_matrix(self.labels, self.test_probabilities.argmax(axis=1),
+                                        len(self.names))
 
     @cached_property
     def score_fns(self):
@@ -96,7 +136,7 @@ class Materials:
 
     @cached_property
     def occlusion(self):
-        return attribution.occlusion(self.score_fns[0], self.image, HIDDEN)
+        return attribution.occlusion(self.score_fns[0], self.image, HIDDEN, self.nothing)
 
     @cached_property
     def snapshots(self):
@@ -111,6 +151,14 @@ def _readable(name):
     """A file's name as a title can hold it: what matplotlib's font has, and no formulas."""
     name = "".join(c if c.isprintable() and c != "$" and ord(c) < 0x500 else "?" for c in name)
     return name if len(name) <= 40 else name[:37] + "..."
+
+
+def _class_number(names, number):
+    """A class's number, which has to be one."""
+    if not 0 <= number < len(names):
+        raise MnistCnnError("there is no class {}; they are numbered 0 to {}".format(
+            number, len(names) - 1))
+    return number
 
 
 def _choose(labels, index, digit):

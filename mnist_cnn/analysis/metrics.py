@@ -19,6 +19,14 @@ def confusion_matrix(labels, predictions, num_classes=10):
     -------
     int array
         (num_classes, num_classes): how many of true class [row] were predicted as [column].
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.metrics import confusion_matrix
+    >>> confusion_matrix([0, 0, 1, 2], [0, 1, 1, 2], num_classes=3)
+    array([[1, 1, 0],
+           [0, 1, 0],
+           [0, 0, 1]])
     """
     pairs = np.asarray(labels, int) * num_classes + np.asarray(predictions, int)
     return np.bincount(pairs, minlength=num_classes ** 2).reshape(num_classes, num_classes)
@@ -46,6 +54,13 @@ def wilson_interval(successes, trials, z=1.959964):
     ----------
     .. [1] E. B. Wilson: Probable inference, the law of succession, and statistical inference.
        Journal of the American Statistical Association 22, 1927.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.metrics import wilson_interval
+    >>> low, high = wilson_interval(9900, 10000)
+    >>> print("{:.4f} to {:.4f}".format(low, high))
+    0.9879 to 0.9918
     """
     # scipy.stats.binomtest says the same of one proportion at a time, and takes .4 s to import
     trials = np.asarray(trials, float)
@@ -75,6 +90,15 @@ def calibration_bins(confidences, correct, num_bins=15):
         (num_bins,), predictions in the bin and right ones among them.
     confidence : array
         (num_bins,), mean confidence in the bin; NaN for an empty one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.metrics import calibration_bins
+    >>> counts, num_correct, confidence = calibration_bins(
+    ...     np.array([.55, .95, .95]), np.array([False, True, True]))
+    >>> counts.sum(), num_correct.sum()
+    (3, 2)
     """
     edges = np.linspace(0, 1, num_bins + 1)
     bins = np.clip(np.searchsorted(edges, confidences, side="left") - 1, 0, num_bins - 1)
@@ -102,6 +126,14 @@ def expected_calibration_error(confidences, correct, num_bins=15):
     ----------
     .. [1] C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger: On calibration of modern neural networks.
        ICML 2017. https://arxiv.org/abs/1706.04599
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.metrics import expected_calibration_error
+    >>> sure_and_half_right = np.full(10, .95), np.arange(10) % 2 == 0
+    >>> print("{:.2f}".format(expected_calibration_error(*sure_and_half_right)))
+    0.45
     """
     counts, num_correct, confidence = calibration_bins(confidences, correct, num_bins)
     return float(np.nansum(np.abs(num_correct - counts * confidence)) / counts.sum())
@@ -123,6 +155,14 @@ def confident_mistakes(probabilities, labels, count):
     -------
     int array
         Their numbers, surest first; fewer than `count` when there are fewer mistakes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.metrics import confident_mistakes
+    >>> probabilities = np.array([[.9, .1], [.2, .8], [.6, .4]])
+    >>> confident_mistakes(probabilities, np.array([0, 0, 1]), 5)
+    array([1, 2])
     """
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:count]

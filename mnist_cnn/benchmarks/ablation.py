@@ -19,6 +19,12 @@ def variants(num_epochs):
     -------
     dict
         From each name to the fields of `mnist_cnn.training.config.Config` that make it.
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.ablation import variants
+    >>> list(variants(num_epochs=5))[:3]
+    ['plain', 'schedule', 'schedule, average']
     """
     full = RECIPES["best"](num_epochs)
 
@@ -36,7 +42,7 @@ def variants(num_epochs):
 
 
 def main(num_epochs=50, seeds="1-3", only=None, output="ablation", data_dir=None, scheduler=None,
-         workers=None, threads=None):
+         workers=None, threads=None, dataset=None):
     """Train every variant with every seed and print how they compare.
 
     Parameters
@@ -47,13 +53,21 @@ def main(num_epochs=50, seeds="1-3", only=None, output="ablation", data_dir=None
         Like '1-3'.
     only : sequence of str, optional
         The variants to train; by default all of `variants`.
-    output, data_dir, scheduler, workers, threads
+    output, data_dir, scheduler, workers, threads, dataset
         As for `mnist_cnn.sweeps.sweep`.
 
     Raises
     ------
     MnistCnnError
-        As `sweep` does.
+        As `mnist_cnn.sweeps.sweep` does.
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.ablation import main
+    >>> main(only=["nothing"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: ...
     """
     expand(options={"num_epochs": num_epochs})  # checked before the recipe reckons with it
     wanted = variants(num_epochs)
@@ -62,5 +76,6 @@ def main(num_epochs=50, seeds="1-3", only=None, output="ablation", data_dir=None
             raise MnistCnnError("there is no variant {!r}; there are: {}".format(
                 name, "; ".join(wanted)))
     configs = expand(settings={name: wanted[name] for name in only or wanted})
-    records = sweep(configs, parse_seeds(seeds), output, data_dir, scheduler, workers, threads)
+    records = sweep(configs, parse_seeds(seeds), output, data_dir, scheduler, workers, threads,
+                    dataset)
     report(records, output)

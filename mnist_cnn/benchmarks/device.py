@@ -66,6 +66,16 @@ def train_apart(device, dataset, environment=None, **options):
     ------
     MnistCnnError
         When it fails.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.benchmarks.device import train_apart
+    >>> from mnist_cnn.data import load_dataset
+    >>> np.savez("few.npz", *[array[:100] for array in load_dataset()])
+    >>> stdout, stderr = train_apart("cpu", "few.npz", num_epochs=1, seed=1)
+    >>> stdout.splitlines()[-3]
+    'Final results:'
     """
     env = dict(os.environ, **environment or {})
     # Theano's mark that this process has the GPU; its children may not have it then.
@@ -97,6 +107,13 @@ def noisy_digits(dataset, batches=3, batch_size=50):
     -------
     six arrays
         The first examples, float32 images in [0, 1).
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.device import noisy_digits
+    >>> from mnist_cnn.data import load_dataset
+    >>> [array.shape for array in noisy_digits(load_dataset())[:4]]
+    [(150, 1, 28, 28), (150,), (50, 1, 28, 28), (50,)]
     """
     rng = np.random.RandomState(0)
     result = []
@@ -252,6 +269,14 @@ def main(device="cuda", batch_sizes=(50, 500), full=False, num_epochs=5, example
     ------
     MnistCnnError
         When the device cannot be used, or a training there fails.
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.device import main
+    >>> main("quantum0")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: ...
     """
     compat.use_device("cpu")  # so that there is something to compare with
     dataset = [part[:examples] for part in load_dataset()]

@@ -1,4 +1,4 @@
-"""Speed of the train step, beside PyTorch's where that is installed."""
+"""Speed of the train step, or of answers, beside PyTorch's where that is installed."""
 
 import importlib.util
 import os
@@ -8,10 +8,11 @@ import time
 import numpy as np
 import theano.tensor as T
 
-from ..data import load_dataset
+from ..data import iterate_minibatches, load_dataset
 from ..support.errors import MnistCnnError
 from ..train import compile_functions
 from ..training.engine import choose_engine
+from .answers import theano_answers, torch_answers
 from .networks import NETWORKS
 
 __all__ = ["theano_step", "torch_step", "measure", "main"]
@@ -32,6 +33,15 @@ def theano_step(engine="auto", network="tutorial"):
     callable
         Takes images float32 (batch, channels, rows, columns) and labels int32 (batch,); takes
         one step.
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.step import theano_step
+    >>> import numpy as np
+    >>> step = theano_step()
+    >>> loss, accuracy = step(np.zeros((2, 1, 28, 28), np.float32), np.zeros(2, np.int32))
+    >>> print("{:.4f}".format(loss))  # an even guess among ten classes: log 10 nats
+    2.3026
     """
     input_var, target_var = T.tensor4("inputs"), T.ivector("targets")
     layers = choose_engine(engine).accelerate(NETWORKS[network].build(input_var))
@@ -53,6 +63,15 @@ def torch_step(channels_last, network="tutorial"):
     -------
     callable
         As `theano_step` gives.
+
+    Examples
+    --------
+    With PyTorch, which this package does without:
+
+    >>> import numpy as np
+    >>> from mnist_cnn.benchmarks.step import torch_step
+    >>> step = torch_step(channels_last=True)  # doctest: +SKIP
+    >>> loss = step(np.zeros((2, 1, 28, 28), np.float32), np.zeros(2, np.int32))  # doctest: +SKIP
     """
     import torch
     from torch import nn
@@ -93,10 +112,19 @@ def measure(steps, inputs, targets, repeats=7, seconds=1.0):
     -------
     dict
         From each name to its images a second, an array with a value a round.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.benchmarks.step import measure
+    >>> speeds = measure({"nothing": lambda inputs, targets: None}, np.zeros(50), np.zeros(50),
+    ...                  repeats=3, seconds=.01)
+    >>> speeds["nothing"].shape
+    (3,)
     """
     counts, speeds = {}, {name: [] for name in steps}
     for name, step in steps.items():  # warm-up, and how many calls a turn takes
-        for _ in range(3):
+        for _ in range(3 if len(inputs) < 10000 else 1):
             step(inputs, targets)
         start = time.perf_counter()
         step(inputs, targets)
@@ -111,22 +139,25 @@ def measure(steps, inputs, targets, repeats=7, seconds=1.0):
     return {name: np.array(values) for name, values in speeds.items()}
 
 
-def main(batch_sizes=(50, 500), repeats=7, seconds=1.0, whole=False, recipe="fast",
-         torch_python=sys.executable, network="tutorial", explain=False):
+def main(batch_sizes=(50, 500), repeats=7, seconds=1.0, evaluate=False, whole=False,
+         options="--recipe fast", against=None, torch_python=sys.executable, network="tutorial",
+         explain=False):
     """Measure the train step at given batch sizes, or the whole command, and print a table.
 
     Parameters
     ----------
     batch_sizes : sequence of int
-        Examples a step.
+        Examples a step, or in a batch that is answered.
     repeats : int
         Rounds; the table shows their median.
     seconds : float
         About how long each step runs in a round.
+    evaluate : bool
+        Whether to time the loss and accuracy of 10,000 images instead.
     whole : bool
         Whether to time the whole command instead (`mnist_cnn.benchmarks.whole.main`).
-    recipe, torch_python : str
-        Of the whole command, and the Python that has PyTorch there.
+    options, against, torch_python : str
+        Of the whole command, as there.
     network : str
         'tutorial', 'lasagne-cnn', 'cifar10-quick' or 'small-vgg'.
     explain : bool
@@ -137,46 +168,81 @@ def main(batch_sizes=(50, 500), repeats=7, seconds=1.0, whole=False, recipe="fas
     ------
     MnistCnnError
         When a number is out of its range.
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.step import main
+    >>> main(network="resnet")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: the network is 'resnet'; it must be one of tutorial, ...
     """
     if whole:
         from . import whole as whole_command
-        return whole_command.main(recipe, repeats, torch_python)
+        return whole_command.main(options, repeats, torch_python, against)
     if repeats < 1 or not seconds > 0:
         raise MnistCnnError("repeats and seconds must be positive")
     if network not in NETWORKS:
         raise MnistCnnError("the network is {!r}; it must be one of {}".format(
             network, ", ".join(NETWORKS)))
-    X_train, y_train = _examples(NETWORKS[network].shape)
+    images, labels = _examples(NETWORKS[network].shape)
     for batch_size in batch_sizes:
-        if not 1 <= batch_size <= len(X_train):
+        if not 1 <= batch_size <= len(images):
             raise MnistCnnError("the batch size is {}; it must be from 1 to {}".format(
-                batch_size, len(X_train)))
+                batch_size, len(images)))
 
     if explain:
         from .. import fused
         print(fused.explain(NETWORKS[network].build(), batch_sizes[0]))
-    steps = {"Theano": theano_step(network=network),
-             "Theano, plain Lasagne": theano_step("plain", network)}
     threads = os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count())
-    if importlib.util.find_spec("torch") is not None:
+    torch_is_here = importlib.util.find_spec("torch") is not None
+    if torch_is_here:
         import torch
         torch.set_num_threads(int(threads))
+        print("PyTorch {}, eager".format(torch.__version__))
+    print("{}, images a second: median of {} rounds (lowest to highest), {} thread(s)".format(
+        "Loss and accuracy" if evaluate else "Train step", repeats, threads))
+    steps = None if evaluate else _steps(network, torch_is_here)
+    for batch_size in batch_sizes:
+        if evaluate:
+            answers = _answers(batch_size, images, labels, network, torch_is_here)
+            speeds = measure(answers, images[:10000], labels[:10000], repeats, seconds)
+        else:
+            speeds = measure(steps, images[:batch_size], labels[:batch_size], repeats, seconds)
+        _print(batch_size, speeds)
+
+
+def _steps(network, torch_is_here):
+    """The train steps to measure, by name."""
+    steps = {"Theano": theano_step(network=network),
+             "Theano, plain Lasagne": theano_step("plain", network)}
+    if torch_is_here:
         steps["PyTorch"] = torch_step(False, network)
         steps["PyTorch, channels last"] = torch_step(True, network)
-        print("PyTorch {}, eager".format(torch.__version__))
-    print("Train step, images a second: median of {} rounds (lowest to highest), {} thread(s)"
-          .format(repeats, threads))
-    for batch_size in batch_sizes:
-        speeds = measure(steps, X_train[:batch_size], y_train[:batch_size], repeats, seconds)
-        print("batch size {}".format(batch_size))
-        for name, values in speeds.items():
-            print("  {:24} {:8.0f} ({:.0f} to {:.0f})".format(
-                name, np.median(values), values.min(), values.max()))
-        rivals = [values for name, values in speeds.items() if name.startswith("PyTorch")]
-        if rivals:
-            best = max(rivals, key=np.median)
-            print("  {:24} {:8.2f}".format("Theano / best PyTorch",
-                                           np.median(speeds["Theano"] / best)))
+    return steps
+
+
+def _answers(batch_size, images, labels, network, torch_is_here):
+    """What is measured of networks that answer, by name."""
+    examples = iterate_minibatches(images[-10000:], labels[-10000:], 50)
+    answers = {"Theano": theano_answers(batch_size, examples, network=network)}
+    if torch_is_here:
+        answers["PyTorch"] = torch_answers(batch_size, False, network)
+        answers["PyTorch, channels last"] = torch_answers(batch_size, True, network)
+    return answers
+
+
+def _print(batch_size, speeds):
+    """A line for each of `speeds`, and one that compares."""
+    print("batch size {}".format(batch_size))
+    for name, values in speeds.items():
+        print("  {:24} {:8.0f} ({:.0f} to {:.0f})".format(
+            name, np.median(values), values.min(), values.max()))
+    rivals = [values for name, values in speeds.items() if name.startswith("PyTorch")]
+    if rivals:
+        best = max(rivals, key=np.median)
+        print("  {:24} {:8.2f}".format("Theano / best PyTorch",
+                                       np.median(speeds["Theano"] / best)))
 
 
 def _examples(shape):

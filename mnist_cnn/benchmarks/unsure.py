@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from ..analysis.trust import compile_features, is_unsure, learn_trust
 from ..data import load_dataset, read_idx
-from ..model import build_cnn, load_weights
+from ..model import load_model
 from ..support import errors
 from ..support.pictures import fit_to_field
 
@@ -34,7 +34,15 @@ def _image(paint):
 
 
 def draw_letters():
-    """The letters in matplotlib's twelve fonts of DejaVu, (n, 1, 28, 28)."""
+    """The letters in matplotlib's twelve fonts of DejaVu, (n, 1, 28, 28).
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.unsure import LETTERS, draw_letters
+    >>> images = draw_letters()
+    >>> images.shape[1:], len(images) % len(LETTERS)
+    ((1, 28, 28), 0)
+    """
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     images = []
     for path in sorted(folder.glob("DejaVuS*.ttf")):
@@ -47,7 +55,14 @@ def draw_letters():
 
 
 def draw_scribbles(count=1000, seed=0):
-    """Wandering lines, (count, 1, 28, 28)."""
+    """Wandering lines, (count, 1, 28, 28).
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.unsure import draw_scribbles
+    >>> draw_scribbles(count=3).shape
+    (3, 1, 28, 28)
+    """
     rng = np.random.RandomState(seed)
     images = []
     for _ in range(count):
@@ -62,7 +77,14 @@ def draw_scribbles(count=1000, seed=0):
 
 
 def draw_shapes(count=300, seed=0):
-    """Rectangles, crosses, dashes and triangles, (count, 1, 28, 28)."""
+    """Rectangles, crosses, dashes and triangles, (count, 1, 28, 28).
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.unsure import draw_shapes
+    >>> draw_shapes(count=5).shape
+    (5, 1, 28, 28)
+    """
     rng = np.random.RandomState(seed)
     images = []
     for i in range(count):
@@ -81,13 +103,28 @@ def draw_shapes(count=300, seed=0):
 
 
 def draw_dots():
-    """Round dots of ten sizes, (10, 1, 28, 28)."""
+    """Round dots of ten sizes, (10, 1, 28, 28).
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.unsure import draw_dots
+    >>> draw_dots().sum(axis=(1, 2, 3)).argmin()  # whatever its size, a dot fills the box
+    2
+    """
     return np.stack([_image(lambda pen: pen.ellipse([140 - r, 140 - r, 140 + r, 140 + r], fill=255))
                      for r in range(5, 105, 10)])
 
 
 def pair_digits(images, count=1000, seed=0):
-    """Two digits side by side, taken for one, (count, 1, 28, 28)."""
+    """Two digits side by side, taken for one, (count, 1, 28, 28).
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.unsure import pair_digits
+    >>> from mnist_cnn.data import load_dataset
+    >>> pair_digits(load_dataset()[4], count=3).shape
+    (3, 1, 28, 28)
+    """
     rng = np.random.RandomState(seed)
     pairs = []
     for _ in range(count):
@@ -111,9 +148,16 @@ def measure(model, fashion=None, data_dir=None):
         A folder with Fashion-MNIST's t10k-images-idx3-ubyte.gz.
     data_dir : path-like, optional
         As for `mnist_cnn.data.load_dataset`.
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.unsure import measure
+    >>> measure("no-model.npz")
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: cannot read no-model.npz: No such file or directory
     """
-    network = build_cnn()
-    load_weights(model, network)
+    network, _ = load_model(model)
     *_, X_val, y_val, X_test, y_test = load_dataset(data_dir)
     features_of = compile_features(network)
     trust = learn_trust(features_of, X_val, y_val)

@@ -1,9 +1,10 @@
-"""The whole command, from its start to its end, beside PyTorch's first epoch."""
+"""The whole command, from its start to its end, beside PyTorch's first epoch or another one."""
 
 import json
 import os
 import platform
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -42,6 +43,14 @@ def whole_command(options, seed):
     ------
     MnistCnnError
         When it fails.
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.whole import whole_command
+    >>> whole_command(["--epochs", "0"], seed=1)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: ...num_epochs is 0; ...
     """
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
@@ -82,6 +91,14 @@ def torch_first_epoch(torch_python, dataset, channels_last):
     ------
     MnistCnnError
         When that Python cannot be run or has no PyTorch.
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.whole import torch_first_epoch
+    >>> torch_first_epoch("no-python", "dataset.npz", False)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: cannot run no-python: ...
     """
     env = os.environ
     if torch_python != sys.executable:  # another version, with packages of its own
@@ -101,7 +118,14 @@ def torch_first_epoch(torch_python, dataset, channels_last):
 
 
 def processor():
-    """The processor's name and how many of its cores this process may use."""
+    """The processor's name and how many of its cores this process may use.
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.whole import processor
+    >>> processor().split(", ")[-1]  # doctest: +ELLIPSIS
+    '... core...'
+    """
     try:
         name = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text()).group(1)
     except (OSError, AttributeError):
@@ -115,49 +139,67 @@ def _row(what, seconds, accuracies, ratio):
         what, np.median(seconds), min(seconds), max(seconds), 100 * np.mean(accuracies), ratio)
 
 
-def main(recipe="fast", repeats=5, torch_python=sys.executable):
-    """Time the whole command and PyTorch's first epoch in turn, and print a table.
+def main(options="--recipe fast", repeats=5, torch_python=sys.executable, against=None):
+    """Time the whole command and its rivals in turn, and print a table.
 
     A first, unmeasured run compiles what is not compiled yet. Each round has a seed of its own.
 
     Parameters
     ----------
-    recipe : str
-        The command is ``scripts/train.py --recipe RECIPE``.
+    options : str
+        The command is ``scripts/train.py`` with these.
     repeats : int
         Rounds; the table shows their median.
     torch_python : str
-        The Python that has PyTorch.
+        The Python that has PyTorch, whose first epoch is the rival in two memory formats.
+    against : str, optional
+        The options of another ``scripts/train.py``, which is then the rival in PyTorch's place.
 
     Raises
     ------
     MnistCnnError
         When a run fails.
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.whole import main
+    >>> main(repeats=0)
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: repeats is 0; it must be at least 1
     """
     if repeats < 1:
         raise MnistCnnError("repeats is {}; it must be at least 1".format(repeats))
-    options = ["--recipe", recipe]
+    words, rival_words = shlex.split(options), shlex.split(against or "")
     print("{}; {} round(s) of each in turn".format(processor(), repeats), flush=True)
-    whole_command(options, seed=1)
+    whole_command(words, seed=1)
     ours, rivals = [], {}
     with tempfile.TemporaryDirectory() as folder:
         dataset = os.path.join(folder, "dataset.npz")
-        np.savez(dataset, *load_dataset())
+        if against is None:
+            np.savez(dataset, *load_dataset())
         for seed in range(1, repeats + 1):
-            ours.append(whole_command(options, seed))
-            for channels_last in (False, True):
+            ours.append(whole_command(words, seed))
+            if against is not None:
+                rivals.setdefault(_command(against), []).append(whole_command(rival_words, seed))
+            for channels_last in (False, True) if against is None else ():
                 what, *result = torch_first_epoch(torch_python, dataset, channels_last)
+                what = "{}, the steps of its first epoch at batch size {}".format(
+                    what, _TORCH_BATCH_SIZE)
                 rivals.setdefault(what, []).append(result)
-            print("  round {}: {:.2f} s, PyTorch {}".format(
+            print("  round {}: {:.2f} s, {}".format(
                 seed, ours[-1][0], ", ".join("{:.2f} s".format(results[-1][0])
                                              for results in rivals.values())), flush=True)
     seconds, accuracies = zip(*ours)
     best = min(rivals, key=lambda what: np.median([result[0] for result in rivals[what]]))
-    print("| what | seconds, median (lowest to highest) | test accuracy, mean | PyTorch's seconds "
-          "as a multiple of ours |\n| --- | --- | --- | --- |")
-    print(_row("`scripts/train.py --recipe {}`, the whole command".format(recipe), seconds, accuracies, "1"))
+    print("| what | seconds, median (lowest to highest) | test accuracy, mean | its seconds as a "
+          "multiple of the first row's |\n| --- | --- | --- | --- |")
+    print(_row(_command(options), seconds, accuracies, "1"))
     for what, results in rivals.items():
         theirs, their_accuracies = zip(*results)
-        print(_row("{}, the steps of its first epoch at batch size {}{}".format(
-            what, _TORCH_BATCH_SIZE, " (the faster)" if what == best else ""), theirs, their_accuracies,
-            "{:.2f}".format(np.median(np.divide(theirs, seconds)))))
+        print(_row(what + (" (the faster)" if what == best and len(rivals) > 1 else ""),
+                   theirs, their_accuracies, "{:.2f}".format(np.median(np.divide(theirs, seconds)))))
+
+
+def _command(options):
+    return "`scripts/train.py {}`, the whole command".format(options)

@@ -69,6 +69,14 @@ def use_float32():
 
     The user's choice is what THEANO_FLAGS, .theanorc or the program itself (``theano.config.floatX
     = "float64"``) set.
+
+    Examples
+    --------
+    >>> import mnist_cnn
+    >>> import theano
+    >>> mnist_cnn.compat.use_float32()
+    >>> theano.config.floatX
+    'float32'
     """
     if type(theano.config).floatX.is_default:
         theano.config.floatX = "float32"

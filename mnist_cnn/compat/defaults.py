@@ -116,6 +116,14 @@ def theano_defaults():
         The device that the user's configuration names. Theano sees 'cpu': it would start a GPU as
         it is imported, before the libraries can be found, and where it fails log an error and
         train on the CPU. `mnist_cnn.compat.devices` starts it afterwards.
+
+    Examples
+    --------
+    >>> import os
+    >>> from mnist_cnn.compat.defaults import theano_defaults
+    >>> with theano_defaults() as device:
+    ...     "device=cpu" in os.environ["THEANO_FLAGS"]
+    True
     """
     # Theano reports a missing compiler in three warnings; `require_compiler` says it in one line.
     warnings.filterwarnings("ignore", message="DeprecationWarning: there is no c\\+\\+ compiler")
@@ -144,6 +152,14 @@ def pkg_resources_stand_in():
 
     Lasagne asks it for its own version, Theano's GPU part for an exception. Setuptools 81 dropped
     it ("No module named 'pkg_resources'"), versions before warn, and it takes 0.1 s to import.
+
+    Examples
+    --------
+    >>> from mnist_cnn.compat.defaults import pkg_resources_stand_in
+    >>> with pkg_resources_stand_in():
+    ...     import pkg_resources
+    >>> pkg_resources.get_distribution("Lasagne").version
+    '0.1'
     """
     stand_in = types.ModuleType("pkg_resources")
     stand_in.get_distribution = metadata.distribution

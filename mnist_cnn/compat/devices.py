@@ -23,6 +23,11 @@ def require_compiler():
     MnistCnnError
         When the compiler or Python's header files are missing. Theano would go on in Python,
         where it has no convolution.
+
+    Examples
+    --------
+    >>> from mnist_cnn.compat import require_compiler
+    >>> require_compiler()  # says nothing where there is one
     """
     missing = []
     if not theano.config.cxx:
@@ -56,7 +61,14 @@ def _start_device(device):
 
 
 def on_device():
-    """Whether what is compiled now runs on a GPU or an OpenCL device."""
+    """Whether what is compiled now runs on a GPU or an OpenCL device.
+
+    Examples
+    --------
+    >>> from mnist_cnn.compat import on_device
+    >>> on_device()
+    False
+    """
     return "theano.gpuarray" in sys.modules and theano.gpuarray.pygpu_activated
 
 
@@ -72,6 +84,12 @@ def require_on_device(function):
     ------
     MnistCnnError
         When a GPU is in use and nothing but transfers was moved to it.
+
+    Examples
+    --------
+    >>> from mnist_cnn.compat import require_on_device
+    >>> import theano
+    >>> require_on_device(theano.function([], []))  # on the CPU there is nothing to check
     """
     names = {type(node.op).__name__ for node in function.maker.fgraph.toposort()}
     if on_device() and not any(name.startswith("Gpu") for name in names - {"GpuFromHost"}):
@@ -94,6 +112,11 @@ def use_device(device=None):
     MnistCnnError
         When the device cannot be used. Theano never goes on on the CPU where another device was
         asked for.
+
+    Examples
+    --------
+    >>> from mnist_cnn.compat import use_device
+    >>> use_device("cpu")  # where it is already
     """
     if device is None or device == theano.config.device:
         return

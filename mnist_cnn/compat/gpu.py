@@ -254,6 +254,14 @@ def prepare(device, cxx):
     ------
     MnistCnnError
         When something is missing or does not fit; its text says what, and how to get it.
+
+    Examples
+    --------
+    >>> from mnist_cnn.compat.gpu import prepare
+    >>> prepare("quantum0", "g++")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: the device is 'quantum0'; it can be cpu, cuda, ...
     """
     match = re.fullmatch(r"cuda(\d*)|opencl\d+:\d+", device)
     if not match:

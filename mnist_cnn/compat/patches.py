@@ -65,7 +65,15 @@ def _note_choice_of_floatx():
 
 
 def apply():
-    """Mend Theano, once, before Lasagne is imported."""
+    """Mend Theano, once, before Lasagne is imported.
+
+    Examples
+    --------
+    >>> import mnist_cnn  # calls it
+    >>> from theano.tensor.signal import downsample
+    >>> downsample.max_pool_2d.__module__
+    'mnist_cnn.compat.patches'
+    """
     _add_downsample()
     _add_sandbox_cuda()
     _rename_image_shape()
@@ -74,7 +82,15 @@ def apply():
 
 @contextlib.contextmanager
 def around_lasagne():
-    """Keep Lasagne's import quiet: master compares with ``is``, a SyntaxWarning to its authors."""
+    """Keep Lasagne's import quiet: master compares with ``is``, a SyntaxWarning to its authors.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from mnist_cnn.compat.patches import around_lasagne
+    >>> with around_lasagne():
+    ...     warnings.warn("x is 1", SyntaxWarning)  # not seen
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)
         yield
@@ -92,7 +108,15 @@ def _linspace(start, stop, num=50, *args, **kwargs):
 
 
 def mend_lasagne():
-    """Mend what has gone in Lasagne itself, once it is imported."""
+    """Mend what has gone in Lasagne itself, once it is imported.
+
+    Examples
+    --------
+    >>> import mnist_cnn  # calls it
+    >>> import lasagne
+    >>> lasagne.layers.InputLayer((None, 1, 28, 28)).output_shape
+    (None, 1, 28, 28)
+    """
     import lasagne
     if hasattr(lasagne.layers, "TPSTransformerLayer"):  # master's; 0.1 has none
         # It counts points with a square root, 4.0, which NumPy 1.18 and later refuse as a number

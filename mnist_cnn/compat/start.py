@@ -80,6 +80,14 @@ def lean_imports():
 
     It looks up SciPy's statistics and special functions where it calls them; SciPy imports its
     parts then by itself.
+
+    Examples
+    --------
+    >>> import gc
+    >>> from mnist_cnn.compat.start import lean_imports
+    >>> with lean_imports():
+    ...     gc.isenabled()
+    False
     """
     import scipy
     import scipy.linalg.blas  # noqa: F401  before the stand-ins: it needs the real ones
@@ -110,7 +118,15 @@ class _Gpuarray(importlib.abc.MetaPathFinder):
 
 
 def import_gpuarray_when_asked():
-    """Have ``theano.gpuarray`` imported by its first use: on the CPU nobody needs it."""
+    """Have ``theano.gpuarray`` imported by its first use: on the CPU nobody needs it.
+
+    Examples
+    --------
+    >>> import sys
+    >>> import mnist_cnn  # calls it
+    >>> [type(finder).__name__ for finder in sys.meta_path].count("_Gpuarray")
+    1
+    """
     import theano
 
     def __getattr__(name):
@@ -154,7 +170,15 @@ class _Answers:
 
 
 def remember_the_compiler():
-    """Keep which flags this processor takes and whether OpenMP works: four processes a start."""
+    """Keep which flags this processor takes and whether OpenMP works: four processes a start.
+
+    Examples
+    --------
+    >>> import mnist_cnn  # calls it
+    >>> import theano
+    >>> hasattr(theano.gof.cmodule.GCC_compiler.compile_args, "__wrapped__")
+    True
+    """
     from theano import config
     from theano.gof.cmodule import GCC_compiler
     from theano.gof.op import OpenMPOp
@@ -191,6 +215,13 @@ def skip_source_lines():
 
     It wants the name of the calling function alone; to find the source line as well, Python looks
     through all modules, 0.03 s each time.
+
+    Examples
+    --------
+    >>> import mnist_cnn  # calls it
+    >>> import theano
+    >>> theano.gof.toolbox.inspect.getframeinfo.keywords
+    {'context': 0}
     """
     from theano.gof import toolbox
     toolbox.inspect = types.SimpleNamespace(

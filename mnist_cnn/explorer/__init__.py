@@ -1,4 +1,4 @@
-"""One page to draw a digit on and watch the network at work: `main` writes it.
+"""One page to draw on, or to look at pictures, and watch the network at work: `main` writes it.
 
 The page's source lies beside this module as ordinary files: ``template.html``, the style sheets
 and the scripts, which are ES modules. `bundle` puts them together; `content` computes what they
@@ -12,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ..support.classes import noun
 from ..support.files import atomic_open, check_writable
 from .bundle import bundle_scripts, bundle_styles
 from .content import collect
-from .embed import pack, pack_images
+from .embed import pack, pack_images, pack_pixels
+from .words import page_words
 
 __all__ = ["build_page", "main"]
 
@@ -35,17 +37,38 @@ def build_page(content):
     -------
     str
         HTML.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.trust import Trust
+    >>> from mnist_cnn.explorer import build_page
+    >>> from mnist_cnn.explorer.content import Content
+    >>> trust = Trust(np.zeros((10, 10, 768), np.uint8), max_distance=.2, max_ink=200.)
+    >>> page = build_page(Content(
+    ...     "A network of zeros.", "0123456789", [("zeros.npz", [np.zeros(4)])],
+    ...     np.zeros((9, 28, 28), np.uint8), np.zeros(9), [], np.zeros((330, 9)), trust, None, None))
+    >>> page.splitlines()[0], "A network of zeros." in page
+    ('<!DOCTYPE html>', True)
     """
-    places, levels = pack_images(content.images)
-    packed = {"places": places, "levels": levels, "labels": pack(np.uint8(content.labels)),
-              "favourites": pack(np.uint16(content.favourites)),
-              "centres": pack(content.trust.centres)}
+    channels, side, _ = shape = content.images.shape[1:]
+    if channels == 1:
+        packed = dict(zip(("places", "levels"), pack_images(content.images)))
+    else:
+        packed = {"pixels": pack_pixels(content.images)}
+    packed.update(labels=pack(np.uint16(content.labels)),
+                  favourites=pack(np.uint16(content.favourites)),
+                  centres=pack(content.trust.centres))
     for i, (_, weights) in enumerate(content.models):
         packed["weights{}".format(i)] = pack(_flat(weights))
     if content.kernels is not None:
         packed["film"] = pack(_flat(content.kernels))
     facts = {
         "names": list(content.names),
+        "noun": noun(content.names),
+        "shape": [channels, side],
+        "handwriting": content.handwriting,
+        "nothing": content.nothing.tolist(),
         "models": [name for name, _ in content.models],
         "gallery": content.gallery,
         "count": len(content.images),
@@ -54,6 +77,7 @@ def build_page(content):
         "epochs": None if content.epochs is None else [int(epoch) for epoch in content.epochs],
     }
     parts = {
+        **page_words(shape, content.names, content.handwriting),
         "style": bundle_styles(SOURCE / "styles", STYLES),
         "script": bundle_scripts(SOURCE / "scripts", "main.js"),
         "summary": html.escape(content.summary),
@@ -69,7 +93,7 @@ def _flat(arrays):
     return np.concatenate([array.ravel() for array in arrays]).astype(np.float32)
 
 
-def main(model, output="explore.html", compare=None, data_dir=None):
+def main(model, output="explore.html", compare=None, data_dir=None, dataset=None):
     """Write the page for a trained model.
 
     Parameters
@@ -81,16 +105,27 @@ def main(model, output="explore.html", compare=None, data_dir=None):
         The HTML file to write.
     compare : path-like, optional
         The npz file of a second model, to be seen side by side with the first.
-    data_dir : path-like, optional
-        As for `mnist_cnn.data.load_dataset`; the page's digits are from its test set.
+    data_dir, dataset
+        As for `mnist_cnn.data.load_dataset_of`: the data set that the model was trained on; the
+        page's images are from its test set.
 
     Raises
     ------
     MnistCnnError
         When a model or the data cannot be used, or the page cannot be written.
+
+    Examples
+    --------
+    >>> from mnist_cnn.explorer import main
+    >>> from mnist_cnn.model import build_cnn, save_weights
+    >>> import lasagne
+    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn()))
+    >>> main("weights.npz", output="page.html")  # doctest: +ELLIPSIS
+    Looking for the network's worst mistakes among 10000 test digits...
+    Wrote page.html (... MB); open it in a browser
     """
     check_writable(output)
-    page = build_page(collect(model, compare, data_dir)).encode("utf-8")
+    page = build_page(collect(model, compare, data_dir, dataset)).encode("utf-8")
     with atomic_open(output) as file:
         file.write(page)
     print("Wrote {} ({:.2f} MB); open it in a browser".format(output, len(page) / 1e6))

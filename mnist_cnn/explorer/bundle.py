@@ -9,7 +9,7 @@ _EXPORT = re.compile(r"^export (?=(?:class|const|function|async function) (\w+))
 
 
 def bundle_scripts(folder, entry):
-    """Put an ES module and all that it imports into one script.
+    r"""Put an ES module and all that it imports into one script.
 
     A browser loads modules from a server only, not from the disk. So each module becomes a
     function of its own scope, which is called once, after the modules that it imports:
@@ -33,6 +33,29 @@ def bundle_scripts(folder, entry):
     ------
     ValueError
         When modules import each other in a circle, or in another form.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from mnist_cnn.explorer.bundle import bundle_scripts
+    >>> _ = Path("sum.js").write_text("export const sum = (a, b) => a + b;\n")
+    >>> _ = Path("page.js").write_text('import {sum} from "./sum.js";\nconsole.log(sum(1, 2));\n')
+    >>> print(bundle_scripts(Path("."), "page.js"))
+    (() => {
+    "use strict";
+    const modules = {};
+
+    modules["sum.js"] = (() => {
+    const sum = (a, b) => a + b;
+    return {sum};
+    })();
+
+    modules["page.js"] = (() => {
+    const {sum} = modules["sum.js"];
+    console.log(sum(1, 2));
+    return {};
+    })();
+    })();
     """
     parts, finished = [], set()
 
@@ -73,5 +96,13 @@ def bundle_styles(folder, names):
     -------
     str
         CSS.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from mnist_cnn.explorer.bundle import bundle_styles
+    >>> _ = Path("page.css").write_text("body {margin: 0}")
+    >>> bundle_styles(Path("."), ["page.css"])
+    'body {margin: 0}'
     """
     return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)

@@ -10,12 +10,14 @@ from lasagne.layers import Conv2DLayer, DenseLayer
 
 from ..analysis.metrics import confident_mistakes
 from ..analysis.trust import Trust, compile_features, learn_trust
-from ..data import load_dataset
-from ..model import build_cnn, load_weights
+from ..data import load_dataset_of
+from ..model import load_model
 from ..support.batches import run_in_batches
+from ..support.about import same_data
+from ..support.classes import noun
 from ..support.errors import MnistCnnError
 from ..support.records import load_snapshots, snapshots_path
-from .embed import pack_images
+from .embed import pack_images, pack_pixels
 
 __all__ = ["Content", "choose_digits", "find_favourites", "keep_small", "collect"]
 
@@ -24,20 +26,24 @@ MAX_SIZE = 2.05e6  # characters of test images
 
 #: ``summary``, a line of text; ``names`` of the classes, list of str; ``models``, pairs of a name
 #: and its weights (list of arrays);
-#: ``images``, uint8 (n, 28, 28), and ``labels``, uint8 (n,), of the test digits; ``gallery``, list
-#: of dict (see `choose_digits`); ``favourites``, int array (see `find_favourites`); ``trust``, a
-#: `mnist_cnn.analysis.trust.Trust`; ``epochs`` and ``kernels`` of the training film, or None.
+#: ``images``, uint8 (n, channels, rows, columns), and ``labels``, (n,), of the test images;
+#: ``nothing``, uint8 (channels,), what a pixel is where nothing is; ``gallery``, list of dict (see
+#: `choose_digits`); ``favourites``, int array (see `find_favourites`); ``trust``, a
+#: `mnist_cnn.analysis.trust.Trust`; ``epochs`` and ``kernels`` of the training film, or None;
+#: ``handwriting``, whether a drawing is centred as MNIST's digits were.
 Content = namedtuple(
-    "Content", "summary names models images labels gallery favourites trust epochs kernels")
+    "Content",
+    "summary names models images labels nothing gallery favourites trust epochs kernels handwriting",
+    defaults=(True,))
 
 
 def choose_digits(probabilities, labels, num_mistakes=12):
-    """Choose test digits to show: one of each class, and the worst mistakes.
+    """Choose test images to show: one of each class, and the worst mistakes.
 
     Parameters
     ----------
     probabilities : array
-        The network's, (n, 10).
+        The network's, (n, classes).
     labels : array
         The true classes, (n,).
     num_mistakes : int
@@ -49,6 +55,17 @@ def choose_digits(probabilities, labels, num_mistakes=12):
         ``index``, the network's ``answer`` and its ``confidence``, and ``mistake`` (bool): first
         the first image of each class that the network recognizes, then those that it gets wrong
         with the greatest confidence, the worst first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.explorer.content import choose_digits
+    >>> probabilities = np.array([[.9, .1], [.2, .8], [.6, .4]])
+    >>> for digit in choose_digits(probabilities, np.array([0, 1, 1])):
+    ...     print(digit)
+    {'index': 0, 'answer': 0, 'confidence': 0.9, 'mistake': False}
+    {'index': 1, 'answer': 1, 'confidence': 0.8, 'mistake': False}
+    {'index': 2, 'answer': 0, 'confidence': 0.6, 'mistake': True}
     """
     answers = probabilities.argmax(axis=1)
     right = answers == labels
@@ -67,7 +84,7 @@ def find_favourites(network, images, count=NUM_FAVOURITES, batch_size=500):
     network : lasagne Layer
         The output layer.
     images : array
-        (n, 1, 28, 28), n at least `count`.
+        (n, channels, rows, columns), n at least `count`.
     count : int
         How many images for each.
     batch_size : int
@@ -78,6 +95,15 @@ def find_favourites(network, images, count=NUM_FAVOURITES, batch_size=500):
     int array
         (maps and units of all layers that learn, `count`): indices of images, the most exciting
         first. A map counts by its largest value, a class by its score before softmax.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.explorer.content import find_favourites
+    >>> from mnist_cnn.model import build_cnn
+    >>> images = np.random.RandomState(1).rand(9, 1, 28, 28)
+    >>> find_favourites(build_cnn(), images).shape  # 32 + 32 maps, 256 units, 10 classes
+    (330, 9)
     """
     layers = [layer for layer in lasagne.layers.get_all_layers(network)
               if isinstance(layer, (Conv2DLayer, DenseLayer))]
@@ -98,15 +124,24 @@ def keep_small(images):
     Parameters
     ----------
     images : uint8 array
-        (n, rows, columns).
+        (n, channels, rows, columns).
 
     Returns
     -------
     uint8 array
-        The first of the images, at least `NUM_FAVOURITES`.
+        The first of the images, at least as many as `find_favourites` finds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.explorer.content import keep_small
+    >>> noise = np.random.RandomState(1).randint(256, size=(5000, 28, 28)).astype(np.uint8)
+    >>> len(keep_small(noise)), len(keep_small(0 * noise))
+    (2085, 5000)
     """
     probe = images[:500]
-    size = sum(map(len, pack_images(probe))) / len(probe)
+    texts = pack_images(probe) if images.shape[1] == 1 else (pack_pixels(probe),)
+    size = sum(map(len, texts)) / len(probe)
     return images[:max(NUM_FAVOURITES, int(MAX_SIZE / size))]
 
 
@@ -116,7 +151,7 @@ def _round_trust(trust):
                  trust.max_distance, trust.max_ink)
 
 
-def collect(model, compare=None, data_dir=None, names=None):
+def collect(model, compare=None, data_dir=None, dataset=None, names=None):
     """Compute all that the page is filled with.
 
     Parameters
@@ -126,10 +161,10 @@ def collect(model, compare=None, data_dir=None, names=None):
         (``train.py --snapshots``) become the film.
     compare : path-like, optional
         The npz file of a second model, to be shown beside the first.
-    data_dir : path-like, optional
-        As for `mnist_cnn.data.load_dataset`.
+    data_dir, dataset
+        As for `mnist_cnn.data.load_dataset_of`: the data set that the models were trained on.
     names : list of str, optional
-        What the classes are called; by default their numbers.
+        What the classes are called; by default what the model says.
 
     Returns
     -------
@@ -139,31 +174,53 @@ def collect(model, compare=None, data_dir=None, names=None):
     ------
     MnistCnnError
         When a model or the data cannot be used.
+
+    Examples
+    --------
+    >>> from mnist_cnn.explorer.content import collect
+    >>> from mnist_cnn.model import build_cnn, save_weights
+    >>> import lasagne
+    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn()))
+    >>> content = collect("weights.npz")
+    Looking for the network's worst mistakes among 10000 test digits...
+    >>> content.images.shape, content.favourites.shape
+    ((10000, 28, 28), (330, 9))
     """
-    network = build_cnn()
-    weights = load_weights(model, network)
+    network, about = load_model(model)
+    weights = lasagne.layers.get_all_param_values(network)
     models = [(Path(model).name, weights)]
     if compare is not None:
-        models.append((Path(compare).name, load_weights(compare, build_cnn())))
+        second, about_second = load_model(compare)
+        models.append((Path(compare).name, lasagne.layers.get_all_param_values(second)))
     epochs, kernels = None, None
     if snapshots_path(model).exists():
         epochs, kernels = load_snapshots(model, weights[0].shape)
-    *_, X_val, y_val, X_test, y_test = load_dataset(data_dir)
+    loaded = load_dataset_of(model, about, data_dir, dataset)
+    if compare is not None:
+        same_data(compare, about_second, loaded.about)
+    *_, X_val, y_val, X_test, y_test = loaded
+    shape = X_test.shape[1:]
+    if shape[1] != shape[2]:
+        raise MnistCnnError("the page shows square images only, and those of this data set have "
+                            "{} x {} pixels".format(*shape[1:]))
     if len(X_test) < NUM_FAVOURITES:
         raise MnistCnnError("the page needs at least {} test images, and the data set has {}"
                             .format(NUM_FAVOURITES, len(X_test)))
-    print("Looking for the network's worst mistakes among {} test digits...".format(len(y_test)))
+    if names is None:
+        names = list(loaded.about.classes)
+    print("Looking for the network's worst mistakes among {} test {}s...".format(
+        len(y_test), noun(names)))
     features_of = compile_features(network)
     probabilities, _ = features_of(X_test)
-    summary = ("Your own network, {}: {:,} learned numbers, and {:.2f} % of {:,} test digits "
+    summary = ("Your own network, {}: {:,} learned numbers, and {:.2f} % of {:,} test {}s "
                "right.").format(
         models[0][0], sum(array.size for array in weights),
-        100 * np.mean(probabilities.argmax(axis=1) == y_test), len(y_test))
-    images = keep_small(np.uint8(np.rint(X_test[:, 0] * 256)))
+        100 * np.mean(probabilities.argmax(axis=1) == y_test), len(y_test), noun(names))
+    images = keep_small(np.uint8(np.rint(X_test * 256).clip(0, 255)))
     shown = slice(len(images))
-    if names is None:
-        names = [str(number) for number in range(probabilities.shape[1])]
+    nothing = np.zeros(1) if shape[0] == 1 else np.rint(256 * X_test.mean(axis=(0, 2, 3)))
     return Content(
-        summary, names, models, images, y_test[shown],
+        summary, names, models, images, y_test[shown], np.uint8(nothing.clip(0, 255)),
         choose_digits(probabilities[shown], y_test[shown]), find_favourites(network, X_test[shown]),
-        _round_trust(learn_trust(features_of, X_val, y_val)), epochs, kernels)
+        _round_trust(learn_trust(features_of, X_val, y_val)), epochs, kernels,
+        about.is_handwriting)  # as predict.py takes pictures

@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 
-__all__ = ["pack", "pack_images"]
+__all__ = ["pack", "pack_images", "pack_pixels"]
 
 
 def pack(array):
@@ -25,6 +25,15 @@ def pack(array):
     -------
     str
         ASCII without ``<``, so that it can stand in a script element.
+
+    Examples
+    --------
+    >>> import base64, zlib
+    >>> import numpy as np
+    >>> from mnist_cnn.explorer.embed import pack
+    >>> text = pack(np.uint16([1, 2, 3]))
+    >>> zlib.decompress(base64.b85decode(text.replace(",", "<"))).hex()  # low bytes, high bytes
+    '010203000000'
     """
     array = np.ascontiguousarray(array)
     array = array.astype(array.dtype.newbyteorder("<"), copy=False)
@@ -42,12 +51,41 @@ def pack_images(images):
     Parameters
     ----------
     images : uint8 array
-        (n, rows, columns).
+        (n, ..., rows, columns).
 
     Returns
     -------
     places, levels : str
         As `pack` gives them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.explorer.embed import pack, pack_images
+    >>> places, levels = pack_images(np.uint8([[[0, 9], [0, 0], [7, 0], [0, 0]]]))
+    >>> places == pack(np.uint8([0b01001000])), levels == pack(np.uint8([9, 7]))
+    (True, True)
     """
     flat = images.reshape(len(images), -1)
     return pack(np.packbits(flat > 0, axis=1)), pack(flat[flat > 0])
+
+
+def pack_pixels(images):
+    """Turn pictures without much paper, such as photographs, into a text.
+
+    A pixel is mostly like its left neighbour, so that what it differs by compresses better.
+
+    Parameters
+    ----------
+    images : uint8 array
+        (n, channels, rows, columns).
+
+    Returns
+    -------
+    str
+        As `pack` gives it: in each row the first byte, and the others less the one before, modulo
+        256.
+    """
+    differences = images.copy()
+    differences[..., 1:] -= images[..., :-1]
+    return pack(differences)

@@ -30,6 +30,13 @@ def as_op(nonlinearity):
     -------
     dict or None
         The parameters ``slope`` and ``nonlinearity`` of `Conv2D`; None for any other.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused.blocks import as_op
+    >>> from lasagne import nonlinearities
+    >>> as_op(nonlinearities.rectify), as_op(nonlinearities.tanh), as_op(nonlinearities.softmax)
+    ({'slope': 0}, {'nonlinearity': 'tanh'}, None)
     """
     if nonlinearity is nonlinearities.rectify:
         return dict(slope=0)
@@ -158,7 +165,7 @@ def normalized(norm, x, nonlinearity, update):
 
 
 class FastConv2DLayer(_WeightsBlock):
-    """A convolution of stride 1 with what follows it: bias, batch normalization, nonlinearity, pooling.
+    """A convolution of stride 1 and what follows: bias, batch normalization, nonlinearity, pooling.
 
     Parameters
     ----------
@@ -167,6 +174,16 @@ class FastConv2DLayer(_WeightsBlock):
     pool : Pool2DLayer or GlobalPoolLayer, optional
     ties : bool
         Whether a later layer may compare values, as max-pooling does.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused import FastConv2DLayer
+    >>> from lasagne.layers import Conv2DLayer, InputLayer
+    >>> images = InputLayer((None, 3, 32, 32))
+    >>> convolution = Conv2DLayer(images, num_filters=16, filter_size=3, pad="same")
+    >>> layer = FastConv2DLayer(images, [convolution], biases=[convolution.b])
+    >>> layer.output_shape, layer.W is convolution.W
+    ((None, 16, 32, 32), True)
     """
 
     def __init__(self, incoming, run, biases=(), batch_norm=None, nonlinearity=None, pool=None,
@@ -216,7 +233,21 @@ def _pad(convolution):
 
 
 class FastPool2DLayer(_Block):
-    """A `Pool2DLayer`, or a `GlobalPoolLayer` for images of known size."""
+    """A `Pool2DLayer`, or a `GlobalPoolLayer` for images of known size.
+
+    Parameters
+    ----------
+    incoming, run
+        As for `_Block`.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused import FastPool2DLayer
+    >>> from lasagne.layers import InputLayer, MaxPool2DLayer
+    >>> images = InputLayer((None, 3, 32, 32))
+    >>> FastPool2DLayer(images, [MaxPool2DLayer(images, 3, stride=2)]).output_shape
+    (None, 3, 15, 15)
+    """
 
     def fast(self, input, **kwargs):
         pooled = Pool2D(*pooling_of(self.run[0]))(last(input))
@@ -255,6 +286,16 @@ class SparseDenseLayer(_WeightsBlock):
     ----------
     incoming, run, biases, batch_norm, nonlinearity
         As for `_WeightsBlock`.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused import SparseDenseLayer
+    >>> from lasagne.layers import DenseLayer, InputLayer
+    >>> features = InputLayer((None, 512))
+    >>> dense = DenseLayer(features, 256)
+    >>> layer = SparseDenseLayer(features, [dense], biases=[dense.b])
+    >>> layer.output_shape, layer.W is dense.W
+    ((None, 256), True)
     """
 
     def __init__(self, incoming, run, *args, **kwargs):

@@ -24,12 +24,30 @@ __all__ = ["Conv2D", "Conv2DGrad", "Pool2D", "Pool2DGrad", "Pooling", "first", "
 
 
 def last(x):
-    """(batch, channels, rows, columns) to (batch, rows, columns, channels)."""
+    """(batch, channels, rows, columns) to (batch, rows, columns, channels).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.conv2d import last
+    >>> import theano.tensor as T
+    >>> last(T.as_tensor_variable(np.zeros((2, 3, 28, 30)))).eval().shape
+    (2, 28, 30, 3)
+    """
     return x.dimshuffle(0, 2, 3, 1)
 
 
 def first(x):
-    """(batch, rows, columns, channels) to (batch, channels, rows, columns)."""
+    """(batch, rows, columns, channels) to (batch, channels, rows, columns).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.conv2d import first, last
+    >>> import theano.tensor as T
+    >>> first(last(T.as_tensor_variable(np.zeros((2, 3, 28, 30))))).eval().shape
+    (2, 3, 28, 30)
+    """
     return x.dimshuffle(0, 3, 1, 2)
 
 
@@ -42,10 +60,11 @@ class Pooling(namedtuple("Pooling", "size stride ignore_border average")):
 
 
 class _Conv2DOp(_NativeOp):
-    # What an Op does not give, y or dx or the pooled, is an output all the same, which stays None: so
-    # all Conv2Ds, and all their gradients, are one C++ module.
+    # What an Op does not give, y or dx or the pooled, is an output all the same, which stays None:
+    # so all Conv2Ds, and all their gradients, are one C++ module.
     params_type = ParamsType(
-        full=bool_t, top=int64_t, bottom=int64_t, left=int64_t, right=int64_t, kind=int64_t, slope=float64_t,
+        full=bool_t, top=int64_t, bottom=int64_t, left=int64_t, right=int64_t, kind=int64_t,
+        slope=float64_t,
         ties=bool_t, rows=int64_t, columns=int64_t, stride_rows=int64_t, stride_columns=int64_t,
         ignore_border=bool_t, average=bool_t)
 
@@ -67,7 +86,8 @@ class _Conv2DOp(_NativeOp):
         top, bottom, left, right = self.pad
         size, stride, ignore_border, average = self.pool or ((0, 0), (1, 1), True, False)
         return self.params_type.get_params(
-            self, full=self.full(), top=top, bottom=bottom, left=left, right=right, slope=self.slope, ties=self.ties,
+            self, full=self.full(), top=top, bottom=bottom, left=left, right=right,
+            slope=self.slope, ties=self.ties,
             kind=NONLINEARITIES.index(self.nonlinearity), rows=size[0], columns=size[1],
             stride_rows=stride[0], stride_columns=stride[1], ignore_border=ignore_border,
             average=average)
@@ -86,8 +106,8 @@ class _Conv2DOp(_NativeOp):
             "conv2d::Pad{{(int){0}->top, (int){0}->bottom, (int){0}->left, (int){0}->right}}, "
             "conv2d::After{{{{(conv2d::Kind){0}->kind, (float){0}->slope}}, "
             "{{(int){0}->rows, (int){0}->columns, (int){0}->stride_rows, (int){0}->stride_columns, "
-            "(bool){0}->ignore_border, (bool){0}->average}}, (bool){0}->ties}}, {0}->full, {1}").format(
-                sub["params"], json.dumps(os.path.join(config.compiledir, "conv2d_ways.txt")))
+            "(bool){0}->ignore_border, (bool){0}->average}}, (bool){0}->ties}}, {0}->full, {1}"
+            ).format(sub["params"], json.dumps(os.path.join(config.compiledir, "conv2d_ways.txt")))
 
     def __str__(self):
         what = self.nonlinearity if self.nonlinearity != "lines" else "slope %g" % self.slope
@@ -122,8 +142,20 @@ class Conv2D(_Conv2DOp):
     -----
     Called with x (batch, rows, columns, channels), W (filters, channels, size, size) and b
     (filters,), all float32. Gives y and the pooled, both (batch, rows', columns', filters); the
-    pooled is for use only where there is a pooling, y only where it is kept. In y the sign of a zero tells the
-    gradient whether it was negative before the nonlinearity.
+    pooled is for use only where there is a pooling, y only where it is kept. In y the sign of a
+    zero tells the gradient whether it was negative before the nonlinearity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.conv2d import Conv2D
+    >>> x, W = np.ones((1, 4, 4, 3), np.float32), np.ones((2, 3, 3, 3), np.float32)
+    >>> y = Conv2D(pad=(1, 1, 1, 1), slope=0).result(x, W, np.zeros(2, np.float32))
+    >>> y.eval()[0, :, :, 0]  # three channels times 4, 6 or 9 pixels
+    array([[12., 18., 18., 12.],
+           [18., 27., 27., 18.],
+           [18., 27., 27., 18.],
+           [12., 18., 18., 12.]], dtype=float32)
     """
 
     __props__ = ("pad", "slope", "nonlinearity", "pool", "ties", "keep_y")
@@ -190,6 +222,17 @@ class Conv2DGrad(_Conv2DOp):
     Notes
     -----
     Called with x, W, y, the pooled (y again where nothing pools), and the gradient of the pooled.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.conv2d import Conv2D
+    >>> import theano
+    >>> x, W = np.ones((1, 4, 4, 3), np.float32), np.ones((2, 3, 3, 3), np.float32)
+    >>> b = theano.shared(np.zeros(2, np.float32))
+    >>> y = Conv2D(pad=(1, 1, 1, 1), slope=0).result(x, W, b)
+    >>> theano.grad(y.sum(), b).eval()  # 4 x 4 positions
+    array([16., 16.], dtype=float32)
     """
 
     __props__ = ("pad", "slope", "nonlinearity", "pool", "ties", "wrt_x")
@@ -283,6 +326,15 @@ class Pool2D(_Pool2DOp):
     Called with x float32 (batch, rows, columns, channels), gives y (batch, rows', columns',
     channels).
     Where several pixels equal the maximum, each gets the whole gradient, as in Theano.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.conv2d import Pool2D
+    >>> x = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)
+    >>> Pool2D(size=(2, 2), stride=(2, 2))(x).eval()[0, :, :, 0]
+    array([[ 5.,  7.],
+           [13., 15.]], dtype=float32)
     """
 
     def make_node(self, x):
@@ -308,7 +360,21 @@ class Pool2D(_Pool2DOp):
 
 
 class Pool2DGrad(_Pool2DOp):
-    """Gradient of `Pool2D`, whose parameters it has."""
+    """Gradient of `Pool2D`, whose parameters it has.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.conv2d import Pool2D
+    >>> import theano
+    >>> x = theano.shared(np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1))
+    >>> y = Pool2D(size=(2, 2), stride=(2, 2), average=True)(x)
+    >>> theano.grad(y.sum(), x).eval()[0, :, :, 0]
+    array([[0.25, 0.25, 0.25, 0.25],
+           [0.25, 0.25, 0.25, 0.25],
+           [0.25, 0.25, 0.25, 0.25],
+           [0.25, 0.25, 0.25, 0.25]], dtype=float32)
+    """
 
     def make_node(self, x, y, g):
         inputs = [_tensor(value, name, 4, "float32")

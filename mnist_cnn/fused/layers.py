@@ -25,6 +25,16 @@ class PhiloxStreams(object):
     state_updates : list of (shared variable, expression)
         One pair for each mask drawn so far, as Theano's generators have them: saving and
         setting the shared variables saves and sets the generator.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused import PhiloxStreams
+    >>> import theano
+    >>> streams = PhiloxStreams(seed=1)
+    >>> draw = theano.function([], streams.binomial((2, 8), p=.5))
+    >>> first, second = draw(), draw()
+    >>> first.shape, (first == second).all()
+    ((2, 8), False)
     """
 
     def __init__(self, seed):
@@ -78,6 +88,16 @@ class ConvReluPool2DLayer(Layer):
         The plain layer whose parameters this one shares.
     channels_last : bool
         See `mnist_cnn.fused.ops.ConvReluPool`.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused import ConvReluPool2DLayer
+    >>> from lasagne.layers import Conv2DLayer, InputLayer
+    >>> images = InputLayer((None, 1, 28, 28))
+    >>> convolution = Conv2DLayer(images, num_filters=32, filter_size=5)
+    >>> layer = ConvReluPool2DLayer(images, convolution)
+    >>> layer.output_shape, layer.W is convolution.W
+    ((None, 32, 12, 12), True)
     """
 
     def __init__(self, incoming, convolution, channels_last=False, **kwargs):
@@ -105,6 +125,13 @@ def why_not():
     -------
     str or None
         A few words; None where they can.
+
+    Examples
+    --------
+    >>> from mnist_cnn import model  # sets float32
+    >>> from mnist_cnn.fused import why_not
+    >>> print(why_not())
+    None
     """
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return "the processor is {}, not x86-64".format(platform.machine())
@@ -124,5 +151,11 @@ def available():
     -------
     bool
         False where `fuse` returns the network as it is.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused import available, why_not
+    >>> available() == (why_not() is None)
+    True
     """
     return why_not() is None

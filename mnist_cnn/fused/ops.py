@@ -10,10 +10,12 @@ import os
 from pathlib import Path
 
 import theano.tensor as T
+from theano import scalar
 from theano.compile import optdb
 from theano.gof import Apply, local_optimizer
 from theano.gof.op import OpenMPOp
 from theano.gof.opt import in2out
+from theano.gof.params_type import ParamsType
 from theano.gradient import DisconnectedType, grad_undefined
 from theano.tensor.opt import register_canonicalize
 
@@ -88,23 +90,36 @@ class ConvReluPool(_ConvReluPoolOp):
         How `y` lies in memory, whatever its axes are called: True puts the channels of a
         pixel side by side, as the next stage reads them, False puts the pixels of a
         channel side by side, as a dense layer reads them.
+    codes : bool
+        Whether to write the second output, which is empty otherwise. An optimization turns it off
+        where nothing uses it, as in a network that is asked for answers alone.
 
     Notes
     -----
     Called with x (batch, channels, rows, columns), W and b, all float32. Gives y
     (batch, filters, rows', columns') and codes, a uint8 4D tensor that tells the
     gradient which positions reached the maximum.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.ops import ConvReluPool
+    >>> x, W = np.ones((1, 1, 28, 28), np.float32), np.ones((32, 1, 5, 5), np.float32)
+    >>> y, codes = ConvReluPool(channels=1, filters=32, size=5)(x, W, np.zeros(32, np.float32))
+    >>> y.eval().shape, y.eval().max()
+    ((1, 32, 12, 12), 25.0)
     """
 
-    __props__ = ("channels", "filters", "size", "channels_last")
+    __props__ = ("channels", "filters", "size", "channels_last", "codes")
+    params_type = ParamsType(codes=scalar.bool)     # known when it runs: one module for both
 
-    def __init__(self, channels, filters, size, channels_last=False, openmp=None):
+    def __init__(self, channels, filters, size, channels_last=False, codes=True, openmp=None):
         super(ConvReluPool, self).__init__(openmp)
         for name, value in (("channels", channels), ("filters", filters), ("size", size)):
             if int(value) != value or value < 1:
                 raise ValueError("%s: wanted a positive integer, got %r" % (name, value))
         self.channels, self.filters, self.size = int(channels), int(filters), int(size)
-        self.channels_last = bool(channels_last)
+        self.channels_last, self.codes = bool(channels_last), bool(codes)
 
     def make_node(self, x, W, b):
         x, W, b = (_tensor(x, "x", 4, "float32"), _tensor(W, "W", 4, "float32"),
@@ -112,18 +127,21 @@ class ConvReluPool(_ConvReluPoolOp):
         maps = x.broadcastable[0]
         return Apply(self, [x, W, b], [
             T.TensorType("float32", (maps, self.filters == 1, False, False))(),
-            T.TensorType("uint8", (maps, False, False, self.filters == 1))()])
+            T.TensorType("uint8", (False,) * 4)()])
 
     def infer_shape(self, node, shapes):
         n, _, rows, columns = shapes[0]
         rows, columns = [(length - self.size + 1) // 2 for length in (rows, columns)]
-        return [(n, self.filters, rows, columns), (n, rows, columns, self.filters)]
+        codes = (n, rows, columns, self.filters) if self.codes else (0,) * 4
+        return [(n, self.filters, rows, columns), codes]
 
     def connection_pattern(self, node):
         return [[True, False]] * 3
 
     def L_op(self, inputs, outputs, gradients):
         x, W, b = inputs
+        if not self.codes:
+            raise NotImplementedError("ConvReluPool without codes has no gradient")
         if isinstance(gradients[0].type, DisconnectedType):
             return [DisconnectedType()()] * 3
         grad = ConvReluPoolGrad(self.channels, self.filters, self.size, True, self.openmp)
@@ -132,9 +150,9 @@ class ConvReluPool(_ConvReluPoolOp):
                 T.patternbroadcast(db, b.broadcastable)]
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call("convolution::forward_numpy<%s>(%s, %s, %s, &%s, &%s, %s)" % (
+        return self.call("convolution::forward_numpy<%s>(%s, %s, %s, &%s, &%s, %s, %s->codes)" % (
             (self.template(),) + tuple(inputs) + tuple(outputs) +
-            ("true" if self.channels_last else "false",)), sub)
+            ("true" if self.channels_last else "false", sub["params"])), sub)
 
 
 class ConvReluPoolGrad(_ConvReluPoolOp):
@@ -147,6 +165,17 @@ class ConvReluPoolGrad(_ConvReluPoolOp):
     wrt_x : bool
         Whether to compute the third output. An optimization turns it off where nothing
         uses it, as in the first stage of a network in training.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.ops import ConvReluPool
+    >>> import theano
+    >>> x, W = np.ones((1, 1, 28, 28), np.float32), np.ones((32, 1, 5, 5), np.float32)
+    >>> b = theano.shared(np.zeros(32, np.float32))
+    >>> y, _ = ConvReluPool(channels=1, filters=32, size=5)(x, W, b)
+    >>> theano.grad(y.sum(), b).eval()[0]  # 12 x 12 windows, four equal positions in each
+    576.0
     """
 
     __props__ = ("channels", "filters", "size", "wrt_x")
@@ -178,6 +207,17 @@ class ConvReluPoolGrad(_ConvReluPoolOp):
 
 
 @register_canonicalize
+@local_optimizer([ConvReluPool])
+def local_no_unused_codes(node):
+    """Leaves the codes out where no gradient uses them."""
+    if isinstance(node.op, ConvReluPool) and node.op.codes and not node.outputs[1].clients:
+        op = ConvReluPool(node.op.channels, node.op.filters, node.op.size, node.op.channels_last,
+                          False, node.op.openmp)
+        return op(*node.inputs)
+    return False
+
+
+@register_canonicalize
 @local_optimizer([ConvReluPoolGrad])
 def local_no_unused_dx(node):
     """Leaves the gradient with respect to x out where nothing uses it."""
@@ -194,6 +234,13 @@ class SparseProduct(_NativeOp):
     -----
     Called with a (m, k) and b (k, n), both float32. Gives a b, float32 (m, n), equal to
     ``T.dot(a, b)``, NaN and infinity included.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.ops import SparseProduct
+    >>> SparseProduct()(np.float32([[0, 2]]), np.float32([[1, 1], [3, 4]])).eval()
+    array([[6., 8.]], dtype=float32)
     """
 
     __props__ = ()
@@ -236,6 +283,15 @@ class NesterovUpdate(_NativeOp):
 
         v' = momentum * v - learning_rate * g
         p' = p + momentum * v' - learning_rate * g
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.ops import NesterovUpdate
+    >>> one = np.ones(2, np.float32)
+    >>> w, v = NesterovUpdate(count=1)(one, 0 * one, one, np.float32(.1), np.float32(.5))
+    >>> w.eval().round(2), v.eval().round(2)
+    (array([0.85, 0.85], dtype=float32), array([-0.1, -0.1], dtype=float32))
     """
 
     __props__ = ("count", "in_place")
@@ -299,6 +355,14 @@ class BernoulliMask(_NativeOp):
     Called with a state, a uint64 vector ``(key, number of the first block)``, and the
     shape, an int64 vector. Gives the state to go on with and the mask in float32. The
     same state gives the same mask on every machine and with any number of threads.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.ops import BernoulliMask
+    >>> following, mask = BernoulliMask(p=.5, ndim=2)(np.uint64([1, 0]), [100, 100])
+    >>> .48 < mask.eval().mean() < .52
+    True
     """
 
     __props__ = ("p", "ndim")

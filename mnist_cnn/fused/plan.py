@@ -34,8 +34,17 @@ def fuse(network):
         the biases, the batch normalization (of Lasagne's master), the nonlinearity and the
         pooling that follow. Other poolings become `FastPool2DLayer`, other batch normalizations
         `FastBatchNormLayer`; `DropoutLayer` keeps its probability and draws from
-        `PhiloxStreams`; every other layer is a copy. `explain` says which is which, and why. `network` itself stays as it was, and is returned as it is where
-        `available` says no.
+        `PhiloxStreams`; every other layer is a copy. `explain` says which is which, and why.
+        `network` itself stays as it was, and is returned as it is where `available` says no.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused import fuse
+    >>> from mnist_cnn.model import build_cnn
+    >>> network = build_cnn()
+    >>> fast = fuse(network)
+    >>> type(fast).__name__, fast.W is network.W
+    ('SparseDenseLayer', True)
     """
     if not available():
         return network
@@ -79,6 +88,13 @@ def is_fused(network):
     Returns
     -------
     bool
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused import fuse, is_fused
+    >>> from mnist_cnn.model import build_cnn
+    >>> is_fused(build_cnn()), is_fused(fuse(build_cnn()))
+    (False, True)
     """
     return any(isinstance(layer, _FAST) for layer in lasagne.layers.get_all_layers(network))
 

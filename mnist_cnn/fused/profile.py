@@ -99,7 +99,7 @@ def _owners(step, weights, parts):
 
 
 def _products(part):
-    """Pairs of numbers that a part multiplies for an example: forward, for W and for x, none skipped."""
+    """Pairs that a part multiplies for an example: forward, for W and for x, none skipped."""
     layer = part.layers[0]
     first = all(not sources(source) for source in sources(layer))
     if part.kind in ("convolution", "stage"):

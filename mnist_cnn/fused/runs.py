@@ -131,7 +131,7 @@ def _part(layer, only_reader):
 
 
 def _weights_run(layer, only_reader, axes):
-    """The layers after one with weights that are computed with it: bias, normalization, nonlinearity."""
+    """The layers that are computed with the one with weights before them: up to a nonlinearity."""
     run, nonlinearity = [layer], layer.nonlinearity
     biases = [] if layer.b is None else [layer.b]
     norm = None
@@ -169,8 +169,8 @@ def _convolution(conv, only_reader):
                 not pooling_of(after).average):
             run.append(last)
             options["nonlinearity"] = last.nonlinearity
-    return Part(run, "convolution", ", ".join(words[:-1]) + " and " + words[-1] + " in the same pass",
-                **options)
+    why = ", ".join(words[:-1]) + " and " + words[-1] + " in the same pass"
+    return Part(run, "convolution", why, **options)
 
 
 def _is_plain_bias(layer, axes):

@@ -30,6 +30,18 @@ def nesterov_momentum(loss_or_grads, params, learning_rate, momentum=0.9):
     -------
     OrderedDict
         The new value of each parameter and of each velocity, by the shared variable.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused import nesterov_momentum
+    >>> import theano
+    >>> w = theano.shared(np.float32([1, 2]))
+    >>> updates = nesterov_momentum((w ** 2).sum(), [w], learning_rate=.1, momentum=.5)
+    >>> step = theano.function([], updates=updates)
+    >>> _ = step()
+    >>> w.get_value()  # w - .1 * 2 w, and half of that way once more
+    array([0.7, 1.4], dtype=float32)
     """
     if not available() or any(param.dtype != "float32" for param in params):
         return lasagne.updates.nesterov_momentum(loss_or_grads, params, learning_rate, momentum)

@@ -21,6 +21,13 @@ def run_in_batches(function, images, batch_size):
     -------
     array, or list of arrays
         As the function gives them, with n rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.support.batches import run_in_batches
+    >>> run_in_batches(lambda batch: 10 * batch, np.arange(5), batch_size=2)
+    array([ 0, 10, 20, 30, 40])
     """
     parts = [function(images[start:start + batch_size])
              for start in range(0, len(images), batch_size)]

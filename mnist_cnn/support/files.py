@@ -15,6 +15,8 @@ import numpy as np
 from .errors import MnistCnnError
 
 MAX_ITEMS = 10 ** 7  # in an array whose length a file may choose
+MAX_ARRAYS = 1000  # in a file of weights
+MAX_REASON = 200  # characters of what Python says of a file: it may quote all of it
 MIN_FREE = 8 * 10 ** 6  # bytes: the weights, the checkpoint, and both a second time while written
 
 
@@ -38,6 +40,14 @@ def atomic_open(path, mode="wb", **kwargs):
     ------
     MnistCnnError
         When the folder is missing or read-only, the disk is full, or `path` is a folder.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.files import atomic_open
+    >>> with atomic_open("note.txt", "w") as file:
+    ...     _ = file.write("whole")
+    >>> open("note.txt").read()
+    'whole'
     """
     path = Path(os.path.realpath(path))  # a link stays a link: what it points to is replaced
     part = path.with_name(".{}.{}.part".format(path.name, os.getpid()))
@@ -68,6 +78,14 @@ def check_writable(path):
     ------
     MnistCnnError
         When `path` is a folder, its folder is missing or takes no new file, or the disk is full.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.files import check_writable
+    >>> check_writable("nowhere/model.npz")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: cannot write nowhere/model.npz: there is no folder ...
     """
     path = Path(path)
     if path.is_dir():
@@ -106,6 +124,12 @@ def make_folder(path):
     ------
     MnistCnnError
         When it cannot be made.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.files import make_folder
+    >>> make_folder("results/today").is_dir()
+    True
     """
     folder = Path(path)
     try:
@@ -127,7 +151,7 @@ def _is_running(pid):
     return True
 
 
-def write_npz(path, arrays):
+def write_npz(path, arrays, comment=b""):
     """Write arrays to an npz file, whole or not at all.
 
     Parameters
@@ -136,19 +160,32 @@ def write_npz(path, arrays):
         The file; replaced if it exists.
     arrays : dict
         From a name to its array.
+    comment : bytes
+        What the zip archive that it is says of itself, at most 65,535 bytes. NumPy reads past it.
 
     Raises
     ------
     MnistCnnError
         When the file cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.support.files import write_npz
+    >>> write_npz("numbers.npz", {"a": np.arange(3)})
+    >>> np.load("numbers.npz")["a"]
+    array([0, 1, 2])
     """
     archive = io.BytesIO()  # in memory first: a ZipFile cut short by a full disk prints a traceback
     np.savez(archive, **arrays)
+    if comment:
+        with zipfile.ZipFile(archive, "a") as whole:
+            whole.comment = comment
     with atomic_open(path) as file:
         file.write(archive.getbuffer())
 
 
-def read_npz(path, wanted, optional=()):
+def read_npz(path, wanted, optional=(), others=False):
     """Read just the arrays that one expects from an npz file that anybody may have written.
 
     Nothing in the file is executed, and no array's data are read before its header is found to
@@ -163,6 +200,8 @@ def read_npz(path, wanted, optional=()):
         'fd', and its shape, where None stands for any length.
     optional : dict
         The same of arrays that may be there or not.
+    others : bool
+        Whether there may be others besides, which are left alone.
 
     Returns
     -------
@@ -173,30 +212,75 @@ def read_npz(path, wanted, optional=()):
     ------
     MnistCnnError
         When the file cannot be read, or is anything else than that.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.support.files import read_npz, write_npz
+    >>> write_npz("numbers.npz", {"a": np.arange(3.)})
+    >>> read_npz("numbers.npz", {"a": ("fd", (None,))})
+    {'a': array([0., 1., 2.])}
+    >>> read_npz("numbers.npz", {"a": ("fd", (4,))})  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: numbers.npz is not ...: a has shape (3,), not (4,)
     """
+    with _refused(path), zipfile.ZipFile(path) as archive:
+        names = sorted(archive.namelist())
+        there = [name for name in optional if name + ".npy" in names]
+        expected = [name + ".npy" for name in [*wanted, *there]]
+        if names != sorted(expected) and not (others and set(expected) <= set(names)):
+            raise ValueError("it holds {} arrays, not {} ({} to {})".format(
+                len(names), len(wanted), min(wanted), max(wanted)))
+        for info in archive.infolist():
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError("{} is compressed in a way that NumPy does not use".format(
+                    info.filename))
+        return {name: _read_array(archive, name, *(wanted.get(name) or optional[name]))
+                for name in [*wanted, *there]}
+
+
+def read_npz_shapes(path):
+    """Read the shapes of an npz file's arrays, and its comment, without reading the arrays.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    shapes : dict
+        From each array's name to its shape, a tuple of int.
+    comment : bytes
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be read, or is no npz file.
+    """
+    with _refused(path), zipfile.ZipFile(path) as archive:
+        names = [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
+        if len(names) > MAX_ARRAYS:
+            raise ValueError("it holds {} arrays".format(len(names)))
+        return {name: _read_header(archive, name)[0] for name in names}, archive.comment
+
+
+@contextlib.contextmanager
+def _refused(path):
+    """What comes of a damaged or hostile npz file, as one line."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = sorted(archive.namelist())
-            there = [name for name in optional if name + ".npy" in names]
-            if names != sorted(name + ".npy" for name in [*wanted, *there]):
-                raise ValueError("it holds {} arrays, not {} ({} to {})".format(
-                    len(names), len(wanted), min(wanted), max(wanted)))
-            for info in archive.infolist():
-                if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                    raise ValueError("{} is compressed in a way that NumPy does not use".format(
-                        info.filename))
-            return {name: _read_array(archive, name, *(wanted.get(name) or optional[name]))
-                    for name in [*wanted, *there]}
+        yield
     except OSError as error:
         raise MnistCnnError("cannot read {}: {}".format(path, error.strerror or error)) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError,
             RuntimeError) as error:
         raise MnistCnnError("{} is not a file that train.py saved: {}".format(
-            path, " ".join(str(error).split()))) from error
+            path, " ".join(str(error).split())[:MAX_REASON])) from error
 
 
-def _read_array(archive, name, dtypes, shape):
-    """One array of an npz archive, once its header says that it is the one that is wanted."""
+def _read_header(archive, name):
+    """The shape and dtype of one array of an npz archive."""
     with archive.open(name + ".npy") as file:
         version = np.lib.format.read_magic(file)
         if version != (1, 0):
@@ -205,8 +289,16 @@ def _read_array(archive, name, dtypes, shape):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of types that NumPy will read otherwise one day
                 stored_shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            if any(type(length) is not int for length in stored_shape):  # True is one to NumPy
+                raise ValueError
         except Exception as error:  # NumPy parses it as Python, with all that can come of that
             raise ValueError("{} has no npy header".format(name)) from error
+    return stored_shape, dtype
+
+
+def _read_array(archive, name, dtypes, shape):
+    """One array of an npz archive, once its header says that it is the one that is wanted."""
+    stored_shape, dtype = _read_header(archive, name)
     if len(stored_shape) != len(shape) or any(
             want not in (None, got) for want, got in zip(shape, stored_shape)):
         raise ValueError("{} has shape {}, not {}".format(name, stored_shape, shape))
@@ -218,4 +310,5 @@ def _read_array(archive, name, dtypes, shape):
         array = np.lib.format.read_array(file, allow_pickle=False)
     if not np.isfinite(array).all():
         raise ValueError("{} holds NaN or infinity".format(name))
-    return array
+    # in this machine's order of bytes, and laid out as kernels read fastest
+    return np.array(array, array.dtype.newbyteorder("="), order="C", copy=False)

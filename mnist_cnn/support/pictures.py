@@ -10,8 +10,11 @@ References
    recognition. Proceedings of the IEEE 86, 1998.
 """
 
+import contextlib
 import itertools
+import logging
 import math
+import os
 import warnings
 from collections import namedtuple
 
@@ -21,16 +24,20 @@ from scipy import ndimage
 
 from .errors import MnistCnnError
 
-__all__ = ["read_picture", "extract_ink", "split_digits", "fit_to_field", "load_picture",
-           "load_digits"]
+__all__ = ["read_picture", "open_picture", "extract_ink", "split_digits", "fit_to_field",
+           "load_picture", "load_digits"]
 
 SIZE = 28
 BOX = 20
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 WORK_SIZE = 280  # pixels of the longer side that are enough to find a digit
 MAX_PIXELS = 2 ** 27  # 134 megapixels: more than cameras give, less than fills the memory
+ORIENTATION = 0x0112  # EXIF's tag
 MIN_CONTRAST = .1
 MAX_DIGITS = 20  # more shapes than that are no number, but a text, a chart or a pattern
+
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it logs of a file it raises too
 
 
 def read_picture(path):
@@ -51,6 +58,48 @@ def read_picture(path):
     ------
     MnistCnnError
         When the file cannot be read or is no picture.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from PIL import Image
+    >>> from mnist_cnn.support.pictures import read_picture
+    >>> Image.fromarray(np.uint8([[0, 255], [255, 51]])).save("four-pixels.png")
+    >>> read_picture("four-pixels.png")
+    array([[0. , 1. ],
+           [1. , 0.2]], dtype=float32)
+    """
+    picture = open_picture(path, _to_grey, 2 * WORK_SIZE, "L")
+    scale = WORK_SIZE / max(picture.size)
+    if scale < 1:
+        size = [max(1, round(scale * side)) for side in picture.size]
+        picture = picture.resize(size, Image.BOX)
+    return np.asarray(picture, np.float32)
+
+
+def open_picture(path, convert, size, mode=None):
+    """Open a picture file that nobody vouches for.
+
+    Parameters
+    ----------
+    path : path-like
+        As for `read_picture`.
+    convert : callable
+        Makes grey or colours of it, from a Pillow image in any mode to another of its size.
+    size : int
+        Pixels a side that are enough; a JPEG may be decoded at as few.
+    mode : str, optional
+        'L' where grey is enough.
+
+    Returns
+    -------
+    PIL.Image.Image
+        What `convert` makes of it, turned as its camera says; of a large picture, reduced.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be read or is no picture.
     """
     try:
         with warnings.catch_warnings():
@@ -59,14 +108,10 @@ def read_picture(path):
                 if picture.width * picture.height > MAX_PIXELS:
                     raise MnistCnnError("{} is too large: {} x {} pixels".format(
                         path, picture.width, picture.height))
-                picture.draft("L", (2 * WORK_SIZE, 2 * WORK_SIZE))  # JPEG: decode fewer pixels
-                picture = ImageOps.exif_transpose(picture)
-                picture = _to_grey(picture)
-                scale = WORK_SIZE / max(picture.size)
-                if scale < 1:
-                    size = [max(1, round(scale * side)) for side in picture.size]
-                    picture = picture.resize(size, Image.BOX)
-                return np.asarray(picture, np.float32)
+                picture.draft(mode, (size, size))  # JPEG: decode fewer pixels
+                with _without_libtiffs_lines(picture):
+                    picture.load()
+                return _turned(convert(_reduced(picture)), _orientation(picture))
     except OSError as error:
         reason = error.strerror or "it is no picture (PNG, JPEG or the like), or a damaged one"
         raise MnistCnnError("cannot read {}: {}".format(path, reason)) from error
@@ -76,10 +121,61 @@ def read_picture(path):
         raise MnistCnnError("cannot read {}: it is a damaged picture".format(path)) from error
 
 
+@contextlib.contextmanager
+def _without_libtiffs_lines(picture):
+    """While libtiff decodes: it writes lines of its own to stderr, of what Pillow raises too."""
+    if picture.format != "TIFF":
+        yield
+        return
+    try:
+        stderr = os.dup(2)
+    except OSError:  # there is none
+        yield
+        return
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+def _reduced(picture):
+    """Of a picture with far more pixels than are looked at, the means of squares of them.
+
+    Each number takes a byte until then, where it takes eight in what follows.
+    """
+    factor = max(picture.size) // (4 * WORK_SIZE)
+    if factor < 2:
+        return picture
+    if picture.mode in ("1", "P", "PA"):
+        has_alpha = picture.mode == "PA" or "transparency" in picture.info
+        picture = picture.convert("RGBA" if has_alpha else "RGB" if picture.mode == "P" else "L")
+    elif picture.mode.startswith("I;"):
+        picture = picture.convert("I")
+    return picture.reduce(factor)
+
+
+def _orientation(picture):
+    """How a camera says that its picture is to be turned, as EXIF's number, if it does."""
+    try:
+        return picture.getexif().get(ORIENTATION)
+    except Exception:  # whatever Pillow meets in damaged EXIF data; the picture may be whole
+        return None
+
+
+def _turned(picture, orientation):
+    picture.getexif()[ORIENTATION] = orientation
+    return ImageOps.exif_transpose(picture)
+
+
 def _to_grey(picture):
     """Brightness in [0, 1] as a Pillow image of mode F, transparency filled with background."""
     if picture.mode.startswith("I") or picture.mode == "F":  # 16 bits a pixel, or more
         values = np.asarray(picture, np.float32)
+        if not np.isfinite(values).all():
+            raise ValueError("a pixel is no number")
         top = 65535 if values.max() > 255 else 255
         return Image.fromarray(np.clip(values / top, 0, 1))
     if picture.mode == "LA" or picture.mode == "RGBA" or "transparency" in picture.info:
@@ -113,6 +209,16 @@ def extract_ink(grey):
     ------
     MnistCnnError
         When there is no digit to see: nothing differs from the background, or too much does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.support.pictures import extract_ink
+    >>> paper = np.full((40, 40), .9)
+    >>> paper[10:30, 18:22] = .2  # a stroke
+    >>> ink = extract_ink(paper)
+    >>> ink[20, 16:24]
+    array([0., 0., 1., 1., 1., 1., 0., 0.], dtype=float32)
     """
     rows, columns = grey.shape
     coordinates = np.stack([np.ones(grey.shape)] + list(np.meshgrid(
@@ -185,6 +291,15 @@ def split_digits(ink):
     ------
     MnistCnnError
         When there are more shapes than a number has digits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.support.pictures import split_digits
+    >>> ink = np.zeros((40, 60))
+    >>> ink[10:30, 10:14] = ink[10:30, 40:44] = 1  # two strokes: a one and a one
+    >>> [part[20].nonzero()[0] for part in split_digits(ink)]
+    [array([10, 11, 12, 13]), array([40, 41, 42, 43])]
     """
     labels, count = ndimage.label(ink > 0, structure=np.ones((3, 3)))
     groups = [_Shape([i + 1], rows.start, rows.stop, columns.start, columns.stop)
@@ -251,6 +366,15 @@ def fit_to_field(ink):
         (28, 28), multiples of 1/256 in [0, 255/256], the brightest pixel at 255/256: the longer
         side of what is not 0 spans 20 pixels, and the centre of mass lies within half a pixel of
         row and column 14, as in MNIST.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.support.pictures import fit_to_field
+    >>> field = fit_to_field(np.ones((100, 20)))  # a bar, five times as high as wide
+    >>> rows, columns = field.nonzero()
+    >>> field.shape, rows.min(), rows.max(), columns.min(), columns.max()
+    ((28, 28), 5, 24, 13, 16)
     """
     rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
     ink = ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1].astype(float)
@@ -282,6 +406,17 @@ def load_picture(path):
     ------
     MnistCnnError
         When the file is no picture, or shows no digit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from PIL import Image
+    >>> from mnist_cnn.support.pictures import load_picture
+    >>> paper = np.full((100, 100), 230, np.uint8)
+    >>> paper[20:80, 45:55] = 30
+    >>> Image.fromarray(paper).save("one.png")
+    >>> load_picture("one.png").shape
+    (1, 28, 28)
     """
     return load_digits(path, single=True)[0]
 
@@ -305,6 +440,19 @@ def load_digits(path, single=False):
     ------
     MnistCnnError
         When the file is no picture, or shows no digit, or too many shapes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from PIL import Image
+    >>> from mnist_cnn.support.pictures import load_digits
+    >>> paper = np.full((100, 150), 230, np.uint8)
+    >>> paper[20:80, 45:55] = paper[20:80, 95:105] = 30
+    >>> Image.fromarray(paper).save("eleven.png")
+    >>> load_digits("eleven.png").shape
+    (2, 1, 28, 28)
+    >>> load_digits("eleven.png", single=True).shape
+    (1, 1, 28, 28)
     """
     grey = read_picture(path)
     try:

@@ -17,7 +17,14 @@ HISTORY_FIELDS = ("epoch", "seconds", "training_loss", "training_accuracy",
 
 
 def history_path(output):
-    """The CSV file that goes beside a file of weights."""
+    """The CSV file that goes beside a file of weights.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.records import history_path
+    >>> history_path("model.npz").name
+    'model.csv'
+    """
     return Path(output).with_suffix(".csv")
 
 
@@ -35,6 +42,15 @@ def save_history(output, history):
     ------
     MnistCnnError
         When the file cannot be written.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.records import save_history
+    >>> save_history("weights.npz", [(1, .8, .4, .86, .08, .977)])
+    >>> print(open("weights.csv").read())
+    epoch,seconds,training_loss,training_accuracy,validation_loss,validation_accuracy
+    1,0.8,0.4,0.86,0.08,0.977
+    <BLANKLINE>
     """
     with atomic_open(history_path(output), "w", newline="") as file:
         writer = csv.writer(file)
@@ -59,6 +75,13 @@ def load_history(output):
     ------
     MnistCnnError
         When the file cannot be read or is no history.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.records import load_history, save_history
+    >>> save_history("weights.npz", [(1, .8, .4, .86, .08, .977), (2, .8, .15, .95, .06, .983)])
+    >>> load_history("weights.npz")["validation_accuracy"]
+    array([0.977, 0.983])
     """
     path = history_path(output)
     try:
@@ -70,13 +93,20 @@ def load_history(output):
                         dtype=[(name, float) for name in HISTORY_FIELDS])
     except OSError as error:
         raise MnistCnnError("cannot read {}: {}".format(path, error.strerror)) from error
-    except ValueError as error:
+    except (ValueError, csv.Error) as error:
         raise MnistCnnError("{} is no history that train.py saved; remove it to draw the other "
                             "pictures".format(path)) from error
 
 
 def snapshots_path(output):
-    """The npz file of the kernels that goes beside a file of weights."""
+    """The npz file of the kernels that goes beside a file of weights.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.records import snapshots_path
+    >>> snapshots_path("model.npz").name
+    'model.snapshots.npz'
+    """
     return Path(output).with_suffix(".snapshots.npz")
 
 
@@ -94,6 +124,14 @@ def save_snapshots(output, snapshots):
     ------
     MnistCnnError
         When the file cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.support.records import save_snapshots
+    >>> save_snapshots("weights.npz", {0: np.zeros((32, 1, 5, 5)), 1: np.ones((32, 1, 5, 5))})
+    >>> sorted(np.load("weights.snapshots.npz").files)
+    ['epochs', 'kernels']
     """
     epochs = sorted(snapshots)
     write_npz(snapshots_path(output), {"epochs": np.array(epochs), "kernels": np.stack(
@@ -121,6 +159,15 @@ def load_snapshots(output, shape):
     ------
     MnistCnnError
         When the file cannot be read or is none that `save_snapshots` wrote.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.support.records import load_snapshots, save_snapshots
+    >>> save_snapshots("weights.npz", {0: np.zeros((32, 1, 5, 5)), 1: np.ones((32, 1, 5, 5))})
+    >>> epochs, kernels = load_snapshots("weights.npz", (32, 1, 5, 5))
+    >>> epochs, kernels.shape
+    (array([0, 1]), (2, 32, 1, 5, 5))
     """
     path = snapshots_path(output)
     if not path.exists():
@@ -128,7 +175,8 @@ def load_snapshots(output, shape):
                             "to be".format(path))
     arrays = read_npz(path, {"epochs": ("lqi", (None,)), "kernels": ("fd", (None,) + tuple(shape))})
     epochs, snapshots = arrays["epochs"], arrays["kernels"]
-    if not len(epochs) or len(epochs) != len(snapshots) or (np.diff(epochs) <= 0).any():
+    if not len(epochs) or len(epochs) != len(snapshots) or epochs[0] < 0 or (
+            np.diff(epochs) <= 0).any():
         raise MnistCnnError("{} is not a file that train.py saved: its epochs and kernels do not "
                             "match".format(path))
     return epochs, snapshots

@@ -14,7 +14,8 @@ from .task import data_digest
 __all__ = ["sweep", "main"]
 
 
-def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, threads=None):
+def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, threads=None,
+          dataset=None):
     """Train every setting with every seed, but for what the folder has already.
 
     Parameters
@@ -24,8 +25,8 @@ def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, t
     seeds : sequence of int
     output : path-like
         The folder of the records and weights; made if missing.
-    data_dir : path-like, optional
-        As for `mnist_cnn.data.load_dataset`; workers load the data by this name.
+    data_dir, dataset
+        As for `mnist_cnn.data.load_dataset`; workers load the data by these names.
     scheduler : str, optional
         The address of a Dask scheduler, ``tcp://HOST:8786``; by default workers are started here.
     workers, threads : int, optional
@@ -42,13 +43,29 @@ def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, t
     MnistCnnError
         When the data, the folder or the scheduler cannot be used. What is finished stays; the same
         call goes on from there.
+
+    Examples
+    --------
+    >>> from mnist_cnn.data import load_dataset
+    >>> from mnist_cnn.sweeps import sweep
+    >>> from mnist_cnn.sweeps.records import record_path, write_record
+    >>> from mnist_cnn.sweeps.task import data_digest
+    >>> from mnist_cnn.support.files import make_folder
+    >>> from mnist_cnn.training.config import configure
+    >>> path = record_path(make_folder("results"), "plain", configure(seed=1),
+    ...                    data_digest(load_dataset()))
+    >>> _ = write_record(path, "plain", {"status": "failed", "error": "NaN"}, [])
+    >>> records = sweep({"plain": configure()}, seeds=[1], output="results")  # not trained again
+    >>> records[0]["status"]
+    'failed'
     """
     for name, value in (("workers", workers), ("threads", threads)):
         if value is not None and (int(value) != value or value < 1):
             raise MnistCnnError("{} is {!r}; it must be a whole number, at least 1".format(
                 name, value))
     folder = make_folder(output)
-    digest = data_digest(load_dataset(data_dir))
+    loaded = load_dataset(data_dir, dataset=dataset)
+    digest = data_digest(loaded)
     wanted = {}  # a record's path to its setting's name and its settings
     for name, config in configs.items():
         for seed in seeds:
@@ -61,8 +78,8 @@ def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, t
     if missing:
         from .engine import train_all
         train_all({path: wanted[path] for path in missing}, done=len(wanted) - len(missing),
-                  data_dir=data_dir, digest=digest, scheduler=scheduler, workers=workers,
-                  threads=threads)
+                  data=(data_dir, dataset), about=loaded.about, digest=digest,
+                  scheduler=scheduler, workers=workers, threads=threads)
         done = read_records(folder)
     return [done[path] for path in wanted]
 
@@ -94,7 +111,7 @@ def report(records, output):
 
 
 def main(spec=(), seeds=None, grid=(), num_epochs=None, output="results", data_dir=None,
-         scheduler=None, workers=None, threads=None):
+         scheduler=None, workers=None, threads=None, dataset=None):
     """Train every setting with every seed, and print how they compare.
 
     Parameters
@@ -107,7 +124,7 @@ def main(spec=(), seeds=None, grid=(), num_epochs=None, output="results", data_d
         Like ``dropout=.2,.5``; every recipe is trained at every point.
     num_epochs : int, optional
         Of every training; by default each recipe's own.
-    output, data_dir, scheduler, workers, threads
+    output, data_dir, scheduler, workers, threads, dataset
         As for `sweep`.
 
     Returns
@@ -119,6 +136,14 @@ def main(spec=(), seeds=None, grid=(), num_epochs=None, output="results", data_d
     ------
     MnistCnnError
         As `sweep` does, and when the settings are none.
+
+    Examples
+    --------
+    >>> from mnist_cnn.sweeps import main
+    >>> main(["plain", "bset"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: ...
     """
     spec = [spec] if isinstance(spec, (str, Path)) else list(spec)
     recipes = [str(word) for word in spec if is_recipe(str(word))]
@@ -133,6 +158,6 @@ def main(spec=(), seeds=None, grid=(), num_epochs=None, output="results", data_d
     configs = expand(recipes + found.get("recipes", []), options,
                      {**found.get("grid", {}), **parse_grid(grid)}, found.get("settings"))
     seeds = parse_seeds(found.get("seeds", "1-3") if seeds is None else seeds)
-    records = sweep(configs, seeds, output, data_dir, scheduler, workers, threads)
+    records = sweep(configs, seeds, output, data_dir, scheduler, workers, threads, dataset)
     report(records, output)
     return records

@@ -9,9 +9,8 @@ import warnings
 from dataclasses import asdict
 from multiprocessing import resource_tracker
 
-from tqdm.auto import tqdm
-
 from ..support.errors import Interrupted, MnistCnnError
+from ..support.progress import progress_bar
 from .records import write_record
 from .task import run_task, warm_up
 
@@ -81,6 +80,13 @@ def local_cluster(workers, threads):
     Yields
     ------
     distributed.LocalCluster
+
+    Examples
+    --------
+    >>> from mnist_cnn.sweeps.engine import local_cluster
+    >>> with local_cluster(workers=1, threads=1) as cluster:
+    ...     len(cluster.workers)
+    1
     """
     distributed = _import_dask()
     env = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
@@ -113,7 +119,7 @@ def _sigterm_as_ctrl_c():
         signal.signal(signal.SIGTERM, before)
 
 
-def train_all(wanted, done, data_dir, digest, scheduler=None, workers=None, threads=None):
+def train_all(wanted, done, data, about, digest, scheduler=None, workers=None, threads=None):
     """Run trainings as tasks, and write each one's record as soon as it is finished.
 
     Parameters
@@ -122,8 +128,12 @@ def train_all(wanted, done, data_dir, digest, scheduler=None, workers=None, thre
         From each record's path to the setting's name and the `Config` with its seed.
     done : int
         Trainings of the sweep that are finished already; the bar counts them.
-    data_dir, digest : str
-        The data's name and what `mnist_cnn.sweeps.task.data_digest` says of it.
+    data : pair of path-like or None
+        The data's folder and name, as for `mnist_cnn.data.load_dataset`.
+    about : mnist_cnn.support.about.About
+        What they are.
+    digest : str
+        What `mnist_cnn.sweeps.task.data_digest` says of it.
     scheduler, workers, threads
         As for `mnist_cnn.sweeps.sweep`.
 
@@ -131,9 +141,17 @@ def train_all(wanted, done, data_dir, digest, scheduler=None, workers=None, thre
     ------
     MnistCnnError
         When the scheduler cannot be reached, or goes away.
+
+    Examples
+    --------
+    >>> from mnist_cnn.sweeps.engine import train_all
+    >>> train_all({}, done=0, data_dir=None, digest="", scheduler="nowhere")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: there is no Dask scheduler at nowhere: ...
     """
     distributed = _import_dask()
-    data_dir = None if data_dir is None else os.path.abspath(str(data_dir))
+    data = None if data[0] is None else os.path.abspath(str(data[0])), data[1]
     with contextlib.ExitStack() as stack:
         stack.enter_context(_sigterm_as_ctrl_c())
         if scheduler is None:
@@ -153,9 +171,9 @@ def train_all(wanted, done, data_dir, digest, scheduler=None, workers=None, thre
             print("Dask's dashboard (with bokeh installed): {}".format(client.dashboard_link),
                   flush=True)
         if scheduler is None:
-            _warm_up(client, wanted)
+            _warm_up(client, wanted, about)
         try:
-            _gather(client, wanted, done, data_dir, digest)
+            _gather(client, wanted, done, data, about, digest)
         except (distributed.CancelledError, distributed.comm.CommClosedError) as error:
             raise MnistCnnError(
                 "the Dask scheduler at {} has gone; what is finished is kept, and the same command "
@@ -168,25 +186,25 @@ def _close(client):
         client.close(timeout=5)
 
 
-def _warm_up(client, wanted):
+def _warm_up(client, wanted, about):
     """Compile once, on one worker, before many would compile the same at a time."""
     kinds = {(config.dropout, config.ema > 0, config.engine, config.momentum): config
              for _, config in wanted.values()}
-    client.submit(warm_up, list(kinds.values()), pure=False).result()
+    client.submit(warm_up, list(kinds.values()), about, pure=False).result()
 
 
-def _gather(client, wanted, done, data_dir, digest):
+def _gather(client, wanted, done, data, about, digest):
     """Submit the tasks, and write their records as they come."""
     import distributed
-    futures = {client.submit(run_task, config, data_dir, digest, pure=False): path
+    futures = {client.submit(run_task, config, data, digest, pure=False): path
                for path, (_, config) in wanted.items()}
     best = None
-    with tqdm(total=done + len(wanted), initial=done, unit="training", disable=None) as bar:
+    with progress_bar(total=done + len(wanted), initial=done, unit="training") as bar:
         for future in distributed.as_completed(list(futures), loop=client.loop):
             path = futures.pop(future)
             name, config = wanted[path]
             record, weights = _result(future, config)
-            record = write_record(path, name, record, weights)
+            record = write_record(path, name, record, weights, about)
             future.release()
             if record["status"] == "ok" and (best is None
                                              or record["test_accuracy"] > best["test_accuracy"]):

@@ -31,6 +31,13 @@ def record_path(folder, name, config, digest):
     pathlib.Path
         Its name says the setting and the seed, and ends in a digest of all that the result
         depends on.
+
+    Examples
+    --------
+    >>> from mnist_cnn.sweeps.records import record_path
+    >>> from mnist_cnn.training.config import configure
+    >>> record_path("results", "best", configure("best", seed=1), digest="0f").name[:7]
+    'best-1-'
     """
     key = json.dumps([asdict(config), digest], sort_keys=True).encode()
     words = "".join(c if c.isalnum() else "_" for c in name)[:60]
@@ -38,7 +45,7 @@ def record_path(folder, name, config, digest):
                                                  hashlib.sha256(key).hexdigest()[:8])
 
 
-def write_record(path, name, record, weights):
+def write_record(path, name, record, weights, about=None):
     """Write a training's weights, then its record.
 
     Parameters
@@ -50,6 +57,8 @@ def write_record(path, name, record, weights):
     record : dict
         As `mnist_cnn.sweeps.task.run_task` returns it.
     weights : list of arrays
+    about : mnist_cnn.support.about.About, optional
+        What they were learned from.
 
     Returns
     -------
@@ -60,11 +69,21 @@ def write_record(path, name, record, weights):
     ------
     MnistCnnError
         When a file cannot be written.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from mnist_cnn.sweeps.records import write_record
+    >>> record = {"status": "ok", "seed": 1, "test_accuracy": .99}
+    >>> record = write_record(Path("plain-1.json"), "plain", record, [np.zeros(3)])
+    >>> record["setting"], record["weights"]
+    ('plain', 'plain-1.npz')
     """
     record = dict(record, setting=name)
     if record["status"] == "ok":
         model = path.with_suffix(".npz")
-        save_weights(model, weights)
+        save_weights(model, weights, about)
         record.update(weights=model.name, sha256=hashlib.sha256(model.read_bytes()).hexdigest())
     with atomic_open(path, "w") as file:
         json.dump(record, file, indent=1)
@@ -87,6 +106,14 @@ def read_records(folder):
     ------
     MnistCnnError
         When a record is damaged.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from mnist_cnn.sweeps.records import read_records, write_record
+    >>> _ = write_record(Path("plain-1.json"), "plain", {"status": "failed", "error": "NaN"}, [])
+    >>> read_records(".")[Path("plain-1.json")]["error"]
+    'NaN'
     """
     records = {}
     for path in sorted(Path(folder).glob("*.json")):

@@ -26,6 +26,12 @@ def parse_seeds(text):
     ------
     MnistCnnError
         When it is no such list.
+
+    Examples
+    --------
+    >>> from mnist_cnn.sweeps.settings import parse_seeds
+    >>> parse_seeds("1-3,7")
+    [1, 2, 3, 7]
     """
     if not isinstance(text, str):
         return sorted(set(text))
@@ -58,6 +64,12 @@ def parse_grid(texts):
     ------
     MnistCnnError
         When a part is not of that form.
+
+    Examples
+    --------
+    >>> from mnist_cnn.sweeps.settings import parse_grid
+    >>> parse_grid(["dropout=.2,.5", "learning-rate=.03"])
+    {'dropout': [0.2, 0.5], 'learning_rate': [0.03]}
     """
     grid = {}
     for text in texts:
@@ -96,6 +108,14 @@ def read_spec(path):
     ------
     MnistCnnError
         When the file cannot be read or holds anything else.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from mnist_cnn.sweeps.settings import read_spec
+    >>> _ = Path("sweep.toml").write_text('recipes = ["plain", "best"]')
+    >>> read_spec("sweep.toml")
+    {'recipes': ['plain', 'best']}
     """
     if sys.version_info >= (3, 11):
         import tomllib
@@ -139,6 +159,17 @@ def expand(recipes=(), options=None, grid=None, settings=None):
     ------
     MnistCnnError
         When a recipe, an option or a value is not one.
+
+    Examples
+    --------
+    >>> from mnist_cnn.sweeps.settings import expand
+    >>> configs = expand(["plain", "best"], grid={"dropout": [.2, .5]})
+    >>> for name, config in configs.items():
+    ...     print(name, config.dropout, config.batch_size)
+    plain, dropout 0.2 0.2 50
+    plain, dropout 0.5 0.5 50
+    best, dropout 0.2 0.2 100
+    best, dropout 0.5 0.5 100
     """
     options, grid, settings = options or {}, grid or {}, settings or {}
     for values in grid.values():

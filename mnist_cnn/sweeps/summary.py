@@ -19,6 +19,13 @@ def mean_interval(values):
     -------
     mean, half_width : float
         The latter is NaN for a single value.
+
+    Examples
+    --------
+    >>> from mnist_cnn.sweeps.summary import mean_interval
+    >>> mean, half_width = mean_interval([99.1, 99.2, 99.3])
+    >>> print("{:.2f} +- {:.2f}".format(mean, half_width))
+    99.20 +- 0.25
     """
     from scipy import stats  # here: it takes .4 s to import
     values = np.asarray(values, float)
@@ -53,6 +60,15 @@ def table(records):
     -------
     str
         A row a setting, in the order in which they first come: accuracies in percent.
+
+    Examples
+    --------
+    >>> from mnist_cnn.sweeps.summary import table
+    >>> records = [{"status": "ok", "setting": "plain", "seed": seed, "test_accuracy": accuracy,
+    ...             "validation_accuracy": accuracy, "seconds": 5., "config": {"all_data": False}}
+    ...            for seed, accuracy in ((1, .989), (2, .991))]
+    >>> print(table(records).splitlines()[-1])  # without its head
+    | plain | 2 | 0 | 99.000 | 99.000 | 97.729 to 100.271 | 0.141 | 98.90 | 99.10 | 5.0 |
     """
     lines = ["| setting | trainings | failed | validation | test: mean | 95 % interval | standard "
              "deviation | lowest | highest | seconds a training |", "| --- " * 10 + "|"]
@@ -87,6 +103,17 @@ def comparison(records):
     str
         Differences of the test accuracy in percentage points; empty where there is nothing to
         compare. An interval that leaves 0 out tells two settings apart.
+
+    Examples
+    --------
+    >>> from mnist_cnn.sweeps.summary import comparison
+    >>> records = [{"status": "ok", "setting": setting, "seed": seed, "test_accuracy": accuracy}
+    ...            for setting, seed, accuracy in (("plain", 1, .989), ("plain", 2, .990),
+    ...                                            ("best", 1, .994), ("best", 2, .996))]
+    >>> print(comparison(records))
+    | setting, against plain | common seeds | mean difference | 95 % interval | better in |
+    | --- | --- | --- | --- | --- |
+    | best | 2 | +0.550 | -0.085 to +1.185 | 2 of 2 |
     """
     settings = _by_setting(records)
     if len(settings) < 2:
@@ -120,6 +147,13 @@ def plot(records):
     -------
     bytes
         PNG.
+
+    Examples
+    --------
+    >>> from mnist_cnn.sweeps.summary import plot
+    >>> png = plot([{"status": "ok", "setting": "plain", "seed": 1, "test_accuracy": .99}])
+    >>> png[1:4]
+    b'PNG'
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -19,9 +19,9 @@ __all__ = ["data_digest", "source_version", "processor", "run_task", "warm_up"]
 
 
 @functools.lru_cache(maxsize=1)
-def _load(data_dir):
+def _load(data_dir, name):
     from ..data import load_dataset
-    dataset = load_dataset(data_dir)
+    dataset = load_dataset(data_dir, dataset=name)
     return dataset, data_digest(dataset)
 
 
@@ -36,6 +36,13 @@ def data_digest(dataset):
     -------
     str
         SHA-256 over all their bytes, as hexadecimal digits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.sweeps.task import data_digest
+    >>> data_digest([np.zeros(3), np.zeros(3)]) == data_digest([np.zeros(3), np.ones(3)])
+    False
     """
     sha = hashlib.sha256()
     for array in dataset:
@@ -45,7 +52,14 @@ def data_digest(dataset):
 
 
 def source_version():
-    """The commit that the package is of, with a + where files differ from it; else its version."""
+    """The commit that the package is of, with a + where files differ from it; else its version.
+
+    Examples
+    --------
+    >>> from mnist_cnn.sweeps.task import source_version
+    >>> type(source_version())
+    <class 'str'>
+    """
     from .. import __version__
     folder = str(Path(__file__).parents[1])
     try:
@@ -59,7 +73,14 @@ def source_version():
 
 
 def processor():
-    """The processor's name."""
+    """The processor's name.
+
+    Examples
+    --------
+    >>> from mnist_cnn.sweeps.task import processor
+    >>> type(processor())
+    <class 'str'>
+    """
     try:
         return re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text()).group(1)
     except (OSError, AttributeError):
@@ -74,15 +95,15 @@ def threads():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
-def run_task(config, data_dir, digest):
+def run_task(config, data, digest):
     """Train once.
 
     Parameters
     ----------
     config : Config
         The settings, with a seed.
-    data_dir : str, optional
-        The name of the data, as for `mnist_cnn.data.load_dataset`.
+    data : pair of str, optional
+        The data's folder and name, as for `mnist_cnn.data.load_dataset`.
     digest : str
         What `data_digest` must say of it.
 
@@ -93,6 +114,14 @@ def run_task(config, data_dir, digest):
         'ok' with the accuracies and losses, or 'failed' with the ``error``.
     weights : list of arrays
         The learned parameters; none of a failed training.
+
+    Examples
+    --------
+    >>> from mnist_cnn.sweeps.task import run_task
+    >>> from mnist_cnn.training.config import configure
+    >>> record, weights = run_task(configure(seed=1), data_dir=None, digest="of other data")
+    >>> record["status"], record["error"]
+    ('failed', 'the data of the package on this worker are others than those of the sweep')
     """
     from ..support.errors import MnistCnnError
     from ..train import train
@@ -112,10 +141,10 @@ def run_task(config, data_dir, digest):
                   commit=source_version(), processor=processor(), threads=threads())
     start = time.time()
     try:
-        dataset, found = _load(data_dir)
+        dataset, found = _load(*data)
         if found != digest:
             raise MnistCnnError("the data of {} on this worker are others than those of the sweep"
-                                .format(data_dir or "the package"))
+                                .format(data[0] or data[1] or "the package"))
         weights = train(dataset, config, [Results()])
     except MnistCnnError as error:
         weights = []
@@ -124,9 +153,11 @@ def run_task(config, data_dir, digest):
     return record, weights
 
 
-def warm_up(configs):
-    """Have everything compiled that trainings with these settings need."""
+def warm_up(configs, about):
+    """Have everything compiled that trainings with these settings, on such data, need."""
+    from ..support.about import Dataset
     from ..train import train
-    few = [np.zeros((2, 1, 28, 28), np.float32), np.zeros(2, np.uint8)] * 3
+    few = Dataset([np.zeros((2,) + about.shape, np.float32), np.zeros(2, np.uint8)] * 3,
+                  classes=about.classes)
     for config in configs:
         train(few, replace(config, num_epochs=1, batch_size=2, warm_up=0., seed=1))

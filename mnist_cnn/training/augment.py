@@ -1,12 +1,13 @@
 """Distortions of digits that leave them what they are: a batch in, a batch out.
 
 An augmentation is a function ``augment(images, generator)`` that returns images of the same shape.
-`distort` applies one to mini-batches as they come.
+`distort` applies one to mini-batches as they come. What is here is NumPy; the fast layers bring a
+`move_pixels` of their own (`mnist_cnn.fused`).
 """
 
 import numpy as np
 
-__all__ = ["DISTORTIONS", "warp", "elastic_modes", "distortions", "distort"]
+__all__ = ["DISTORTIONS", "warp", "move_pixels", "elastic_modes", "distortions", "distort"]
 
 #: How strongly the better recipe distorts a digit, as options of `distortions`.
 DISTORTIONS = dict(rotation=12, scale=.12, shear=.12, shift=2, elastic=.8)
@@ -32,6 +33,17 @@ def warp(images, rows, columns):
     -----
     `scipy.ndimage.map_coordinates` of order 1 with zeros outside says the same, at a twentieth of
     the speed: it takes an image at a time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.training.augment import warp
+    >>> image = np.float32([[[[0, 4, 0], [0, 8, 0], [0, 0, 0]]]])
+    >>> zero = np.zeros((1, 9), np.float32)
+    >>> warp(image, rows=zero, columns=zero + .5)[0, 0]  # half a pixel to the left
+    array([[2., 2., 0.],
+           [4., 4., 0.],
+           [0., 0., 0.]], dtype=float32)
     """
     n, _, height, width = images.shape
     stride = width + 3  # a frame of black, and one column and row more for the neighbours
@@ -49,7 +61,7 @@ def warp(images, rows, columns):
     whole_y *= stride
     whole_y += whole_x
     corner = whole_y.astype(np.intp)
-    corner += np.arange(0, pixels.size, padded[0].size)[:, np.newaxis]
+    corner += np.arange(0, pixels.size, (height + 3) * stride)[:, np.newaxis]
 
     # a[i] and not take(), which is four times as slow here
     top, bottom = pixels[corner], pixels[stride:][corner]
@@ -59,6 +71,28 @@ def warp(images, rows, columns):
     bottom *= y
     top += bottom
     return top.reshape(images.shape)
+
+
+def move_pixels(images, factors, fields):
+    """Warp images by displacements that are sums of a few fields.
+
+    Parameters
+    ----------
+    images : float32 array
+        (n, 1, height, width), with black around them.
+    factors : float32 array
+        (2, m, k), m at most n: for each of the first m images, what to multiply the fields by, for
+        the way down and the way to the right.
+    fields : float32 array
+        (k, height * width), in pixels.
+
+    Returns
+    -------
+    float32 array
+        (n, 1, height, width): the first m images warped, the rest as they were.
+    """
+    count = factors.shape[1]
+    return np.concatenate([warp(images[:count], *(factors @ fields)), images[count:]])
 
 
 def elastic_modes(size, smoothness, share=.99):
@@ -71,7 +105,7 @@ def elastic_modes(size, smoothness, share=.99):
 
     Parameters
     ----------
-    size : int
+    size : int, or pair of int
         Height and width of the images.
     smoothness : float
         :math:`\sigma` in pixels.
@@ -81,19 +115,32 @@ def elastic_modes(size, smoothness, share=.99):
     Returns
     -------
     float array
-        (k, size * size): standard normal numbers (n, k) times this are n fields of variance 1.
+        (k, height * width): standard normal numbers (n, k) times this are n fields of variance 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.training.augment import elastic_modes
+    >>> modes = elastic_modes(size=28, smoothness=4)
+    >>> modes.shape
+    (25, 784)
+    >>> np.allclose((modes ** 2).sum(axis=0), 1)  # the variance of each pixel's displacement
+    True
     """
-    distance = np.subtract.outer(np.arange(size), np.arange(size))
-    values, vectors = np.linalg.eigh(np.exp(-distance ** 2 / (4. * smoothness ** 2)))
-    values, vectors = values[::-1], vectors[:, ::-1]
-    count = 1 + np.searchsorted(np.cumsum(values) / size, share)
-    line = (vectors * np.sqrt(np.maximum(values, 0)))[:, :count]
-    line /= np.sqrt((line ** 2).sum(axis=1, keepdims=True))
-    return np.einsum("yi,xj->ijyx", line, line).reshape(count ** 2, size ** 2)
+    def line(length):
+        distance = np.subtract.outer(np.arange(length), np.arange(length))
+        values, vectors = np.linalg.eigh(np.exp(-distance ** 2 / (4. * smoothness ** 2)))
+        values, vectors = values[::-1], vectors[:, ::-1]
+        count = 1 + np.searchsorted(np.cumsum(values) / length, share)
+        waves = (vectors * np.sqrt(np.maximum(values, 0)))[:, :count]
+        return waves / np.sqrt((waves ** 2).sum(axis=1, keepdims=True))
+
+    down, right = map(line, np.broadcast_to(size, 2))
+    return np.einsum("yi,xj->ijyx", down, right).reshape(-1, len(down) * len(right))
 
 
 def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothness=4., share=1.,
-                size=28):
+                size=28, move=move_pixels):
     """Make a function that distorts digits at random, each in its own way [1]_.
 
     Parameters
@@ -110,14 +157,17 @@ def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothnes
         Standard deviation of the Gaussian that makes the elastic field smooth, in pixels.
     share : float
         How many of a batch to distort, its first, in [0, 1]; the rest stay as they are.
-    size : int
+    size : int, or pair of int
         Height and width of the images.
+    move : callable
+        `move_pixels`, or its like.
 
     Returns
     -------
     callable
-        Takes images, float32 (n, 1, size, size), and a `numpy.random.Generator`, and returns as
-        many. The same generator's state gives the same images.
+        Takes images, float32 (n, channels, height, width), and a `numpy.random.Generator`, and
+        returns as many. The same generator's state gives the same images. All channels of an image
+        go the same way.
 
     Notes
     -----
@@ -129,9 +179,21 @@ def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothnes
     ----------
     .. [1] P. Simard, D. Steinkraus, J. Platt: Best practices for convolutional neural networks
        applied to visual document analysis. ICDAR 2003.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.training.augment import distortions
+    >>> images = np.ones((4, 1, 28, 28), np.float32)
+    >>> augment = distortions(rotation=10, share=.5)
+    >>> distorted = augment(images, np.random.default_rng(1))
+    >>> (distorted == images).all(axis=(1, 2, 3))
+    array([False, False,  True,  True])
     """
-    y, x = np.indices((size, size)).reshape(2, -1) - (size - 1) / 2
-    basis = np.concatenate([[np.ones(size ** 2), y, x], elastic_modes(size, smoothness)])
+    height, width = map(int, np.broadcast_to(size, 2))
+    y, x = (np.indices((height, width)).reshape(2, -1)
+            - [[(height - 1) / 2], [(width - 1) / 2]])
+    basis = np.concatenate([[np.ones(y.size), y, x], elastic_modes(size, smoothness)])
     basis = basis.astype(np.float32)
     bounds = [np.deg2rad(rotation), scale, scale, shear, shift, shift]
 
@@ -148,32 +210,43 @@ def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothnes
             [down, (1 + tall) * cos - 1, slant * cos - (1 + wide) * sin])
         factors[1, :, :3] = np.transpose(
             [right, (1 + tall) * sin, slant * sin + (1 + wide) * cos - 1])
-        rows, columns = factors @ basis
-        return np.concatenate([warp(images[:n], rows, columns), images[n:]])
+        channels = images.shape[1]
+        moved = move(images.reshape(-1, 1, height, width), np.repeat(factors, channels, axis=1),
+                     basis)
+        return moved.reshape(images.shape)
 
     return augment
 
 
-def distort(batches, share, rng):
+def distort(batches, augment, rng):
     """Distort a part of every mini-batch, each image anew.
 
     Parameters
     ----------
     batches : iterable of (images, targets)
-        Mini-batches of one epoch; images float32 (n, 1, size, size).
-    share : float
-        How much of a batch to distort, its first images, in [0, 1].
+        Mini-batches of one epoch; images float32 (n, channels, height, width).
+    augment : callable, or None
+        As `distortions` makes it. None leaves everything as it is.
     rng : numpy.random.RandomState
         Draws the epoch's key. A batch's distortions depend on the key and the batch's number alone.
 
     Yields
     ------
     images, targets : arrays
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.training.augment import distort
+    >>> batches = [(np.ones((4, 1, 28, 28), np.float32), np.arange(4))] * 2
+    >>> for images, targets in distort(batches, share=.5, rng=np.random.RandomState(1)):
+    ...     print(images.shape, targets)
+    (4, 1, 28, 28) [0 1 2 3]
+    (4, 1, 28, 28) [0 1 2 3]
     """
-    if not share:
+    if augment is None:
         yield from batches
         return
     key = rng.randint(2 ** 32, size=4, dtype=np.uint32)
-    augment = distortions(share=share, **DISTORTIONS)
     for number, (images, targets) in enumerate(batches):
         yield augment(images, np.random.default_rng([*key, number])), targets

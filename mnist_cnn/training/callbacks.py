@@ -12,12 +12,12 @@ import time
 from pathlib import Path
 
 import lasagne
-from tqdm import tqdm
 
 from .. import compat
 from ..model import load_weights, save_weights
 from ..support.errors import Interrupted, MnistCnnError
 from ..support.files import check_writable
+from ..support.progress import progress_bar
 from ..support.records import load_snapshots, save_history, save_snapshots, snapshots_path
 from .checkpoint import load_checkpoint, save_checkpoint
 
@@ -25,7 +25,22 @@ __all__ = ["Callback", "Report", "SaveWeights", "Checkpoint", "Snapshots", "Stop
 
 
 class Callback:
-    """The moments of a run that a callback can take part in, each given the `Run`."""
+    """The moments of a run that a callback can take part in, each given the `Run`.
+
+    Examples
+    --------
+    >>> from mnist_cnn.training.callbacks import Callback
+    >>> from mnist_cnn.training.config import configure
+    >>> from mnist_cnn.training.run import Run
+    >>> class Watch(Callback):
+    ...     def on_epoch(self, run):
+    ...         print("epoch {}: {:.1f} % on validation".format(
+    ...             len(run.history), 100 * run.history[-1][-1]))
+    >>> run = Run(configure(), [Watch()])  # as `mnist_cnn.train.train` makes it
+    >>> run.step_done(loss=.5, accuracy=.8)
+    >>> run.epoch_done(loss=.4, accuracy=.9)
+    epoch 1: 90.0 % on validation
+    """
 
     def on_build(self, run):
         """Before the network is built."""
@@ -59,6 +74,17 @@ class Report(Callback):
     ----------
     quiet : bool
         Whether to print nothing but the final results.
+
+    Examples
+    --------
+    >>> from mnist_cnn.training.callbacks import Report
+    >>> from mnist_cnn.training.config import configure
+    >>> from mnist_cnn.training.run import Run
+    >>> run = Run(configure(), [Report(quiet=True)])
+    >>> run.tested(loss=.03, accuracy=.99)  # doctest: +NORMALIZE_WHITESPACE
+    Final results:
+      test loss:      0.030000
+      test accuracy:  99.00 %
     """
 
     def __init__(self, quiet=False):
@@ -82,8 +108,8 @@ class Report(Callback):
 
     def on_step(self, run):
         if self.bar is None:
-            self.bar = tqdm(total=run.steps_per_epoch, unit="batch", leave=False,
-                            disable=True if self.quiet else None)  # None: off in a pipe
+            self.bar = progress_bar(self.quiet, total=run.steps_per_epoch, unit="batch",
+                                    leave=False)
         self.bar.update()
 
     def on_epoch(self, run):
@@ -123,7 +149,7 @@ def _saving(run, *paths):
         folder = Path(tempfile.gettempdir())
         fallback = folder / "mnist_cnn-{:x}.npz".format(time.time_ns())
         try:
-            save_weights(fallback, lasagne.layers.get_all_param_values(run.network))
+            save_weights(fallback, lasagne.layers.get_all_param_values(run.network), run.about)
         except MnistCnnError:
             raise MnistCnnError("{}; nor could the weights be saved in {}".format(
                 error, folder)) from error
@@ -139,6 +165,19 @@ class SaveWeights(Callback):
         The npz file.
     keep_best : bool
         Whether to keep the weights of the epoch with the best validation accuracy, and test them.
+
+    Examples
+    --------
+    >>> from mnist_cnn.model import build_cnn
+    >>> from mnist_cnn.training.callbacks import SaveWeights
+    >>> from mnist_cnn.training.config import configure
+    >>> from mnist_cnn.training.run import Run
+    >>> run = Run(configure(), [SaveWeights("weights.npz")])
+    >>> run.network = build_cnn()
+    >>> run.step_done(loss=.5, accuracy=.8)
+    >>> run.epoch_done(loss=.4, accuracy=.9)
+    >>> run.saved
+    ['weights.npz']
     """
 
     def __init__(self, output, keep_best=False):
@@ -158,7 +197,8 @@ class SaveWeights(Callback):
 
     def _save(self, run):
         with _saving(run, self.output):
-            save_weights(self.output, lasagne.layers.get_all_param_values(run.network))
+            save_weights(self.output, lasagne.layers.get_all_param_values(run.network),
+                         run.about)
             save_history(self.output, run.history)
 
     def on_finish(self, run):
@@ -175,6 +215,23 @@ class Checkpoint(Callback):
         The file.
     resume : bool
         Whether to go on from it: to the last bit what would have come without the break.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.training.callbacks import Checkpoint
+    >>> from mnist_cnn.training.config import configure
+    >>> from mnist_cnn.training.engine import Engine
+    >>> from mnist_cnn.training.run import Run
+    >>> import theano
+    >>> count = theano.shared(0.)
+    >>> step = theano.function([], updates=[(count, count + 1)])
+    >>> run = Run(configure(), [Checkpoint("weights.checkpoint")])
+    >>> run.built(Engine("plain"), None, step, np.random.RandomState(1), np.zeros(50, np.int32))
+    >>> run.step_done(loss=.5, accuracy=.8)
+    >>> run.epoch_done(loss=.4, accuracy=.9)
+    >>> run.saved
+    ['weights.checkpoint']
     """
 
     def __init__(self, path, resume=False):
@@ -201,6 +258,22 @@ class Snapshots(Callback):
     ----------
     output : path-like
         The file of the weights.
+
+    Examples
+    --------
+    >>> from mnist_cnn.model import build_cnn
+    >>> from mnist_cnn.support.records import load_snapshots
+    >>> from mnist_cnn.training.callbacks import Snapshots
+    >>> from mnist_cnn.training.config import configure
+    >>> from mnist_cnn.training.run import Run
+    >>> run = Run(configure(), [Snapshots("weights.npz")])
+    >>> run.network = build_cnn()
+    >>> with run.under_way():
+    ...     run.step_done(loss=.5, accuracy=.8)
+    ...     run.epoch_done(loss=.4, accuracy=.9)
+    >>> epochs, kernels = load_snapshots("weights.npz", (32, 1, 5, 5))
+    >>> epochs, kernels.shape
+    (array([0, 1]), (2, 32, 1, 5, 5))
     """
 
     def __init__(self, output):
@@ -235,6 +308,22 @@ class StopRequests(Callback):
     """Let Ctrl-C and SIGTERM end the run between two steps; amid one they would tear it in two.
 
     A second Ctrl-C ends it at once.
+
+    Examples
+    --------
+    >>> import signal
+    >>> from mnist_cnn.support.errors import Interrupted
+    >>> from mnist_cnn.training.callbacks import StopRequests
+    >>> from mnist_cnn.training.config import configure
+    >>> from mnist_cnn.training.run import Run
+    >>> run = Run(configure(), [StopRequests()])
+    >>> try:
+    ...     with run.under_way():
+    ...         signal.raise_signal(signal.SIGINT)  # Ctrl-C, amid a step
+    ...         run.step_done(loss=.5, accuracy=.8)
+    ... except Interrupted:
+    ...     print("steps done:", run.steps)
+    steps done: 1
     """
 
     def __init__(self):

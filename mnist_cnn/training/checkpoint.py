@@ -1,15 +1,22 @@
 """A training run's whole state on disk, from which it goes on as if never interrupted."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..support.errors import MnistCnnError
 from ..support.files import read_npz, write_npz
 from ..support.records import HISTORY_FIELDS
+from .config import Config
+from .focus import LOSSES
 
 __all__ = ["save_checkpoint", "load_checkpoint"]
+
+MAX_SETTINGS = 10 ** 5  # characters; a run's take less than a thousand
+LARGEST = float(np.finfo(np.float32).max)
+MRG_MODULI = 2147483647, 2147462579  # of Theano's generator, MRG31k3p; three words of each
 
 
 def _containers(train_fn):
@@ -23,10 +30,59 @@ def _settings(run):
     settings = asdict(run.config)
     # weights of a device and of the CPU's plain layers go on as each other
     settings.update(run.data, engine="fused" if run.engine.name == "fused" else "plain")
+    settings.update(_data_of(run))
     del settings["device"], settings["seed"]  # the generators' states say more than the seed
-    if settings["schedule"] == "constant":
+    if settings["schedule"] == "constant" and not settings["skip_easy"]:
         del settings["num_epochs"]  # a longer run begins with the shorter one
     return settings
+
+
+def _data_of(run):
+    """What a run is trained on, as a checkpoint has it."""
+    return {"data set": run.about.dataset or "one without a name",
+            "shape of an image": list(run.about.shape)}
+
+
+class _Range(NamedTuple):
+    """What an array's numbers may be. Bounds are numbers or arrays that broadcast."""
+
+    least: Any
+    most: Any
+    whole: Any = False  # which ones have no fraction
+    group: int = 1  # how many numbers in a row are a generator's state, which is not all 0
+
+    def holds(self, array):
+        """Whether all of them are."""
+        inside = (self.least <= array) & (array <= self.most)
+        inside &= ~np.asarray(self.whole) | (array % 1 == 0)
+        return inside.all() and (self.group == 1
+                                 or array.reshape(-1, self.group).any(axis=1).all())
+
+
+def _ranges(arrays, containers):
+    """From the names of a checkpoint's arrays to the `_Range` of what a run can have saved.
+
+    Weights and velocities may be any finite numbers, which `read_npz` looks after.
+    """
+    num_epochs = len(arrays["history"])
+    # epoch, seconds (a clock may be set back), losses in nats and accuracies
+    least, most = (np.tile(record, (num_epochs, 1)) for record in (
+        [1, -LARGEST, 0, 0, 0, 0], [1, LARGEST, LARGEST, 1, LARGEST, 1]))
+    least[:, 0] = most[:, 0] = np.arange(1, num_epochs + 1)
+    ranges = {
+        "history": _Range(least, most),
+        "order_keys": _Range(0, 2 ** 32 - 1, group=624),
+        # position, has_gauss, gauss: of Marsaglia's polar method on numbers of 53 bits
+        "order_rest": _Range([0, 0, -13], [624, 1, 13], whole=[True, True, False])}
+    for name, container in containers.items():
+        now = np.asarray(container.data)
+        if now.dtype == np.uint64:  # PhiloxStreams: a key, and one of a mask's 2**40 blocks
+            first = int(now[1]) // 2 ** 40 * 2 ** 40
+            ranges[name] = _Range(np.array([0, first], np.uint64),
+                                  np.array([2 ** 63 - 1, first + 2 ** 40 - 1], np.uint64))
+        elif now.dtype == np.int32:  # MRG_RandomStreams: a row a stream
+            ranges[name] = _Range(0, np.repeat(MRG_MODULI, 3) - 1, group=3)
+    return ranges
 
 
 def save_checkpoint(path, run):
@@ -44,6 +100,22 @@ def save_checkpoint(path, run):
     ------
     MnistCnnError
         When the file cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.training.checkpoint import save_checkpoint
+    >>> from mnist_cnn.training.config import configure
+    >>> from mnist_cnn.training.engine import Engine
+    >>> from mnist_cnn.training.run import Run
+    >>> import theano
+    >>> count = theano.shared(0.)
+    >>> step = theano.function([], updates=[(count, count + 1)])
+    >>> run = Run(configure())
+    >>> run.built(Engine("plain"), None, step, np.random.RandomState(1), np.zeros(50, np.int32))
+    >>> save_checkpoint("weights.checkpoint", run)
+    >>> sorted(np.load("weights.checkpoint").files)
+    ['history', 'order_keys', 'order_rest', 'settings', 'variable_0']
     """
     arrays = {"variable_{}".format(i): np.asarray(container.data)
               for i, container in enumerate(_containers(run.train_fn))}
@@ -69,11 +141,32 @@ def load_checkpoint(path, run):
     MnistCnnError
         When the file cannot be read, is no checkpoint of this network, or was made with other
         settings; nothing is changed then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.training.checkpoint import load_checkpoint, save_checkpoint
+    >>> from mnist_cnn.training.config import configure
+    >>> from mnist_cnn.training.engine import Engine
+    >>> from mnist_cnn.training.run import Run
+    >>> import theano
+    >>> count = theano.shared(7.)
+    >>> step = theano.function([], updates=[(count, count + 1)])
+    >>> run = Run(configure())
+    >>> run.built(Engine("plain"), None, step, np.random.RandomState(1), np.zeros(50, np.int32))
+    >>> save_checkpoint("weights.checkpoint", run)
+    >>> _ = step(), step()
+    >>> load_checkpoint("weights.checkpoint", run)
+    >>> count.get_value()
+    array(7.)
     """
-    containers = _containers(run.train_fn)
-    wanted = {"variable_{}".format(i): (np.asarray(container.data).dtype.char,
-                                        np.shape(container.data))
-              for i, container in enumerate(containers)}
+    containers = {"variable_{}".format(i): container
+                  for i, container in enumerate(_containers(run.train_fn))}
+    wanted = {name: (
+        np.asarray(container.data).dtype.char,
+        # of another number of examples the settings speak better
+        (None,) if container.name == LOSSES else np.shape(container.data))
+        for name, container in containers.items()}
     try:
         arrays = read_npz(path, dict(
             wanted, settings=("Bd", (None,)), history=("d", (None, len(HISTORY_FIELDS))),
@@ -82,20 +175,30 @@ def load_checkpoint(path, run):
     except MnistCnnError as error:
         if isinstance(error.__cause__, OSError):
             raise
+        _compare_data(path, run)  # where that differs the arrays do, too
         # a recipe that averages the weights keeps more
         raise MnistCnnError("{}; or it is of another --recipe".format(error)) from error
-    _compare(path, arrays, _settings(run), run)
+    _compare(path, arrays, run)
+    for name, numbers in _ranges(arrays, containers).items():
+        if not arrays[name].size or not numbers.holds(arrays[name]):
+            raise _refusal(path, "no run has such numbers in {}".format(name))
+
     position, has_gauss, gauss = arrays["order_rest"]
-    if not 0 <= position <= 624:
-        raise MnistCnnError("{} is not a file that train.py saved: its numbers are out of range"
-                            .format(path))
+    if any(arrays[name].shape != np.shape(container.data)
+           for name, container in containers.items()):
+        raise _refusal(path, "it is of another number of examples")
+
     run.rng.set_state(("MT19937", arrays["order_keys"], int(position), int(has_gauss), gauss))
     run.history = [(int(record[0]), *record[1:]) for record in arrays["history"].tolist()]
-    for name, container in zip(wanted, containers):
+    for name, container in containers.items():
         container.data = arrays[name]
 
 
-def _compare(path, arrays, settings, run):
+def _refusal(path, reason):
+    return MnistCnnError("{} is not a file that train.py saved: {}".format(path, reason))
+
+
+def _compare(path, arrays, run):
     """Refuse a checkpoint that was made with other settings."""
     if arrays["settings"].dtype != np.uint8:
         saved, settings = arrays["settings"].tolist(), _settings_of_version_1_0(run)
@@ -104,15 +207,54 @@ def _compare(path, arrays, settings, run):
                                 "start anew without --resume".format(path))
         saved = dict(zip(settings, saved))
     else:
-        try:
-            saved = dict(json.loads(arrays["settings"].tobytes().decode()))
-        except (ValueError, TypeError) as error:
-            raise MnistCnnError("{} is not a file that train.py saved: its settings are damaged"
-                                .format(path)) from error
+        if "batches" in arrays or "sums" in arrays:
+            raise _refusal(path, "it holds arrays of version 1.0")
+        saved, settings = _parse(path, arrays["settings"]), _settings(run)
     for name, now in settings.items():
+        if name not in saved and name in _data_of(run):
+            continue  # it came later
+        if name not in saved:
+            raise _refusal(path, "its settings lack {}".format(name))
+        if saved[name] != now:
+            raise _other(path, name, saved[name], now)
+
+
+def _compare_data(path, run):
+    """Refuse a checkpoint of another data set, whatever else is in it."""
+    try:
+        settings = read_npz(path, {"settings": ("B", (None,))}, others=True)["settings"]
+        saved = _parse(path, settings)
+    except MnistCnnError:
+        return
+    for name, now in _data_of(run).items():
         if saved.get(name, now) != now:
-            raise MnistCnnError("{} was made with another {} ({}, now {}); give that, or start "
-                                "anew without --resume".format(path, name, saved[name], now))
+            raise _other(path, name, saved[name], now)
+
+
+def _other(path, name, saved, now):
+    return MnistCnnError("{} was made with another {} ({:.40}, now {:.40}); give that, or start "
+                         "anew without --resume".format(path, name, _in_words(saved),
+                                                        _in_words(now)))
+
+
+def _in_words(value):
+    """A setting in one line, whatever is in it."""
+    return value if isinstance(value, str) and value.isprintable() else repr(value)
+
+
+def _parse(path, settings):
+    """The settings that a checkpoint names; a field that came later has its default."""
+    try:
+        if len(settings) > MAX_SETTINGS:
+            raise ValueError("{} characters".format(len(settings)))
+        saved = json.loads(settings.tobytes().decode())
+        if not isinstance(saved, dict):
+            raise ValueError("no names")
+    except (ValueError, RecursionError) as error:
+        raise _refusal(path, "its settings are damaged") from error
+    defaults = {setting.name: setting.default for setting in fields(Config)}
+    del defaults["engine"]  # each is saved by the name of the one that was chosen
+    return dict(defaults, **saved)
 
 
 def _settings_of_version_1_0(run):

@@ -17,6 +17,12 @@ def decay_of(epochs, steps_per_epoch):
     -------
     float
         :math:`1 - 1 / s` for :math:`s` steps, at least one, in [0, 1).
+
+    Examples
+    --------
+    >>> from mnist_cnn.training.ema import decay_of
+    >>> decay_of(epochs=2, steps_per_epoch=500)
+    0.999
     """
     return 1 - 1 / max(1., epochs * steps_per_epoch)
 
@@ -45,6 +51,17 @@ def ema_updates(updates, network, averaged, decay):
     ----------
     .. [1] B. T. Polyak, A. B. Juditsky: Acceleration of stochastic approximation by averaging.
        SIAM Journal on Control and Optimization 30, 1992.
+
+    Examples
+    --------
+    >>> from mnist_cnn.training.ema import ema_updates
+    >>> import lasagne
+    >>> layer = lasagne.layers.InputLayer((None, 1))
+    >>> network, averaged = (lasagne.layers.DenseLayer(
+    ...     layer, 1, W=lasagne.init.Constant(value), b=None) for value in (1, 0))
+    >>> (mean, following), = ema_updates({network.W: network.W}, network, averaged, decay=.75)
+    >>> following.eval().item()
+    0.25
     """
     params = lasagne.layers.get_all_params(network, trainable=True)
     means = lasagne.layers.get_all_params(averaged, trainable=True)

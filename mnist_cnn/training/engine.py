@@ -9,6 +9,7 @@ import theano.tensor as T
 
 from .. import compat
 from ..support.errors import MnistCnnError
+from . import augment
 
 __all__ = ["Engine", "choose_engine"]
 
@@ -24,6 +25,15 @@ class Engine:
         What the report says of it; nothing where all is as it should be.
     required : bool
         Whether it was asked for by name, so that no other may take its place.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.training.engine import Engine
+    >>> input_var, images, (train, val) = Engine("plain").place(
+    ...     np.zeros((5, 1, 28, 28), np.float32), np.zeros((2, 1, 28, 28), np.float32))
+    >>> input_var, train.shape, val.shape
+    (inputs, (5, 1, 28, 28), (2, 1, 28, 28))
     """
 
     def __init__(self, name, remark=None, required=False):
@@ -86,6 +96,30 @@ class Engine:
             self.name, self.remark = "plain", "plain Lasagne layers: {}".format(reason)
         return fused
 
+    def distortions(self, share, size=28):
+        """Make what distorts the images of a batch.
+
+        Parameters
+        ----------
+        share : float
+            How many of a batch, its first, in [0, 1].
+        size : pair of int
+            Height and width of the images.
+
+        Returns
+        -------
+        callable, or None
+            As `mnist_cnn.training.augment.distortions` makes it, in the fast form where the layers
+            are fast: equal up to rounding. None where there is nothing to distort.
+        """
+        if not share:
+            return None
+        move = augment.move_pixels
+        if self.name == "fused":
+            from ..fused import compile_move_pixels
+            move = compile_move_pixels()
+        return augment.distortions(share=share, size=size, move=move, **augment.DISTORTIONS)
+
 
 def choose_engine(engine="auto", device=None):
     """Choose what computes the network.
@@ -104,6 +138,13 @@ def choose_engine(engine="auto", device=None):
     MnistCnnError
         When an engine or a device that is asked for by name cannot be used; another never takes
         its place.
+
+    Examples
+    --------
+    >>> from mnist_cnn.training.engine import choose_engine
+    >>> engine = choose_engine("plain")
+    >>> engine.name, engine.remark
+    ('plain', 'plain Lasagne layers: asked for')
     """
     compat.require_compiler()
     compat.use_device(device)

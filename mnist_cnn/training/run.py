@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 
+from ..support.about import About
 from ..support.errors import Interrupted, MnistCnnError
 
 __all__ = ["Run"]
@@ -31,11 +32,23 @@ class Run:
     train_fn : Theano function
     rng : numpy.random.RandomState
         Of the order of the examples.
+    about : mnist_cnn.support.about.About
+        What the model is trained on.
     data : dict of str to number
         What tells one data set from another: its size, a checksum of its labels.
     steps_per_epoch : int
     saved : list of paths
         What was written so far.
+
+    Examples
+    --------
+    >>> from mnist_cnn.training.config import configure
+    >>> from mnist_cnn.training.run import Run
+    >>> run = Run(configure(num_epochs=3))
+    >>> run.step_done(loss=.5, accuracy=.8)
+    >>> run.epoch_done(loss=.4, accuracy=.9)
+    >>> run.epoch, list(run.epochs_left)
+    (2, [2, 3])
     """
 
     def __init__(self, config, callbacks=()):
@@ -49,8 +62,9 @@ class Run:
         for callback in self.callbacks:
             getattr(callback, event, lambda *args: None)(self, *args)
 
-    def built(self, engine, network, train_fn, rng, y_train):
+    def built(self, engine, network, train_fn, rng, y_train, about=About()):
         """Note what is trained, and on what: the labels tell one data set from another."""
+        self.about = about
         self.engine, self.network, self.train_fn, self.rng = engine, network, train_fn, rng
         self.steps_per_epoch = len(y_train) // self.config.batch_size
         self.data = {"number of training examples": len(y_train),
@@ -89,16 +103,14 @@ class Run:
 
     def step_done(self, loss, accuracy):
         """Note a step; raises MnistCnnError where the loss is no number any more."""
-        if not np.isfinite(loss):
-            raise MnistCnnError(
-                "the training loss became {}: the learning rate is too high for this data and "
-                "batch size; try a tenth of it".format(loss))
+        _require_finite("training", loss)
         self.sums += loss, accuracy
         self.steps += 1
         self.tell("on_step")
 
     def epoch_done(self, loss, accuracy):
-        """Note an epoch with its validation loss and accuracy."""
+        """Note an epoch with its validation loss and accuracy, as `step_done` a step."""
+        _require_finite("validation", loss)  # after the last step's update: before it is saved
         self.history.append((self.epoch, time.time() - self.started, *self.sums / self.steps,
                              loss, accuracy))
         self._start_epoch()
@@ -112,3 +124,11 @@ class Run:
     def tested(self, loss, accuracy):
         """Note the result on the test set."""
         self.tell("on_result", loss, accuracy)
+
+
+def _require_finite(which, loss):
+    """Raise MnistCnnError where the weights have run away."""
+    if not np.isfinite(loss):
+        raise MnistCnnError(
+            "the {} loss became {}: the learning rate is too high for this data and batch size; "
+            "try a tenth of it".format(which, loss))

@@ -58,13 +58,13 @@ def test_top_patches_excite_most(cnn, mnist):
     layer = features.name_layers(network)["conv 2"]
     maps = features.compile_activations(network)(images, ["conv 2"])["conv 2"]
     patches, values, indices = features.top_patches(layer, maps, images, count=4)
-    assert patches.shape == (32, 4, 14, 14)
+    assert patches.shape == (32, 4, 1, 14, 14)
     for unit in range(32):
         best = sorted((m.max() for m in maps[:, unit]), reverse=True)[:4]
         np.testing.assert_array_equal(values[unit], best)
         row, column = np.argwhere(maps[indices[unit, 0], unit] == values[unit, 0])[0]
         np.testing.assert_array_equal(
-            patches[unit, 0], images[indices[unit, 0], 0, 2 * row:2 * row + 14,
+            patches[unit, 0, 0], images[indices[unit, 0], 0, 2 * row:2 * row + 14,
                                      2 * column:2 * column + 14])
 
 

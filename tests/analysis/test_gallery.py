@@ -6,11 +6,11 @@ import re
 
 import matplotlib.image
 import matplotlib.pyplot
-import matplotlib.text
 import numpy as np
 import pytest
 from conftest import run_script
 from PIL import Image
+from texts import assert_texts_fit
 
 import lasagne
 
@@ -111,26 +111,7 @@ def materials(training, small_mnist):
 @pytest.mark.parametrize("name", list(gallery.FIGURES))
 def test_texts_fit_and_do_not_overlap(materials, name, monkeypatch):
     figure = gallery.FIGURES[name].draw(materials)
-    figure.canvas.draw()
-    drawn = []
-    draw = matplotlib.text.Text.draw
-
-    def recorded(text, renderer):  # what is really drawn, and not the ticks beyond an axis
-        drawn.append(text)
-        draw(text, renderer)
-
-    monkeypatch.setattr(matplotlib.text.Text, "draw", recorded)
-    figure.canvas.draw()
-    width, height = figure.canvas.get_width_height()
-    boxes = [(text.get_text(), text.get_window_extent()) for text in drawn
-             if text.get_visible() and text.get_text().strip()]
-    assert boxes
-    for i, (text, box) in enumerate(boxes):
-        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, text
-        for other, box2 in boxes[:i]:
-            across = min(box.x1, box2.x1) - max(box.x0, box2.x0)
-            down = min(box.y1, box2.y1) - max(box.y0, box2.y0)
-            assert across <= 1 or down <= 1, (text, other)
+    assert_texts_fit(figure, monkeypatch)
     matplotlib.pyplot.close(figure)
 
 

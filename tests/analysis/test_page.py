@@ -1,6 +1,8 @@
 """The page of figures in a real Chromium: its widths, its keys, what a pointer at it shows."""
 
+import importlib.util
 import time
+from pathlib import Path
 
 import pytest
 from browsers import browser  # noqa: F401  a fixture
@@ -81,6 +83,25 @@ def test_keys_enlarge_a_picture(page):
     picture.send_keys("\ue007")  # Enter
     eventually(page, "dialog.open && dialog.querySelector('img').src === arguments[0].src", picture)
     page.execute_script("dialog.close()")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(page, scheme):
+    spec = importlib.util.find_spec("axe_playwright_python")
+    if spec is None:
+        pytest.skip("no axe-core here: pip install --no-deps axe-playwright-python==0.1.8")
+    resize(page, 1366)
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {
+        "features": [{"name": "prefers-color-scheme", "value": scheme}]})
+    background = page.execute_script("return getComputedStyle(document.body).backgroundColor")
+    assert (background == "rgb(255, 255, 255)") == (scheme == "light")
+    page.execute_script((Path(spec.origin).parent / "axe.min.js").read_text(encoding="utf-8"))
+    violations, passes = page.execute_async_script("""
+        const done = arguments[0];
+        axe.run().then(({violations, passes}) => done([
+          violations.map(({id, nodes}) => [id, nodes.map(({html}) => html.slice(0, 120))]),
+          passes.map(({id}) => id)]));""")
+    assert violations == [] and "color-contrast" in passes
 
 
 def test_the_page_makes_no_errors(page):

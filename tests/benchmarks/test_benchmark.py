@@ -22,6 +22,14 @@ def test_script(training):
     assert re.search(r"batch size 20\n  Theano +\d+ \(\d+ to \d+\)\n", process.stdout)
 
 
+def test_answers(training):
+    process = run_script("benchmark.py", "--evaluate", "--batch-sizes", 500, "--repeats", 1,
+                         "--seconds", .05)
+    assert process.returncode == 0 and process.stderr == ""
+    assert re.search(r"Loss and accuracy, .*\nbatch size 500\n  Theano +\d+ \(\d+ to \d+\)\n",
+                     process.stdout)
+
+
 def test_bad_batch_size():
     process = run_script("benchmark.py", "--batch-sizes", 0)
     assert process.returncode == 2 and "error: the batch size is 0" in process.stderr

@@ -10,6 +10,11 @@ from mnist_cnn.benchmarks import whole
 from mnist_cnn.support.errors import MnistCnnError
 
 
+def table(capsys):
+    return [[cell.strip() for cell in line.split("|")[1:-1]]
+            for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+
+
 def test_table_of_known_times(monkeypatch, capsys):
     """Seconds 2, 4, 3 against 9, 8, 6 and 10, 4, 3: the faster PyTorch by median is the second."""
     times = iter([99, 2, 4, 3])
@@ -18,13 +23,26 @@ def test_table_of_known_times(monkeypatch, capsys):
     monkeypatch.setattr(whole, "torch_first_epoch", lambda python, dataset, last: (
         ("PyTorch, channels last", next(second), .9) if last else ("PyTorch", next(first), .9)))
     monkeypatch.setattr(whole, "load_dataset", lambda: [])
-    whole.main("plain", repeats=3)
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]]
-            for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    whole.main("--recipe plain", repeats=3)
+    rows = table(capsys)
     assert rows[2][1:] == ["3.00 (2.00 to 4.00)", "99.00 %", "1"]
     assert rows[3][1:] == ["8.00 (6.00 to 9.00)", "90.00 %", "2.00"]
     assert rows[4][1:] == ["4.00 (3.00 to 10.00)", "90.00 %", "1.00"]
     assert ["the faster" in row[0] for row in rows] == [False, False, False, False, True]
+
+
+def test_two_trainings_of_known_times(monkeypatch, capsys):
+    """Seconds 2 and 4 against 10 and 12: 5 and 3 times as long, by the median 4."""
+    times = {("--recipe", "focused"): iter([99, 2, 4]), ("--epochs", "50"): iter([10, 12])}
+    monkeypatch.setattr(whole, "whole_command",
+                        lambda options, seed: (next(times[tuple(options)]), .5 + seed / 100))
+    whole.main("--recipe focused", repeats=2, against="--epochs 50")
+    rows = table(capsys)
+    assert rows[2] == ["`scripts/train.py --recipe focused`, the whole command",
+                       "3.00 (2.00 to 4.00)", "51.50 %", "1"]
+    assert rows[3] == ["`scripts/train.py --epochs 50`, the whole command",
+                       "11.00 (10.00 to 12.00)", "51.50 %", "4.00"]
+    assert len(rows) == 4
 
 
 def test_a_real_command(small_mnist):

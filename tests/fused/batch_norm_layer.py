@@ -12,7 +12,7 @@ from lasagne.nonlinearities import identity
 
 
 class BatchNormLayer(Layer):
-    """Normalizes over `axes`, with the batch's mean and variance or, deterministic, with averages."""
+    """Normalizes over `axes`, by the batch's mean and variance or, deterministic, by averages."""
 
     def __init__(self, incoming, axes="auto", epsilon=1e-4, alpha=.1, beta=init.Constant(0),
                  gamma=init.Constant(1), **kwargs):

@@ -6,6 +6,7 @@
 #include "update/nesterov.h"
 #include "dropout/philox.h"
 #include "dense/sparse_product.h"
+#include "distortion/distortion.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -191,6 +192,31 @@ static void check_philox() {
     }
 }
 
+// Images distorted by `count` fields, some of them far beyond their borders; `others` stay as they are.
+static void check_distortion(int distorted, int others, int rows, int columns, int count) {
+    const distortion::Problem p = {distorted + others, distorted, rows, columns, count};
+    const size_t size = (size_t)rows * columns;
+    const Floats images = normal(p.images * size, 1), factors = normal((size_t)2 * distorted * count, 1);
+    const Floats fields = normal(count * size, 2);
+    Floats got(images.size(), -9);
+    std::vector<double> want(images.begin(), images.end());
+    for (int n = 0; n < distorted; n++)
+        for (size_t i = 0; i < size; i++) {
+            double at[2] = {(double)(i / columns), (double)(i % columns)}, sum = 0;
+            for (int axis = 0; axis < 2; axis++)
+                for (int k = 0; k < count; k++)
+                    at[axis] += (double)factors[((size_t)axis * distorted + n) * count + k] * fields[k * size + i];
+            for (int r = 0; r < rows; r++)      // a tent over each pixel
+                for (int c = 0; c < columns; c++) {
+                    const double near = std::max(0., 1 - std::fabs(at[0] - r)), by = std::max(0., 1 - std::fabs(at[1] - c));
+                    sum += near * by * images[n * size + r * columns + c];
+                }
+            want[n * size + i] = sum;
+        }
+    distortion::distort(p, images.data(), factors.data(), fields.data(), got.data());
+    expect(close(got, want, 1e-5), "image", "distortion");
+}
+
 int main() {
     check_all<1, 32, 5>(3, 28, 28);     // the tutorial's first stage
     check_all<32, 32, 5>(5, 12, 12);    // and its second
@@ -215,6 +241,12 @@ int main() {
         check_nesterov({1, 0, 7, 2 * nesterov::PART, 16, nesterov::PART - 1, 3}, in_place);
         check_nesterov({0}, in_place);
     }
+    check_distortion(9, 3, 28, 28, 28);     // groups of images, one of them not full
+    check_distortion(1, 0, 5, 3, 1);
+    check_distortion(2, 1, 1, 1, 2);
+    check_distortion(2, 0, 4, 9, 0);        // no field moves a pixel
+    check_distortion(0, 2, 6, 6, 3);
+    check_distortion(0, 0, 6, 6, 3);
     check_parallel();
     check_philox();
     if (!failures) printf("ok, vectors of %d\n", VL);

@@ -1,4 +1,4 @@
-"""Batch normalization of Lasagne's master in fast networks: against NumPy in double, and the plain graph."""
+"""Batch normalization in fast networks: against NumPy in double, and the plain graph."""
 
 import platform
 
@@ -46,8 +46,8 @@ def gradients(x, gamma, beta, g, slope):
 
 def arrays():
     rng = np.random.RandomState(3)
-    return [3 + 2 * rng.normal(size=SHAPE), rng.normal(size=SHAPE[-1:]), rng.normal(size=SHAPE[-1:]),
-            rng.normal(size=SHAPE)]
+    return [3 + 2 * rng.normal(size=SHAPE), rng.normal(size=SHAPE[-1:]),
+            rng.normal(size=SHAPE[-1:]), rng.normal(size=SHAPE)]
 
 
 def test_rule_is_the_derivative():
@@ -101,7 +101,7 @@ def train_and_predict(layers):
 
 
 def test_network_trains_as_the_plain_one():
-    """The same losses, running averages and weights; then the averages are folded into the weights."""
+    """The same losses, averages and weights; then the averages are folded into the weights."""
     plain = network()
     start = [p.get_value() for p in get_all_params(plain)]
     want = train_and_predict(plain)

@@ -9,7 +9,7 @@ import pytest
 from mnist_cnn import train
 from mnist_cnn.support.errors import Interrupted, MnistCnnError
 from mnist_cnn.support.records import load_snapshots
-from mnist_cnn.training.callbacks import Callback, StopRequests
+from mnist_cnn.training.callbacks import Callback, Checkpoint, SaveWeights, StopRequests
 from mnist_cnn.training.config import Config
 
 
@@ -34,8 +34,19 @@ def test_the_moments_of_a_run(few):
         ("on_close", 2, 0)]
 
 
+def test_weights_that_the_last_step_spoiled_are_not_saved(tmp_path, few):
+    """One step an epoch: its loss is still that of the weights before it."""
+    for name in ("model.npz", "model.checkpoint"):
+        (tmp_path / name).write_bytes(b"good")
+    with pytest.raises(MnistCnnError, match="^the validation loss became (nan|inf).*learning rate"):
+        train.train(few, Config(num_epochs=2, batch_size=len(few[0]), learning_rate=1e30),
+                    [Checkpoint(tmp_path / "model.checkpoint"), SaveWeights(tmp_path / "model.npz")])
+    for name in ("model.npz", "model.checkpoint"):
+        assert (tmp_path / name).read_bytes() == b"good"
+
+
 def test_snapshots_go_on_with_a_resumed_run(tmp_path, few, monkeypatch, capsys):
-    monkeypatch.setattr(train, "load_dataset", lambda data_dir: few)
+    monkeypatch.setattr(train, "load_dataset", lambda data_dir, dataset: few)
     output = tmp_path / "model.npz"
     options = dict(batch_size=50, seed=3, output=output, quiet=True, snapshots=True)
     train.main(num_epochs=1, **options)

@@ -12,8 +12,9 @@ import time
 import numpy as np
 import pytest
 from conftest import ROOT
+from stand_in import a_run, state
 
-from mnist_cnn.training import checkpoint, config, engine, run as run_module
+from mnist_cnn.training import checkpoint
 from mnist_cnn.support import files, records
 from mnist_cnn import model
 from mnist_cnn.support.errors import MnistCnnError
@@ -175,30 +176,6 @@ def test_keep_best(tmp_path, unbroken):
 
 # --- checkpoints that are not what they should be ---
 
-class Step:
-    """Stands for a compiled train step with two shared variables."""
-
-    def __init__(self):
-        import theano
-        self.variables = [theano.shared(np.ones((3, 2), "float32")), theano.shared(np.arange(4))]
-        self.maker = self
-        self.expanded_inputs = [Updated(variable.container) for variable in self.variables]
-
-
-class Updated:
-    def __init__(self, container):
-        self.value, self.update = container, True
-
-
-def a_run(batch_size=50, value=1, **options):
-    """A run after an epoch, as far as a checkpoint knows it."""
-    run = run_module.Run(config.Config(batch_size=batch_size, **options))
-    run.built(engine.Engine("fused"), None, Step(), np.random.RandomState(3), np.arange(500))
-    run.history = [(1, 2.5, .4, .8, .3, .9)]
-    run.train_fn.variables[0].set_value(np.full((3, 2), value, "float32"))
-    return run
-
-
 def saved(path, **options):
     checkpoint.save_checkpoint(path, a_run(value=5, **options))
 
@@ -252,6 +229,91 @@ def test_bad_checkpoints(tmp_path, damage, message):
     with pytest.raises(MnistCnnError, match=message):
         checkpoint.load_checkpoint(path, run)
     assert (run.train_fn.variables[0].get_value() == 1).all()  # nothing was set
+
+
+def with_settings(text):
+    return {"settings": np.frombuffer(text.encode(), np.uint8)}
+
+
+def changed(name, place, value):
+    """A change of one number of an array."""
+    def change(arrays):
+        array = np.array(arrays[name])
+        array[place] = value
+        return {name: array}
+    return change
+
+
+#: What no run can have saved: from a name to a function from the arrays to those to replace.
+CRAFTED = {
+    "position between two": changed("order_rest", 0, 3.5),
+    "position beyond the keys": changed("order_rest", 0, 625),
+    "has_gauss 7": changed("order_rest", 1, 7),
+    "has_gauss a half": changed("order_rest", 1, .5),
+    "gauss 1e300": changed("order_rest", 2, 1e300),
+    "key of 2**32": lambda arrays: {
+        "order_keys": np.full(624, 2 ** 32, "uint64")},
+    "keys all 0": lambda arrays: {"order_keys": np.zeros(624, "uint32")},
+    "epoch 2 first": changed("history", (0, 0), 2),
+    "epoch 1.5": changed("history", (0, 0), 1.5),
+    "epoch 1 twice": lambda arrays: {"history": np.repeat(arrays["history"], 2, axis=0)},
+    "no epoch": lambda arrays: {"history": np.empty((0, 6))},
+    "loss 1e300": changed("history", (0, 2), 1e300),
+    "loss below 0": changed("history", (0, 4), -.1),
+    "accuracy 1.5": changed("history", (0, 5), 1.5),
+    "loss NaN": changed("history", (0, 2), np.nan),
+    "weight NaN": changed("variable_0", (0, 0), np.nan),
+    "weight infinite": changed("variable_0", (2, 1), -np.inf),
+    "key of dropout": changed("variable_1", 0, 2 ** 63),
+    "another layer's blocks": changed("variable_1", 1, 2 ** 41),
+    "blocks before the first": changed("variable_1", 1, 16),
+    "a stream beyond its modulus": changed("variable_2", (3, 5), 2147462579),
+    "a stream below 0": changed("variable_2", (0, 0), -1),
+    "a stream that stands still": changed("variable_2", (1, slice(0, 3)), 0),
+    "batches of version 1.0": lambda arrays: {"batches": np.array(10 ** 9)},
+    "no settings": lambda arrays: with_settings("{}"),
+    "settings a number": lambda arrays: with_settings("3"),
+    "settings pairs": lambda arrays: with_settings('[["batch_size", 50]]'),
+    "settings deep": lambda arrays: with_settings("[" * 50000),
+    "settings huge": lambda arrays: with_settings(" " * 200000 + "{}"),
+    "settings one long number": lambda arrays: with_settings("9" * 99999),
+    "settings of other types": lambda arrays: with_settings(
+        '{"batch_size": {"a": [1, "x\\ny"]}}'),
+    "settings with a text of many lines": lambda arrays: with_settings(
+        arrays["settings"].tobytes().decode().replace('"constant"', '"%s"' % ("x\\n" * 5000))),
+}
+
+
+@pytest.mark.parametrize("name", CRAFTED)
+def test_crafted_checkpoints(tmp_path, name):
+    """A whole file of the right shapes and types with values that no run has: one line."""
+    path = tmp_path / "run.checkpoint"
+    saved(path)
+    with np.load(str(path)) as file:
+        arrays = dict(file)
+    files.write_npz(path, dict(arrays, **CRAFTED[name](arrays)))
+    run = a_run()
+    before = state(run)
+    with pytest.raises(MnistCnnError) as caught:
+        checkpoint.load_checkpoint(path, run)
+    assert state(run) == before
+    text = str(caught.value)
+    assert text.startswith(str(path)) and "\n" not in text and len(text) < len(str(path)) + 300
+
+
+def test_checkpoint_of_other_layouts(tmp_path):
+    """Big-endian, column by column: the same numbers, and the kernels read them in their own way."""
+    path = tmp_path / "run.checkpoint"
+    saved(path)
+    with np.load(str(path)) as file:
+        arrays = {name: np.asfortranarray(array.astype(array.dtype.newbyteorder(">")))
+                  for name, array in file.items()}
+    files.write_npz(path, arrays)
+    run = a_run()
+    checkpoint.load_checkpoint(path, run)
+    assert state(run) == state(a_run(value=5))
+    for container in checkpoint._containers(run.train_fn):
+        assert container.data.flags.c_contiguous and container.data.dtype.isnative
 
 
 def test_bomb_fails_fast_and_small(tmp_path):

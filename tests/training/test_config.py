@@ -69,7 +69,7 @@ def test_the_command_line_is_made_from_the_fields(recipe):
     add_options(parser)
     assert vars(parser.parse_args([])) == {}
     wanted = dict(num_epochs=7, batch_size=20, learning_rate=.5, schedule="cosine", warm_up=.5,
-                  momentum=.1, dropout=.25, distorted=.75, ema=2., all_data=True, seed=9,
+                  momentum=.1, dropout=.25, distorted=.75, skip_easy=.5, ema=2., all_data=True, seed=9,
                   engine="plain", device="cpu")
     assert set(wanted) == {setting.name for setting in fields(Config)}
     args = ["--epochs", "7"]

@@ -19,6 +19,7 @@ from mnist_cnn.support import records
 from mnist_cnn.training import augment
 from mnist_cnn.training.callbacks import Callback, SaveWeights, Snapshots
 from mnist_cnn.training.config import Config, configure
+from mnist_cnn.training.engine import Engine
 
 
 @given(st.integers(1, 500), st.floats(1e-4, 1), st.floats(.01, .9), st.floats(0, 1))
@@ -123,7 +124,8 @@ def test_distort():
     batches = [(images, np.arange(10))] * 3
 
     def distorted(part):
-        return [batch for batch, _ in augment.distort(batches, part, np.random.RandomState(5))]
+        function = Engine("plain").distortions(part)
+        return [batch for batch, _ in augment.distort(batches, function, np.random.RandomState(5))]
 
     first, second, third = distorted(.5)
     assert abs(first[:5] - second[:5]).max() > .1 and abs(first[:5] - third[:5]).max() > .1
@@ -156,7 +158,7 @@ def test_keep_best_keeps_an_average(few, tmp_path):
 
 @pytest.fixture(scope="module")
 def options(small_mnist):
-    return ["--recipe", "best", "--epochs", 2, "--seed", 5, "--data-dir", small_mnist,
+    return ["--recipe", "focused", "--epochs", 3, "--seed", 5, "--data-dir", small_mnist,
             "--snapshots"]
 
 
@@ -174,7 +176,8 @@ def test_it_learns(unbroken):
 
 
 def test_resumed_run_is_the_unbroken_one_to_the_last_bit(unbroken, options, tmp_path):
-    """Broken off amid the second epoch: schedule, distortions and average go on where they were."""
+    """Broken off amid the second epoch: schedule, distortions, average and the choice of examples go
+    on where they were."""
     output = tmp_path / "model.npz"
     process = subprocess.Popen(
         [sys.executable, "-u", "scripts/train.py", *map(str, options), "--output", str(output)],
@@ -196,7 +199,7 @@ def test_resumed_run_is_the_unbroken_one_to_the_last_bit(unbroken, options, tmp_
 
 
 @pytest.mark.parametrize("changed, message", [
-    (["--epochs", 3], "another num_epochs"),
+    (["--epochs", 4], "another num_epochs"),
     (["--learning-rate", .01], "another learning_rate"),
     (["--all-data"], "another all_data"),
     (["--recipe", "plain"], "of another --recipe")])

@@ -11,7 +11,7 @@ SOURCE = Path(__file__).parent
 
 #: What a figure with places of its own says below its picture.
 HINTS = {"mistakes": "Click on a mistake to see which pixels spoke for it.",
-         "embedding": "Point at a digit to see it.", "tsne": "Point at a digit to see it."}
+         "embedding": "Point at {} to see it.", "tsne": "Point at {} to see it."}
 
 TEMPLATE = """<!DOCTYPE html>
 <html lang="en">
@@ -25,7 +25,7 @@ TEMPLATE = """<!DOCTYPE html>
 <nav aria-label="Figures">{links}</nav>
 {sections}
 <dialog id="dialog" aria-label="Enlarged"></dialog>
-<div id="tip"><canvas width="28" height="28"></canvas><span></span></div>
+<div id="tip"><canvas width="{width}" height="{height}"></canvas><span></span></div>
 <script type="application/json" id="data">{data}</script>
 <script>
 {script}</script>
@@ -34,11 +34,19 @@ TEMPLATE = """<!DOCTYPE html>
 
 
 def data_url(kind, content):
-    """A file's content as an address that holds it."""
+    """A file's content as an address that holds it.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.page import data_url
+    >>> data_url("text/plain", b"seven")
+    'data:text/plain;base64,c2V2ZW4='
+    """
     return "data:{};base64,{}".format(kind, base64.b64encode(content).decode())
 
 
-def build_page(title, lines, entries, places, sheet=None, columns=1, explorer=None):
+def build_page(title, lines, entries, places, sheet=None, columns=1, explorer=None,
+               shape=(28, 28), noun="digit"):
     """Put the index page together.
 
     Parameters
@@ -46,44 +54,62 @@ def build_page(title, lines, entries, places, sheet=None, columns=1, explorer=No
     title : str
     lines : list of str
         Paragraphs at the head.
-    entries : list of (str, Figure, list of (str, bytes))
-        A figure's name, what the page says of it (`heading` and `text`), and its pictures: MIME
+    entries : list of (str, (str, str), list of (str, bytes))
+        A figure's name, what the page says of it (a heading and a text), and its pictures: MIME
         type and content.
     places : dict
-        From a figure's name to what can be pointed at in its picture: for digits a dict of
+        From a figure's name to what can be pointed at in its picture: for images a dict of
         ``points``, (x, y) as fractions of the picture, and ``texts``; for mistakes a list of dicts
         with ``box`` (left, top, width, height), ``text`` and ``sources``, the addresses of the
         pictures that a click shows side by side.
-    sheet : bytes, optional
-        A PNG with the digits of `places`, 28 x 28 pixels each, in rows of `columns`.
+    sheet : (str, bytes), optional
+        A picture with the images of `places`, each of `shape`, in rows of `columns`: MIME type and
+        content.
     columns : int
     explorer : str, optional
         The address of the explorer page.
+    shape : pair of int
+        Rows and columns of an image.
+    noun : str
+        What an image is called.
 
     Returns
     -------
     str
         HTML that needs no other file.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.figures import FIGURES
+    >>> from mnist_cnn.analysis.page import build_page
+    >>> entries = [("kernels", FIGURES["kernels"], [("image/png", b"a picture's bytes")])]
+    >>> page = build_page("Figures", ["Of a network."], entries, places={})
+    >>> page.splitlines()[0], "<h2>The kernels of the first layer</h2>" in page
+    ('<!DOCTYPE html>', True)
     """
-    def section(name, figure, pictures):
-        parts = ['<section id="{}">\n<h2>{}</h2>\n<p>{}</p>'.format(
-            name, html.escape(figure.heading), html.escape(" ".join(figure.text.split())))]
+    a_noun = ("an " if noun[0] in "aeiou" else "a ") + noun
+
+    def section(name, caption, pictures):
+        heading, text = map(html.escape, caption)
+        parts = ['<section id="{}">\n<h2>{}</h2>\n<p>{}</p>'.format(name, heading, text)]
         parts += ['<div class="picture"><img tabindex="0" role="button" alt="{}; enlarge" src="{}">'
-                  "</div>".format(html.escape(figure.heading), data_url(*picture))
+                  "</div>".format(heading, data_url(*picture))
                   for picture in pictures]
         if name in places:
-            parts.append('<p class="hint">{}</p>'.format(HINTS[name]))
+            parts.append('<p class="hint">{}</p>'.format(HINTS[name].format(a_noun)))
         return "\n".join(parts + ["</section>"])
 
     links = ['<a href="#{}" title="{}">{}</a>'.format(
-        name, html.escape(figure.heading), name.replace("_", " ")) for name, figure, _ in entries]
+        name, html.escape(heading), html.escape(name.replace("_", " ")))
+        for name, (heading, _), _ in entries]
     if explorer is not None:
-        links.append('<a href="{}">Draw a digit, watch the network</a>'.format(
-            html.escape(explorer)))
-    data = {"places": places, "columns": columns,
-            "sheet": None if sheet is None else data_url("image/png", sheet)}
+        links.append('<a href="{}">{}</a>'.format(
+            html.escape(explorer), "Draw a digit, watch the network" if noun == "digit"
+            else "Watch the network"))
+    data = {"places": places, "columns": columns, "shape": list(shape),
+            "sheet": None if sheet is None else data_url(*sheet)}
     return TEMPLATE.format(
-        title=html.escape(title), lines="\n".join(
+        title=html.escape(title), height=shape[0], width=shape[1], lines="\n".join(
             "<p>{}</p>".format(html.escape(line)) for line in lines),
         links="\n".join(links), sections="\n".join(section(*entry) for entry in entries),
         data=json.dumps(data).replace("<", "\\u003c"),

@@ -52,8 +52,8 @@ function addMistakes(picture, mistakes) {
   }
 }
 
-// The digits of an embedding: the one next to the pointer is shown beside it.
-function addDigits(picture, { points, texts }, sheet, columns) {
+// The images of an embedding: the one next to the pointer is shown beside it.
+function addImages(picture, { points, texts }, sheet, columns, [height, width]) {
   const tip = document.getElementById("tip");
   const [canvas, line] = tip.children;
   const context = canvas.getContext("2d");
@@ -69,15 +69,15 @@ function addDigits(picture, { points, texts }, sheet, columns) {
     tip.style.display = nearest < 0 ? "none" : "block";
     if (nearest < 0) return;
     const [row, column] = [Math.floor(nearest / columns), nearest % columns];
-    context.drawImage(sheet, 28 * column, 28 * row, 28, 28, 0, 0, 28, 28);
+    context.drawImage(sheet, width * column, height * row, width, height, 0, 0, width, height);
     line.textContent = texts[nearest];
     // beside the pointer, on the side where there is room
-    const { width, height } = tip.getBoundingClientRect();
+    const box = tip.getBoundingClientRect();
     const { clientWidth, clientHeight } = document.documentElement;
-    const right = event.clientX + 16 + width <= clientWidth;
-    const below = event.clientY + 16 + height <= clientHeight;
-    tip.style.left = `${Math.max(0, event.pageX + (right ? 16 : -16 - width))}px`;
-    tip.style.top = `${event.pageY + (below ? 16 : -16 - height)}px`;
+    const right = event.clientX + 16 + box.width <= clientWidth;
+    const below = event.clientY + 16 + box.height <= clientHeight;
+    tip.style.left = `${Math.max(0, event.pageX + (right ? 16 : -16 - box.width))}px`;
+    tip.style.top = `${event.pageY + (below ? 16 : -16 - box.height)}px`;
   });
   picture.addEventListener("pointerleave", () => { tip.style.display = "none"; });
 }
@@ -88,5 +88,5 @@ if (data.sheet) sheet.src = data.sheet;
 for (const [name, places] of Object.entries(data.places)) {
   const picture = document.querySelector(`#${name} .picture`);
   if (Array.isArray(places)) addMistakes(picture, places);
-  else addDigits(picture, places, sheet, data.columns);
+  else addImages(picture, places, sheet, data.columns, data.shape);
 }

@@ -1,4 +1,4 @@
-"""What the page of figures adds to their pictures: digits and mistakes that can be pointed at."""
+"""What the page of figures adds to their pictures: images and mistakes that can be pointed at."""
 
 import io
 
@@ -9,41 +9,44 @@ from PIL import Image
 from . import data_url
 from .. import attribution, metrics
 from ..figures import MISTAKES
+from ...support.classes import named
+from ...visualize import as_picture
 
-__all__ = ["PLACES", "PAGE_DIGITS", "COLUMNS", "digit_sheet", "for_page"]
+__all__ = ["PLACES", "PAGE_IMAGES", "COLUMNS", "image_sheet", "for_page"]
 
-PAGE_DIGITS = 2500  # that the page shows on an embedding; it holds a picture of each
+PAGE_IMAGES = 2500  # that the page shows on an embedding; it holds a picture of each
 COLUMNS = 50
 
 
-def _digit_places(materials, figure):
-    """Where the first digits of an embedding are in its picture, for the page to show them."""
+def _image_places(materials, figure):
+    """Where the first images of an embedding are in its picture, for the page to show them."""
     ax = figure.axes[0]
-    points = ax.transData.transform(ax.collections[0].get_offsets()[:PAGE_DIGITS])
+    points = ax.transData.transform(ax.collections[0].get_offsets()[:PAGE_IMAGES])
     points /= figure.bbox.size
     answers = materials.test_probabilities.argmax(axis=1)
-    texts = ["{}: a {}".format(i, label) if answer == label else
-             "{}: a {}, taken for {}".format(i, label, answer)
+    names = materials.names
+    texts = ["{}: {}".format(i, named(names, label)) if answer == label else
+             "{}: {}, taken for {}".format(i, named(names, label), names[answer])
              for i, (label, answer) in enumerate(zip(materials.labels, answers[:len(points)]))]
     return {"points": [[round(x, 4), round(1 - y, 4)] for x, y in points.tolist()], "texts": texts}
 
 
 def _mistake_places(materials, figure):
     """Where the mistakes are in their picture, and for each its attribution."""
-    probabilities = materials.test_probabilities
+    probabilities, names = materials.test_probabilities, materials.names
     indices = metrics.confident_mistakes(probabilities, materials.labels, MISTAKES)
     places = []
     for ax, index in zip(figure.axes, indices):
         answer, label = int(probabilities[index].argmax()), int(materials.labels[index])
         parts = attribution.integrated_gradients(materials.score_fns[1], materials.images[index],
-                                                 [answer, label], steps=32)
+                                                 [answer, label], materials.nothing, steps=32)
         box = ax.get_position()
         places.append({
             "box": [round(part, 4) for part in (box.x0, 1 - box.y1, box.width, box.height)],
-            "text": "Test image {}, a {}: red pixels speak for the answer {}, blue ones for {}."
-                    .format(index, label, answer, label),
+            "text": "Test image {}, {}: red pixels speak for the answer {}, blue ones for {}."
+                    .format(index, named(names, label), names[answer], names[label]),
             "sources": [data_url("image/png", _png(picture)) for picture in (
-                np.uint8(256 * materials.images[index, 0]), _coloured(parts[0] - parts[1]))]})
+                _bytes(materials.images[index]), _coloured(parts[0] - parts[1]))]})
     return places
 
 
@@ -61,19 +64,36 @@ def _png(pixels):
 
 
 #: The figures whose pictures can be pointed at on the page.
-PLACES = {"embedding": _digit_places, "tsne": _digit_places, "mistakes": _mistake_places}
+PLACES = {"embedding": _image_places, "tsne": _image_places, "mistakes": _mistake_places}
 
 
-def digit_sheet(images):
-    """Digits side by side in rows, as a PNG file's bytes."""
-    rows = -(-len(images) // COLUMNS)
-    sheet = np.zeros((rows * COLUMNS, 28, 28), np.uint8)
-    sheet[:len(images)] = 256 * images[:, 0]
-    return _png(sheet.reshape(rows, COLUMNS, 28, 28).swapaxes(1, 2).reshape(rows * 28, -1))
+def _bytes(images):
+    """Images of the network as a picture's bytes."""
+    return np.uint8((256 * as_picture(images)).clip(0, 255))
+
+
+def image_sheet(images):
+    """Images side by side in rows: the type and content of a picture file."""
+    pixels = _bytes(images)
+    num_images, height, width = pixels.shape[:3]
+    rows = -(-num_images // COLUMNS)
+    sheet = np.zeros((rows * COLUMNS,) + pixels.shape[1:], np.uint8)
+    sheet[:num_images] = pixels
+    sheet = sheet.reshape((rows, COLUMNS) + pixels.shape[1:]).swapaxes(1, 2)
+    content = _png(sheet.reshape((rows * height, COLUMNS * width) + pixels.shape[3:]))
+    # photographs take ten times as many bytes as digits
+    return for_page("image/png", content) if images.shape[1] > 1 else ("image/png", content)
 
 
 def for_page(kind, content):
-    """A picture for the page: WebP takes a third of a PNG's bytes."""
+    """A picture for the page: WebP takes a third of a PNG's bytes.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.page.places import for_page
+    >>> for_page("image/gif", b"GIF89a")  # only a PNG becomes another
+    ('image/gif', b'GIF89a')
+    """
     if kind != "image/png":
         return kind, content
     file = io.BytesIO()

@@ -1,52 +1,66 @@
-"""A digit's way through the network: the activations of every layer."""
+"""An image's way through the network: the activations of every layer."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from ...visualize import DARK, axes_at, bare, headline, mosaic
-from .marks import percent, plot_probabilities
+from ...visualize import DARK, axes_at, bare, headline, mosaic, new_figure
+from .marks import labels_of, likeliest, percent, plot_probabilities, width_of
 
 __all__ = ["plot_activations"]
 
 
-def plot_activations(image, activations, name):
-    """Draw one digit's way through the network.
+def plot_activations(image, activations, name, names=None):
+    """Draw one image's way through the network.
 
     Parameters
     ----------
     image : array
-        (rows, columns), in [0, 1].
+        (rows, columns) or, in colour, (rows, columns, 3), in [0, 1].
     activations : dict of str to array
         A layer's name to its output for the image, in order: maps (maps, rows, columns), units
         (units,); the last holds the probabilities of the classes.
     name : str
         What the image is, for the title.
+    names : sequence of str, optional
+        The classes'; by default their numbers. Of many classes the likeliest are shown.
 
     Returns
     -------
     matplotlib Figure
         From left to right. A layer and the pooling of it share their limits, since they have one
         maximum.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import plot_activations
+    >>> rng = np.random.RandomState(1)
+    >>> activations = {"conv 1": rng.rand(32, 24, 24), "dense": rng.rand(256),
+    ...                "output": np.full(10, .1)}
+    >>> figure = plot_activations(rng.rand(28, 28), activations, "noise")
+    >>> figure.savefig("activations.png")
     """
-    *names, last = activations
+    *layers, last = activations
     probabilities = activations[last]
+    labels = labels_of(names, len(probabilities))
+    best = probabilities.argmax()
     height, gap, bar_width = 4.2, .36, 2
     widths = [height / 2] + [height / 2 if activations[key].ndim == 3 else height / 4
-                             for key in names]
+                             for key in layers]
     lefts = np.cumsum([.2] + [width + gap for width in widths])
-    lefts[-1] += .2  # for the classes' numbers
-    figure = plt.figure(figsize=(lefts[-1] + bar_width + .25, height + 2))
+    room = max(.2, .1 + width_of([labels[i] for i in likeliest(probabilities)], 10))
+    lefts[-1] += room  # for the classes' numbers or names
+    figure = new_figure(figsize=(lefts[-1] + bar_width + .25, height + 2))
     headline(figure, "The way through the network of {}: the answer is {} ({})".format(
-        name, probabilities.argmax(), percent(probabilities.max())))
+        name, labels[best], percent(probabilities.max())))
     top = 1.2
 
     ax = axes_at(figure, lefts[0], top + height / 4, widths[0], height / 2)
     ax.imshow(image, cmap="gray", vmin=0, vmax=1)
     bare(ax)
-    ax.set_title("input\n{} x {}".format(*image.shape))
+    ax.set_title("input\n{} x {}".format(*image.shape[:2]))
 
-    for key, left, width in zip(names, lefts[1:], widths[1:]):
+    for key, left, width in zip(layers, lefts[1:], widths[1:]):
         values = activations[key]
         ax = axes_at(figure, left, top, width, height)
         if values.ndim == 3:
@@ -70,11 +84,11 @@ def plot_activations(image, activations, name):
         bar.tick_params(labelsize=9)
 
     ax = axes_at(figure, lefts[-1], top, bar_width, height)
-    plot_probabilities(ax, probabilities, [probabilities.argmax()])
+    plot_probabilities(ax, probabilities, [best], names)
     ax.set_title("{}\n{} probabilities".format(last, len(probabilities)))
 
     for i, left in enumerate(lefts[1:]):  # between the panels' heads
-        right = left - (.2 if i == len(widths) - 1 else 0)
+        right = left - (room if i == len(widths) - 1 else 0)
         figure.text((right - gap / 2) / figure.get_figwidth(),
                     1 - (top - .12) / figure.get_figheight(), "\N{RIGHTWARDS ARROW}",
                     ha="center", va="bottom", fontsize=18, color=DARK)

@@ -1,15 +1,15 @@
 """The network's architecture: its layers, their shapes, their numbers."""
 
-import matplotlib.pyplot as plt
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from ...visualize import DARK, headline
+from ...visualize import DARK, headline, new_figure
 
 __all__ = ["plot_architecture"]
 
 #: The colour of each kind of layer.
 COLOURS = {"Input": "#d5d9e0", "Conv2D": "#8ab8e8", "MaxPool2D": "#f6c177", "Dropout": "#e8e3da",
            "Dense": "#a3cf9b"}
+CHANNELS = ("#9db7e6", "#a3cf9b", "#eba3a3")  # of a colour image, the last one in front: red
 
 
 def plot_architecture(rows):
@@ -24,9 +24,17 @@ def plot_architecture(rows):
     matplotlib Figure
         A stack of maps for (maps, rows, columns), a column for (units,), with the layer's name,
         shape and learned numbers.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.architecture import layer_rows
+    >>> from mnist_cnn.analysis.plots import plot_architecture
+    >>> from mnist_cnn.model import build_cnn
+    >>> figure = plot_architecture(layer_rows(build_cnn()))
+    >>> figure.savefig("architecture.png")
     """
     step = 1.75
-    figure = plt.figure(figsize=(step * len(rows) + .3, 4.3))
+    figure = new_figure(figsize=(step * len(rows) + .3, 4.3))
     headline(figure, "The network: {:,} numbers are learned".format(
         sum(row.parameters for row in rows)))
     ax = figure.add_axes([0, 0, 1, 1])
@@ -41,10 +49,11 @@ def plot_architecture(rows):
         if len(row.shape) == 3:
             maps = min(5, row.shape[0])
             side = .35 + .65 * row.shape[1] / largest
+            colours = CHANNELS if not i and maps == 3 else [colour] * maps
             for k in range(maps):  # the back ones first
                 shift = .07 * (maps - 1 - k)
                 ax.add_patch(Rectangle((x - side / 2 + shift - .1, y - side / 2 + shift - .1), side,
-                                       side, facecolor=colour, edgecolor=DARK, linewidth=.8))
+                                       side, facecolor=colours[k], edgecolor=DARK, linewidth=.8))
         else:
             height = .5 + 1.3 * row.shape[0] / most
             ax.add_patch(Rectangle((x - .1, y - height / 2), .2, height, facecolor=colour,

@@ -3,59 +3,78 @@
 import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from ...visualize import axes_at, bare, headline, scale_of
-from .marks import outline, percent, plot_probabilities
+from ...visualize import axes_at, bare, headline, new_figure, scale_of
+from .marks import labels_of, likeliest, outline, percent, plot_probabilities, width_of
 
 __all__ = ["plot_attributions", "plot_occlusion"]
 
 
-def plot_attributions(image, maps, classes, probabilities, name):
+def plot_attributions(image, maps, classes, probabilities, name, names=None):
     """Draw what speaks for one class, for another, and for the one rather than the other.
 
     Parameters
     ----------
     image : array
-        (rows, columns), in [0, 1].
+        (rows, columns) or, in colour, (rows, columns, 3), in [0, 1].
     maps : dict of str to array
-        A method's name to its maps for the two classes, (2, rows, columns), positive where the
-        pixel speaks for the class. Each method has a unit of its own and a colour bar of its own.
+        A method's name to its maps, (3, rows, columns), for the first class, for the second, and
+        for the first rather than the second. Those with values below zero are positive where the
+        pixel speaks for the class; those without say how much it matters, for or against. Each
+        method has a unit of its own and a colour bar of its own.
     classes : two ints
         The class explained, usually the predicted one, and the other.
     probabilities : array
         (classes,), what the network gives for the image.
     name : str
         What the image is, for the title.
+    names : sequence of str, optional
+        The classes'; by default their numbers. Of many classes the likeliest are shown.
 
     Returns
     -------
     matplotlib Figure
         A column a method, a row a class, and the difference below: all three methods are linear in
         the score, so it explains the difference of the two scores, the logarithm of the odds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import plot_attributions
+    >>> rng = np.random.RandomState(1)
+    >>> maps = {"saliency": rng.normal(size=(2, 28, 28))}
+    >>> figure = plot_attributions(rng.rand(28, 28), maps, (7, 2), np.full(10, .1), "noise")
+    >>> figure.savefig("attribution.png")
     """
-    one, other = classes
+    labels = labels_of(names, len(probabilities))
+    one, other = (labels[number] for number in classes)
     side, gap = 2.7, .22
-    first, top = 3.2, 1.35  # inches to the first column of maps, and to the first row
-    figure = plt.figure(figsize=(first + len(maps) * (side + gap), top + 3 * (side + gap) + .85))
+    room = max(0, width_of([labels[i] for i in likeliest(probabilities, classes)], 10) - .15)
+    first, top = 3.2 + room, 1.35  # inches to the first column of maps, and to the first row
+    figure = new_figure(figsize=(first + len(maps) * (side + gap), top + 3 * (side + gap) + .85))
     headline(figure, "Why {}, and why not {}? The pixels that count in {}".format(one, other, name),
            size=16)
 
-    ax = axes_at(figure, .3, top, 2.3, 2.3)
+    ax = axes_at(figure, .3 + room, top, 2.3, 2.3)
     ax.imshow(image, cmap="gray", vmin=0, vmax=1)
     ax.set_title("input")
     bare(ax)
-    ax = axes_at(figure, .35, top + side + gap + .3, 2.05, 2 * side - .3)
-    plot_probabilities(ax, probabilities, classes)
+    ax = axes_at(figure, .35 + room, top + side + gap + .3, 2.05, 2 * side - .3)
+    plot_probabilities(ax, probabilities, classes, names)
     ax.set_title("probabilities")
 
-    rows = ("for {} ({})".format(one, percent(probabilities[one])),
-            "for {} ({})".format(other, percent(probabilities[other])),
-            "for {} rather than {}".format(one, other))
-    for column, (method, pair) in enumerate(maps.items()):
-        trio = [pair[0], pair[1], pair[0] - pair[1]]
+    rows = ("for {} ({})".format(one, percent(probabilities[classes[0]])),
+            "for {} ({})".format(other, percent(probabilities[classes[1]])),
+            "for {}{}rather than {}".format(one, "\n" if len(one + other) > 8 else " ", other))
+    unsigned = False
+    for column, (method, trio) in enumerate(maps.items()):
+        scale = scale_of(trio)
+        if trio.min() >= 0:  # how much, and not which way
+            unsigned = True
+            scale = dict(cmap="Purples", vmin=0, vmax=scale["vmax"])
         left = first + column * (side + gap)
         for row, (values, text) in enumerate(zip(trio, rows)):
             ax = axes_at(figure, left, top + row * (side + gap), side, side)
-            drawn = ax.imshow(values, **scale_of(trio))
+            drawn = ax.imshow(values, **scale)
             outline(ax, image)
             bare(ax)
             if row == 0:
@@ -64,21 +83,22 @@ def plot_attributions(image, maps, classes, probabilities, name):
                 ax.set_ylabel(text, fontsize=12)
         bar = axes_at(figure, left, top + 3 * (side + gap) - .05, side, .13)
         figure.colorbar(drawn, cax=bar, orientation="horizontal")
-        bar.xaxis.set_major_locator(MaxNLocator(5, symmetric=True))
+        bar.xaxis.set_major_locator(MaxNLocator(5, symmetric=scale["vmin"] < 0))
         bar.tick_params(labelsize=9)
     figure.text((first + len(maps) * (side + gap) / 2) / figure.get_figwidth(),
                 .12 / figure.get_figheight(), "blue: speaks against        white: does not matter"
-                "        red: speaks for", ha="center", fontsize=12)
+                "        red: speaks for" + ("        violet: matters, for or against"
+                                             if unsigned else ""), ha="center", fontsize=12)
     return figure
 
 
-def plot_occlusion(image, drops, probability, probabilities, name, size):
+def plot_occlusion(image, drops, probability, probabilities, name, size, names=None):
     """Draw what hiding a square of the image does to every class.
 
     Parameters
     ----------
     image : array
-        (rows, columns), in [0, 1].
+        (rows, columns) or, in colour, (rows, columns, 3), in [0, 1].
     drops : array
         (classes, rows, columns), as `mnist_cnn.analysis.attribution.occlusion` returns it.
     probability : array
@@ -89,15 +109,29 @@ def plot_occlusion(image, drops, probability, probabilities, name, size):
         What the image is, for the title.
     size : int
         Side of the square in pixels.
+    names : sequence of str, optional
+        The classes'; by default their numbers. Of many classes the likeliest are shown.
 
     Returns
     -------
     matplotlib Figure
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import plot_occlusion
+    >>> rng = np.random.RandomState(1)
+    >>> figure = plot_occlusion(rng.rand(28, 28), rng.normal(size=(10, 28, 28)), rng.rand(28, 28),
+    ...                         np.full(10, .1), "noise", size=5)
+    >>> figure.savefig("occlusion.png")
     """
     predicted = probabilities.argmax()
+    labels = labels_of(names, len(probabilities))
+    shown = likeliest(probabilities)
     side, gap, top = 2.1, .12, 1.05
     first = side + 1.05
-    figure = plt.figure(figsize=(first + 5 * (side + gap) + 1, top + 2 * side + .55))
+    figure = new_figure(figsize=(first + 5 * (side + gap) + 1, top + 2 * side + .55))
+    small = 11 if max(map(len, labels)) < 8 else 9.5
     headline(figure, "Hiding {0} x {0} pixels of {1}: what each class loses".format(size, name))
     ax = axes_at(figure, .2, top, side, side)
     ax.imshow(image, cmap="gray", vmin=0, vmax=1)
@@ -107,19 +141,20 @@ def plot_occlusion(image, drops, probability, probabilities, name, size):
     ax = axes_at(figure, .2, top + side + .4, side, side)
     drawn = ax.imshow(probability, cmap="cividis", vmin=0, vmax=1)
     bare(ax)
-    ax.set_title("probability of {}".format(predicted), fontsize=11)
+    ax.set_title("probability of {}".format(labels[predicted]), fontsize=small)
     bar = axes_at(figure, .2 + side + .07, top + side + .4, .12, side)
     figure.colorbar(drawn, cax=bar, ticks=[0, .5, 1], format=PercentFormatter(1))
     bar.tick_params(labelsize=9)
 
-    scale = scale_of(drops)
-    for number, (values, probability) in enumerate(zip(drops, probabilities)):
-        ax = axes_at(figure, first + number % 5 * (side + gap), top + number // 5 * (side + .4),
+    scale = scale_of(drops[shown])
+    for place, number in enumerate(shown):
+        ax = axes_at(figure, first + place % 5 * (side + gap), top + place // 5 * (side + .4),
                    side, side)
-        drawn = ax.imshow(values, **scale)
+        drawn = ax.imshow(drops[number], **scale)
         outline(ax, image)
         bare(ax)
-        ax.set_title("{}  ({})".format(number, percent(probability)), fontsize=11,
+        ax.set_title("{}  ({})".format(labels[number], percent(probabilities[number])),
+                     fontsize=small,
                      fontweight="bold" if number == predicted else "normal")
     figure.colorbar(drawn, label="drop of the class's score [nats]", cax=axes_at(
         figure, first + 5 * (side + gap) + .05, top + .5, .15, 2 * side - .6))

@@ -1,12 +1,11 @@
-"""Which digits the network thinks alike."""
+"""Which images the network thinks alike."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 
-from ...visualize import bare
-from .marks import CLASS_COLOURS
+from ...visualize import bare, new_figure
+from .marks import class_colours, labels_of
 
 __all__ = ["plot_embedding"]
 
@@ -22,45 +21,44 @@ def _spread(points, distance):
 
 def plot_embedding(projected, labels, images, title, axes_labels=("", ""), marked=None,
                    names=None):
-    """Draw where the test digits lie in a plane of two features.
+    """Draw where test images lie in a plane of two features.
 
     Parameters
     ----------
     projected : array
         (n, 2).
     labels : int array
-        (n,), 0 to 9.
+        (n,), the classes.
     images : array
-        (n, rows, columns), in [0, 1].
+        (n, rows, columns) or, in colour, (n, rows, columns, 3), in [0, 1].
     title : str
     axes_labels : pair of str
     marked : array, optional
-        (2,), a place to point at: the digit that the other figures show.
+        (2,), a place to point at: the image that the other figures show.
     names : sequence of str, optional
         The classes', for the legend; by default their numbers.
 
     Returns
     -------
     matplotlib Figure
-        A dot a digit in its class's colour, and as many digits as there is room for.
+        A dot an image in its class's colour, and as many images as there is room for: ink in the
+        class's colour, or a colour image in a frame of it.
     """
     low, high = projected.min(axis=0), projected.max(axis=0)
     if marked is not None:
         low, high = np.minimum(low, marked), np.maximum(high, marked)
     size = (high - low).max() / 40 or 1
     tall = np.clip((high - low + 2 * size)[1] / (high - low + 2 * size)[0], .5, 1.2)
-    figure = plt.figure(figsize=(12, 11.2 * tall + .9), layout="constrained")
+    figure = new_figure(figsize=(12, 11.2 * tall + .9), layout="constrained")
     ax = figure.add_subplot()
     ax.set_title(title, fontsize=14)
-    colours = np.array([to_rgb(colour) for colour in CLASS_COLOURS])
+    num_classes = int(labels.max()) + 1 if names is None else len(names)
+    colours = np.array([to_rgb(colour) for colour in class_colours(num_classes)])
     ax.scatter(*projected.T, s=3, c=colours[labels], alpha=.35, linewidths=0)
     for i in _spread(projected, size * .9):
-        picture = np.empty(images[i].shape + (4,))
-        picture[..., :3] = colours[labels[i]] * .8  # ink in the class's colour, no background
-        picture[..., 3] = images[i].clip(0, 1)
         x, y = projected[i]
-        ax.imshow(picture, extent=(x - size / 2, x + size / 2, y - size / 2, y + size / 2),
-                  interpolation="bilinear", zorder=2)
+        ax.imshow(_stamp(images[i], colours[labels[i]]), interpolation="bilinear", zorder=2,
+                  extent=(x - size / 2, x + size / 2, y - size / 2, y + size / 2))
     if marked is not None:
         ax.plot(*marked, marker="o", markersize=32, markerfacecolor="none", markeredgecolor="black",
                 markeredgewidth=2, zorder=3)
@@ -72,8 +70,21 @@ def plot_embedding(projected, labels, images, title, axes_labels=("", ""), marke
     if not any(axes_labels):  # axes that mean nothing
         bare(ax)
     present = np.unique(labels)
-    ax.legend(handles=[Line2D([], [], marker="o", linestyle="", color=CLASS_COLOURS[label],
-                              label=str(label) if names is None else names[label])
+    texts = labels_of(names, num_classes)
+    ax.legend(handles=[Line2D([], [], marker="o", linestyle="", color=tuple(colours[label]),
+                              label=texts[label])
                        for label in present], loc="upper left", bbox_to_anchor=(1, 1),
-              frameon=False, title="class")
+              frameon=False, title="class", ncol=1 if len(present) <= 26 else 2)
     return figure
+
+
+def _stamp(image, colour):
+    """An image small on the plane, in or framed by its class's colour; the last axis has alpha."""
+    if image.ndim == 3:
+        framed = np.full((image.shape[0] + 6, image.shape[1] + 6, 4), (*colour, 1.))
+        framed[3:-3, 3:-3, :3] = image
+        return framed
+    stamp = np.empty(image.shape + (4,))
+    stamp[..., :3] = colour * .8  # ink in the class's colour, no background
+    stamp[..., 3] = image.clip(0, 1)
+    return stamp

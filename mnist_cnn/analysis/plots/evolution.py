@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from ...visualize import axes_at, headline, mosaic, scale_of
+from ...visualize import axes_at, headline, in_colour, mosaic, new_figure, scale_of
 
 __all__ = ["plot_evolution", "draw_evolution"]
 
@@ -14,8 +14,8 @@ def plot_evolution(snapshots, epochs, rows=8):
     Parameters
     ----------
     snapshots : array
-        (epochs, maps, 1, rows, columns), as `mnist_cnn.support.records.load_snapshots` returns
-        them.
+        (epochs, maps, channels, rows, columns), as `mnist_cnn.support.records.load_snapshots`
+        returns them.
     epochs : int array
         (epochs,), their numbers; 0 is before training.
     rows : int
@@ -24,19 +24,21 @@ def plot_evolution(snapshots, epochs, rows=8):
     Returns
     -------
     matplotlib Figure
-        A row an epoch, a column a kernel, all at one scale.
+        A row an epoch, a column a kernel, all at one scale. Kernels of colour images are in colour,
+        each with a scale of its own for all epochs.
     """
     shown = np.unique(np.linspace(0, len(snapshots) - 1, min(rows, len(snapshots))).round()
                       .astype(int))
-    num_kernels, _, _, width = snapshots.shape[1:]
+    pictures, scale = _pictures(snapshots)
+    num_kernels, width = pictures.shape[1], pictures.shape[3]
     side, top, left = .42, .95, 1  # inches
     length = num_kernels * side * (width + 1) / width
-    figure = plt.figure(figsize=(left + length + 1, top + len(shown) * (side + .12) + .15))
+    figure = new_figure(figsize=(left + length + (1 if scale else .2),
+                                 top + len(shown) * (side + .12) + .15))
     headline(figure, "How the kernels of the first layer came to be")
-    scale = scale_of(snapshots)
     for row, i in enumerate(shown):
         ax = axes_at(figure, left, top + row * (side + .12), length, side)
-        drawn = ax.imshow(mosaic(snapshots[i, :, 0], num_kernels), interpolation="nearest",
+        drawn = ax.imshow(mosaic(pictures[i], num_kernels), interpolation="nearest",
                           aspect="auto", **scale)
         for spine in ax.spines.values():
             spine.set_visible(False)
@@ -48,9 +50,19 @@ def plot_evolution(snapshots, epochs, rows=8):
             ax.set_xticks(np.arange(num_kernels) * (width + 1) + (width - 1) / 2)
             ax.set_xticklabels(range(num_kernels), fontsize=10)
             ax.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
-    figure.colorbar(drawn, label="weight", cax=axes_at(
-        figure, left + length + .1, top, .13, len(shown) * (side + .12) - .12))
+    if scale:
+        figure.colorbar(drawn, label="weight", cax=axes_at(
+            figure, left + length + .1, top, .13, len(shown) * (side + .12) - .12))
     return figure
+
+
+def _pictures(snapshots):
+    """The kernels of each epoch as pictures, and their scale, which those in colour have not."""
+    if snapshots.shape[2] == 3:
+        limits = np.abs(snapshots).max(axis=(0, 2, 3, 4))
+        return np.stack([in_colour(kernels, limits) for kernels in snapshots]), {}
+    sheets = [[mosaic(kernel, len(kernel)) for kernel in kernels] for kernels in snapshots]
+    return np.array(sheets), scale_of(snapshots)
 
 
 def draw_evolution(snapshots, epochs):
@@ -65,19 +77,30 @@ def draw_evolution(snapshots, epochs):
     -------
     list of uint8 arrays
         (rows, columns, 3), one an epoch, all of one size.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import draw_evolution
+    >>> kernels = np.random.RandomState(1).normal(size=(3, 32, 1, 5, 5))
+    >>> frames = draw_evolution(kernels, np.array([0, 1, 2]))
+    >>> len(frames), frames[0].dtype, frames[0].shape == frames[2].shape
+    (3, dtype('uint8'), True)
     """
     columns, side = 8, .6
-    sheet = mosaic(snapshots[0, :, 0], columns)
-    height, width = side / snapshots.shape[-1] * np.array(sheet.shape)
-    figure = plt.figure(figsize=(width + .95, height + .75), dpi=100)
+    pictures, scale = _pictures(snapshots)
+    sheet = mosaic(pictures[0], columns)
+    height, width = side / snapshots.shape[-1] * np.array(sheet.shape[:2])
+    figure = new_figure(figsize=(width + (.95 if scale else .3), height + .75), dpi=100)
     ax = axes_at(figure, .15, .6, width, height)
-    drawn = ax.imshow(sheet, interpolation="nearest", **scale_of(snapshots))
+    drawn = ax.imshow(sheet, interpolation="nearest", **scale)
     ax.axis("off")
-    bar = axes_at(figure, .25 + width, .6, .12, height)
-    figure.colorbar(drawn, cax=bar)
-    bar.tick_params(labelsize=9)
+    if scale:
+        bar = axes_at(figure, .25 + width, .6, .12, height)
+        figure.colorbar(drawn, cax=bar)
+        bar.tick_params(labelsize=9)
     frames = []
-    for kernels, epoch in zip(snapshots[:, :, 0], epochs):
+    for kernels, epoch in zip(pictures, epochs):
         drawn.set_data(mosaic(kernels, columns))
         headline(figure, "Kernels {}".format("after epoch {}".format(epoch) if epoch
                                            else "before training"), size=13)

@@ -1,47 +1,58 @@
 """What the filters of the second layer look for."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 
-from ...visualize import axes_at, bare, headline, mosaic, scale_of
-from .marks import percent
+from ...visualize import axes_at, bare, headline, mosaic, new_figure, scale_of
+from .marks import labels_of, percent
 
 __all__ = ["plot_second_layer", "plot_classes"]
 
 
-def plot_second_layer(patches, values, maxima, maximum_values, kernels):
+def plot_second_layer(patches, values, maxima, maximum_values, kernels, noun="digit"):
     """Draw what each filter of the second convolution looks for, in three ways.
 
     Parameters
     ----------
     patches, values : arrays
-        As `mnist_cnn.analysis.features.top_patches` returns them: (filters, 9, rows, columns), in
-        [0, 1], and (filters, 9).
+        As `mnist_cnn.analysis.features.top_patches` returns them: (filters, 9, rows, columns)
+        or, in colour, (filters, 9, rows, columns, 3), in [0, 1], and (filters, 9).
     maxima : array
-        (filters, rows, columns), in [0, 1]: the input that maximises the filter.
+        (filters, rows, columns[, 3]), in [0, 1]: the input that maximises the filter.
     maximum_values : array
         (filters,), the filter's value there, before the rectifier.
     kernels : array
         (filters, maps, rows, columns).
+    noun : str
+        What an image is called.
 
     Returns
     -------
     matplotlib Figure
         A panel a filter: the patches, the maximum, and the nine kernels of the greatest weight
         (root mean square), the greatest first, with the numbers of the maps that they read.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import plot_second_layer
+    >>> rng = np.random.RandomState(1)
+    >>> figure = plot_second_layer(rng.rand(4, 9, 14, 14), rng.rand(4, 9), rng.rand(4, 14, 14),
+    ...                            rng.rand(4), rng.normal(size=(4, 32, 5, 5)))
+    >>> figure.savefig("second_layer.png")
     """
     num_filters = len(patches)
     columns, side, gap = 4, 1.22, .05
     rows = -(-num_filters // columns)
     cell_width, cell_height = 3 * side + 2 * gap + .5, side + .32
     top = 1.05
-    figure = plt.figure(figsize=(columns * cell_width + 1.15, top + rows * cell_height))
+    figure = new_figure(figsize=(columns * cell_width + 1.15, top + rows * cell_height))
     headline(figure, "What the {} filters of the second convolution look for".format(num_filters),
            size=17)
     figure.text(.5, 1 - .72 / figure.get_figheight(),
-                "left: the nine patches of test digits that excite the filter most, and how much "
+                "left: the nine patches of test {}s that excite the filter most, and how much "
                 "they do    |    middle: the input that maximises it, and its value\n"
-                "right: its nine heaviest kernels, with the number of the map that each reads",
+                "right: its nine heaviest kernels, with the number of the map that each reads"
+                .format(noun),
                 ha="center", va="center", fontsize=12)
     scale = scale_of(kernels)
     for i in range(num_filters):
@@ -78,7 +89,7 @@ def plot_classes(maxima, probabilities, names):
     Parameters
     ----------
     maxima : array
-        (classes, rows, columns), in [0, 1].
+        (classes, rows, columns) or, in colour, (classes, rows, columns, 3), in [0, 1].
     probabilities : array
         (classes,), what the network gives each for its class.
     names : sequence of str
@@ -87,16 +98,25 @@ def plot_classes(maxima, probabilities, names):
     Returns
     -------
     matplotlib Figure
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import plot_classes
+    >>> images = np.random.RandomState(1).rand(10, 28, 28)
+    >>> figure = plot_classes(images, np.full(10, .1), "0123456789")
+    >>> figure.savefig("classes.png")
     """
-    columns = 5
+    columns = 5 if len(maxima) <= 10 else 8
     rows = -(-len(maxima) // columns)
-    figure = plt.figure(figsize=(10, 2.35 * rows + .8), layout="constrained")
+    figure = new_figure(figsize=(2 * columns, 2.35 * rows + .8), layout="constrained")
     figure.suptitle("What each answer looks for: inputs that were made to raise one class's score",
                     fontsize=14)
     axes = figure.subplots(rows, columns, squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
-    for ax, image, probability, name in zip(axes.flat, maxima, probabilities, names):
+    labels = labels_of(names, len(maxima))
+    for ax, image, probability, name in zip(axes.flat, maxima, probabilities, labels):
         ax.imshow(image, cmap="gray", vmin=0, vmax=1)
         ax.set_title("{}: {}".format(name, percent(probability)), fontsize=11)
     return figure

@@ -1,19 +1,74 @@
-"""What several figures draw alike: probabilities, the outline of a digit, colours of classes."""
+"""What several figures draw alike: probabilities, the outline of a digit, classes."""
+
+import colorsys
 
 import numpy as np
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import PercentFormatter
 
+from ...support.classes import shorten
 from ...visualize import DARK, LIGHT
 
-__all__ = ["CLASS_COLOURS", "outline", "percent", "plot_probabilities"]
+__all__ = ["MOST_CLASSES", "class_colours", "labels_of", "likeliest", "outline", "percent",
+           "plot_probabilities", "width_of"]
 
 #: Ten colours of ten hues or shades (after S. Trubetskoy's list of distinct colours, 2017).
 CLASS_COLOURS = ("#e6194b", "#3a7d2c", "#4363d8", "#f58231", "#911eb4",
                  "#17a7b5", "#7a4a1e", "#e04fc4", "#222222", "#b8a000")
 
+MOST_CLASSES = 10  # that a figure of one image has room for; of more, the likeliest are shown
+MOST_LETTERS = 16  # of a class's name
+
+
+def class_colours(num_classes):
+    """A colour for each class; of more than ten, neighbours differ in hue and brightness."""
+    if num_classes <= len(CLASS_COLOURS):
+        return CLASS_COLOURS[:num_classes]
+    return tuple(colorsys.hsv_to_rgb(i / num_classes, (1, .65, 1)[i % 3], (.85, .8, .5)[i % 3])
+                 for i in range(num_classes))
+
+
+def labels_of(names, num_classes):
+    """The classes' names, short enough for a label; their numbers where there are no names."""
+    if names is None:
+        return [str(number) for number in range(num_classes)]
+    return [shorten(name, MOST_LETTERS) for name in names]
+
+
+def width_of(labels, size):
+    """The width of the widest of some lines of text, in inches; `size` of the letters in points."""
+    return max(TextPath((0, 0), label, size=size).get_extents().width for label in labels) / 72
+
+
+def likeliest(probabilities, besides=()):
+    """The classes to show where there is no room for all: the likeliest, in the data's order.
+
+    Parameters
+    ----------
+    probabilities : array
+        (classes,).
+    besides : sequence of int
+        Classes that are shown in any case.
+
+    Returns
+    -------
+    list of int
+        All classes where they are at most `MOST_CLASSES`.
+    """
+    order = np.argsort(-np.asarray(probabilities), kind="stable").tolist()
+    order.sort(key=lambda number: number not in besides)
+    return sorted(order[:MOST_CLASSES])
+
 
 def percent(probability):
-    """A probability for a label; never 0 or 100 %, which softmax gives by rounding alone."""
+    """A probability for a label; never 0 or 100 %, which softmax gives by rounding alone.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.plots.marks import percent
+    >>> percent(.42), percent(1.)
+    ('42.0 %', '> 99.9 %')
+    """
     if probability >= .9995:
         return "> 99.9 %"
     if probability < .0005:
@@ -21,20 +76,24 @@ def percent(probability):
     return "{:.1f} %".format(100 * probability)
 
 
-def plot_probabilities(ax, probabilities, highlighted):
+def plot_probabilities(ax, probabilities, highlighted, names=None):
     """Horizontal bars, one a class from the top, with the value where it is not nothing."""
-    classes = np.arange(len(probabilities))
-    colours = [DARK if number in highlighted else LIGHT for number in classes]
-    ax.barh(classes, probabilities, color=colours)
-    for number, probability in enumerate(probabilities):
+    shown = likeliest(probabilities, highlighted)
+    labels = labels_of(names, len(probabilities))
+    places = np.arange(len(shown))
+    colours = [DARK if number in highlighted else LIGHT for number in shown]
+    ax.barh(places, probabilities[shown], color=colours)
+    for place, number in enumerate(shown):
+        probability = probabilities[number]
         if probability >= .0005 or number in highlighted:
             inside = probability > .6
-            ax.text(probability + (-.03 if inside else .03), number, percent(probability),
+            ax.text(probability + (-.03 if inside else .03), place, percent(probability),
                     fontsize=8, va="center", ha="right" if inside else "left",
                     color="white" if inside and number in highlighted else "black")
-    ax.set_yticks(classes)
+    ax.set_yticks(places)
+    ax.set_yticklabels([labels[number] for number in shown])
     ax.tick_params(axis="y", length=0)
-    ax.set_ylim(len(probabilities) - .4, -.6)
+    ax.set_ylim(len(shown) - .4, -.6)
     ax.set_xlim(0, 1)
     ax.set_xticks([0, .5, 1])
     ax.xaxis.set_major_formatter(PercentFormatter(1))
@@ -43,6 +102,8 @@ def plot_probabilities(ax, probabilities, highlighted):
 
 
 def outline(ax, image):
-    """Draw where the digit is over a map of the same size."""
+    """Draw where the digit is over a map of the same size; of a colour image, its brightness."""
+    if image.ndim == 3:
+        image = image.mean(axis=2)
     if image.max() > image.min():
         ax.contour(image, [(image.max() + image.min()) / 2], colors=DARK, linewidths=.7)

@@ -1,45 +1,62 @@
 """How good the network is, and where it is wrong."""
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
-from ...visualize import DARK, LIGHT
-from .marks import percent
+from ...support.classes import are_digits, noun, shorten
+from ...visualize import DARK, LIGHT, new_figure
+from .marks import MOST_CLASSES, labels_of, percent
 
 __all__ = ["plot_confusion", "plot_accuracy", "plot_mistakes", "plot_reliability"]
 
 
-def plot_confusion(matrix):
+def plot_confusion(matrix, names=None):
     """Draw what was taken for what.
 
     Parameters
     ----------
     matrix : int array
         (classes, classes): how many of true class [row] were predicted as [column].
+    names : sequence of str, optional
+        The classes'; by default their numbers, which are digits.
 
     Returns
     -------
     matplotlib Figure
         All counts; colour for the mistakes alone, which the right answers would outshine.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import plot_confusion
+    >>> figure = plot_confusion(980 * np.eye(10, dtype=int) + 2)
+    >>> figure.savefig("confusion.png")
     """
     total, right = matrix.sum(), np.trace(matrix)
-    figure = plt.figure(figsize=(7.6, 7), layout="constrained")
+    labels = labels_of(names, len(matrix))
+    wordy = max(map(len, labels)) > 2
+    side = max(6.1, .38 * len(matrix)) + .7 * wordy
+    figure = new_figure(figsize=(side + 1.5, side + .9), layout="constrained")
     ax = figure.add_subplot()
-    ax.set_title("{:,} of {:,} test digits are taken for another".format(total - right, total),
+    ax.set_title("{:,} of {:,} test {}s are taken for another".format(
+        total - right, total, noun(labels)),
                  fontsize=13, pad=10)
     mistakes = np.where(np.eye(len(matrix), dtype=bool), np.nan, matrix)
     top = max(np.nanmax(mistakes), 1)
     ax.set_facecolor("#eceef1")  # shows where the mistakes are left blank
     drawn = ax.imshow(mistakes, cmap="Blues", vmin=0, vmax=top)
+    size = dict(fontsize=7) if len(matrix) > MOST_CLASSES else {}
     for (row, column), count in np.ndenumerate(matrix):
         if row == column:
-            ax.text(column, row, str(count), ha="center", va="center", color=DARK)
+            ax.text(column, row, str(count), ha="center", va="center", color=DARK, **size)
         elif count:
             ax.text(column, row, str(count), ha="center", va="center",
-                    color="white" if count > .55 * top else "black")
+                    color="white" if count > .55 * top else "black", **size)
     ax.set_xticks(range(len(matrix)))
     ax.set_yticks(range(len(matrix)))
+    ax.set_xticklabels(labels, rotation=90 if wordy else 0)
+    ax.set_yticklabels(labels)
     ax.tick_params(length=0)
     ax.set_xlabel("predicted", fontsize=12)
     ax.set_ylabel("true", fontsize=12)
@@ -48,67 +65,105 @@ def plot_confusion(matrix):
     return figure
 
 
-def plot_accuracy(num_correct, counts, low, high):
-    """Draw the accuracy by digit with its confidence interval.
+def plot_accuracy(num_correct, counts, low, high, names=None):
+    """Draw the accuracy by class with its confidence interval.
 
     Parameters
     ----------
     num_correct, counts : int arrays
-        (classes,), right answers and digits of each class.
+        (classes,), right answers and images of each class.
     low, high : arrays
         (classes,), the bounds, in [0, 1].
+    names : sequence of str, optional
+        The classes'; by default their numbers, which are digits.
 
     Returns
     -------
     matplotlib Figure
+        Classes from left to right, or, where they are words or many, from the top.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         accuracies = num_correct / counts  # NaN for a class of which there is none
-    overall = num_correct.sum() / counts.sum()
-    figure = plt.figure(figsize=(8, 4.6), layout="constrained")
+    labels = labels_of(names, len(counts))
+    title = ("Accuracy by {}, with 95 % confidence intervals\n(line: all {}s, {:.2f} %)".format(
+        "digit" if are_digits(labels) else "class", noun(labels),
+        100 * num_correct.sum() / counts.sum()))
+    upright = len(counts) <= MOST_CLASSES and max(map(len, labels)) <= 3
+    figure = new_figure(figsize=(8, 4.6 if upright else .3 * len(counts) + 1.6),
+                        layout="constrained")
     ax = figure.add_subplot()
     classes = np.arange(len(counts))
-    ax.axhline(100 * overall, color=LIGHT, zorder=0)
-    ax.errorbar(classes, 100 * accuracies, 100 * np.abs([accuracies - low, high - accuracies]),
-                fmt="o", color=DARK, capsize=4)
+    overall = 100 * num_correct.sum() / counts.sum()
+    spans = 100 * np.abs([accuracies - low, high - accuracies])
+    texts = ["{} of {}{}wrong".format(count - right, count, "\n" if upright else " ")
+             for right, count in zip(num_correct, counts)]
+    bottom, top = 100 * np.min(low[counts > 0]), 100
+    ax.set_title(title)
+    if upright:
+        ax.axhline(overall, color=LIGHT, zorder=0)
+        ax.errorbar(classes, 100 * accuracies, spans, fmt="o", color=DARK, capsize=4)
+        for number in classes[counts > 0]:
+            ax.annotate(texts[number], (number, 100 * low[number]), (0, -6),
+                        textcoords="offset points", ha="center", va="top", fontsize=8)
+        ax.set_ylim(bottom - .22 * (top - bottom), top + .04 * (top - bottom))
+        ax.set_xlim(-.6, len(counts) - .4)
+        ax.set_xticks(classes)
+        ax.set_xticklabels(labels)
+        ax.set_xlabel("digit" if are_digits(labels) else "class")
+        ax.set_ylabel("accuracy [%]")
+        ax.grid(axis="y", alpha=.3)
+        return figure
+    ax.axvline(overall, color=LIGHT, zorder=0)
+    ax.errorbar(100 * accuracies, classes, xerr=spans, fmt="o", color=DARK, capsize=3)
     for number in classes[counts > 0]:
-        ax.annotate("{} of {}\nwrong".format(counts[number] - num_correct[number], counts[number]),
-                    (number, 100 * low[number]), (0, -6), textcoords="offset points", ha="center",
-                    va="top", fontsize=8)
-    bottom, top = 100 * np.nanmin(low), 100
-    ax.set_ylim(bottom - .22 * (top - bottom), top + .04 * (top - bottom))
-    ax.set_xlim(-.6, len(counts) - .4)
-    ax.set_xticks(classes)
-    ax.set_xlabel("digit")
-    ax.set_ylabel("accuracy [%]")
-    ax.set_title("Accuracy by digit, with 95 % confidence intervals\n(line: all digits, {:.2f} %)"
-                 .format(100 * overall))
-    ax.grid(axis="y", alpha=.3)
+        ax.annotate(texts[number], (1.01, number), xycoords=("axes fraction", "data"),
+                    ha="left", va="center", fontsize=8)
+    ax.set_xlim(bottom - .04 * (top - bottom), top + .04 * (top - bottom))
+    ax.set_ylim(len(counts) - .4, -.6)
+    ax.set_yticks(classes)
+    ax.set_yticklabels(labels)
+    ax.set_xlabel("accuracy [%]")
+    ax.grid(axis="x", alpha=.3)
     return figure
 
 
-def plot_mistakes(images, labels, probabilities, indices):
+def plot_mistakes(images, labels, probabilities, indices, names=None):
     """Draw wrong answers, the surest first.
 
     Parameters
     ----------
     images : array
-        (n, rows, columns), in [0, 1].
+        (n, rows, columns) or, in colour, (n, rows, columns, 3), in [0, 1].
     labels : int array
         (n,).
     probabilities : array
         (n, classes).
     indices : int array
         (n,), the images' numbers in the test set.
+    names : sequence of str, optional
+        The classes'; by default their numbers, which are digits.
 
     Returns
     -------
     matplotlib Figure
         Rows of six, with what each is, what the network says and how sure it is, and its second
         choice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import plot_mistakes
+    >>> images = np.random.RandomState(1).rand(2, 28, 28)
+    >>> figure = plot_mistakes(images, np.array([7, 2]), np.full((2, 10), .1), np.array([0, 1]))
+    >>> figure.savefig("mistakes.png")
     """
     rows = max(1, -(-len(images) // 6))
-    figure = plt.figure(figsize=(10, 2.05 * rows + .8), layout="constrained")
+    texts = [shorten(text, 11) for text in labels_of(names, probabilities.shape[1])]
+    form = ("{},\nsays {} ({}),\nthen {} ({})" if max(map(len, texts)) > 3 else
+            "{}, says {} ({})\nthen {} ({})")
+    form = "a " * are_digits(texts) + form
+    height = 2.05 + .16 * (form.count("\n") - 1)
+    figure = new_figure(figsize=(10, height * rows + .8), layout="constrained")
     figure.suptitle("The mistakes that the network is surest of" if len(images)
                     else "The network made no mistake", fontsize=14)
     axes = figure.subplots(rows, 6, squeeze=False)
@@ -117,13 +172,17 @@ def plot_mistakes(images, labels, probabilities, indices):
     for ax, image, label, answer, index in zip(axes.flat, images, labels, probabilities, indices):
         ax.imshow(image, cmap="gray", vmin=0, vmax=1)
         first, second = np.argsort(-answer, kind="stable")[:2]
-        ax.set_title("a {}, says {} ({})\nthen {} ({})".format(
-            label, first, percent(answer[first]), second, percent(answer[second])), fontsize=9)
-        ax.text(.03, .03, "#{}".format(index), transform=ax.transAxes, color="white", fontsize=7)
+        ax.set_title(form.format(texts[label], texts[first], percent(answer[first]),
+                                 texts[second], percent(answer[second])),
+                     fontsize=9 if form.count("\n") == 1 else 8)
+        number = ax.text(.03, .03, "#{}".format(index), transform=ax.transAxes, color="white",
+                         fontsize=7)
+        if not are_digits(texts):  # which leave that corner black
+            number.set_path_effects([withStroke(linewidth=1.5, foreground="black")])
     return figure
 
 
-def plot_reliability(counts, num_correct, confidence, low, high, error):
+def plot_reliability(counts, num_correct, confidence, low, high, error, noun="digit"):
     """Draw how often the network is right when it is so sure.
 
     Parameters
@@ -134,13 +193,26 @@ def plot_reliability(counts, num_correct, confidence, low, high, error):
         (bins,), bounds of the bins' accuracies, in [0, 1]; anything for an empty bin.
     error : float
         The expected calibration error, in [0, 1].
+    noun : str
+        What an image is called.
 
     Returns
     -------
     matplotlib Figure
         Accuracy over confidence with the bins' intervals, and the bins' counts below.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.metrics import calibration_bins, wilson_interval
+    >>> from mnist_cnn.analysis.plots import plot_reliability
+    >>> confidence = np.linspace(.5, 1, 200)
+    >>> counts, num_correct, means = calibration_bins(confidence, np.arange(200) % 4 > 0)
+    >>> low, high = wilson_interval(num_correct, np.maximum(counts, 1))
+    >>> figure = plot_reliability(counts, num_correct, means, low, high, error=.1)
+    >>> figure.savefig("reliability.png")
     """
-    figure = plt.figure(figsize=(6.4, 7), layout="constrained")
+    figure = new_figure(figsize=(6.4, 7), layout="constrained")
     figure.suptitle("Is the network as often right as it is sure?\nExpected calibration error: "
                     "{:.2f} %".format(100 * error))
     upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw=dict(height_ratios=(3, 1)))
@@ -159,7 +231,7 @@ def plot_reliability(counts, num_correct, confidence, low, high, error):
     lower.set_yscale("log")
     lower.set_ylim(.7, counts.max() * 3)
     lower.set_xlim(0, 1)
-    lower.set_ylabel("digits")
+    lower.set_ylabel(noun + "s")
     lower.set_xlabel("confidence: probability of the answer")
     for ax in (upper, lower):
         ax.yaxis.set_label_coords(-.11, .5)

@@ -1,6 +1,7 @@
-/* The answer: ten bars, the verdict, and what a screen reader is told. */
+/* The answer: a bar for each class, the verdict, and what a screen reader is told. */
 
 import {byId, element, percent} from "./dom.js";
+import {LAYERS} from "./layers.js";
 import {aClass, select, selectionOf, state} from "./state.js";
 
 const SPOKEN_AFTER = 150; // ms without a change: a hand that draws makes one every few
@@ -11,7 +12,7 @@ let timer = 0;
 
 /* The bars of the stage; returns the nodes to point at. */
 export function buildBars(container) {
-  bars = Array.from({length: 10}, (_, digit) => {
+  bars = Array.from({length: LAYERS.output.maps}, (_, digit) => {
     const bar = element("i", {className: "bar"});
     const text = element("span", {className: "percent"});
     const node = element(
@@ -36,9 +37,9 @@ export function buildBars(container) {
   return nodes;
 }
 
-/* Ten small bars under the pad, where the page is narrow. */
+/* A small bar for each class under the pad, where the page is narrow. */
 export function buildGlance() {
-  glance = Array.from({length: 10}, (_, digit) => {
+  glance = Array.from({length: LAYERS.output.maps}, (_, digit) => {
     const bar = element("i");
     const node = element("span", {}, element("em", {}, bar), state.names[digit]);
     byId("glance").append(node);
@@ -62,7 +63,7 @@ export function paintAnswer(pad) {
   const {digit, strokes} = pad.state;
   document.body.classList.toggle("empty", pad.isEmpty);
   byId("verdict-digit").textContent = pad.isEmpty ? "?" : state.names[best];
-  const doubt = pad.isEmpty ? "" : state.trust.doubt(state.network, state.names);
+  const doubt = pad.isEmpty ? "" : state.trust.doubt(state.network, state.names, state.noun);
   let text = pad.isEmpty ? "nothing drawn" : percent(output[best]);
   if (digit && digit.label !== undefined && strokes.length === 0 && digit.label !== best) {
     text += `, but it is ${aClass(digit.label)}`;
@@ -72,7 +73,7 @@ export function paintAnswer(pad) {
   byId("doubt").textContent = doubt;
   document.body.classList.toggle("in-doubt", Boolean(doubt));
   if (doubt) text += `, but unsure: ${doubt}`;
-  byId("glance").dataset.answer = pad.isEmpty ? "?" : best;
+  byId("glance").dataset.answer = pad.isEmpty ? "?" : state.names[best];
   say(pad.isEmpty ? "The pad is empty" : `The network sees ${aClass(best)}: ${text}`);
 }
 

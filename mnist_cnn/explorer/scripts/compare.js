@@ -1,10 +1,9 @@
-/* Two digits or two models side by side: A is the page's own, B what is kept to compare it with. */
+/* Two pictures or two models side by side: A is the page's own, B what is kept to compare it with. */
 
 import {byId, element, percent} from "./dom.js";
 import {LAYERS} from "./layers.js";
 import {Network} from "./network.js";
 import {Picture} from "./picture.js";
-import {SIDE} from "./preprocess.js";
 import {scaled, schedule, select, selected, selectionOf, state, strongest} from "./state.js";
 import {cellAt} from "./stages.js";
 import {isShown} from "./tabs.js";
@@ -29,7 +28,7 @@ export function buildCompare(names, others) {
   const keep = element("button", {
     type: "button",
     className: "plain",
-    textContent: "Keep this digit as B",
+    textContent: `Keep this ${state.noun} as B`,
   });
   keep.addEventListener("click", () => {
     keptPixels = state.input.pixels;
@@ -38,7 +37,7 @@ export function buildCompare(names, others) {
   const follow = element("button", {
     type: "button",
     className: "plain",
-    textContent: "Same digit in B",
+    textContent: `Same ${state.noun} in B`,
   });
   follow.addEventListener("click", () => {
     keptPixels = null;
@@ -71,7 +70,7 @@ function buildSide(name) {
   const digit = element("canvas");
   const maps = element("canvas", {className: "compared-maps"});
   const heading = element("figcaption");
-  const bars = Array.from({length: 10}, (_, i) => {
+  const bars = Array.from({length: LAYERS.output.maps}, (_, i) => {
     const bar = element("i");
     return {bar, node: element("span", {}, element("em", {}, bar), state.names[i])};
   });
@@ -96,7 +95,7 @@ function buildSide(name) {
   return {
     heading,
     bars,
-    digit: new Picture(digit, SIDE),
+    digit: new Picture(digit, LAYERS.input.size),
     maps: {canvas: maps, picture: null},
     node: element(
       "figure",
@@ -144,7 +143,7 @@ export function paintCompare() {
   for (const name of ["A", "B"]) {
     const {values} = networks[name];
     const side = sides[name];
-    side.digit.paintInk(pixels[name], state.palette.ink);
+    side.digit.paintInput(pixels[name], state.palette.ink);
     side.bars.forEach(({bar, node}, digit) => {
       bar.style.transform = `scaleY(${values.output[digit]})`;
       node.classList.toggle("best", digit === best(values.output));

@@ -1,11 +1,11 @@
-/* The digit shifted, turned, made thicker, sprinkled with noise; its probabilities as curves. */
+/* The picture shifted, turned, made thicker, sprinkled with noise; its probabilities as curves. */
 
 import {byId, element, number, onInput, percent} from "./dom.js";
 import {Picture} from "./picture.js";
-import {SIDE} from "./preprocess.js";
+import {LAYERS} from "./layers.js";
 import {refresh, scaled, schedule, state} from "./state.js";
 import {isShown} from "./tabs.js";
-import {CHANGES, UNCHANGED, isUnchanged, transform} from "./transform.js";
+import {UNCHANGED, availableChanges, isUnchanged, transform} from "./transform.js";
 
 const POINTS = 49;
 const WIDTH = 600;
@@ -17,8 +17,9 @@ export const change = {...UNCHANGED};
 
 let chosen = "turn";
 let original = null; // the pixels before the change
+let CHANGES;
 let picture, chart, marker, lines, labels, sliders, twin;
-let table = []; // probabilities, (POINTS, 10), as far as they are measured
+let table = []; // probabilities, (POINTS, classes), as far as they are measured
 let measuredFor = "",
   measuredPixels = null,
   measuredVersion = 0;
@@ -46,50 +47,52 @@ export function buildCurves() {
   canvas.setAttribute("role", "application");
   canvas.setAttribute(
     "aria-label",
-    "The digit as the network sees it: drag it, or shift it with the arrow keys"
+    `The ${state.noun} as the network sees it: drag it, or shift it with the arrow keys`
   );
-  picture = new Picture(canvas, SIDE);
+  picture = new Picture(canvas, LAYERS.input.size);
   wireDrag(canvas);
   sliders = Object.fromEntries(
-    Object.entries(CHANGES).map(([name, {name: title, least, most, step}]) => {
-      const radio = element("input", {
-        type: "radio",
-        name: "change",
-        value: name,
-        checked: name === chosen,
-      });
-      radio.setAttribute("aria-label", `Curves for: ${title.toLowerCase()}`);
-      const slider = element("input", {type: "range", min: least, max: most, step, value: 0});
-      slider.setAttribute("aria-label", title);
-      const output = element("output");
-      const choose = () => {
-        chosen = name;
-        radio.checked = true;
-      };
-      onInput(radio, () => {
-        choose();
-        schedule();
-      });
-      onInput(slider, () => {
-        choose();
-        change[name] = Number(slider.value);
-        refresh();
-      });
-      return [
-        name,
-        {
-          slider,
-          output,
-          row: element(
-            "div",
-            {className: "change"},
-            element("label", {className: "choice"}, radio, title),
+    Object.entries((CHANGES = availableChanges())).map(
+      ([name, {name: title, least, most, step}]) => {
+        const radio = element("input", {
+          type: "radio",
+          name: "change",
+          value: name,
+          checked: name === chosen,
+        });
+        radio.setAttribute("aria-label", `Curves for: ${title.toLowerCase()}`);
+        const slider = element("input", {type: "range", min: least, max: most, step, value: 0});
+        slider.setAttribute("aria-label", title);
+        const output = element("output");
+        const choose = () => {
+          chosen = name;
+          radio.checked = true;
+        };
+        onInput(radio, () => {
+          choose();
+          schedule();
+        });
+        onInput(slider, () => {
+          choose();
+          change[name] = Number(slider.value);
+          refresh();
+        });
+        return [
+          name,
+          {
             slider,
-            output
-          ),
-        },
-      ];
-    })
+            output,
+            row: element(
+              "div",
+              {className: "change"},
+              element("label", {className: "choice"}, radio, title),
+              slider,
+              output
+            ),
+          },
+        ];
+      }
+    )
   );
   const reset = element("button", {type: "button", className: "plain", textContent: "As it was"});
   reset.addEventListener("click", resetChange);
@@ -114,7 +117,7 @@ function buildChart() {
   const box = svg("svg", {
     viewBox: `${-LEFT} -14 ${WIDTH + LEFT + 24} ${HEIGHT + 40}`,
     role: "img",
-    "aria-label": "Probability of each digit along the chosen change",
+    "aria-label": "Probability of each class along the chosen change",
   });
   for (const share of [0, 0.5, 1]) {
     const y = HEIGHT * (1 - share);
@@ -129,9 +132,9 @@ function buildChart() {
     return text;
   });
   marker = svg("line", {class: "marker", y1: -6, y2: HEIGHT});
-  lines = Array.from({length: 10}, (_, digit) => {
-    const line = svg("path", {class: "curve", style: `stroke: var(--class-${digit})`});
-    const name = svg("text", {class: "curve-name", style: `fill: var(--class-${digit})`});
+  lines = Array.from({length: LAYERS.output.maps}, (_, digit) => {
+    const line = svg("path", {class: "curve", style: `stroke: var(--class-${digit % 10})`});
+    const name = svg("text", {class: "curve-name", style: `fill: var(--class-${digit % 10})`});
     name.textContent = state.names[digit];
     box.append(line, name);
     return {line, name};
@@ -161,7 +164,7 @@ function wireDrag(canvas) {
   });
   canvas.addEventListener("pointermove", (event) => {
     if (!from) return;
-    const pixel = canvas.getBoundingClientRect().width / SIDE;
+    const pixel = canvas.getBoundingClientRect().width / LAYERS.input.size;
     within("right", from.right + (event.clientX - from.x) / pixel);
     within("down", from.down + (event.clientY - from.y) / pixel);
     if (chosen !== "down") chosen = "right";
@@ -196,7 +199,7 @@ function measure() {
 
 export function paintCurves(inputChanged) {
   if (!isShown("curves")) return;
-  picture.paintInk(state.input.pixels, state.palette.ink);
+  picture.paintInput(state.input.pixels, state.palette.ink);
   const {least, most, unit} = CHANGES[chosen];
   for (const [name, {slider, output, row}] of Object.entries(sliders)) {
     if (Number(slider.value) !== change[name]) slider.value = change[name];
@@ -226,7 +229,13 @@ export function paintCurves(inputChanged) {
   if (table.length === POINTS) return;
   measure();
   if (table.length < POINTS) schedule();
-  lines.forEach(({line, name}, digit) => {
+  const placed = []; // names' boxes: the highest stays at its curve, others make room
+  const peaks = lines.map((_, digit) =>
+    table.reduce((top, row, i) => (row[digit] > table[top][digit] ? i : top), 0)
+  );
+  const order = [...lines.keys()].sort((a, b) => table[peaks[b]][b] - table[peaks[a]][a]);
+  for (const digit of order) {
+    const {line, name} = lines[digit];
     line.setAttribute(
       "d",
       "M" +
@@ -237,14 +246,31 @@ export function paintCurves(inputChanged) {
           )
           .join("L")
     );
-    const best = table.reduce((top, row, i) => (row[digit] > table[top][digit] ? i : top), 0);
-    const much = table[best][digit];
+    const much = table[peaks[digit]][digit];
     line.classList.toggle("faint", much < 0.1);
     name.classList.toggle("faint", much < 0.1);
-    name.setAttribute("x", Math.min(WIDTH - 4, (WIDTH * best) / (POINTS - 1) + 5));
-    name.setAttribute("y", Math.max(10, HEIGHT * (1 - much) - 4));
-  });
+    if (much >= 0.1) placeName(name, digit, (WIDTH * peaks[digit]) / (POINTS - 1), much, placed);
+  }
   chart.firstChild.setAttribute("aria-label", describe(table));
+}
+
+/* A curve's name beside its peak, within the chart, and below the names that stand there. */
+function placeName(name, digit, x, much, placed) {
+  const width = 8 * state.names[digit].length;
+  const fits = x + 5 + width < WIDTH + 20;
+  const left = fits ? Math.min(WIDTH - 4, x + 5) : x - 5 - width;
+  let y = Math.max(10, HEIGHT * (1 - much) - 4);
+  while (
+    placed.some(
+      (other) =>
+        left < other.left + other.width && other.left < left + width && Math.abs(y - other.y) < 13
+    )
+  )
+    y += 13;
+  placed.push({left, width, y});
+  name.setAttribute("x", fits ? left : x - 5);
+  name.setAttribute("text-anchor", fits ? "start" : "end");
+  name.setAttribute("y", y);
 }
 
 function describe(table) {

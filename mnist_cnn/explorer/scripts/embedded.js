@@ -1,7 +1,7 @@
 /* What Python put into the page (see embed.py): weights, test digits, and facts about them. */
 
 import {byId} from "./dom.js";
-import {SIDE} from "./preprocess.js";
+import {LAYERS, inputCount, isInk, shapeLayers} from "./layers.js";
 
 const ALPHABET =
   "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;,=>?@^_`{|}~";
@@ -39,7 +39,7 @@ async function unpack(name, Type = Uint8Array) {
   return new Type(bytes.buffer);
 }
 
-/* A bit for each pixel says whether it has ink, then a byte for each that has says how much. */
+/* Of ink on paper a bit for each pixel says whether it has ink, then a byte for each that has says how much. */
 function unpackImages(places, levels) {
   const pixels = new Uint8Array(places.length * 8);
   for (let i = 0, next = 0; i < pixels.length; i++) {
@@ -48,24 +48,36 @@ function unpackImages(places, levels) {
   return pixels;
 }
 
+/* Of pictures without much paper each byte is less its left neighbour's. */
+function sumUp(differences) {
+  const {size} = LAYERS.input;
+  for (let i = 1; i < differences.length; i++) {
+    if (i % size) differences[i] += differences[i - 1];
+  }
+  return differences;
+}
+
 /* Returns {facts, weights, digitOf, favourites, trust, film}:
    weights: Float32Array of each model; digitOf(i): test digit i as {index, label, pixels};
    favourites: indices of test digits, 9 for each map and unit; film: {epochs, kernels} or null. */
 export async function readEmbedded() {
   const facts = JSON.parse(byId("facts").textContent);
+  shapeLayers({channels: facts.shape[0], side: facts.shape[1], classes: facts.names.length});
   const weights = await Promise.all(
     facts.models.map((_, i) => unpack(`weights${i}`, Float32Array))
   );
-  const images = unpackImages(await unpack("places"), await unpack("levels"));
-  const labels = await unpack("labels");
-  const area = SIDE * SIDE;
+  const images = isInk()
+    ? unpackImages(await unpack("places"), await unpack("levels"))
+    : sumUp(await unpack("pixels"));
+  const labels = await unpack("labels", Uint16Array);
+  const count = inputCount();
   return {
     facts,
     weights,
     digitOf: (index) => ({
       index,
       label: labels[index],
-      pixels: images.subarray(index * area, (index + 1) * area),
+      pixels: images.subarray(index * count, (index + 1) * count),
     }),
     favourites: await unpack("favourites", Uint16Array),
     trust: {...facts.trust, table: await unpack("centres")},

@@ -1,7 +1,8 @@
 /* The training film: the first layer's kernels after each epoch, and their maps of the digit. */
 
 import {byId, element, onInput} from "./dom.js";
-import {KERNEL, LAYERS, TAPS, convolve, rectify, turnKernels} from "./layers.js";
+import {largest} from "./grids.js";
+import {KERNEL, LAYERS, TAPS, convolve, isColour, rectify, turnKernels} from "./layers.js";
 import {Picture} from "./picture.js";
 import {schedule, state} from "./state.js";
 import {isShown} from "./tabs.js";
@@ -10,16 +11,24 @@ const FRAME = 700; // ms for an epoch
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
-let film, slider, caption, playButton, pictures, scale;
+let film, slider, caption, playButton, pictures, scale, limits;
 let timer = 0;
 
 export function buildFilm({epochs, kernels}) {
-  const size = 32 * TAPS;
+  const taps = LAYERS.input.maps * TAPS;
+  const size = LAYERS.conv1.maps * taps;
   film = epochs.map((epoch, i) => ({
     epoch,
     kernels: turnKernels(kernels.subarray(i * size, (i + 1) * size)),
   }));
   scale = film[film.length - 1].kernels.reduce((best, value) => Math.max(best, Math.abs(value)), 0);
+  // in colour each kernel has a scale of its own for all epochs
+  limits = Array.from({length: LAYERS.conv1.maps}, (_, map) =>
+    Math.max(
+      1e-6,
+      ...film.map((frame) => largest(frame.kernels.subarray(map * taps, (map + 1) * taps)))
+    )
+  );
   slider = element("input", {
     type: "range",
     min: 0,
@@ -38,6 +47,7 @@ export function buildFilm({epochs, kernels}) {
     node.setAttribute("aria-label", `Kernel and map ${map}`);
     return {
       node,
+      // of channels that are no colours the first one is shown
       kernel: new Picture(kernel, KERNEL),
       made: new Picture(made, LAYERS.conv1.size),
     };
@@ -54,7 +64,7 @@ export function buildFilm({epochs, kernels}) {
       "p",
       {className: "about"},
       "Each pair is a kernel of the first layer and the map that it " +
-        "makes of the digit, after ReLU. The biases are today's."
+        `makes of the ${state.noun}, after ReLU. The biases are today's.`
     )
   );
 }
@@ -90,7 +100,9 @@ export function paintFilm() {
   convolve(state.network.values.input, LAYERS.input.size, {kernels, biases}, made);
   rectify(made, made);
   pictures.forEach((picture, map) => {
-    picture.kernel.paintSigned(kernels, map * TAPS, scale, state.palette.signed);
+    const start = map * LAYERS.input.maps * TAPS;
+    if (isColour()) picture.kernel.paintColours(kernels, start, limits[map]);
+    else picture.kernel.paintSigned(kernels, start, scale, state.palette.signed);
     picture.made.paintSigned(
       made,
       map * size * size,

@@ -2,8 +2,8 @@
 
 import {byId, element, percent} from "./dom.js";
 import {roveFocus} from "./focus.js";
+import {LAYERS} from "./layers.js";
 import {Picture} from "./picture.js";
-import {SIDE} from "./preprocess.js";
 import {aClass, state} from "./state.js";
 
 let thumbs = [];
@@ -27,10 +27,10 @@ export function buildGallery(digits, pick) {
     node.title = describe(digit);
     node.setAttribute("aria-label", describe(digit));
     node.addEventListener("click", () => pick(digit));
-    return {digit, node, picture: new Picture(canvas, SIDE)};
+    return {digit, node, picture: new Picture(canvas, LAYERS.input.size)};
   });
   for (const [title, mistake] of [
-    ["Real test digits", false],
+    [`Real test ${state.noun}s`, false],
     ["Its worst mistakes", true],
   ]) {
     const nodes = thumbs.filter(({digit}) => digit.mistake === mistake).map(({node}) => node);
@@ -44,7 +44,7 @@ export function buildGallery(digits, pick) {
 }
 
 export function recolourGallery(palette) {
-  for (const {digit, picture} of thumbs) picture.paintInk(digit.pixels, palette.ink);
+  for (const {digit, picture} of thumbs) picture.paintInput(digit.pixels, palette.ink);
 }
 
 /* picked: the digit that lies on the pad as it is, or null. */

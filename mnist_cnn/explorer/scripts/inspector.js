@@ -7,11 +7,11 @@
 
 import {byId, element} from "./dom.js";
 import {Grids} from "./grids.js";
-import {LAYERS} from "./layers.js";
+import {LAYERS, isColour, isInk} from "./layers.js";
 import {shownOf, stepBy, togglePlay} from "./motion.js";
 import {Picture} from "./picture.js";
 import {cellAt} from "./stages.js";
-import {state} from "./state.js";
+import {channelName, state} from "./state.js";
 import {denseView, convolutionView} from "./view_sum.js";
 import {inputView} from "./view_input.js";
 import {outputView} from "./view_output.js";
@@ -146,7 +146,7 @@ export class Inspector {
     const kind = raw ? "raw" : "values";
     const values = state.network[kind][layer];
     if (layer === "input")
-      picture.paintInk(
+      picture.paintInput(
         values.map((value) => 256 * value),
         state.palette.ink
       );
@@ -162,10 +162,18 @@ export class Inspector {
 
   paintBelow(channel, row, column, count) {
     const {below} = LAYERS[this.layer];
-    this.paint(this.below.picture, below, channel);
+    if (below === "input" && !isInk()) {
+      const bytes = state.network.values.input.map((value) => 256 * value);
+      const table = isColour() ? null : state.palette.ink;
+      this.below.picture.paintChannel(bytes, channel * LAYERS.input.size ** 2, channel, table);
+    } else this.paint(this.below.picture, below, channel);
     this.place(this.below.box, row, column, count, LAYERS[below].size);
     this.below.caption.textContent =
-      below === "input" ? "Input" : `${byId(`title-${below}`).textContent}, map ${channel}`;
+      below === "input"
+        ? isInk()
+          ? "Input"
+          : `Input, ${channelName(channel)}`
+        : `${byId(`title-${below}`).textContent}, map ${channel}`;
   }
 
   paintHere(caption) {

@@ -6,7 +6,8 @@
 export const KERNEL = 5;
 export const TAPS = KERNEL * KERNEL;
 
-/* Every layer that the page shows: its maps, their size, and the layer it is computed from. */
+/* Every layer that the page shows: its maps, their size, and the layer it is computed from. The
+   numbers are those for MNIST until shapeLayers sets others. */
 export const LAYERS = {
   input: {maps: 1, size: 28},
   conv1: {maps: 32, size: 24, below: "input", kind: "convolution"},
@@ -16,6 +17,22 @@ export const LAYERS = {
   dense: {maps: 256, size: 1, below: "pool2", kind: "dense"},
   output: {maps: 10, size: 1, below: "dense", kind: "dense"},
 };
+
+/* Size the layers for images of so many channels and `side` x `side` pixels, and so many classes. */
+export function shapeLayers({channels, side, classes}) {
+  const {input, conv1, pool1, conv2, pool2, output} = LAYERS;
+  Object.assign(input, {maps: channels, size: side});
+  conv1.size = side - KERNEL + 1;
+  pool1.size = Math.floor(conv1.size / 2);
+  conv2.size = pool1.size - KERNEL + 1;
+  pool2.size = Math.floor(conv2.size / 2);
+  output.maps = classes;
+}
+
+/* The input's channels: one is ink or grey, three are red, green and blue. */
+export const isColour = () => LAYERS.input.maps === 3;
+export const isInk = () => LAYERS.input.maps === 1;
+export const inputCount = () => LAYERS.input.maps * LAYERS.input.size ** 2;
 
 /* Theano convolves as mathematics does: it turns the kernel by 180 degrees before laying it on
    the image. Turned once here, it can be laid on as it is, and shown as it is laid on. */
@@ -59,11 +76,12 @@ export function rectify(input, output) {
 
 export function maxPool(input, size, output) {
   const maps = input.length / (size * size);
+  const even = size - (size % 2); // a last row and column without a partner are left out
   let position = 0;
   for (let map = 0; map < maps; map++) {
-    for (let row = 0; row < size; row += 2) {
+    for (let row = 0; row < even; row += 2) {
       let i = (map * size + row) * size;
-      for (let column = 0; column < size; column += 2, i += 2) {
+      for (let column = 0; column < even; column += 2, i += 2) {
         output[position++] = Math.max(input[i], input[i + 1], input[i + size], input[i + size + 1]);
       }
     }
@@ -120,11 +138,12 @@ export function rectifyBackward(gradient, raw) {
 
 export function maxPoolBackward(gradient, input, size, output) {
   const result = new Float64Array(input.length);
-  const half = size / 2;
+  const half = Math.floor(size / 2);
   for (let i = 0; i < input.length; i++) {
     const map = Math.floor(i / (size * size));
     const row = Math.floor(i / size) % size;
-    const pooled = (map * half + (row >> 1)) * half + (i % size >> 1);
+    if (row >= 2 * half || i % size >= 2 * half) continue;
+    const pooled = (map * half + (row >> 1)) * half + ((i % size) >> 1);
     // Theano hands the gradient to every pixel that ties for the largest
     if (input[i] === output[pooled]) result[i] = gradient[pooled];
   }

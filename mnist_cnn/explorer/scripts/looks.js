@@ -1,10 +1,9 @@
 /* What a map, a unit or a class looks for: a picture grown by gradient ascent (Simonyan et al.
-   2014, Yosinski et al. 2015), and the test digits that excite it most. */
+   2014, Yosinski et al. 2015), and the test pictures that excite it most. */
 
 import {byId, element} from "./dom.js";
-import {LAYERS} from "./layers.js";
+import {LAYERS, inputCount, isInk} from "./layers.js";
 import {Picture} from "./picture.js";
-import {SIDE} from "./preprocess.js";
 import {aClass, schedule, selected, state} from "./state.js";
 import {isShown} from "./tabs.js";
 
@@ -24,14 +23,14 @@ export function buildLooks(pick) {
   const canvas = element("canvas");
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", "The picture that excites it most, grown from nothing");
-  picture = new Picture(canvas, SIDE);
+  picture = new Picture(canvas, LAYERS.input.size);
   caption = element("figcaption");
   note = element("p", {className: "about"});
   thumbs = Array.from({length: 9}, () => {
     const small = element("canvas");
     const label = element("span");
     const node = element("button", {type: "button", className: "thumb"}, small, label);
-    const thumb = {node, label, picture: new Picture(small, SIDE), digit: null};
+    const thumb = {node, label, picture: new Picture(small, LAYERS.input.size), digit: null};
     node.addEventListener("click", () => pick(thumb.digit));
     return thumb;
   });
@@ -52,7 +51,7 @@ export function buildLooks(pick) {
       element(
         "figure",
         {className: "favourites"},
-        element("figcaption", {}, "The test digits that excite it most"),
+        element("figcaption", {}, `The test ${state.noun}s that excite it most`),
         element("div", {className: "thumbs"}, ...thumbs.map(({node}) => node))
       ),
       note
@@ -79,7 +78,12 @@ export function paintLooks() {
     grown = {
       key,
       left: STEPS,
-      pixels: Float32Array.from({length: SIDE * SIDE}, (_, i) => 0.08 + 0.02 * Math.sin(i * 7.3)),
+      pixels: Float32Array.from(
+        {length: inputCount()},
+        // on an even colour many rectifiers are silent and pass no gradient on
+        (_, i) =>
+          neutral(i) + (isInk() ? 0.08 + 0.02 * Math.sin(i * 7.3) : 0.25 * Math.sin(i * 7.3))
+      ),
     };
     if (calm.matches) while (grown.left > 0) ascend(layer, map);
     fillThumbs(layer, map);
@@ -89,18 +93,23 @@ export function paintLooks() {
     note.textContent =
       "The picture starts grey. Step by step, each pixel is moved to where " +
       `${layer === "output" ? "the score" : "the sum"} rises most, and blurred a little. It ` +
-      "shows what is looked for, and that a picture need not be a digit to please the network. " +
-      "A click on a test digit shows it to the network.";
+      `shows what is looked for, and that a picture need not be ${thing()} to please the network. ` +
+      `A click on a test ${state.noun} shows it to the network.`;
   }
   if (grown.left > 0) {
     ascend(layer, map);
     schedule();
   }
-  picture.paintInk(
+  picture.paintInput(
     Uint8Array.from(grown.pixels, (value) => Math.round(255 * value)),
     state.palette.ink
   );
 }
+
+/* What a pixel of the input is where nothing is: paper, or the mean colour. */
+const neutral = (i) => state.nothing[Math.floor(i / LAYERS.input.size ** 2)] / 256;
+
+const thing = () => (state.noun === "digit" ? "a digit" : "anything that we know");
 
 function ascend(layer, map) {
   const {pixels} = grown;
@@ -109,12 +118,16 @@ function ascend(layer, map) {
   const gradient = twin.gradient(layer, map, middle, middle);
   const largest = gradient.reduce((best, value) => Math.max(best, Math.abs(value)), 1e-9);
   const rate = (RATE * grown.left) / STEPS;
-  const moved = pixels.map((value, i) => DECAY * value + (rate * gradient[i]) / largest);
-  const at = (row, column) =>
-    moved[Math.max(0, Math.min(SIDE - 1, row)) * SIDE + Math.max(0, Math.min(SIDE - 1, column))];
+  const moved = pixels.map(
+    (value, i) => neutral(i) + DECAY * (value - neutral(i)) + (rate * gradient[i]) / largest
+  );
+  const {size} = LAYERS.input;
+  const within = (place) => Math.max(0, Math.min(size - 1, place));
   grown.pixels = moved.map((value, i) => {
-    const row = Math.floor(i / SIDE);
-    const column = i % SIDE;
+    const start = i - (i % (size * size)); // of its channel
+    const at = (row, column) => moved[start + within(row) * size + within(column)];
+    const row = Math.floor((i - start) / size);
+    const column = i % size;
     const around =
       (at(row - 1, column) + at(row + 1, column) + at(row, column - 1) + at(row, column + 1)) / 4;
     return Math.max(0, Math.min(1, value + BLUR * (around - value)));
@@ -126,7 +139,7 @@ function fillThumbs(layer, map) {
   const first = 9 * (STARTS[layer] + map);
   thumbs.forEach((thumb, i) => {
     const digit = (thumb.digit = state.digitOf(state.favourites[first + i]));
-    thumb.picture.paintInk(digit.pixels, state.palette.ink);
+    thumb.picture.paintInput(digit.pixels, state.palette.ink);
     thumb.label.textContent = `№ ${digit.index}`;
     thumb.node.setAttribute("aria-label", `Test picture ${digit.index}: ${aClass(digit.label)}`);
   });
@@ -135,6 +148,6 @@ function fillThumbs(layer, map) {
 /* The colours have changed. */
 export function recolourLooks() {
   for (const {digit, picture: small} of thumbs) {
-    if (digit) small.paintInk(digit.pixels, state.palette.ink);
+    if (digit) small.paintInput(digit.pixels, state.palette.ink);
   }
 }

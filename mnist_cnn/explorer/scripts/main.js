@@ -11,7 +11,7 @@ import {readEmbedded} from "./embedded.js";
 import {buildFilm, paintFilm} from "./film.js";
 import {buildGallery, markPicked, recolourGallery} from "./gallery.js";
 import {Inspector} from "./inspector.js";
-import {LAYERS} from "./layers.js";
+import {LAYERS, isInk} from "./layers.js";
 import {buildLooks, paintLooks, recolourLooks} from "./looks.js";
 import {forgetPlaces, mark} from "./marks.js";
 import {buildMotion, paintControls} from "./motion.js";
@@ -53,6 +53,9 @@ function start({facts, weights, digitOf, favourites, trust, film}) {
   const network = (state.network = new Network(weights[0]));
   Object.assign(state, {
     names: facts.names,
+    noun: facts.noun,
+    handwriting: facts.handwriting,
+    nothing: facts.nothing,
     digitOf,
     favourites,
     palette: new Palette(),
@@ -64,6 +67,8 @@ function start({facts, weights, digitOf, favourites, trust, film}) {
     ),
   });
 
+  document.body.classList.toggle("many", facts.names.length > 12);
+  document.body.classList.toggle("no-drawing", !isInk());
   document.body.classList.toggle(
     "wordy",
     facts.names.some((name) => name.length > 2)
@@ -114,16 +119,22 @@ function start({facts, weights, digitOf, favourites, trust, film}) {
   window.explorer = {network, LAYERS, pad, preprocess, timing, state};
 }
 
-/* A test digit to look at, and the map that has most to say about it. */
+/* A test picture to look at, and the map that has most to say about it. */
 function showExample(gallery) {
+  const surest = [...gallery].sort((a, b) => b.confidence - a.confidence);
   const example =
-    gallery.find(({label, mistake}) => label === 5 && !mistake) || gallery[0] || state.digitOf(0);
+    (state.noun === "digit" ? gallery : surest).find(
+      ({label, mistake}) => !mistake && (label === 5 || state.noun !== "digit")
+    ) ||
+    gallery[0] ||
+    state.digitOf(0);
   pad.pick(example, true);
   pad.history.shift(); // nothing to undo yet
   drawNow();
   const {conv1} = state.network.values;
-  const energies = Array.from({length: 32}, (_, map) =>
-    conv1.subarray(map * 576, (map + 1) * 576).reduce((sum, value) => sum + value * value, 0)
+  const area = LAYERS.conv1.size ** 2;
+  const energies = Array.from({length: LAYERS.conv1.maps}, (_, map) =>
+    conv1.subarray(map * area, (map + 1) * area).reduce((sum, value) => sum + value * value, 0)
   );
   select(strongest("conv1", energies.indexOf(Math.max(...energies))), true);
   drawNow();
@@ -154,7 +165,7 @@ function wireTools() {
 function paintTools() {
   const {digit, strokes, isExample} = pad.state;
   const picked = strokes.length === 0 ? digit : null;
-  byId("hint").hidden = !(isExample || pad.isEmpty);
+  byId("hint").hidden = !isInk() || !(isExample || pad.isEmpty);
   byId("undo").disabled = !pad.canUndo;
   byId("clear").disabled = pad.isEmpty;
   markPicked(picked);

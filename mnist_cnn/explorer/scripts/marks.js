@@ -24,7 +24,7 @@ export function mark() {
   const sources =
     sums.length > 32
       ? [...sums.keys()].sort(byStrength).slice(0, 24)
-      : sums.length > 1
+      : sums.length > 1 && LAYERS[layer].below !== "input"
         ? [...sums.keys()]
         : [];
   const key = [
@@ -85,10 +85,11 @@ function placeMarks({layer, map, row, column}, channel, sources) {
   if (layer === "output") {
     placeUnit(stages.dense.box, sources[0]);
   } else if (below) {
-    const count = kind === "pooling" ? 2 : kind === "dense" ? 4 : KERNEL;
-    const step = kind === "pooling" ? 2 : 1;
-    const node = stages[below].nodes[channel];
     const side = LAYERS[below].size;
+    const count = kind === "pooling" ? 2 : kind === "dense" ? side : KERNEL;
+    const step = kind === "pooling" ? 2 : 1;
+    // the input's channels are one picture
+    const node = stages[below].nodes[below === "input" ? 0 : channel];
     outline(node, "source");
     place(stages[below].box, node, step * row, step * column, count, count, side, side);
   }

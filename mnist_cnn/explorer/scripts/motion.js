@@ -9,14 +9,17 @@ import {onKept, schedule, select, selectionOf, state} from "./state.js";
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const CALM_PACE = 2; // steps a second at most, for those who asked for little motion
-const SOFTMAX_STEPS = 21; // ten powers, their sum, ten probabilities
+const MOST_ROWS = 12; // of softmax's table; of more classes it shows the likeliest
 
 let stepping = false;
+
+/* In softmax's table: a row for each class, or fewer and one for all others. */
+export const softmaxRows = () => Math.min(LAYERS.output.maps, MOST_ROWS);
 
 export function stepsOf(layer) {
   const {kind, size, below} = LAYERS[layer];
   if (layer === "input") return 0;
-  if (layer === "output") return SOFTMAX_STEPS;
+  if (layer === "output") return 2 * softmaxRows() + 1; // powers, their sum, probabilities
   return kind === "dense" ? LAYERS[below].maps : size * size;
 }
 

@@ -24,10 +24,12 @@ export class Network {
   constructor(parameters) {
     let start = 0;
     const take = (count) => parameters.slice(start, (start += count));
-    this.conv1 = {kernels: turnKernels(take(32 * TAPS)), biases: take(32)};
+    const {input, conv1, pool2, dense, output} = LAYERS;
+    this.conv1 = {kernels: turnKernels(take(conv1.maps * input.maps * TAPS)), biases: take(32)};
     this.conv2 = {kernels: turnKernels(take(32 * 32 * TAPS)), biases: take(32)};
-    this.dense = {weights: take(512 * 256), biases: take(256)};
-    this.output = {weights: take(256 * 10), biases: take(10)};
+    const features = pool2.maps * pool2.size ** 2;
+    this.dense = {weights: take(features * dense.maps), biases: take(dense.maps)};
+    this.output = {weights: take(dense.maps * output.maps), biases: take(output.maps)};
     /* Maps and units that are set to 0 after ReLU. */
     this.silenced = {conv1: new Set(), conv2: new Set(), dense: new Set()};
     this.makeRoom();
@@ -52,16 +54,16 @@ export class Network {
     return twin;
   }
 
-  /* pixels: 28 x 28 numbers in [0, 255/256]. Returns the ten probabilities. */
+  /* pixels: numbers in [0, 255/256], channel after channel. Returns the probabilities. */
   forward(pixels) {
     const {values, raw} = this;
     values.input.set(pixels);
-    convolve(values.input, 28, this.conv1, raw.conv1);
+    convolve(values.input, LAYERS.input.size, this.conv1, raw.conv1);
     this.activate("conv1");
-    maxPool(values.conv1, 24, values.pool1);
-    convolve(values.pool1, 12, this.conv2, raw.conv2);
+    maxPool(values.conv1, LAYERS.conv1.size, values.pool1);
+    convolve(values.pool1, LAYERS.pool1.size, this.conv2, raw.conv2);
     this.activate("conv2");
-    maxPool(values.conv2, 8, values.pool2);
+    maxPool(values.conv2, LAYERS.conv2.size, values.pool2);
     connect(values.pool2, this.dense, raw.dense);
     this.activate("dense");
     connect(values.dense, this.output, raw.output);

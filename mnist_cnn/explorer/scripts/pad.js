@@ -1,4 +1,5 @@
-/* The drawing pad: strokes by mouse, pen, finger or keys, and the way back.
+/* The drawing pad: strokes by mouse, pen, finger or keys, and the way back. On pictures of several
+   channels nothing is drawn.
 
    What is on the pad is a state: a test digit that was picked (or none) and the strokes since.
    Each action puts a new state on the history; undo takes it off. */
@@ -6,10 +7,11 @@
 import {readColours} from "./colours.js";
 import {element} from "./dom.js";
 import {Picture} from "./picture.js";
-import {SIDE, preprocess} from "./preprocess.js";
+import {LAYERS, inputCount, isInk} from "./layers.js";
+import {preprocess} from "./preprocess.js";
+import {state} from "./state.js";
 
-export const PAD = 280; // the pad's side in its own units: 10 for a pixel of the network's input
-const CELL = PAD / SIDE;
+export const PAD = 280; // the pad's side in its own units: 10 for a pixel of MNIST
 
 export class Pad {
   constructor(canvas, pen, onChange) {
@@ -27,14 +29,17 @@ export class Pad {
     this.mask = element("canvas", {width: PAD, height: PAD}).getContext("2d", {
       willReadFrequently: true,
     });
-    this.digitPicture = new Picture(element("canvas"), SIDE);
+    this.digitPicture = new Picture(element("canvas"), LAYERS.input.size);
+    this.at = {x: PAD / 2, y: PAD / 2}; // where the keys' pen is
+    if (isInk()) this.wire(canvas);
+  }
 
+  wire(canvas) {
     canvas.addEventListener("pointerdown", (event) => this.pointerDown(event));
     canvas.addEventListener("pointermove", (event) => this.pointerMove(event));
     for (const type of ["pointerup", "pointercancel"]) {
       canvas.addEventListener(type, () => this.endStroke());
     }
-    this.at = {x: PAD / 2, y: PAD / 2}; // where the keys' pen is
     canvas.addEventListener("keydown", (event) => this.keyDown(event));
     canvas.addEventListener("focus", () => this.showPen());
     canvas.addEventListener("blur", () => {
@@ -53,7 +58,7 @@ export class Pad {
 
   /* --- actions --- */
 
-  /* digit: {pixels: 784 bytes, ...}; an example is one that the first stroke replaces. */
+  /* digit: {pixels: bytes of the input, ...}; an example is one that the first stroke replaces. */
   pick(digit, isExample = false) {
     this.push({digit, strokes: [], isExample});
   }
@@ -209,35 +214,39 @@ export class Pad {
     this.mask.clearRect(0, 0, PAD, PAD);
     this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     if (digit) {
-      this.digitPicture.paintInk(digit.pixels, this.inkTable);
+      this.digitPicture.paintInput(digit.pixels, this.inkTable);
       this.context.imageSmoothingEnabled = false;
       this.context.drawImage(this.digitPicture.canvas, 0, 0, this.canvas.width, this.canvas.height);
     }
     for (const stroke of strokes) this.drawStroke(stroke);
   }
 
-  /* What the network sees: 784 bytes, and how a point of the pad came to where it is.
+  /* What the network sees: its input's bytes, and how a point of the pad came to where it is.
 
-     A drawing is prepared as MNIST's digits were. On a picked digit, which is prepared already,
-     strokes are added where they are drawn. */
+     A drawing is prepared as MNIST's digits were, where the data set is of that kind. On a picked
+     picture, which is prepared already, strokes are added where they are drawn. */
   read() {
     const {digit, strokes} = this.state;
-    const stay = {scaleX: 1 / CELL, scaleY: 1 / CELL, shiftX: 0, shiftY: 0};
-    const nothing = {...stay, pixels: new Uint8Array(SIDE * SIDE)};
+    const {size: side} = LAYERS.input;
+    const cell = PAD / side;
+    const stay = {scaleX: 1 / cell, scaleY: 1 / cell, shiftX: 0, shiftY: 0};
+    const nothing = {...stay, pixels: new Uint8Array(inputCount())};
     if (strokes.length === 0) return digit ? {...stay, pixels: digit.pixels} : nothing;
 
     const image = this.mask.getImageData(0, 0, PAD, PAD).data;
     const ink = new Uint8Array(PAD * PAD);
     for (let i = 0; i < ink.length; i++) ink[i] = image[4 * i + 3];
-    if (!digit) return preprocess(ink, PAD) || nothing;
+    if (!digit && state.handwriting) return preprocess(ink, PAD) || nothing;
 
-    const covered = new Float32Array(SIDE * SIDE);
+    const covered = new Float32Array(side * side);
     for (let i = 0; i < ink.length; i++) {
-      covered[Math.floor(i / PAD / CELL) * SIDE + Math.floor((i % PAD) / CELL)] += ink[i];
+      covered[Math.floor(i / PAD / cell) * side + Math.floor((i % PAD) / cell)] += ink[i];
     }
     return {
       ...stay,
-      pixels: digit.pixels.map((byte, i) => Math.max(byte, Math.round(covered[i] / (CELL * CELL)))),
+      pixels: (digit || nothing).pixels.map((byte, i) =>
+        Math.max(byte, Math.min(255, Math.round(covered[i] / (cell * cell))))
+      ),
     };
   }
 }

@@ -1,8 +1,9 @@
-/* Other digits for the pad: any test digit by its number, a random one, a picture from the disk
+/* Other pictures for the pad: any test picture by its number, a random one, a picture from the disk
    or from the clipboard. */
 
 import {byId, onClick} from "./dom.js";
 import {extractInk, readPicture} from "./ink.js";
+import {readPhoto} from "./photo.js";
 import {preprocess} from "./preprocess.js";
 import {state} from "./state.js";
 
@@ -13,7 +14,7 @@ export function buildPicker(count, pick) {
   byId("number").addEventListener("change", () => {
     const wanted = Number(byId("number").value);
     if (byId("number").value === "" || !Number.isInteger(wanted) || wanted < 0 || wanted >= count) {
-      notify(`Test digits have the numbers 0 to ${count - 1}.`);
+      notify(`Test ${state.noun}s have the numbers 0 to ${count - 1}.`);
     } else {
       pick(state.digitOf(wanted));
     }
@@ -39,11 +40,14 @@ export function buildPicker(count, pick) {
   });
 }
 
+async function readDrawing(file) {
+  const picture = await readPicture(file);
+  return preprocess(extractInk(picture), picture.width).pixels;
+}
+
 async function load(file, name, pick) {
   try {
-    const picture = await readPicture(file);
-    const {pixels} = preprocess(extractInk(picture), picture.width);
-    pick({pixels, name});
+    pick({pixels: await (state.handwriting ? readDrawing : readPhoto)(file), name});
   } catch (error) {
     notify(
       `Cannot use ${name}: ${error instanceof DOMException ? "it is no picture" : error.message}.`

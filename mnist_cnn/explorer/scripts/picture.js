@@ -2,6 +2,8 @@
 
 import {SHADES} from "./colours.js";
 
+const opaque = (red, green, blue) => ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+
 /* A canvas with one pixel for one number. */
 export class Picture {
   constructor(canvas, columns, rows = columns) {
@@ -26,9 +28,44 @@ export class Picture {
     this.context.putImageData(this.image, 0, 0);
   }
 
-  /* Bytes, 0 for paper. */
-  paintInk(bytes, table) {
-    for (let i = 0; i < this.words.length; i++) this.words[i] = table[bytes[i]];
+  /* Bytes of the network's input, channel after channel: ink of one, 0 for paper; red, green and
+     blue of three; of any other number their mean. */
+  paintInput(bytes, table) {
+    const {words} = this;
+    const area = words.length;
+    const channels = bytes.length / area;
+    for (let i = 0; i < area; i++) {
+      if (channels === 3) {
+        words[i] = opaque(bytes[i], bytes[area + i], bytes[2 * area + i]);
+      } else {
+        let sum = 0;
+        for (let channel = 0; channel < channels; channel++) sum += bytes[channel * area + i];
+        words[i] = table[Math.round(sum / channels)];
+      }
+    }
+    this.context.putImageData(this.image, 0, 0);
+  }
+
+  /* One channel alone, bytes from `start` on; of a colour image in its colour on black. */
+  paintChannel(bytes, start, channel, table) {
+    const {words} = this;
+    for (let i = 0; i < words.length; i++) {
+      const byte = bytes[start + i];
+      words[i] = table ? table[byte] : opaque(...[0, 1, 2].map((c) => (c === channel ? byte : 0)));
+    }
+    this.context.putImageData(this.image, 0, 0);
+  }
+
+  /* Weights of a colour image's three channels from `start` on: grey is 0, and `scale` is no light
+     or full light of a colour, as in_colour of visualize.py has them. */
+  paintColours(weights, start, scale) {
+    const {words} = this;
+    const area = words.length;
+    const light = (value) =>
+      Math.max(0, Math.min(255, Math.round(127.5 + (127.5 * value) / scale)));
+    for (let i = 0; i < area; i++) {
+      words[i] = opaque(...[0, 1, 2].map((c) => light(weights[start + c * area + i])));
+    }
     this.context.putImageData(this.image, 0, 0);
   }
 

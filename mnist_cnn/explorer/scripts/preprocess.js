@@ -1,4 +1,5 @@
-/* A drawing made into 28 x 28 pixels as the pictures of MNIST were made (LeCun et al. 1998).
+/* A drawing made into 28 x 28 pixels as the pictures of MNIST were made (LeCun et al. 1998); into
+   another size with the same proportions.
 
    The ink's bounding box is scaled to fit a box of 20 x 20 pixels, with its proportions kept and
    grey levels where a pixel is partly covered; the brightest pixel becomes 255; then the picture
@@ -6,8 +7,7 @@
    files that middle is pixel (14, 14), counted from 0: all 10,000 test digits have their centre
    within half a pixel of it. fit_to_field in support/pictures.py does the same, step by step. */
 
-export const SIDE = 28;
-const BOX = 20;
+import {LAYERS} from "./layers.js";
 
 /* The average of `count` equal parts of a line of `length` samples, as weights: for each part,
    where it starts and how much of each sample from there on it covers. */
@@ -26,7 +26,7 @@ export function averages(length, count) {
 
 /* ink: bytes, row after row, `width` to a row; 0 is paper, 255 is ink.
 
-   Returns null where there is no ink, else the pixels (784 bytes) and how a point of the drawing
+   Returns null where there is no ink, else the pixels (bytes) and how a point of the drawing
    moved: x to x * scaleX + shiftX, y likewise. */
 export function preprocess(ink, width) {
   const height = ink.length / width;
@@ -45,11 +45,13 @@ export function preprocess(ink, width) {
   }
   if (bottom < 0) return null;
 
+  const {size: side} = LAYERS.input;
+  const box = Math.round((side * 20) / 28);
   const boxWidth = right - left + 1;
   const boxHeight = bottom - top + 1;
   const longest = Math.max(boxWidth, boxHeight);
-  const columns = Math.max(1, Math.round((BOX * boxWidth) / longest));
-  const rows = Math.max(1, Math.round((BOX * boxHeight) / longest));
+  const columns = Math.max(1, Math.round((box * boxWidth) / longest));
+  const rows = Math.max(1, Math.round((box * boxHeight) / longest));
 
   // first along the rows, then along the columns: the same as averaging rectangles, and faster
   const across = averages(boxWidth, columns);
@@ -85,14 +87,14 @@ export function preprocess(ink, width) {
       massY += small[i] * y;
     }
   }
-  const fit = (shift, length) => Math.max(0, Math.min(SIDE - length, shift));
-  const shiftX = fit(Math.round(SIDE / 2 - massX / mass), columns);
-  const shiftY = fit(Math.round(SIDE / 2 - massY / mass), rows);
+  const fit = (shift, length) => Math.max(0, Math.min(side - length, shift));
+  const shiftX = fit(Math.round(side / 2 - massX / mass), columns);
+  const shiftY = fit(Math.round(side / 2 - massY / mass), rows);
 
-  const pixels = new Uint8Array(SIDE * SIDE);
+  const pixels = new Uint8Array(side * side);
   for (let y = 0; y < rows; y++) {
     for (let x = 0; x < columns; x++) {
-      pixels[(shiftY + y) * SIDE + shiftX + x] = small[y * columns + x];
+      pixels[(shiftY + y) * side + shiftX + x] = small[y * columns + x];
     }
   }
   const scaleX = columns / boxWidth;

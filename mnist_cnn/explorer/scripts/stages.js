@@ -52,7 +52,8 @@ export function cellAt(event, canvas, rows, columns) {
 }
 
 function buildMaps(layer, stage) {
-  const {maps, size} = LAYERS[layer];
+  const {size} = LAYERS[layer];
+  const maps = layer === "input" ? 1 : LAYERS[layer].maps; // its channels are one picture
   const name = stage.section.querySelector("h2").textContent;
   for (let map = 0; map < maps; map++) {
     const canvas = element("canvas");
@@ -150,7 +151,7 @@ export function paintStages() {
     if (layer === "output") continue;
     const {size} = LAYERS[layer];
     if (layer === "input") {
-      pictures[0].paintInk(input.pixels, palette.ink);
+      pictures[0].paintInput(input.pixels, palette.ink);
       continue;
     }
     const kind = showRaw && layer in network.raw ? "raw" : "values";

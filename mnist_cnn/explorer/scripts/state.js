@@ -16,7 +16,10 @@ export const short = matchMedia("(min-width: 1180px) and (max-height: 819px)");
 export const state = {
   network: null,
   edits: null, // changes to the network by hand
-  names: [], // of the ten classes
+  names: [], // of the classes
+  noun: "digit", // what a picture of the data set is called
+  handwriting: true, // whether a drawing is centred as MNIST's digits were
+  nothing: [0], // the byte of each channel where a picture shows nothing
   digitOf: null, // test digit by number
   favourites: null, // test digits that each map and unit likes best, see looks.js
   trust: null, // the rule for unsure answers
@@ -54,8 +57,13 @@ export function schedule() {
   requestAnimationFrame(drawNow);
 }
 
-/* "a 5", "a shoe". */
-export const aClass = (number) => `a ${state.names[number]}`;
+/* A channel of the input. */
+export const channelName = (channel) =>
+  LAYERS.input.maps === 3 ? ["red", "green", "blue"][channel] : `channel ${channel}`;
+
+/* "a 5", "Sneaker". */
+export const aClass = (number) =>
+  state.noun === "digit" ? `a ${state.names[number]}` : state.names[number];
 
 /* The whole page computed and painted anew: another drawing, other colours. */
 export function refresh() {

@@ -1,5 +1,7 @@
 /* Whether an answer deserves trust: the rule of analysis/trust.py, with its limits. */
 
+import {LAYERS, isInk} from "./layers.js";
+
 const MIN_PROBABILITY = 0.5;
 
 const unit = (vector) => {
@@ -10,7 +12,7 @@ const unit = (vector) => {
 export class Trust {
   /* table: for each class `centres` vectors of features, as bytes. */
   constructor({maxDistance, maxInk, centres, table}) {
-    const count = 10 * centres;
+    const count = LAYERS.output.maps * centres;
     const width = table.length / count;
     Object.assign(this, {maxDistance, maxInk, centres});
     this.vectors = Array.from({length: count}, (_, i) => {
@@ -32,12 +34,12 @@ export class Trust {
   }
 
   /* Why the network's last answer deserves no trust, in a few words; "" where it does. */
-  doubt(network, names) {
+  doubt(network, names, noun = "digit") {
     const {input, output} = network.values;
     const best = output.indexOf(Math.max(...output));
     if (output[best] < MIN_PROBABILITY) return "no class has half of the probability";
     if (input.reduce((sum, value) => sum + value, 0) > this.maxInk)
-      return "more ink than digits have";
+      return isInk() ? `more ink than ${noun}s have` : "brighter than the known pictures";
     return this.distance(network, best) > this.maxDistance
       ? `unlike known pictures of ${names[best]}`
       : "";

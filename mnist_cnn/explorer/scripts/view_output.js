@@ -2,14 +2,14 @@
 
 import {element, number, percent} from "./dom.js";
 import {largest} from "./grids.js";
+import {LAYERS} from "./layers.js";
 import {Picture} from "./picture.js";
-import {stepOf} from "./motion.js";
+import {softmaxRows, stepOf, stepsOf} from "./motion.js";
 import {state} from "./state.js";
 
-/* Steps of softmax: a power for each digit, their sum, a probability for each digit. */
-const SUM_STEP = 10;
-const FIRST_PROBABILITY = SUM_STEP + 1;
-const LAST_STEP = FIRST_PROBABILITY + 9;
+/* Steps of softmax: a power for each row, their sum, a probability for each row. */
+const sumStep = () => softmaxRows();
+const firstProbability = () => sumStep() + 1;
 
 let units, strongest, softmax;
 
@@ -45,8 +45,8 @@ export const outputView = {
     fillStrongest(sums, map);
     const step = stepOf({layer, map});
     fillSoftmax(map, step);
-    if (step !== null && step < LAST_STEP) {
-      writeSoftmaxStep(inspector, step);
+    if (step !== null && step < stepsOf(layer) - 1) {
+      writeSoftmaxStep(inspector, map, step);
       return;
     }
     const sum = sums.reduce((total, value) => total + value, 0);
@@ -88,7 +88,7 @@ function fillStrongest(sums, digit) {
       const row = rowOf([
         String(unit),
         number(values.dense[unit]),
-        number(output.weights[unit * 10 + digit]),
+        number(output.weights[unit * LAYERS.output.maps + digit]),
         number(sums[unit]),
       ]);
       row.lastChild.className = sums[unit] < 0 ? "less" : "more";
@@ -97,57 +97,88 @@ function fillStrongest(sums, digit) {
   );
 }
 
-/* step, while it fills cell by cell: ten powers, their sum, ten probabilities. */
-function fillSoftmax(chosen, step) {
+/* What stands in the table, a row each: a class, or, of many classes, the likeliest and the one that
+   is chosen, and the others together. */
+function tableRows(chosen) {
   const {raw, values} = state.network;
+  const count = softmaxRows();
+  const all = Array.from(raw.output, (score, i) => ({
+    classes: [i],
+    name: state.names[i],
+    score: number(score),
+    power: Math.exp(score),
+    probability: values.output[i],
+  }));
+  if (count === all.length) return all;
+  const order = [...all.keys()].sort((a, b) => values.output[b] - values.output[a]);
+  const shown = new Set([chosen, ...order].slice(0, count));
+  while (shown.size > count - 1) shown.delete([...shown].pop());
+  const others = all.filter((_, i) => !shown.has(i));
+  const total = (name) => others.reduce((sum, row) => sum + row[name], 0);
+  return [
+    ...all.filter((_, i) => shown.has(i)),
+    {
+      classes: [],
+      name: `${others.length} others`,
+      score: "",
+      power: total("power"),
+      probability: total("probability"),
+    },
+  ];
+}
+
+const powerSum = () => state.network.raw.output.reduce((sum, score) => sum + Math.exp(score), 0);
+
+/* step, while it fills cell by cell: the powers, their sum, the probabilities. */
+function fillSoftmax(chosen, step) {
   const shown = (cell) => step === null || cell <= step;
-  const rows = Array.from(raw.output, (score, digit) => {
+  const rows = tableRows(chosen).map(({classes, name, score, power, probability}, i) => {
     const row = rowOf([
-      state.names[digit],
-      number(score),
-      shown(digit) ? powerText(score) : "",
-      shown(digit + FIRST_PROBABILITY) ? percent(values.output[digit]) : "",
+      name,
+      score,
+      shown(i) ? powerText(power) : "",
+      shown(i + firstProbability()) ? percent(probability) : "",
     ]);
-    row.classList.toggle("chosen", digit === chosen);
-    if (step === digit) row.children[2].className = "now";
-    if (step === digit + FIRST_PROBABILITY) row.children[3].className = "now";
+    row.classList.toggle("chosen", classes.includes(chosen));
+    if (step === i) row.children[2].className = "now";
+    if (step === i + firstProbability()) row.children[3].className = "now";
     return row;
   });
-  const sum = raw.output.reduce((total, score) => total + Math.exp(score), 0);
-  const last = rowOf(["", "sum", shown(SUM_STEP) ? powerText(Math.log(sum)) : "", ""]);
+  const last = rowOf(["", "sum", shown(sumStep()) ? powerText(powerSum()) : "", ""]);
   last.className = "total";
-  if (step === SUM_STEP) last.children[2].className = "now";
+  if (step === sumStep()) last.children[2].className = "now";
   softmax.replaceChildren(...rows, last);
 }
 
-function powerText(score) {
-  const power = Math.exp(score);
+function powerText(power) {
   return power >= 1e5 || power < 0.01 ? power.toExponential(1) : number(power);
 }
 
-function writeSoftmaxStep(inspector, step) {
-  const scores = state.network.raw.output;
-  const sum = scores.reduce((total, score) => total + Math.exp(score), 0);
-  if (step < SUM_STEP) {
+function writeSoftmaxStep(inspector, chosen, step) {
+  const rows = tableRows(chosen);
+  if (step < sumStep()) {
+    const {name, score, power} = rows[step];
     inspector.write(
-      {name: `${state.names[step]}: score`, value: number(scores[step], 3)},
-      "e to the power of it =",
-      {name: "always above 0", value: powerText(scores[step]), result: true}
+      ...(score === ""
+        ? []
+        : [{name: `${name}: score`, value: number(Math.log(power), 3)}, "e to the power of it ="]),
+      {name: score === "" ? name : "always above 0", value: powerText(power), result: true}
     );
-  } else if (step === SUM_STEP) {
+  } else if (step === sumStep()) {
+    const count = {10: "ten"}[LAYERS.output.maps] || LAYERS.output.maps;
     inspector.write({
-      name: "all ten powers added up",
-      value: powerText(Math.log(sum)),
+      name: `all ${count} powers added up`,
+      value: powerText(powerSum()),
       result: true,
     });
   } else {
-    const digit = step - FIRST_PROBABILITY;
+    const {name, power, probability} = rows[step - firstProbability()];
     inspector.write(
-      {name: `${state.names[digit]}: power`, value: powerText(scores[digit])},
+      {name: `${name}: power`, value: powerText(power)},
       "÷",
-      {name: "sum", value: powerText(Math.log(sum))},
+      {name: "sum", value: powerText(powerSum())},
       "=",
-      {name: "probability", value: percent(state.network.values.output[digit]), result: true}
+      {name: "probability", value: percent(probability), result: true}
     );
   }
 }

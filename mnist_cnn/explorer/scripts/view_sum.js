@@ -4,18 +4,35 @@ import {element, number} from "./dom.js";
 import {makeDrawable} from "./edit_tools.js";
 import {roveFocus} from "./focus.js";
 import {largest} from "./grids.js";
-import {KERNEL, LAYERS} from "./layers.js";
+import {KERNEL, LAYERS, TAPS, isColour} from "./layers.js";
 import {stepOf} from "./motion.js";
-import {state} from "./state.js";
+import {Picture} from "./picture.js";
+import {channelName, state} from "./state.js";
 
 let channels = [];
+let colours = null; // the kernel in colour, where it reads a colour picture
 let channelShown = 0;
+
+const readsColour = (layer) => LAYERS[layer].below === "input" && isColour();
+
+/* What a map below is called. */
+const nameOf = (layer, channel) =>
+  LAYERS[layer].below === "input" ? channelName(channel) : `map ${channel}`;
+
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 export const convolutionView = {
   build(inspector) {
+    colours = null;
     return [...build(inspector, KERNEL, "Kernel"), inspector.buildHere()];
   },
   update(inspector, selection) {
+    if (colours) {
+      const {kernels} = state.network.conv1;
+      const start = selection.map * 3 * TAPS;
+      const kernel = kernels.subarray(start, start + 3 * TAPS);
+      colours.paintColours(kernel, 0, largest(kernel));
+    }
     update(inspector, selection, `pixel (${selection.row}, ${selection.column})`);
     inspector.paintHere(`Map ${selection.map}`);
   },
@@ -63,9 +80,22 @@ function buildChannels(inspector, below) {
     });
     return button;
   });
-  const figure = inspector.figure("channels", "Sum over each map below", ...channels);
+  const {layer} = inspector;
+  const figure = inspector.figure(
+    "channels",
+    below === "input" ? "Sum over each channel" : "Sum over each map below",
+    ...channels
+  );
+  figure.classList.toggle("few", channels.length < 4);
   figure.addEventListener("pointerleave", () => inspector.onLeave());
   roveFocus(figure.lastChild, channels);
+  if (readsColour(layer)) {
+    const canvas = element("canvas", {className: "in-colour"});
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", "The kernel in colour; grey is 0");
+    colours = new Picture(canvas, KERNEL);
+    figure.append(element("figcaption", {}, "In colour; grey is 0"), canvas);
+  }
   return figure;
 }
 
@@ -81,7 +111,7 @@ function update(inspector, {layer, map, row, column, channel}, name) {
   grids.fill("product", terms.products, largest(terms.products), 2);
 
   const step = LAYERS[layer].size === 1 ? stepOf({layer, map}) : null;
-  if (terms.sums.length > 1) fillChannels(terms, step);
+  if (terms.sums.length > 1) fillChannels(layer, terms, step);
   if (step !== null && step < terms.sums.length - 1) {
     writeRunningSum(inspector, terms, step);
     return;
@@ -91,8 +121,10 @@ function update(inspector, {layer, map, row, column, channel}, name) {
   const parts = [];
   if (terms.sums.length > 1) {
     const others = terms.sums.reduce((total, value) => total + value, 0) - sum;
-    parts.push({name: `map ${terms.channel}: ${count} products`, value: number(sum, 3)}, "+", {
-      name: `the ${terms.sums.length - 1} other maps`,
+    const name = nameOf(layer, terms.channel);
+    const kind = below === "input" ? "channels" : "maps";
+    parts.push({name: `${name}: ${count} products`, value: number(sum, 3)}, "+", {
+      name: `the ${terms.sums.length - 1} other ${kind}`,
       value: number(others, 3),
     });
   } else {
@@ -124,16 +156,17 @@ function writeRunningSum(inspector, {sums, channel}, step) {
   );
 }
 
-function fillChannels({sums, channel}, step) {
+function fillChannels(layer, {sums, channel}, step) {
   const scale = largest(sums);
   channels.forEach((button, c) => {
-    const text = number(sums[c], 2);
+    const value = number(sums[c], 2);
+    const text = LAYERS[layer].below === "input" ? `${channelName(c)} ${value}` : value;
     if (button.textContent !== text) button.textContent = text;
     button.style.setProperty("--t", Math.abs(sums[c]) / scale);
     button.classList.toggle("negative", sums[c] < 0);
     button.classList.toggle("chosen", c === channel);
     button.classList.toggle("later", step !== null && c > step);
-    button.setAttribute("aria-label", `Map ${c} below: ${text}`);
+    button.setAttribute("aria-label", `${capital(nameOf(layer, c))} below: ${value}`);
     button.setAttribute("aria-pressed", c === channel);
   });
 }

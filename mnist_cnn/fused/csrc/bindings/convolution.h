@@ -35,21 +35,22 @@ int check_inputs(PyArrayObject *x, PyArrayObject *W, const npy_intp **x_dims) {
     return 0;
 }
 
+// Unless `with_codes`, codes become empty, and rounding decides ties.
 template <int IN, int OUT, int SIZE>
 int forward_numpy(PyArrayObject *x, PyArrayObject *W, PyArrayObject *b, PyArrayObject **y, PyArrayObject **codes,
-                  bool channels_last) {
+                  bool channels_last, bool with_codes) {
     const npy_intp *d, b_want[1] = {OUT};
     if (check_inputs<IN, OUT, SIZE>(x, W, &d) || check(b, "b", NPY_FLOAT32, 1, b_want)) return -1;
     const Shape s((int)d[0], (int)d[2], (int)d[3], SIZE);
     const npy_intp y_dims[4] = {d[0], OUT, s.window_rows, s.window_columns};
-    const npy_intp code_dims[4] = {d[0], s.window_rows, s.window_columns, OUT};
+    const npy_intp code_dims[4] = {d[0], s.window_rows, s.window_columns, OUT}, none[4] = {};
     if (allocate(y, NPY_FLOAT32, 4, y_dims, channels_last, false) ||
-        allocate(codes, NPY_UINT8, 4, code_dims, false, true))
+        allocate(codes, NPY_UINT8, 4, with_codes ? code_dims : none, false, true))
         return -1;
     try {
         forward<IN, OUT, SIZE>(s, view<Input>(x), view<Input>(W), (const float *)PyArray_DATA(b),
                                PyArray_STRIDE(b, 0) / (npy_intp)sizeof(float), view<Output>(*y),
-                               (uint8_t *)PyArray_DATA(*codes));
+                               with_codes ? (uint8_t *)PyArray_DATA(*codes) : nullptr);
     } catch (const std::bad_alloc &) {
         PyErr_NoMemory();
         return -1;

@@ -63,7 +63,8 @@ bool prepare_filters(const Input &W, const float *b, ptrdiff_t b_stride, const F
     return finite(largest(filters.size, P)) && finite(largest(filters.bias, P));
 }
 
-// y and codes ([image][window][OUT] bytes) of all images. Throws std::bad_alloc.
+// y and codes ([image][window][OUT] bytes) of all images. `codes` may be null, where no gradient is asked for:
+// then rounding decides ties. Throws std::bad_alloc.
 template <int IN, int OUT, int SIZE>
 void forward(const Shape &s, const Input &x, const Input &W, const float *b, ptrdiff_t b_stride, const Output &y,
              uint8_t *codes) {
@@ -95,22 +96,22 @@ void forward(const Shape &s, const Input &x, const Input &W, const float *b, ptr
                 float *image = worker.images + k * L::image(s);
                 copy_image<L, IN>(x, n0 + k, s, image);
                 ys[k] = in_place ? y.at(n0 + k) : worker.y + k * maps;
-                to[k] = P == OUT ? codes + (n0 + k) * maps : worker.codes + k * maps;
+                to[k] = codes && P == OUT ? codes + (n0 + k) * maps : worker.codes + k * maps;
                 const float most = largest(image, L::image(s));
                 all_finite = all_finite && finite(most);
-                for (int o = 0; Method::DOUBTS && o < P; o++)
+                for (int o = 0; Method::DOUBTS && codes && o < P; o++)
                     worker.doubt[k * P + o] = 2e-6f * (most * filters.size[o] + std::fabs(filters.bias[o]));
             }
             if (all_finite)
-                Method::compute(worker.scratch, worker.images, count, s, W, filters.packed, filters.bias, worker.doubt,
-                                ys, to);
+                Method::compute(worker.scratch, worker.images, count, s, W, filters.packed, filters.bias,
+                                codes ? worker.doubt : nullptr, ys, to);
             else
                 for (int k = 0; k < count; k++)
                     windows_of_terms<L, IN, OUT, SIZE>(worker.images + k * L::image(s), s, W, filters.bias, ys[k],
                                                        to[k]);
             for (int k = 0; k < count; k++) {
                 if (!in_place) copy_maps_back<OUT, P>(ys[k], s, y, n0 + k);
-                for (int p = 0; p < s.windows && P != OUT; p++)
+                for (int p = 0; codes && p < s.windows && P != OUT; p++)
                     memcpy(codes + ((size_t)(n0 + k) * s.windows + p) * OUT, to[k] + (size_t)p * P, OUT);
             }
         }

@@ -137,7 +137,7 @@ template <int IN, int OUT, int SIZE> struct WinogradForward {
             multiply_tiles(scratch, last - first, filters);
             for (int t = first; t < last; t++) {
                 const int n = t / each;
-                pool_tile(scratch.products + (t - first) * P, images + n * L::image(s), s, W, bias, doubt + n * P,
+                pool_tile(scratch.products + (t - first) * P, images + n * L::image(s), s, W, bias, doubt ? doubt + n * P : nullptr,
                           t % each / across * 2, t % each % across * 2, y[n], codes[n]);
             }
         }
@@ -163,7 +163,7 @@ template <int IN, int OUT, int SIZE> struct WinogradForward {
         for (int o = 0; o < P; o += VL) {
             vec results[4][4];
             tile_results<P>(products + o, results);
-            const vec c = load(bias + o), eps = load(doubt + o);
+            const vec c = load(bias + o), eps = doubt ? load(doubt + o) : vec{};
             for (int k = 0; k < 4; k++) {
                 const int i = i0 + k / 2, j = j0 + k % 2;
                 if (i >= s.window_rows || j >= s.window_columns) continue;
@@ -171,7 +171,8 @@ template <int IN, int OUT, int SIZE> struct WinogradForward {
                 const vec *top = &results[k / 2 * 2][k % 2 * 2], *bottom = top + 4;
                 const vec p0 = top[0] + c, p1 = top[1] + c, p2 = bottom[0] + c, p3 = bottom[1] + c;
                 pool(p0, p1, p2, p3, y + at, codes + at);
-                for (unsigned bits = ~lanes(is_sure(p0, p1, p2, p3, eps)) & ALL_LANES; bits; bits &= bits - 1) {
+                unsigned bits = doubt ? ~lanes(is_sure(p0, p1, p2, p3, eps)) & ALL_LANES : 0;
+                for (; bits; bits &= bits - 1) {
                     const int lane = __builtin_ctz(bits), channel = o + lane;
                     if (channel < OUT)
                         window_of_terms<L, IN, 5>(image, s, W, bias[channel], channel, i, j, y + at + lane,

@@ -125,6 +125,18 @@ ALWAYS_INLINE void store_some(int32_t *p, ivec v, unsigned bits) {
     }
 #endif
 }
+// The floats at p[at[0]], p[at[1]] and so on.
+ALWAYS_INLINE vec gather(const float *p, ivec at) {
+#if defined(HAS_AVX512)
+    return (vec)_mm512_i32gather_ps((__m512i)at, p, 4);
+#elif defined(HAS_AVX2)
+    return (vec)_mm256_i32gather_ps(p, (__m256i)at, 4);
+#else
+    vec v;
+    for (int l = 0; l < VL; l++) v[l] = p[at[l]];
+    return v;
+#endif
+}
 ALWAYS_INLINE void keep(vec &v) {
 #if defined(HAS_AVX512) || defined(HAS_AVX) || defined(HAS_SSE2)
     __asm__("" : "+x"(v));   // else the compiler loads it again for each use, and loads are scarce

@@ -1,0 +1,227 @@
+"""CIFAR-10's files, in its binary and in its python version, packed or not.
+
+Each of six batches has images of 3 x 32 x 32 bytes, channel by channel and row by row, and their
+labels [1]_. In the binary version a row of 3,073 bytes is a label and an image; in the python
+version a batch is a pickled dictionary, which `mnist_cnn.datasets.pickles` reads.
+
+References
+----------
+.. [1] A. Krizhevsky: Learning multiple layers of features from tiny images. 2009.
+   https://www.cs.toronto.edu/~kriz/cifar.html
+"""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from ..data import check_pair
+from ..support.about import number_names
+from ..support.errors import MnistCnnError
+from .archives import read_tar
+from .catalogue import DATASETS
+from .idx import MAX_LABELS, read_names
+from .pickles import read_pickle
+
+__all__ = ["find_source", "read_source", "missing", "read_entry"]
+
+SHAPE = (3, 32, 32)
+ROW = 1 + 3 * 32 * 32
+MAX_BYTES = 2 ** 26  # of a batch; those published have 31 million
+TRAINING = ["data_batch_{}".format(i) for i in range(1, 6)]
+BATCHES = TRAINING + ["test_batch"]
+META = "batches.meta"
+
+#: MD5 of the binary version's files, unpacked, as several projects check them, among them
+#: github.com/rai-project/dldataset; those of the python version are in the catalogue.
+BINARY_DIGESTS = dict(zip((name + ".bin" for name in BATCHES), (
+    "5dd7e06a14cb22eb9f671a540d1b7c25", "5ea93a67294ea407fff1d09f752e9692",
+    "942cd6a4bcdd0dd3c604fbe906cb4421", "ae636b3ba5c66a11e91e8cb52e771fcb",
+    "53f37980c15c3d472c316c40844f3f0d", "803d5f7f4d78ea53de84dbe85f74fb6d")))
+
+#: How a batch's file is called in each version, the folder of the unpacked files, the archive.
+VERSIONS = {"python": ("{}", "cifar-10-batches-py", "cifar-10-python.tar.gz"),
+            "binary": ("{}.bin", "cifar-10-batches-bin", "cifar-10-binary.tar.gz")}
+
+
+def find_source(folder):
+    """Find where CIFAR-10's files lie in a folder.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        It holds the six files, or the folder of them as the archives have it, or an archive.
+
+    Returns
+    -------
+    (version, path) or None
+        'python' or 'binary', and the folder or the archive.
+    """
+    for version, (pattern, subfolder, archive) in VERSIONS.items():
+        for place in (folder, folder / subfolder):
+            if any((place / pattern.format(name)).is_file() for name in BATCHES):
+                return version, place
+        if (folder / archive).is_file():
+            return version, folder / archive
+    return None
+
+
+def read_source(version, path):
+    """Read a data set in CIFAR-10's files.
+
+    Parameters
+    ----------
+    version, path
+        As `find_source` returns them.
+
+    Returns
+    -------
+    training, test : pairs of uint8 arrays
+        Images, (n, 3, 32, 32), and labels, (n,).
+    classes : tuple of str
+        Their names, as the file of names beside the batches has them; else ten numbers.
+    entry : Entry or None
+        CIFAR-10's where the content has the published digests.
+
+    Raises
+    ------
+    MnistCnnError
+        When a file is missing, cannot be read, or is not what it should be.
+    """
+    contents = _read_files(version, Path(path))
+    pattern = VERSIONS[version][0]
+    batches, missing = [], []
+    for name in BATCHES:
+        content = contents.get(pattern.format(name))
+        if content is None:
+            missing.append(pattern.format(name))
+            continue
+        place = "{} ({})".format(path, pattern.format(name)) if Path(path).is_file() \
+            else Path(path) / pattern.format(name)
+        images, labels = (_read_pickled if version == "python" else _read_rows)(content, place)
+        batches.append((place, images, labels))
+    if missing:
+        raise MnistCnnError("{} has no {}".format(path, ", ".join(missing)))
+    classes = _read_meta(version, contents, path) or number_names(10)
+    for place, images, labels in batches:
+        check_pair(place, place, images, labels, SHAPE, len(classes))
+    training = tuple(np.concatenate(parts) for parts in zip(*(batch[1:] for batch in batches[:-1])))
+    return training, batches[-1][1:], classes, _recognise(version, contents)
+
+
+def _read_files(version, path):
+    """The content of the files of a version, a dict from their names to bytes."""
+    pattern = VERSIONS[version][0]
+    wanted = {pattern.format(name): MAX_BYTES for name in BATCHES}
+    wanted[META if version == "python" else META + ".txt"] = 10 ** 5
+    if path.is_file():
+        return read_tar(path, wanted)
+    contents = {}
+    for name, limit in wanted.items():
+        try:
+            with open(path / name, "rb") as file:
+                contents[name] = file.read(limit + 1)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise MnistCnnError("cannot read {}: {}".format(
+                path / name, error.strerror or error)) from error
+        if len(contents[name]) > limit:
+            raise MnistCnnError("{} has more than {} bytes; no batch of CIFAR-10 has".format(
+                path / name, limit))
+    return contents
+
+
+def _read_rows(content, place):
+    """Images and labels of a batch of the binary version."""
+    if not content or len(content) % ROW:
+        raise MnistCnnError("{} is no batch of CIFAR-10 in its binary version: it has {} bytes, no "
+                            "multiple of {}".format(place, len(content), ROW))
+    rows = np.frombuffer(content, np.uint8).reshape(-1, ROW)
+    return rows[:, 1:].reshape((-1,) + SHAPE), rows[:, 0]
+
+
+def _read_pickled(content, place):
+    """Images and labels of a batch of the python version."""
+    try:
+        batch = read_pickle(content)
+        if not isinstance(batch, dict):
+            raise ValueError("it is no dictionary")
+        images, labels = (batch.get(key.encode(), batch.get(key)) for key in ("data", "labels"))
+        if not isinstance(images, np.ndarray) or images.ndim != 2 or images.shape[1] != ROW - 1:
+            raise ValueError("its 'data' are no array of shape (n, {})".format(ROW - 1))
+        if not isinstance(labels, list) or not all(
+                type(label) is int and 0 <= label < MAX_LABELS for label in labels):
+            raise ValueError("its 'labels' are no list of numbers from 0 to {}".format(
+                MAX_LABELS - 1))
+    except ValueError as error:
+        raise MnistCnnError("{} is no batch of CIFAR-10 in its python version: {}".format(
+            place, " ".join(str(error).split()))) from error
+    return images.reshape((-1,) + SHAPE), np.array(labels, np.uint8)
+
+
+def _read_meta(version, contents, path):
+    """The names of the classes, or None where they are not given."""
+    if version == "binary":
+        name = META + ".txt"
+        text = contents.get(name)
+        names = None if text is None else [
+            line.strip() for line in text.decode("utf-8", "replace").splitlines() if line.strip()]
+    else:
+        name = META
+        if name not in contents:
+            return read_names(Path(path) / (META + ".txt")) if Path(path).is_dir() else None
+        try:
+            meta = read_pickle(contents[name])
+            names = meta.get(b"label_names", meta.get("label_names"))
+            names = [word.decode("utf-8", "replace") if isinstance(word, bytes) else word
+                     for word in names]
+        except (ValueError, AttributeError, TypeError) as error:
+            raise MnistCnnError("{} of {} holds no names of classes".format(name, path)) from error
+    if names is None:
+        return None
+    if not (2 <= len(names) <= MAX_LABELS and len(set(names)) == len(names) and all(
+            isinstance(word, str) and word.isprintable() and 0 < len(word) <= 60
+            for word in names)):
+        raise MnistCnnError("{} of {} holds no names of classes".format(name, path))
+    return tuple(names)
+
+
+def _recognise(version, contents):
+    """CIFAR-10's entry, where the files have the published digests."""
+    entry = DATASETS["cifar10"]
+    digests = entry.files if version == "python" else BINARY_DIGESTS
+    return entry if all(hashlib.md5(contents[name]).hexdigest() == digest
+                        for name, digest in digests.items()) else None
+
+
+def missing(entry, folder):
+    """The files to download into a folder so that it holds CIFAR-10: the archive, or none."""
+    return [] if find_source(folder) else list(entry.packed)
+
+
+def read_entry(entry, folder):
+    """Read CIFAR-10 itself.
+
+    Parameters
+    ----------
+    entry : Entry
+    folder : pathlib.Path
+        With its files, in any version.
+
+    Returns
+    -------
+    training, test : pairs of uint8 arrays
+        As `read_source` returns them.
+
+    Raises
+    ------
+    MnistCnnError
+        When a file is missing or cannot be used, or has other content than the one published.
+    """
+    version, path = find_source(folder)
+    training, test, _, found = read_source(version, path)
+    if found is not entry:
+        raise MnistCnnError("{} is not {}: its digests differ; without --dataset it is used as what "
+                            "it is".format(path, entry.title))
+    return training, test

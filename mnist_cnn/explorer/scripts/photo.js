@@ -1,0 +1,132 @@
+/* A picture of anything but handwriting, brought to the size of the network's input: load_photo of
+   support/photos.py, step by step. In colour the largest square is cut out of the middle; in grey a
+   picture with a light margin is negated, and filled up with its margin to a square. */
+
+import {LAYERS, isColour} from "./layers.js";
+
+const MOST_DRAWN = 2240; // larger pictures are made smaller by the browser first
+
+/* Bytes of the input, channel after channel. */
+export async function readPhoto(blob) {
+  const {maps} = LAYERS.input;
+  if (maps !== 1 && maps !== 3) {
+    throw new Error(`the model's images have ${maps} channels, a picture has 1 or 3`);
+  }
+  const bitmap = await createImageBitmap(blob);
+  const scale = Math.min(1, MOST_DRAWN / Math.max(bitmap.width, bitmap.height));
+  const width = Math.max(1, Math.round(scale * bitmap.width));
+  const height = Math.max(1, Math.round(scale * bitmap.height));
+  const canvas = Object.assign(document.createElement("canvas"), {width, height});
+  const context = canvas.getContext("2d");
+  context.fillStyle = "white"; // what is transparent lies on paper
+  context.fillRect(0, 0, width, height);
+  context.drawImage(bitmap, 0, 0, width, height);
+  const {data} = context.getImageData(0, 0, width, height);
+  return isColour() ? crop(data, width, height) : pad(greyOf(data), width, height);
+}
+
+function crop(data, width, height) {
+  const {size} = LAYERS.input;
+  const side = Math.min(width, height);
+  const left = (width - side) / 2;
+  const top = (height - side) / 2;
+  const pixels = new Uint8Array(3 * size * size);
+  for (let channel = 0; channel < 3; channel++) {
+    const plane = Uint8Array.from({length: width * height}, (_, i) => data[4 * i + channel]);
+    const across = weightsOf(width, left, side, size);
+    const down = weightsOf(height, top, side, size);
+    pixels.set(resize(plane, width, across, down), channel * size * size);
+  }
+  return pixels;
+}
+
+/* As Pillow has it: in 65,536ths, rounded. */
+const greyOf = (data) =>
+  Uint8Array.from(
+    {length: data.length / 4},
+    (_, i) =>
+      (19595 * data[4 * i] + 38470 * data[4 * i + 1] + 7471 * data[4 * i + 2] + 0x8000) >> 16
+  );
+
+function pad(grey, width, height) {
+  const {size} = LAYERS.input;
+  let margin = marginOf(grey, width, height);
+  if (margin > 127) {
+    grey = grey.map((value) => 255 - value);
+    margin = 255 - margin;
+  }
+  const scale = Math.min(size / width, size / height);
+  const columns = Math.max(1, Math.round(scale * width));
+  const rows = Math.max(1, Math.round(scale * height));
+  const across = weightsOf(width, 0, width, columns);
+  const down = weightsOf(height, 0, height, rows);
+  const small = resize(grey, width, across, down);
+  const left = Math.floor((size - columns) / 2);
+  const top = Math.floor((size - rows) / 2);
+  const pixels = new Uint8Array(size * size).fill(margin);
+  for (let row = 0; row < rows; row++) {
+    pixels.set(small.subarray(row * columns, (row + 1) * columns), (top + row) * size + left);
+  }
+  return pixels;
+}
+
+/* The median of the outermost pixels, corners twice. */
+function marginOf(grey, width, height) {
+  const edge = [];
+  for (let column = 0; column < width; column++) {
+    edge.push(grey[column], grey[(height - 1) * width + column]);
+  }
+  for (let row = 0; row < height; row++) {
+    edge.push(grey[row * width], grey[(row + 1) * width - 1]);
+  }
+  edge.sort((a, b) => a - b);
+  return Math.floor((edge[edge.length / 2 - 1] + edge[edge.length / 2]) / 2);
+}
+
+/* Keys' cubic of a = -1/2, which Pillow calls bicubic. */
+function cubic(x) {
+  const t = Math.abs(x);
+  if (t < 1) return (1.5 * t - 2.5) * t * t + 1;
+  return t < 2 ? ((-0.5 * t + 2.5) * t - 4) * t + 2 : 0;
+}
+
+/* How `count` pixels are made of a part of a line of `length`: for each, where its samples start
+   and their weights. Where the line gets shorter, the cubic is as much wider. */
+function weightsOf(length, from, part, count) {
+  const scale = part / count;
+  const stretch = Math.max(1, scale);
+  return Array.from({length: count}, (_, i) => {
+    const centre = from + (i + 0.5) * scale;
+    const start = Math.max(0, Math.trunc(centre - 2 * stretch + 0.5));
+    const end = Math.min(length, Math.trunc(centre + 2 * stretch + 0.5));
+    const weights = Array.from({length: end - start}, (_, j) =>
+      cubic((start + j - centre + 0.5) / stretch)
+    );
+    const sum = weights.reduce((total, weight) => total + weight, 0);
+    return {start, weights: weights.map((weight) => weight / sum)};
+  });
+}
+
+/* First along the rows, then along the columns, and bytes in between, as Pillow does. */
+function resize(plane, width, across, down) {
+  const height = plane.length / width;
+  const narrow = new Uint8ClampedArray(height * across.length);
+  for (let row = 0; row < height; row++) {
+    across.forEach(({start, weights}, column) => {
+      let sum = 0;
+      for (let j = 0; j < weights.length; j++) sum += weights[j] * plane[row * width + start + j];
+      narrow[row * across.length + column] = Math.floor(sum + 0.5);
+    });
+  }
+  const small = new Uint8ClampedArray(down.length * across.length);
+  down.forEach(({start, weights}, row) => {
+    for (let column = 0; column < across.length; column++) {
+      let sum = 0;
+      for (let j = 0; j < weights.length; j++) {
+        sum += weights[j] * narrow[(start + j) * across.length + column];
+      }
+      small[row * across.length + column] = Math.floor(sum + 0.5);
+    }
+  });
+  return small;
+}

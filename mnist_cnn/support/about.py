@@ -1,0 +1,189 @@
+"""What a model was trained on: kept in its file, and what tells one data set from another."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Optional, Tuple
+
+import numpy as np
+
+from .errors import MnistCnnError
+
+__all__ = ["About", "Dataset", "about_arrays", "about_of", "same_data", "number_names"]
+
+MAX_CLASSES = 1000
+MAX_CHANNELS = 16
+MIN_SIDE, MAX_SIDE = 16, 256  # pixels
+MAX_NAME = 60  # characters
+
+
+def number_names(count):
+    """Classes named by their numbers, a tuple of str."""
+    return tuple(map(str, range(count)))
+
+
+@dataclass(frozen=True)
+class About:
+    """What a model was trained on.
+
+    Parameters
+    ----------
+    dataset : str, optional
+        The data set's name in the catalogue; None for one that has no name there.
+    shape : tuple of int
+        Channels, rows and columns of an image.
+    classes : tuple of str
+        What the classes are called.
+    digest : str, optional
+        What tells the data from others, as `about_arrays` computes it; None where nobody knows,
+        as of files that the tutorial or version 1.0 wrote.
+    """
+
+    dataset: Optional[str] = None
+    shape: Tuple[int, ...] = (1, 28, 28)
+    classes: Tuple[str, ...] = number_names(10)
+    digest: Optional[str] = None
+
+    def __post_init__(self):
+        def is_word(value):
+            return isinstance(value, str) and 0 < len(value) <= MAX_NAME and value.isprintable()
+
+        def is_count(value, low, high):
+            return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+        try:
+            object.__setattr__(self, "shape", tuple(self.shape))  # the dataclass is frozen
+            object.__setattr__(self, "classes", tuple(self.classes))
+        except TypeError:
+            raise MnistCnnError("shape and classes must be sequences") from None
+        if not (len(self.shape) == 3 and is_count(self.shape[0], 1, MAX_CHANNELS)
+                and all(is_count(side, MIN_SIDE, MAX_SIDE) for side in self.shape[1:])):
+            raise MnistCnnError(
+                "the shape must be channels (1 to {}), rows and columns ({} to {})".format(
+                    MAX_CHANNELS, MIN_SIDE, MAX_SIDE))
+        if not (2 <= len(self.classes) <= MAX_CLASSES and all(map(is_word, self.classes))
+                and len(set(self.classes)) == len(self.classes)):
+            raise MnistCnnError("the classes must be 2 to {} different names of up to {} "
+                                "characters".format(MAX_CLASSES, MAX_NAME))
+        if self.dataset is not None and not is_word(self.dataset):
+            raise MnistCnnError("the data set's name must be a word")
+        if self.digest is not None and not (isinstance(self.digest, str)
+                                            and re.fullmatch("[0-9a-f]{64}", self.digest)):
+            raise MnistCnnError("the digest must be 64 hexadecimal digits")
+
+    @property
+    def kind(self):
+        """The data in a few words, for a message."""
+        return self.dataset or "a data set without a name"
+
+    @property
+    def is_handwriting(self):
+        """Whether images are of MNIST's kind: ink, centred on 28 x 28 pixels of black."""
+        return self.shape == (1, 28, 28) and self.dataset != "fashion-mnist"
+
+    def to_json(self):
+        """As bytes, the same for the same model: what goes into its file."""
+        return json.dumps({"mnist_cnn": 1, "dataset": self.dataset, "shape": list(self.shape),
+                           "classes": list(self.classes), "digest": self.digest},
+                          sort_keys=True).encode("ascii")
+
+    @classmethod
+    def from_json(cls, content):
+        """Of what `to_json` gave; anything else raises ValueError or MnistCnnError."""
+        fields = json.loads(content.decode("ascii"))
+        if not isinstance(fields, dict) or fields.pop("mnist_cnn", None) != 1 \
+                or set(fields) != {"dataset", "shape", "classes", "digest"} \
+                or not all(isinstance(fields[name], list) for name in ("shape", "classes")):
+            raise ValueError("it has other fields")
+        return cls(**fields)
+
+
+class Dataset(tuple):
+    """Six arrays, as `mnist_cnn.data.load_dataset` returns them, that know what they are.
+
+    Parameters
+    ----------
+    arrays : six arrays
+    name : str, optional
+        The data set's in the catalogue.
+    classes : sequence of str, optional
+        What its classes are called.
+    """
+
+    def __new__(cls, arrays, name=None, classes=None):
+        dataset = super().__new__(cls, arrays)
+        dataset.name, dataset.classes = name, classes
+        return dataset
+
+    @cached_property
+    def about(self):
+        """An `About`; computed when first asked for."""
+        return about_arrays(self, self.name, self.classes)
+
+
+def about_of(dataset):
+    """What six arrays are, be they a `Dataset` or a plain tuple: an `About`."""
+    return dataset.about if isinstance(dataset, Dataset) else about_arrays(dataset)
+
+
+def about_arrays(dataset, name=None, classes=None):
+    """Describe a data set.
+
+    Parameters
+    ----------
+    dataset : six arrays
+        As `mnist_cnn.data.load_dataset` returns them.
+    name : str, optional
+        In the catalogue.
+    classes : sequence of str, optional
+        Their names; by default as many numbers as the labels need, at least ten.
+
+    Returns
+    -------
+    About
+        Its digest is SHA-256 over all labels and every tenth test image, in float32: quick, and
+        no two data sets share it.
+    """
+    X_train, y_train, X_val, y_val, X_test, y_test = dataset
+    sha = hashlib.sha256()
+    for array in (np.asarray(y, np.uint8) for y in (y_train, y_val, y_test)):
+        sha.update(repr(array.shape).encode() + array.tobytes())
+    sha.update(np.ascontiguousarray(X_test[::10], "<f4"))
+    if classes is None:
+        highest = max(int(y.max()) for y in (y_train, y_val, y_test) if len(y))
+        classes = number_names(max(10, highest + 1))
+    return About(name, X_train.shape[1:], tuple(classes), sha.hexdigest())
+
+
+def same_data(model, about, found):
+    """Refuse data that a model was not trained on.
+
+    Parameters
+    ----------
+    model : path-like
+        The model's file, for the message.
+    about : About
+        What it was trained on.
+    found : About
+        What there is.
+
+    Raises
+    ------
+    MnistCnnError
+        When they differ in shape, in the number of classes or in what is in them. A model that
+        does not know what it was trained on takes all that has its shape.
+    """
+    def said(data):
+        return "{} x {} x {}, {} classes".format(*data.shape, len(data.classes))
+
+    if (about.shape, len(about.classes)) != (found.shape, len(found.classes)):
+        raise MnistCnnError("{} was trained on {} ({}), not on {} ({})".format(
+            model, about.kind, said(about), found.kind, said(found)))
+    if about.digest is not None and about.digest != found.digest:
+        if about.dataset == found.dataset:
+            raise MnistCnnError("{} was trained on other data than these, though both are {}"
+                                .format(model, about.kind))
+        raise MnistCnnError("{} was trained on {}, not on {}".format(
+            model, about.kind, found.kind))

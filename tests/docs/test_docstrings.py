@@ -1,0 +1,77 @@
+"""The docstrings: every public function has an example, which runs as it is typed."""
+
+import doctest
+import importlib
+import inspect
+import re
+
+import matplotlib.pyplot as plt
+import pytest
+from conftest import ROOT
+
+from mnist_cnn import fused
+
+MODULES = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).replace(".__init__", "")
+    for path in (ROOT / "mnist_cnn").rglob("*.py")
+    if re.search(r"^__all__ = ", path.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def public(module):
+    """The functions and classes that a module offers and defines, with their names."""
+    return [(module.__name__ + "." + name, value)
+            for name, value in ((name, getattr(module, name)) for name in module.__all__)
+            if (inspect.isfunction(value) or inspect.isclass(value))
+            and value.__module__ == module.__name__ and not hasattr(value, "_fields")]
+
+
+def test_every_public_function_has_an_example():
+    names = [name for module in MODULES for name, value in public(importlib.import_module(module))
+             if ">>>" not in (value.__doc__ or "")]
+    assert names == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples(module, tmp_path, monkeypatch):
+    reason = fused.why_not()
+    if reason and module.startswith("mnist_cnn.fused"):
+        pytest.skip("the fast layers cannot run here: {}".format(reason))
+    monkeypatch.chdir(tmp_path)  # some examples write files
+    failed, _ = doctest.testmod(importlib.import_module(module), globs={})
+    plt.close("all")
+    assert not failed
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_numpydoc_form(module):
+    """Sections that numpydoc knows, in its order; parameters as the signature has them."""
+    validate = pytest.importorskip("numpydoc.validate").validate
+    codes = ("GL03", "GL05", "GL06", "GL07", "GL08", "PR02", "PR03", "PR05", "PR10", "SS01", "YD01")
+    errors = ["{}: {}".format(name, text) for name, _ in public(importlib.import_module(module))
+              for code, text in validate(name)["errors"] if code in codes]
+    assert errors == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "mnist_cnn").rglob("*.py")),
+                         ids=lambda path: str(path.relative_to(ROOT)))
+def test_names_in_docstrings_exist(path):
+    """Where a docstring or a comment names something of the package, there is such a thing."""
+    for name in re.findall(r"`(mnist_cnn(?:\.\w+)+)`", path.read_text(encoding="utf-8")):
+        parts = name.split(".")
+        for end in range(len(parts), 0, -1):
+            try:
+                value = importlib.import_module(".".join(parts[:end]))
+                break
+            except ModuleNotFoundError:
+                continue
+        for part in parts[end:]:
+            value = getattr(value, part)
+
+
+def test_examples_import_the_package_before_the_old_stack():
+    """In a new process neither Theano nor Lasagne imports before the package has mended them."""
+    for path in sorted((ROOT / "mnist_cnn").rglob("*.py")):
+        for example in path.read_text(encoding="utf-8").split("Examples\n")[1:]:
+            imported = re.findall(r">>> (?:import|from) (\w+)", example.split('"""')[0])
+            old = [imported.index(name) for name in ("lasagne", "theano") if name in imported]
+            assert not old or imported.index("mnist_cnn") < min(old), path

@@ -1,0 +1,1 @@
+"""Hostile inputs for whatever reads a file, and what must hold of each."""

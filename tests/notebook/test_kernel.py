@@ -1,0 +1,121 @@
+"""The package in a real Jupyter kernel: what a cell shows, and what an interruption leaves."""
+
+import importlib.util
+import os
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from jupyter_client.manager import start_new_kernel
+
+pytestmark = pytest.mark.slow
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+class Cell:
+    """What a cell shows as it runs, in order."""
+
+    def __init__(self, on_text=lambda text: None):
+        self.messages, self.on_text = [], on_text
+
+    def __call__(self, message):
+        self.messages.append((message["msg_type"], message["content"]))
+        if message["msg_type"] == "stream":
+            self.on_text(self.text())
+
+    def contents(self, kind):
+        return [content for name, content in self.messages if name == kind]
+
+    def text(self, name="stdout"):
+        return "".join(c["text"] for c in self.contents("stream") if c["name"] == name)
+
+    def shown(self, mime):
+        return [c["data"][mime] for kind in ("display_data", "execute_result")
+                for c in self.contents(kind) if mime in c["data"]]
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory):
+    """A kernel's manager, its client, and the folder that it runs in."""
+    folder = tmp_path_factory.mktemp("kernel")
+    manager, client = start_new_kernel(
+        kernel_name="python3", cwd=str(folder), env=dict(os.environ, PYTHONPATH=str(ROOT)))
+    yield manager, client, folder
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+@pytest.fixture(scope="module")
+def run(kernel):
+    """Run a cell; returns the reply and the cell."""
+    def run(code, on_text=lambda text: None):
+        cell = Cell(on_text)
+        return kernel[1].execute_interactive(code, output_hook=cell, timeout=300)["content"], cell
+
+    reply, _ = run("import numpy as np\nfrom mnist_cnn import visualize\n"
+                   "from mnist_cnn.train import main")
+    assert reply["status"] == "ok", reply
+    return run
+
+
+@pytest.fixture(scope="module")
+def interrupted(kernel, run, small_mnist):
+    """A long training that is interrupted once its first epoch is reported."""
+    def interrupt(text):
+        if "Epoch 1 of 1000" in text and not sent:
+            sent.append(True)
+            kernel[0].interrupt_kernel()
+
+    sent = []
+    return run("main(num_epochs=1000, data_dir={!r})".format(str(small_mnist)), interrupt)
+
+
+def test_an_interruption_saves_the_weights_in_one_line(interrupted, kernel):
+    reply, cell = interrupted
+    assert reply["status"] == "error" and reply["ename"] == "Interrupted"
+    assert cell.contents("error")[0]["traceback"] == ["Interrupted"]
+    assert "; saved: model." in cell.text().splitlines()[-1]
+    with np.load(str(kernel[2] / "model.npz")) as file:
+        assert np.isfinite(file["arr_0"]).all()
+
+
+def test_the_next_training_gives_the_bits_of_the_script(interrupted, run, kernel, small_mnist,
+                                                        training):
+    reply, cell = run("weights = main(num_epochs=2, batch_size=50, learning_rate=.03, seed=7, "
+                      "data_dir={!r}, output='again.npz', quiet=True)".format(str(small_mnist)))
+    assert reply["status"] == "ok" and cell.text().startswith("Final results:")
+    assert (kernel[2] / "again.npz").read_bytes() == training[1].read_bytes()
+
+
+def test_progress_is_a_widget_or_text_and_no_alarm(interrupted):
+    _, cell = interrupted
+    assert cell.text("stderr") == ""
+    if importlib.util.find_spec("ipywidgets"):
+        assert cell.shown(WIDGET)
+    else:
+        assert "| 0/100 [00:00<?, ?batch/s]" in cell.text()
+
+
+@pytest.mark.parametrize("code, line", [
+    ("main(num_epochs=0)",
+     "MnistCnnError: num_epochs is 0; it must be a whole number, at least 1"),
+    ("main(data_dir='nowhere')", "MnistCnnError: there is no folder nowhere; create it "
+                                 "(mkdir nowhere), and MNIST is downloaded into it")])
+def test_an_error_is_one_line(code, line, run):
+    reply, cell = run(code + "\nprint('not reached')")
+    assert reply["status"] == "error" and reply["ename"] == "MnistCnnError"
+    assert cell.contents("error")[0]["traceback"] == [line]
+    assert "not reached" not in cell.text() and cell.text("stderr") == ""
+
+
+@pytest.mark.parametrize("code, count", [
+    ("visualize.plot_kernels(np.eye(5)[None, None])", 1),
+    ("for i in range(2): visualize.plot_digit(np.eye(5), str(i))", 2),
+    ("figure = visualize.plot_digit(np.eye(5), 'kept')", 1),
+    ("import matplotlib.pyplot as plt\nplt.plot([1, 2])\nvisualize.plot_digit(np.eye(5), 'b')", 2),
+    ("figure", 1)])
+def test_a_figure_is_shown_once(code, count, run):
+    reply, cell = run(code)
+    assert reply["status"] == "ok", reply
+    assert len(cell.shown("image/png")) == count

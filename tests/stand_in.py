@@ -1,0 +1,41 @@
+"""A run as far as a checkpoint knows it, which takes no compiler."""
+
+import numpy as np
+import theano
+
+from mnist_cnn.support.about import About
+from mnist_cnn.training import config, engine, run as run_module
+
+
+class Step:
+    """Stands for a compiled train step: weights, and the two kinds of states of dropout."""
+
+    def __init__(self):
+        self.variables = [
+            theano.shared(np.ones((3, 2), "float32")),
+            theano.shared(np.array([12345, 2 ** 40], "uint64")),  # PhiloxStreams: key, block
+            theano.shared(np.full((4, 6), 12345, "int32"))]  # MRG_RandomStreams: a row a stream
+        self.maker = self
+        self.expanded_inputs = [Updated(variable.container) for variable in self.variables]
+
+
+class Updated:
+    def __init__(self, container):
+        self.value, self.update = container, True
+
+
+def a_run(batch_size=50, value=1, **options):
+    """A run after an epoch."""
+    run = run_module.Run(config.Config(batch_size=batch_size, **options))
+    run.built(engine.Engine("fused"), None, Step(), np.random.RandomState(3), np.arange(500),
+              About("mnist"))
+    run.history = [(1, 2.5, .4, .8, .3, .9)]
+    run.train_fn.variables[0].set_value(np.full((3, 2), value, "float32"))
+    return run
+
+
+def state(run):
+    """All that `load_checkpoint` may set, to be compared."""
+    _, keys, *rest = run.rng.get_state()
+    return (run.history, keys.tolist(), rest,
+            [variable.get_value().tolist() for variable in run.train_fn.variables])
