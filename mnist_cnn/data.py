@@ -410,6 +410,13 @@ def load_dataset_of(model, about, data_dir=None, dataset=None):
     ------
     MnistCnnError
         When the data cannot be had, or are not those of the model.
+
+    Examples
+    --------
+    >>> from mnist_cnn.data import load_dataset, load_dataset_of
+    >>> about = load_dataset().about
+    >>> load_dataset_of("model.npz", about).name
+    'mnist'
     """
     if data_dir is None and dataset is None:
         if about.dataset is None and about.digest is not None:

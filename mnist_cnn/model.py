@@ -171,6 +171,14 @@ def read_about(path):
     ------
     MnistCnnError
         When the file cannot be read, or what it says makes no sense.
+
+    Examples
+    --------
+    >>> from mnist_cnn.model import build_cnn, read_about, save_weights
+    >>> import lasagne
+    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn()))
+    >>> read_about("weights.npz").shape
+    (1, 28, 28)
     """
     shapes, comment = read_npz_shapes(path)
     if not comment:
@@ -215,6 +223,15 @@ def load_model(path, input_var=None):
     ------
     MnistCnnError
         When the file cannot be read or is none of such a network.
+
+    Examples
+    --------
+    >>> from mnist_cnn.model import build_cnn, load_model, save_weights
+    >>> import lasagne
+    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn(num_classes=26)))
+    >>> network, about = load_model("weights.npz")
+    >>> network.output_shape, about.shape
+    ((None, 26), (1, 28, 28))
     """
     about = read_about(path)
     network = build_cnn(input_var, shape=about.shape, num_classes=len(about.classes))

@@ -14,7 +14,7 @@ from .data import load_dataset_of
 from .model import load_model
 from .support.batches import run_in_batches
 from .support.errors import MnistCnnError
-from .support.pictures import load_digits
+from .support.photos import load_images
 from .training.engine import choose_engine
 
 __all__ = ["predict", "main"]
@@ -28,7 +28,7 @@ def predict(network, images, batch_size=500):
     network : lasagne Layer
         The output layer.
     images : array
-        (n, 1, 28, 28), in [0, 255/256], n at least 1.
+        (n, channels, rows, columns), in [0, 255/256], n at least 1.
     batch_size : int
         Images at once.
 
@@ -55,9 +55,9 @@ def predict(network, images, batch_size=500):
 
 
 def main(model, files, single=False, output_format="table", data_dir=None, dataset=None):
-    """Print what a trained network reads on picture files: a line for each digit.
+    """Print what a trained network sees on picture files: a line for each digit, or each picture.
 
-    A line has the digit's class, the probability of that class, the word "unsure" where the answer
+    A line has the answer's class, the probability of that class, the word "unsure" where the answer
     deserves no trust (see `mnist_cnn.analysis.trust`), and the probabilities of all classes. A file
     that cannot be used gets its line on stderr, and the others their answers.
 
@@ -66,7 +66,8 @@ def main(model, files, single=False, output_format="table", data_dir=None, datas
     model : path-like
         The npz file of the weights.
     files : sequence of path-like
-        As for `mnist_cnn.support.pictures.load_digits`.
+        As for `mnist_cnn.support.photos.load_images`: digits and letters are taken apart and
+        centred; for other data sets a file is one picture.
     single : bool
         Whether each file is one digit, even where its strokes lie apart. Otherwise several shapes
         are several digits, read from left to right.
@@ -80,7 +81,8 @@ def main(model, files, single=False, output_format="table", data_dir=None, datas
     -------
     list of dict
         What is printed, for each digit: ``file``, ``digit`` (its place in the file, from 1),
-        ``class``, ``probability``, ``unsure`` and ``probabilities``.
+        ``class`` (its number), ``name`` (what the class is called), ``probability``, ``unsure`` and
+        ``probabilities``.
 
     Raises
     ------
@@ -107,12 +109,12 @@ def main(model, files, single=False, output_format="table", data_dir=None, datas
         raise MnistCnnError("output_format is {!r}, not one of {}".format(
             output_format, ", ".join(FORMATS)))
     network, about = load_model(model)
-    pictures, errors = _load_files(files, single)
+    pictures, errors = _load_files(files, about, single)
     answers = []
     if pictures:
         *_, X_val, y_val, _, _ = load_dataset_of(model, about, data_dir, dataset)
-        answers = _read_digits(network, pictures, X_val, y_val)
-    FORMATS[output_format](answers, sys.stdout)
+        answers = _answer(network, pictures, X_val, y_val, about.classes)
+    FORMATS[output_format](answers, about.classes, sys.stdout)
     for error in errors:
         print("error: {}".format(error), file=sys.stderr)
     if errors:
@@ -126,13 +128,13 @@ class SomeFilesFailed(MnistCnnError):
     exit_code = 1
 
 
-def _load_files(files, single):
-    """Pairs of a file's name and its digits, and the errors of the files that have none."""
+def _load_files(files, about, single):
+    """Pairs of a file's name and its images, and the errors of the files that have none."""
     pictures, errors = [], []
     for file in files:
         name = os.fsencode(str(file)).decode(errors="replace")
         try:
-            pictures.append((name, load_digits(file, single)))
+            pictures.append((name, load_images(file, about, single)))
         except MnistCnnError as error:
             if len(files) == 1:
                 raise
@@ -140,47 +142,52 @@ def _load_files(files, single):
     return pictures, errors
 
 
-def _read_digits(network, pictures, X_val, y_val):
-    """The answer for each digit of each picture, as `main` returns them."""
+def _answer(network, pictures, X_val, y_val, classes):
+    """The answer for each image of each picture, as `main` returns them."""
     features_of = compile_features(network)
     trust = learn_trust(features_of, X_val, y_val)
-    images = np.concatenate([digits for _, digits in pictures])
+    images = np.concatenate([found for _, found in pictures])
     probabilities, features = features_of(images)
     unsure = is_unsure(trust, images, probabilities, features)
-    places = [(name, i + 1) for name, digits in pictures for i in range(len(digits))]
+    places = [(name, i + 1) for name, found in pictures for i in range(len(found))]
     return [{"file": name, "digit": place, "class": int(row.argmax()),
-             "probability": float(row.max()), "unsure": bool(doubt), "probabilities": row.tolist()}
+             "name": classes[row.argmax()], "probability": float(row.max()),
+             "unsure": bool(doubt), "probabilities": row.tolist()}
             for (name, place), row, doubt in zip(places, probabilities, unsure)]
 
 
-def _print_table(answers, file):
+def _print_table(answers, classes, file):
     width = max([len("file")] + [len(answer["file"]) for answer in answers])
-    row = "{:{}}  {:>5}  {:>5}  {:>11}  {:6}  {}"
-    classes = range(len(answers[0]["probabilities"]) if answers else 10)
-    print(row.format("file", width, "digit", "class", "probability", "",
-                     " ".join("{:>6}".format(number) for number in classes)), file=file)
+    wide = max(5, *map(len, classes))
+    row = "{:{}}  {:>5}  {:>{}}  {:>11}  {:6}  {}"
+    few = len(classes) <= MAX_COLUMNS
+    print(row.format("file", width, "digit", "class", wide, "probability", "", " ".join(
+        "{:>6}".format(word) for word in classes) if few else "the likeliest"), file=file)
     for answer in answers:
+        shares = answer["probabilities"]
         print(row.format(
-            answer["file"], width, answer["digit"], answer["class"],
+            answer["file"], width, answer["digit"], answer["name"], wide,
             # no answer is certain, whatever rounding makes of it
             "> 0.9999" if answer["probability"] > .9999 else "{:.4f}".format(answer["probability"]),
             "unsure" if answer["unsure"] else "",
-            " ".join("{:.4f}".format(p) for p in answer["probabilities"])), file=file)
+            " ".join("{:>{}.4f}".format(p, max(6, len(word))) for word, p in zip(classes, shares))
+            if few else ", ".join("{} {:.4f}".format(classes[i], shares[i])
+                                  for i in np.argsort(shares)[:-4:-1])), file=file)
 
 
-def _print_csv(answers, file):
-    classes = range(len(answers[0]["probabilities"]) if answers else 10)
+def _print_csv(answers, classes, file):
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["file", "digit", "class", "probability", "unsure"]
-                    + ["p{}".format(number) for number in classes])
+    writer.writerow(["file", "digit", "class", "name", "probability", "unsure"]
+                    + ["p{}".format(number) for number in range(len(classes))])
     for answer in answers:
-        writer.writerow([answer["file"], answer["digit"], answer["class"],
+        writer.writerow([answer["file"], answer["digit"], answer["class"], answer["name"],
                          round(answer["probability"], 6), int(answer["unsure"])]
                         + [round(p, 6) for p in answer["probabilities"]])
 
 
-def _print_json(answers, file):
+def _print_json(answers, classes, file):
     print(json.dumps(answers, indent=1), file=file)
 
 
+MAX_COLUMNS = 12  # of probabilities, in a table
 FORMATS = {"table": _print_table, "csv": _print_csv, "json": _print_json}

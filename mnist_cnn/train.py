@@ -197,7 +197,7 @@ def train(dataset, config=Config(), callbacks=()):
     learning_rate = theano.shared(lasagne.utils.floatX(config.learning_rate_at(0)), "learning rate")
     train_fn, val_fn = compile_functions(trained, input_var, target_var, learning_rate,
                                          config.momentum, averaged, decay, focus)
-    augment = engine.distortions(config.distorted)
+    augment = engine.distortions(config.distorted, shape[1:])
     compat.require_on_device(train_fn)
     run.built(engine, network, train_fn, rng, y_train, about)
 
@@ -230,8 +230,8 @@ def _prepare(dataset, config):
     return X_train, y_train, X_val, y_val, X_test, y_test
 
 
-def main(model="cnn", recipe="plain", data_dir=None, dataset=None, output="model.npz",
-         checkpoint=None, resume=False, keep_best=False, snapshots=False, quiet=False, **options):
+def main(model="cnn", recipe="plain", data_dir=None, output="model.npz", checkpoint=None,
+         resume=False, keep_best=False, snapshots=False, quiet=False, dataset=None, **options):
     """Load the data, train, report and save: the tutorial's main function.
 
     Parameters

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Tell which digits picture files show, and how sure a trained network is."""
+"""Tell what picture files show, and how sure a trained network is."""
 
 import sys
 
@@ -10,8 +10,10 @@ def add_arguments(parser):
     add = parser.add_argument
     add("model", metavar="MODEL", help="the weights that train.py saved, e.g. model.npz")
     add("files", nargs="+", metavar="FILE",
-        help="pictures of a digit or a number: PNG, JPEG or the like, any size, dark on light or "
-             "light on dark; several shapes are several digits, read from left to right")
+        help="pictures: PNG, JPEG or the like, any size. Of a digit or a number, dark on light or "
+             "light on dark: several shapes are several digits, read from left to right. For a "
+             "model of other images than handwriting a file is one picture, cut or filled up to "
+             "their proportions")
     add("--single", action="store_true",
         help="take all that a picture shows for one digit, even where its strokes lie apart")
     formats = parser.add_mutually_exclusive_group()

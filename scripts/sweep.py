@@ -10,7 +10,7 @@ from _command import add_data_options, run
 def add_arguments(parser):
     add = parser.add_argument
     add("spec", nargs="*", metavar="SPEC",
-        help="recipes (plain, best, fast), or a TOML file with settings (default: plain)")
+        help="recipes (plain, best, focused, fast), or a TOML file with settings (default: plain)")
     add("--seeds", metavar="LIST", help="seeds, like 1-10 or 1-3,7 (default: the file's, or 1-3)")
     add("--grid", nargs="+", metavar="OPTION=VALUES",
         help="train every point of a grid, e.g. --grid dropout=.2,.5 learning-rate=.03,.05")

@@ -11,8 +11,8 @@ def add_arguments(parser):
     add = parser.add_argument
     add("--recipe", choices=list(RECIPES),
         help="plain: the tutorial's; best: the same network with a schedule for the learning rate, "
-             "distorted digits and averaged weights; fast: with a schedule and larger steps "
-             "(default: %(default)s)")
+             "distorted digits and averaged weights; focused: the same, and hard digits more often; "
+             "fast: a schedule and larger steps (default: %(default)s)")
     add_options(parser)
     add_data_options(parser)
     add("--output", metavar="FILE",

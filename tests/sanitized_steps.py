@@ -5,7 +5,10 @@
 Data lie in NumPy's arrays of just their size, so that a step beyond one is seen.
 """
 
+import os
 import sys
+
+os.environ.pop("LD_PRELOAD", None)  # it is for this process, not for the compilers that it starts
 
 import numpy as np
 

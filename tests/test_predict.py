@@ -36,10 +36,11 @@ def files(tmp_path_factory, mnist):
     return folder
 
 
-def test_table(files, training, mnist):
+def test_table(files, training, mnist, small_mnist):
     """Enlarged test digits are read as the classes that they are."""
     process = run_script("predict.py", training[1], *[files / "digit{}.png".format(i)
-                                                      for i in range(4)])
+                                                      for i in range(4)],
+                         "--data-dir", small_mnist)
     assert process.returncode == 0 and process.stderr == ""
     lines = process.stdout.splitlines()
     assert lines[0].split() == ["file", "digit", "class", "probability", *map(str, range(10))]
@@ -54,32 +55,36 @@ def test_table(files, training, mnist):
 
 
 @pytest.mark.slow
-def test_a_number_is_read_digit_by_digit(files, training, mnist, capsys):
-    answers = predict.main(training[1], [files / "number.png"])
+def test_a_number_is_read_digit_by_digit(files, training, mnist, small_mnist, capsys):
+    answers = predict.main(training[1], [files / "number.png"], data_dir=small_mnist)
     assert [answer["class"] for answer in answers] == mnist[5][:2].tolist()
     assert [answer["digit"] for answer in answers] == [1, 2]
     assert len(capsys.readouterr().out.splitlines()) == 3
-    single = predict.main(training[1], [files / "number.png"], single=True)
+    single = predict.main(training[1], [files / "number.png"], single=True,
+                          data_dir=small_mnist)
     assert len(single) == 1
     capsys.readouterr()
 
 
-def test_a_scribble_is_unsure(files, training, capsys):
-    answers = predict.main(training[1], [files / "scribble.png", files / "digit0.png"])
+def test_a_scribble_is_unsure(files, training, small_mnist, capsys):
+    answers = predict.main(training[1], [files / "scribble.png", files / "digit0.png"],
+                           data_dir=small_mnist)
     assert [answer["unsure"] for answer in answers] == [True, False]
     marks = ["unsure" in line for line in capsys.readouterr().out.splitlines()]
     assert marks == [False, True, False]
 
 
 @pytest.mark.slow
-def test_csv_and_json(files, training):
-    paths = [files / "digit1.png", files / "number.png"]
+def test_csv_and_json(files, training, small_mnist):
+    paths = [files / "digit1.png", files / "number.png", "--data-dir", small_mnist]
     as_csv = run_script("predict.py", training[1], *paths, "--csv").stdout
     as_json = json.loads(run_script("predict.py", training[1], *paths, "--json").stdout)
     rows = list(csv.DictReader(io.StringIO(as_csv)))
     assert len(rows) == len(as_json) == 3
     for row, answer in zip(rows, as_json):
-        assert set(answer) == {"file", "digit", "class", "probability", "unsure", "probabilities"}
+        assert set(answer) == {"file", "digit", "class", "name", "probability", "unsure",
+                               "probabilities"}
+        assert row["name"] == answer["name"] == row["class"]
         assert row["file"] == answer["file"]
         for name in ("digit", "class"):
             assert int(row[name]) == answer[name]
@@ -90,9 +95,9 @@ def test_csv_and_json(files, training):
 
 
 @pytest.mark.slow
-def test_one_bad_file_leaves_the_others_their_answers(files, training, mnist):
+def test_one_bad_file_leaves_the_others_their_answers(files, training, mnist, small_mnist):
     process = run_script("predict.py", training[1], files / "digit0.png", files / "bad.png",
-                         files / "digit1.png")
+                         files / "digit1.png", "--data-dir", small_mnist)
     assert process.returncode == 1
     assert [line.split()[2] for line in process.stdout.splitlines()[1:]] == [
         str(label) for label in mnist[5][:2]]
@@ -111,3 +116,43 @@ def test_a_bad_file_alone(files, training):
 def test_unknown_format(files, training):
     with pytest.raises(MnistCnnError, match="output_format is 'xml'"):
         predict.main(training[1], [files / "digit0.png"], output_format="xml")
+
+
+def test_the_data_of_a_model_that_knows_only_a_folder(files, training):
+    process = run_script("predict.py", training[1], files / "digit0.png")
+    assert process.returncode == 2 and process.stdout == ""
+    assert process.stderr == ("error: {} was trained on a folder of data without a name; name the "
+                              "folder (--data-dir)\n".format(training[1]))
+
+
+def answers_of(classes, count=2):
+    rng = np.random.RandomState(0)
+    for i in range(count):
+        shares = rng.dirichlet(np.ones(len(classes)))
+        yield {"file": "a.png", "digit": i + 1, "class": int(shares.argmax()),
+               "name": classes[shares.argmax()], "probability": float(shares.max()),
+               "unsure": False, "probabilities": shares.tolist()}
+
+
+@pytest.mark.parametrize("classes", [("T-shirt/top", "bag", "boot"),
+                                     tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")])
+def test_class_names(classes):
+    answers = list(answers_of(classes))
+    out = {name: io.StringIO() for name in predict.FORMATS}
+    for name, write in predict.FORMATS.items():
+        write(answers, classes, out[name])
+    lines = out["table"].getvalue().splitlines()
+    assert len({len(line) for line in lines}) == 1 or len(classes) > 12
+    for line, answer in zip(lines[1:], answers):
+        words = line.replace(",", "").split()
+        assert words[2] == answer["name"]
+        shares = sorted(answer["probabilities"], reverse=True)
+        if len(classes) > 12:  # the three likeliest, the answer first
+            assert words[4] == answer["name"]
+            assert [float(word) for word in words[5::2]] == pytest.approx(shares[:3], abs=1e-4)
+        else:
+            assert [float(word) for word in words[4:]] == pytest.approx(
+                answer["probabilities"], abs=1e-4)
+    rows = list(csv.DictReader(io.StringIO(out["csv"].getvalue())))
+    assert [row["name"] for row in rows] == [answer["name"] for answer in answers]
+    assert json.loads(out["json"].getvalue()) == answers

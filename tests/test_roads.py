@@ -92,9 +92,10 @@ def test_plain_by_name(small_mnist, tmp_path):
 
 @pytest.mark.slow
 def test_the_lesson_stands_without_the_wings(small_mnist, tmp_path):
-    """Analysis, explorer, benchmarks and the fast layers taken out: it trains, and says so."""
+    """Analysis, explorer, benchmarks, data sets and the fast layers taken out: it trains."""
     shutil.copytree(str(ROOT / "mnist_cnn"), str(tmp_path / "mnist_cnn"),
-                    ignore=shutil.ignore_patterns("analysis", "explorer", "benchmarks", "fused"))
+                    ignore=shutil.ignore_patterns("analysis", "explorer", "benchmarks", "fused",
+                                                  "datasets"))
     # an editable installation would find the whole package, whatever the folder holds
     code = ("import sys\nsys.meta_path = [f for f in sys.meta_path if 'editable' not in repr(f)]\n"
             "from mnist_cnn.train import main\n"
@@ -143,7 +144,8 @@ def test_readme_snippets(tmp_path):
 @pytest.mark.parametrize("script, module, args, options", [
     ("evaluate.py", "analysis.evaluate", ["{model}", "--data-dir", "{data}"],
      "['{model}'], data_dir='{data}'"),
-    ("predict.py", "predict", ["{model}", "{picture}"], "'{model}', ['{picture}']"),
+    ("predict.py", "predict", ["{model}", "{picture}", "--data-dir", "{data}"],
+     "'{model}', ['{picture}'], data_dir='{data}'"),
     ("explore.py", "explorer", ["{model}", "--data-dir", "{data}"],
      "'{model}', data_dir='{data}'"),
     ("visualize.py", "analysis.gallery", ["{model}", "--index", "3", "--data-dir", "{data}"],

@@ -238,7 +238,7 @@ def top_patches(layer, maps, images, count=9):
     >>> maps[3, 0, 10, 20] = 1  # image 3 excites filter 0 there
     >>> patches, values, indices = top_patches(layer, maps, np.zeros((9, 1, 28, 28)), count=2)
     >>> patches.shape, values[0], indices[0, 0]
-    ((32, 2, 5, 5), array([1., 0.]), 3)
+    ((32, 2, 1, 5, 5), array([1., 0.]), 3)
     """
     num_images, num_filters, _, num_columns = maps.shape
     flat = maps.reshape(num_images, num_filters, -1)

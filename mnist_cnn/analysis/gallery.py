@@ -53,7 +53,7 @@ def _choose_figures(names, model):
 
 
 def main(model, index=None, digit=None, image=None, figures=None, versus=None, diverging=False,
-         output="pictures", data_dir=None, dataset=None, show=False, class_name=None):
+         output="pictures", data_dir=None, show=False, class_name=None, dataset=None):
     """Draw figures of a trained model and save them, with a page that explains them.
 
     Parameters

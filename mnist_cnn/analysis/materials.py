@@ -11,7 +11,7 @@ from ..data import load_dataset_of
 from ..model import load_model
 from ..support.classes import are_digits, find_class, named, noun
 from ..support.errors import MnistCnnError
-from ..support.pictures import load_picture
+from ..support.photos import load_images
 from ..support.records import load_snapshots, snapshots_path
 
 __all__ = ["Materials", "HIDDEN"]
@@ -57,7 +57,7 @@ class Materials:
         elif digit is not None:
             digit = _class_number(self.names, digit)
         if image is not None:
-            self._shown = load_picture(image), _readable(Path(image).name)
+            self._shown = load_images(image, about, single=True)[0], _readable(Path(image).name)
         else:
             self._wanted = index, digit
             if index is not None or digit is not None:

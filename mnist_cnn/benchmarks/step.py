@@ -8,7 +8,7 @@ import time
 import numpy as np
 import theano.tensor as T
 
-from ..data import load_dataset
+from ..data import iterate_minibatches, load_dataset
 from ..support.errors import MnistCnnError
 from ..train import compile_functions
 from ..training.engine import choose_engine
@@ -208,8 +208,8 @@ def main(batch_sizes=(50, 500), repeats=7, seconds=1.0, evaluate=False, whole=Fa
     steps = None if evaluate else _steps(network, torch_is_here)
     for batch_size in batch_sizes:
         if evaluate:
-            speeds = measure(_answers(batch_size, network, torch_is_here), images[:10000],
-                             labels[:10000], repeats, seconds)
+            answers = _answers(batch_size, images, labels, network, torch_is_here)
+            speeds = measure(answers, images[:10000], labels[:10000], repeats, seconds)
         else:
             speeds = measure(steps, images[:batch_size], labels[:batch_size], repeats, seconds)
         _print(batch_size, speeds)
@@ -225,9 +225,10 @@ def _steps(network, torch_is_here):
     return steps
 
 
-def _answers(batch_size, network, torch_is_here):
+def _answers(batch_size, images, labels, network, torch_is_here):
     """What is measured of networks that answer, by name."""
-    answers = {"Theano": theano_answers(batch_size, network=network)}
+    examples = iterate_minibatches(images[-10000:], labels[-10000:], 50)
+    answers = {"Theano": theano_answers(batch_size, examples, network=network)}
     if torch_is_here:
         answers["PyTorch"] = torch_answers(batch_size, False, network)
         answers["PyTorch, channels last"] = torch_answers(batch_size, True, network)

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from ..analysis.trust import compile_features, is_unsure, learn_trust
 from ..data import load_dataset, read_idx
-from ..model import build_cnn, load_weights
+from ..model import load_model
 from ..support import errors
 from ..support.pictures import fit_to_field
 
@@ -157,8 +157,7 @@ def measure(model, fashion=None, data_dir=None):
         ...
     mnist_cnn.support.errors.MnistCnnError: cannot read no-model.npz: No such file or directory
     """
-    network = build_cnn()
-    load_weights(model, network)
+    network, _ = load_model(model)
     *_, X_val, y_val, X_test, y_test = load_dataset(data_dir)
     features_of = compile_features(network)
     trust = learn_trust(features_of, X_val, y_val)

@@ -150,8 +150,10 @@ class _Builds:
             library = self.libraries[source].result() if source in self.libraries else None
             if library is None:
                 return None
-            shutil.move(str(library.with_name("mod.cpp")), location)
-            return shutil.move(str(library), location)
+            # as long as it was empty, another process may have cleaned it away
+            os.makedirs(location, exist_ok=True)
+            shutil.move(str(library.with_name("mod.cpp")), os.path.join(location, "mod.cpp"))
+            return shutil.move(str(library), os.path.join(location, library.name))
         except OSError:  # no room for temporary files, say: Theano does what it can
             return None
 

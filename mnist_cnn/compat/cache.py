@@ -62,6 +62,8 @@ def find_truncated_extensions():
 def remove_truncated_modules(compiledir):
     """Remove the truncated modules of users' graphs; one without a key is being compiled now.
 
+    Files in the place of their folders go as well: Theano ends with a traceback where one lies.
+
     Examples
     --------
     >>> from pathlib import Path
@@ -76,6 +78,10 @@ def remove_truncated_modules(compiledir):
     for module in Path(compiledir).glob("tmp*/*.so"):
         if (module.parent / "key.pkl").exists() and _is_truncated(module):
             shutil.rmtree(module.parent, ignore_errors=True)
+    for path in Path(compiledir).glob("tmp*"):
+        if path.is_file():
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def compile_cache_is_empty():

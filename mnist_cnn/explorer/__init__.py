@@ -49,7 +49,8 @@ def build_page(content):
     >>> trust = Trust(np.zeros((10, 10, 768), np.uint8), max_distance=.2, max_ink=200.)
     >>> page = build_page(Content(
     ...     "A network of zeros.", "0123456789", [("zeros.npz", [np.zeros(4)])],
-    ...     np.zeros((9, 28, 28), np.uint8), np.zeros(9), [], np.zeros((330, 9)), trust, None, None))
+    ...     np.zeros((9, 1, 28, 28), np.uint8), np.zeros(9), np.zeros(1, np.uint8), [],
+    ...     np.zeros((330, 9)), trust, None, None))
     >>> page.splitlines()[0], "A network of zeros." in page
     ('<!DOCTYPE html>', True)
     """

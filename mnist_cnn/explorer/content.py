@@ -136,7 +136,7 @@ def keep_small(images):
     --------
     >>> import numpy as np
     >>> from mnist_cnn.explorer.content import keep_small
-    >>> noise = np.random.RandomState(1).randint(256, size=(5000, 28, 28)).astype(np.uint8)
+    >>> noise = np.random.RandomState(1).randint(256, size=(5000, 1, 28, 28)).astype(np.uint8)
     >>> len(keep_small(noise)), len(keep_small(0 * noise))
     (2085, 5000)
     """
@@ -185,7 +185,7 @@ def collect(model, compare=None, data_dir=None, dataset=None, names=None):
     >>> content = collect("weights.npz")
     Looking for the network's worst mistakes among 10000 test digits...
     >>> content.images.shape, content.favourites.shape
-    ((10000, 28, 28), (330, 9))
+    ((10000, 1, 28, 28), (330, 9))
     """
     network, about = load_model(model)
     weights = lasagne.layers.get_all_param_values(network)
@@ -224,4 +224,4 @@ def collect(model, compare=None, data_dir=None, dataset=None, names=None):
         summary, names, models, images, y_test[shown], np.uint8(nothing.clip(0, 255)),
         choose_digits(probabilities[shown], y_test[shown]), find_favourites(network, X_test[shown]),
         _round_trust(learn_trust(features_of, X_val, y_val)), epochs, kernels,
-        loaded.about.shape == (1, 28, 28) and loaded.about.dataset != "fashion-mnist")
+        about.is_handwriting)  # as predict.py takes pictures

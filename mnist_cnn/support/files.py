@@ -265,7 +265,7 @@ def read_npz(path, wanted, optional=(), others=False):
     optional : dict
         The same of arrays that may be there or not.
     others : bool
-        Whether there may be more arrays, which are not read.
+        Whether there may be others besides, which are left alone.
 
     Returns
     -------
@@ -293,7 +293,7 @@ def read_npz(path, wanted, optional=(), others=False):
         names = sorted(archive.namelist())
         there = [name for name in optional if name + ".npy" in names]
         if others:
-            names = [name for name in names if name[:-len(".npy")] in wanted]
+            names = [name for name in names if name[:-len(".npy")] in [*wanted, *there]]
         if names != sorted(name + ".npy" for name in [*wanted, *there]):
             raise ValueError("it holds {} arrays, not {} ({} to {})".format(
                 len(names), len(wanted), min(wanted), max(wanted)))

@@ -25,8 +25,8 @@ from scipy import ndimage
 from .errors import MnistCnnError
 from .files import open_regular
 
-__all__ = ["read_picture", "extract_ink", "split_digits", "fit_to_field", "load_picture",
-           "load_digits"]
+__all__ = ["read_picture", "open_picture", "extract_ink", "split_digits", "fit_to_field",
+           "load_picture", "load_digits"]
 
 SIZE = 28
 BOX = 20
@@ -70,6 +70,46 @@ def read_picture(path):
     array([[0. , 1. ],
            [1. , 0.2]], dtype=float32)
     """
+    picture = open_picture(path, _to_grey, 2 * WORK_SIZE, "L")
+    scale = WORK_SIZE / max(picture.size)
+    if scale < 1:
+        size = [max(1, round(scale * side)) for side in picture.size]
+        picture = picture.resize(size, Image.BOX)
+    return np.asarray(picture, np.float32)
+
+
+def open_picture(path, convert, size, mode=None):
+    """Open a picture file that nobody vouches for.
+
+    Parameters
+    ----------
+    path : path-like
+        As for `read_picture`.
+    convert : callable
+        Makes grey or colours of it, from a Pillow image in any mode to another of its size.
+    size : int
+        Pixels a side that are enough; a JPEG may be decoded at as few.
+    mode : str, optional
+        'L' where grey is enough.
+
+    Returns
+    -------
+    PIL.Image.Image
+        What `convert` makes of it, turned as its camera says; of a large picture, reduced.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be read or is no picture.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from mnist_cnn.support.pictures import open_picture
+    >>> Image.new("RGB", (60, 40)).save("black.png")
+    >>> open_picture("black.png", lambda picture: picture.convert("L"), size=28).mode
+    'L'
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damaged EXIF data; errors still come as such
@@ -77,15 +117,10 @@ def read_picture(path):
                 if picture.width * picture.height > MAX_PIXELS:
                     raise MnistCnnError("{} is too large: {} x {} pixels".format(
                         path, picture.width, picture.height))
-                picture.draft("L", (2 * WORK_SIZE, 2 * WORK_SIZE))  # JPEG: decode fewer pixels
+                picture.draft(mode, (size, size))  # JPEG: decode fewer pixels
                 with _without_libtiffs_lines(picture):
                     picture.load()
-                picture = _turned(_to_grey(_reduced(picture)), _orientation(picture))
-                scale = WORK_SIZE / max(picture.size)
-                if scale < 1:
-                    size = [max(1, round(scale * side)) for side in picture.size]
-                    picture = picture.resize(size, Image.BOX)
-                return np.asarray(picture, np.float32)
+                return _turned(convert(_reduced(picture)), _orientation(picture))
     except OSError as error:
         reason = error.strerror or "it is no picture (PNG, JPEG or the like), or a damaged one"
         raise MnistCnnError("cannot read {}: {}".format(path, reason)) from error

@@ -120,7 +120,8 @@ def load_history(output):
             header, *rows = csv.reader(file)
         if tuple(header) not in (_header(False), _header(True)):
             raise ValueError
-        values = np.array([list(map(float, row)) for row in rows]).reshape(-1, len(HISTORY_FIELDS))
+        values = np.array([list(map(float, row)) for row in rows], float)
+        values = values.reshape(len(rows), len(HISTORY_FIELDS))
         if not np.isfinite(values).all():
             raise ValueError
         return np.array([tuple(row) for row in values],

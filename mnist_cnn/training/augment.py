@@ -90,6 +90,17 @@ def move_pixels(images, factors, fields):
     -------
     float32 array
         (n, 1, height, width): the first m images warped, the rest as they were.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.training.augment import move_pixels
+    >>> image = np.float32([[[[0, 4, 0], [0, 8, 0], [0, 0, 0]]]])
+    >>> factors = np.float32([0, 1]).reshape(2, 1, 1)  # nothing down, once to the right
+    >>> move_pixels(image, factors, fields=np.full((1, 9), .5, np.float32))[0, 0]
+    array([[2., 2., 0.],
+           [4., 4., 0.],
+           [0., 0., 0.]], dtype=float32)
     """
     count = factors.shape[1]
     return np.concatenate([warp(images[:count], *(factors @ fields)), images[count:]])
@@ -105,7 +116,7 @@ def elastic_modes(size, smoothness, share=.99):
 
     Parameters
     ----------
-    size : int
+    size : int, or pair of int
         Height and width of the images.
     smoothness : float
         :math:`\sigma` in pixels.
@@ -115,7 +126,7 @@ def elastic_modes(size, smoothness, share=.99):
     Returns
     -------
     float array
-        (k, size * size): standard normal numbers (n, k) times this are n fields of variance 1.
+        (k, height * width): standard normal numbers (n, k) times this are n fields of variance 1.
 
     Examples
     --------
@@ -127,13 +138,16 @@ def elastic_modes(size, smoothness, share=.99):
     >>> np.allclose((modes ** 2).sum(axis=0), 1)  # the variance of each pixel's displacement
     True
     """
-    distance = np.subtract.outer(np.arange(size), np.arange(size))
-    values, vectors = np.linalg.eigh(np.exp(-distance ** 2 / (4. * smoothness ** 2)))
-    values, vectors = values[::-1], vectors[:, ::-1]
-    count = 1 + np.searchsorted(np.cumsum(values) / size, share)
-    line = (vectors * np.sqrt(np.maximum(values, 0)))[:, :count]
-    line /= np.sqrt((line ** 2).sum(axis=1, keepdims=True))
-    return np.einsum("yi,xj->ijyx", line, line).reshape(count ** 2, size ** 2)
+    def line(length):
+        distance = np.subtract.outer(np.arange(length), np.arange(length))
+        values, vectors = np.linalg.eigh(np.exp(-distance ** 2 / (4. * smoothness ** 2)))
+        values, vectors = values[::-1], vectors[:, ::-1]
+        count = 1 + np.searchsorted(np.cumsum(values) / length, share)
+        waves = (vectors * np.sqrt(np.maximum(values, 0)))[:, :count]
+        return waves / np.sqrt((waves ** 2).sum(axis=1, keepdims=True))
+
+    down, right = map(line, np.broadcast_to(size, 2))
+    return np.einsum("yi,xj->ijyx", down, right).reshape(-1, len(down) * len(right))
 
 
 def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothness=4., share=1.,
@@ -154,7 +168,7 @@ def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothnes
         Standard deviation of the Gaussian that makes the elastic field smooth, in pixels.
     share : float
         How many of a batch to distort, its first, in [0, 1]; the rest stay as they are.
-    size : int
+    size : int, or pair of int
         Height and width of the images.
     move : callable
         `move_pixels`, or its like.
@@ -162,8 +176,9 @@ def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothnes
     Returns
     -------
     callable
-        Takes images, float32 (n, 1, size, size), and a `numpy.random.Generator`, and returns as
-        many. The same generator's state gives the same images.
+        Takes images, float32 (n, channels, height, width), and a `numpy.random.Generator`, and
+        returns as many. The same generator's state gives the same images. All channels of an image
+        go the same way.
 
     Notes
     -----
@@ -186,8 +201,10 @@ def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothnes
     >>> (distorted == images).all(axis=(1, 2, 3))
     array([False, False,  True,  True])
     """
-    y, x = np.indices((size, size)).reshape(2, -1) - (size - 1) / 2
-    basis = np.concatenate([[np.ones(size ** 2), y, x], elastic_modes(size, smoothness)])
+    height, width = map(int, np.broadcast_to(size, 2))
+    y, x = (np.indices((height, width)).reshape(2, -1)
+            - [[(height - 1) / 2], [(width - 1) / 2]])
+    basis = np.concatenate([[np.ones(y.size), y, x], elastic_modes(size, smoothness)])
     basis = basis.astype(np.float32)
     bounds = [np.deg2rad(rotation), scale, scale, shear, shift, shift]
 
@@ -204,7 +221,10 @@ def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothnes
             [down, (1 + tall) * cos - 1, slant * cos - (1 + wide) * sin])
         factors[1, :, :3] = np.transpose(
             [right, (1 + tall) * sin, slant * sin + (1 + wide) * cos - 1])
-        return move(images, factors, basis)
+        channels = images.shape[1]
+        moved = move(images.reshape(-1, 1, height, width), np.repeat(factors, channels, axis=1),
+                     basis)
+        return moved.reshape(images.shape)
 
     return augment
 
@@ -215,7 +235,7 @@ def distort(batches, augment, rng):
     Parameters
     ----------
     batches : iterable of (images, targets)
-        Mini-batches of one epoch; images float32 (n, 1, size, size).
+        Mini-batches of one epoch; images float32 (n, channels, height, width).
     augment : callable, or None
         As `distortions` makes it. None leaves everything as it is.
     rng : numpy.random.RandomState
@@ -228,9 +248,10 @@ def distort(batches, augment, rng):
     Examples
     --------
     >>> import numpy as np
-    >>> from mnist_cnn.training.augment import distort
+    >>> from mnist_cnn.training.augment import distort, distortions
     >>> batches = [(np.ones((4, 1, 28, 28), np.float32), np.arange(4))] * 2
-    >>> for images, targets in distort(batches, share=.5, rng=np.random.RandomState(1)):
+    >>> turn = distortions(rotation=12, share=.5)
+    >>> for images, targets in distort(batches, turn, rng=np.random.RandomState(1)):
     ...     print(images.shape, targets)
     (4, 1, 28, 28) [0 1 2 3]
     (4, 1, 28, 28) [0 1 2 3]

@@ -27,14 +27,19 @@ def _containers(train_fn):
 
 def _settings(run):
     """What must be the same when the run goes on: names and JSON's kinds of values."""
-    settings = asdict(run.config)
+    settings = {**_data_of(run), **asdict(run.config)}
     # weights of a device and of the CPU's plain layers go on as each other
     settings.update(run.data, engine="fused" if run.engine.name == "fused" else "plain")
-    settings["data set"] = run.about.dataset
     del settings["device"]
     if settings["schedule"] == "constant" and not settings["skip_easy"]:
         del settings["num_epochs"]  # a longer run begins with the shorter one
     return settings
+
+
+def _data_of(run):
+    """What a run is trained on, as a checkpoint has it."""
+    return {"data set": run.about.dataset or "one without a name",
+            "shape of an image": list(run.about.shape)}
 
 
 class _Range(NamedTuple):
@@ -216,6 +221,8 @@ def _compare(path, arrays, run):
     for name, now in settings.items():
         if name == "seed" and now is None:  # the generators' states are saved, and need none
             continue
+        if name not in saved and name in _data_of(run):
+            continue  # it came later
         if name not in saved:
             raise _refusal(path, "its settings lack {}".format(name))
         if saved[name] != now:

@@ -96,13 +96,15 @@ class Engine:
             self.name, self.remark = "plain", "plain Lasagne layers: {}".format(reason)
         return fused
 
-    def distortions(self, share):
+    def distortions(self, share, size=28):
         """Make what distorts the images of a batch.
 
         Parameters
         ----------
         share : float
             How many of a batch, its first, in [0, 1].
+        size : pair of int
+            Height and width of the images.
 
         Returns
         -------
@@ -116,7 +118,7 @@ class Engine:
         if self.name == "fused":
             from ..fused import compile_move_pixels
             move = compile_move_pixels()
-        return augment.distortions(share=share, move=move, **augment.DISTORTIONS)
+        return augment.distortions(share=share, size=size, move=move, **augment.DISTORTIONS)
 
 
 def choose_engine(engine="auto", device=None):

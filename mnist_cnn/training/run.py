@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 
+from ..support.about import About
 from ..support.errors import Interrupted, MnistCnnError
 from ..support.files import check_writable, keep_apart
 
@@ -71,7 +72,7 @@ class Run:
         for path in paths:
             check_writable(path)
 
-    def built(self, engine, network, train_fn, rng, y_train, about):
+    def built(self, engine, network, train_fn, rng, y_train, about=About()):
         """Note what is trained, and on what: the labels tell one data set from another."""
         self.about = about
         self.engine, self.network, self.train_fn, self.rng = engine, network, train_fn, rng

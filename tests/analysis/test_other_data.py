@@ -81,7 +81,7 @@ def test_images_are_laid_out_for_matplotlib(rng):
 
 @pytest.fixture
 def linear(rng):
-    """A score that is linear in a colour image, and its gradient, as `compile_scores` gives them."""
+    """A score that is linear in a colour image, and its gradient, as `compile_scores` has them."""
     weights = rng.randn(3, 3, 6, 7)
 
     def score_fn(images):

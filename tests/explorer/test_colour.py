@@ -1,4 +1,4 @@
-"""The explorer page of colour images in many classes, in a real Chromium: numbers, words, widths."""
+"""The explorer page of other data than digits, in a real Chromium: colour, many classes, words."""
 
 import base64
 import importlib.util
@@ -13,6 +13,7 @@ from mnist_cnn import explorer, model
 from mnist_cnn.analysis.trust import Trust
 from mnist_cnn.explorer.content import Content
 from mnist_cnn.explorer.embed import pack_pixels
+from mnist_cnn.support.photos import load_photo
 
 import lasagne
 import theano
@@ -123,7 +124,6 @@ def network_kernels(network):
 
 
 def test_pictures_are_prepared_as_python_does(page, tmp_path):
-    from mnist_cnn.support.photos import load_photo
     rng = np.random.RandomState(0)
     rough = rng.randint(256, size=(9, 14, 3)).astype(np.uint8)
     for size in ((140, 90), (20, 33)):  # made smaller, and larger
@@ -143,8 +143,9 @@ def test_pictures_are_prepared_as_python_does(page, tmp_path):
 def test_nothing_is_drawn_on_a_colour_picture(page):
     before = page.execute_script("return Array.from(explorer.state.input.pixels)")
     from selenium.webdriver import ActionChains
-    ActionChains(page, duration=10).move_to_element(page.find_element("id", "ink")).click_and_hold() \
-        .move_by_offset(30, 30).release().perform()
+    pad = page.find_element("id", "ink")
+    ActionChains(page, duration=10).move_to_element(pad).click_and_hold().move_by_offset(
+        30, 30).release().perform()
     settle(page)
     assert page.execute_script("return Array.from(explorer.state.input.pixels)") == before
     assert not page.find_element("id", "clear").is_displayed()
@@ -192,3 +193,56 @@ def test_pixels_come_back_from_text(images):
     planes = zlib.decompress(base64.b85decode(text.replace(",", "<")))
     differences = np.frombuffer(planes, np.uint8).reshape(images.shape)
     np.testing.assert_array_equal(np.cumsum(differences, axis=3, dtype=np.uint8), images)
+
+
+# --- one channel, and words ---------------------------------------------------------------------
+
+FASHION = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker",
+           "Bag", "Ankle boot"]
+
+
+@pytest.fixture(scope="module")
+def fashion(browser, fixed_weights, tmp_path_factory):  # noqa: F811
+    path = tmp_path_factory.mktemp("fashion") / "explore.html"
+    images = np.random.RandomState(2).randint(256, size=(20, 1, 28, 28)).astype(np.uint8)
+    content = content_of(fixed_weights, images, FASHION, labels=np.arange(20) % 10,
+                         epochs=None, kernels=None)
+    path.write_text(explorer.build_page(content), encoding="utf-8")
+    show(browser, path, 390, 844)
+    return browser
+
+
+@pytest.fixture(scope="module")
+def fixed_weights():
+    """Of MNIST's network, without building it."""
+    rng = np.random.RandomState(3)
+    shapes = [(32, 1, 5, 5), (32,), (32, 32, 5, 5), (32,), (512, 256), (256,), (256, 10), (10,)]
+    return [np.float32(rng.randn(*shape) / 20) for shape in shapes]
+
+
+def test_a_drawing_that_is_no_handwriting_stays_where_it_is(fashion):
+    from selenium.webdriver import ActionChains
+    fashion.find_element("id", "clear").click()
+    ink = fashion.find_element("id", "ink")
+    side = ink.size["width"]
+    ActionChains(fashion, duration=10).move_to_element_with_offset(
+        ink, int(-.4 * side), int(-.4 * side)).click_and_hold().move_by_offset(
+        0, int(.3 * side)).release().perform()
+    settle(fashion)
+    pixels = np.reshape(fashion.execute_script(
+        "return Array.from(explorer.state.input.pixels)"), (28, 28))
+    rows, columns = np.nonzero(pixels)
+    assert columns.max() < 7 and 1 <= rows.min() and rows.max() < 14 and pixels.max() > 200
+    # centred as handwriting, it would have stood in the middle
+    assert fashion.title == "Draw a picture, watch the network think"
+
+
+def test_words_fit_on_a_phone(fashion):
+    assert fashion.execute_script("return document.documentElement.scrollWidth") <= 390
+    names = fashion.execute_script(
+        'return [...document.querySelectorAll("#glance span, .answer-bar b")].map('
+        "(node) => node.textContent)")
+    assert names == FASHION * 2
+    spoken = "The network sees {}".format(FASHION[int(np.argmax(fashion.execute_script(
+        "return Array.from(explorer.network.values.output)")))])
+    until(fashion, "document.getElementById('spoken').textContent.startsWith('{}')".format(spoken))

@@ -64,8 +64,8 @@ def test_a_network_without_mistakes_has_none_to_show():
 def test_texts_are_texts_and_not_markup(training, cnn):
     weights = lasagne.layers.get_all_param_values(cnn[0])
     page = explorer.build_page(Content(
-        "<b>{{packed}}</b>", ["<b>"] * 10, [("</script><b>.npz", weights)], np.zeros((9, 28, 28), np.uint8),
-        np.zeros(9), [], np.zeros((330, 9)), Trust(np.zeros((10, 1, 768), np.uint8), 1., 1.), None,
+        "<b>{{packed}}</b>", ["<b>"] * 10, [("</script><b>.npz", weights)], np.zeros((9, 1, 28, 28), np.uint8),
+        np.zeros(9), np.zeros(1, np.uint8), [], np.zeros((330, 9)), Trust(np.zeros((10, 1, 768), np.uint8), 1., 1.), None,
         None))
     assert "<b>" not in page
     assert "&lt;b&gt;{{packed}}&lt;/b&gt;" in page
@@ -102,9 +102,9 @@ def test_images_come_back_from_text(mnist):
 
 
 def test_all_of_mnist_fits_into_the_page(mnist):
-    images = np.uint8(mnist[4][:, 0] * 256)
+    images = np.uint8(mnist[4] * 256)
     assert len(keep_small(images)) == 10000
-    noise = np.random.RandomState(0).randint(1, 256, (4000, 28, 28)).astype(np.uint8)
+    noise = np.random.RandomState(0).randint(1, 256, (4000, 1, 28, 28)).astype(np.uint8)
     kept = keep_small(noise)
     assert 9 <= len(kept) < 4000
     assert sum(map(len, pack_images(kept))) < 2.3e6

@@ -117,3 +117,15 @@ def test_a_share_of_the_batch():
     alone = augment.distortions(rotation=20, elastic=1)(images[:4], np.random.default_rng(3))
     np.testing.assert_array_equal(result[:4], alone)
     assert (abs(alone - images[:4]).reshape(4, -1).max(axis=1) > .01).all()
+
+
+def test_the_channels_of_an_image_go_the_same_way():
+    images = smooth_images(6, 20, 32)
+    colour = np.concatenate([images, 2 * images, 1 - images], axis=1)
+    function = augment.distortions(size=(20, 32), share=.5, **augment.DISTORTIONS)
+    grey = function(images, np.random.default_rng(3))
+    moved = function(colour, np.random.default_rng(3))
+    assert moved.shape == colour.shape and not np.allclose(grey[:3], images[:3], atol=.01)
+    np.testing.assert_allclose(moved[:, :1], grey, atol=1e-6)
+    np.testing.assert_allclose(moved[:, 1:2], 2 * grey, atol=1e-6)
+    np.testing.assert_array_equal(moved[3:], colour[3:])

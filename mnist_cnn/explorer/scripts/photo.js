@@ -8,6 +8,10 @@ const MOST_DRAWN = 2240; // larger pictures are made smaller by the browser firs
 
 /* Bytes of the input, channel after channel. */
 export async function readPhoto(blob) {
+  const {maps} = LAYERS.input;
+  if (maps !== 1 && maps !== 3) {
+    throw new Error(`the model's images have ${maps} channels, a picture has 1 or 3`);
+  }
   const bitmap = await createImageBitmap(blob);
   const scale = Math.min(1, MOST_DRAWN / Math.max(bitmap.width, bitmap.height));
   const width = Math.max(1, Math.round(scale * bitmap.width));

@@ -34,7 +34,7 @@ export class Trust {
   }
 
   /* Why the network's last answer deserves no trust, in a few words; "" where it does. */
-  doubt(network, names, noun) {
+  doubt(network, names, noun = "digit") {
     const {input, output} = network.values;
     const best = output.indexOf(Math.max(...output));
     if (output[best] < MIN_PROBABILITY) return "no class has half of the probability";
