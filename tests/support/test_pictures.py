@@ -138,8 +138,8 @@ def test_a_picture_as_large_as_any(tmp_path):
             "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
             "print(pictures.load_picture(sys.argv[1]).shape,\n"
             "      resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)")
-    done = subprocess.run([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, check=True,
-                          universal_newlines=True)
+    done = subprocess.run([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE,
+                          check=True, universal_newlines=True)
     shape, memory = done.stdout.rsplit(None, 1)
     assert shape == "(1, 28, 28)" and int(memory) < 1100000  # kilobytes
 
