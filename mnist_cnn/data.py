@@ -315,7 +315,7 @@ def load_dataset(data_dir=None, base_urls=None, dataset=None):
     base_urls : sequence of str, optional
         Addresses to download from, tried in turn; by default the published ones.
     dataset : str, optional
-        A name in `mnist_cnn.datasets.DATASETS`, such as 'fashion-mnist' or 'cifar10'. By default
+        A name in ``mnist_cnn.datasets.DATASETS``, such as 'fashion-mnist' or 'cifar10'. By default
         what the folder holds, and MNIST where none is given.
 
     Returns
