@@ -379,8 +379,8 @@ def load_dataset_of(model, about, data_dir=None, dataset=None):
     """
     if data_dir is None and dataset is None:
         if about.dataset is None and about.digest is not None:
-            raise MnistCnnError("{} was trained on a folder of data without a name; name the folder "
-                                "(--data-dir)".format(model))
+            raise MnistCnnError("{} was trained on a folder of data without a name; name the "
+                                "folder (--data-dir)".format(model))
         dataset = about.dataset
     elif dataset is not None and about.dataset not in (None, dataset):
         raise MnistCnnError("{} was trained on {}, not on {}".format(model, about.dataset, dataset))

@@ -209,6 +209,6 @@ def read_entry(entry, folder):
     version, path = find_source(folder)
     training, test, _, found = read_source(version, path)
     if found is not entry:
-        raise MnistCnnError("{} is not {}: its digests differ; without --dataset it is used as what "
-                            "it is".format(path, entry.title))
+        raise MnistCnnError("{} is not {}: its digests differ; without --dataset it is used as "
+                            "what it is".format(path, entry.title))
     return training, test
