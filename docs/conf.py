@@ -80,8 +80,7 @@ numpydoc_xref_aliases = {
 }
 
 # fields and attributes, which have no entry of their own
-nitpick_ignore = [("py:obj", name) for name in (
-    "exit_code", "learning_rate", "num_epochs", "warm_up")]
+nitpick_ignore_regex = [("py:obj", r"\w+")]
 
 intersphinx_mapping = {name: (address, "inventories/{}.txt".format(name)) for name, address in (
     ("python", "https://docs.python.org/3/"),
@@ -89,6 +88,7 @@ intersphinx_mapping = {name: (address, "inventories/{}.txt".format(name)) for na
     ("scipy", "https://docs.scipy.org/doc/scipy/"),
     ("matplotlib", "https://matplotlib.org/stable/"),
     ("lasagne", "https://lasagne.readthedocs.io/en/latest/"),
+    ("tqdm", "https://tqdm.github.io/"),
     ("theano", "https://theano-pymc.readthedocs.io/en/latest/"),
 )}
 

@@ -18,6 +18,17 @@ class DistortImages(_NativeOp):
     float32, m at most n. Gives as many images, float32: of the first m, pixel (y, x) is read at
     y + down and x + right, where the displacements of image i are ``down = factors[0, i] @ fields``
     and ``right = factors[1, i] @ fields`` and everything outside is 0; the others are as they were.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.distortion import DistortImages
+    >>> image = np.float32([[[[0, 4, 0], [0, 8, 0], [0, 0, 0]]]])
+    >>> factors = np.float32([0, 1]).reshape(2, 1, 1)
+    >>> DistortImages()(image, factors, np.full((1, 9), .5, np.float32)).eval()[0, 0]
+    array([[2., 2., 0.],
+           [4., 4., 0.],
+           [0., 0., 0.]], dtype=float32)
     """
 
     __props__ = ()
@@ -48,6 +59,16 @@ def compile_move_pixels():
     -------
     callable
         Equal to it up to rounding, on as many threads as the training.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.distortion import compile_move_pixels
+    >>> move_pixels = compile_move_pixels()
+    >>> images = np.ones((3, 1, 28, 28), np.float32)
+    >>> moved = move_pixels(images, np.ones((2, 1, 1), np.float32), np.ones((1, 784), np.float32))
+    >>> moved.sum(axis=(1, 2, 3))  # the first by a pixel, out of 28, each way
+    array([729., 784., 784.], dtype=float32)
     """
-    images, factors, fields = T.tensor4("images"), T.tensor3("factors"), T.matrix("fields")
+    images, factors, fields = T.ftensor4("images"), T.ftensor3("factors"), T.fmatrix("fields")
     return theano.function([images, factors, fields], DistortImages()(images, factors, fields))

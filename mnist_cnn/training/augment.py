@@ -90,6 +90,17 @@ def move_pixels(images, factors, fields):
     -------
     float32 array
         (n, 1, height, width): the first m images warped, the rest as they were.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.training.augment import move_pixels
+    >>> image = np.float32([[[[0, 4, 0], [0, 8, 0], [0, 0, 0]]]])
+    >>> factors = np.float32([0, 1]).reshape(2, 1, 1)  # nothing down, once to the right
+    >>> move_pixels(image, factors, fields=np.full((1, 9), .5, np.float32))[0, 0]
+    array([[2., 2., 0.],
+           [4., 4., 0.],
+           [0., 0., 0.]], dtype=float32)
     """
     count = factors.shape[1]
     return np.concatenate([warp(images[:count], *(factors @ fields)), images[count:]])
@@ -237,9 +248,10 @@ def distort(batches, augment, rng):
     Examples
     --------
     >>> import numpy as np
-    >>> from mnist_cnn.training.augment import distort
+    >>> from mnist_cnn.training.augment import distort, distortions
     >>> batches = [(np.ones((4, 1, 28, 28), np.float32), np.arange(4))] * 2
-    >>> for images, targets in distort(batches, share=.5, rng=np.random.RandomState(1)):
+    >>> turn = distortions(rotation=12, share=.5)
+    >>> for images, targets in distort(batches, turn, rng=np.random.RandomState(1)):
     ...     print(images.shape, targets)
     (4, 1, 28, 28) [0 1 2 3]
     (4, 1, 28, 28) [0 1 2 3]

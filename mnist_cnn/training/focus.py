@@ -38,6 +38,16 @@ class Focus:
     .. [1] Z. Qin et al.: InfoBatch: Lossless training speed up by unbiased dynamic data pruning.
        ICLR 2024. https://arxiv.org/abs/2303.04947. Its gradients are rescaled so that their mean
        stays what it was; here they are not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.training.focus import Focus
+    >>> numbers, focus = np.arange(4), Focus(count=4, skip_easy=.999, num_epochs=3)
+    >>> focus.losses.set_value(np.float32([.01, .01, .01, 2]))  # the last one is hard
+    >>> rng = np.random.RandomState(0)
+    >>> [n.item() for n, _ in focus.minibatches(numbers, numbers, 1, epoch=2, rng=rng)]
+    [3, 3, 3, 3]
     """
 
     def __init__(self, count, skip_easy, num_epochs):
