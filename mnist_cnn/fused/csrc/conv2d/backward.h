@@ -112,7 +112,7 @@ inline void backward(const Problem &p, const After &after, const Ways &ways, con
         if (shared.winograd)
             winograd_filters_for_dx(p, W, shared.winograd, threads);
         else
-            pack_for_dx(p, W, shared.dense);
+            pack_for_dx(p, W, shared.dense, threads);
         finite_filters = finite(largest(shared.lines, lines_floats(p)));
     }
 

@@ -57,28 +57,32 @@ inline void copy_image(const Input &x, int n, int rows, int columns, int channel
 inline size_t packed_floats(int outputs, int places) { return (size_t)padded(outputs) * places; }
 
 // weight(h, w, c, output) for all, as above; c is the channel of place (h, w, c) of a patch.
-template <class Weight> void pack(int outputs, int size, int channels, float *to, Weight weight) {
-    for (int o0 = 0; o0 < padded(outputs); o0 += 2 * VL) {
-        const int width = std::min(2 * VL, padded(outputs) - o0), some = std::min(width, outputs - o0);
-        for (int h = 0; h < size; h++)
+template <class Weight> void pack(int outputs, int size, int channels, float *packed, int threads, Weight weight) {
+    const int blocks = (padded(outputs) + 2 * VL - 1) / (2 * VL);
+    parallel::for_ranges(blocks * size, std::min(blocks * size, threads), threads, [&](int, int, int first, int last) {
+        for (int k = first; k < last; k++) {
+            const int h = k % size, o0 = k / size * 2 * VL;
+            const int width = std::min(2 * VL, padded(outputs) - o0), some = std::min(width, outputs - o0);
+            float *to = packed + (size_t)o0 * size * size * channels + (size_t)h * size * channels * width;
             for (int w = 0; w < size; w++)
                 for (int c = 0; c < channels; c++, to += width) {
                     for (int l = 0; l < some; l++) to[l] = weight(h, w, c, o0 + l);
                     for (int l = some; l < width; l++) to[l] = 0;
                 }
-    }
+        }
+    });
 }
 
 // The filters as y's sums take them. Theano flips filters: place (h, w) of a patch meets W[.., size-1-h, size-1-w].
-inline void pack_for_y(const Problem &p, const Filters &W, float *to) {
-    pack(p.filters, p.size, p.channels, to, [&](int h, int w, int c, int o) {
+inline void pack_for_y(const Problem &p, const Filters &W, float *to, int threads) {
+    pack(p.filters, p.size, p.channels, to, threads, [&](int h, int w, int c, int o) {
         return W.data[o * W.filter + c * W.channel + (p.size - 1 - h) * W.row + (p.size - 1 - w) * W.column];
     });
 }
 
 // As the sums of x's gradient take them: the flip undone, filters and channels exchanged.
-inline void pack_for_dx(const Problem &p, const Filters &W, float *to) {
-    pack(p.channels, p.size, padded(p.filters), to, [&](int h, int w, int o, int c) {
+inline void pack_for_dx(const Problem &p, const Filters &W, float *to, int threads) {
+    pack(p.channels, p.size, padded(p.filters), to, threads, [&](int h, int w, int o, int c) {
         return o < p.filters ? W.data[o * W.filter + c * W.channel + h * W.row + w * W.column] : 0;
     });
 }

@@ -43,7 +43,7 @@ struct ForwardWorker {
 inline bool prepare(const Problem &p, const Filters &W, const float *b, ptrdiff_t b_stride, int threads,
                     const ForwardShared &shared) {
     for (int o = 0; o < padded(p.filters); o++) shared.bias[o] = b && o < p.filters ? b[o * b_stride] : 0;
-    pack_for_y(p, W, shared.packed);
+    pack_for_y(p, W, shared.packed, threads);
     if (!shared.winograd) return true;
     winograd_filters_for_y(p, W, shared.winograd, threads);
     parallel::for_ranges(padded(p.filters), std::min(p.filters, threads), threads, [&](int, int, int first, int last) {
