@@ -2,6 +2,7 @@
 
 See `docs/fused.md`.
 """
+from . import one_pool  # noqa: F401  an optimization, registered as it is imported
 from .distortion import compile_move_pixels
 from .layers import (ConvReluPool2DLayer, FastConv2DLayer, FastGlobalPoolLayer, FastPool2DLayer,
                      PhiloxStreams, SparseDenseLayer, available, why_not)
