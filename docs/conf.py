@@ -67,9 +67,12 @@ numpydoc_xref_aliases = {
     "GlobalPoolLayer": ":class:`GlobalPoolLayer <lasagne:lasagne.layers.GlobalPoolLayer>`",
     "Pool2DLayer": ":class:`Pool2DLayer <lasagne:lasagne.layers.Pool2DLayer>`",
     "RandomState": ":class:`RandomState <numpy:numpy.random.RandomState>`",
+    "About": ":class:`About <mnist_cnn.support.about.About>`",
     "Config": ":class:`Config <mnist_cnn.training.config.Config>`",
     "Content": ":class:`Content <mnist_cnn.explorer.content.Content>`",
+    "Dataset": ":class:`Dataset <mnist_cnn.support.about.Dataset>`",
     "Engine": ":class:`Engine <mnist_cnn.training.engine.Engine>`",
+    "Entry": ":class:`Entry <mnist_cnn.datasets.catalogue.Entry>`",
     "MnistCnnError": ":class:`MnistCnnError <mnist_cnn.support.errors.MnistCnnError>`",
     "Row": ":class:`Row <mnist_cnn.analysis.architecture.Row>`",
     "Run": ":class:`Run <mnist_cnn.training.run.Run>`",
@@ -77,8 +80,7 @@ numpydoc_xref_aliases = {
 }
 
 # fields and attributes, which have no entry of their own
-nitpick_ignore = [("py:obj", name) for name in (
-    "exit_code", "learning_rate", "num_epochs", "warm_up")]
+nitpick_ignore_regex = [("py:obj", r"\w+")]
 
 intersphinx_mapping = {name: (address, "inventories/{}.txt".format(name)) for name, address in (
     ("python", "https://docs.python.org/3/"),
@@ -86,6 +88,7 @@ intersphinx_mapping = {name: (address, "inventories/{}.txt".format(name)) for na
     ("scipy", "https://docs.scipy.org/doc/scipy/"),
     ("matplotlib", "https://matplotlib.org/stable/"),
     ("lasagne", "https://lasagne.readthedocs.io/en/latest/"),
+    ("tqdm", "https://tqdm.github.io/"),
     ("theano", "https://theano-pymc.readthedocs.io/en/latest/"),
 )}
 

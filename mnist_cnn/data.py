@@ -1,9 +1,11 @@
 """MNIST and data sets of its kind: downloaded, checked, parsed, and cut into mini-batches."""
 
+import glob
 import gzip
 import hashlib
 import importlib.util
 import math
+import os
 import zlib
 from pathlib import Path
 
@@ -12,9 +14,12 @@ import numpy as np
 from .support.about import MIN_SIDE, Dataset, same_data
 from .support.download import fetch
 from .support.errors import MnistCnnError
+from .support.files import open_regular
 
-__all__ = ["BASE_URLS", "read_idx", "download", "load_dataset", "load_dataset_of",
+__all__ = ["BASE_URLS", "read_idx", "download", "load_dataset", "load_dataset_of", "dataset_files",
            "iterate_minibatches"]
+
+_WRITTEN = (".npz", ".csv", ".checkpoint", ".html", ".png", ".gif", ".json", ".md", ".part")
 
 PACKAGED = Path(__file__).parent / "mnist"
 
@@ -78,7 +83,7 @@ def read_idx(path):
     array([5, 9], dtype=uint8)
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             return parse_idx(file, path)
     except OSError as error:
         raise MnistCnnError("{} is no usable IDX file: {}".format(
@@ -164,9 +169,38 @@ def _is_published(path, name):
 def find_idx(data_dir, name):
     """The path of a data set's file in a folder, gzipped or plain, or None."""
     for path in (data_dir / (name + ".gz"), data_dir / name):
-        if path.is_file():
+        if os.path.isfile(path):
             return path
     return None
+
+
+def dataset_files(data_dir=None, dataset=None):
+    """The files that a data set may be read from: what no command may write over.
+
+    Parameters
+    ----------
+    data_dir, dataset
+        As for `load_dataset`.
+
+    Returns
+    -------
+    list of path
+        All that lies in the folder and in those below it, but for what this package writes there.
+
+    Examples
+    --------
+    >>> from mnist_cnn.data import dataset_files
+    >>> len(dataset_files())
+    4
+    """
+    folder = PACKAGED if data_dir is None else Path(data_dir)
+    if data_dir is None and dataset not in (None, "mnist"):
+        from .datasets import cache_folder
+        folder = cache_folder(dataset)
+    paths = [path for pattern in ("*", "*/*") for path in glob.glob(
+        os.path.join(glob.escape(str(folder)), pattern))]
+    return [path for path in paths if os.path.isfile(path)
+            and os.path.splitext(path)[1] not in _WRITTEN]
 
 
 def download(data_dir, base_urls=BASE_URLS, timeout=10):
@@ -195,7 +229,7 @@ def download(data_dir, base_urls=BASE_URLS, timeout=10):
     >>> download(PACKAGED)  # the package's folder has all four files: nothing to fetch
     """
     data_dir = Path(data_dir)
-    if not data_dir.is_dir():
+    if not os.path.isdir(data_dir):  # unlike pathlib's it answers for every path
         raise MnistCnnError("there is no folder {0}; create it (mkdir {0}), and MNIST is "
                             "downloaded into it".format(data_dir))
     missing = [name for name in DIGESTS if find_idx(data_dir, name) is None]
@@ -376,6 +410,13 @@ def load_dataset_of(model, about, data_dir=None, dataset=None):
     ------
     MnistCnnError
         When the data cannot be had, or are not those of the model.
+
+    Examples
+    --------
+    >>> from mnist_cnn.data import load_dataset, load_dataset_of
+    >>> about = load_dataset().about
+    >>> load_dataset_of("model.npz", about).name
+    'mnist'
     """
     if data_dir is None and dataset is None:
         if about.dataset is None and about.digest is not None:

@@ -1,6 +1,7 @@
 """The network, and its weights on disk."""
 
 import lasagne
+import numpy as np
 from lasagne.layers import Conv2DLayer, DenseLayer, DropoutLayer, InputLayer, MaxPool2DLayer
 from lasagne.nonlinearities import rectify, softmax
 
@@ -138,7 +139,12 @@ def load_weights(path, network):
     wanted = {"arr_{}".format(i): ("fd", param.get_value(borrow=True).shape)
               for i, param in enumerate(params)}
     arrays = read_npz(path, wanted)
-    weights = [arrays[name].astype(param.dtype) for name, param in zip(wanted, params)]
+    with np.errstate(over="ignore"):  # said below
+        weights = [arrays[name].astype(param.dtype) for name, param in zip(wanted, params)]
+    for name, array in zip(wanted, weights):
+        if not np.isfinite(array).all():
+            raise MnistCnnError("{} holds no usable weights: numbers of {} are too large for {}"
+                                .format(path, name, array.dtype))
     lasagne.layers.set_all_param_values(network, weights)
     return weights
 
@@ -161,6 +167,14 @@ def read_about(path):
     ------
     MnistCnnError
         When the file cannot be read, or what it says makes no sense.
+
+    Examples
+    --------
+    >>> from mnist_cnn.model import build_cnn, read_about, save_weights
+    >>> import lasagne
+    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn()))
+    >>> read_about("weights.npz").shape
+    (1, 28, 28)
     """
     shapes, comment = read_npz_shapes(path)
     if not comment:
@@ -205,6 +219,15 @@ def load_model(path, input_var=None):
     ------
     MnistCnnError
         When the file cannot be read or is none of such a network.
+
+    Examples
+    --------
+    >>> from mnist_cnn.model import build_cnn, load_model, save_weights
+    >>> import lasagne
+    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn(num_classes=26)))
+    >>> network, about = load_model("weights.npz")
+    >>> network.output_shape, about.shape
+    ((None, 26), (1, 28, 28))
     """
     about = read_about(path)
     network = build_cnn(input_var, shape=about.shape, num_classes=len(about.classes))

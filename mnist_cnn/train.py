@@ -1,17 +1,17 @@
 """Training, as the tutorial does it: loss, updates, two compiled functions, and the loop."""
 
-from pathlib import Path
-
 import lasagne
 import numpy as np
 import theano
 import theano.tensor as T
 
 from . import compat
-from .data import iterate_minibatches, load_dataset
+from .data import dataset_files, iterate_minibatches, load_dataset
 from .model import build_cnn
 from .support.about import about_of
-from .support.errors import MnistCnnError
+from .support.errors import MnistCnnError, interrupt, signals
+from .support.files import keep_apart
+from .support.records import checkpoint_path
 from .training.augment import distort
 from .training.callbacks import Checkpoint, Report, SaveWeights, Snapshots, StopRequests
 from .training.config import Config, configure
@@ -230,8 +230,8 @@ def _prepare(dataset, config):
     return X_train, y_train, X_val, y_val, X_test, y_test
 
 
-def main(model="cnn", recipe="plain", data_dir=None, dataset=None, output="model.npz",
-         checkpoint=None, resume=False, keep_best=False, snapshots=False, quiet=False, **options):
+def main(model="cnn", recipe="plain", data_dir=None, output="model.npz", checkpoint=None,
+         resume=False, keep_best=False, snapshots=False, quiet=False, dataset=None, **options):
     """Load the data, train, report and save: the tutorial's main function.
 
     Parameters
@@ -296,7 +296,7 @@ def main(model="cnn", recipe="plain", data_dir=None, dataset=None, output="model
     if output is None and (keep_best or snapshots):
         raise MnistCnnError("keep_best and snapshots need an output to lie beside")
     if checkpoint is None and output is not None:
-        checkpoint = Path(output).with_suffix(".checkpoint")
+        checkpoint = checkpoint_path(output)
     if resume and checkpoint is None:
         raise MnistCnnError("resume needs an output or a checkpoint to go on from")
 
@@ -309,7 +309,10 @@ def main(model="cnn", recipe="plain", data_dir=None, dataset=None, output="model
         callbacks.append(SaveWeights(output, keep_best))
     if snapshots:
         callbacks.append(Snapshots(output))
+    keep_apart(dataset_files(data_dir, dataset),
+               [path for callback in callbacks for path in callback.outputs])
     callbacks += [Report(quiet), StopRequests()]
-    if not quiet:
-        print("Loading data...")
-    return train(load_dataset(data_dir, dataset=dataset), config, callbacks)
+    with signals(interrupt):  # SIGTERM too ends the start in good order; then StopRequests takes over
+        if not quiet:
+            print("Loading data...")
+        return train(load_dataset(data_dir, dataset=dataset), config, callbacks)

@@ -4,10 +4,12 @@ Each ``plot_`` function takes arrays and returns a matplotlib figure. The functi
 figures out; `mnist_cnn.analysis.plots` uses them as well.
 """
 
+import matplotlib.figure
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+
+from .support.records import TRAINED_ON
 
 __all__ = ["plot_kernels", "plot_feature_maps", "plot_digit", "plot_history",
            "as_picture", "in_colour", "new_figure", "mosaic", "scale_of", "bare", "axes_at",
@@ -143,8 +145,11 @@ def plot_history(history):
             figure.subplots(1, 2), ("loss", "accuracy"), ("cross-entropy [nats]", "accuracy [%]"),
             (1, 100)):
         for part, marker in (("training", "o"), ("validation", "s")):
+            field = "{}_{}".format(part, quantity)
             text = "training (with dropout)" if part == "training" else part
-            ax.plot(history["epoch"], scale * history["{}_{}".format(part, quantity)],
+            if field not in history.dtype.names:  # of a run on all data
+                field, text = field + TRAINED_ON, "validation digits, trained on"
+            ax.plot(history["epoch"], scale * history[field],
                     marker=marker, markersize=4, label=text)
         ax.set_xlabel("epoch")
         ax.set_ylabel(label)
@@ -170,6 +175,13 @@ def as_picture(images):
     array
         ([n,] rows, columns) of one channel, ([n,] rows, columns, 3) of three: red, green, blue. Of
         any other number of channels the mean, which has no colour.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.visualize import as_picture
+    >>> as_picture(np.zeros((5, 3, 32, 30))).shape, as_picture(np.zeros((1, 28, 28))).shape
+    ((5, 32, 30, 3), (28, 28))
     """
     if images.shape[-3] == 1:
         return images[..., 0, :, :]
@@ -200,6 +212,16 @@ def in_colour(kernels, limits=None):
     ----------
     .. [1] A. Krizhevsky, I. Sutskever, G. Hinton: ImageNet classification with deep convolutional
        neural networks. NeurIPS 2012. Figure 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.visualize import in_colour
+    >>> kernel = np.zeros((1, 3, 1, 2))
+    >>> kernel[0, :, 0, 0] = .2, -.2, .1  # red and a little blue, no green
+    >>> in_colour(kernel)[0, 0]
+    array([[1.  , 0.  , 0.75],
+           [0.5 , 0.5 , 0.5 ]])
     """
     if limits is None:
         limits = np.abs(kernels).max(axis=(1, 2, 3))
@@ -207,7 +229,7 @@ def in_colour(kernels, limits=None):
     return as_picture(.5 + kernels / (2 * limits)).clip(0, 1)
 
 
-class _ShownOnce(Figure):
+class Figure(matplotlib.figure.Figure):
     """A figure that a notebook shows once.
 
     A notebook shows a cell's last value, and at the cell's end every figure that pyplot has open:
@@ -220,8 +242,16 @@ class _ShownOnce(Figure):
 
 
 def new_figure(**kwargs):
-    """Make a figure, as `matplotlib.pyplot.figure` does, that a notebook shows once."""
-    return plt.figure(FigureClass=_ShownOnce, **kwargs)
+    """Make a figure, as `matplotlib.pyplot.figure` does, that a notebook shows once.
+
+    Examples
+    --------
+    >>> from mnist_cnn.visualize import new_figure
+    >>> figure = new_figure(figsize=(4, 2))
+    >>> figure.get_size_inches()
+    array([4., 2.])
+    """
+    return plt.figure(FigureClass=Figure, **kwargs)
 
 
 def mosaic(images, columns, gap=1):

@@ -1,9 +1,50 @@
 """What the scripts share: from the command line to a function of the package, and an exit code."""
 
-import argparse
-import importlib
-import inspect
-import sys
+import _signal  # in the interpreter itself, unlike signal: Ctrl-C is no traceback from here on
+
+if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
+import argparse  # noqa: E402
+import importlib  # noqa: E402
+import inspect  # noqa: E402
+import os  # noqa: E402
+import sys  # noqa: E402
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message):
+        self.exit(2, "{0}: error: {1}; see {0} --help\n".format(
+            self.prog, " ".join(message.split())))
+
+
+class _Signals:
+    """Ctrl-C and SIGTERM while the package is imported, and while Python exits.
+
+    Importing takes half a second, or half a minute where Theano compiles: what has begun is cleaned
+    up. A library's bare ``except:`` may swallow the exception; `received` does not forget it.
+    """
+
+    def __init__(self):
+        self.received = []
+
+    def _set(self, handler):
+        for signum in (_signal.SIGINT, _signal.SIGTERM):
+            if _signal.getsignal(signum) != _signal.SIG_IGN:  # nohup and the like stay in force
+                _signal.signal(signum, handler)
+
+    def _interrupt(self, signum, frame):
+        self.received.append(signum)
+        raise KeyboardInterrupt
+
+    def end_imports(self):
+        self._set(self._interrupt)
+
+    def await_the_end(self):
+        """The first does not disturb the exit any more, the second ends it at once."""
+        self._set(lambda signum, frame: _signal.signal(signum, _signal.SIG_DFL))
 
 
 def add_data_options(parser, of_model=False):
@@ -26,17 +67,42 @@ def run(module, description, add_arguments):
     `add_arguments` adds them to a parser; their defaults are those of the function. Returns the
     exit code.
     """
+    for number in range(3):  # a closed one's number would go to the next file that is opened
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    signals = _Signals()
+    try:
+        signals.end_imports()
+        code = _run(module, description, add_arguments, signals)
+        signals.await_the_end()
+    except SystemExit as end:  # the parser's
+        code = end.code
+        signals.await_the_end()
+    except KeyboardInterrupt:
+        signals.await_the_end()
+    if signals.received:
+        print("interrupted", file=sys.stderr)
+        return 128 + signals.received[0]
+    return code
+
+
+def _run(module, description, add_arguments, signals):
     try:
         main = importlib.import_module("mnist_cnn." + module).main
         errors = importlib.import_module("mnist_cnn.support.errors")
+        compat = importlib.import_module("mnist_cnn.compat")
     except ImportError as error:
         hint = "; install with: pip install -e ." if error.name else ""
         print("error: {}{}".format(error, hint), file=sys.stderr)
         return 2
-    parser = argparse.ArgumentParser(description=description)
+    if signals.received:
+        raise KeyboardInterrupt
+    parser = _Parser(description=description)
     add_arguments(parser)
     parser.set_defaults(**{
         name: parameter.default for name, parameter in inspect.signature(main).parameters.items()
         if parameter.default is not parameter.empty})
     options = vars(parser.parse_args())
-    return errors.run(lambda: main(**options))
+    return errors.run(lambda: compat.with_settings_of_the_user(lambda: main(**options)))

@@ -15,6 +15,21 @@ from nbconvert import MarkdownExporter
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
+def _one_title(notebook):
+    """Make the first heading the only one of its level, as a page wants it."""
+    is_first = True
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            lines, in_code = cell.source.split("\n"), False
+            for i, line in enumerate(lines):
+                in_code ^= line.startswith("```")
+                if re.match("#+ ", line) and not in_code:
+                    lines[i] = line if is_first else "#" + line
+                    is_first = False
+            cell.source = "\n".join(lines)
+    return notebook
+
+
 class NotebookParser(MystParser):
     """A parser of Jupyter notebooks for Sphinx."""
 
@@ -25,7 +40,7 @@ class NotebookParser(MystParser):
         name = env.docname.replace("/", "-")
         folder = Path(env.app.doctreedir).parent / "notebook"
         body, resources = MarkdownExporter().from_notebook_node(
-            nbformat.reads(inputstring, as_version=4),
+            _one_title(nbformat.reads(inputstring, as_version=4)),
             {"output_files_dir": os.path.relpath(folder, Path(env.doc2path(env.docname)).parent),
              "unique_key": name})
         folder.mkdir(parents=True, exist_ok=True)

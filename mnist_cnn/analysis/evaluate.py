@@ -1,5 +1,6 @@
 """How good trained networks are on the test digits, each alone and all together."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +118,7 @@ def _files(models):
     """The files of weights, those in folders too; not what lies beside them, such as snapshots."""
     files = []
     for model in map(Path, models):
-        if not model.is_dir():
+        if not os.path.isdir(model):
             files.append(model)
             continue
         found = sorted(path for path in model.glob("*.npz") if path.suffixes == [".npz"])

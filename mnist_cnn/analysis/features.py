@@ -9,6 +9,7 @@ import theano.tensor as T
 from lasagne.layers import Conv2DLayer, DenseLayer, InputLayer, MaxPool2DLayer
 from scipy import ndimage
 
+from ..support.batches import join_finite
 from ..support.errors import MnistCnnError
 
 __all__ = ["feature_maps", "name_layers", "compile_activations", "receptive_field", "top_patches",
@@ -149,7 +150,7 @@ def compile_activations(network):
             batch = dict(zip(layers, compute(images[start:start + batch_size])))
             for name in names:
                 parts[name].append(batch[name])
-        return {name: np.concatenate(arrays) for name, arrays in parts.items()}
+        return {name: join_finite(arrays) for name, arrays in parts.items()}
 
     return activations
 
@@ -237,7 +238,7 @@ def top_patches(layer, maps, images, count=9):
     >>> maps[3, 0, 10, 20] = 1  # image 3 excites filter 0 there
     >>> patches, values, indices = top_patches(layer, maps, np.zeros((9, 1, 28, 28)), count=2)
     >>> patches.shape, values[0], indices[0, 0]
-    ((32, 2, 5, 5), array([1., 0.]), 3)
+    ((32, 2, 1, 5, 5), array([1., 0.]), 3)
     """
     num_images, num_filters, _, num_columns = maps.shape
     flat = maps.reshape(num_images, num_filters, -1)

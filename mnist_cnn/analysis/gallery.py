@@ -2,14 +2,20 @@
 
 import importlib.util
 import io
+import itertools
 import os
 from pathlib import Path
 
-import matplotlib.pyplot as plt
+try:
+    import matplotlib.pyplot as plt
+except ValueError as error:
+    raise ImportError("Matplotlib does not start; look at MPLBACKEND and matplotlibrc: {}".format(
+        " ".join(str(error).split()))) from error
 
+from ..data import dataset_files
 from ..support.errors import MnistCnnError
-from ..support.files import atomic_open, make_folder
-from ..support.records import history_path, snapshots_path
+from ..support.files import atomic_open, check_writable, keep_apart, make_folder
+from ..support.records import files_beside, history_path, snapshots_path
 from .captions import caption
 from .figures import FIGURES, TUTORIAL, draw_film
 from .materials import Materials
@@ -27,7 +33,7 @@ def _choose_figures(names, model):
     Only what is asked for by name has to be there; a model may lie without its history.
     """
     needs = {"history": history_path(model), "evolution": snapshots_path(model)}
-    there = [name for name in FIGURES if name not in needs or needs[name].exists()]
+    there = [name for name in FIGURES if name not in needs or os.path.exists(needs[name])]
     if importlib.util.find_spec("sklearn") is None:
         there.remove("tsne")
     if names == "all":
@@ -47,7 +53,7 @@ def _choose_figures(names, model):
 
 
 def main(model, index=None, digit=None, image=None, figures=None, versus=None, diverging=False,
-         output="pictures", data_dir=None, dataset=None, show=False, class_name=None):
+         output="pictures", data_dir=None, show=False, class_name=None, dataset=None):
     """Draw figures of a trained model and save them, with a page that explains them.
 
     Parameters
@@ -93,9 +99,16 @@ def main(model, index=None, digit=None, image=None, figures=None, versus=None, d
     Wrote pictures/index.html
     """
     names = _choose_figures(figures, model)
+    paths = {name: [Path(output) / "{}.{}".format(name, kind)
+                    for kind in (("png", "gif") if name == "evolution" else ("png",))]
+             for name in names}
+    page = Path(output) / "index.html"
+    keep_apart([*files_beside(model), image, *dataset_files(data_dir, dataset)],
+               [*itertools.chain(*paths.values()), page])
     materials = Materials(model, index, digit, image, versus, diverging, data_dir, dataset,
                           class_name)
     output = make_folder(output)
+    check_writable(page)
 
     entries, places = [], {}
     for name in names:
@@ -110,14 +123,14 @@ def main(model, index=None, digit=None, image=None, figures=None, versus=None, d
         if name == "evolution":
             pictures.append(("image/gif", draw_film(materials)))
         entries.append((name, pictures))
-        for kind, content in pictures:
-            _write(output / "{}.{}".format(name, kind.split("/")[1]), content)
+        for path, (_, content) in zip(paths[name], pictures):
+            _write(path, content)
 
     lines = ["Drawn from {} by scripts/visualize.py.".format(Path(model).name)]
     if materials.is_image_shown:
         lines.append("The {} shown is {}.".format(materials.noun, materials.name))
     explorer = os.path.relpath("explore.html", str(output))
-    _write(output / "index.html", build_page(
+    _write(page, build_page(
         "What is being learned?", lines,
         [(name, caption(name, materials), [for_page(*picture) for picture in pictures])
          for name, pictures in entries], places,

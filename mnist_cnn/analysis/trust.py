@@ -43,7 +43,8 @@ Trust = namedtuple("Trust", "centres max_distance max_ink")
 
 def _unit(rows):
     """Rows of an array, (n, features), made vectors of length 1."""
-    return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-9)
+    with np.errstate(over="ignore"):  # of a network whose numbers are near the largest: no direction
+        return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-9)
 
 
 def compile_features(network, batch_size=500):

@@ -278,6 +278,12 @@ def main(device="cuda", batch_sizes=(50, 500), full=False, num_epochs=5, example
         ...
     mnist_cnn.support.errors.MnistCnnError: ...
     """
+    if not full and (num_epochs, output, torch_python) != (5, "gpu_check", sys.executable):
+        raise MnistCnnError("num_epochs, output and torch_python are for the full comparison; give "
+                            "--full too")
+    for name, number in (("num_epochs", num_epochs), ("examples", examples)):
+        if number is not None and not 1 <= number <= 10 ** 9:
+            raise MnistCnnError("{} is {}; it must be from 1 to 10**9".format(name, number))
     compat.use_device("cpu")  # so that there is something to compare with
     dataset = [part[:examples] for part in load_dataset()]
     if not all(1 <= batch_size <= len(dataset[0]) for batch_size in batch_sizes):

@@ -176,11 +176,15 @@ def main(batch_sizes=(50, 500), repeats=7, seconds=1.0, evaluate=False, whole=Fa
         ...
     mnist_cnn.support.errors.MnistCnnError: the network is 'resnet'; it must be one of tutorial, ...
     """
+    if not 1 <= repeats <= 10 ** 9 or not 0 < seconds <= 10 ** 9:
+        raise MnistCnnError("repeats is {} and seconds is {}; both must be positive, up to 10**9"
+                            .format(repeats, seconds))
     if whole:
         from . import whole as whole_command
         return whole_command.main(options, repeats, torch_python, against)
-    if repeats < 1 or not seconds > 0:
-        raise MnistCnnError("repeats and seconds must be positive")
+    if (options, against, torch_python) != ("--recipe fast", None, sys.executable):
+        raise MnistCnnError("options, against and torch_python are for the whole command; give "
+                            "--whole too")
     if network not in NETWORKS:
         raise MnistCnnError("the network is {!r}; it must be one of {}".format(
             network, ", ".join(NETWORKS)))
@@ -193,7 +197,7 @@ def main(batch_sizes=(50, 500), repeats=7, seconds=1.0, evaluate=False, whole=Fa
     if explain:
         from .. import fused
         print(fused.explain(NETWORKS[network].build()))
-    threads = os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count())
+    threads = os.environ.get("OMP_NUM_THREADS", "").split(",")[0] or str(os.cpu_count())
     torch_is_here = importlib.util.find_spec("torch") is not None
     if torch_is_here:
         import torch

@@ -7,11 +7,17 @@ what breaks without it. What THEANO_FLAGS or .theanorc set is never overridden.
 `python -m pytest -p mnist_cnn.compat` runs old test-suites on the mended stack.
 """
 
+import configparser
 import sys
 
-import numpy as np
+from .surroundings import (
+    check_environment, first_line, mute_old_code, plain_number_of_threads, with_settings_of_the_user)
 
-from ..support.errors import MnistCnnError
+check_environment()
+
+import numpy as np  # noqa: E402
+
+from ..support.errors import MnistCnnError  # noqa: E402
 
 if not (3, 8) <= sys.version_info[:2] <= (3, 11):
     raise ImportError("mnist_cnn needs CPython 3.8 to 3.11, not {}.{}: Theano 1.0.5 uses modules "
@@ -33,20 +39,22 @@ from .start import (  # noqa: E402
     import_gpuarray_when_asked, lean_imports, remember_the_compiler, skip_source_lines)
 
 __all__ = ["use_float32", "use_device", "on_device", "require_on_device", "require_compiler",
-           "device_parts", "compile_cache_is_empty"]
+           "device_parts", "compile_cache_is_empty", "with_settings_of_the_user"]
 
 if sys.version_info >= (3, 11):
     # scan's C loop is Cython's output of 2017 and uses parts of the interpreter that 3.11 hides:
     # "longintrepr.h: No such file". Where its import fails, Theano runs the loop in Python.
     sys.modules["theano.scan_module.scan_perform_ext"] = None
+mute_old_code()
 find_truncated_extensions()
 try:
-    with theano_defaults() as _device, pkg_resources_stand_in(), lean_imports():
+    with theano_defaults() as _device, plain_number_of_threads(), pkg_resources_stand_in(), \
+            lean_imports():
         import theano
-except (OSError, ValueError) as error:
+except (OSError, ValueError, TypeError, LookupError, AssertionError, configparser.Error) as error:
     # a cache folder that cannot be made, a value that Theano does not know
     raise ImportError("Theano does not start; look at THEANO_FLAGS and .theanorc: {}".format(
-        " ".join(str(error).split()))) from error
+        first_line(error))) from error
 remove_truncated_modules(theano.config.compiledir)
 
 from . import ahead, patches  # noqa: E402

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +17,7 @@ import theano
 import theano.tensor
 
 from .cache import compile_cache_is_empty
+from ..support.files import is_running
 
 __all__ = ["apply"]
 
@@ -49,11 +51,20 @@ def _compiler_call(flags, folders, output, *args):
 _QUIET = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+def _temporary_folder():
+    """A temporary folder whose name says whose it is; those of killed processes are removed."""
+    for path in Path(tempfile.gettempdir()).glob("mnist_cnn-*-*"):
+        pid = path.name.split("-")[1]
+        if pid.isdigit() and not is_running(pid):
+            shutil.rmtree(path, ignore_errors=True)
+    return tempfile.TemporaryDirectory(prefix="mnist_cnn-{}-".format(os.getpid()))
+
+
 class _ParsedHeaders:
     """The common headers, which a compiler parses in the background for one set of its flags."""
 
     def __init__(self, flags):
-        self.folder = tempfile.TemporaryDirectory(prefix="mnist_cnn-")
+        self.folder = _temporary_folder()
         self.path = Path(self.folder.name, "common.h")
         self.path.write_text(_COMMON_HEADERS)
         self.process = subprocess.Popen(_compiler_call(
@@ -83,10 +94,11 @@ class _Builds:
         self.folder = self.pool = None
         self.headers = {}  # compiler flags to the common headers parsed with these
         self.libraries = {}  # a module's source to the Future of its library
+        self.lock, self.processes, self.closed = threading.Lock(), [], False
 
     def start(self):
         """Have all modules of the graph compiled that are not in Theano's cache."""
-        self.folder = tempfile.TemporaryDirectory(prefix="mnist_cnn-")
+        self.folder = _temporary_folder()
         self.pool = ThreadPoolExecutor(min(4, len(os.sched_getaffinity(0))))
         cache = theano.gof.cc.get_module_cache()
         linkers = {}
@@ -119,11 +131,16 @@ class _Builds:
         library = folder / "{}.{}".format(linker.get_dynamic_module().code_hash,
                                           cmodule.get_lib_extension())
         header = ["-include", str(self.headers[flags].result())] if flags in self.headers else []
-        status = subprocess.call(_compiler_call(
+        call = _compiler_call(
             flags, linker.header_dirs() + cmodule.std_include_dirs(), library, *header, str(code),
             *("-L" + folder for folder in linker.lib_dirs() + cmodule.std_lib_dirs() if folder),
-            *("-l" + name for name in linker.libraries() + cmodule.std_libs())), **_QUIET)
-        return library if status == 0 else None
+            *("-l" + name for name in linker.libraries() + cmodule.std_libs()))
+        with self.lock:
+            if self.closed:
+                return None
+            process = subprocess.Popen(call, **_QUIET)
+            self.processes.append(process)
+        return library if process.wait() == 0 else None
 
     def take(self, source, location):
         """Move a module to where Theano wants it; its path there, or None where there is none."""
@@ -133,18 +150,24 @@ class _Builds:
             library = self.libraries[source].result() if source in self.libraries else None
             if library is None:
                 return None
-            shutil.move(str(library.with_name("mod.cpp")), location)
-            return shutil.move(str(library), location)
+            # as long as it was empty, another process may have cleaned it away
+            os.makedirs(location, exist_ok=True)
+            shutil.move(str(library.with_name("mod.cpp")), os.path.join(location, "mod.cpp"))
+            return shutil.move(str(library), os.path.join(location, library.name))
         except OSError:  # no room for temporary files, say: Theano does what it can
             return None
 
     def close(self):
         if self.pool is not None:
+            with self.lock:
+                self.closed = True  # what an interrupted start no longer needs is not begun
             for future in self.libraries.values():
-                future.cancel()  # what an interrupted start no longer needs
-            self.pool.shutdown()
+                future.cancel()
             for headers in self.headers.values():
                 headers.close()
+            for process in self.processes:
+                process.kill()
+            self.pool.shutdown()
             self.folder.cleanup()
 
 

@@ -1,5 +1,6 @@
 """Theano's cache of compiled modules: damaged ones are removed, all are found again."""
 
+import contextlib
 import functools
 import hashlib
 import importlib.abc
@@ -61,6 +62,8 @@ def find_truncated_extensions():
 def remove_truncated_modules(compiledir):
     """Remove the truncated modules of users' graphs; one without a key is being compiled now.
 
+    Files in the place of their folders go as well: Theano ends with a traceback where one lies.
+
     Examples
     --------
     >>> from pathlib import Path
@@ -75,6 +78,10 @@ def remove_truncated_modules(compiledir):
     for module in Path(compiledir).glob("tmp*/*.so"):
         if (module.parent / "key.pkl").exists() and _is_truncated(module):
             shutil.rmtree(module.parent, ignore_errors=True)
+    for path in Path(compiledir).glob("tmp*"):
+        if path.is_file():
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def compile_cache_is_empty():
@@ -112,6 +119,7 @@ def find_modules_again():
     """
     from theano.gof import COp
     from theano.gof.cc import CLinker
+    from theano.gof.cmodule import ModuleCache
 
     cmodule_key, c_code_cache_version = CLinker.cmodule_key_, COp.c_code_cache_version
 
@@ -132,4 +140,13 @@ def find_modules_again():
         digest = hashlib.sha256("\0".join(self.func_codes).encode()).hexdigest()
         return (digest,) + c_code_cache_version(self)[1:]
 
+    on_atexit = ModuleCache._on_atexit
+
+    @functools.wraps(on_atexit)
+    def on_atexit_(self):
+        # Another process may tidy the same folder up: "'NoneType' object is not iterable".
+        with contextlib.suppress(Exception):
+            on_atexit(self)
+
+    ModuleCache._on_atexit = on_atexit_
     CLinker.cmodule_key_, COp.c_code_cache_version = cmodule_key_, c_code_cache_version_

@@ -11,16 +11,17 @@ import importlib.util
 import logging
 import os
 import platform
+import shlex
 import sys
 import types
 import warnings
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["theano_defaults", "pkg_resources_stand_in"]
+__all__ = ["theano_defaults", "user_flags", "pkg_resources_stand_in"]
 
 
-def _user_flags():
+def user_flags():
     """The Theano options that THEANO_FLAGS or a .theanorc sets, e.g. 'blas.ldflags': '-lm'."""
     flags = {}
     rc = configparser.RawConfigParser()
@@ -31,8 +32,26 @@ def _user_flags():
         flags.update((prefix + option, value) for option, value in rc.items(section))
     for flag in os.environ.get("THEANO_FLAGS", "").split(","):
         name, _, value = flag.partition("=")
-        flags[name.strip()] = value.strip()
+        if name.strip():
+            flags[name.strip()] = value.strip()
     return flags
+
+
+def _cache_folder():
+    """The folder for Theano's compiled modules, quoted for THEANO_FLAGS: ~/.theano, if it is ours.
+
+    Another user's, in a home that is shared or under sudo, could not be written, nor trusted.
+    """
+    home = os.environ.get("HOME") or os.path.expanduser("~")
+    if not os.path.isabs(home):
+        raise ValueError("there is no home folder for the compiled modules; set HOME, or "
+                         "THEANO_FLAGS=base_compiledir=DIR")
+    folder = os.path.join(home, ".theano")
+    with contextlib.suppress(OSError):  # Theano will say it
+        os.makedirs(folder, exist_ok=True)
+        if hasattr(os, "geteuid") and os.stat(folder).st_uid != os.geteuid():
+            folder += "-{}".format(os.geteuid())
+    return shlex.quote(folder)
 
 
 def _find_blas():
@@ -96,6 +115,8 @@ def _our_settings(user_flags):
         "compile.wait": "1",
         "compile.timeout": "120",
     }
+    if "base_compiledir" not in user_flags and "compiledir" not in user_flags and os.name == "posix":
+        defaults["base_compiledir"] = _cache_folder()
     if "blas.ldflags" not in user_flags:
         # Theano looks for BLAS in numpy.distutils.__config__.blas_opt_info, which NumPy 1.22
         # dropped: AttributeError at import. An empty value means NumPy's C API, ten times slower.
@@ -129,14 +150,14 @@ def theano_defaults():
     warnings.filterwarnings("ignore", message="DeprecationWarning: there is no c\\+\\+ compiler")
     # also: "Using NumPy C-API based implementation for BLAS"
     loggers = [logging.getLogger(name) for name in ("theano.configdefaults", "theano.tensor.blas")]
-    user_flags, before = _user_flags(), os.environ.get("THEANO_FLAGS")
-    ours = ["{}={}".format(*item) for item in _our_settings(user_flags).items()]
+    flags, before = user_flags(), os.environ.get("THEANO_FLAGS")
+    ours = ["{}={}".format(*item) for item in _our_settings(flags).items()]
     os.environ["THEANO_FLAGS"] = ",".join(
         ours + ([before] if before else []) + ["device=cpu", "force_device=False"])
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
-        yield user_flags.get("device", "cpu")
+        yield flags.get("device", "cpu")
     finally:
         if before is None:
             del os.environ["THEANO_FLAGS"]

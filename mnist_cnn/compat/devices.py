@@ -7,6 +7,7 @@ import sysconfig
 import theano
 
 from . import gpu
+from .start import fault_of_compiler
 from ..support.errors import MnistCnnError
 
 __all__ = ["require_compiler", "use_device", "on_device", "require_on_device", "device_parts"]
@@ -21,7 +22,7 @@ def require_compiler():
     Raises
     ------
     MnistCnnError
-        When the compiler or Python's header files are missing. Theano would go on in Python,
+        When the compiler or Python's header files are missing, or it does not work. Theano would go on in Python,
         where it has no convolution.
 
     Examples
@@ -39,6 +40,10 @@ def require_compiler():
             "Theano needs {}; install on Debian or Ubuntu with: sudo apt-get install g++ "
             "python{}.{}-dev, on macOS with: xcode-select --install"
             .format(" and ".join(missing), *sys.version_info))
+    fault = fault_of_compiler()
+    if fault:
+        raise MnistCnnError("the C++ compiler {} does not work; look at it and at THEANO_FLAGS and "
+                            ".theanorc: {}".format(theano.config.cxx, fault))
 
 
 def _start_device(device):

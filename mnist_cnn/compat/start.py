@@ -9,6 +9,7 @@ import importlib.machinery
 import inspect
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import types
@@ -17,7 +18,8 @@ from pathlib import Path
 
 from .defaults import pkg_resources_stand_in
 
-__all__ = ["lean_imports", "import_gpuarray_when_asked", "remember_the_compiler", "skip_source_lines"]
+__all__ = ["lean_imports", "import_gpuarray_when_asked", "remember_the_compiler", "fault_of_compiler",
+           "skip_source_lines"]
 
 
 # --- as Theano is imported ---------------------------------------------------------------------
@@ -169,6 +171,32 @@ class _Answers:
             os.replace(file.name, str(self.path))
 
 
+_known = []  # the answers of the compiler in use, once there is one
+
+
+def fault_of_compiler():
+    """Why the compiler cannot make a module of Theano's with its flags, or None; asked once."""
+    from theano import config
+    from theano.gof.cmodule import std_include_dirs
+    if any("works" in answers.values for answers in _known):
+        return None
+    try:
+        process = subprocess.run(
+            [config.cxx, "-shared", "-fPIC", *config.gcc.cxxflags.split(),
+             *("-I" + folder for folder in std_include_dirs()), "-x", "c++", "-", "-o", os.devnull],
+            input="#include <Python.h>\n#include <numpy/arrayobject.h>\n", stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, universal_newlines=True, errors="replace")
+    except OSError as error:
+        return error.strerror
+    if process.returncode:
+        lines = [line for line in process.stdout.splitlines() if "error" in line]
+        return (lines or process.stdout.splitlines() or ["it ends with exit code {}".format(
+            process.returncode)])[0].strip()
+    for answers in _known:
+        answers.add("works", True)
+    return None
+
+
 def remember_the_compiler():
     """Keep which flags this processor takes and whether OpenMP works: four processes a start.
 
@@ -186,6 +214,7 @@ def remember_the_compiler():
         answers = _Answers(Path(config.compiledir, "compiler.json"), _identity_of_compiler())
     except OSError:  # no compiler
         return
+    _known.append(answers)
     # Where Theano's own modules were compiled just now, the flags are known already.
     GCC_compiler.march_flags = (GCC_compiler.march_flags
                                 or answers.values.get("flags of the processor"))

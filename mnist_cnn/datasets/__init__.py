@@ -40,6 +40,14 @@ def load(dataset=None, data_dir=None, base_urls=None, timeout=10):
     MnistCnnError
         When there is no such data set, or files are missing and cannot be had, or are not what
         they should be.
+
+    Examples
+    --------
+    >>> from mnist_cnn.data import PACKAGED
+    >>> from mnist_cnn.datasets import load
+    >>> dataset = load("mnist", PACKAGED)
+    >>> dataset.name, dataset.classes[7], dataset[0].shape
+    ('mnist', '7', (50000, 1, 28, 28))
     """
     if dataset is None:
         return _load_folder(Path(data_dir), base_urls, timeout)

@@ -18,6 +18,7 @@ import numpy as np
 from ..data import check_pair
 from ..support.about import number_names
 from ..support.errors import MnistCnnError
+from ..support.files import MAX_REASON
 from .archives import read_tar
 from .catalogue import DATASETS
 from .idx import MAX_LABELS, read_names
@@ -56,6 +57,12 @@ def find_source(folder):
     -------
     (version, path) or None
         'python' or 'binary', and the folder or the archive.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from mnist_cnn.datasets.cifar10 import find_source
+    >>> find_source(Path("nowhere"))  # nothing of CIFAR-10 here
     """
     for version, (pattern, subfolder, archive) in VERSIONS.items():
         for place in (folder, folder / subfolder):
@@ -87,6 +94,16 @@ def read_source(version, path):
     ------
     MnistCnnError
         When a file is missing, cannot be read, or is not what it should be.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from mnist_cnn.datasets.cifar10 import BATCHES, read_source
+    >>> for name in BATCHES:  # an image a batch: its label, and 3 x 32 x 32 bytes
+    ...     _ = Path(name + ".bin").write_bytes(bytes([7]) + bytes(3 * 32 * 32))
+    >>> (images, labels), test, classes, entry = read_source("binary", Path("."))
+    >>> images.shape, labels
+    ((5, 3, 32, 32), array([7, 7, 7, 7, 7], dtype=uint8))
     """
     contents = _read_files(version, Path(path))
     pattern = VERSIONS[version][0]
@@ -156,7 +173,7 @@ def _read_pickled(content, place):
                 MAX_LABELS - 1))
     except ValueError as error:
         raise MnistCnnError("{} is no batch of CIFAR-10 in its python version: {}".format(
-            place, " ".join(str(error).split()))) from error
+            place, " ".join(str(error).split())[:MAX_REASON])) from error
     return images.reshape((-1,) + SHAPE), np.array(labels, np.uint8)
 
 
@@ -196,7 +213,16 @@ def _recognise(version, contents):
 
 
 def missing(entry, folder):
-    """The files to download into a folder so that it holds CIFAR-10: the archive, or none."""
+    """The files to download into a folder so that it holds CIFAR-10: the archive, or none.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from mnist_cnn.datasets import find_entry
+    >>> from mnist_cnn.datasets.cifar10 import missing
+    >>> missing(find_entry("cifar10"), Path("nowhere"))
+    ['cifar-10-python.tar.gz']
+    """
     return [] if find_source(folder) else list(entry.packed)
 
 
@@ -218,6 +244,20 @@ def read_entry(entry, folder):
     ------
     MnistCnnError
         When a file is missing or cannot be used, or has other content than the one published.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from mnist_cnn.datasets import find_entry
+    >>> from mnist_cnn.datasets.cifar10 import BATCHES, read_entry
+    >>> folder = Path("other images")
+    >>> folder.mkdir()
+    >>> for name in BATCHES:
+    ...     _ = (folder / (name + ".bin")).write_bytes(bytes(1 + 3 * 32 * 32))
+    >>> read_entry(find_entry("cifar10"), folder)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: other images is not CIFAR-10: its digests differ; ...
     """
     version, path = find_source(folder)
     training, test, _, found = read_source(version, path)

@@ -19,7 +19,15 @@ NAMES_FILE = "classes.txt"
 
 
 def idx_digest(array):
-    """MD5 of the IDX file of an array of unsigned bytes, unpacked, as hexadecimal digits."""
+    """MD5 of the IDX file of an array of unsigned bytes, unpacked, as hexadecimal digits.
+
+    Examples
+    --------
+    >>> from mnist_cnn.data import PACKAGED, read_idx
+    >>> from mnist_cnn.datasets.idx import idx_digest
+    >>> idx_digest(read_idx(PACKAGED / "t10k-labels-idx1-ubyte.gz"))
+    '27ae3e4e09519cfbb04c329615203637'
+    """
     header = struct.pack(">4B{}I".format(array.ndim), 0, 0, 8, array.ndim, *array.shape)
     digest = hashlib.md5(header)
     digest.update(np.ascontiguousarray(array))
@@ -40,6 +48,14 @@ def find_files(entry, folder):
     dict
         From the name of each of `entry.files` that is there to its path, which is that of the
         archive where it lies in one.
+
+    Examples
+    --------
+    >>> from mnist_cnn.data import PACKAGED
+    >>> from mnist_cnn.datasets import find_entry
+    >>> from mnist_cnn.datasets.idx import find_files
+    >>> find_files(find_entry("mnist"), PACKAGED)["t10k-images-idx3-ubyte"].name
+    't10k-images-idx3-ubyte.gz'
     """
     found = {}
     for name in entry.files:
@@ -52,7 +68,15 @@ def find_files(entry, folder):
 
 
 def find_splits(folder):
-    """The entries, other than those in MNIST's own four files, whose files a folder holds."""
+    """The entries, other than those in MNIST's own four files, whose files a folder holds.
+
+    Examples
+    --------
+    >>> from mnist_cnn.data import PACKAGED
+    >>> from mnist_cnn.datasets.idx import find_splits
+    >>> find_splits(PACKAGED)  # MNIST's own four files alone
+    []
+    """
     return [entry for entry in DATASETS.values()
             if entry.family == "idx" and entry.files.keys() != DATASETS["mnist"].files.keys()
             and len(find_files(entry, folder)) == len(entry.files)]
@@ -76,6 +100,14 @@ def missing(entry, folder):
     ------
     MnistCnnError
         When files are missing and those that are there are of another data set.
+
+    Examples
+    --------
+    >>> from mnist_cnn.data import PACKAGED
+    >>> from mnist_cnn.datasets import find_entry
+    >>> from mnist_cnn.datasets.idx import missing
+    >>> missing(find_entry("mnist"), PACKAGED)
+    []
     """
     found = find_files(entry, folder)
     lacking = [name for name in entry.files if name not in found]
@@ -122,6 +154,15 @@ def read_entry(entry, folder):
     ------
     MnistCnnError
         When a file cannot be read, is not what the entry says, or does not have its digest.
+
+    Examples
+    --------
+    >>> from mnist_cnn.data import PACKAGED
+    >>> from mnist_cnn.datasets import find_entry
+    >>> from mnist_cnn.datasets.idx import read_entry
+    >>> (images, labels), test = read_entry(find_entry("mnist"), PACKAGED)
+    >>> images.shape, labels[:5]
+    ((60000, 28, 28), array([5, 0, 4, 1, 9], dtype=uint8))
     """
     paths, names = find_files(entry, folder), list(entry.files)
     halves = []
@@ -163,6 +204,14 @@ def read_unnamed(folder):
     ------
     MnistCnnError
         When a file is missing or cannot be used.
+
+    Examples
+    --------
+    >>> from mnist_cnn.data import PACKAGED
+    >>> from mnist_cnn.datasets.idx import read_unnamed
+    >>> training, (images, labels), classes = read_unnamed(PACKAGED)
+    >>> images.shape, classes[:3]
+    ((10000, 28, 28), ('0', '1', '2'))
     """
     entry = DATASETS["mnist"]
     paths = find_files(entry, folder)
@@ -183,7 +232,17 @@ def read_unnamed(folder):
 
 
 def read_names(path):
-    """Names of classes, a line each, from a text file; None where there is no such file."""
+    """Names of classes, a line each, from a text file; None where there is no such file.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from mnist_cnn.datasets.idx import read_names
+    >>> path = Path("classes.txt")
+    >>> _ = path.write_text(chr(10).join(["cat", "dog"]))
+    >>> read_names(path)
+    ('cat', 'dog')
+    """
     if not path.is_file():
         return None
     try:
@@ -214,6 +273,14 @@ def recognise(folder, training, test):
     -------
     Entry or None
         The one whose published digests, unpacked or packed, are those of the files.
+
+    Examples
+    --------
+    >>> from mnist_cnn.data import PACKAGED
+    >>> from mnist_cnn.datasets.idx import read_unnamed, recognise
+    >>> training, test, classes = read_unnamed(PACKAGED)
+    >>> recognise(PACKAGED, training, test).title
+    'MNIST'
     """
     paths = find_files(DATASETS["mnist"], folder)
     arrays = dict(zip(DATASETS["mnist"].files, (*training, *test)))

@@ -90,6 +90,13 @@ def read_pickle(content):
     ------
     ValueError
         When it is no such pickle, or names anything else.
+
+    Examples
+    --------
+    >>> import pickle
+    >>> from mnist_cnn.datasets.pickles import read_pickle
+    >>> read_pickle(pickle.dumps({"labels": [7, 2]}, protocol=2))
+    {'labels': [7, 2]}
     """
     stack, memo = [], {}
 
@@ -178,7 +185,8 @@ def read_pickle(content):
                 return _finished(stack.pop(), MAX_DEPTH)
             else:
                 raise ValueError("it uses {}, which no data set needs".format(code))
-    except (IndexError, KeyError, TypeError, AttributeError, UnicodeError, OverflowError) as error:
+    except (IndexError, KeyError, TypeError, AttributeError, UnicodeError, OverflowError,
+            RecursionError) as error:
         raise ValueError("it is damaged") from error
     raise ValueError("it ends too soon")
 

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..data import dataset_files
 from ..support.classes import noun
-from ..support.files import atomic_open, check_writable
+from ..support.files import atomic_open, check_writable, keep_apart
+from ..support.records import files_beside
 from .bundle import bundle_scripts, bundle_styles
 from .content import collect
 from .embed import pack, pack_images, pack_pixels
@@ -47,7 +49,8 @@ def build_page(content):
     >>> trust = Trust(np.zeros((10, 10, 768), np.uint8), max_distance=.2, max_ink=200.)
     >>> page = build_page(Content(
     ...     "A network of zeros.", "0123456789", [("zeros.npz", [np.zeros(4)])],
-    ...     np.zeros((9, 28, 28), np.uint8), np.zeros(9), [], np.zeros((330, 9)), trust, None, None))
+    ...     np.zeros((9, 1, 28, 28), np.uint8), np.zeros(9), np.zeros(1, np.uint8), [],
+    ...     np.zeros((330, 9)), trust, None, None))
     >>> page.splitlines()[0], "A network of zeros." in page
     ('<!DOCTYPE html>', True)
     """
@@ -112,7 +115,8 @@ def main(model, output="explore.html", compare=None, data_dir=None, dataset=None
     Raises
     ------
     MnistCnnError
-        When a model or the data cannot be used, or the page cannot be written.
+        When a model or the data cannot be used, or the page cannot be written, or would be written
+        over one of them.
 
     Examples
     --------
@@ -124,6 +128,8 @@ def main(model, output="explore.html", compare=None, data_dir=None, dataset=None
     Looking for the network's worst mistakes among 10000 test digits...
     Wrote page.html (... MB); open it in a browser
     """
+    keep_apart([*files_beside(model), *(files_beside(compare) if compare else ()),
+                *dataset_files(data_dir, dataset)], [output])
     check_writable(output)
     page = build_page(collect(model, compare, data_dir, dataset)).encode("utf-8")
     with atomic_open(output) as file:

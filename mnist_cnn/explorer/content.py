@@ -1,5 +1,6 @@
 """What the page is filled with: computed from a model and a data set."""
 
+import os
 from collections import namedtuple
 from pathlib import Path
 
@@ -135,7 +136,7 @@ def keep_small(images):
     --------
     >>> import numpy as np
     >>> from mnist_cnn.explorer.content import keep_small
-    >>> noise = np.random.RandomState(1).randint(256, size=(5000, 28, 28)).astype(np.uint8)
+    >>> noise = np.random.RandomState(1).randint(256, size=(5000, 1, 28, 28)).astype(np.uint8)
     >>> len(keep_small(noise)), len(keep_small(0 * noise))
     (2085, 5000)
     """
@@ -184,7 +185,7 @@ def collect(model, compare=None, data_dir=None, dataset=None, names=None):
     >>> content = collect("weights.npz")
     Looking for the network's worst mistakes among 10000 test digits...
     >>> content.images.shape, content.favourites.shape
-    ((10000, 28, 28), (330, 9))
+    ((10000, 1, 28, 28), (330, 9))
     """
     network, about = load_model(model)
     weights = lasagne.layers.get_all_param_values(network)
@@ -193,7 +194,7 @@ def collect(model, compare=None, data_dir=None, dataset=None, names=None):
         second, about_second = load_model(compare)
         models.append((Path(compare).name, lasagne.layers.get_all_param_values(second)))
     epochs, kernels = None, None
-    if snapshots_path(model).exists():
+    if os.path.exists(snapshots_path(model)):
         epochs, kernels = load_snapshots(model, weights[0].shape)
     loaded = load_dataset_of(model, about, data_dir, dataset)
     if compare is not None:

@@ -85,6 +85,13 @@ def pack_pixels(images):
     str
         As `pack` gives it: in each row the first byte, and the others less the one before, modulo
         256.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.explorer.embed import pack, pack_pixels
+    >>> pack_pixels(np.uint8([[[[9, 11, 10]]]])) == pack(np.uint8([9, 2, 255]))
+    True
     """
     differences = images.copy()
     differences[..., 1:] -= images[..., :-1]

@@ -25,6 +25,13 @@ def page_words(shape, names, is_handwriting=True):
     -------
     dict of str to str
         What stands in the template's places, as HTML.
+
+    Examples
+    --------
+    >>> from mnist_cnn.explorer.words import page_words
+    >>> words = page_words((3, 32, 32), ["cat", "dog"])
+    >>> words["title"], words["input"], words["features"]
+    ('Watch the network think', '3 × 32 × 32', '800')
     """
     channels, side, _ = shape
     is_ink, thing = channels == 1, noun(names)

@@ -20,7 +20,14 @@ MAX_NAME = 60  # characters
 
 
 def number_names(count):
-    """Classes named by their numbers, a tuple of str."""
+    """Classes named by their numbers, a tuple of str.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.about import number_names
+    >>> number_names(3)
+    ('0', '1', '2')
+    """
     return tuple(map(str, range(count)))
 
 
@@ -39,6 +46,13 @@ class About:
     digest : str, optional
         What tells the data from others, as `about_arrays` computes it; None where nobody knows,
         as of files that the tutorial or version 1.0 wrote.
+
+    Examples
+    --------
+    >>> from mnist_cnn.data import load_dataset
+    >>> about = load_dataset().about
+    >>> about.dataset, about.shape, about.classes[:3]
+    ('mnist', (1, 28, 28), ('0', '1', '2'))
     """
 
     dataset: Optional[str] = None
@@ -110,6 +124,14 @@ class Dataset(tuple):
         The data set's in the catalogue.
     classes : sequence of str, optional
         What its classes are called.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.support.about import Dataset
+    >>> arrays = [np.zeros((2, 1, 28, 28), np.float32), np.zeros(2, np.uint8)] * 3
+    >>> Dataset(arrays, classes=["cat", "dog"]).about.classes
+    ('cat', 'dog')
     """
 
     def __new__(cls, arrays, name=None, classes=None):
@@ -124,7 +146,16 @@ class Dataset(tuple):
 
 
 def about_of(dataset):
-    """What six arrays are, be they a `Dataset` or a plain tuple: an `About`."""
+    """What six arrays are, be they a `Dataset` or a plain tuple: an `About`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.support.about import about_of
+    >>> arrays = [np.zeros((2, 3, 32, 32), np.float32), np.zeros(2, np.uint8)] * 3
+    >>> about_of(arrays).shape
+    (3, 32, 32)
+    """
     return dataset.about if isinstance(dataset, Dataset) else about_arrays(dataset)
 
 
@@ -145,6 +176,14 @@ def about_arrays(dataset, name=None, classes=None):
     About
         Its digest is SHA-256 over all labels and every tenth test image, in float32: quick, and
         no two data sets share it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.support.about import about_arrays
+    >>> arrays = [np.zeros((2, 1, 28, 28), np.float32), np.zeros(2, np.uint8)] * 3
+    >>> about_arrays(arrays).classes
+    ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9')
     """
     X_train, y_train, X_val, y_val, X_test, y_test = dataset
     sha = hashlib.sha256()
@@ -174,6 +213,13 @@ def same_data(model, about, found):
     MnistCnnError
         When they differ in shape, in the number of classes or in what is in them. A model that
         does not know what it was trained on takes all that has its shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.support.about import about_of, same_data
+    >>> about = about_of([np.zeros((2, 1, 28, 28), np.float32), np.zeros(2, np.uint8)] * 3)
+    >>> same_data("model.npz", about, found=about)  # says nothing where they are the same
     """
     def said(data):
         return "{} x {} x {}, {} classes".format(*data.shape, len(data.classes))

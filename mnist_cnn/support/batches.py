@@ -2,7 +2,9 @@
 
 import numpy as np
 
-__all__ = ["run_in_batches"]
+from .errors import MnistCnnError
+
+__all__ = ["run_in_batches", "join_finite"]
 
 
 def run_in_batches(function, images, batch_size):
@@ -22,6 +24,11 @@ def run_in_batches(function, images, batch_size):
     array, or list of arrays
         As the function gives them, with n rows.
 
+    Raises
+    ------
+    MnistCnnError
+        When what comes is no finite number: every image would get the same answer.
+
     Examples
     --------
     >>> import numpy as np
@@ -32,5 +39,14 @@ def run_in_batches(function, images, batch_size):
     parts = [function(images[start:start + batch_size])
              for start in range(0, len(images), batch_size)]
     if isinstance(parts[0], list):
-        return [np.concatenate(part) for part in zip(*parts)]
-    return np.concatenate(parts)
+        return [join_finite(part) for part in zip(*parts)]
+    return join_finite(parts)
+
+
+def join_finite(parts):
+    """Join what a network computed for each batch; MnistCnnError where it is no finite number."""
+    array = np.concatenate(parts)
+    if not np.isfinite(array).all():
+        raise MnistCnnError("the network computes NaN or infinity: its weights are too large for "
+                            "{}; train it anew, with a smaller learning rate".format(array.dtype))
+    return array

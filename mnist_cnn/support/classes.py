@@ -15,12 +15,34 @@ def are_digits(names):
     Returns
     -------
     bool
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.classes import are_digits
+    >>> are_digits("0123456789"), are_digits(["cat", "dog"])
+    (True, False)
     """
     return all(len(name) == 1 and name.isdigit() for name in names)
 
 
 def noun(names):
-    """What an image of such classes is called: 'digit' or 'image'."""
+    """What an image of such classes is called.
+
+    Parameters
+    ----------
+    names : sequence of str
+
+    Returns
+    -------
+    str
+        'digit' or 'image'.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.classes import noun
+    >>> noun("0123456789"), noun(["cat", "dog"])
+    ('digit', 'image')
+    """
     return "digit" if are_digits(names) else "image"
 
 
@@ -35,12 +57,35 @@ def named(names, number):
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.classes import named
+    >>> named("0123456789", 7), named(["Sandal", "Sneaker"], 1)
+    ('a 7', 'Sneaker')
     """
     return "a {}".format(names[number]) if are_digits(names) else names[number]
 
 
 def shorten(name, length):
-    """A name of at most `length` characters; what is cut off leaves an ellipsis."""
+    """Cut a name to a length; what is cut off leaves an ellipsis.
+
+    Parameters
+    ----------
+    name : str
+    length : int
+        The most characters.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.classes import shorten
+    >>> shorten("Ankle boot", 6)
+    'Ankle\N{HORIZONTAL ELLIPSIS}'
+    """
     return name if len(name) <= length else name[:length - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -62,6 +107,12 @@ def find_class(names, wanted):
     ------
     MnistCnnError
         When there is no such class; the text lists those that there are.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.classes import find_class
+    >>> find_class(["Sandal", "Sneaker"], "sneaker")
+    1
     """
     if wanted in names:
         return list(names).index(wanted)

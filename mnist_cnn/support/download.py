@@ -39,6 +39,14 @@ def fetch(folder, name, md5, base_urls, timeout=10, what=None):
     ------
     MnistCnnError
         When the folder cannot be written or no address gave the file.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.download import fetch
+    >>> fetch(".", "digits.gz", "0" * 32, ["http://127.0.0.1:9/"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: none of these gave digits.gz: ...
     """
     import pooch  # here, for they take a while to import and most starts download nothing
     import requests
@@ -68,7 +76,7 @@ def fetch(folder, name, md5, base_urls, timeout=10, what=None):
             return
         except (requests.RequestException, urllib3.exceptions.HTTPError, MnistCnnError,
                 ValueError) as error:
-            print("  no: {}".format(_reason(error)), file=sys.stderr)
+            print("  no: {}".format(_reason(error)))
             base_urls.append(base_urls.pop(0))
         except OSError as error:
             raise MnistCnnError("cannot write to {}: {}".format(

@@ -1,8 +1,11 @@
 """The package's own errors, and how a command ends with them."""
 
+import contextlib
+import errno
 import os
 import signal
 import sys
+import threading
 
 
 class MnistCnnError(Exception):
@@ -49,6 +52,94 @@ class Interrupted(KeyboardInterrupt):
         return ["Interrupted"]
 
 
+class Output:
+    """Standard output or error of a command, which goes on where nobody reads it any more.
+
+    ``train.py | head -1`` trains and saves to its end. What is not ASCII and cannot be shown is
+    escaped, and a line is shown when it is there, in a pipe as well.
+
+    Parameters
+    ----------
+    stream : text file
+
+    Attributes
+    ----------
+    error : OSError or None
+        Why some of it went nowhere, if it was not the reader who went away: a full disk.
+    """
+
+    def __init__(self, stream):
+        self.stream, self.error = stream, None
+        with contextlib.suppress(AttributeError, ValueError):  # a stand-in, or closed
+            stream.reconfigure(errors="backslashreplace", line_buffering=True)
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+    def write(self, text):
+        with self._never_broken():
+            self.stream.write(text)
+        return len(text)
+
+    def flush(self):
+        with self._never_broken():
+            self.stream.flush()
+
+    @contextlib.contextmanager
+    def _never_broken(self):
+        try:
+            yield
+        except OSError as error:
+            if error.errno != errno.EPIPE:
+                self.error = error
+            # what is left in its buffer, and all that follows, goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+
+
+@contextlib.contextmanager
+def _outputs():
+    """Make both outputs patient; MnistCnnError at the end where some of stdout found no room."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (stream and Output(stream) for stream in before)
+    wrapped = sys.stdout
+    try:
+        try:
+            yield
+        finally:
+            for stream in filter(None, (sys.stdout, sys.stderr)):
+                stream.flush()
+        if isinstance(wrapped, Output) and wrapped.error:
+            raise MnistCnnError("cannot write the output: {}".format(wrapped.error.strerror))
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+@contextlib.contextmanager
+def signals(handler):
+    """Have Ctrl-C and SIGTERM call a handler in the block, but for those that are ignored.
+
+    Parameters
+    ----------
+    handler : callable
+        Takes the signal's number and a frame.
+    """
+    before = {}
+    if threading.current_thread() is threading.main_thread():  # no other may set them
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(signum) != signal.SIG_IGN:  # nohup and the like stay in force
+                before[signum] = signal.signal(signum, handler)
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+def interrupt(signum, frame):
+    """A signal's handler that raises `Interrupted`."""
+    raise Interrupted(signum)
+
+
 def run(command):
     """Run a command-line program and return its exit code.
 
@@ -61,8 +152,8 @@ def run(command):
     -------
     int
         0 for success, a `MnistCnnError`'s own, which is mostly 2 (its line goes to stderr), 130 for
-        Ctrl-C, 143 for SIGTERM, 141 where the reader of the output went away. Any other exception
-        is a defect of ours and goes through, with its traceback.
+        Ctrl-C, 143 for SIGTERM. Any other exception is a defect of ours and goes through, with its
+        traceback.
 
     Examples
     --------
@@ -72,15 +163,22 @@ def run(command):
     0
     """
     try:
-        command()
-        sys.stdout.flush()
+        with signals(interrupt), _outputs():
+            command()
     except MnistCnnError as error:
-        print("error: {}".format(error), file=sys.stderr)
+        _say("error: {}".format(error))
         return error.exit_code
-    except BrokenPipeError:  # the reader has seen enough: train.py | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+    except MemoryError:
+        _say("error: the memory is full; end other programs, or take fewer examples or workers")
+        return 2
     except KeyboardInterrupt as error:
-        print("interrupted", file=sys.stderr)
+        _say("interrupted")
         return 128 + getattr(error, "signum", signal.SIGINT)
     return 0
+
+
+def _say(line):
+    """Print a line to stderr, unless that is closed."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(line, file=sys.stderr, flush=True)

@@ -1,10 +1,14 @@
 """Files that are written whole or not at all, and arrays from files that nobody vouches for."""
 
 import contextlib
+import errno
 import glob
 import io
+import itertools
 import os
 import shutil
+import stat
+import unicodedata
 import warnings
 import zipfile
 import zlib
@@ -15,6 +19,7 @@ import numpy as np
 from .errors import MnistCnnError
 
 MAX_ITEMS = 10 ** 7  # in an array whose length a file may choose
+MAX_HEADER = 10 ** 5  # bytes before an npy array's data; more than NumPy parses
 MAX_ARRAYS = 1000  # in a file of weights
 MAX_REASON = 200  # characters of what Python says of a file: it may quote all of it
 MIN_FREE = 8 * 10 ** 6  # bytes: the weights, the checkpoint, and both a second time while written
@@ -49,6 +54,7 @@ def atomic_open(path, mode="wb", **kwargs):
     >>> open("note.txt").read()
     'whole'
     """
+    _require_file(Path(path))
     path = Path(os.path.realpath(path))  # a link stays a link: what it points to is replaced
     part = path.with_name(".{}.{}.part".format(path.name, os.getpid()))
     try:
@@ -87,25 +93,83 @@ def check_writable(path):
         ...
     mnist_cnn.support.errors.MnistCnnError: cannot write nowhere/model.npz: there is no folder ...
     """
-    path = Path(path)
-    if path.is_dir():
-        raise MnistCnnError("cannot write {}: it is a folder; name a file".format(path))
-    if not path.parent.is_dir():
+    _require_file(Path(path))
+    file = Path(os.path.realpath(path))
+    if not os.path.isdir(file.parent):
         raise MnistCnnError("cannot write {}: there is no folder {}; create it first"
-                            .format(path, path.parent))
-    if shutil.disk_usage(path.parent).free < MIN_FREE:
-        raise MnistCnnError("cannot write {}: fewer than {} MB are free on its disk".format(
-            path, MIN_FREE // 10 ** 6))
-    for part in path.parent.glob(".{}.*.part".format(glob.escape(path.name))):
-        if not _is_running(part.name.split(".")[-2]):  # its writer was killed
+                            .format(path, file.parent))
+    for part in file.parent.glob(".{}.*.part".format(glob.escape(file.name))):
+        if not is_running(part.name.split(".")[-2]):  # its writer was killed
             with contextlib.suppress(OSError):
                 part.unlink()
-    probe = path.with_name(".{}.{}.probe".format(path.name, os.getpid()))
+    probe = file.with_name(".{}.{}.part".format(file.name, os.getpid()))
     try:
         probe.touch()
         probe.unlink()
+        disk = shutil.disk_usage(file.parent)
     except OSError as error:
         raise MnistCnnError("cannot write {}: {}".format(path, error.strerror)) from error
+    if disk.free < MIN_FREE and disk.total:  # what is no disk has no size
+        raise MnistCnnError("cannot write {}: fewer than {} MB are free on its disk".format(
+            path, MIN_FREE // 10 ** 6))
+
+
+def _require_file(path):
+    """Refuse what a file cannot take the place of; what is not there yet will be one."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:  # a name too long, a folder that is none or may not be looked into
+        raise MnistCnnError("cannot write {}: {}".format(path, error.strerror)) from error
+    if stat.S_ISDIR(mode):
+        raise MnistCnnError("cannot write {}: it is a folder; name a file".format(path))
+    if not stat.S_ISREG(mode):
+        raise MnistCnnError("cannot write {}: it is a device or a pipe; name a file".format(path))
+
+
+def open_regular(path):
+    """Open a file for reading bytes; OSError also where it is a device or a pipe.
+
+    Those may never begin or never end: /dev/zero, a terminal.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
+        raise OSError(errno.EINVAL, "it is a device or a pipe, not a file")
+    return open(path, "rb")
+
+
+def keep_apart(inputs, outputs):
+    """Refuse to write over what is read, or over one file twice, by whatever spelling of its path.
+
+    Parameters
+    ----------
+    inputs : sequence of path-like
+        The files that are read. None stands for one that is not; missing files are no fault here.
+    outputs : sequence of path-like
+        The files that will be written.
+
+    Raises
+    ------
+    MnistCnnError
+        When two paths lead to the same file: through links, relative, or in other letters where
+        the disk takes them for the same.
+    """
+    outputs = [Path(output) for output in outputs]
+    for output, path in itertools.product(outputs, map(Path, filter(None, inputs))):
+        with contextlib.suppress(OSError):  # one is not there, so they are two
+            if os.path.samefile(output, path):
+                raise MnistCnnError("{} would be written over {}, which is read; name another "
+                                    "output".format(output, path))
+    for output, other in itertools.combinations(outputs, 2):
+        # of files that are not there yet nobody knows whether their disk tells letters apart
+        if _spelling(output) == _spelling(other):
+            raise MnistCnnError("{} and {} would be written over each other; name another output"
+                                .format(output, other))
+
+
+def _spelling(path):
+    """A path as the least discerning disk knows it: without links, without capitals."""
+    return unicodedata.normalize("NFC", os.path.realpath(path)).casefold()
 
 
 def make_folder(path):
@@ -140,7 +204,7 @@ def make_folder(path):
     return folder
 
 
-def _is_running(pid):
+def is_running(pid):
     """Whether there is a process of that number."""
     try:
         os.kill(int(pid), 0)
@@ -225,11 +289,12 @@ def read_npz(path, wanted, optional=(), others=False):
         ...
     mnist_cnn.support.errors.MnistCnnError: numbers.npz is not ...: a has shape (3,), not (4,)
     """
-    with _refused(path), zipfile.ZipFile(path) as archive:
+    with _refused(path), open_regular(path) as file, zipfile.ZipFile(file) as archive:
         names = sorted(archive.namelist())
         there = [name for name in optional if name + ".npy" in names]
-        expected = [name + ".npy" for name in [*wanted, *there]]
-        if names != sorted(expected) and not (others and set(expected) <= set(names)):
+        if others:
+            names = [name for name in names if name[:-len(".npy")] in [*wanted, *there]]
+        if names != sorted(name + ".npy" for name in [*wanted, *there]):
             raise ValueError("it holds {} arrays, not {} ({} to {})".format(
                 len(names), len(wanted), min(wanted), max(wanted)))
         for info in archive.infolist():
@@ -259,7 +324,7 @@ def read_npz_shapes(path):
     MnistCnnError
         When the file cannot be read, or is no npz file.
     """
-    with _refused(path), zipfile.ZipFile(path) as archive:
+    with _refused(path), open_regular(path) as file, zipfile.ZipFile(file) as archive:
         names = [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
         if len(names) > MAX_ARRAYS:
             raise ValueError("it holds {} arrays".format(len(names)))
@@ -306,8 +371,13 @@ def _read_array(archive, name, dtypes, shape):
         raise ValueError("{} has dtype {}, not {}".format(name, dtype, np.dtype(dtypes[0])))
     if np.prod(stored_shape, dtype=float) > MAX_ITEMS:
         raise ValueError("{} claims the shape {}".format(name, stored_shape))
+    claimed = dtype.itemsize * int(np.prod(stored_shape, dtype=float))
+    if archive.getinfo(name + ".npy").file_size > claimed + MAX_HEADER:
+        raise ValueError("{} holds more than the {} bytes of its shape".format(name, claimed))
     with archive.open(name + ".npy") as file:
         array = np.lib.format.read_array(file, allow_pickle=False)
+        if file.read(1):  # to the end, where the checksum is
+            raise ValueError("{} holds more than the {} bytes of its shape".format(name, claimed))
     if not np.isfinite(array).all():
         raise ValueError("{} holds NaN or infinity".format(name))
     # in this machine's order of bytes, and laid out as kernels read fastest

@@ -41,6 +41,16 @@ def load_photo(path, shape):
     ------
     MnistCnnError
         When the file is no picture, or images have other than 1 or 3 channels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from PIL import Image
+    >>> from mnist_cnn.support.photos import load_photo
+    >>> Image.fromarray(np.full((60, 90, 3), [255, 0, 0], np.uint8)).save("red.png")
+    >>> photo = load_photo("red.png", (3, 32, 32))
+    >>> photo.shape, photo[:, 16, 16]
+    ((3, 32, 32), array([0.99609375, 0.        , 0.        ], dtype=float32))
     """
     channels, rows, columns = shape
     if channels not in (1, 3):
@@ -115,6 +125,18 @@ def load_images(path, about, single=False):
     ------
     MnistCnnError
         When the file is no picture, or shows no digit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from PIL import Image
+    >>> from mnist_cnn.data import load_dataset
+    >>> from mnist_cnn.support.photos import load_images
+    >>> paper = np.full((100, 150), 230, np.uint8)
+    >>> paper[20:80, 45:55] = paper[20:80, 95:105] = 30
+    >>> Image.fromarray(paper).save("eleven.png")
+    >>> load_images("eleven.png", load_dataset().about).shape
+    (2, 1, 28, 28)
     """
     if about.is_handwriting:
         return load_digits(path, single)

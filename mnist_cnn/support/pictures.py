@@ -23,6 +23,7 @@ from PIL import Image, ImageOps
 from scipy import ndimage
 
 from .errors import MnistCnnError
+from .files import open_regular
 
 __all__ = ["read_picture", "open_picture", "extract_ink", "split_digits", "fit_to_field",
            "load_picture", "load_digits"]
@@ -100,11 +101,19 @@ def open_picture(path, convert, size, mode=None):
     ------
     MnistCnnError
         When the file cannot be read or is no picture.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from mnist_cnn.support.pictures import open_picture
+    >>> Image.new("RGB", (60, 40)).save("black.png")
+    >>> open_picture("black.png", lambda picture: picture.convert("L"), size=28).mode
+    'L'
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damaged EXIF data; errors still come as such
-            with open(path, "rb") as file, Image.open(file, formats=FORMATS) as picture:
+            with open_regular(path) as file, Image.open(file, formats=FORMATS) as picture:
                 if picture.width * picture.height > MAX_PIXELS:
                     raise MnistCnnError("{} is too large: {} x {} pixels".format(
                         path, picture.width, picture.height))

@@ -1,19 +1,32 @@
 """What a training leaves beside its weights: the history, and the first layer's kernels."""
 
 import csv
+import io
+import os
 from pathlib import Path
 
 import numpy as np
 
 from .errors import MnistCnnError
-from .files import atomic_open, read_npz, write_npz
+from .files import atomic_open, open_regular, read_npz, write_npz
 
-__all__ = ["HISTORY_FIELDS", "history_path", "save_history", "load_history",
-           "snapshots_path", "save_snapshots", "load_snapshots"]
+__all__ = ["HISTORY_FIELDS", "history_path", "save_history", "load_history", "checkpoint_path",
+           "snapshots_path", "save_snapshots", "load_snapshots", "files_beside"]
 
 #: A record of an epoch: seconds, losses in nats, accuracies in [0, 1].
 HISTORY_FIELDS = ("epoch", "seconds", "training_loss", "training_accuracy",
                   "validation_loss", "validation_accuracy")
+
+#: How the last two end where the run trained on the validation digits too.
+TRAINED_ON = "_trained_on"
+
+
+def _beside(output, suffix):
+    """The path of what goes beside a file of weights."""
+    output = Path(output)
+    if not output.name:
+        raise MnistCnnError("{} is a folder; name a file of weights".format(output))
+    return output.with_suffix(suffix)
 
 
 def history_path(output):
@@ -25,10 +38,20 @@ def history_path(output):
     >>> history_path("model.npz").name
     'model.csv'
     """
-    return Path(output).with_suffix(".csv")
+    return _beside(output, ".csv")
 
 
-def save_history(output, history):
+def checkpoint_path(output):
+    """The file of a run's whole state that goes beside its file of weights."""
+    return _beside(output, ".checkpoint")
+
+
+def files_beside(model):
+    """All that a training may have saved: the file of weights itself and what goes beside it."""
+    return [Path(model), history_path(model), snapshots_path(model), checkpoint_path(model)]
+
+
+def save_history(output, history, trained_on=False):
     """Write a history beside a file of weights, whole or not at all.
 
     Parameters
@@ -37,6 +60,8 @@ def save_history(output, history):
         The file of the weights.
     history : list of tuples
         For each epoch the values of `HISTORY_FIELDS`.
+    trained_on : bool
+        Whether the run trained on the validation digits too; the header then says so.
 
     Raises
     ------
@@ -54,8 +79,13 @@ def save_history(output, history):
     """
     with atomic_open(history_path(output), "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(HISTORY_FIELDS)
+        writer.writerow(_header(trained_on))
         writer.writerows(history)
+
+
+def _header(trained_on):
+    return HISTORY_FIELDS[:4] + tuple(
+        name + (TRAINED_ON if trained_on else "") for name in HISTORY_FIELDS[4:])
 
 
 def load_history(output):
@@ -69,7 +99,8 @@ def load_history(output):
     Returns
     -------
     structured array
-        A record an epoch, with the fields `HISTORY_FIELDS`.
+        A record an epoch, with the fields `HISTORY_FIELDS`; the last two end in "_trained_on" where
+        the run trained on the validation digits.
 
     Raises
     ------
@@ -85,12 +116,16 @@ def load_history(output):
     """
     path = history_path(output)
     try:
-        with open(path, newline="") as file:
+        with io.TextIOWrapper(open_regular(path), newline="") as file:
             header, *rows = csv.reader(file)
-        if tuple(header) != HISTORY_FIELDS:
+        if tuple(header) not in (_header(False), _header(True)):
             raise ValueError
-        return np.array([tuple(map(float, row)) for row in rows],
-                        dtype=[(name, float) for name in HISTORY_FIELDS])
+        values = np.array([list(map(float, row)) for row in rows], float)
+        values = values.reshape(len(rows), len(HISTORY_FIELDS))
+        if not np.isfinite(values).all():
+            raise ValueError
+        return np.array([tuple(row) for row in values],
+                        dtype=[(name, float) for name in header])
     except OSError as error:
         raise MnistCnnError("cannot read {}: {}".format(path, error.strerror)) from error
     except (ValueError, csv.Error) as error:
@@ -107,7 +142,7 @@ def snapshots_path(output):
     >>> snapshots_path("model.npz").name
     'model.snapshots.npz'
     """
-    return Path(output).with_suffix(".snapshots.npz")
+    return _beside(output, ".snapshots.npz")
 
 
 def save_snapshots(output, snapshots):
@@ -170,7 +205,7 @@ def load_snapshots(output, shape):
     (array([0, 1]), (2, 32, 1, 5, 5))
     """
     path = snapshots_path(output)
-    if not path.exists():
+    if not os.path.exists(path):
         raise MnistCnnError("there is no {}; train with --snapshots to see how the kernels came "
                             "to be".format(path))
     arrays = read_npz(path, {"epochs": ("lqi", (None,)), "kernels": ("fd", (None,) + tuple(shape))})

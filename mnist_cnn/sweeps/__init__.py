@@ -3,15 +3,17 @@
 from dataclasses import replace
 from pathlib import Path
 
-from ..data import load_dataset
+from ..data import dataset_files, load_dataset
 from ..support.errors import MnistCnnError
-from ..support.files import atomic_open, make_folder
+from ..support.files import atomic_open, check_writable, keep_apart, make_folder
 from .records import read_records, record_path
 from .settings import expand, is_recipe, parse_grid, parse_seeds, read_spec
-from .summary import comparison, plot, table
-from .task import data_digest
+from .summary import comparison, plot, require_drawing, table
+from .task import MAX_THREADS, data_digest
 
 __all__ = ["sweep", "main"]
+
+MAX_TRAININGS = 10 ** 5  # years; a slip of the keyboard would fill the memory
 
 
 def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, threads=None,
@@ -60,10 +62,16 @@ def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, t
     'failed'
     """
     for name, value in (("workers", workers), ("threads", threads)):
-        if value is not None and (int(value) != value or value < 1):
-            raise MnistCnnError("{} is {!r}; it must be a whole number, at least 1".format(
-                name, value))
+        if value is not None and (int(value) != value or not 1 <= value <= MAX_THREADS):
+            raise MnistCnnError("{} is {!r}; it must be a whole number, 1 to {}".format(
+                name, value, MAX_THREADS))
+    if len(configs) * len(seeds) > MAX_TRAININGS:
+        raise MnistCnnError("that makes {} trainings; {} are the most".format(
+            len(configs) * len(seeds), MAX_TRAININGS))
+    require_drawing()
     folder = make_folder(output)
+    for path in _report_files(folder):
+        check_writable(path)
     loaded = load_dataset(data_dir, dataset=dataset)
     digest = data_digest(loaded)
     wanted = {}  # a record's path to its setting's name and its settings
@@ -84,6 +92,11 @@ def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, t
     return [done[path] for path in wanted]
 
 
+def _report_files(folder):
+    """What `report` writes."""
+    return Path(folder) / "table.md", Path(folder) / "accuracies.png"
+
+
 def report(records, output):
     """Print the table and the comparison, and write them and the picture to the folder.
 
@@ -99,9 +112,10 @@ def report(records, output):
         When a file cannot be written.
     """
     text = "\n\n".join(filter(None, (table(records), comparison(records))))
-    with atomic_open(Path(output) / "table.md", "w") as file:
+    table_file, picture = _report_files(output)
+    with atomic_open(table_file, "w") as file:
         file.write(text + "\n")
-    with atomic_open(Path(output) / "accuracies.png") as file:
+    with atomic_open(picture) as file:
         file.write(plot(records))
     print(text)
     for record in records:
@@ -152,6 +166,7 @@ def main(spec=(), seeds=None, grid=(), num_epochs=None, output="results", data_d
         raise MnistCnnError("there is no recipe {!r}, and one TOML file is enough".format(
             str(files[0])))
     found = read_spec(files[0]) if files else {}
+    keep_apart([*files, *dataset_files(data_dir, dataset)], _report_files(output))
     options = dict(found.get("options", {}))
     if num_epochs is not None:
         options["num_epochs"] = num_epochs

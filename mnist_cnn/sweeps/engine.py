@@ -155,7 +155,7 @@ def train_all(wanted, done, data, about, digest, scheduler=None, workers=None, t
     with contextlib.ExitStack() as stack:
         stack.enter_context(_sigterm_as_ctrl_c())
         if scheduler is None:
-            workers = workers or _fitting(len(wanted))
+            workers = min(workers or _fitting(len(wanted)), len(wanted))
             threads = threads or max(1, _cores() // workers)
             address = stack.enter_context(local_cluster(workers, threads))
         else:

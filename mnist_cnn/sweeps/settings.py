@@ -5,7 +5,10 @@ import sys
 from pathlib import Path
 
 from ..support.errors import MnistCnnError
+from ..support.files import open_regular
 from ..training.config import RECIPES, configure
+
+MAX_SEEDS = 10 ** 4
 
 __all__ = ["expand", "parse_grid", "parse_seeds", "read_spec"]
 
@@ -39,10 +42,13 @@ def parse_seeds(text):
     try:
         for part in text.split(","):
             first, dash, last = part.partition("-")
-            seeds.update(range(int(first), int(last if dash else first) + 1))
+            part = range(int(first), int(last if dash else first) + 1)
+            if part and not (0 <= part[0] and part[-1] < 2 ** 32 and part[-1] - part[0] < MAX_SEEDS):
+                raise ValueError
+            seeds.update(part)
     except ValueError as error:
-        raise MnistCnnError("seeds is {!r}; it must be like '1-10' or '1-3,7'".format(
-            text)) from error
+        raise MnistCnnError("seeds is {!r}; it must be like '1-10' or '1-3,7': at most {} numbers, "
+                            "0 to 2**32 - 1".format(text, MAX_SEEDS)) from error
     if not seeds:
         raise MnistCnnError("seeds is {!r}, which names none".format(text))
     return sorted(seeds)
@@ -122,7 +128,7 @@ def read_spec(path):
     else:
         import tomli as tomllib
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             spec = tomllib.load(file)
     except OSError as error:
         raise MnistCnnError("cannot read {}: {}".format(path, error.strerror)) from error

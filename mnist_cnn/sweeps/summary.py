@@ -4,7 +4,9 @@ import io
 
 import numpy as np
 
-__all__ = ["mean_interval", "table", "comparison", "plot"]
+from ..support.errors import MnistCnnError
+
+__all__ = ["mean_interval", "table", "comparison", "require_drawing", "plot"]
 
 
 def mean_interval(values):
@@ -134,6 +136,15 @@ def comparison(records):
             "-" if np.isnan(half) else "{:+.3f} to {:+.3f}".format(mean - half, mean + half),
             (differences > 0).sum(), len(seeds)))
     return "\n".join(lines)
+
+
+def require_drawing():
+    """MnistCnnError where Matplotlib would not draw the picture, after hours of training."""
+    try:
+        import matplotlib  # noqa: F401
+    except ValueError as error:
+        raise MnistCnnError("Matplotlib does not start; look at MPLBACKEND and matplotlibrc: {}"
+                            .format(" ".join(str(error).split()))) from error
 
 
 def plot(records):

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+MAX_THREADS = 1024  # of a training, and workers on a machine
+
 __all__ = ["data_digest", "source_version", "processor", "run_task", "warm_up"]
 
 # Workers import this module before they train. What takes a second to import is imported by the
@@ -154,7 +156,15 @@ def run_task(config, data, digest):
 
 
 def warm_up(configs, about):
-    """Have everything compiled that trainings with these settings, on such data, need."""
+    """Have everything compiled that trainings with these settings, on such data, need.
+
+    Examples
+    --------
+    >>> from mnist_cnn.data import load_dataset
+    >>> from mnist_cnn.sweeps.task import warm_up
+    >>> from mnist_cnn.training.config import configure
+    >>> warm_up([configure("plain")], load_dataset().about)
+    """
     from ..support.about import Dataset
     from ..train import train
     few = Dataset([np.zeros((2,) + about.shape, np.float32), np.zeros(2, np.uint8)] * 3,

@@ -5,9 +5,8 @@ them.
 """
 
 import contextlib
-import signal
+import os
 import tempfile
-import threading
 import time
 from pathlib import Path
 
@@ -15,10 +14,10 @@ import lasagne
 
 from .. import compat
 from ..model import load_weights, save_weights
-from ..support.errors import Interrupted, MnistCnnError
-from ..support.files import check_writable
+from ..support.errors import Interrupted, MnistCnnError, signals
 from ..support.progress import progress_bar
-from ..support.records import load_snapshots, save_history, save_snapshots, snapshots_path
+from ..support.records import (
+    history_path, load_snapshots, save_history, save_snapshots, snapshots_path)
 from .checkpoint import load_checkpoint, save_checkpoint
 
 __all__ = ["Callback", "Report", "SaveWeights", "Checkpoint", "Snapshots", "StopRequests"]
@@ -67,6 +66,12 @@ class Callback:
         """After the test set."""
 
 
+def _say(line):
+    """Print a line; where nobody reads it any more, the run goes on all the same."""
+    with contextlib.suppress(OSError):
+        print(line)
+
+
 class Report(Callback):
     """Print the tutorial's report, with a progress bar where a person looks.
 
@@ -88,7 +93,7 @@ class Report(Callback):
     """
 
     def __init__(self, quiet=False):
-        self.say = (lambda line: None) if quiet else print
+        self.say = (lambda line: None) if quiet else _say
         self.quiet, self.bar = quiet, None
 
     def on_build(self, run):
@@ -134,9 +139,9 @@ class Report(Callback):
             self.bar = None
 
     def on_result(self, run, loss, accuracy):
-        print("Final results:")
-        print("  test loss:\t\t\t{:.6f}".format(loss))
-        print("  test accuracy:\t\t{:.2f} %".format(accuracy * 100))
+        _say("Final results:")
+        _say("  test loss:\t\t\t{:.6f}".format(loss))
+        _say("  test accuracy:\t\t{:.2f} %".format(accuracy * 100))
 
 
 @contextlib.contextmanager
@@ -182,9 +187,10 @@ class SaveWeights(Callback):
 
     def __init__(self, output, keep_best=False):
         self.output, self.keep_best = output, keep_best
+        self.outputs = output, history_path(output)
 
     def on_build(self, run):
-        check_writable(self.output)
+        run.reserve(*self.outputs)
 
     def on_epoch(self, run):
         accuracies = [record[-1] for record in run.history]
@@ -199,7 +205,7 @@ class SaveWeights(Callback):
         with _saving(run, self.output):
             save_weights(self.output, lasagne.layers.get_all_param_values(run.network),
                          run.about)
-            save_history(self.output, run.history)
+            save_history(self.output, run.history, run.config.all_data)
 
     def on_finish(self, run):
         if self.keep_best:
@@ -235,12 +241,12 @@ class Checkpoint(Callback):
     """
 
     def __init__(self, path, resume=False):
-        self.path, self.resume = path, resume
+        self.path, self.resume, self.outputs = path, resume, (path,)
 
     def on_build(self, run):
-        if self.resume and not Path(self.path).is_file():
+        if self.resume and not os.path.isfile(self.path):
             raise MnistCnnError("there is no checkpoint {} to go on from".format(self.path))
-        check_writable(self.path)
+        run.reserve(*self.outputs)
 
     def on_start(self, run):
         if self.resume:
@@ -278,12 +284,13 @@ class Snapshots(Callback):
 
     def __init__(self, output):
         self.output, self.taken = output, {}
+        self.outputs = snapshots_path(output),
 
     def on_build(self, run):
-        check_writable(snapshots_path(self.output))
+        run.reserve(*self.outputs)
 
     def on_start(self, run):
-        if run.history and snapshots_path(self.output).exists():
+        if run.history and os.path.exists(snapshots_path(self.output)):
             earlier = zip(*load_snapshots(self.output, self._kernels(run).shape))
             self.taken = {epoch: array for epoch, array in earlier if epoch < run.epoch}
         self.taken.setdefault(run.epoch - 1, self._kernels(run))
@@ -327,7 +334,7 @@ class StopRequests(Callback):
     """
 
     def __init__(self):
-        self.received, self.handlers = [], {}
+        self.received, self.stack = [], contextlib.ExitStack()
 
     def _note(self, signum, frame):
         if self.received:
@@ -335,11 +342,7 @@ class StopRequests(Callback):
         self.received.append(signum)
 
     def on_start(self, run):
-        if threading.current_thread() is not threading.main_thread():  # no other may set them
-            return
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(signum) != signal.SIG_IGN:  # nohup and the like stay in force
-                self.handlers[signum] = signal.signal(signum, self._note)
+        self.stack.enter_context(signals(self._note))
 
     def on_step(self, run):
         if self.received:
@@ -351,6 +354,4 @@ class StopRequests(Callback):
         self.on_step(run)
 
     def on_close(self, run):
-        for signum, handler in self.handlers.items():
-            signal.signal(signum, handler)
-        self.handlers.clear()
+        self.stack.close()

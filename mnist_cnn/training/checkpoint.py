@@ -1,7 +1,7 @@
 """A training run's whole state on disk, from which it goes on as if never interrupted."""
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,11 +27,10 @@ def _containers(train_fn):
 
 def _settings(run):
     """What must be the same when the run goes on: names and JSON's kinds of values."""
-    settings = asdict(run.config)
+    settings = {**_data_of(run), **asdict(run.config)}
     # weights of a device and of the CPU's plain layers go on as each other
     settings.update(run.data, engine="fused" if run.engine.name == "fused" else "plain")
-    settings.update(_data_of(run))
-    del settings["device"], settings["seed"]  # the generators' states say more than the seed
+    del settings["device"]
     if settings["schedule"] == "constant" and not settings["skip_easy"]:
         del settings["num_epochs"]  # a longer run begins with the shorter one
     return settings
@@ -175,10 +174,10 @@ def load_checkpoint(path, run):
     except MnistCnnError as error:
         if isinstance(error.__cause__, OSError):
             raise
-        _compare_data(path, run)  # where that differs the arrays do, too
-        # a recipe that averages the weights keeps more
-        raise MnistCnnError("{}; or it is of another --recipe".format(error)) from error
-    _compare(path, arrays, run)
+        # other settings have other arrays, and say more than these
+        _compare(path, _settings_alone(path, error), run)
+        raise
+    config = _compare(path, arrays, run)
     for name, numbers in _ranges(arrays, containers).items():
         if not arrays[name].size or not numbers.holds(arrays[name]):
             raise _refusal(path, "no run has such numbers in {}".format(name))
@@ -188,6 +187,7 @@ def load_checkpoint(path, run):
            for name, container in containers.items()):
         raise _refusal(path, "it is of another number of examples")
 
+    run.config = config
     run.rng.set_state(("MT19937", arrays["order_keys"], int(position), int(has_gauss), gauss))
     run.history = [(int(record[0]), *record[1:]) for record in arrays["history"].tolist()]
     for name, container in containers.items():
@@ -198,8 +198,16 @@ def _refusal(path, reason):
     return MnistCnnError("{} is not a file that train.py saved: {}".format(path, reason))
 
 
+def _settings_alone(path, error):
+    """The settings of a checkpoint whose other arrays are not what they should be, or `error`."""
+    try:
+        return read_npz(path, dict(settings=("Bd", (None,))), others=True)
+    except MnistCnnError:
+        raise error from error.__cause__
+
+
 def _compare(path, arrays, run):
-    """Refuse a checkpoint that was made with other settings."""
+    """The run's settings with the checkpoint's seed; refuse one made with other settings."""
     if arrays["settings"].dtype != np.uint8:
         saved, settings = arrays["settings"].tolist(), _settings_of_version_1_0(run)
         if len(saved) != len(settings) or arrays.get("batches", 0):
@@ -211,30 +219,17 @@ def _compare(path, arrays, run):
             raise _refusal(path, "it holds arrays of version 1.0")
         saved, settings = _parse(path, arrays["settings"]), _settings(run)
     for name, now in settings.items():
+        if name == "seed" and now is None:  # the generators' states are saved, and need none
+            continue
         if name not in saved and name in _data_of(run):
             continue  # it came later
         if name not in saved:
             raise _refusal(path, "its settings lack {}".format(name))
         if saved[name] != now:
-            raise _other(path, name, saved[name], now)
-
-
-def _compare_data(path, run):
-    """Refuse a checkpoint of another data set, whatever else is in it."""
-    try:
-        settings = read_npz(path, {"settings": ("B", (None,))}, others=True)["settings"]
-        saved = _parse(path, settings)
-    except MnistCnnError:
-        return
-    for name, now in _data_of(run).items():
-        if saved.get(name, now) != now:
-            raise _other(path, name, saved[name], now)
-
-
-def _other(path, name, saved, now):
-    return MnistCnnError("{} was made with another {} ({:.40}, now {:.40}); give that, or start "
-                         "anew without --resume".format(path, name, _in_words(saved),
-                                                        _in_words(now)))
+            raise MnistCnnError("{} was made with another {} ({:.40}, now {:.40}); give that, or "
+                                "start anew without --resume".format(
+                                    path, name, _in_words(saved[name]), _in_words(now)))
+    return replace(run.config, seed=saved.get("seed"))
 
 
 def _in_words(value):

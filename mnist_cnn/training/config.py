@@ -86,13 +86,13 @@ class Config:
     """
 
     num_epochs: int = _setting(
-        5, lambda n: n >= 1, "a whole number, at least 1", "passes over the training data", int,
+        5, lambda n: 1 <= n <= 10 ** 9, "a whole number, 1 to 10**9", "passes over the training data", int,
         flag="--epochs", metavar="N")
     batch_size: int = _setting(
         50, lambda n: n >= 1, "a whole number, at least 1", "examples in a training step", int,
         metavar="N")
     learning_rate: float = _setting(
-        .01, lambda x: 0 < x < math.inf, "a positive number",
+        .01, lambda x: 0 < x < 3e38, "a positive number, below 3e38",
         "step size of gradient descent; with a schedule its highest", metavar="X")
     schedule: str = _choice(
         "constant", ("constant", "cosine"), "how the learning rate goes on from its highest")
@@ -112,7 +112,7 @@ class Config:
         "how many of the examples with a small loss each pass over the data leaves out, so that "
         "the others come more often", metavar="SHARE")
     ema: float = _setting(
-        0., lambda x: 0 <= x < math.inf, "a number of epochs, at least 0",
+        0., lambda x: 0 <= x <= 10 ** 9, "a number of epochs, 0 to 10**9",
         "epochs that an exponential moving average of the weights remembers, which is then "
         "measured and saved; 0 for none", metavar="EPOCHS")
     all_data: bool = _setting(

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..support.about import About
 from ..support.errors import Interrupted, MnistCnnError
+from ..support.files import check_writable, keep_apart
 
 __all__ = ["Run"]
 
@@ -37,6 +38,8 @@ class Run:
     data : dict of str to number
         What tells one data set from another: its size, a checksum of its labels.
     steps_per_epoch : int
+    reserved : list of paths
+        What callbacks are going to write.
     saved : list of paths
         What was written so far.
 
@@ -53,7 +56,7 @@ class Run:
 
     def __init__(self, config, callbacks=()):
         self.config, self.callbacks = config, callbacks
-        self.history, self.saved = [], []
+        self.history, self.saved, self.reserved = [], [], []
         self._start_epoch()
         self.tell("on_build")
 
@@ -61,6 +64,13 @@ class Run:
         """Call a method of every callback that has it."""
         for callback in self.callbacks:
             getattr(callback, event, lambda *args: None)(self, *args)
+
+    def reserve(self, *paths):
+        """Note files that a callback will write; MnistCnnError where it cannot, or another does."""
+        self.reserved += paths
+        keep_apart((), self.reserved)
+        for path in paths:
+            check_writable(path)
 
     def built(self, engine, network, train_fn, rng, y_train, about=About()):
         """Note what is trained, and on what: the labels tell one data set from another."""

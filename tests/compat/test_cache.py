@@ -128,3 +128,27 @@ def test_warm_start_compiles_nothing(tmp_path, training, small_mnist):
     lines = calls.read_text().splitlines()
     assert any("-dumpversion" in line for line in lines)  # the hook sees Theano's processes
     assert [line for line in lines if "-shared" in line or ".cpp" in line] == []
+
+
+def test_a_folder_that_another_process_cleaned_away(tmp_path):
+    """Empty until a module is ready: the module does not take the folder's own name."""
+    from concurrent.futures import Future
+    from mnist_cnn.compat import ahead
+    built = tmp_path / "built"
+    built.mkdir()
+    (built / "mod.cpp").write_text("source")
+    (built / "m1.so").write_text("library")
+    builds = ahead._Builds.__new__(ahead._Builds)
+    builds.pool, builds.libraries = True, {"source": Future()}
+    builds.libraries["source"].set_result(built / "m1.so")
+    location = tmp_path / "cache" / "tmp1"
+    assert builds.take("source", str(location)) == str(location / "m1.so")
+    assert (location / "m1.so").read_text() == "library" and (location / "mod.cpp").is_file()
+
+
+def test_files_in_the_place_of_folders_go(tmp_path):
+    from mnist_cnn.compat import cache
+    (tmp_path / "tmp1").write_text("library")
+    (tmp_path / "tmp2").mkdir()
+    cache.remove_truncated_modules(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["tmp2"]

@@ -54,7 +54,8 @@ def check_results(notebook):
     assert float(own.group(1)) > 98.5
     assert max(map(float, re.findall(r"  test accuracy:\t\t(.*) %", text))) > 99.2
     lines = streams(notebook, "stderr").splitlines()
-    assert not [line for line in lines if "compilelock" not in line]  # another process compiles
+    # another process compiles; clothes cannot be downloaded
+    assert not [line for line in lines if "compilelock" not in line and "  no: " not in line]
 
 
 def test_the_notebook_is_the_script(saved):

@@ -26,14 +26,22 @@ RUN = """
 import sys
 from mnist_cnn import data, train
 from mnist_cnn.support import errors
-from mnist_cnn.training.callbacks import Checkpoint, Report, SaveWeights, StopRequests
+from mnist_cnn.training.callbacks import Callback, Checkpoint, Report, SaveWeights, StopRequests
 from mnist_cnn.training.config import configure
 X_train, y_train, X_val, y_val, X_test, y_test = data.load_dataset()
 dataset = (X_train[:600], y_train[:600], X_val[:200], y_val[:200], X_test[:200], y_test[:200])
 options = dict(batch_size=20, num_epochs=30, learning_rate=.01, seed=5)
 options.update(eval(arg) for arg in sys.argv[2:])
 resume, keep_best = options.pop("resume", False), options.pop("keep_best", False)
-callbacks = [Checkpoint(sys.argv[1] + "/model.checkpoint", resume),
+hold = options.pop("hold", None)
+class Hold(Callback):
+    "Stops at a step, says so, and goes on when a line comes: twice."
+    def on_step(self, run):
+        if (run.epoch, run.steps) == hold:
+            for _ in range(2):
+                print("held", flush=True)
+                sys.stdin.readline()
+callbacks = [Hold(), Checkpoint(sys.argv[1] + "/model.checkpoint", resume),
              SaveWeights(sys.argv[1] + "/model.npz", keep_best), Report(), StopRequests()]
 sys.exit(errors.run(lambda: train.train(dataset, configure(**options), callbacks)))
 """
@@ -43,9 +51,21 @@ def start(folder, *options, **kwargs):
     folder.mkdir(exist_ok=True)
     return subprocess.Popen(
         [sys.executable, "-u", "-c", RUN, str(folder), *map(repr, options)], cwd=str(ROOT),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        universal_newlines=True,
         # a shell that starts the tests in the background has them ignore Ctrl-C
         preexec_fn=kwargs.pop("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)))
+
+
+def wait_until_held(process):
+    """Returns what the run printed before."""
+    lines = list(iter(process.stdout.readline, "held\n"))
+    return "".join(lines)
+
+
+def release(process):
+    process.stdin.write("\n")
+    process.stdin.flush()
 
 
 def finish(process, returncode=0):
@@ -78,16 +98,18 @@ def test_resumed_run_is_the_unbroken_one_to_the_last_bit(unbroken, tmp_path):
 
 
 @pytest.mark.parametrize("signum, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signals_save_everything(unbroken, tmp_path, signum, code):
-    """Amid an epoch: what was learned is saved, and a resumed run ends with the same last bit."""
-    process = start(tmp_path)
-    for line in process.stdout:
-        if line.startswith("Epoch 1 of"):
-            break
-    time.sleep(.1)
+@pytest.mark.parametrize("hold", [(2, 7), (30, 30)])
+def test_signals_save_everything(unbroken, tmp_path, signum, code, hold):
+    """Amid an epoch, and after the last step: what was learned is saved, and a resumed run ends with
+    the same last bit."""
+    process = start(tmp_path, ("hold", hold))
+    wait_until_held(process)
     process.send_signal(signum)
+    release(process)
+    wait_until_held(process)  # by now the signal has been heard
+    release(process)
     out, err = finish(process, code)
-    assert err == "interrupted\n" and "Interrupted in epoch" in out
+    assert err == "interrupted\n" and "Interrupted in epoch {}; saved".format(hold[0]) in out
     model.load_weights(tmp_path / "model.npz", model.build_cnn())
     assert {path.name for path in tmp_path.iterdir()} == {
         "model.npz", "model.csv", "model.checkpoint"}
@@ -96,12 +118,12 @@ def test_signals_save_everything(unbroken, tmp_path, signum, code):
 
 
 def test_second_ctrl_c_ends_at_once(tmp_path):
-    process = start(tmp_path, ("num_epochs", 10 ** 6))
-    for line in process.stdout:
-        if line.startswith("Epoch 1 of"):
-            break
+    process = start(tmp_path, ("hold", (2, 7)))
+    wait_until_held(process)
     process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGINT)
+    release(process)
+    wait_until_held(process)
+    process.send_signal(signal.SIGINT)  # it is not released again
     _, err = finish(process, 130)
     assert err == "interrupted\n"
 
@@ -135,11 +157,11 @@ def test_kill_9_leaves_a_whole_file(tmp_path):
 
 def test_output_that_vanishes_leaves_the_weights_elsewhere(tmp_path):
     folder = tmp_path / "folder"
-    process = start(folder, ("num_epochs", 10 ** 6))
-    for line in process.stdout:
-        if line.startswith("Epoch 1 of"):
-            break
+    process = start(folder, ("hold", (2, 7)))
+    wait_until_held(process)
     shutil.rmtree(str(folder))
+    release(process)
+    release(process)
     _, err = finish(process, 2)
     assert err.startswith("error: cannot write {}/model.".format(folder))
     fallback = err.strip().rsplit(" ", 1)[1]
@@ -196,14 +218,36 @@ def test_checkpoint_round_trip(tmp_path):
 @pytest.mark.parametrize("options, name", [
     (dict(batch_size=20), "batch_size \\(20, now 50\\)"), (dict(momentum=.5), "momentum"),
     (dict(learning_rate=.1), "learning_rate"), (dict(dropout=.1), "dropout"),
-    (dict(schedule="cosine"), "schedule"), (dict(distorted=.5), "distorted")])
+    (dict(schedule="cosine"), "schedule"), (dict(distorted=.5), "distorted"),
+    (dict(seed=5), "seed \\(5, now 9\\)")])
 def test_checkpoint_of_other_settings(tmp_path, options, name):
     path = tmp_path / "run.checkpoint"
     saved(path, **options)
-    run = a_run()
+    run = a_run(seed=9 if "seed" in options else None)
     with pytest.raises(MnistCnnError, match="made with another " + name):
         checkpoint.load_checkpoint(path, run)
     assert (run.train_fn.variables[0].get_value() == 1).all()
+
+
+def test_a_resumed_run_keeps_its_seed(tmp_path):
+    """It need not be named again; and where a later run names it, it is the same."""
+    path = tmp_path / "run.checkpoint"
+    saved(path, seed=5)
+    run = a_run()
+    checkpoint.load_checkpoint(path, run)
+    checkpoint.save_checkpoint(path, run)
+    checkpoint.load_checkpoint(path, a_run(seed=5))
+
+
+def test_checkpoint_of_the_other_engine(tmp_path):
+    """The arrays differ as well, and say less than the engine's name."""
+    path = tmp_path / "run.checkpoint"
+    saved(path)
+    run = a_run()
+    run.engine = engine.Engine("plain")
+    run.train_fn.expanded_inputs.pop()
+    with pytest.raises(MnistCnnError, match=r"another engine \(fused, now plain\)"):
+        checkpoint.load_checkpoint(path, run)
 
 
 def damaged_settings(path):
@@ -337,4 +381,4 @@ def test_bomb_fails_fast_and_small(tmp_path):
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                  universal_newlines=True)
         assert int(process.stdout.split()[-1]) < 50000  # kilobytes
-        assert (process.returncode == 2) == (content == b"")
+        assert process.returncode == 2 and process.stderr.count("\n") == 1

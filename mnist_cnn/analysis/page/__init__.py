@@ -80,9 +80,9 @@ def build_page(title, lines, entries, places, sheet=None, columns=1, explorer=No
 
     Examples
     --------
-    >>> from mnist_cnn.analysis.figures import FIGURES
     >>> from mnist_cnn.analysis.page import build_page
-    >>> entries = [("kernels", FIGURES["kernels"], [("image/png", b"a picture's bytes")])]
+    >>> entries = [("kernels", ("The kernels of the first layer", "Look for edges."),
+    ...             [("image/png", b"a picture's bytes")])]
     >>> page = build_page("Figures", ["Of a network."], entries, places={})
     >>> page.splitlines()[0], "<h2>The kernels of the first layer</h2>" in page
     ('<!DOCTYPE html>', True)

@@ -73,7 +73,26 @@ def _bytes(images):
 
 
 def image_sheet(images):
-    """Images side by side in rows: the type and content of a picture file."""
+    """Lay images side by side in rows.
+
+    Parameters
+    ----------
+    images : array
+        (n, channels, rows, columns), in [0, 1].
+
+    Returns
+    -------
+    str, bytes
+        The type and content of a picture file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.page.places import image_sheet
+    >>> kind, content = image_sheet(np.zeros((60, 1, 28, 28)))
+    >>> kind, content[:4]
+    ('image/png', b'\\x89PNG')
+    """
     pixels = _bytes(images)
     num_images, height, width = pixels.shape[:3]
     rows = -(-num_images // COLUMNS)

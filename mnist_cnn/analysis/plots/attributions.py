@@ -41,7 +41,7 @@ def plot_attributions(image, maps, classes, probabilities, name, names=None):
     >>> import numpy as np
     >>> from mnist_cnn.analysis.plots import plot_attributions
     >>> rng = np.random.RandomState(1)
-    >>> maps = {"saliency": rng.normal(size=(2, 28, 28))}
+    >>> maps = {"saliency": rng.normal(size=(3, 28, 28))}
     >>> figure = plot_attributions(rng.rand(28, 28), maps, (7, 2), np.full(10, .1), "noise")
     >>> figure.savefig("attribution.png")
     """

@@ -43,6 +43,15 @@ def plot_embedding(projected, labels, images, title, axes_labels=("", ""), marke
     matplotlib Figure
         A dot an image in its class's colour, and as many images as there is room for: ink in the
         class's colour, or a colour image in a frame of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import plot_embedding
+    >>> rng = np.random.RandomState(1)
+    >>> figure = plot_embedding(rng.normal(size=(50, 2)), np.arange(50) % 10, rng.rand(50, 28, 28),
+    ...                         "Fifty pictures of noise")
+    >>> figure.savefig("embedding.png")
     """
     low, high = projected.min(axis=0), projected.max(axis=0)
     if marked is not None:

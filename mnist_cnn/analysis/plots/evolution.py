@@ -26,6 +26,14 @@ def plot_evolution(snapshots, epochs, rows=8):
     matplotlib Figure
         A row an epoch, a column a kernel, all at one scale. Kernels of colour images are in colour,
         each with a scale of its own for all epochs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots import plot_evolution
+    >>> kernels = np.random.RandomState(1).normal(size=(3, 32, 1, 5, 5))
+    >>> figure = plot_evolution(kernels, np.array([0, 1, 2]))
+    >>> figure.savefig("evolution.png")
     """
     shown = np.unique(np.linspace(0, len(snapshots) - 1, min(rows, len(snapshots))).round()
                       .astype(int))

@@ -21,7 +21,23 @@ MOST_LETTERS = 16  # of a class's name
 
 
 def class_colours(num_classes):
-    """A colour for each class; of more than ten, neighbours differ in hue and brightness."""
+    """A colour for each class; of more than ten, neighbours differ in hue and brightness.
+
+    Parameters
+    ----------
+    num_classes : int
+
+    Returns
+    -------
+    tuple
+        Colours, as matplotlib takes them.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.plots.marks import class_colours
+    >>> class_colours(2), len(set(class_colours(47)))
+    (('#e6194b', '#3a7d2c'), 47)
+    """
     if num_classes <= len(CLASS_COLOURS):
         return CLASS_COLOURS[:num_classes]
     return tuple(colorsys.hsv_to_rgb(i / num_classes, (1, .65, 1)[i % 3], (.85, .8, .5)[i % 3])
@@ -29,14 +45,48 @@ def class_colours(num_classes):
 
 
 def labels_of(names, num_classes):
-    """The classes' names, short enough for a label; their numbers where there are no names."""
+    """The classes' names, short enough for a label; their numbers where there are no names.
+
+    Parameters
+    ----------
+    names : sequence of str, or None
+    num_classes : int
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.plots.marks import labels_of
+    >>> labels_of(None, 3), labels_of(["cat", "dog"], 2)
+    (['0', '1', '2'], ['cat', 'dog'])
+    """
     if names is None:
         return [str(number) for number in range(num_classes)]
     return [shorten(name, MOST_LETTERS) for name in names]
 
 
 def width_of(labels, size):
-    """The width of the widest of some lines of text, in inches; `size` of the letters in points."""
+    """Measure the widest of some lines of text.
+
+    Parameters
+    ----------
+    labels : sequence of str
+    size : float
+        Of the letters, in points.
+
+    Returns
+    -------
+    float
+        Inches.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.plots.marks import width_of
+    >>> .3 < width_of(["cat", "automobile"], 10) < 1.5
+    True
+    """
     return max(TextPath((0, 0), label, size=size).get_extents().width for label in labels) / 72
 
 
@@ -53,7 +103,16 @@ def likeliest(probabilities, besides=()):
     Returns
     -------
     list of int
-        All classes where they are at most `MOST_CLASSES`.
+        All classes where they are at most ten.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots.marks import likeliest
+    >>> probabilities = np.zeros(47)
+    >>> probabilities[40] = 1
+    >>> likeliest(probabilities)
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 40]
     """
     order = np.argsort(-np.asarray(probabilities), kind="stable").tolist()
     order.sort(key=lambda number: number not in besides)
@@ -77,7 +136,18 @@ def percent(probability):
 
 
 def plot_probabilities(ax, probabilities, highlighted, names=None):
-    """Horizontal bars, one a class from the top, with the value where it is not nothing."""
+    """Horizontal bars, one a class from the top, with the value where it is not nothing.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots.marks import plot_probabilities
+    >>> ax = plt.figure().add_subplot()
+    >>> plot_probabilities(ax, np.array([.1, .7, .2]), highlighted=[1])
+    >>> len(ax.patches)
+    3
+    """
     shown = likeliest(probabilities, highlighted)
     labels = labels_of(names, len(probabilities))
     places = np.arange(len(shown))
@@ -102,7 +172,18 @@ def plot_probabilities(ax, probabilities, highlighted, names=None):
 
 
 def outline(ax, image):
-    """Draw where the digit is over a map of the same size; of a colour image, its brightness."""
+    """Draw where the digit is over a map of the same size; of a colour image, its brightness.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.plots.marks import outline
+    >>> ax = plt.figure().add_subplot()
+    >>> outline(ax, np.pad(np.ones((4, 4)), 12))
+    >>> len(ax.collections) > 0
+    True
+    """
     if image.ndim == 3:
         image = image.mean(axis=2)
     if image.max() > image.min():

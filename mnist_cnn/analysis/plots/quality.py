@@ -81,6 +81,15 @@ def plot_accuracy(num_correct, counts, low, high, names=None):
     -------
     matplotlib Figure
         Classes from left to right, or, where they are words or many, from the top.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.metrics import wilson_interval
+    >>> from mnist_cnn.analysis.plots import plot_accuracy
+    >>> num_correct, counts = np.arange(980, 990), np.full(10, 1000)
+    >>> figure = plot_accuracy(num_correct, counts, *wilson_interval(num_correct, counts))
+    >>> figure.savefig("accuracy.png")
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         accuracies = num_correct / counts  # NaN for a class of which there is none

@@ -1,0 +1,148 @@
+"""What the environment says: checked before NumPy, OpenMP or Theano stumble over it.
+
+What cannot be meant is an ImportError that names the variable.
+"""
+
+import contextlib
+import importlib.machinery
+import logging
+import os
+import re
+import sys
+import warnings
+
+from ..support.errors import MnistCnnError
+
+__all__ = ["check_environment", "first_line", "mute_old_code", "plain_number_of_threads",
+           "with_settings_of_the_user"]
+
+MAX_THREADS = 1024
+
+#: Variables with a number of threads; OpenMP's may be a list, for regions in regions.
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS",
+            "OMP_THREAD_LIMIT")
+
+
+def check_environment():
+    """Raise an ImportError where a number of threads is none."""
+    for name in _THREADS:
+        text = os.environ.get(name, "")
+        numbers = text.split(",") if name == "OMP_NUM_THREADS" else [text]
+        if text and not all(re.fullmatch(r"\s*\d{1,9}\s*", number, re.ASCII)
+                            and 1 <= int(number) <= MAX_THREADS for number in numbers):
+            raise ImportError("{} is {!r} in the environment; it must be a whole number, 1 to {}"
+                              .format(name, text, MAX_THREADS))
+
+
+@contextlib.contextmanager
+def plain_number_of_threads():
+    """Let Theano see the first number of OMP_NUM_THREADS: it reads no list such as "4,2"."""
+    text = os.environ.get("OMP_NUM_THREADS", "")
+    if "," in text:
+        os.environ["OMP_NUM_THREADS"] = text.split(",")[0]
+    try:
+        yield
+    finally:
+        if text:
+            os.environ["OMP_NUM_THREADS"] = text
+
+
+def mute_old_code():
+    """Keep Python's words to the authors of Theano and Lasagne from ending a ``python -W error``."""
+    for category in (DeprecationWarning, PendingDeprecationWarning, SyntaxWarning, ImportWarning,
+                     ResourceWarning):
+        warnings.filterwarnings("ignore", category=category,
+                                module=r"(.*[/\\])?(theano|lasagne|numpy[./\\]distutils)\b")
+
+
+def first_line(error):
+    """What an exception says, in one line of bearable length."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 300 else text[:300] + "..."
+
+
+class _Held(logging.Filter):
+    """Keeps Theano's errors, each with a traceback, until it is known what became of them."""
+
+    def __init__(self):
+        super().__init__()
+        self.records = []
+
+    def filter(self, record):
+        if record.levelno >= logging.ERROR:
+            self.records.append(record)
+        return record.levelno < logging.ERROR
+
+
+def with_settings_of_the_user(command):
+    """Call a command; what Theano cannot do with this machine or the user's settings is one line.
+
+    Parameters
+    ----------
+    command : callable
+        Takes no arguments.
+
+    Raises
+    ------
+    MnistCnnError
+        In place of any exception of Theano's where a module could not be compiled, the disk is
+        full, or THEANO_FLAGS or .theanorc set something.
+    """
+    from .defaults import user_flags
+    held, handlers = _Held(), logging.getLogger("theano").handlers
+    for handler in handlers:
+        handler.addFilter(held)
+    try:
+        try:
+            return command()
+        except Exception as error:
+            if isinstance(error, MnistCnnError) or not _is_theanos(error):
+                raise
+            if not (user_flags() or isinstance(error, OSError)
+                    or "while compiling the node" in str(error)):
+                raise
+            held.records.clear()
+            raise MnistCnnError("Theano fails; look at {}the compiler and the disk: {}".format(
+                "THEANO_FLAGS, .theanorc, " if user_flags() else "", first_line(error))) from error
+    finally:
+        for handler in handlers:
+            handler.removeFilter(held)
+            for record in held.records:
+                handler.handle(record)
+
+
+def _is_theanos(error):
+    """Whether an exception passed through Theano's code on its way here."""
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_globals.get("__name__", "").partition(".")[0] == "theano":
+            return True
+        traceback = traceback.tb_next
+    return False
+
+
+class _WithDocstrings(importlib.machinery.SourceFileLoader):
+    """Compiles a module with its docstrings, whatever -OO or PYTHONOPTIMIZE say."""
+
+    def get_code(self, fullname):
+        path = self.get_filename(fullname)
+        return compile(self.get_data(path), path, "exec", dont_inherit=True, optimize=1)
+
+
+class _TheanoWithDocstrings:
+    """Finds the modules of Theano that put docstrings together as they are imported."""
+
+    names = ("theano.gof.opt", "theano.tensor.elemwise")
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname not in self.names:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
+        if spec is not None:
+            spec.loader = _WithDocstrings(fullname, spec.origin)
+        return spec
+
+
+if sys.flags.optimize > 1:
+    # "unsupported operand type(s) for +: 'NoneType' and 'str'"
+    sys.meta_path.insert(0, _TheanoWithDocstrings())

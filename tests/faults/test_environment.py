@@ -1,0 +1,126 @@
+"""The environment with values that nobody means: a line, and the exit code of the user's mistake."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from conftest import ROOT
+
+from test_walk import faults_of
+
+NUMBERS = ("junk", "0", "-1", "99999999999", "1.5", "\u0665")
+
+#: (variables, exit code, a word of the line)
+REFUSED = [({name: value}, name) for name in
+           ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS") for value in NUMBERS] + [
+    ({"THEANO_FLAGS": flags}, word) for flags, word in (
+        ("'", "quotation"), ("mode=junk", "Mode"), ("linker=junk", "linker"),
+        ("optimizer=junk", "optimizer"), ("floatX=junk", "floatX"), ("device=junk", "device"),
+        ("openmp=junk", "openmp"), ("compiledir_format=%(junk)s", "junk"),
+        ("base_compiledir=/proc/x", "compiledir"), ("base_compiledir=/dev/null", "compiledir"),
+        ("cxx=/proc/x", "C++ compiler /proc/x"), ("cxx=/bin/false", "C++ compiler /bin/false"),
+        ("gcc.cxxflags=-junk", "-junk"), ("floatX=float16", "Theano fails"),
+        ("compute_test_value=raise", "Theano fails"))] + [
+    ({"THEANORC": "{folder}/junk"}, ".theanorc"), ({"THEANORC": "{folder}/binary"}, ".theanorc"),
+    ({"HOME": "/proc/x"}, "compiledir"), ({"HOME": "{folder}/junk"}, "compiledir"),
+    ({"HOME": "junk"}, "HOME"), ({"MPLBACKEND": "junk"}, "MPLBACKEND"),
+]
+
+#: Variables with which all goes on as without them.
+BORNE = [
+    {"OMP_NUM_THREADS": "2,1"}, {"OMP_NUM_THREADS": ""}, {"OMP_SCHEDULE": "junk"},
+    {"OMP_STACKSIZE": "junk"}, {"OMP_WAIT_POLICY": "junk"}, {"GOMP_CPU_AFFINITY": "junk"},
+    {"OPENBLAS_NUM_THREADS": "1000"}, {"OPENBLAS_CORETYPE": "junk"}, {"MKL_THREADING_LAYER": "junk"},
+    {"THEANO_FLAGS": "junk"}, {"THEANO_FLAGS": "junk=1"}, {"THEANO_FLAGS": ",,="},
+    {"THEANORC": "/proc/x"}, {"THEANORC": "/"}, {"THEANORC": ""},
+    {"PYTHONOPTIMIZE": "1"}, {"PYTHONOPTIMIZE": "2"}, {"PYTHONWARNINGS": "error"},
+    {"PYTHONDONTWRITEBYTECODE": "1"}, {"PYTHONUNBUFFERED": "1"}, {"PYTHONPATH": "/proc/x:junk"},
+    {"TMPDIR": "/proc/x"}, {"TMPDIR": "{folder}/junk"}, {"MPLCONFIGDIR": "/proc/x"},
+    {"MATPLOTLIBRC": "{folder}/binary"}, {"LC_ALL": "C"}, {"LC_ALL": "junk"},
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"LANG": "\u00e4"},
+    {"PYTHONIOENCODING": "ascii"}, {"TERM": "junk"}, {"COLUMNS": "junk"}, {"LIBRARY_PATH": "junk"},
+    {"LD_LIBRARY_PATH": "junk"}, {"NUMBER_OF_PROCESSORS": "junk"}, {"TQDM_DISABLE": "junk"},
+]
+
+
+def run(variables, script, *args, **kwargs):
+    return subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / script), *map(str, args)], stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, universal_newlines=True, errors="replace", **kwargs, env=dict(
+            {name: value for name, value in os.environ.items() if name != "MPLBACKEND"},
+            **variables))
+
+
+def with_cache(variables):
+    """Flags and homes of one's own would start with an empty cache, half a minute each."""
+    import theano
+    flags = variables.get("THEANO_FLAGS", "")
+    if "base_compiledir" in flags or "HOME" in variables:
+        return dict(variables) if "HOME" not in variables else dict(variables, THEANO_FLAGS="")
+    base = "base_compiledir=" + theano.config.base_compiledir
+    return dict(variables, THEANO_FLAGS=flags + "," + base if flags != "'" else flags)
+
+
+def on_both_cores(function, cases):
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(function, cases))
+
+
+@pytest.mark.slow
+def test_what_cannot_be_meant_is_refused(training, small_mnist, tmp_path):
+    (tmp_path / "junk").write_text("junk\n")
+    (tmp_path / "binary").write_bytes(bytes(range(256)))
+
+    def check(case):
+        variables, word = case
+        folder = tmp_path / "{:x}".format(abs(hash(str(case))))
+        folder.mkdir()
+        process = run({name: value.format(folder=tmp_path) if "%" not in value else value
+                       for name, value in with_cache(variables).items()},
+                      "visualize.py", training[1], "--figures", "kernels", "architecture",
+                      "confusion", "--data-dir", small_mnist, cwd=str(folder))
+        faults = faults_of(process.returncode, process.stdout, process.stderr)
+        if process.returncode != 2 or word not in process.stderr or os.listdir(str(folder)):
+            faults.append("exit code {}".format(process.returncode))
+        return [(variables, faults, process.stderr[-1000:])] if faults else []
+
+    assert sum(on_both_cores(check, REFUSED), []) == []
+
+
+@pytest.mark.slow
+def test_what_does_no_harm_is_borne(training, small_mnist, tmp_path):
+    (tmp_path / "junk").write_text("junk\n")
+    (tmp_path / "binary").write_bytes(bytes(range(256)))
+    usual = run({}, "evaluate.py", training[1], "--data-dir", small_mnist)
+    assert usual.returncode == 0
+
+    def check(variables):
+        process = run({name: value.format(folder=tmp_path)
+                       for name, value in with_cache(variables).items()},
+                      "evaluate.py", training[1], "--data-dir", small_mnist, cwd=str(tmp_path))
+        faults = faults_of(process.returncode, process.stdout, process.stderr)
+        if process.returncode or process.stdout != usual.stdout:
+            faults.append("exit code {}".format(process.returncode))
+        return [(variables, faults, process.stderr[-1000:])] if faults else []
+
+    assert sum(on_both_cores(check, BORNE), []) == []
+    assert sorted(os.listdir(str(tmp_path))) == ["binary", "junk"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script, args", [
+    ("train.py", ["--epochs", 1, "--batch-size", 5000, "--data-dir", "{data}"]),
+    ("visualize.py", ["{model}", "--index", 0, "--data-dir", "{data}"]),
+    ("predict.py", ["{model}", "nothing.png"]),
+    ("sweep.py", ["junk"])])
+@pytest.mark.parametrize("flags", [["-W", "error"], ["-OO"]])
+def test_python_flags(script, args, flags, training, small_mnist, tmp_path):
+    places = dict(model=training[1], data=small_mnist)
+    process = subprocess.run(
+        [sys.executable, *flags, str(ROOT / "scripts" / script),
+         *[str(arg).format(**places) for arg in args]], stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, universal_newlines=True, cwd=str(tmp_path))
+    assert not faults_of(process.returncode, process.stdout, process.stderr), process.stderr
+    assert process.returncode == (0 if script in ("train.py", "visualize.py") else 2)

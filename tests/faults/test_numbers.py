@@ -1,0 +1,81 @@
+"""Numbers that float32 does not hold, in files that are else what they should be."""
+
+import numpy as np
+import pytest
+from conftest import run_script
+
+import lasagne
+
+from mnist_cnn import model, predict, train, visualize
+from mnist_cnn.support import files, records
+from mnist_cnn.support.errors import MnistCnnError
+
+
+def weights_with(training, path, value):
+    """The trained model in float64, with one number changed."""
+    with np.load(str(training[1])) as file:
+        arrays = [file["arr_%d" % i].astype(float) for i in range(8)]
+    arrays[2].flat[7] = value
+    model.save_weights(path, arrays)
+    return path
+
+
+@pytest.mark.parametrize("value", [1e300, -1e39])
+def test_weights_that_overflow(value, training, tmp_path):
+    network = model.build_cnn()
+    before = lasagne.layers.get_all_param_values(network)
+    path = weights_with(training, tmp_path / "model.npz", value)
+    with pytest.raises(MnistCnnError, match="model.npz holds no usable weights: numbers of arr_2"):
+        model.load_weights(path, network)
+    for a, b in zip(before, lasagne.layers.get_all_param_values(network)):
+        np.testing.assert_array_equal(a, b)
+    process = run_script("evaluate.py", path)
+    assert process.returncode == 2 and process.stdout == "" and process.stderr.count("\n") == 1
+
+
+def test_a_network_that_overflows(training, mnist, tmp_path):
+    """Each number is a float32, and their products are none: all digits would be a 0."""
+    network = model.build_cnn()
+    model.load_weights(weights_with(training, tmp_path / "model.npz", 1e38), network)
+    params = lasagne.layers.get_all_params(network)
+    params[0].set_value(params[0].get_value() * np.float32(1e30))
+    with pytest.raises(MnistCnnError, match="the network computes NaN or infinity"):
+        predict.predict(network, mnist[4][:10])
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "1e999", "-inf"])
+def test_bad_numbers_in_a_history(value, tmp_path):
+    """Matplotlib has no axis for them."""
+    (tmp_path / "model.csv").write_text(
+        ",".join(records.HISTORY_FIELDS) + "\n1,.5,.4,.9,{},.9\n".format(value))
+    with pytest.raises(MnistCnnError, match="no history that train.py saved"):
+        records.load_history(tmp_path / "model.npz")
+
+
+def test_the_history_of_a_run_on_all_data(mnist, tmp_path):
+    """Its columns do not call validation what was trained on; nor does the figure."""
+    few = [part[:200] for part in mnist]
+    from mnist_cnn.training.callbacks import SaveWeights
+    from mnist_cnn.training.config import configure
+    train.train(few, configure(num_epochs=1, all_data=True), [SaveWeights(tmp_path / "model.npz")])
+    header = (tmp_path / "model.csv").read_text().splitlines()[0]
+    assert header == ("epoch,seconds,training_loss,training_accuracy,validation_loss_trained_on,"
+                      "validation_accuracy_trained_on")
+    figure = visualize.plot_history(records.load_history(tmp_path / "model.npz"))
+    for ax in figure.axes:
+        assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+            "training (with dropout)", "validation digits, trained on"]
+
+
+def test_more_than_an_arrays_bytes(tmp_path):
+    """In the bytes after the array, or with its size understated."""
+    import io
+    import zipfile
+    array = io.BytesIO()
+    np.save(array, np.ones(3, np.float32))
+    path = tmp_path / "a.npz"
+    for rest in (b"x", bytes(10 ** 6)):
+        with zipfile.ZipFile(str(path), "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("a.npy", array.getvalue() + rest)
+        with pytest.raises(MnistCnnError, match="a holds more than the 12 bytes of its shape"):
+            files.read_npz(path, {"a": ("f", (3,))})

@@ -1,0 +1,97 @@
+"""Folders that may not be written, and a home that two users share; as root, rights are dropped."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from mnist_cnn import model
+
+pytestmark = pytest.mark.skipif(
+    os.name != "posix" or os.geteuid() == 0 and not shutil.which("setpriv"),
+    reason="root cannot drop its rights without setpriv")
+
+
+def command(script, *args):
+    return [sys.executable, str(ROOT / "scripts" / script), *map(str, args)]
+
+
+def without_override(words):
+    """The same command, which as root too has to keep to the rights of files and folders."""
+    if os.geteuid():
+        return words
+    return ["setpriv", "--bounding-set=-dac_override,-dac_read_search",
+            "--inh-caps=-dac_override,-dac_read_search", *words]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script, args", [
+    ("train.py", ["--output", "{closed}/model.npz"]),
+    ("train.py", ["--output", "{open}/model.npz", "--checkpoint", "{closed}/model.checkpoint"]),
+    ("train.py", ["--output", "{closed}/old.npz"]),
+    ("explore.py", ["{model}", "--output", "{closed}/page.html"]),
+    ("visualize.py", ["{model}", "--output", "{closed}"]),
+    ("visualize.py", ["{model}", "--output", "{closed}/pictures"]),
+    ("sweep.py", ["--output", "{closed}"]),
+    ("sweep.py", ["--output", "{closed}/results"]),
+    ("evaluate.py", ["{secret}"]),
+    ("train.py", ["--data-dir", "{closed}"])])
+def test_what_may_not_be_touched(script, args, training, tmp_path):
+    closed, secret = tmp_path / "closed", tmp_path / "secret.npz"
+    closed.mkdir()
+    (tmp_path / "open").mkdir()
+    (closed / "old.npz").write_bytes(b"old")
+    shutil.copy(str(training[1]), str(secret))
+    secret.chmod(0)
+    closed.chmod(0o555)
+    places = dict(closed=closed, open=tmp_path / "open", secret=secret, model=training[1])
+    try:
+        process = subprocess.run(
+            without_override(command(script, *[arg.format(**places) for arg in args])),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
+            cwd=str(tmp_path))
+        assert process.returncode == 2
+        assert process.stderr.count("\n") == 1 and "Permission denied" in process.stderr
+        assert os.listdir(str(closed)) == ["old.npz"] and os.listdir(str(tmp_path / "open")) == []
+    finally:
+        closed.chmod(0o755)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can be two users")
+def test_two_users_with_one_home_train_at_once(small_mnist, tmp_path):
+    """From an empty cache: each gets one of its own, since it cannot write the other's."""
+    home = tmp_path / "home"
+    home.mkdir()
+    home.chmod(0o777)
+    env = {name: value for name, value in os.environ.items()
+           if name not in ("THEANO_FLAGS", "THEANORC")}
+    processes = []
+    for user in (65533, 65534):
+        processes.append(subprocess.Popen(
+            # it reads what is root's, the tests and the interpreter, and writes no more than it may
+            ["setpriv", "--reuid={}".format(user), "--clear-groups",
+             "--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search",
+             "--bounding-set=-all,+dac_read_search",
+             *command("train.py", "--epochs", 1, "--batch-size", 5000, "--seed", 1, "--data-dir",
+                      small_mnist, "--output", home / "{}.npz".format(user))],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, cwd=str(home),
+            env=dict(env, HOME=str(home), PYTHONDONTWRITEBYTECODE="1")))
+    weights = []
+    for user, process in zip((65533, 65534), processes):
+        out, err = process.communicate(timeout=900)
+        assert (process.returncode, err) == (0, ""), err
+        assert "Final results" in out
+        path = home / "{}.npz".format(user)
+        assert path.stat().st_uid == user
+        weights.append(model.load_weights(path, model.build_cnn()))
+    for a, b in zip(*weights):
+        np.testing.assert_array_equal(a, b)
+    caches = {path.name: path.stat().st_uid for path in home.glob(".theano*")}
+    assert set(caches.values()) == {65533, 65534}
+    assert ".theano" in caches and any(
+        name == ".theano-{}".format(user) for name, user in caches.items())
