@@ -4,11 +4,14 @@
 # make notebook opens the lesson, docs/lesson.ipynb, in JupyterLab
 # make lesson   makes that notebook from docs/lesson.py, executed
 # make docs     makes the documentation site, build/docs/index.html
+# make fuzz     feeds hostile files to every reader: docs/faults.md
+# make soak     kills a long training again and again, and compares it with one left alone
+# make sanitize runs the kernels and the compiled Ops under sanitizers, by GCC and by Clang
 #
 # Both make .venv first, with a CPython 3.8 to 3.11 and the versions of requirements.txt. Where only
 # a newer Python is installed, uv (from PyPI, in an environment of its own) fetches CPython 3.11.
 
-.PHONY: train test check pictures notebook lesson docs lasagne-tests fuzz clean
+.PHONY: train test check pictures notebook lesson docs lasagne-tests fuzz soak sanitize clean
 .DEFAULT_GOAL := train
 
 SHELL := /bin/bash
@@ -91,12 +94,23 @@ else
 	@echo "Lasagne's master is not tested: there is no checkout of it at $(LASAGNE) (LASAGNE=DIR names another)"
 endif
 
-# Damaged files for the two readers, each for so many seconds.
+# Hostile files for every reader, each for so many seconds.
 SECONDS_EACH ?= 600
 fuzz: .venv/installed
-	$(BIN)/python -m pip install --quiet atheris || echo "no atheris here: blind mutations"
-	$(BIN)/python tests/fuzz.py idx $(SECONDS_EACH)
-	$(BIN)/python tests/fuzz.py npz $(SECONDS_EACH)
+	$(BIN)/python -m pip install --quiet atheris || echo "no atheris here: mutations alone"
+	$(BIN)/python tests/fuzz.py --seconds $(SECONDS_EACH) \
+	  $$($(BIN)/python -c 'import atheris' 2>/dev/null && echo --atheris)
+
+# A long training killed at random, beside one left alone; about five minutes.
+SOAK_ARGS ?= --epochs 500 --kills 40
+soak: .venv/installed
+	$(BIN)/python tests/soak.py $(SOAK_ARGS)
+
+# The kernels and the compiled Ops under ASan, UBSan and TSan, by g++ and clang++; about half an hour.
+# SANITIZE="harness thread" makes some of the checks alone.
+SANITIZE ?=
+sanitize: .venv/installed
+	$(BIN)/python tests/sanitize.py $(SANITIZE)
 
 clean:
 	rm -rf .venv .uv .uv.log build dist *.egg-info

@@ -2,8 +2,9 @@
 
     python tests/fuzz.py checkpoint --inputs 100000        (or --seconds 600; --seed N)
 
-Inputs are well-formed files with hostile values, and damaged ones. They depend on the seed alone,
-but with --atheris (pip install atheris), whose mutations follow the code's branches in between.
+Without a name all targets have their turn. Inputs are well-formed files with hostile values, and
+damaged ones. They depend on the seed alone; with --atheris (pip install atheris) mutations follow
+the code's branches in between.
 What is read must be right as well: see the targets in `fuzzed`. Ends with exit code 1 at the first
 find and leaves the input in fuzz-find.
 """
@@ -16,10 +17,19 @@ import random
 import resource
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 import warnings
+
+if __name__ == "__main__" and "--atheris" in sys.argv:
+    import atheris
+    # before they are imported
+    with atheris.instrument_imports(["zipfile", "gzip", "numpy.lib.format", "ast", "pickletools",
+                                     "mnist_cnn.data", "mnist_cnn.support.files",
+                                     "mnist_cnn.datasets.pickles", "mnist_cnn.datasets.archives"]):
+        import mnist_cnn.datasets  # noqa: F401
 
 import numpy as np
 
@@ -137,8 +147,6 @@ def fuzz(name, inputs=None, seconds=None, seed=0, keep=lambda content: None):
 
 def with_atheris(name, seconds, keep):
     """The same inputs, and in between atheris's own mutations of them."""
-    import atheris
-
     with a_folder() as folder, strict():
         target = target_of(name, folder)
         deadline, count = time.time() + seconds, [0, 0]
@@ -165,7 +173,7 @@ def with_atheris(name, seconds, keep):
                 return atheris.Mutate(content, most)
             return target.make(random.Random(seed))[:most]
 
-        atheris.instrument_all()
+        atheris.instrument_func(one)
         atheris.Setup([sys.argv[0], corpus, "-print_final_stats=0", "-verbosity=0",
                        "-max_len=20000"], one, custom_mutator=mutate)
         atheris.Fuzz()
@@ -184,13 +192,16 @@ def _keep(content):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("target", choices=TARGETS)
+    parser.add_argument("target", nargs="?", choices=TARGETS)
     parser.add_argument("--inputs", type=int)
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--atheris", action="store_true")
     args = parser.parse_args()
-    if args.atheris:
+    if args.target is None:
+        sys.exit(any([subprocess.call([sys.executable, __file__, name, *sys.argv[1:]])
+                      for name in TARGETS]))
+    if args.atheris and args.target != "page":  # whose reader is another process
         with_atheris(args.target, args.seconds or 600, _keep)
     report(args.target, *fuzz(args.target, args.inputs, args.seconds, args.seed, _keep))
 

@@ -1,9 +1,10 @@
 """Data sets that are known by name, and what is in a folder of files.
 
-`DATASETS` is the catalogue; `mnist_cnn.data.load_dataset` comes here for all data but the copy of
+``DATASETS`` is the catalogue; `mnist_cnn.data.load_dataset` comes here for all data but the copy of
 MNIST in the package.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,7 @@ def _complete(entry, data_dir, base_urls, timeout):
     family = FAMILIES[entry.family]
     if data_dir is not None:
         folder = Path(data_dir)
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise MnistCnnError("there is no folder {0}; create it (mkdir {0}), and {1} is "
                                 "downloaded into it".format(folder, entry.title))
     else:
@@ -92,6 +93,9 @@ def _check_counts(entry, folder, *halves):
 
 def _load_folder(folder, base_urls, timeout):
     """Whatever data set lies in a folder; MNIST, downloaded, where none does."""
+    if not os.path.isdir(folder):  # unlike pathlib's it answers for every path
+        raise MnistCnnError("there is no folder {0}; create it (mkdir {0}), and MNIST is downloaded "
+                            "into it".format(folder))
     source = cifar10.find_source(folder)
     if source is not None:
         training, test, classes, entry = cifar10.read_source(*source)

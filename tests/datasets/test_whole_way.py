@@ -14,7 +14,8 @@ from mnist_cnn import model
 
 pytestmark = pytest.mark.slow
 
-COLOURS = np.random.RandomState(5).randint(0, 256, (10, 3))
+COLOURS = np.array([[r, g, b] for r in (20, 230) for g in (20, 230) for b in (20, 230)]
+                   + [[125, 125, 125], [230, 125, 20]])
 
 
 def coloured(n, seed):
@@ -37,8 +38,8 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(folder, tmp_path_factory):
     output = tmp_path_factory.mktemp("trained") / "colours.npz"
-    process = run_script("train.py", "--data-dir", folder, "--epochs", 2, "--batch-size", 20,
-                         "--learning-rate", .03, "--dropout", .1, "--seed", 1, "--output", output)
+    process = run_script("train.py", "--data-dir", folder, "--epochs", 3, "--batch-size", 10,
+                         "--learning-rate", .002, "--dropout", .1, "--seed", 1, "--output", output)
     assert process.returncode == 0 and process.stderr == "", process.stderr
     return output, process.stdout
 
@@ -95,8 +96,8 @@ def test_other_data_are_refused(trained, tmp_path, script, args, data, message):
 
 def test_no_resuming_on_other_data(trained, tmp_path):
     checkpoint = trained[0].with_suffix(".checkpoint")
-    process = run_script("train.py", "--resume", "--checkpoint", checkpoint, "--batch-size", 20,
-                         "--learning-rate", .03, "--dropout", .1, "--output",
+    process = run_script("train.py", "--resume", "--checkpoint", checkpoint, "--batch-size", 10,
+                         "--learning-rate", .002, "--dropout", .1, "--output",
                          tmp_path / "model.npz")
     assert process.returncode == 2
     assert process.stderr == ("error: {} was made with another data set (one without a name, now "

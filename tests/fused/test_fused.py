@@ -23,7 +23,8 @@ import theano.tensor as T
 from lasagne.layers import (ConcatLayer, Conv2DLayer, DenseLayer, DropoutLayer, InputLayer,
                             MaxPool2DLayer, get_all_layers, get_all_params, get_output)
 from lasagne.nonlinearities import rectify, tanh
-from mnist_cnn.fused.layers import ConvReluPool2DLayer, PhiloxStreams, SparseDenseLayer
+from mnist_cnn.fused.blocks import SparseDenseLayer
+from mnist_cnn.fused.layers import ConvReluPool2DLayer, PhiloxStreams
 from mnist_cnn.fused.ops import (BernoulliMask, ConvReluPool, ConvReluPoolGrad, NesterovUpdate,
                                  SparseProduct)
 
@@ -831,7 +832,7 @@ def test_two_processes_side_by_side_compile_nothing(training):
         assert process.returncode == 0, err
 
 
-HARNESSES = ["fused_harness.cpp", "conv2d_harness.cpp"]
+HARNESSES = sorted(path.name for path in (ROOT / "tests" / "fused").glob("*_harness.cpp"))
 
 
 def build_harness(tmp_path, source, *flags):

@@ -127,7 +127,9 @@ void backward(const Shape &s, const Input &x, const Input &W, const Input &g, co
                             Method::add_position(worker.scratch, s, image, start, offset, v, o, sums.dw);
                         });
             }
-            Method::finish(worker.scratch, s, worker.images, worker.dimages, filters.packed, sums.dw);
+            // Where there is no dx, what stands for it and its filters is not touched; but places in it are reckoned.
+            Method::finish(worker.scratch, s, worker.images, DX ? worker.dimages : worker.images,
+                           DX ? filters.packed : sums.dw, sums.dw);
             if (DX)
                 for (int k = 0; k < joined; k++)
                     copy_image_back<L, IN>(worker.dimages + k * image_floats, s, dx, n0 + k);
