@@ -154,6 +154,7 @@ def load_checkpoint(path, run):
     >>> run = Run(configure())
     >>> run.built(Engine("plain"), None, step, np.random.RandomState(1), np.zeros(50, np.int32))
     >>> save_checkpoint("weights.checkpoint", run)
+    >>> run.step_done(loss=.5, accuracy=.8)
     >>> _ = step(), step()
     >>> load_checkpoint("weights.checkpoint", run)
     >>> count.get_value()
