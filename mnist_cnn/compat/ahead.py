@@ -201,10 +201,12 @@ _early_headers = {}  # compiler flags to headers that no graph has asked for yet
 def _parse_headers_early():
     """Parse what most modules of a first start need while the data is read and graphs are built."""
     x = theano.tensor.fvector()
-    linker = theano.gof.cc.CLinker().accept(theano.gof.FunctionGraph([x], [x + x]))
-    with contextlib.suppress(OSError):
-        flags = tuple(linker.compile_args())
-        _early_headers[flags] = _ParsedHeaders(flags)
+    for openmp in {False, theano.config.openmp}:  # two sets of flags
+        total = theano.tensor.Elemwise(theano.scalar.add, openmp=openmp)(x, x)
+        linker = theano.gof.cc.CLinker().accept(theano.gof.FunctionGraph([x], [total]))
+        with contextlib.suppress(OSError):
+            flags = tuple(linker.compile_args())
+            _early_headers[flags] = _ParsedHeaders(flags)
 
 
 @atexit.register

@@ -1,0 +1,35 @@
+"""Elementwise operations beside fast layers leave OpenMP's threads alone."""
+
+import platform
+
+import numpy as np
+import pytest
+
+import theano
+import theano.tensor as T
+from theano.tensor import Elemwise
+
+from mnist_cnn import fused, model, train
+
+pytestmark = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"),
+                                reason="the fast path is for x86-64 CPUs")
+
+
+def with_openmp(function):
+    return [node.op.openmp for node in function.maker.fgraph.apply_nodes
+            if isinstance(node.op, Elemwise)]
+
+
+def test_fast_graphs_have_one_pool_of_threads():
+    input_var, target_var = T.tensor4(), T.ivector()
+    network = fused.fuse(model.build_cnn(input_var))
+    functions = train.compile_functions(network, input_var, target_var)
+    for function in functions:
+        assert with_openmp(function) and not any(with_openmp(function))
+
+
+def test_plain_graphs_stay_as_they_are():
+    x = T.matrix()
+    function = theano.function([x], T.exp(x) * 2)
+    assert with_openmp(function) == [theano.config.openmp]
+    np.testing.assert_allclose(function(np.zeros((2, 2), np.float32)), np.full((2, 2), 2))
