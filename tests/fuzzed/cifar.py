@@ -127,7 +127,7 @@ class Pickles:
         try:
             found = read_pickle(content)
         except ValueError as error:
-            raise MnistCnnError(str(error)[:200]) from error
+            raise MnistCnnError(" ".join(str(error).split())[:200]) from error
         finally:
             assert not executed
         try:
