@@ -44,8 +44,9 @@ class _Part:
         self.state = state
 
 
-class _Allowed(pickle.Unpickler):
-    """Python's own reader, of the few names that NumPy's arrays need."""
+class _Allowed(pickle._Unpickler):
+    """Python's own reader, of the few names that NumPy's arrays need; not the one in C, whose memo
+    has as many places as a pickle says."""
 
     def find_class(self, module, name):
         if (module, name) in {("numpy.core.multiarray", "_reconstruct"), ("numpy", "ndarray"),
