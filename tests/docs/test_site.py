@@ -75,6 +75,7 @@ def test_the_reference_is_whole(site):
 
     places = set().union(*(Page(path).places for path in (site / "api").glob("*.html")))
     reexported = {"mnist_cnn.fused.layers": "mnist_cnn.fused", "mnist_cnn.fused.plan": "mnist_cnn.fused",
+                  "mnist_cnn.fused.blocks": "mnist_cnn.fused",
                   "mnist_cnn.fused.updates": "mnist_cnn.fused",
                   "mnist_cnn.compat.devices": "mnist_cnn.compat"}
     for module in MODULES:
