@@ -349,7 +349,7 @@ def load_dataset(data_dir=None, base_urls=None, dataset=None):
     base_urls : sequence of str, optional
         Addresses to download from, tried in turn; by default the published ones.
     dataset : str, optional
-        A name in `mnist_cnn.datasets.DATASETS`, such as 'fashion-mnist' or 'cifar10'. By default
+        A name in ``mnist_cnn.datasets.DATASETS``, such as 'fashion-mnist' or 'cifar10'. By default
         what the folder holds, and MNIST where none is given.
 
     Returns
@@ -420,8 +420,8 @@ def load_dataset_of(model, about, data_dir=None, dataset=None):
     """
     if data_dir is None and dataset is None:
         if about.dataset is None and about.digest is not None:
-            raise MnistCnnError("{} was trained on a folder of data without a name; name the folder "
-                                "(--data-dir)".format(model))
+            raise MnistCnnError("{} was trained on a folder of data without a name; name the "
+                                "folder (--data-dir)".format(model))
         dataset = about.dataset
     elif dataset is not None and about.dataset not in (None, dataset):
         raise MnistCnnError("{} was trained on {}, not on {}".format(model, about.dataset, dataset))

@@ -32,7 +32,7 @@ def add_arguments(parser):
     add("--network", metavar="NAME",
         help="tutorial, lasagne-cnn, cifar10-quick or small-vgg (default: %(default)s)")
     add("--explain", action="store_true",
-        help="print first what the fast layers make of each layer, and why")
+        help="print first what the fast layers make of each layer, why, and its milliseconds")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
     python tests/fuzz.py checkpoint --inputs 100000        (or --seconds 600; --seed N)
 
-Without a name all targets have their turn. Inputs are well-formed files with hostile values, and damaged ones. They depend on the seed alone,
-but with --atheris (pip install atheris), whose mutations follow the code's branches in between.
+Without a name all targets have their turn. Inputs are well-formed files with hostile values, and
+damaged ones. They depend on the seed alone; with --atheris (pip install atheris) mutations follow
+the code's branches in between.
 What is read must be right as well: see the targets in `fuzzed`. Ends with exit code 1 at the first
 find and leaves the input in fuzz-find.
 """

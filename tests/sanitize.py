@@ -1,6 +1,6 @@
 """The kernels and the compiled Ops under sanitizers, by GCC and by Clang.
 
-    python tests/sanitize.py        (words choose among the checks: harness, ops, thread, clang++ ...)
+    python tests/sanitize.py        (words choose among the checks: harness, ops, thread, g++ ...)
 
 The harnesses (every tests/fused/*_harness.cpp) run with AddressSanitizer and
 UndefinedBehaviorSanitizer for each instruction set that this processor has, and with
@@ -22,6 +22,7 @@ HARNESSES = sorted((ROOT / "tests").rglob("*_harness.cpp"))
 COMPILERS = ("g++", "clang++")
 ADDRESS = ("-fsanitize=address", "-fsanitize=undefined", "-fno-sanitize-recover=all")
 THREAD = ("-fsanitize=thread",)
+NO_OPENMP = "without OpenMP, which {} has not here"
 
 #: -march, the feature that it needs, the vector's length, further flags.
 INSTRUCTION_SETS = (
@@ -96,7 +97,7 @@ def check_harness(source, compiler, sanitizers, march, feature, width, flags):
                                      "ignore_noninstrumented_modules=1"))  # OpenMP's own library
     if said != "ok, vectors of {}\n".format(width):
         raise Failed(said)
-    return "" if openmp_flags(compiler) else "without OpenMP, which {} has not here".format(compiler)
+    return "" if openmp_flags(compiler) else NO_OPENMP.format(compiler)
 
 
 def runtimes(compiler, sanitizer):
@@ -123,7 +124,7 @@ def check_ops(network, compiler, cache):
         flags += ["-shared-libsan", "-fno-sanitize=function"]
         if not openmp_flags(compiler):
             theano_flags.append("openmp=False")
-            remark = ", without OpenMP, which {} has not here".format(compiler)
+            remark = ", " + NO_OPENMP.format(compiler)
     theano_flags.append("gcc.cxxflags=" + " ".join(flags))
     environment = dict(
         os.environ, THEANO_FLAGS=",".join(theano_flags), OMP_NUM_THREADS="3",
@@ -167,8 +168,9 @@ def main():
         except Failed as error:
             verdict, remark = "FAILED", error
         counts[verdict] += 1
-        print("{:<8}{} ({:.0f} s){}".format(verdict, name, time.time() - started,
-                                           ": {}".format(remark) if str(remark) else ""), flush=True)
+        remark = ": {}".format(remark) if str(remark) else ""
+        print("{:<8}{} ({:.0f} s){}".format(verdict, name, time.time() - started, remark),
+              flush=True)
     print(", ".join("{} {}".format(count, verdict) for verdict, count in counts.items()))
     sys.exit(counts["FAILED"] > 0)
 

@@ -1,6 +1,6 @@
 """Training steps of fused networks, whose Ops `sanitize.py` has compiled with sanitizers.
 
-    python tests/sanitized_steps.py tutorial        (or another of the benchmarks' networks, or layers)
+    python tests/sanitized_steps.py tutorial    (or another of the benchmarks' networks, or layers)
 
 Data lie in NumPy's arrays of just their size, so that a step beyond one is seen.
 """
@@ -29,7 +29,8 @@ def layers(images):
     network = InputLayer((None, 1, 28, 28), images)
     network = Conv2DLayer(network, 7, 3, pad="same", nonlinearity=LeakyRectify(.1))
     network = Conv2DLayer(network, 20, 2, pad=(1, 0), nonlinearity=tanh)
-    network = ConcatLayer([MaxPool2DLayer(network, 2), Pool2DLayer(network, 2, mode="average_inc_pad")])
+    network = ConcatLayer([MaxPool2DLayer(network, 2),
+                           Pool2DLayer(network, 2, mode="average_inc_pad")])
     network = Conv2DLayer(network, 33, 5, nonlinearity=rectify)
     network = MaxPool2DLayer(network, 2)
     network = Conv2DLayer(network, 16, 1, b=None, nonlinearity=rectify)

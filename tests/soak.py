@@ -124,9 +124,10 @@ def main():
         sizes = unbroken(whole, args.epochs)
         warm = sizes[args.epochs // 10:]
         print("epoch  resident MB")
-        for epoch in sorted({1, *np.linspace(args.epochs // 10, args.epochs, 10).astype(int)} - {0}):
+        for epoch in sorted({1, *np.linspace(0, args.epochs, 11).astype(int)[1:]} - {0}):
             print("{:>5}  {:>8.2f}".format(epoch, sizes[epoch - 1] / 1e6))
-        print("after warm-up within {:.2f} %".format(100 * (warm.max() / warm.min() - 1)), flush=True)
+        print("after warm-up within {:.2f} %".format(100 * (warm.max() / warm.min() - 1)),
+              flush=True)
         codes = broken(pieces, args.epochs, args.kills, args.seed)
         print("{} runs; exit codes: {}".format(sum(codes.values()), ", ".join(
             "{} {} times".format(code, count) for code, count in sorted(codes.items()))))

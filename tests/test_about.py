@@ -62,12 +62,16 @@ def fields(**changes):
 
 
 @pytest.mark.parametrize("comment", [
-    b"x", b"\xff\xfe", b"{}", b"[]", b"null", b"[" * 60000, b'{"mnist_cnn": 1}', fields(mnist_cnn=2),
-    fields(more=1), fields(shape=[3, 32]), fields(shape=[3, 32, 10 ** 6]), fields(shape=[0, 32, 32]),
-    fields(shape=[3, 8, 8]), fields(shape=[3, 32.0, 32]), fields(shape="332"), fields(shape=[True, 32, 32]),
+    b"x", b"\xff\xfe", b"{}", b"[]", b"null", b"[" * 60000, b'{"mnist_cnn": 1}',
+    fields(mnist_cnn=2),
+    fields(more=1), fields(shape=[3, 32]), fields(shape=[3, 32, 10 ** 6]),
+    fields(shape=[0, 32, 32]),
+    fields(shape=[3, 8, 8]), fields(shape=[3, 32.0, 32]), fields(shape="332"),
+    fields(shape=[True, 32, 32]),
     fields(shape=[3, 32, float("nan")]), fields(classes=["a"]), fields(classes=["a", "a"]),
     fields(classes=["a", 5]), fields(classes=["a", ""]), fields(classes=["a", "b" * 61]),
-    fields(classes=["a", "\x1b[2J"]), fields(classes=["a", "b\n"]), fields(classes={"a": 1, "b": 2}),
+    fields(classes=["a", "\x1b[2J"]), fields(classes=["a", "b\n"]),
+    fields(classes={"a": 1, "b": 2}),
     fields(classes=[[], []]), fields(classes=list(map(str, range(1001)))), fields(dataset=5),
     fields(dataset="a\nb"), fields(dataset=[]), fields(digest="0"), fields(digest="g" * 64),
     fields(digest=7)])
@@ -110,8 +114,8 @@ def test_one_data_set_for_another(mnist):
     assert about.dataset == "mnist"
     same_data("m.npz", about, about)
     same_data("m.npz", About(), about)  # a file that says nothing takes all of its shape
-    with pytest.raises(MnistCnnError, match="^m.npz was trained on cifar10 .3 x 32 x 32, 10 classes., "
-                                            "not on mnist"):
+    with pytest.raises(MnistCnnError, match="^m.npz was trained on cifar10 .3 x 32 x 32, "
+                                            "10 classes., not on mnist"):
         same_data("m.npz", COLOUR, about)
     fashion = About("fashion-mnist", digest="1" * 64)
     with pytest.raises(MnistCnnError, match="^m.npz was trained on fashion-mnist, not on mnist$"):

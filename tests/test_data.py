@@ -198,8 +198,8 @@ def test_download(tmp_path, files, mirror, behaviour, capsys):
 
 
 @pytest.mark.parametrize("behaviour, reason", [
-    ("missing", "404"), ("wrong", "digest"), ("page", "web page"), ("truncated", "digest|broke off"),
-    ("silent", "does not answer|no connection")])
+    ("missing", "404"), ("wrong", "digest"), ("page", "web page"),
+    ("truncated", "digest|broke off"), ("silent", "does not answer|no connection")])
 def test_the_next_mirror_helps(tmp_path, files, mirror, behaviour, reason, capsys):
     bad, good = mirror(behaviour), mirror("ok")
     data.download(tmp_path, [bad.url, good.url], timeout=.5)

@@ -7,7 +7,8 @@ INPUTS = {"picture": 300, "checkpoint": 400, "weights": 400, "page": 60}
 
 
 @pytest.mark.parametrize("name", [
-    pytest.param(name, marks=pytest.mark.browser if name == "page" else ()) for name in fuzz.TARGETS])
+    pytest.param(name, marks=pytest.mark.browser if name == "page" else ())
+    for name in fuzz.TARGETS])
 def test_hostile_inputs(name):
     """Refused in one line or read as they should be, by the same inputs each time."""
     inputs = INPUTS.get(name, 500)

@@ -50,9 +50,10 @@ def test_history_curves(training):
 
 
 @pytest.mark.slow
-def test_script_writes_the_pictures(training, tmp_path, mnist):
+def test_script_writes_the_pictures(training, small_mnist, tmp_path, mnist):
     output = tmp_path / "pictures"
-    process = run_script("visualize.py", training[1], "--digit", 4, "--output", output)
+    process = run_script("visualize.py", training[1], "--digit", 4, "--data-dir", small_mnist,
+                         "--output", output)
     assert process.returncode == 0 and process.stderr == ""
     index = int(re.match(r"Showing test image (\d+), a 4 \(--index \1\)\n", process.stdout).group(1))
     assert mnist[5][index] == 4
@@ -62,7 +63,8 @@ def test_script_writes_the_pictures(training, tmp_path, mnist):
     assert all(min(picture.shape[:2]) > 300 for picture in first.values())
 
     again = tmp_path / "again"
-    run_script("visualize.py", training[1], "--index", index, "--output", again)
+    run_script("visualize.py", training[1], "--index", index, "--data-dir", small_mnist,
+               "--output", again)
     for name in names:  # the number that was printed brings the same pictures back
         np.testing.assert_array_equal(matplotlib.image.imread(again / name), first[name])
 

@@ -16,16 +16,16 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def _one_title(notebook):
-    """Make the first heading the only one of its level, as a page wants it."""
-    is_first = True
+    """Put all that follows the first heading below it: a page has one title, a notebook parts."""
+    titles = 0
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             lines, in_code = cell.source.split("\n"), False
             for i, line in enumerate(lines):
                 in_code ^= line.startswith("```")
                 if re.match("#+ ", line) and not in_code:
-                    lines[i] = line if is_first else "#" + line
-                    is_first = False
+                    titles += line.startswith("# ")
+                    lines[i] = "#" * (titles > 1) + line
             cell.source = "\n".join(lines)
     return notebook
 

@@ -161,7 +161,8 @@ def main(batch_sizes=(50, 500), repeats=7, seconds=1.0, evaluate=False, whole=Fa
     network : str
         'tutorial', 'lasagne-cnn', 'cifar10-quick' or 'small-vgg'.
     explain : bool
-        Whether to print first what the fast layers make of each layer.
+        Whether to print first what the fast layers make of each layer, and what each takes of a
+        step at the first batch size.
 
     Raises
     ------
@@ -196,7 +197,7 @@ def main(batch_sizes=(50, 500), repeats=7, seconds=1.0, evaluate=False, whole=Fa
 
     if explain:
         from .. import fused
-        print(fused.explain(NETWORKS[network].build()))
+        print(fused.explain(NETWORKS[network].build(), batch_sizes[0]))
     threads = os.environ.get("OMP_NUM_THREADS", "").split(",")[0] or str(os.cpu_count())
     torch_is_here = importlib.util.find_spec("torch") is not None
     if torch_is_here:

@@ -22,7 +22,14 @@ __all__ = ["theano_defaults", "user_flags", "pkg_resources_stand_in"]
 
 
 def user_flags():
-    """The Theano options that THEANO_FLAGS or a .theanorc sets, e.g. 'blas.ldflags': '-lm'."""
+    """The Theano options that THEANO_FLAGS or a .theanorc sets, e.g. 'blas.ldflags': '-lm'.
+
+    Examples
+    --------
+    >>> from mnist_cnn.compat.defaults import user_flags
+    >>> isinstance(user_flags(), dict)
+    True
+    """
     flags = {}
     rc = configparser.RawConfigParser()
     files = os.environ.get("THEANORC", "~/.theanorc").split(os.pathsep)

@@ -175,7 +175,14 @@ _known = []  # the answers of the compiler in use, once there is one
 
 
 def fault_of_compiler():
-    """Why the compiler cannot make a module of Theano's with its flags, or None; asked once."""
+    """Why the compiler cannot make a module of Theano's with its flags, or None; asked once.
+
+    Examples
+    --------
+    >>> from mnist_cnn.compat.start import fault_of_compiler
+    >>> print(fault_of_compiler())
+    None
+    """
     from theano import config
     from theano.gof.cmodule import std_include_dirs
     if any("works" in answers.values for answers in _known):

@@ -24,7 +24,20 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GOTO_
 
 
 def check_environment():
-    """Raise an ImportError where a number of threads is none."""
+    """Raise an ImportError where a number of threads is none.
+
+    Examples
+    --------
+    >>> import os
+    >>> from mnist_cnn.compat.surroundings import check_environment
+    >>> os.environ["GOTO_NUM_THREADS"] = "four"
+    >>> try:
+    ...     check_environment()
+    ... except ImportError as error:
+    ...     print(error)
+    GOTO_NUM_THREADS is 'four' in the environment; it must be a whole number, 1 to 1024
+    >>> del os.environ["GOTO_NUM_THREADS"]
+    """
     for name in _THREADS:
         text = os.environ.get(name, "")
         numbers = text.split(",") if name == "OMP_NUM_THREADS" else [text]
@@ -36,7 +49,16 @@ def check_environment():
 
 @contextlib.contextmanager
 def plain_number_of_threads():
-    """Let Theano see the first number of OMP_NUM_THREADS: it reads no list such as "4,2"."""
+    """Let Theano see the first number of OMP_NUM_THREADS: it reads no list such as "4,2".
+
+    Examples
+    --------
+    >>> import os
+    >>> from mnist_cnn.compat.surroundings import plain_number_of_threads
+    >>> with plain_number_of_threads():
+    ...     "," in os.environ.get("OMP_NUM_THREADS", "")
+    False
+    """
     text = os.environ.get("OMP_NUM_THREADS", "")
     if "," in text:
         os.environ["OMP_NUM_THREADS"] = text.split(",")[0]
@@ -48,7 +70,17 @@ def plain_number_of_threads():
 
 
 def mute_old_code():
-    """Keep Python's words to the authors of Theano and Lasagne from ending a ``python -W error``."""
+    """Keep Python's words to the authors of Theano and Lasagne from ending a ``python -W error``.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from mnist_cnn.compat.surroundings import mute_old_code
+    >>> with warnings.catch_warnings():
+    ...     mute_old_code()
+    ...     warnings.filters[0][2].__name__
+    'ResourceWarning'
+    """
     for category in (DeprecationWarning, PendingDeprecationWarning, SyntaxWarning, ImportWarning,
                      ResourceWarning):
         warnings.filterwarnings("ignore", category=category,
@@ -56,7 +88,14 @@ def mute_old_code():
 
 
 def first_line(error):
-    """What an exception says, in one line of bearable length."""
+    """What an exception says, in one line of bearable length.
+
+    Examples
+    --------
+    >>> from mnist_cnn.compat.surroundings import first_line
+    >>> first_line(OSError("No space left on device"))
+    'No space left on device'
+    """
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 300 else text[:300] + "..."
 
@@ -87,6 +126,12 @@ def with_settings_of_the_user(command):
     MnistCnnError
         In place of any exception of Theano's where a module could not be compiled, the disk is
         full, or THEANO_FLAGS or .theanorc set something.
+
+    Examples
+    --------
+    >>> from mnist_cnn.compat.surroundings import with_settings_of_the_user
+    >>> with_settings_of_the_user(lambda: "done")
+    'done'
     """
     from .defaults import user_flags
     held, handlers = _Held(), logging.getLogger("theano").handlers

@@ -1,6 +1,6 @@
 """Data sets that are known by name, and what is in a folder of files.
 
-`DATASETS` is the catalogue; `mnist_cnn.data.load_dataset` comes here for all data but the copy of
+``DATASETS`` is the catalogue; `mnist_cnn.data.load_dataset` comes here for all data but the copy of
 MNIST in the package.
 """
 

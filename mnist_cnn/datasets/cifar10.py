@@ -21,7 +21,7 @@ from ..support.errors import MnistCnnError
 from ..support.files import MAX_REASON
 from .archives import read_tar
 from .catalogue import DATASETS
-from .idx import MAX_LABELS, read_names
+from .idx import MAX_LABELS, check_names
 from .pickles import read_pickle
 
 __all__ = ["find_source", "read_source", "missing", "read_entry"]
@@ -105,25 +105,22 @@ def read_source(version, path):
     >>> images.shape, labels
     ((5, 3, 32, 32), array([7, 7, 7, 7, 7], dtype=uint8))
     """
-    contents = _read_files(version, Path(path))
-    pattern = VERSIONS[version][0]
-    batches, missing = [], []
-    for name in BATCHES:
-        content = contents.get(pattern.format(name))
-        if content is None:
-            missing.append(pattern.format(name))
-            continue
-        place = "{} ({})".format(path, pattern.format(name)) if Path(path).is_file() \
-            else Path(path) / pattern.format(name)
-        images, labels = (_read_pickled if version == "python" else _read_rows)(content, place)
-        batches.append((place, images, labels))
-    if missing:
-        raise MnistCnnError("{} has no {}".format(path, ", ".join(missing)))
+    path = Path(path)
+    contents = _read_files(version, path)
+    files = [VERSIONS[version][0].format(name) for name in BATCHES]
+    absent = [file for file in files if file not in contents]
+    if absent:
+        raise MnistCnnError("{} has no {}".format(path, ", ".join(absent)))
     classes = _read_meta(version, contents, path) or number_names(10)
-    for place, images, labels in batches:
+    read_batch = _read_pickled if version == "python" else _read_rows
+    batches = []
+    for file in files:
+        place = path / file if path.is_dir() else "{} ({})".format(path, file)
+        images, labels = read_batch(contents[file], place)
         check_pair(place, place, images, labels, SHAPE, len(classes))
-    training = tuple(np.concatenate(parts) for parts in zip(*(batch[1:] for batch in batches[:-1])))
-    return training, batches[-1][1:], classes, _recognise(version, contents)
+        batches.append((images, labels))
+    training = tuple(np.concatenate(parts) for parts in zip(*batches[:-1]))
+    return training, batches[-1], classes, _recognise(version, contents)
 
 
 def _read_files(version, path):
@@ -181,27 +178,17 @@ def _read_meta(version, contents, path):
     """The names of the classes, or None where they are not given."""
     if version == "binary":
         name = META + ".txt"
-        text = contents.get(name)
-        names = None if text is None else [
-            line.strip() for line in text.decode("utf-8", "replace").splitlines() if line.strip()]
+        names = contents.get(name, b"").decode("utf-8", "replace").splitlines()
     else:
         name = META
-        if name not in contents:
-            return read_names(Path(path) / (META + ".txt")) if Path(path).is_dir() else None
         try:
-            meta = read_pickle(contents[name])
-            names = meta.get(b"label_names", meta.get("label_names"))
-            names = [word.decode("utf-8", "replace") if isinstance(word, bytes) else word
-                     for word in names]
+            meta = read_pickle(contents[name]) if name in contents else {b"label_names": []}
+            words = meta.get(b"label_names", meta.get("label_names"))
+            names = [word if isinstance(word, str) else word.decode("utf-8", "replace")
+                     for word in words]
         except (ValueError, AttributeError, TypeError) as error:
             raise MnistCnnError("{} of {} holds no names of classes".format(name, path)) from error
-    if names is None:
-        return None
-    if not (2 <= len(names) <= MAX_LABELS and len(set(names)) == len(names) and all(
-            isinstance(word, str) and word.isprintable() and 0 < len(word) <= 60
-            for word in names)):
-        raise MnistCnnError("{} of {} holds no names of classes".format(name, path))
-    return tuple(names)
+    return check_names(names, "{} of {}".format(name, path)) if name in contents else None
 
 
 def _recognise(version, contents):
@@ -262,6 +249,6 @@ def read_entry(entry, folder):
     version, path = find_source(folder)
     training, test, _, found = read_source(version, path)
     if found is not entry:
-        raise MnistCnnError("{} is not {}: its digests differ; without --dataset it is used as what "
-                            "it is".format(path, entry.title))
+        raise MnistCnnError("{} is not {}: its digests differ; without --dataset it is used as "
+                            "what it is".format(path, entry.title))
     return training, test

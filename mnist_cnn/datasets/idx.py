@@ -6,13 +6,13 @@ import struct
 import numpy as np
 
 from ..data import check_pair, parse_idx, read_idx
-from ..support.about import number_names
+from ..support.about import MAX_NAME, number_names
 from ..support.errors import MnistCnnError
 from .archives import open_in_zip
 from .catalogue import DATASETS
 
 __all__ = ["idx_digest", "find_files", "find_splits", "missing", "read_entry", "read_unnamed",
-           "read_names", "recognise"]
+           "read_names", "check_names", "recognise"]
 
 MAX_LABELS = 256
 NAMES_FILE = "classes.txt"
@@ -251,11 +251,33 @@ def read_names(path):
     except (OSError, UnicodeDecodeError) as error:
         raise MnistCnnError("cannot read {}: {}".format(
             path, getattr(error, "strerror", None) or "it is no text in UTF-8")) from error
-    names = tuple(line.strip() for line in text.splitlines() if line.strip())
+    return check_names(text.splitlines(), path)
+
+
+def check_names(names, place):
+    """Names of classes, a tuple, as they come from a file.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Empty ones do not count.
+    place : path-like
+        Where they come from, for a message.
+
+    Returns
+    -------
+    tuple of str
+
+    Raises
+    ------
+    MnistCnnError
+        When they are no names of classes.
+    """
+    names = tuple(name.strip() for name in names if name.strip())
     if not 2 <= len(names) <= MAX_LABELS or len(set(names)) < len(names) \
-            or not all(name.isprintable() and len(name) <= 60 for name in names):
-        raise MnistCnnError("{} must hold 2 to {} different names, a line each, of up to 60 "
-                            "characters".format(path, MAX_LABELS))
+            or not all(name.isprintable() and len(name) <= MAX_NAME for name in names):
+        raise MnistCnnError("{} holds no names of classes: 2 to {} different ones are wanted, a "
+                            "line each, of up to {} characters".format(place, MAX_LABELS, MAX_NAME))
     return names
 
 

@@ -1,10 +1,10 @@
 """A reader of pickles that executes nothing.
 
-Python's `pickle` runs what a file tells it to run. CIFAR-10's python version is a pickle of a
+Python's ``pickle`` runs what a file tells it to run. CIFAR-10's python version is a pickle of a
 dictionary of numbers, texts and one array of bytes. This reader takes a pickle apart with
-`pickletools`, which only parses, and puts together dictionaries, lists, tuples, numbers, texts and
-arrays of bytes by itself. No name in a file is ever looked up; where one stands for anything but
-NumPy's way of writing an array, the file is refused.
+``pickletools``, which only parses, and puts together dictionaries, lists, tuples, numbers, texts
+and arrays of bytes by itself. No name in a file is ever looked up; where one stands for anything
+but NumPy's way of writing an array, the file is refused.
 """
 
 import pickletools

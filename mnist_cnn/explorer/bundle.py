@@ -44,12 +44,12 @@ def bundle_scripts(folder, entry):
     (() => {
     "use strict";
     const modules = {};
-
+    <BLANKLINE>
     modules["sum.js"] = (() => {
     const sum = (a, b) => a + b;
     return {sum};
     })();
-
+    <BLANKLINE>
     modules["page.js"] = (() => {
     const {sum} = modules["sum.js"];
     console.log(sum(1, 2));

@@ -3,12 +3,12 @@
 See `docs/fused.md`.
 """
 from . import one_pool  # noqa: F401  an optimization, registered as it is imported
+from .blocks import FastBatchNormLayer, FastConv2DLayer, FastPool2DLayer, SparseDenseLayer
 from .distortion import compile_move_pixels
-from .layers import (ConvReluPool2DLayer, FastConv2DLayer, FastGlobalPoolLayer, FastPool2DLayer,
-                     PhiloxStreams, SparseDenseLayer, available, why_not)
+from .layers import ConvReluPool2DLayer, PhiloxStreams, available, why_not
 from .plan import explain, fuse, is_fused
 from .updates import nesterov_momentum
 
-__all__ = ["ConvReluPool2DLayer", "FastConv2DLayer", "FastGlobalPoolLayer", "FastPool2DLayer",
+__all__ = ["ConvReluPool2DLayer", "FastBatchNormLayer", "FastConv2DLayer", "FastPool2DLayer",
            "PhiloxStreams", "SparseDenseLayer", "available", "compile_move_pixels", "explain",
            "fuse", "is_fused", "nesterov_momentum", "why_not"]

@@ -6,7 +6,12 @@ Their images lie with the channels of a pixel side by side, (batch, rows, column
 between layers.
 All sizes are known to the C++ code at run time, so that Theano compiles one module for all layers.
 """
+import json
+import os
+from collections import namedtuple
+
 import theano.tensor as T
+from theano import config
 from theano.gof import Apply, ParamsType, local_optimizer
 from theano.gradient import DisconnectedType
 from theano.scalar import bool as bool_t, float64 as float64_t, int64 as int64_t
@@ -15,7 +20,7 @@ from theano.tensor.signal.pool import Pool
 
 from .ops import _NativeOp, _tensor
 
-__all__ = ["Conv2D", "Conv2DGrad", "Pool2D", "Pool2DGrad", "first", "last"]
+__all__ = ["Conv2D", "Conv2DGrad", "Pool2D", "Pool2DGrad", "Pooling", "first", "last"]
 
 
 def last(x):
@@ -46,58 +51,106 @@ def first(x):
     return x.dimshuffle(0, 3, 1, 2)
 
 
-class _Conv2DOp(_NativeOp):
-    header = "bindings/conv2d.h"
-    params_type = ParamsType(top=int64_t, bottom=int64_t, left=int64_t, right=int64_t,
-                             slope=float64_t)
+# The names of csrc/conv2d/nonlinearity.h, in its order.
+NONLINEARITIES = ("lines", "tanh", "sigmoid", "elu")
 
-    def __init__(self, pad, slope, openmp=None):
+
+class Pooling(namedtuple("Pooling", "size stride ignore_border average")):
+    """What `Pool2D` does, as its parameters: two tuples of two int, and two bool."""
+
+
+class _Conv2DOp(_NativeOp):
+    # What an Op does not give, y or dx or the pooled, is an output all the same, which stays None:
+    # so all Conv2Ds, and all their gradients, are one C++ module.
+    params_type = ParamsType(
+        full=bool_t, top=int64_t, bottom=int64_t, left=int64_t, right=int64_t, kind=int64_t,
+        slope=float64_t,
+        ties=bool_t, rows=int64_t, columns=int64_t, stride_rows=int64_t, stride_columns=int64_t,
+        ignore_border=bool_t, average=bool_t)
+
+    def __init__(self, pad, slope=1, nonlinearity="lines", pool=None, ties=False, openmp=None):
         super(_Conv2DOp, self).__init__(openmp)
         self.pad, self.slope = tuple(int(n) for n in pad), float(slope)
+        self.nonlinearity, self.pool, self.ties = nonlinearity, pool, bool(ties)
         if len(self.pad) != 4 or min(self.pad) < 0:
             raise ValueError("pad: wanted four numbers from 0, got %r" % (pad,))
         if not 0 <= self.slope <= 1:
             raise ValueError("slope: wanted a number from 0 to 1, got %r" % (slope,))
+        if nonlinearity not in NONLINEARITIES:
+            raise ValueError("nonlinearity: wanted one of %s, got %r"
+                             % (", ".join(NONLINEARITIES), nonlinearity))
+        if nonlinearity != "lines" and self.slope != 1:
+            raise ValueError("slope: %s has none, got %r" % (nonlinearity, slope))
 
     def get_params(self, node):
         top, bottom, left, right = self.pad
-        return self.params_type.get_params(self, top=top, bottom=bottom, left=left, right=right,
-                                           slope=self.slope)
+        size, stride, ignore_border, average = self.pool or ((0, 0), (1, 1), True, False)
+        return self.params_type.get_params(
+            self, full=self.full(), top=top, bottom=bottom, left=left, right=right,
+            slope=self.slope, ties=self.ties,
+            kind=NONLINEARITIES.index(self.nonlinearity), rows=size[0], columns=size[1],
+            stride_rows=stride[0], stride_columns=stride[1], ignore_border=ignore_border,
+            average=average)
+
+    def options(self):
+        return dict(slope=self.slope, nonlinearity=self.nonlinearity, pool=self.pool,
+                    ties=self.ties, openmp=self.openmp)
 
     def c_code_cache_version(self):
         # Theano does not see by itself that `params_type` has other fields than before.
         return super(_Conv2DOp, self).c_code_cache_version() + tuple(self.params_type.fields)
 
-    def c_pad(self, sub):
-        return ("conv2d::Pad{{(int){0}->top, (int){0}->bottom, (int){0}->left, (int){0}->right}}, "
-                "{0}->slope").format(sub["params"])
+    def c_options(self, sub):
+        """The C++ arguments: the padding, what follows the sums, and where the ways are kept."""
+        return (
+            "conv2d::Pad{{(int){0}->top, (int){0}->bottom, (int){0}->left, (int){0}->right}}, "
+            "conv2d::After{{{{(conv2d::Kind){0}->kind, (float){0}->slope}}, "
+            "{{(int){0}->rows, (int){0}->columns, (int){0}->stride_rows, (int){0}->stride_columns, "
+            "(bool){0}->ignore_border, (bool){0}->average}}, (bool){0}->ties}}, {0}->full, {1}"
+            ).format(sub["params"], json.dumps(os.path.join(config.compiledir, "conv2d_ways.txt")))
+
+    def __str__(self):
+        what = self.nonlinearity if self.nonlinearity != "lines" else "slope %g" % self.slope
+        return "%s{pad=%s, %s%s}" % (type(self).__name__, self.pad, what,
+                                     ", " + str(tuple(self.pool)) if self.pool else "")
 
 
 class Conv2D(_Conv2DOp):
-    """Convolution, bias, and a nonlinearity of two straight lines, in one pass.
+    """Convolution, bias, nonlinearity and pooling, in one pass.
 
-    Equal to ``f(conv2d(padded x, W) + b)`` with stride 1 and flipped filters, where f(z) is z where
-    z > 0, and ``slope * z`` elsewhere.
+    Equal to ``pool(f(conv2d(padded x, W) + b))`` with stride 1 and flipped filters.
 
     Parameters
     ----------
     pad : tuple of four int
         Rows and columns of zeros around an image: (top, bottom, left, right).
     slope : float
-        In [0, 1]: 1 for no nonlinearity, 0 for the rectifier, between for a leaky rectifier.
+        With 'lines', in [0, 1]: f(z) is z where z > 0, and ``slope * z`` elsewhere. So 1 is no
+        nonlinearity, 0 the rectifier, between is a leaky rectifier.
+    nonlinearity : {'lines', 'tanh', 'sigmoid', 'elu'}
+        f.
+    pool : Pooling, optional
+        The pooling that follows.
+    ties : bool
+        Whether what follows may compare y's values, so that equal patches have to give equal
+        ones. The pooling does without.
+    keep_y : bool
+        Whether to give y where there is a pooling. An optimization turns it off where nothing,
+        no gradient, uses it.
 
     Notes
     -----
     Called with x (batch, rows, columns, channels), W (filters, channels, size, size) and b
-    (filters,), all float32. Gives y (batch, rows', columns', filters), in which the sign of a zero
-    tells the gradient whether it was negative before the nonlinearity.
+    (filters,), all float32. Gives y and the pooled, both (batch, rows', columns', filters); the
+    pooled is for use only where there is a pooling, y only where it is kept. In y the sign of a
+    zero tells the gradient whether it was negative before the nonlinearity.
 
     Examples
     --------
     >>> import numpy as np
     >>> from mnist_cnn.fused.conv2d import Conv2D
     >>> x, W = np.ones((1, 4, 4, 3), np.float32), np.ones((2, 3, 3, 3), np.float32)
-    >>> y = Conv2D(pad=(1, 1, 1, 1), slope=0)(x, W, np.zeros(2, np.float32))
+    >>> y = Conv2D(pad=(1, 1, 1, 1), slope=0).result(x, W, np.zeros(2, np.float32))
     >>> y.eval()[0, :, :, 0]  # three channels times 4, 6 or 9 pixels
     array([[12., 18., 18., 12.],
            [18., 27., 27., 18.],
@@ -105,42 +158,70 @@ class Conv2D(_Conv2DOp):
            [12., 18., 18., 12.]], dtype=float32)
     """
 
-    __props__ = ("pad", "slope")
+    __props__ = ("pad", "slope", "nonlinearity", "pool", "ties", "keep_y")
+
+    header = "bindings/conv2d_forward.h"
+
+    def __init__(self, pad, slope=1, nonlinearity="lines", pool=None, ties=False, keep_y=True,
+                 openmp=None):
+        super(Conv2D, self).__init__(pad, slope, nonlinearity, pool, ties, openmp)
+        self.keep_y = bool(keep_y) or not pool
+
+    def full(self):
+        return self.keep_y
 
     def make_node(self, x, W, b):
         x, W, b = (_tensor(x, "x", 4, "float32"), _tensor(W, "W", 4, "float32"),
                    _tensor(b, "b", 1, "float32"))
-        broadcastable = (x.broadcastable[0], False, False, False)
-        return Apply(self, [x, W, b], [T.TensorType("float32", broadcastable)()])
+        maps = T.TensorType("float32", (x.broadcastable[0], False, False, False))
+        return Apply(self, [x, W, b], [maps(), maps()])
+
+    def result(self, x, W, b):
+        """The last thing that it computes: the pooled, or y."""
+        y, pooled = self(x, W, b)
+        return pooled if self.pool else y
 
     def infer_shape(self, node, shapes):
         (n, rows, columns, _), (filters, _, size, _), _ = shapes
         top, bottom, left, right = self.pad
-        return [(n, rows + top + bottom - size + 1, columns + left + right - size + 1, filters)]
+        rows, columns = rows + top + bottom - size + 1, columns + left + right - size + 1
+        pooled = (rows, columns)
+        if self.pool:
+            pooled = Pool.out_shape(pooled, self.pool.size, self.pool.ignore_border,
+                                    self.pool.stride)
+        return [(n, rows, columns, filters), (n, pooled[0], pooled[1], filters)]
 
     def L_op(self, inputs, outputs, gradients):
         x, W, b = inputs
-        if isinstance(gradients[0].type, DisconnectedType):
+        used, other = gradients[::-1] if self.pool else gradients
+        if not isinstance(other.type, DisconnectedType):
+            raise NotImplementedError("Conv2D with a pooling has no gradient through y itself")
+        if isinstance(used.type, DisconnectedType):
             return [DisconnectedType()()] * 3
-        dW, db, dx = Conv2DGrad(self.pad, self.slope, True, self.openmp)(
-            x, W, outputs[0], gradients[0])
+        pooled = outputs[1] if self.pool else outputs[0]
+        dW, db, dx = Conv2DGrad(self.pad, wrt_x=True, **self.options())(
+            x, W, outputs[0], pooled, used)
         return [T.patternbroadcast(dx, x.broadcastable), T.patternbroadcast(dW, W.broadcastable),
                 T.patternbroadcast(db, b.broadcastable)]
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call("conv2d::forward_numpy(%s, %s, %s, %s, &%s)" % (
-            tuple(inputs) + (self.c_pad(sub),) + tuple(outputs)), sub)
+        return self.call("conv2d::forward_numpy(%s, %s, &%s)" % (
+            ", ".join(inputs), self.c_options(sub), ", &".join(outputs)), sub)
 
 
 class Conv2DGrad(_Conv2DOp):
-    """Gradients of `Conv2D` with respect to W, b and, if asked for, x.
+    """Gradients of `Conv2D` with respect to W, b and x.
 
     Parameters
     ----------
-    pad, slope
+    pad, slope, nonlinearity, pool, ties
         As for `Conv2D`.
     wrt_x : bool
         Whether to compute the third output. An optimization turns it off where nothing uses it.
+
+    Notes
+    -----
+    Called with x, W, y, the pooled (y again where nothing pools), and the gradient of the pooled.
 
     Examples
     --------
@@ -149,45 +230,57 @@ class Conv2DGrad(_Conv2DOp):
     >>> import theano
     >>> x, W = np.ones((1, 4, 4, 3), np.float32), np.ones((2, 3, 3, 3), np.float32)
     >>> b = theano.shared(np.zeros(2, np.float32))
-    >>> y = Conv2D(pad=(1, 1, 1, 1), slope=0)(x, W, b)
+    >>> y = Conv2D(pad=(1, 1, 1, 1), slope=0).result(x, W, b)
     >>> theano.grad(y.sum(), b).eval()  # 4 x 4 positions
     array([16., 16.], dtype=float32)
     """
 
-    __props__ = ("pad", "slope", "wrt_x")
+    __props__ = ("pad", "slope", "nonlinearity", "pool", "ties", "wrt_x")
+    header = "bindings/conv2d_backward.h"
 
-    def __init__(self, pad, slope, wrt_x=True, openmp=None):
-        super(Conv2DGrad, self).__init__(pad, slope, openmp)
+    def __init__(self, pad, slope=1, nonlinearity="lines", pool=None, ties=False, wrt_x=True,
+                 openmp=None):
+        super(Conv2DGrad, self).__init__(pad, slope, nonlinearity, pool, ties, openmp)
         self.wrt_x = bool(wrt_x)
 
-    def make_node(self, x, W, y, g):
+    def full(self):
+        return self.wrt_x
+
+    def make_node(self, x, W, y, pooled, g):
         inputs = [_tensor(value, name, 4, "float32") for value, name in
-                  ((x, "x"), (W, "W"), (y, "y"), (g, "g"))]
-        outputs = [T.tensor4(dtype="float32"), T.vector(dtype="float32")]
-        if self.wrt_x:
-            outputs.append(T.tensor4(dtype="float32"))
-        return Apply(self, inputs, outputs)
+                  ((x, "x"), (W, "W"), (y, "y"), (pooled, "pooled"), (g, "g"))]
+        return Apply(self, inputs, [T.tensor4(dtype="float32"), T.vector(dtype="float32"),
+                                    T.tensor4(dtype="float32")])
 
     def infer_shape(self, node, shapes):
-        return [shapes[1], (shapes[1][0],), shapes[0]][:len(node.outputs)]
+        return [shapes[1], (shapes[1][0],), shapes[0]]
 
     def L_op(self, inputs, outputs, gradients):
         raise NotImplementedError("Conv2D has a first derivative only; for a second, take the "
                                   "plain network")
 
     def c_code(self, node, name, inputs, outputs, sub):
-        outputs = ["&" + o for o in outputs] + ["NULL"] * (3 - len(outputs))
-        return self.call("conv2d::backward_numpy(%s, %s, %s)" % (
-            ", ".join(inputs), self.c_pad(sub), ", ".join(outputs)), sub)
+        return self.call("conv2d::backward_numpy(%s, %s, &%s)" % (
+            ", ".join(inputs), self.c_options(sub), ", &".join(outputs)), sub)
 
 
 @register_canonicalize
 @local_optimizer([Conv2DGrad])
 def local_conv2d_no_unused_dx(node):
     """Leaves the gradient with respect to x out where nothing uses it."""
-    if isinstance(node.op, Conv2DGrad) and node.op.wrt_x and not node.outputs[2].clients:
-        op = Conv2DGrad(node.op.pad, node.op.slope, False, node.op.openmp)
-        return op(*node.inputs) + [node.outputs[2]]
+    op = node.op
+    if isinstance(op, Conv2DGrad) and op.wrt_x and not node.outputs[2].clients:
+        return Conv2DGrad(op.pad, wrt_x=False, **op.options())(*node.inputs)
+    return False
+
+
+@register_canonicalize
+@local_optimizer([Conv2D])
+def local_conv2d_no_unused_y(node):
+    """Writes no maps that nothing but the pooling reads."""
+    op = node.op
+    if isinstance(op, Conv2D) and op.keep_y and op.pool and not node.outputs[0].clients:
+        return Conv2D(op.pad, keep_y=False, **op.options())(*node.inputs)
     return False
 
 

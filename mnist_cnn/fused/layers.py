@@ -1,18 +1,15 @@
-"""Layers in the place of Lasagne's that share their parameters, and where they can run."""
+"""The tutorial's stage as a layer, masks for dropout, and where fast layers can run."""
 import platform
 
 import numpy as np
 import theano
 import theano.tensor as T
 from lasagne.layers import Layer
-from lasagne.nonlinearities import LeakyRectify, linear, rectify
 
 from ..compat import on_device
-from .conv2d import Conv2D, Pool2D, first, last
-from .ops import BernoulliMask, ConvReluPool, SparseProduct
+from .ops import BernoulliMask, ConvReluPool
 
-__all__ = ["ConvReluPool2DLayer", "FastConv2DLayer", "FastPool2DLayer", "FastGlobalPoolLayer",
-           "SparseDenseLayer", "PhiloxStreams", "available", "why_not"]
+__all__ = ["ConvReluPool2DLayer", "PhiloxStreams", "available", "why_not"]
 
 
 class PhiloxStreams(object):
@@ -119,183 +116,6 @@ class ConvReluPool2DLayer(Layer):
 
     def get_output_for(self, input, **kwargs):
         return self.op(input, self.W, self.b)[0]
-
-
-class FastConv2DLayer(Layer):
-    """A convolution of stride 1 with its bias and its nonlinearity.
-
-    Linear, rectifier and leaky rectifiers are computed with the convolution; any other
-    nonlinearity is Theano's, on the result.
-
-    Parameters
-    ----------
-    incoming : Layer
-        The layer feeding into this one, (batch, channels, rows, columns).
-    convolution : Conv2DLayer
-        The plain layer whose parameters this one shares.
-
-    Examples
-    --------
-    >>> from mnist_cnn.fused import FastConv2DLayer
-    >>> from lasagne.layers import Conv2DLayer, InputLayer
-    >>> images = InputLayer((None, 3, 32, 32))
-    >>> convolution = Conv2DLayer(images, num_filters=16, filter_size=3, pad="same")
-    >>> layer = FastConv2DLayer(images, convolution)
-    >>> layer.output_shape, layer.W is convolution.W
-    ((None, 16, 32, 32), True)
-    """
-
-    def __init__(self, incoming, convolution, **kwargs):
-        super(FastConv2DLayer, self).__init__(incoming, **kwargs)
-        self.W, self.b = convolution.W, convolution.b
-        self.params = convolution.params        # the same parameters with the same tags
-        self.num_filters, self.filter_size = convolution.num_filters, convolution.filter_size
-        self.nonlinearity = convolution.nonlinearity
-        self.plain = convolution
-        slope = _slope(self.nonlinearity)
-        self.op = Conv2D(_pad(convolution), 1 if slope is None else slope)
-        self.after = self.nonlinearity if slope is None else None
-
-    def get_output_shape_for(self, input_shape):
-        return self.plain.get_output_shape_for(input_shape)
-
-    def get_output_for(self, input, **kwargs):
-        if input.dtype != "float32":
-            return self.plain.get_output_for(input, **kwargs)
-        b = np.zeros(self.num_filters, "float32") if self.b is None else self.b
-        output = first(self.op(last(input), self.W, b))
-        return output if self.after is None else self.after(output)
-
-
-def _slope(nonlinearity):
-    """The slope of a nonlinearity left of zero where right of it it is 1; None if there is none."""
-    if nonlinearity is rectify:
-        return 0
-    if nonlinearity in (linear, None):
-        return 1
-    if type(nonlinearity) is LeakyRectify and 0 <= nonlinearity.leakiness <= 1:
-        return nonlinearity.leakiness
-    return None
-
-
-def _pad(convolution):
-    """The zeros around an image: (top, bottom, left, right)."""
-    pads = []
-    for axis, size in enumerate(convolution.filter_size):
-        if convolution.pad == "same":
-            pads += [size // 2, (size - 1) // 2]
-        elif convolution.pad == "full":
-            pads += [size - 1, size - 1]
-        else:
-            pads += [convolution.pad[axis]] * 2
-    return tuple(pads)
-
-
-class FastPool2DLayer(Layer):
-    """Max- or average-pooling.
-
-    Parameters
-    ----------
-    incoming : Layer
-        The layer feeding into this one, (batch, channels, rows, columns).
-    pool : Pool2DLayer
-        The plain layer whose place this one takes.
-
-    Examples
-    --------
-    >>> from mnist_cnn.fused import FastPool2DLayer
-    >>> from lasagne.layers import InputLayer, MaxPool2DLayer
-    >>> images = InputLayer((None, 3, 32, 32))
-    >>> FastPool2DLayer(images, MaxPool2DLayer(images, 3, stride=2)).output_shape
-    (None, 3, 15, 15)
-    """
-
-    def __init__(self, incoming, pool, **kwargs):
-        super(FastPool2DLayer, self).__init__(incoming, **kwargs)
-        self.plain = pool
-        self.op = Pool2D(pool.pool_size, pool.stride, pool.ignore_border, pool.mode != "max")
-
-    def get_output_shape_for(self, input_shape):
-        return self.plain.get_output_shape_for(input_shape)
-
-    def get_output_for(self, input, **kwargs):
-        if input.dtype != "float32":
-            return self.plain.get_output_for(input, **kwargs)
-        return first(self.op(last(input)))
-
-
-class FastGlobalPoolLayer(Layer):
-    """The mean of each channel.
-
-    Parameters
-    ----------
-    incoming : Layer
-        The layer feeding into this one, (batch, channels, rows, columns) of known size.
-    pool : GlobalPoolLayer
-        The plain layer whose place this one takes.
-
-    Examples
-    --------
-    >>> from mnist_cnn.fused import FastGlobalPoolLayer
-    >>> from lasagne.layers import GlobalPoolLayer, InputLayer
-    >>> images = InputLayer((None, 3, 32, 32))
-    >>> FastGlobalPoolLayer(images, GlobalPoolLayer(images)).output_shape
-    (None, 3)
-    """
-
-    def __init__(self, incoming, pool, **kwargs):
-        super(FastGlobalPoolLayer, self).__init__(incoming, **kwargs)
-        self.plain = pool
-        self.op = Pool2D(self.input_shape[2:], self.input_shape[2:], average=True)
-
-    def get_output_shape_for(self, input_shape):
-        return tuple(input_shape[:2])
-
-    def get_output_for(self, input, **kwargs):
-        if input.dtype != "float32":
-            return self.plain.get_output_for(input, **kwargs)
-        return self.op(last(input)).flatten(2)
-
-
-class SparseDenseLayer(Layer):
-    """A dense layer whose product skips zeros: the input's, and in its gradients the output's.
-
-    Half of the values are zero after dropout, and more after a rectifier.
-
-    Parameters
-    ----------
-    incoming : Layer
-        The layer feeding into this one, (batch, ...).
-    dense : DenseLayer
-        The plain layer whose parameters this one shares.
-
-    Examples
-    --------
-    >>> from mnist_cnn.fused import SparseDenseLayer
-    >>> from lasagne.layers import DenseLayer, InputLayer
-    >>> features = InputLayer((None, 512))
-    >>> dense = DenseLayer(features, 256)
-    >>> layer = SparseDenseLayer(features, dense)
-    >>> layer.output_shape, layer.W is dense.W
-    ((None, 256), True)
-    """
-
-    def __init__(self, incoming, dense, **kwargs):
-        super(SparseDenseLayer, self).__init__(incoming, **kwargs)
-        self.W, self.b = dense.W, dense.b
-        self.params = dense.params      # the same parameters with the same tags
-        self.num_units, self.nonlinearity = dense.num_units, dense.nonlinearity
-
-    def get_output_shape_for(self, input_shape):
-        return (input_shape[0], self.num_units)
-
-    def get_output_for(self, input, **kwargs):
-        if input.ndim > 2:
-            input = input.flatten(2)
-        activation = SparseProduct()(input, self.W)
-        if self.b is not None:
-            activation = activation + self.b.dimshuffle("x", 0)
-        return self.nonlinearity(activation)
 
 
 def why_not():

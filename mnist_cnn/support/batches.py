@@ -44,7 +44,15 @@ def run_in_batches(function, images, batch_size):
 
 
 def join_finite(parts):
-    """Join what a network computed for each batch; MnistCnnError where it is no finite number."""
+    """Join what a network computed for each batch; MnistCnnError where it is no finite number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.support.batches import join_finite
+    >>> join_finite([np.ones(2), np.zeros(1)])
+    array([1., 1., 0.])
+    """
     array = np.concatenate(parts)
     if not np.isfinite(array).all():
         raise MnistCnnError("the network computes NaN or infinity: its weights are too large for "

@@ -42,12 +42,26 @@ def history_path(output):
 
 
 def checkpoint_path(output):
-    """The file of a run's whole state that goes beside its file of weights."""
+    """The file of a run's whole state that goes beside its file of weights.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.records import checkpoint_path
+    >>> checkpoint_path("model.npz").name
+    'model.checkpoint'
+    """
     return _beside(output, ".checkpoint")
 
 
 def files_beside(model):
-    """All that a training may have saved: the file of weights itself and what goes beside it."""
+    """All that a training may have saved: the file of weights itself and what goes beside it.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.records import files_beside
+    >>> [path.name for path in files_beside("model.npz")]
+    ['model.npz', 'model.csv', 'model.snapshots.npz', 'model.checkpoint']
+    """
     return [Path(model), history_path(model), snapshots_path(model), checkpoint_path(model)]
 
 

@@ -139,7 +139,13 @@ def comparison(records):
 
 
 def require_drawing():
-    """MnistCnnError where Matplotlib would not draw the picture, after hours of training."""
+    """MnistCnnError where Matplotlib would not draw the picture, after hours of training.
+
+    Examples
+    --------
+    >>> from mnist_cnn.sweeps.summary import require_drawing
+    >>> require_drawing()  # says nothing where it can
+    """
     try:
         import matplotlib  # noqa: F401
     except ValueError as error:

@@ -45,7 +45,7 @@ def test_what_came_before_a_break_is_not_fetched_again(tmp_path, mirror, capsys)
     with pytest.raises(MnistCnnError, match="none of these gave file.gz"):
         fetch(tmp_path, NAME, MD5, [broken.url])
     assert names(tmp_path) == [".file.gz.part"]
-    assert "the connection broke off" in capsys.readouterr().err
+    assert "the connection broke off" in capsys.readouterr().out
     good = mirror()
     fetch(tmp_path, NAME, MD5, [good.url])
     assert good.ranges == ["bytes=150000-"]

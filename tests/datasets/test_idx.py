@@ -1,4 +1,4 @@
-"""Data sets in IDX files: known by name or by content, EMNIST's zip archive, folders of one's own."""
+"""Data sets in IDX files: known by name or by content, EMNIST's archive, folders of one's own."""
 
 import dataclasses
 import gzip
@@ -49,11 +49,11 @@ def test_the_catalogue():
         "byclass", "bymerge", "balanced", "letters", "digits", "mnist")] == [62, 47, 47, 26, 10, 10]
     # the table of the published emnist-balanced-mapping.txt: label 36 is "a", 46 "t"
     balanced = datasets.DATASETS["emnist-balanced"].classes
-    assert balanced[10] == "A" and balanced[36] == "a" and balanced[38] == "d" and balanced[46] == "t"
+    assert [balanced[label] for label in (10, 36, 38, 46)] == ["A", "a", "d", "t"]
 
 
 def test_unknown_names():
-    with pytest.raises(MnistCnnError, match="no data set 'FashionMNIST'; there are: mnist, fashion"):
+    with pytest.raises(MnistCnnError, match="no data set 'FashionMNIST'; there are: mnist, "):
         data.load_dataset(dataset="FashionMNIST")
 
 
@@ -230,7 +230,7 @@ def test_emnists_archive_wants_a_name(emnist, tmp_path):
     (lambda a: [a[0], a[1] + np.uint8(1), *a[2:]], "the label 47; the network knows"),
     (lambda a: [a[0][:-1], *a[1:]], "93 images and .* 94 labels"),
     (lambda a: [a[0][:-1], a[1][:-1], *a[2:]], "93 training examples; EMNIST balanced has 94"),
-    (lambda a: [a[0], a[1][::-1] * np.uint8(0), *a[2:]], "from 0 to 94 training examples of a class"),
+    (lambda a: [a[0], a[1] * np.uint8(0), *a[2:]], "from 0 to 94 training examples of a class"),
     (lambda a: [a[0][:, :20], *a[1:]], r"not images of shape \(n, 28, 28\)"),
     (lambda a: [a[1], *a[1:]], "not images of shape"),
     (lambda a: [a[0], a[0], *a[2:]], "not labels of shape")])
@@ -247,7 +247,8 @@ def test_letters_begin_at_1(emnist, tmp_path):
 
 
 @pytest.mark.parametrize("extra, message", [
-    (("../climbed", b""), "leads out of its folder"), (("/climbed", b""), "leads out of its folder"),
+    (("../climbed", b""), "leads out of its folder"),
+    (("/climbed", b""), "leads out of its folder"),
     (("x/emnist-balanced-test-labels-idx1-ubyte.gz", b""), "twice")])
 def test_hostile_zip_archives(emnist, tmp_path, extra, message):
     (tmp_path / "gzip.zip").write_bytes(emnist_zip("balanced", emnist_arrays(), [extra]))
@@ -293,7 +294,7 @@ def test_other_shapes_and_names(few, tmp_path):
     assert dataset.about.classes == ("circle", "square", "triangle")
     np.testing.assert_array_equal(dataset[4], arrays[2] / np.float32(256))
     (tmp_path / "classes.txt").write_text("circle\nsquare\n")
-    with pytest.raises(MnistCnnError, match="has the label 2; the network knows the classes 0 to 1"):
+    with pytest.raises(MnistCnnError, match="the label 2; the network knows the classes 0 to 1"):
         data.load_dataset(tmp_path)
 
 

@@ -46,7 +46,8 @@ class Harm:
 @pytest.mark.parametrize("harm", [
     Harm(os.system, "touch harmed"), Harm(eval, "open('harmed', 'w')"),
     Harm(subprocess.call, ["touch", "harmed"]), Harm(np.fromfile, "/etc/passwd"),
-    Harm(getattr, "text", "upper"), np.array([Harm(os.getpid)], object), np.zeros((1, 3072)), print])
+    Harm(getattr, "text", "upper"), np.array([Harm(os.getpid)], object), np.zeros((1, 3072)),
+    print])
 @pytest.mark.parametrize("protocol", [0, 1, 2, 4, 5])
 def test_what_means_harm_is_not_done(harm, protocol, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -57,9 +58,11 @@ def test_what_means_harm_is_not_done(harm, protocol, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("content", [
     b"", b".", b"\x80\x02.", b"\x80\x02}q\x01.." [:4], b"\x80\x02(((", b"\x80\x02h\x05.",
-    b"\x80\x02]K\x01a", b"\x80\x02K\x01K\x02s.", b"\x80\x02)R.", b"\x80\x02}(K\x01u.", b"\x80\x02}]K\x01s.",
+    b"\x80\x02]K\x01a", b"\x80\x02K\x01K\x02s.", b"\x80\x02)R.", b"\x80\x02}(K\x01u.",
+    b"\x80\x02}]K\x01s.",
     b"\x80\x02cnumpy\nndarray\n)R.", b"\x80\x02cnumpy\ndtype\nU\x02f8\x85R.", b"cposix\nsystem\n.",
-    b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x7f", b"\x80\x02T\xff\xff\xff\x7f", b"I" + b"9" * 10000 + b"\n.",
+    b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x7f", b"\x80\x02T\xff\xff\xff\x7f",
+    b"I" + b"9" * 10000 + b"\n.",
     b"\x80\x02}" + b"U\x01a}" * 50 + b"s" * 50 + b"."])
 def test_junk_is_refused(content):
     with pytest.raises(ValueError):

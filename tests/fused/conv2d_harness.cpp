@@ -1,9 +1,9 @@
 // Checks the convolutions of any size against their definition in double precision, and the poolings for access
 // out of bounds, without Python, so that they can be built for any -march and under the sanitizers. Exits with 1
 // and a line for each failure.
-#include "conv2d/backward.h"
-#include "conv2d/forward.h"
+#include "conv2d/measure.h"
 #include "conv2d/reference.h"
+#include "normalization/batch_norm.h"
 #include "pooling/pooling.h"
 
 #include <cmath>
@@ -25,9 +25,16 @@ static Floats normal(size_t n, double share = 1) {
     return v;
 }
 
+// Whole numbers up to `most`, whose sums are exact: what ties does so in the reference as well.
+static Floats whole(size_t n, int most) {
+    Floats v(n);
+    for (float &e : v) e = (float)((int)(generator() % (2 * most + 1)) - most);
+    return v;
+}
+
 static void compare(const Problem &p, const char *what, double share, const Floats &got,
                     const std::vector<double> &want) {
-    double scale = .1, error = 0;     // the inputs are of size 1
+    double scale = 1, error = 0;
     for (double v : want) scale = std::max(scale, std::fabs(v));
     for (size_t k = 0; k < want.size(); k++) {
         const double e = std::fabs(got[k] - want[k]);
@@ -40,39 +47,71 @@ static void compare(const Problem &p, const char *what, double share, const Floa
     failures++;
 }
 
-static void check(const Problem &p, float slope, double share) {
-    const size_t out = (size_t)p.images * p.out_rows() * p.out_columns() * p.filters;
-    const Floats x = normal((size_t)p.images * p.rows * p.columns * p.channels), b = normal(p.filters),
-                 W = normal((size_t)p.filters * p.channels * p.size * p.size), g = normal(out, share);
-    Floats y(out), dW(W.size()), db(b.size()), dx(x.size()), dW_alone(W.size());
+static double worst_rounding = 0;      // of Winograd's sums, in units of ties.h's margins
+
+static void check(const Problem &p, const After &after, double share, const Ways &ways) {
+    const size_t all = (size_t)p.images * p.out_rows() * p.out_columns() * p.filters;
+    const pooling::Problem pool = after.pool ? after.pool.of(p) : pooling::Problem();
+    const size_t out = after.pool ? p.images * pool.out_image() : all;
+    Floats x = normal((size_t)p.images * p.rows * p.columns * p.channels), b = normal(p.filters),
+           W = normal((size_t)p.filters * p.channels * p.size * p.size);
+    const Floats g = normal(out, share);
+    if (after.f.kind == LINES && (after.f.slope != 1 || after.pool.is_maximum())) {
+        const int most = generator() % 3 ? 50 : 2;
+        x = whole(x.size(), most), W = whole(W.size(), most), b = whole(b.size(), most);
+    } else {
+        for (float &w : W) w /= std::sqrt((float)p.channels * p.size * p.size);
+    }
+    Floats y(all), pooled(out), alone(out), dW(W.size()), db(b.size()), dx(x.size()), dW_alone(W.size());
     const auto view = [&](const Floats &v, int rows, int columns, int channels) {
         return Input{v.data(), (ptrdiff_t)rows * columns * channels, (ptrdiff_t)columns * channels, channels, 1};
     };
-    const Input vx = view(x, p.rows, p.columns, p.channels), vg = view(g, p.out_rows(), p.out_columns(), p.filters);
+    const Input vx = view(x, p.rows, p.columns, p.channels),
+                vg = after.pool ? view(g, pool.out_rows(), pool.out_columns(), p.filters)
+                                : view(g, p.out_rows(), p.out_columns(), p.filters);
     const Filters vW{W.data(), (ptrdiff_t)p.channels * p.size * p.size, p.size * p.size, p.size, 1};
-    forward(p, vx, vW, b.data(), 1, slope, y.data());
-    backward(p, vx, vW, y.data(), vg, slope, dW.data(), db.data(), dx.data());
-    backward(p, vx, vW, y.data(), vg, slope, dW_alone.data(), db.data(), nullptr);
-    const Reference r = reference(p, x, W, b, g, slope);
+    float *maxima = after.pool ? pooled.data() : nullptr;
+    forward(p, after, ways, vx, vW, b.data(), 1, y.data(), maxima);
+    backward(p, after, ways, vx, vW, y.data(), maxima, vg, dW.data(), db.data(), dx.data());
+    backward(p, after, ways, vx, vW, y.data(), maxima, vg, dW_alone.data(), db.data(), nullptr);
+    Reference r = reference(p, after, x, W, b, g);
     compare(p, "y", share, y, r.y);
+    if (after.pool) {
+        compare(p, "pooled", share, pooled, r.pooled);
+        forward(p, after, ways, vx, vW, b.data(), 1, nullptr, alone.data());
+        if (memcmp(alone.data(), maxima, out * sizeof(float))) {
+            printf("the pooled alone are other ones\n");
+            failures++;
+        }
+    }
     compare(p, "dW", share, dW, r.dW);
     compare(p, "dW alone", share, dW_alone, r.dW);
     compare(p, "db", share, db, r.db);
     compare(p, "dx", share, dx, r.dx);
+    if (ways.winograd_y && after.f.is_linear() && !after.pool) {
+        float most = 0;
+        for (float v : x) most = std::max(most, std::fabs(v));
+        for (size_t k = 0; k < all; k++) {
+            const size_t o = k % p.filters, each = W.size() / p.filters;
+            double size = 0;
+            for (size_t t = 0; t < each; t++) size += std::fabs(W[o * each + t]);
+            worst_rounding = std::max(worst_rounding, std::fabs(y[k] - r.y[k]) / (ROUNDING * (most * size + std::fabs(b[o]))));
+        }
+    }
 }
 
 static void check_pooling(const pooling::Problem &p) {
     const Floats x = normal((size_t)p.images * p.image()), g = normal((size_t)p.images * p.out_image());
     Floats most(g.size()), mean(g.size()), dx(x.size());
-    pooling::maximum(p, x.data(), most.data());
-    pooling::maximum_gradient(p, x.data(), most.data(), g.data(), dx.data());
+    pooling::forward(p, false, x.data(), most.data());
+    pooling::backward(p, false, x.data(), most.data(), g.data(), dx.data());
     double given = 0, got = 0;
     for (float v : g) given += v;
     for (float v : dx) got += v;
-    pooling::average(p, x.data(), mean.data());
+    pooling::forward(p, true, x.data(), mean.data());
     for (size_t k = 0; k < g.size(); k++)
         if (!(mean[k] <= most[k] + 1e-6f)) failures++;
-    pooling::average_gradient(p, x.data(), mean.data(), g.data(), dx.data());
+    pooling::backward(p, true, x.data(), mean.data(), g.data(), dx.data());
     double shared = 0;
     for (float v : dx) shared += v;
     if (std::fabs(given - got) > 1e-3 || std::fabs(given - shared) > 1e-3) {
@@ -81,23 +120,108 @@ static void check_pooling(const pooling::Problem &p) {
     }
 }
 
+static void expect(bool good, const char *what) {
+    if (good) return;
+    printf("%s\n", what);
+    failures++;
+}
+
+// What was measured first is what all go by; where nothing can be kept, the count.
+static void check_kept_ways() {
+    char file[] = "/tmp/conv2d_ways_XXXXXX";
+    const int descriptor = mkstemp(file);
+    if (descriptor < 0 || close(descriptor)) return expect(false, "no temporary file");
+    const Problem p{1, 9, 9, 5, 6, 3, {1, 1, 1, 1}}, other{1, 9, 9, 5, 6, 3, {1, 1, 1, 0}};
+    const Ways measured = measured_ways(p), first{true, false, true, .25f, .125f};
+    expect(measured.lists_dw >= 0 && measured.lists_dw <= 1 && measured.lists_dx >= 0 &&
+               measured.lists_dx <= measured.lists_dw,
+           "ways: a share out of range");
+    Ways kept{};
+    expect(!read_ways(file, key(p), &kept), "ways: read what is not there");
+    expect(write_ways(file, key(other), measured) && write_ways(file, key(p), first) && write_ways(file, key(p), measured),
+           "ways: not written");
+    kept = ways_of(p, file, [&](const Problem &) {
+        expect(false, "ways: measured again");
+        return measured;
+    });
+    expect(kept.winograd_y && !kept.winograd_dw && kept.winograd_dx && kept.lists_dw == .25f, "ways: not the first");
+    expect(ways_of(p, file).winograd_y, "ways: the gradient has others");
+    const Ways counted = counted_ways(other), alone = ways_of(other, "/no/such/folder/file", measured_ways);
+    expect(alone.winograd_y == counted.winograd_y && alone.lists_dw == counted.lists_dw, "ways: not counted");
+    unlink(file);
+}
+
+// Statistics against their definition; sums of the gradient that must vanish. test_batch_norm.py has the rest.
+static void check_batch_norm(int channels) {
+    const normalization::Problem p{300, channels};
+    const Nonlinearity f{LINES, 1};
+    const Floats x = normal(p.rows * channels), g = normal(x.size()), gamma = normal(channels), beta = normal(channels);
+    Floats y(x.size()), dx(x.size()), mean(channels), inv_std(channels), dgamma(channels), dbeta(channels);
+    normalization::forward(p, x.data(), gamma.data(), beta.data(), 1e-4f, f, y.data(), mean.data(), inv_std.data());
+    normalization::backward(p, x.data(), gamma.data(), f, y.data(), mean.data(), inv_std.data(), g.data(), dx.data(),
+                            dgamma.data(), dbeta.data());
+    for (int c = 0; c < channels; c++) {
+        double sum = 0, squares = 0, of_dx = 0;
+        for (int r = 0; r < p.rows; r++) sum += x[(size_t)r * channels + c], of_dx += dx[(size_t)r * channels + c];
+        for (int r = 0; r < p.rows; r++) squares += std::pow(x[(size_t)r * channels + c] - sum / p.rows, 2);
+        expect(std::fabs(mean[c] - sum / p.rows) < 1e-6 && std::fabs(inv_std[c] - 1 / std::sqrt(squares / p.rows + 1e-4)) < 1e-6,
+               "batch normalization: statistics");
+        expect(std::fabs(of_dx) < 1e-3, "batch normalization: a gradient along the mean");
+    }
+}
+
+static void check_empty_batch() {
+    const Problem p{0, 9, 9, 5, 6, 3, {1, 1, 1, 1}};
+    const Ways ways = counted_ways(p);
+    const After after{{LINES, 0}, {0, 0, 0, 0, false, false}, false};
+    const Floats W(6 * 5 * 9);
+    Floats dW(W.size(), 1), db(6, 1);
+    const Input none{nullptr, 0, 0, 0, 0};
+    const Filters filters{W.data(), 45, 9, 3, 1};
+    forward(p, after, ways, none, filters, nullptr, 0, nullptr, nullptr);
+    backward(p, after, ways, none, filters, nullptr, nullptr, none, dW.data(), db.data(), nullptr);
+    expect(dW[7] == 0 && db[3] == 0, "an empty batch has a gradient");
+}
+
+static int up_to(int n) { return (int)(generator() % (n + 1)); }
+
 int main() {
     const int sizes[] = {1, 2, 3, 4, 5, 7, 11}, channels[] = {1, 3, 16, 20, 33}, filters[] = {1, 7, 16, 40};
+    const Nonlinearity nonlinearities[] = {{LINES, 1}, {LINES, 0}, {LINES, .1f}, {TANH, 1}, {SIGMOID, 1}, {ELU, 1}};
+    int turn = 0;
     for (int size : sizes)
         for (int c : channels)
             for (int f : filters)
-                for (double share : {1., .3, .05}) {
-                    const auto up_to = [&](int n) { return (int)(generator() % (n + 1)); };
-                    const Pad pad{up_to(size + 1), up_to(size + 1), up_to(size + 1), up_to(size + 1)};
-                    const Problem p{1 + up_to(2), std::max(1, size - pad.top - pad.bottom) + up_to(8),
-                                    std::max(1, size - pad.left - pad.right) + up_to(19), c, f, size, pad};
-                    check(p, share == 1 ? 1.f : share == .3 ? 0.f : .1f, share);
-                }
+                for (double share : {1., .3, .05})
+                    for (int way = 0; way < (has_winograd(size) ? 3 : 2); way++) {
+                        const Pad pad{up_to(size + 1), up_to(size + 1), up_to(size + 1), up_to(size + 1)};
+                        const Problem p{1 + up_to(2), std::max(1, size - pad.top - pad.bottom) + up_to(8),
+                                        std::max(1, size - pad.left - pad.right) + up_to(19), c, f, size, pad};
+                        const Pooling pools[] = {{0, 0, 0, 0, false, false}, {2, 2, 2, 2, true, false},
+                                                 {3, 3, 2, 2, false, false}, {3, 3, 2, 2, false, true}};
+                        Pooling pool = pools[turn / 6 % 4];
+                        if (p.out_rows() < 2 || p.out_columns() < 2) pool = pools[0];
+                        const bool by_lists = way == 1, winograd = way == 2;
+                        check(p, After{nonlinearities[turn % 6], pool, false}, share,
+                              Ways{winograd, winograd, winograd, by_lists ? 1.f : 0.f, by_lists ? .5f : 0.f});
+                        turn++;
+                    }
+    for (int size : {3, 5})
+        for (int c : channels)
+            check(Problem{3, 21, 17, c, 40, size, {1, 0, 0, 1}}, After{{LINES, 1}, {0, 0, 0, 0, false, false}, false}, 1,
+                  Ways{true, true, true, 0, 0});
+    for (int c : channels) check_batch_norm(c);
     for (int size = 1; size < 5; size++)
         for (int stride = 1; stride < 4; stride++)
             for (int c : channels)
                 for (bool ignore : {true, false})
                     check_pooling(pooling::Problem{2, 7, 9, c, size, size, stride, stride, ignore});
+    if (worst_rounding > .5) {
+        printf("Winograd's sums: an error of %.2f of the margin\n", worst_rounding);
+        failures++;
+    }
+    check_kept_ways();
+    check_empty_batch();
     if (!failures) printf("ok, vectors of %d\n", VL);
     return failures ? 1 : 0;
 }

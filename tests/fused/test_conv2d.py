@@ -18,10 +18,12 @@ from lasagne.layers import (Conv2DLayer, DenseLayer, DropoutLayer, GlobalPoolLay
                             MaxPool2DLayer, NonlinearityLayer, Pool2DLayer, get_all_layers,
                             get_all_params, get_output)
 from mnist_cnn.benchmarks.networks import NETWORKS
-from mnist_cnn.fused.conv2d import Conv2D, Conv2DGrad, Pool2D, first, last
-from mnist_cnn.fused.layers import (ConvReluPool2DLayer, FastConv2DLayer, FastGlobalPoolLayer,
-                                    FastPool2DLayer)
+from mnist_cnn.fused.blocks import FastBatchNormLayer, FastConv2DLayer, FastPool2DLayer
+from mnist_cnn.fused.conv2d import Conv2D, Conv2DGrad, Pool2D, Pooling, first, last
+from mnist_cnn.fused.layers import ConvReluPool2DLayer
 from theano.tensor.signal.pool import pool_2d
+
+from batch_norm_layer import BatchNormLayer, batch_norm
 
 pytestmark = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"),
                                 reason="the fast path is for x86-64 CPUs")
@@ -46,7 +48,7 @@ def assert_close(got, want, names, tolerance=2e-5):
 
 def compile_conv(pad, slope):
     x, W, b, g = T.ftensor4(), T.ftensor4(), T.fvector(), T.ftensor4()
-    y = first(Conv2D(pad, slope)(last(x), W, b))
+    y = first(Conv2D(pad, slope).result(last(x), W, b))
     return theano.function([x, W, b, g], [y] + T.grad(T.sum(g * y), [W, b, x]))
 
 
@@ -190,6 +192,32 @@ def test_names_what_does_not_fit():
         Conv2D((1, 1, -1, 0), 0)
     with pytest.raises(ValueError, match="slope: wanted a number from 0 to 1"):
         Conv2D((0,) * 4, 2)
+    with pytest.raises(ValueError, match="nonlinearity: wanted one of lines, tanh, sigmoid, elu"):
+        Conv2D((0,) * 4, nonlinearity="softplus")
+
+
+def test_flat_images_tie():
+    """Equal patches give equal sums, and each gets the gradient, whichever way the sums go."""
+    x, W, b = T.ftensor4(), T.ftensor4(), T.fvector()
+    pool = Pooling((2, 2), (2, 2), True, False)
+    y = first(Conv2D((1,) * 4, 0, pool=pool).result(last(x), W, b))
+    f = theano.function([x, W, b], T.grad(T.sum(y), b))
+    images = np.zeros((3, 16, 12, 12), "float32")
+    images[1] = 1.7                         # flat but for the border
+    images[2] = normal(1, 16, 12, 12)
+    images[2, :, 2:8, 2:8] = .3             # flat in the middle
+    weights, bias = normal(2, 32, 16, 3, 3) / 12, normal(3, 32)
+    inside = np.s_[:, :, 1:-1, 1:-1]        # of the flat image: windows of four equal patches
+    plain = T.nnet.conv2d(x, W, border_mode=1) + b.dimshuffle("x", 0, "x", "x")
+    z = theano.function([x, W, b], plain)(images, weights, bias).astype(float)
+    z = np.round(z, 4)                      # equal patches' sums, whatever BLAS rounds
+    maps = np.maximum(z, 0).reshape(3, 32, 6, 2, 6, 2).transpose(0, 1, 2, 4, 3, 5)
+    maps = maps.reshape(3, 32, 6, 6, 4)
+    most = maps.max(axis=-1)
+    ties = ((maps == most[..., None]).sum(axis=-1) * (most > 0))
+    assert (ties[1][inside[1:]] != 1).all()
+    np.testing.assert_allclose(f(images, weights, bias), ties.sum(axis=(0, 2, 3)), atol=2)
+    np.testing.assert_array_equal(f(images[:2], weights, bias), ties[:2].sum(axis=(0, 2, 3)))
 
 
 # --- pooling -------------------------------------------------------------------------------------
@@ -237,8 +265,11 @@ def stacks(draw):
                             nonlinearity=draw(st.sampled_from(NONLINEARITIES)),
                             **draw(st.sampled_from([{}, {}, {"b": None}])))
         small = min(layer.output_shape[2:]) < 3
-        kind = draw(st.sampled_from(["none", "none", "max 2", "max 3", "average", "nonlinearity"]))
-        if small or kind == "none":
+        kind = draw(st.sampled_from(["none", "normal", "max 2", "max 3", "average",
+                                     "nonlinearity"]))
+        if kind == "normal":
+            layer = batch_norm(layer)
+        elif small or kind == "none":
             continue
         elif kind == "nonlinearity":
             layer = NonlinearityLayer(layer, draw(st.sampled_from(NONLINEARITIES)))
@@ -247,8 +278,10 @@ def stacks(draw):
         else:
             layer = Pool2DLayer(layer, 3, 2, ignore_border=draw(st.booleans()),
                                 mode="max" if kind == "max 3" else "average_exc_pad")
+        if draw(st.booleans()):
+            layer = NonlinearityLayer(layer, draw(st.sampled_from(NONLINEARITIES)))
     if draw(st.booleans()):
-        layer = GlobalPoolLayer(layer)
+        layer = GlobalPoolLayer(layer, draw(st.sampled_from([T.mean, T.max])))
     if draw(st.booleans()):
         layer = DropoutLayer(layer)
     return DenseLayer(layer, 7, nonlinearity=nonlinearities.softmax)
@@ -305,9 +338,16 @@ def conv(shape=(None, 2, 9, 9), **kwargs):
     (conv(), FastConv2DLayer, "same pass"),
     (conv(shape=(None, 2, None, None), pad="same"), FastConv2DLayer, "same pass"),
     (MaxPool2DLayer(conv(), 2), ConvReluPool2DLayer, "in one pass"),
-    (MaxPool2DLayer(conv(pad=1), 2), FastPool2DLayer, "channels side by side"),
-    (GlobalPoolLayer(conv()), FastGlobalPoolLayer, "channels side by side"),
-    (GlobalPoolLayer(conv(), pool_function=T.max), GlobalPoolLayer, "not theano.tensor.mean"),
+    (MaxPool2DLayer(conv(pad=1), 2), FastConv2DLayer, "and pooling in the same pass"),
+    (NonlinearityLayer(MaxPool2DLayer(conv(pad=1, nonlinearity=None), 2), nonlinearities.rectify),
+     FastConv2DLayer, "and pooling in the same pass"),
+    (GlobalPoolLayer(conv()), FastConv2DLayer, "and pooling in the same pass"),
+    (MaxPool2DLayer(InputLayer((None, 3, 8, 8)), 2), FastPool2DLayer, "channels side by side"),
+    (GlobalPoolLayer(conv(stride=2), pool_function=T.max), FastPool2DLayer, "side by side"),
+    (GlobalPoolLayer(conv(), pool_function=T.sum), GlobalPoolLayer, "not theano.tensor.mean or"),
+    (batch_norm(conv()), FastConv2DLayer, "batch normalization and nonlinearity in the same"),
+    (BatchNormLayer(conv(stride=2)), FastBatchNormLayer, "statistics in two passes"),
+    (BatchNormLayer(conv(), axes=0), BatchNormLayer, "normalization over the axes"),
     (conv(stride=2), Conv2DLayer, r"stride \(2, 2\)"),
     (conv(filter_size=(3, 2)), Conv2DLayer, "not square"),
     (conv(filter_size=12, pad=6), Conv2DLayer, "larger than 11x11"),

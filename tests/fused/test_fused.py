@@ -23,7 +23,8 @@ import theano.tensor as T
 from lasagne.layers import (ConcatLayer, Conv2DLayer, DenseLayer, DropoutLayer, InputLayer,
                             MaxPool2DLayer, get_all_layers, get_all_params, get_output)
 from lasagne.nonlinearities import rectify, tanh
-from mnist_cnn.fused.layers import ConvReluPool2DLayer, PhiloxStreams, SparseDenseLayer
+from mnist_cnn.fused.blocks import SparseDenseLayer
+from mnist_cnn.fused.layers import ConvReluPool2DLayer, PhiloxStreams
 from mnist_cnn.fused.ops import (BernoulliMask, ConvReluPool, ConvReluPoolGrad, NesterovUpdate,
                                  SparseProduct)
 

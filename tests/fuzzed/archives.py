@@ -94,7 +94,7 @@ class _Npz:
 
 
 class Weights(_Npz):
-    """`read_about` and `load_weights`: finite numbers in the network's own type, or the network unchanged."""
+    """`read_about` and `load_weights`: finite numbers of the network's type, or it is unchanged."""
 
     def __init__(self, path):
         import random
@@ -111,11 +111,12 @@ class Weights(_Npz):
         fields = json.loads(self.about.decode())
         if rng.random() < .7:
             fields[rng.choice(list(fields))] = rng.choice((
-                None, True, 0, 1, -1, 1.5, 10 ** 400, "", "x\ny", [], [1, 28], [1, 28, 28], [0, 28, 28],
-                [1, 28, True], [1, 10 ** 9, 28], ["a"] * 10, ["a", "b"], [[]] * 3, {}, "f" * 64))
+                None, True, 0, 1, -1, 1.5, 10 ** 400, "", "x\ny", [], [1, 28], [1, 28, 28],
+                [0, 28, 28], [1, 28, True], [1, 10 ** 9, 28], ["a"] * 10, ["a", "b"], [[]] * 3, {}, "f" * 64))
         comment = json.dumps(fields).encode()
         if rng.random() < .3:
-            comment = rng.choice((mutations.mutate_bytes(rng, comment), b"[" * 9000, b"{}", b"\xff"))
+            comment = rng.choice((mutations.mutate_bytes(rng, comment), b"[" * 9000, b"{}",
+                                  b"\xff"))
         return content[:-2] + struct.pack("<H", len(comment)) + comment
 
     def read(self, content):
@@ -157,8 +158,8 @@ class Checkpoint(_Npz):
         if kind == 0:
             return mutations.mutate_bytes(rng, json.dumps(self.settings).encode())
         if kind == 1:
-            return rng.choice((b"", b"{}", b"[]", b"null", b"3", b"NaN", b"[" * 5000, b'{"a":' * 3000,
-                               b"9" * 9000, b'"\\ud800"', b"\xff\xfe", b'[["batch_size", 50]]',
+            return rng.choice((b"", b"{}", b"[]", b"null", b"3", b"NaN", b"[" * 5000,
+                               b'{"a":' * 3000, b"9" * 9000, b'"\\ud800"', b"\xff\xfe", b'[["batch_size", 50]]',
                                b" " * 150000 + b"{}"))
         settings = dict(self.settings)
         name = rng.choice(list(settings))
@@ -207,8 +208,8 @@ class History:
             lines = content.split(b"\r\n")
             cells = lines[rng.randrange(len(lines))].split(b",")
             cells[rng.randrange(len(cells))] = rng.choice((
-                b"", b"nan", b"1e999", b"1_0", b'"', b'""', b"'", b"\0", b"\xff", b"9" * 200000, b"x",
-                b"\r", b"\n", b" 1 ", b"0x3", b"1,1"))
+                b"", b"nan", b"1e999", b"1_0", b'"', b'""', b"'", b"\0", b"\xff", b"9" * 200000,
+                b"x", b"\r", b"\n", b" 1 ", b"0x3", b"1,1"))
             lines[rng.randrange(len(lines))] = b",".join(cells)
             content = b"\r\n".join(lines)
         return mutations.mutate_bytes(rng, content) if rng.random() < .6 else content

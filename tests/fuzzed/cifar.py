@@ -16,14 +16,15 @@ from datasets import formats  # noqa: I100  tests/datasets
 from . import mutations
 
 #: Opcodes, with arguments, that no batch has or that stand elsewhere in one.
-OPCODES = (b"cos\nsystem\n", b"cfuzzed.cifar\nalarm\n", b"c__builtin__\neval\n", b"cnumpy\nndarray\n",
-           b"R", b")R", b"b", b"\x81", b"i__builtin__\nprint\n", b"o", b"Pname\n", b"Q", b"(", b")", b"]",
-           b"}", b"e", b"a", b"s", b"u", b"0", b"1", b"2", b"t", b"\x85", b"\x86", b"\x87", b"N", b"\x88",
-           b"K\xff", b"J\xff\xff\xff\xff", b"\x8a\xff" + b"\xff" * 255, b"\x8b\xff\xff\xff\x7f",
-           b"T\xff\xff\xff\x7f", b"X\xff\xff\xff\xff", b"\x8e" + b"\xff" * 8, b"q\x00", b"h\x63",
-           b"j\xff\xff\xff\x7f", b"r\xff\xff\xff\x7f", b"g999\n", b"I9" + b"9" * 5000 + b"\n", b"Fnan\n",
-           b"S'x'\n", b"L1L\n", b"\x80\x05", b"\x94", b"\x95" + b"\xff" * 8, b".", b"\x8f", b"\x90",
-           b"\x97", b"(" * 2000, b"]" * 2000 + b"\x85" * 2000)
+OPCODES = (
+    b"cos\nsystem\n", b"cfuzzed.cifar\nalarm\n", b"c__builtin__\neval\n", b"cnumpy\nndarray\n", b"R",
+    b")R", b"b", b"\x81", b"i__builtin__\nprint\n", b"o", b"Pname\n", b"Q", b"(", b")", b"]", b"}",
+    b"e", b"a", b"s", b"u", b"0", b"1", b"2", b"t", b"\x85", b"\x86", b"\x87", b"N", b"\x88", b"K\xff",
+    b"J\xff\xff\xff\xff", b"\x8a\xff" + b"\xff" * 255, b"\x8b\xff\xff\xff\x7f",
+    b"T\xff\xff\xff\x7f", b"X\xff\xff\xff\xff", b"\x8e" + b"\xff" * 8, b"q\x00", b"h\x63",
+    b"j\xff\xff\xff\x7f", b"r\xff\xff\xff\x7f", b"g999\n", b"I9" + b"9" * 5000 + b"\n", b"Fnan\n",
+    b"S'x'\n", b"L1L\n", b"\x80\x05", b"\x94", b"\x95" + b"\xff" * 8, b".", b"\x8f", b"\x90",
+    b"\x97", b"(" * 2000, b"]" * 2000 + b"\x85" * 2000)
 
 executed = []
 
@@ -111,7 +112,8 @@ class Pickles:
         self.path = path
         batch = formats.batch_pickle(np.zeros((1, 3, 32, 32), np.uint8), [3])
         array = np.arange(3, dtype=np.uint8)
-        self.seeds = [batch, formats.meta_pickle(), pickle.dumps({"data": array, "labels": [1, (2,)]}, 2),
+        self.seeds = [batch, formats.meta_pickle(),
+                      pickle.dumps({"data": array, "labels": [1, (2,)]}, 2),
                       pickle.dumps({b"data": array, "a": [None, True, 1.5]}, 4)]
         self.operations = [_operations(seed) for seed in self.seeds]
 
@@ -169,7 +171,8 @@ class Cifar:
                 info = tarfile.TarInfo(rng.choice(("", "a/", "cifar-10-batches-py/")) + name)
                 info.size = len(content)
                 if rng.random() < .02:
-                    info.name = rng.choice(("../" + name, "/" + name, "\u0665" * 90, "x" * 300, "a\0b"))
+                    info.name = rng.choice(("../" + name, "/" + name, "\u0665" * 90, "x" * 300,
+                                            "a\0b"))
                 if rng.random() < .02:
                     info.type = rng.choice((tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE,
                                             tarfile.CHRTYPE, tarfile.FIFOTYPE, b"Z"))
@@ -179,8 +182,10 @@ class Cifar:
         if rng.random() < .2:  # a field of a header, its checksum wrong or right
             at = 512 * rng.randrange(len(content) // 512)
             block = bytearray(content[at:at + 512])
-            field, size = rng.choice(((100, 8), (124, 12), (136, 12), (156, 1), (257, 8), (345, 155)))
-            block[field:field + size] = rng.choice((b"\xff", b"\x80", b"7", b"\0", b"9", b"-")) * size
+            field, size = rng.choice(((100, 8), (124, 12), (136, 12), (156, 1), (257, 8),
+                                      (345, 155)))
+            block[field:field + size] = size * rng.choice((b"\xff", b"\x80", b"7", b"\0", b"9",
+                                                           b"-"))
             block[148:156] = b" " * 8
             block[148:156] = b"%06o\0 " % sum(block)
             content = content[:at] + bytes(block) + content[at + 512:]

@@ -18,8 +18,8 @@ DESCRIPTIONS = (b"'|O'", b"'<f4'", b"'>f8'", b"'<c16'", b"'<U9'", b"'|V0'", b"'<
                 b"[('a', '<f4')]", b"[('a', '|O')]", b"('<f4', (2,))", b"'<i9'", b"None", b"3",
                 b"'" + b"f" * 300 + b"'", b"'f4, O'", b"'\\x00'", b"[" * 200, b"('O', {})")
 SHAPES = (b"(-1,)", b"(0,)", b"()", b"(9223372036854775807,)", b"(3, 2, 1)", b"(1e3,)", b"('a',)",
-          b"(1" + b"0" * 60 + b",)", b"((3,), 2)", b"[3, 2]", b"None", b"(True,)", b"(4294967296, 0)",
-          b"(" * 150, b"(-3, -2)", b"(3,) * 9", b"{3: 2}")
+          b"(1" + b"0" * 60 + b",)", b"((3,), 2)", b"[3, 2]", b"None", b"(True,)",
+          b"(4294967296, 0)", b"(" * 150, b"(-3, -2)", b"(3,) * 9", b"{3: 2}")
 NAMES = ("arr_0.npy", "../arr_0.npy", "arr_0", "", "arr_\x00.npy", "n" * 300, "\u0665.npy",
          "variable_0.npy", "settings.npy", "/etc/passwd")
 
@@ -65,8 +65,8 @@ def mutate_array(rng, array):
         except (TypeError, ValueError):
             return array[None]
     if kind == 5:
-        return rng.choice((array[..., None], array[:0] if array.ndim else array[None], array.ravel(),
-                           array[::-1] if array.ndim else array, np.concatenate([array, array])
+        return rng.choice((array[..., None], array[:0] if array.ndim else array[None],
+                           array.ravel(), array[::-1] if array.ndim else array, np.concatenate([array, array])
                            if array.ndim else array))
     if kind == 6:
         with np.errstate(all="ignore"):
@@ -106,7 +106,8 @@ def mutate_npy(rng, content):
         start = header.index(b"'shape': ") + 9
         header = header[:start] + rng.choice(SHAPES) + b", }\n"
     elif kind == 2:
-        header = header.replace(b"False", rng.choice((b"True", b"None", b"2", b"'x'", b"1 if 1 else 2")))
+        header = header.replace(b"False", rng.choice((b"True", b"None", b"2", b"'x'",
+                                                      b"1 if 1 else 2")))
     elif kind == 3:
         header = mutate_bytes(rng, header)
     elif kind == 4:

@@ -91,7 +91,7 @@ def mutate_png(rng, content):
     if kind == 0 and len(chunks[0][1]) == 13:
         header = list(struct.unpack(">IIBBBBB", chunks[0][1]))
         field = rng.randrange(7)
-        header[field] = rng.choice(SIZES) if field < 2 else rng.choice((0, 1, 2, 3, 4, 6, 8, 16, 255))
+        header[field] = rng.choice(SIZES if field < 2 else (0, 1, 2, 3, 4, 6, 8, 16, 255))
         chunks[0][1] = struct.pack(">IIBBBBB", *header)
     elif kind == 1:
         chunks[k][1] = mutations.mutate_bytes(rng, chunks[k][1])
@@ -101,7 +101,8 @@ def mutate_png(rng, content):
         chunks.insert(rng.randrange(len(chunks) + 1), chunks[k])
     elif kind == 4:
         chunks.insert(1, [rng.choice((b"tRNS", b"PLTE", b"gAMA", b"acTL", b"fcTL", b"fdAT", b"eXIf",
-                                      b"iCCP", b"zTXt", b"iTXt", b"pHYs", b"cHRM", b"sRGB", b"\0\0\0\0")),
+                                      b"iCCP", b"zTXt", b"iTXt", b"pHYs", b"cHRM", b"sRGB",
+                                      b"\0\0\0\0")),
                           mutations.mutate_bytes(rng, bytes(rng.choice((0, 1, 3, 26, 300))))])
     elif kind == 5:  # more or fewer rows than the header says
         for chunk in chunks:
@@ -115,7 +116,7 @@ def mutate_png(rng, content):
 
 
 def mutate_numbers(rng, content):
-    """A number of the first bytes, where most formats have their header, at the end of its range."""
+    """A number of the first bytes, where most formats have a header, at the end of its range."""
     at = rng.randrange(min(len(content), 120) + 1)
     width, order = rng.choice("HI"), rng.choice("<>")
     number = rng.choice(SIZES) % (65536 if width == "H" else 2 ** 32)

@@ -97,15 +97,14 @@ def test_progress_is_a_widget_or_text_and_no_alarm(interrupted):
         assert "| 0/100 [00:00<?, ?batch/s]" in cell.text()
 
 
-@pytest.mark.parametrize("code, line", [
-    ("main(num_epochs=0)",
-     "MnistCnnError: num_epochs is 0; it must be a whole number, at least 1"),
-    ("main(data_dir='nowhere')", "MnistCnnError: there is no folder nowhere; create it "
-                                 "(mkdir nowhere), and MNIST is downloaded into it")])
-def test_an_error_is_one_line(code, line, run):
+@pytest.mark.parametrize("code, start", [
+    ("main(num_epochs=0)", "MnistCnnError: num_epochs is 0; it must be a whole number, "),
+    ("main(data_dir='nowhere')", "MnistCnnError: there is no folder nowhere; create it ")])
+def test_an_error_is_one_line(code, start, run):
     reply, cell = run(code + "\nprint('not reached')")
     assert reply["status"] == "error" and reply["ename"] == "MnistCnnError"
-    assert cell.contents("error")[0]["traceback"] == [line]
+    line, = cell.contents("error")[0]["traceback"]
+    assert line.startswith(start) and "\n" not in line
     assert "not reached" not in cell.text() and cell.text("stderr") == ""
 
 

@@ -1,6 +1,8 @@
 """Picture files of digits, brought to MNIST's form, and read."""
 
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -123,6 +125,39 @@ def test_files_that_are_none(tmp_path):
         with pytest.raises(MnistCnnError, match=name) as caught:
             pictures.load_picture(tmp_path / name)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_picture_as_large_as_any(tmp_path):
+    """Half a megabyte that unpacks to 132 megapixels, each with transparency: in a gigabyte."""
+    path = tmp_path / "a.png"
+    picture = Image.new("RGBA", (11500, 11500), (255, 255, 255, 255))
+    picture.paste((0, 0, 0, 255), (5000, 2000, 6000, 9000))
+    picture.save(str(path), compress_level=1)
+    code = ("import resource, sys\nfrom mnist_cnn.support import pictures\n"
+            "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+            "print(pictures.load_picture(sys.argv[1]).shape,\n"
+            "      resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)")
+    done = subprocess.run([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE,
+                          check=True, universal_newlines=True)
+    shape, memory = done.stdout.rsplit(None, 1)
+    assert shape == "(1, 28, 28)" and int(memory) < 1100000  # kilobytes
+
+
+def test_exif_data_that_are_damaged(tmp_path, mnist):
+    """The picture is whole; it is not turned."""
+    grey_file(tmp_path / "a.png", mnist[4][0, 0])
+    wanted = pictures.load_picture(tmp_path / "a.png")
+    Image.open(str(tmp_path / "a.png")).save(str(tmp_path / "b.png"), exif=b"Exif\0\0junk")
+    np.testing.assert_array_equal(pictures.load_picture(tmp_path / "b.png"), wanted)
+
+
+def test_a_pixel_that_is_no_number(tmp_path):
+    grey = np.ones((30, 30), np.float32)
+    grey[3, 4] = np.nan
+    Image.fromarray(grey).save(str(tmp_path / "a.tiff"))
+    with pytest.raises(MnistCnnError, match="damaged picture"):
+        pictures.load_picture(tmp_path / "a.tiff")
 
 
 @pytest.mark.parametrize("content, message", [

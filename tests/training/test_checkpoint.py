@@ -346,7 +346,7 @@ def test_crafted_checkpoints(tmp_path, name):
 
 
 def test_checkpoint_of_other_layouts(tmp_path):
-    """Big-endian, column by column: the same numbers, and the kernels read them in their own way."""
+    """Big-endian, column by column: the same numbers, laid out as the kernels read them."""
     path = tmp_path / "run.checkpoint"
     saved(path)
     with np.load(str(path)) as file:

@@ -20,10 +20,14 @@ TEMPLATE = """<!DOCTYPE html>
 <title>{title}</title>
 <style>
 {style}</style>
+<header>
 <h1>{title}</h1>
 {lines}
+</header>
 <nav aria-label="Figures">{links}</nav>
+<main>
 {sections}
+</main>
 <dialog id="dialog" aria-label="Enlarged"></dialog>
 <div id="tip"><canvas width="{width}" height="{height}"></canvas><span></span></div>
 <script type="application/json" id="data">{data}</script>

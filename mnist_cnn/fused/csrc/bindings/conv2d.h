@@ -1,9 +1,8 @@
-// Between Theano and conv2d. Each function returns 0, or -1 with a Python exception set that names the argument.
+// Arrays from Theano for conv2d. Each function returns 0, or -1 with a Python exception set that names the argument.
 #pragma once
 
 #include "bindings/arrays.h"
-#include "conv2d/backward.h"
-#include "conv2d/forward.h"
+#include "conv2d/copies.h"
 
 namespace conv2d {
 
@@ -46,47 +45,15 @@ inline int check_problem(PyArrayObject *x, PyArrayObject *W, const Pad &pad, Pro
     return 0;
 }
 
-inline int forward_numpy(PyArrayObject *x, PyArrayObject *W, PyArrayObject *b, const Pad &pad, double slope,
-                         PyArrayObject **y) {
-    Problem p;
-    if (check_problem(x, W, pad, &p)) return -1;
-    const npy_intp b_want[1] = {p.filters};
-    const npy_intp y_dims[4] = {p.images, p.out_rows(), p.out_columns(), p.filters};
-    if (arrays::check(b, "b", NPY_FLOAT32, 1, b_want) || arrays::allocate(y, NPY_FLOAT32, 4, y_dims, false, true))
-        return -1;
-    try {
-        forward(p, input(x), filters(W), (const float *)PyArray_DATA(b),
-                PyArray_STRIDE(b, 0) / (npy_intp)sizeof(float), (float)slope, (float *)PyArray_DATA(*y));
-    } catch (const std::bad_alloc &) {
-        PyErr_NoMemory();
+// The pooled array's dimensions.
+inline int check_pooling(const Problem &p, const Pooling &pool, npy_intp *dims) {
+    const pooling::Problem out = pool.of(p);
+    if (out.out_rows() < 1 || out.out_columns() < 1) {
+        PyErr_Format(PyExc_ValueError, "x: maps of %d x %d are smaller than the pooling's windows", p.out_rows(),
+                     p.out_columns());
         return -1;
     }
-    return 0;
-}
-
-// dx may be NULL: then it is neither computed nor allocated.
-inline int backward_numpy(PyArrayObject *x, PyArrayObject *W, PyArrayObject *y, PyArrayObject *g, const Pad &pad,
-                          double slope, PyArrayObject **dW, PyArrayObject **db, PyArrayObject **dx) {
-    Problem p;
-    if (check_problem(x, W, pad, &p)) return -1;
-    const npy_intp want[4] = {p.images, p.out_rows(), p.out_columns(), p.filters};
-    if (arrays::check(y, "y", NPY_FLOAT32, 4, want) || arrays::check(g, "g", NPY_FLOAT32, 4, want)) return -1;
-    if (!PyArray_IS_C_CONTIGUOUS(y)) {
-        PyErr_SetString(PyExc_ValueError, "y: wanted a C-contiguous array");
-        return -1;
-    }
-    const npy_intp b_dims[1] = {p.filters};
-    if (arrays::allocate(dW, NPY_FLOAT32, 4, PyArray_DIMS(W), false, true) ||
-        arrays::allocate(db, NPY_FLOAT32, 1, b_dims, false, true) ||
-        (dx && arrays::allocate(dx, NPY_FLOAT32, 4, PyArray_DIMS(x), false, true)))
-        return -1;
-    try {
-        backward(p, input(x), filters(W), (const float *)PyArray_DATA(y), input(g), (float)slope,
-                 (float *)PyArray_DATA(*dW), (float *)PyArray_DATA(*db), dx ? (float *)PyArray_DATA(*dx) : nullptr);
-    } catch (const std::bad_alloc &) {
-        PyErr_NoMemory();
-        return -1;
-    }
+    dims[0] = p.images, dims[1] = out.out_rows(), dims[2] = out.out_columns(), dims[3] = p.filters;
     return 0;
 }
 

@@ -45,11 +45,7 @@ inline int forward_numpy(PyArrayObject *x, const Window &w, PyArrayObject **y) {
     const npy_intp dims[4] = {p.images, p.out_rows(), p.out_columns(), p.channels};
     const Contiguous from(x);
     if (!from.array || arrays::allocate(y, NPY_FLOAT32, 4, dims, false, true)) return -1;
-    float *to = (float *)PyArray_DATA(*y);
-    if (w.average)
-        average(p, from.data(), to);
-    else
-        maximum(p, from.data(), to);
+    forward(p, w.average, from.data(), (float *)PyArray_DATA(*y));
     return 0;
 }
 
@@ -62,11 +58,7 @@ inline int backward_numpy(PyArrayObject *x, PyArrayObject *y, PyArrayObject *g, 
     if (!cx.array || !cy.array || !cg.array ||
         arrays::allocate(dx, NPY_FLOAT32, 4, PyArray_DIMS(x), false, true))
         return -1;
-    float *to = (float *)PyArray_DATA(*dx);
-    if (w.average)
-        average_gradient(p, cx.data(), cy.data(), cg.data(), to);
-    else
-        maximum_gradient(p, cx.data(), cy.data(), cg.data(), to);
+    backward(p, w.average, cx.data(), cy.data(), cg.data(), (float *)PyArray_DATA(*dx));
     return 0;
 }
 

@@ -12,21 +12,6 @@
 
 namespace conv2d {
 
-// A line's floats in whole vectors; a filter's lines lie one after another: the sums for dW, and W itself.
-inline int line_floats(const Problem &p) { return padded(p.size * p.channels); }
-inline size_t sparse_sums_floats(const Problem &p) { return (size_t)p.filters * p.size * line_floats(p); }
-
-inline void pack_lines(const Problem &p, const Filters &W, float *to) {
-    for (int o = 0; o < p.filters; o++)
-        for (int h = 0; h < p.size; h++, to += line_floats(p)) {
-            for (int w = 0; w < p.size; w++)
-                for (int c = 0; c < p.channels; c++)
-                    to[w * p.channels + c] = W.data[o * W.filter + c * W.channel + (p.size - 1 - h) * W.row +
-                                                    (p.size - 1 - w) * W.column];
-            for (int t = p.size * p.channels; t < line_floats(p); t++) to[t] = 0;
-        }
-}
-
 // The positions with a gradient, for each filter: where their patch begins in x's frame, and the gradient.
 struct Lists {
     int length;         // room for all positions, but no power of two: those would share one set of the cache

@@ -5,6 +5,9 @@
 
 namespace conv2d {
 
+using pooling::load_some;
+using pooling::store_some_lanes;
+
 // An image in local memory. `top` and `left` are what lies before its first row and column.
 struct Frame {
     int rows, columns, top, left, pixel;    // pixel: floats from one pixel to the next
@@ -13,16 +16,17 @@ struct Frame {
     ptrdiff_t line() const { return (ptrdiff_t)columns * pixel; }
 };
 
+constexpr int MORE = 3;     // rows and columns: Winograd's last tiles may reach over the border
+
 // The frame of x: that of the padding.
 inline Frame frame_of_x(const Problem &p) {
-    return Frame{p.rows + p.pad.top + p.pad.bottom, p.columns + p.pad.left + p.pad.right, p.pad.top, p.pad.left,
-                 p.channels};
+    return Frame{p.rows + p.pad.top + p.pad.bottom + MORE, p.columns + p.pad.left + p.pad.right + MORE, p.pad.top,
+                 p.pad.left, p.channels};
 }
 
 // The frame of y's gradient: what the filters, turned around, read for the gradient of x.
 inline Frame frame_of_g(const Problem &p) {
     const auto need = [&](int pad) { return std::max(0, p.size - 1 - pad); };
-    constexpr int MORE = 3;     // Winograd's last tiles may reach over the border
     return Frame{p.out_rows() + need(p.pad.top) + need(p.pad.bottom) + MORE,
                  p.out_columns() + need(p.pad.left) + need(p.pad.right) + MORE, need(p.pad.top), need(p.pad.left),
                  padded(p.filters)};
@@ -48,81 +52,55 @@ inline void copy_image(const Input &x, int n, int rows, int columns, int channel
     }
 }
 
-// y = z > 0 ? z : slope * z. So y's sign, that of a zero as well, tells the derivative: 1, slope, and for
-// z = 0 what Theano's formula (1 + slope) / 2 * z + (1 - slope) / 2 * |z| has there, the mean of both.
-// slope = 1 is no nonlinearity, 0 the rectifier. (With slope = 0 a negative z becomes -0, and 0 stays +0.)
-//
-// By that formula minus infinity becomes NaN, though its derivative is no NaN: such a NaN has bits of its own.
-constexpr int32_t FROM_MINUS_INFINITY = 0x7fc00001, MINUS_INFINITY = (int32_t)0xff800000;
-ALWAYS_INLINE vec rectified(vec z, float slope) {
-    const int32_t lost = slope == 1 ? MINUS_INFINITY : FROM_MINUS_INFINITY;
-    const vec y = z > vec{} ? z : broadcast(slope) * z;
-    return (ivec)z == MINUS_INFINITY ? (vec)(lost + ivec{}) : y;
-}
-ALWAYS_INLINE vec derivative(vec y, float slope) {
-    const vec f = y > vec{} ? broadcast(1) : broadcast(slope);
-    const vec at_zero = (ivec)y == ivec{} ? broadcast((1 + slope) / 2) : f;
-    const vec known = (ivec)y == FROM_MINUS_INFINITY ? broadcast(slope) : y;
-    return y == y ? at_zero : known;        // NaN where y is NaN
-}
-
-// The gradient of image n before the nonlinearity; y is contiguous. Adds it to db, padded(filters) sums.
-// Returns how many values are not zero.
-inline long copy_gradient(const Problem &p, const Input &g, const float *y, float slope, int n, const Frame &f,
-                          float *to, float *db) {
-    const int rows = p.out_rows(), columns = p.out_columns();
-    copy_image(g, n, rows, columns, p.filters, f, to);
-    const float *image_y = y + (ptrdiff_t)n * rows * columns * p.filters;
-    const int whole = p.filters / VL * VL;
-    long count = 0;
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < columns; j++) {
-            float *pixel = to + (f.top + i) * f.line() + (ptrdiff_t)(f.left + j) * f.pixel;
-            const float *from = image_y + ((ptrdiff_t)i * columns + j) * p.filters;
-            for (int o = 0; o < f.pixel; o += VL) {
-                vec v = load(pixel + o);
-                if (slope != 1) {
-                    float rest[VL] __attribute__((aligned(64))) = {};
-                    if (o >= whole) memcpy(rest, from + o, (p.filters - o) * sizeof(float));
-                    v *= derivative(o < whole ? load_unaligned(from + o) : load(rest), slope);
-                    store(pixel + o, v);
-                }
-                store(db + o, load(db + o) + v);
-                count += __builtin_popcount(lanes(((ivec)v & 0x7fffffff) != 0));
-            }
-        }
-    return count;
-}
-
 // Filters for sums over x: for each block of two vectors of outputs (the last one may have one), for each
 // place of a patch, a weight for each output. Of so many floats:
 inline size_t packed_floats(int outputs, int places) { return (size_t)padded(outputs) * places; }
 
 // weight(h, w, c, output) for all, as above; c is the channel of place (h, w, c) of a patch.
-template <class Weight> void pack(int outputs, int size, int channels, float *to, Weight weight) {
-    for (int o0 = 0; o0 < padded(outputs); o0 += 2 * VL) {
-        const int width = std::min(2 * VL, padded(outputs) - o0), some = std::min(width, outputs - o0);
-        for (int h = 0; h < size; h++)
+template <class Weight> void pack(int outputs, int size, int channels, float *packed, int threads, Weight weight) {
+    const int blocks = (padded(outputs) + 2 * VL - 1) / (2 * VL);
+    parallel::for_ranges(blocks * size, std::min(blocks * size, threads), threads, [&](int, int, int first, int last) {
+        for (int k = first; k < last; k++) {
+            const int h = k % size, o0 = k / size * 2 * VL;
+            const int width = std::min(2 * VL, padded(outputs) - o0), some = std::min(width, outputs - o0);
+            float *to = packed + (size_t)o0 * size * size * channels + (size_t)h * size * channels * width;
             for (int w = 0; w < size; w++)
                 for (int c = 0; c < channels; c++, to += width) {
                     for (int l = 0; l < some; l++) to[l] = weight(h, w, c, o0 + l);
                     for (int l = some; l < width; l++) to[l] = 0;
                 }
-    }
+        }
+    });
 }
 
 // The filters as y's sums take them. Theano flips filters: place (h, w) of a patch meets W[.., size-1-h, size-1-w].
-inline void pack_for_y(const Problem &p, const Filters &W, float *to) {
-    pack(p.filters, p.size, p.channels, to, [&](int h, int w, int c, int o) {
+inline void pack_for_y(const Problem &p, const Filters &W, float *to, int threads) {
+    pack(p.filters, p.size, p.channels, to, threads, [&](int h, int w, int c, int o) {
         return W.data[o * W.filter + c * W.channel + (p.size - 1 - h) * W.row + (p.size - 1 - w) * W.column];
     });
 }
 
 // As the sums of x's gradient take them: the flip undone, filters and channels exchanged.
-inline void pack_for_dx(const Problem &p, const Filters &W, float *to) {
-    pack(p.channels, p.size, padded(p.filters), to, [&](int h, int w, int o, int c) {
+inline void pack_for_dx(const Problem &p, const Filters &W, float *to, int threads) {
+    pack(p.channels, p.size, padded(p.filters), to, threads, [&](int h, int w, int o, int c) {
         return o < p.filters ? W.data[o * W.filter + c * W.channel + h * W.row + w * W.column] : 0;
     });
+}
+
+// A line of a filter in whole vectors; a filter's lines lie one after another. Filters first .. last - 1.
+inline int line_floats(const Problem &p) { return padded(p.size * p.channels); }
+inline size_t lines_floats(const Problem &p) { return (size_t)p.filters * p.size * line_floats(p); }
+
+inline void pack_lines(const Problem &p, const Filters &W, int first, int last, float *to) {
+    to += (size_t)first * p.size * line_floats(p);
+    for (int o = first; o < last; o++)
+        for (int h = 0; h < p.size; h++, to += line_floats(p)) {
+            for (int w = 0; w < p.size; w++)
+                for (int c = 0; c < p.channels; c++)
+                    to[w * p.channels + c] = W.data[o * W.filter + c * W.channel + (p.size - 1 - h) * W.row +
+                                                    (p.size - 1 - w) * W.column];
+            for (int t = p.size * p.channels; t < line_floats(p); t++) to[t] = 0;
+        }
 }
 
 }  // namespace conv2d

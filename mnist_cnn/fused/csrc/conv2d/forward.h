@@ -1,49 +1,137 @@
-// y = nonlinearity(conv2d(x, W) + b).
+// y = f(conv2d(x, W) + b), and its pooling.
 #pragma once
 
+#include <cmath>
+#include <new>
+
 #include "conv2d/dense_sums.h"
+#include "conv2d/ties.h"
+#include "conv2d/ways.h"
+#include "conv2d/winograd_sums.h"
 #include "runtime/scratch.h"
 #include "runtime/threads.h"
 
 namespace conv2d {
 
 struct ForwardShared {
-    float *filters, *bias;
-    ForwardShared(scratch::Arena &arena, const Problem &p)
-        : filters(arena.take(packed_floats(p.filters, p.size * p.size * p.channels))),
-          bias(arena.take(padded(p.filters))) {}
+    float *packed, *bias;
+    float *winograd, *lines, *sizes;        // sizes[o]: the absolute values of filter o, summed
+    ForwardShared(scratch::Arena &arena, const Problem &p, bool with_winograd)
+        : packed(arena.take(packed_floats(p.filters, p.size * p.size * p.channels))),
+          bias(arena.take(padded(p.filters))),
+          winograd(with_winograd ? arena.take(winograd_filter_floats(sums_of_y(p))) : nullptr),
+          lines(with_winograd ? arena.take(lines_floats(p)) : nullptr),
+          sizes(with_winograd ? arena.take(padded(p.filters)) : nullptr) {}
 };
 
+// Of images that are handled together.
 struct ForwardWorker {
-    float *image;
-    ForwardWorker(scratch::Arena &arena, const Problem &p) : image(arena.take(frame_of_x(p).floats())) {}
+    size_t frame, map, width;
+    float *frames, *maps, *margins;
+    Doubtful *chosen;       // images whose sums are Winograd's
+    const float **images;
+    WinogradTiles tiles;
+    ForwardWorker(scratch::Arena &arena, const Problem &p, int together, bool with_winograd, bool with_maps)
+        : frame(round_up(frame_of_x(p).floats())),
+          map(with_maps ? (size_t)p.out_rows() * p.out_columns() * p.filters : 0), width(padded(p.filters)),
+          frames(arena.take(together * frame)), maps(arena.take(together * map + VL)), margins(arena.take(together * width)),
+          chosen(arena.take<Doubtful>(together)), images(arena.take<const float *>(together)),
+          tiles(arena, p.size, with_winograd ? p.channels : 0, with_winograd ? p.filters : 0) {}
 };
 
-// y: contiguous (image, row, column, filter). b may be null. Throws std::bad_alloc.
-inline void forward(const Problem &p, const Input &x, const Filters &W, const float *b, ptrdiff_t b_stride,
-                    float slope, float *y) {
-    const int rows = p.out_rows(), columns = p.out_columns(), threads = parallel::threads();
+// The filters and biases as the sums take them. Returns whether all are finite.
+inline bool prepare(const Problem &p, const Filters &W, const float *b, ptrdiff_t b_stride, int threads,
+                    const ForwardShared &shared) {
+    for (int o = 0; o < padded(p.filters); o++) shared.bias[o] = b && o < p.filters ? b[o * b_stride] : 0;
+    pack_for_y(p, W, shared.packed, threads);
+    if (!shared.winograd) return true;
+    winograd_filters_for_y(p, W, shared.winograd, threads);
+    parallel::for_ranges(padded(p.filters), std::min(p.filters, threads), threads, [&](int, int, int first, int last) {
+        pack_lines(p, W, std::min(first, p.filters), std::min(last, p.filters), shared.lines);
+        for (int o = first; o < last; o++) {
+            float size = 0;
+            const float *line = shared.lines + (size_t)o * p.size * line_floats(p);
+            for (int t = 0; o < p.filters && t < p.size * line_floats(p); t++) size += std::fabs(line[t]);
+            shared.sizes[o] = size;
+        }
+    });
+    return largest(shared.sizes, padded(p.filters)) < 1e15f && largest(shared.bias, padded(p.filters)) < 1e30f;
+}
+
+// Whether more than an eighth of the pixels equal their neighbour: there many maxima tie.
+inline bool is_flat(const Problem &p, const float *image, const Frame &f) {
+    long equal = 0;
+    for (int i = 0; i < p.rows; i++) {
+        const float *x = image + (f.top + i) * f.line() + (ptrdiff_t)f.left * f.pixel;
+        for (int j = 1; j < p.columns; j++, x += f.pixel)
+            equal += x[0] == x[f.pixel] && !memcmp(x, x + f.pixel, f.pixel * sizeof(float));
+    }
+    return 8 * equal > (long)p.rows * p.columns;
+}
+
+// y: contiguous (image, row, column, filter), or null where the pooled alone are wanted; pooled: likewise. b may be
+// null. Throws std::bad_alloc.
+inline void forward(const Problem &p, const After &after, const Ways &ways, const Input &x, const Filters &W,
+                    const float *b, ptrdiff_t b_stride, float *y, float *pooled, int threads = parallel::threads()) {
+    const int rows = p.out_rows(), columns = p.out_columns();
     if (!p.images || !rows || !columns) return;
-    const size_t shared_floats = scratch::floats_of<ForwardShared>(p), each = scratch::floats_of<ForwardWorker>(p);
+    const bool winograd = ways.winograd_y && has_winograd(p.size) && !after.ties;
+    const Sums sums = sums_of_y(p);
+    const int together = std::min(p.images, winograd ? images_together(p.size, p.channels, p.filters, sums.tiling()) : 1);
+    const size_t shared_floats = scratch::floats_of<ForwardShared>(p, winograd),
+                 each = scratch::floats_of<ForwardWorker>(p, together, winograd, !y);
     struct Tag;
     float *memory = scratch::thread_memory<Tag>(shared_floats + threads * each);
     scratch::Arena arena(memory);
-    const ForwardShared shared(arena, p);
-    pack_for_y(p, W, shared.filters);
-    for (int o = 0; o < padded(p.filters); o++) shared.bias[o] = b && o < p.filters ? b[o * b_stride] : 0;
+    const ForwardShared shared(arena, p, winograd);
+    const bool finite_filters = prepare(p, W, b, b_stride, threads, shared);
 
     const Frame f = frame_of_x(p);
-    const int parts = std::min(p.images, 4 * threads);
-    parallel::for_ranges(p.images, parts, threads, [&](int, int number, int first, int last) {
+    const ptrdiff_t map = (ptrdiff_t)rows * columns * p.filters;
+    const pooling::Problem pool = after.pool.of(p);
+    const ptrdiff_t pooled_map = after.pool ? pool.out_image() : 0;
+    const auto every_product = [&](const float *image, float *to, float *maxima) {
+        for (int i = 0; i < rows; i++)
+            sum_row(image + i * f.line(), f, p.size, columns, shared.packed,
+                    Epilogue{shared.bias, after.f.slope, p.filters, to + (ptrdiff_t)i * columns * p.filters, p.filters});
+        bend(to, map, after.f.kind);
+        if (maxima) pool_image(pool, after.pool.average, to, maxima);
+    };
+    const int groups = (p.images + together - 1) / together;
+    parallel::for_ranges(groups, std::min(groups, 4 * threads), threads, [&](int, int number, int first, int last) {
         scratch::Arena own(memory + shared_floats + number * each);
-        const ForwardWorker worker(own, p);
-        clear(f, worker.image);
-        for (int n = first; n < last; n++) {
-            copy_image(x, n, p.rows, p.columns, p.channels, f, worker.image);
-            for (int i = 0; i < rows; i++)
-                sum_row(worker.image + i * f.line(), f, p.size, columns, shared.filters,
-                        Epilogue{shared.bias, slope, p.filters,
-                                 y + ((ptrdiff_t)n * rows + i) * columns * p.filters, p.filters});
+        const ForwardWorker worker(own, p, together, winograd, !y);
+        memset(worker.frames, 0, together * worker.frame * sizeof(float));
+        for (int n0 = first * together; n0 < std::min(p.images, last * together); n0 += together) {
+            const int count = std::min(together, p.images - n0);
+            int some = 0;
+            for (int k = 0; k < count; k++) {
+                float *image = worker.frames + k * worker.frame, *margin = worker.margins + k * worker.width;
+                float *to = y ? y + (n0 + k) * map : worker.maps + k * worker.map;
+                float *maxima = after.pool ? pooled + (n0 + k) * pooled_map : nullptr;
+                copy_image(x, n0 + k, p.rows, p.columns, p.channels, f, image);
+                const float most = winograd && finite_filters ? largest(image, worker.frame) : 1e30f;
+                if (most < 1e15f && !(after.pool.is_maximum() && is_flat(p, image, f))) {
+                    set_margins(p, most, shared.sizes, shared.bias, margin);
+                    new (worker.chosen + some)
+                        Doubtful{p, after, f, shared.lines, shared.bias, image, to, maxima, margin, budget(p)};
+                    worker.images[some++] = image;
+                } else {
+                    every_product(image, to, maxima);
+                }
+            }
+            winograd_sums(sums, worker.images, some, f, shared.winograd, worker.tiles,
+                          [&](int k, int i, int j, int o, const vec(&tile)[SIDE][SIDE]) {
+                              if (!worker.chosen[k].over()) write_tile(worker.chosen[k], i, j, o, tile);
+                          });
+            for (int k = 0; k < some; k++) {
+                Doubtful &d = worker.chosen[k];
+                if (!d.over()) bend(d.y, map, after.f.kind);
+                if (d.over() || (after.pool.is_maximum() && !settled_maxima(d)))
+                    every_product(d.image, d.y, d.pooled);
+                else if (after.pool.average && d.pooled)
+                    pool_image(pool, true, d.y, d.pooled);
+            }
         }
     });
 }

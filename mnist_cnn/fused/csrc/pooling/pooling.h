@@ -62,72 +62,82 @@ ALWAYS_INLINE void store_some_lanes(float *to, vec v, int some) {
         memcpy(to, &v, some * sizeof(float));
 }
 
-// y = finish(start, then add(.., pixel) for each pixel of the window, their number), for every window and channel.
-// All arrays are contiguous (image, row, column, channel).
+// y = finish(start, then add(.., pixel) for each pixel of the window, their number), for every window and channel of
+// an image. All arrays are contiguous (row, column, channel).
 template <class Add, class Finish>
 void pool(const Problem &p, const float *x, float *y, bool from_first, Add add, Finish finish) {
-    for_images(p, [&](int n) {
-        const float *image = x + n * p.image();
-        float *out = y + n * p.out_image();
-        const ptrdiff_t line = (ptrdiff_t)p.columns * p.channels;
-        for_windows(p, [&](ptrdiff_t to, ptrdiff_t first, int rows, int columns) {
-            for (int c = 0; c < p.channels; c += VL) {
-                const int some = p.channels - c;
-                const float *from = image + first + c;
-                vec sum = from_first ? load_some(from, some) : vec{};
-                for (int h = 0; h < rows; h++)
-                    for (int w = 0; w < columns; w++)
-                        sum = add(sum, load_some(from + h * line + (ptrdiff_t)w * p.channels, some));
-                store_some_lanes(out + to + c, finish(sum, rows * columns), some);
-            }
-        });
+    const ptrdiff_t line = (ptrdiff_t)p.columns * p.channels;
+    for_windows(p, [&](ptrdiff_t to, ptrdiff_t first, int rows, int columns) {
+        for (int c = 0; c < p.channels; c += VL) {
+            const int some = p.channels - c;
+            const float *from = x + first + c;
+            vec sum = from_first ? load_some(from, some) : vec{};
+            for (int h = 0; h < rows; h++)
+                for (int w = 0; w < columns; w++)
+                    sum = add(sum, load_some(from + h * line + (ptrdiff_t)w * p.channels, some));
+            store_some_lanes(y + to + c, finish(sum, rows * columns), some);
+        }
     });
 }
 
-inline void maximum(const Problem &p, const float *x, float *y) {
-    pool(p, x, y, true, [](vec most, vec pixel) { return pixel > most ? pixel : most; },
-         [](vec most, int) { return most; });
+inline void pool_image(const Problem &p, bool average, const float *x, float *y) {
+    if (average)
+        pool(p, x, y, false, [](vec sum, vec pixel) { return sum + pixel; },
+             [](vec sum, int pixels) { return sum / broadcast((float)pixels); });
+    else
+        pool(p, x, y, true, [](vec most, vec pixel) { return pixel > most ? pixel : most; },
+             [](vec most, int) { return most; });
 }
 
-inline void average(const Problem &p, const float *x, float *y) {
-    pool(p, x, y, false, [](vec sum, vec pixel) { return sum + pixel; },
-         [](vec sum, int pixels) { return sum / broadcast((float)pixels); });
-}
+// An image whose gradient is made: its lines are `line` floats apart and its pixels `pixel`. It is clear.
+struct Gradient {
+    float *data;
+    ptrdiff_t line, pixel;
+};
 
 // dx: for every pixel and channel the sum of share(pixel, result, gradient, pixels) over the windows that have it.
 template <class Share>
-void spread(const Problem &p, const float *x, const float *y, const float *g, float *dx, Share share) {
-    for_images(p, [&](int n) {
-        const float *image = x + n * p.image(), *out = y + n * p.out_image(), *gradient = g + n * p.out_image();
-        float *dimage = dx + n * p.image();
-        const ptrdiff_t line = (ptrdiff_t)p.columns * p.channels;
-        memset(dimage, 0, p.image() * sizeof(float));
-        for_windows(p, [&](ptrdiff_t from, ptrdiff_t first, int rows, int columns) {
+void spread(const Problem &p, const float *x, const float *y, const float *g, const Gradient &dx, Share share) {
+    const ptrdiff_t line = (ptrdiff_t)p.columns * p.channels;
+    for (int i = 0; i < p.out_rows(); i++)
+        for (int j = 0; j < p.out_columns(); j++) {
+            const int row = i * p.stride_rows, column = j * p.stride_columns;
+            const int rows = std::min(p.size_rows, p.rows - row), columns = std::min(p.size_columns, p.columns - column);
+            const ptrdiff_t from = ((ptrdiff_t)i * p.out_columns() + j) * p.channels;
             for (int c = 0; c < p.channels; c += VL) {
                 const int some = p.channels - c;
-                const vec result = load_some(out + from + c, some), add = load_some(gradient + from + c, some);
+                const vec result = load_some(y + from + c, some), add = load_some(g + from + c, some);
                 for (int h = 0; h < rows; h++)
                     for (int w = 0; w < columns; w++) {
-                        const ptrdiff_t at = first + c + h * line + (ptrdiff_t)w * p.channels;
-                        store_some_lanes(dimage + at,
-                                         load_some(dimage + at, some) +
-                                             share(load_some(image + at, some), result, add, rows * columns),
+                        const float *pixel = x + (row + h) * line + (ptrdiff_t)(column + w) * p.channels + c;
+                        float *to = dx.data + (row + h) * dx.line + (column + w) * dx.pixel + c;
+                        store_some_lanes(to, load_some(to, some) + share(load_some(pixel, some), result, add, rows * columns),
                                          some);
                     }
             }
-        });
-    });
+        }
 }
 
 // As Theano has it, every position that equals the maximum gets the gradient.
-inline void maximum_gradient(const Problem &p, const float *x, const float *y, const float *g, float *dx) {
-    spread(p, x, y, g, dx,
-           [](vec pixel, vec most, vec gradient, int) { return pixel == most ? gradient : vec{}; });
+inline void spread_image(const Problem &p, bool average, const float *x, const float *y, const float *g,
+                         const Gradient &dx) {
+    if (average)
+        spread(p, x, y, g, dx, [](vec, vec, vec gradient, int pixels) { return gradient / broadcast((float)pixels); });
+    else
+        spread(p, x, y, g, dx, [](vec pixel, vec most, vec gradient, int) { return pixel == most ? gradient : vec{}; });
 }
 
-inline void average_gradient(const Problem &p, const float *x, const float *y, const float *g, float *dx) {
-    spread(p, x, y, g, dx,
-           [](vec, vec, vec gradient, int pixels) { return gradient / broadcast((float)pixels); });
+// Of all images; all arrays are contiguous (image, row, column, channel).
+inline void forward(const Problem &p, bool average, const float *x, float *y) {
+    for_images(p, [&](int n) { pool_image(p, average, x + n * p.image(), y + n * p.out_image()); });
+}
+inline void backward(const Problem &p, bool average, const float *x, const float *y, const float *g, float *dx) {
+    for_images(p, [&](int n) {
+        float *to = dx + n * p.image();
+        memset(to, 0, p.image() * sizeof(float));
+        spread_image(p, average, x + n * p.image(), y + n * p.out_image(), g + n * p.out_image(),
+                     Gradient{to, (ptrdiff_t)p.columns * p.channels, p.channels});
+    });
 }
 
 }  // namespace pooling

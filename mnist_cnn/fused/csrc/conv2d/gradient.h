@@ -1,0 +1,56 @@
+// The gradient of the sums: from that of y, or of its pooling, back through the nonlinearity.
+#pragma once
+
+#include "conv2d/copies.h"
+
+namespace conv2d {
+
+// Multiplies an image's gradient of y by the derivative, in its frame, and adds it to db, padded(filters) sums.
+// Returns how many values are not zero. y: of the image.
+inline long back_through(const Problem &p, const Nonlinearity &f, const float *y, const Frame &frame, float *g, float *db) {
+    const int rows = p.out_rows(), columns = p.out_columns();
+    long count = 0;
+    for (int i = 0; i < rows; i++)
+        for (int o = 0; o < frame.pixel; o += VL) {
+            float *to = g + (frame.top + i) * frame.line() + (ptrdiff_t)frame.left * frame.pixel + o;
+            const float *from = y + (ptrdiff_t)i * columns * p.filters + o;
+            const int some = p.filters - o;
+            vec sum = load(db + o);
+            for (int j = 0; j < columns; j++, to += frame.pixel, from += p.filters) {
+                vec v = load(to);
+                if (!f.is_linear()) {
+                    v *= derivative(load_some(from, some), f);
+                    store(to, v);
+                }
+                sum += v;
+                count += __builtin_popcount(lanes(((ivec)v & 0x7fffffff) != 0));
+            }
+            store(db + o, sum);
+        }
+    return count;
+}
+
+// The gradient of image n's sums, in its frame. `buffer`: room for the image's pooled gradient.
+inline long copy_gradient(const Problem &p, const After &after, const Input &g, const float *y, const float *pooled,
+                          int n, const Frame &f, float *to, float *buffer, float *db) {
+    const float *image_y = y + (ptrdiff_t)n * p.out_rows() * p.out_columns() * p.filters;
+    if (after.pool) {
+        const pooling::Problem pool = after.pool.of(p);
+        const float *from = g.at(n);
+        if (g.channel != 1 || g.column != p.filters || g.row != g.column * pool.out_columns()) {
+            copy_image(g, n, pool.out_rows(), pool.out_columns(), p.filters,
+                       Frame{pool.out_rows(), pool.out_columns(), 0, 0, p.filters}, buffer);
+            from = buffer;
+        }
+        float *first = to + f.top * f.line() + (ptrdiff_t)f.left * f.pixel;
+        for (int i = 0; i < p.out_rows(); i++)
+            memset(first + i * f.line(), 0, (size_t)p.out_columns() * f.pixel * sizeof(float));
+        pooling::spread_image(pool, after.pool.average, image_y, pooled + n * pool.out_image(), from,
+                              pooling::Gradient{first, f.line(), f.pixel});
+    } else {
+        copy_image(g, n, p.out_rows(), p.out_columns(), p.filters, f, to);
+    }
+    return back_through(p, after.f, image_y, f, to, db);
+}
+
+}  // namespace conv2d

@@ -1,0 +1,133 @@
+// Winograd's sums where rounding could decide: their rounding depends on where in a tile a sum is, so that equal
+// patches need not give equal sums. A maximum that two positions are near to, and a sum as near to a nonlinearity's
+// bend, are summed again, term by term, in an order that is the same everywhere.
+#pragma once
+
+#include "conv2d/copies.h"
+#include "conv2d/winograd.h"
+
+namespace conv2d {
+
+// How far a sum of 1's rounding is taken for |x| up to 1 and filters whose absolute values sum to 1. The largest
+// error seen is a fifth of it (the harness checks that it stays under half).
+constexpr float ROUNDING = 8e-6f;
+
+// An image and its sums.
+struct Doubtful {
+    const Problem &p;
+    const After &after;
+    const Frame &frame;
+    const float *lines, *bias;
+    float *image, *y, *pooled;      // pooled: null where nothing pools
+    float *margin;      // for each filter: how far rounding can take a sum; padded
+    long budget;        // single sums that may be made again before every product would be cheaper
+
+    // One sum, term by term, and what becomes of it.
+    void settle(int i, int j, int o) {
+        budget--;
+        vec sums = {};
+        for (int h = 0; h < p.size; h++) {
+            const float *x = image + (i + h) * frame.line() + (ptrdiff_t)j * frame.pixel;
+            const float *W = lines + ((size_t)o * p.size + h) * line_floats(p);
+            for (int t = 0; t < line_floats(p); t += VL) sums += load_unaligned(x + t) * load(W + t);
+        }
+        float sum = 0;
+        for (int l = 0; l < VL; l++) sum += sums[l];
+        vec z = rectified(broadcast(sum + bias[o]), after.f.slope);
+        if (after.f.kind != LINES) z = curve(z, after.f.kind);
+        y[((ptrdiff_t)i * p.out_columns() + j) * p.filters + o] = z[0];
+    }
+    bool over() const { return budget < 0; }
+};
+
+inline long budget(const Problem &p) {
+    return (long)p.out_rows() * p.out_columns() * std::max(1, padded(p.filters) / 32);
+}
+
+// Sets the margins for an image whose largest value is `most`. sizes[o]: the absolute values of filter o, summed.
+inline void set_margins(const Problem &p, float most, const float *sizes, const float *bias, float *margin) {
+    for (int o = 0; o < padded(p.filters); o += VL) {
+        const vec b = load(bias + o);
+        store(margin + o, ROUNDING * (most * load(sizes + o) + (b > vec{} ? b : -b)));
+    }
+}
+
+// The maxima of an image; those in doubt are settled first. False where too many are.
+inline bool settled_maxima(Doubtful &d) {
+    float *pooled = d.pooled;
+    const long before = d.budget;
+    const pooling::Problem pool = d.after.pool.of(d.p);
+    const int filters = d.p.filters;
+    const ptrdiff_t line = (ptrdiff_t)d.p.out_columns() * filters;
+    for (int i = 0; i < pool.out_rows(); i++)
+        for (int j = 0; j < pool.out_columns(); j++) {
+            const int row = i * pool.stride_rows, column = j * pool.stride_columns;
+            const int height = std::min(pool.size_rows, pool.rows - row),
+                      width = std::min(pool.size_columns, pool.columns - column);
+            for (int o = 0; o < filters; o += VL) {
+                const int some = filters - o;
+                const float *from = d.y + row * line + (ptrdiff_t)column * filters + o;
+                vec most = load_some(from, some);
+                const auto window = [&](auto work) {
+                    for (int h = 0; h < height; h++)
+                        for (int w = 0; w < width; w++) work(h, w, load_some(from + h * line + (ptrdiff_t)w * filters, some));
+                };
+                window([&](int, int, vec y) { most = y > most ? y : most; });
+                const vec near = most - 2 * load(d.margin + o);
+                ivec count = {};
+                window([&](int, int, vec y) { count -= y >= near; });
+                ivec doubt = count > 1;
+                if (d.after.f.is_rectifier()) doubt &= most > vec{};    // else nothing gets a gradient
+                unsigned bits = lanes(doubt) & ALL_LANES;
+                if (some < VL) bits &= (1u << some) - 1;
+                if (bits) {
+                    window([&](int h, int w, vec y) {
+                        for (unsigned b = bits & lanes(y >= near); b; b &= b - 1)
+                            d.settle(row + h, column + w, o + __builtin_ctz(b));
+                    });
+                    if (d.over()) return false;
+                    most = load_some(from, some);
+                    window([&](int, int, vec y) { most = y > most ? y : most; });
+                }
+                store_some_lanes(pooled + o, most, some);
+            }
+            pooled += filters;
+        }
+    // A later window may have settled what was the maximum of an earlier one.
+    const bool overlap = pool.stride_rows < pool.size_rows || pool.stride_columns < pool.size_columns;
+    if (overlap && d.budget != before) pool_image(pool, false, d.y, d.pooled);
+    return true;
+}
+
+// Writes a tile's 4 x 4 sums of filters o .. as y, and settles those near the bend of two lines.
+template <bool WHOLE> void write_tile(Doubtful &d, int i0, int j0, int o, const vec (&sums)[SIDE][SIDE]) {
+    const Problem &p = d.p;
+    const float slope = d.after.f.slope;
+    const int rows = WHOLE ? SIDE : std::min(SIDE, p.out_rows() - i0),
+              columns = WHOLE ? SIDE : std::min(SIDE, p.out_columns() - j0), some = WHOLE ? VL : p.filters - o;
+    const ptrdiff_t line = (ptrdiff_t)p.out_columns() * p.filters;
+    const vec bias = load(d.bias + o), margin = load(d.margin + o);
+    float *to = d.y + i0 * line + (ptrdiff_t)j0 * p.filters + o;
+    ivec any = {};
+    for (int h = 0; h < rows; h++)
+        for (int w = 0; w < columns; w++) {
+            const vec z = sums[h][w] + bias;
+            any |= (z <= margin) & (z >= -margin);
+            store_some_lanes(to + h * line + (ptrdiff_t)w * p.filters, rectified(z, slope), some);
+        }
+    if (slope == 1 || !(lanes(any) & ALL_LANES)) return;
+    for (int h = 0; h < rows; h++)
+        for (int w = 0; w < columns; w++) {
+            const vec z = sums[h][w] + bias;
+            for (unsigned bits = lanes((z <= margin) & (z >= -margin)) & ALL_LANES; bits && !d.over(); bits &= bits - 1)
+                if (o + __builtin_ctz(bits) < p.filters) d.settle(i0 + h, j0 + w, o + __builtin_ctz(bits));
+        }
+}
+inline void write_tile(Doubtful &d, int i0, int j0, int o, const vec (&sums)[SIDE][SIDE]) {
+    if (i0 + SIDE <= d.p.out_rows() && j0 + SIDE <= d.p.out_columns() && o + VL <= d.p.filters)
+        write_tile<true>(d, i0, j0, o, sums);
+    else
+        write_tile<false>(d, i0, j0, o, sums);
+}
+
+}  // namespace conv2d

@@ -1,0 +1,139 @@
+"""Batch normalization in fast networks: against NumPy in double, and the plain graph."""
+
+import platform
+
+import numpy as np
+import pytest
+
+from mnist_cnn import fused, model  # noqa: F401  the model sets float32
+
+import lasagne
+import theano
+import theano.tensor as T
+from lasagne.layers import (Conv2DLayer, DenseLayer, InputLayer, MaxPool2DLayer, get_all_layers,
+                            get_all_params, get_output)
+from mnist_cnn.fused.blocks import FastConv2DLayer, SparseDenseLayer
+from mnist_cnn.fused.normalization import BatchNorm
+
+from batch_norm_layer import BatchNormLayer, batch_norm
+
+pytestmark = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"),
+                                reason="the fast path is for x86-64 CPUs")
+
+EPSILON = 1e-3
+SHAPE = (5, 13, 11, 19)      # more than one block of rows, and no whole vectors
+
+
+def definition(x, gamma, beta, slope):
+    """y, mean and inv_std in double, for an array whose last axis is the channels."""
+    axes = tuple(range(x.ndim - 1))
+    mean, inv_std = x.mean(axes), 1 / np.sqrt(x.var(axes) + EPSILON)
+    z = (x - mean) * inv_std * gamma + beta
+    return np.where(z > 0, z, slope * z), mean, inv_std
+
+
+def gradients(x, gamma, beta, g, slope):
+    """Of sum(g * y), by the chain rule through mean and variance."""
+    axes, n = tuple(range(x.ndim - 1)), x.size // x.shape[-1]
+    y, mean, inv_std = definition(x, gamma, beta, slope)
+    h = g * np.where(y > 0, 1, slope)
+    dnormal = h * gamma
+    dvariance = (dnormal * (x - mean)).sum(axes) * -.5 * inv_std ** 3
+    dmean = -(dnormal * inv_std).sum(axes)      # the variance's share is zero
+    dx = dnormal * inv_std + dvariance * 2 * (x - mean) / n + dmean / n
+    return dx, (h * (x - mean) * inv_std).sum(axes), h.sum(axes)
+
+
+def arrays():
+    rng = np.random.RandomState(3)
+    return [3 + 2 * rng.normal(size=SHAPE), rng.normal(size=SHAPE[-1:]),
+            rng.normal(size=SHAPE[-1:]), rng.normal(size=SHAPE)]
+
+
+def test_rule_is_the_derivative():
+    """The rule above, in double, against finite differences."""
+    data, slope = arrays(), .1
+    rng = np.random.RandomState(1)
+    for k, gradient in enumerate(gradients(*(data + [slope]))):
+        for _ in range(8):
+            at = tuple(rng.randint(n) for n in data[k].shape)
+            ends = []
+            for step in (1e-5, -1e-5):
+                moved = [a.copy() for a in data]
+                moved[k][at] += step
+                ends.append((definition(*moved[:3], slope=slope)[0] * data[3]).sum())
+            assert (ends[0] - ends[1]) / 2e-5 == pytest.approx(gradient[at], rel=1e-4, abs=1e-5)
+
+
+def test_op_is_its_definition():
+    x, gamma, beta, g = T.ftensor4(), T.fvector(), T.fvector(), T.ftensor4()
+    outputs = BatchNorm(EPSILON, slope=.1)(x, gamma, beta)
+    f = theano.function([x, gamma, beta, g],
+                        outputs + T.grad(T.sum(g * outputs[0]), [x, gamma, beta]))
+    data = arrays()
+    got = f(*[a.astype("float32") for a in data])
+    want = definition(*data[:3], slope=.1) + gradients(*(data + [.1]))
+    for a, b in zip(got, want):
+        np.testing.assert_allclose(a, b, rtol=0, atol=2e-5 * np.abs(b).max())
+    for a, b in zip(got, f(*[a.astype("float32") for a in data])):
+        np.testing.assert_array_equal(a, b)
+
+
+def network():
+    layer = batch_norm(Conv2DLayer(InputLayer((None, 3, 12, 12)), 16, 3, pad="same"))
+    layer = MaxPool2DLayer(layer, 2)
+    layer = batch_norm(DenseLayer(layer, 20))
+    return DenseLayer(layer, 4, nonlinearity=lasagne.nonlinearities.softmax)
+
+
+def train_and_predict(layers):
+    """Two steps of training, then a prediction."""
+    x, t = T.ftensor4(), T.ivector()
+    loss = lasagne.objectives.categorical_crossentropy(get_output(layers, x), t).mean()
+    updates = lasagne.updates.sgd(loss, get_all_params(layers, trainable=True), .1)
+    train = theano.function([x, t], loss, updates=updates)
+    rng = np.random.RandomState(5)
+    images = rng.normal(size=(30, 3, 12, 12)).astype("float32")
+    labels = rng.randint(4, size=30).astype("int32")
+    losses = [float(train(images, labels)) for _ in range(2)]
+    predict = theano.function([x], get_output(layers, x, deterministic=True))
+    return losses, predict(images), [p.get_value() for p in get_all_params(layers)]
+
+
+def test_network_trains_as_the_plain_one():
+    """The same losses, averages and weights; then the averages are folded into the weights."""
+    plain = network()
+    start = [p.get_value() for p in get_all_params(plain)]
+    want = train_and_predict(plain)
+    lasagne.layers.set_all_param_values(plain, start)
+    fast = fused.fuse(plain)
+    assert get_all_params(fast) == get_all_params(plain)
+    assert [type(layer) for layer in get_all_layers(fast)] == [
+        InputLayer, FastConv2DLayer, SparseDenseLayer, SparseDenseLayer]
+    got = train_and_predict(fast)
+    np.testing.assert_allclose(got[0], want[0], rtol=1e-5)
+    np.testing.assert_allclose(got[1], want[1], rtol=1e-3, atol=1e-5)
+    names = [p.name for p in get_all_params(plain)]
+    for name, a, b, before in zip(names, got[2], want[2], start):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-4 * np.abs(b).max() + 1e-6, err_msg=name)
+        assert not np.array_equal(a, before), name      # averages, too, have moved
+
+
+def test_at_test_time_nothing_is_left_of_it():
+    """A prediction has no operation on maps but the convolution."""
+    x = T.ftensor4()
+    f = theano.function([x], get_output(fused.fuse(network()), x, deterministic=True))
+    maps = [node for node in f.maker.fgraph.toposort()
+            if isinstance(node.op, T.Elemwise) and node.outputs[0].ndim == 4 and
+            node.inputs[0].owner is not None and node.inputs[0].ndim == 4 and
+            not all(node.outputs[0].broadcastable[k] for k in (2, 3))]
+    assert not maps
+
+
+def test_without_scale_and_shift():
+    x = T.ftensor4()
+    layer = BatchNormLayer(InputLayer((None, 5, 6, 7)), beta=None, gamma=None)
+    data = np.random.RandomState(0).normal(size=(4, 5, 6, 7)).astype("float32")
+    got, want = [theano.function([x], get_output(layers, x))(data)
+                 for layers in (fused.fuse(layer), layer)]
+    np.testing.assert_allclose(got, want, rtol=0, atol=2e-6)
