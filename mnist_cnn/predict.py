@@ -100,10 +100,10 @@ def main(model, files, single=False, output_format="table", data_dir=None, datas
     >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn()))
     >>> plt.imsave("seven.png", 1 - load_dataset()[4][0, 0], cmap="gray")
     >>> answers = main("weights.npz", ["seven.png"], output_format="csv")  # doctest: +ELLIPSIS
-    file,digit,class,probability,unsure,p0,p1,p2,p3,p4,p5,p6,p7,p8,p9
+    file,digit,class,name,probability,unsure,p0,p1,p2,p3,p4,p5,p6,p7,p8,p9
     seven.png,1,...
     >>> sorted(answers[0])
-    ['class', 'digit', 'file', 'probabilities', 'probability', 'unsure']
+    ['class', 'digit', 'file', 'name', 'probabilities', 'probability', 'unsure']
     """
     if output_format not in FORMATS:
         raise MnistCnnError("output_format is {!r}, not one of {}".format(

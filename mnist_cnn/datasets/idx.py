@@ -272,6 +272,12 @@ def check_names(names, place):
     ------
     MnistCnnError
         When they are no names of classes.
+
+    Examples
+    --------
+    >>> from mnist_cnn.datasets.idx import check_names
+    >>> check_names(["cat", "dog", ""], "classes.txt")
+    ('cat', 'dog')
     """
     names = tuple(name.strip() for name in names if name.strip())
     if not 2 <= len(names) <= MAX_LABELS or len(set(names)) < len(names) \

@@ -52,7 +52,15 @@ def as_op(nonlinearity):
 
 
 def pooling_of(pool):
-    """The pooling of a `Pool2DLayer`, or of a `GlobalPoolLayer` for images of known size."""
+    """The pooling of a `Pool2DLayer`, or of a `GlobalPoolLayer` for images of known size.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused.blocks import pooling_of
+    >>> from lasagne.layers import InputLayer, MaxPool2DLayer
+    >>> pooling_of(MaxPool2DLayer(InputLayer((None, 3, 32, 32)), 3, stride=2))
+    Pooling(size=(3, 3), stride=(2, 2), ignore_border=True, average=False)
+    """
     if hasattr(pool, "pool_function"):
         size = tuple(pool.input_shape[2:])
         return Pooling(size, size, True, pool.pool_function is T.mean)
@@ -261,6 +269,15 @@ class FastBatchNormLayer(_Block):
     incoming, run
         As for `_Block`; the first layer of the run is the BatchNormLayer.
     nonlinearity : callable or None
+
+    Examples
+    --------
+    With Lasagne's master; release 0.1 has no batch normalization:
+
+    >>> from mnist_cnn.fused import FastBatchNormLayer
+    >>> from lasagne.layers import BatchNormLayer, InputLayer  # doctest: +SKIP
+    >>> images = InputLayer((None, 3, 32, 32))  # doctest: +SKIP
+    >>> layer = FastBatchNormLayer(images, [BatchNormLayer(images)])  # doctest: +SKIP
     """
 
     def __init__(self, incoming, run, nonlinearity=None, **kwargs):

@@ -50,6 +50,16 @@ class BatchNorm(_BatchNormOp):
     ----------
     S. Ioffe, C. Szegedy: Batch Normalization: Accelerating Deep Network Training by Reducing
     Internal Covariate Shift. ICML 2015, https://arxiv.org/abs/1502.03167
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused.normalization import BatchNorm
+    >>> import numpy as np
+    >>> x, one = np.float32([[1, 0], [3, 4]]), np.ones(2, np.float32)
+    >>> y, mean, inv_std = BatchNorm(epsilon=0, slope=1)(x, one, 0 * one)
+    >>> mean.eval(), y.eval().round(3)
+    (array([2., 2.], dtype=float32), array([[-1., -1.],
+           [ 1.,  1.]], dtype=float32))
     """
 
     def make_node(self, x, gamma, beta):
@@ -78,7 +88,19 @@ class BatchNorm(_BatchNormOp):
 
 
 class BatchNormGrad(_BatchNormOp):
-    """Gradients of `BatchNorm` with respect to x, gamma and beta."""
+    """Gradients of `BatchNorm` with respect to x, gamma and beta.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused.normalization import BatchNorm
+    >>> import numpy as np
+    >>> import theano
+    >>> x, one = np.float32([[1, 0], [3, 4]]), np.ones(2, np.float32)
+    >>> beta = theano.shared(0 * one)
+    >>> y, _, _ = BatchNorm(epsilon=0, slope=1)(x, one, beta)
+    >>> theano.grad(y.sum(), beta).eval()
+    array([2., 2.], dtype=float32)
+    """
 
     def make_node(self, x, gamma, y, mean, inv_std, g):
         x = T.as_tensor_variable(x)

@@ -116,7 +116,9 @@ def explain(network, batch_size=None):
 
     Examples
     --------
-    >>> from lasagne.layers import InputLayer, Conv2DLayer
+    >>> from mnist_cnn import model  # sets float32
+    >>> from mnist_cnn.fused import explain
+    >>> from lasagne.layers import Conv2DLayer, InputLayer
     >>> print(explain(Conv2DLayer(InputLayer((None, 1, 28, 28)), 32, 5, stride=2)))
     layer        output           becomes  why
     InputLayer   (*, 1, 28, 28)   itself   nothing to compute

@@ -32,6 +32,18 @@ def profile(outputs, parts, batch_size, repeats=20):
         those that its products, none left out, take a product of matrices of NumPy's.
     foot : list of str
         What is no part's, and the whole.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused import fuse
+    >>> from mnist_cnn.fused.profile import profile
+    >>> from mnist_cnn.fused.runs import plan
+    >>> from mnist_cnn import model  # sets float32
+    >>> from lasagne.layers import DenseLayer, InputLayer
+    >>> network = DenseLayer(InputLayer((None, 20)), 10)
+    >>> head, times, foot = profile([fuse(network)], plan([network]), batch_size=5, repeats=2)
+    >>> len(head), len(times)
+    (2, 2)
     """
     inputs = {layer: T.TensorType("float32", (False,) * len(layer.shape))()
               for layer in lasagne.layers.get_all_layers(outputs) if not sources(layer)}

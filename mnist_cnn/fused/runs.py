@@ -28,6 +28,14 @@ class Part(object):
         Of the kind.
     options : dict
         Of the fast layer, by the names of its parameters.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused.runs import plan
+    >>> from mnist_cnn.model import build_cnn
+    >>> part = plan([build_cnn()])[1]
+    >>> part.kind, [type(layer).__name__ for layer in part.layers]
+    ('stage', ['Conv2DLayer', 'MaxPool2DLayer'])
     """
 
     def __init__(self, layers, kind, why, **options):
@@ -35,7 +43,16 @@ class Part(object):
 
 
 def sources(layer):
-    """The layers that feed a layer."""
+    """The layers that feed a layer.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused.runs import sources
+    >>> from mnist_cnn.model import build_cnn
+    >>> network = build_cnn()
+    >>> sources(network) == [network.input_layer]
+    True
+    """
     if hasattr(layer, "input_layers"):
         return [source for source in layer.input_layers if source is not None]
     return [layer.input_layer] if getattr(layer, "input_layer", None) is not None else []
@@ -52,6 +69,13 @@ def plan(outputs):
     -------
     list of Part
         Every layer is in one of them; a part comes after those that feed it.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused.runs import plan
+    >>> from mnist_cnn.model import build_cnn
+    >>> [part.kind for part in plan([build_cnn()])]
+    [None, 'stage', 'stage', 'dropout', 'dense', 'dropout', 'dense']
     """
     layers = lasagne.layers.get_all_layers(outputs)
     readers = {layer: [] for layer in layers}

@@ -145,7 +145,7 @@ def train_all(wanted, done, data, about, digest, scheduler=None, workers=None, t
     Examples
     --------
     >>> from mnist_cnn.sweeps.engine import train_all
-    >>> train_all({}, done=0, data_dir=None, digest="", scheduler="nowhere")  # doctest: +ELLIPSIS
+    >>> train_all({}, 0, None, None, digest="", scheduler="nowhere")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
     mnist_cnn.support.errors.MnistCnnError: there is no Dask scheduler at nowhere: ...

@@ -121,7 +121,7 @@ def run_task(config, data, digest):
     --------
     >>> from mnist_cnn.sweeps.task import run_task
     >>> from mnist_cnn.training.config import configure
-    >>> record, weights = run_task(configure(seed=1), data_dir=None, digest="of other data")
+    >>> record, weights = run_task(configure(seed=1), (None, None), digest="of other data")
     >>> record["status"], record["error"]
     ('failed', 'the data of the package on this worker are others than those of the sweep')
     """

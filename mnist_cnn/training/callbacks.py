@@ -173,12 +173,14 @@ class SaveWeights(Callback):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from mnist_cnn.model import build_cnn
     >>> from mnist_cnn.training.callbacks import SaveWeights
     >>> from mnist_cnn.training.config import configure
+    >>> from mnist_cnn.training.engine import Engine
     >>> from mnist_cnn.training.run import Run
     >>> run = Run(configure(), [SaveWeights("weights.npz")])
-    >>> run.network = build_cnn()
+    >>> run.built(Engine("plain"), build_cnn(), None, None, np.zeros(50, np.int32))
     >>> run.step_done(loss=.5, accuracy=.8)
     >>> run.epoch_done(loss=.4, accuracy=.9)
     >>> run.saved

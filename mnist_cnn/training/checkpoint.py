@@ -153,6 +153,8 @@ def load_checkpoint(path, run):
     >>> step = theano.function([], updates=[(count, count + 1)])
     >>> run = Run(configure())
     >>> run.built(Engine("plain"), None, step, np.random.RandomState(1), np.zeros(50, np.int32))
+    >>> run.step_done(loss=.5, accuracy=.8)
+    >>> run.epoch_done(loss=.4, accuracy=.9)
     >>> save_checkpoint("weights.checkpoint", run)
     >>> _ = step(), step()
     >>> load_checkpoint("weights.checkpoint", run)
