@@ -15,8 +15,7 @@ from .conv2d import Conv2D, Pool2D, Pooling, first, last
 from .normalization import BatchNorm
 from .ops import SparseProduct
 
-__all__ = ["FastBatchNormLayer", "FastConv2DLayer", "FastPool2DLayer", "SparseDenseLayer",
-           "as_op", "pooling_of"]
+__all__ = ["FastConv2DLayer", "FastPool2DLayer", "SparseDenseLayer"]
 
 
 def as_op(nonlinearity):

@@ -7,8 +7,6 @@ from theano.scalar import float64 as float64_t, int64 as int64_t
 from .conv2d import NONLINEARITIES
 from .ops import _NativeOp, _tensor
 
-__all__ = ["BatchNorm", "BatchNormGrad"]
-
 
 class _BatchNormOp(_NativeOp):
     header = "bindings/batch_norm.h"

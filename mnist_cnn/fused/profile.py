@@ -10,8 +10,6 @@ from .conv2d import Pool2D, Pool2DGrad
 from .ops import BernoulliMask
 from .runs import sources
 
-__all__ = ["profile"]
-
 
 def profile(outputs, parts, batch_size, repeats=20):
     """Measure what a batch takes: the output, and the gradients of all weights.

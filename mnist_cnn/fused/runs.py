@@ -7,7 +7,6 @@ from lasagne.nonlinearities import linear, rectify
 
 from .blocks import as_op, pooling_of
 
-__all__ = ["Part", "plan", "sources"]
 
 _LARGEST_FILTER = 11
 # The kernels of a whole stage keep an image and the list of its gradients in the cache.

@@ -92,6 +92,10 @@ template <int I, int O, int K> static void check(int N, int H, int V, bool chann
             for (int p = 0; p < H * V; p++) got_dx[(n * I + c) * H * V + p] = dx[(n * H * V + p) * I + c];
     for_maps([&](size_t k, size_t at) { got_y[k] = y[at]; });
     expect(close(got_y, want.y, 1e-5), "y", where);
+    std::fill(y.begin(), y.end(), -9.f);
+    forward<I, O, K>(s, xv, Wv, b.data(), 1, yv, nullptr);
+    for_maps([&](size_t k, size_t at) { got_y[k] = y[at]; });
+    expect(close(got_y, want.y, 1e-5), "y without codes", where);
     expect(close(dW, want.dW, 1e-5), "dW", where);
     expect(close(db, want.db, 1e-5), "db", where);
     expect(close(got_dx, want.dx, 1e-5), "dx", where);

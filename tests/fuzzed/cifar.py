@@ -44,8 +44,9 @@ class _Part:
         self.state = state
 
 
-class _Allowed(pickle.Unpickler):
-    """Python's own reader, of the few names that NumPy's arrays need."""
+class _Allowed(pickle._Unpickler):
+    """Python's own reader, of the few names that NumPy's arrays need; not the one in C, whose memo
+    has as many places as a pickle says."""
 
     def find_class(self, module, name):
         if (module, name) in {("numpy.core.multiarray", "_reconstruct"), ("numpy", "ndarray"),
@@ -127,7 +128,7 @@ class Pickles:
         try:
             found = read_pickle(content)
         except ValueError as error:
-            raise MnistCnnError(str(error)[:200]) from error
+            raise MnistCnnError(" ".join(str(error).split())[:200]) from error
         finally:
             assert not executed
         try:
