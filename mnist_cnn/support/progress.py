@@ -30,7 +30,8 @@ def progress_bar(quiet=False, **options):
     """
     if not type(sys.stdout).__module__.startswith("ipykernel."):
         from tqdm import tqdm
-        return tqdm(disable=True if quiet else None, **options)  # None: off in a pipe
+        # a program without a stderr shows nothing; None: off in a pipe
+        return tqdm(disable=True if quiet or sys.stderr is None else None, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # without ipywidgets it is text, which is as well
         from tqdm.auto import tqdm  # here: it takes a tenth of a second to import

@@ -1,5 +1,6 @@
 """Many trainings on many cores or machines: sweeps over settings and seeds."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,6 +71,9 @@ def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, t
             len(configs) * len(seeds), MAX_TRAININGS))
     require_drawing()
     folder = make_folder(output)
+    if data_dir is not None and os.path.isdir(data_dir) and os.path.samefile(folder, data_dir):
+        raise MnistCnnError("{} is the folder of the data; name another for the results".format(
+            output))
     for path in _report_files(folder):
         check_writable(path)
     loaded = load_dataset(data_dir, dataset=dataset)

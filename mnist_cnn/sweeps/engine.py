@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import threading
 import warnings
 from dataclasses import asdict
@@ -161,9 +162,12 @@ def train_all(wanted, done, data, about, digest, scheduler=None, workers=None, t
         else:
             address = scheduler
         try:
+            # a client that cannot connect would wait as Python exits, and print a traceback
+            socket.create_connection(
+                distributed.comm.get_address_host_port(address), timeout=10).close()
             with _without_signals():
                 client = distributed.Client(address, timeout="10s", set_as_default=False)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, OverflowError) as error:
             raise MnistCnnError("there is no Dask scheduler at {}: {}".format(
                 scheduler, " ".join(str(error).split()) or "no answer")) from error
         stack.callback(_close, client)

@@ -34,13 +34,13 @@ def without_override(words):
     ("train.py", ["--output", "{open}/model.npz", "--checkpoint", "{closed}/model.checkpoint"]),
     ("train.py", ["--output", "{closed}/old.npz"]),
     ("explore.py", ["{model}", "--output", "{closed}/page.html"]),
-    ("visualize.py", ["{model}", "--output", "{closed}"]),
-    ("visualize.py", ["{model}", "--output", "{closed}/pictures"]),
+    ("visualize.py", ["{model}", "--output", "{closed}", "--data-dir", "{data}"]),
+    ("visualize.py", ["{model}", "--output", "{closed}/pictures", "--data-dir", "{data}"]),
     ("sweep.py", ["--output", "{closed}"]),
     ("sweep.py", ["--output", "{closed}/results"]),
     ("evaluate.py", ["{secret}"]),
     ("train.py", ["--data-dir", "{closed}"])])
-def test_what_may_not_be_touched(script, args, training, tmp_path):
+def test_what_may_not_be_touched(script, args, training, small_mnist, tmp_path):
     closed, secret = tmp_path / "closed", tmp_path / "secret.npz"
     closed.mkdir()
     (tmp_path / "open").mkdir()
@@ -48,7 +48,8 @@ def test_what_may_not_be_touched(script, args, training, tmp_path):
     shutil.copy(str(training[1]), str(secret))
     secret.chmod(0)
     closed.chmod(0o555)
-    places = dict(closed=closed, open=tmp_path / "open", secret=secret, model=training[1])
+    places = dict(closed=closed, open=tmp_path / "open", secret=secret, model=training[1],
+                  data=small_mnist)
     try:
         process = subprocess.run(
             without_override(command(script, *[arg.format(**places) for arg in args])),

@@ -29,7 +29,8 @@ FILES = {
     "train.py": {"model.npz", "model.csv", "model.checkpoint", "model.snapshots.npz"},
     "explore.py": {"explore.html"},
     "visualize.py": {"pictures/" + name for name in (
-        "kernels.png", "digit.png", "feature_maps.png", "history.png", "index.html")},
+        "kernels.png", "signed_kernels.png", "digit.png", "feature_maps.png", "history.png",
+        "index.html")},
 }
 
 
