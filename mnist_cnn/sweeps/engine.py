@@ -162,9 +162,10 @@ def train_all(wanted, done, data, about, digest, scheduler=None, workers=None, t
         else:
             address = scheduler
         try:
-            # a client that cannot connect would wait as Python exits, and print a traceback
-            socket.create_connection(
-                distributed.comm.get_address_host_port(address), timeout=10).close()
+            if scheduler is not None:
+                # a client that cannot connect would wait as Python exits, and print a traceback
+                socket.create_connection(
+                    distributed.comm.get_address_host_port(scheduler), timeout=10).close()
             with _without_signals():
                 client = distributed.Client(address, timeout="10s", set_as_default=False)
         except (OSError, ValueError, OverflowError) as error:

@@ -676,6 +676,7 @@ def test_checkpoints_of_lasagnes_updates_go_on(mnist, fixed_rng, monkeypatch, tm
         nets.append([network, average])
         runs.append(Run(Config()))
         runs[-1].built(Engine("fused"), network, steps[-1], np.random.RandomState(0), np.arange(50))
+        runs[-1].history = [(1, .8, .4, .86, .08, .977)]
     assert [[node.op.in_place for node in nesterov_nodes(step)] for step in steps] == [[True], []]
     start = str(tmp_path / "start")
     checkpoint.save_checkpoint(start, runs[0])
