@@ -133,6 +133,7 @@ def test_pictures_are_prepared_as_python_does(page, tmp_path):
         wanted = np.rint(load_photo(path, SHAPE) * 256)
         page.execute_script("document.getElementById('file').hidden = false")
         page.find_element("id", "file").send_keys(str(path))
+        page.execute_script("document.getElementById('file').hidden = true")
         until(page, "explorer.pad.state.digit.name === '{}'".format(path.name))
         settle(page)
         got = np.array(page.execute_script("return Array.from(explorer.state.input.pixels)"))
