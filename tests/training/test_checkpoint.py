@@ -14,7 +14,7 @@ import pytest
 from conftest import ROOT
 from stand_in import a_run, state
 
-from mnist_cnn.training import checkpoint
+from mnist_cnn.training import checkpoint, engine
 from mnist_cnn.support import files, records
 from mnist_cnn import model
 from mnist_cnn.support.errors import MnistCnnError

@@ -202,7 +202,7 @@ def test_resumed_run_is_the_unbroken_one_to_the_last_bit(unbroken, options, tmp_
     (["--epochs", 4], "another num_epochs"),
     (["--learning-rate", .01], "another learning_rate"),
     (["--all-data"], "another all_data"),
-    (["--recipe", "plain"], "of another --recipe")])
+    (["--recipe", "plain"], "another batch_size")])
 def test_resumed_otherwise(unbroken, options, changed, message):
     before = unbroken.read_bytes()
     process = run_script("train.py", *options, "--output", unbroken, "--resume", *changed)
