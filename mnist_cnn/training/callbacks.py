@@ -328,7 +328,7 @@ class StopRequests(Callback):
     >>> run = Run(configure(), [StopRequests()])
     >>> try:
     ...     with run.under_way():
-    ...         signal.raise_signal(signal.SIGINT)  # Ctrl-C, amid a step
+    ...         signal.raise_signal(signal.SIGTERM)  # amid a step
     ...         run.step_done(loss=.5, accuracy=.8)
     ... except Interrupted:
     ...     print("steps done:", run.steps)
