@@ -1,6 +1,8 @@
 """What the tests share: real MNIST, one trained model, compiled functions."""
 
+import filecmp
 import gzip
+import os
 import struct
 import subprocess
 import sys
@@ -15,6 +17,22 @@ import lasagne  # noqa: I100  after mnist_cnn, which makes it importable
 import theano.tensor as T
 
 ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def same_environment():
+    """Every test leaves the environment as it was: Dask, for one, sets the number of threads."""
+    before = dict(os.environ)
+    yield
+    for name in set(os.environ) - set(before):
+        del os.environ[name]
+    os.environ.update(before)
+
+
+def same_files(one, other):
+    """Whether two files have the same bytes; pytest compares two long strings for hours."""
+    return filecmp.cmp(str(one), str(other), shallow=False)
+
 
 def idx_bytes(array):
     """An unsigned-byte array in IDX format."""

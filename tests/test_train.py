@@ -3,7 +3,7 @@ import re
 
 import numpy as np
 import pytest
-from conftest import run_script
+from conftest import run_script, same_files
 
 import lasagne
 import theano.tensor as T
@@ -59,7 +59,7 @@ def test_a_seed_repeats_to_the_last_bit(training, small_mnist, tmp_path):
                          "--seed", 7, "--data-dir", small_mnist, "--output", output, "--quiet")
     assert re.fullmatch(FINAL, process.stdout)
     assert process.stdout in training[0].stdout
-    assert output.read_bytes() == training[1].read_bytes()
+    assert same_files(output, training[1])
 
 
 def test_loss_and_accuracy(cnn, mnist):

@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, same_files
 from jupyter_client.manager import start_new_kernel
 
 pytestmark = pytest.mark.slow
@@ -85,7 +85,7 @@ def test_the_next_training_gives_the_bits_of_the_script(interrupted, run, kernel
     reply, cell = run("weights = main(num_epochs=2, batch_size=50, learning_rate=.03, seed=7, "
                       "data_dir={!r}, output='again.npz', quiet=True)".format(str(small_mnist)))
     assert reply["status"] == "ok" and cell.text().startswith("Final results:")
-    assert (kernel[2] / "again.npz").read_bytes() == training[1].read_bytes()
+    assert same_files(kernel[2] / "again.npz", training[1])
 
 
 def test_progress_is_a_widget_or_text_and_no_alarm(interrupted):

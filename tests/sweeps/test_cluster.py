@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from conftest import ROOT, run_script
+from conftest import ROOT, run_script, same_files
 
 psutil = pytest.importorskip("psutil")
 pytest.importorskip("distributed")
@@ -68,7 +68,7 @@ def test_records_of_the_scripts_bits_and_of_a_failure(small_mnist, tmp_path):
                          env=dict(os.environ, OMP_NUM_THREADS=str(good["threads"])))
     assert "test accuracy:\t\t{:.2f} %".format(100 * good["test_accuracy"]) in process.stdout
     model = tmp_path / "out" / good["weights"]
-    assert model.read_bytes() == (tmp_path / "model.npz").read_bytes()
+    assert same_files(model, tmp_path / "model.npz")
     assert (tmp_path / "out" / "accuracies.png").exists()
 
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*-*-*")}
