@@ -90,6 +90,9 @@ ifneq ($(wildcard $(LASAGNE)/lasagne/tests),)
 	  -e 's/output\[\[\(slice(.* in factors\)\]\]/output[tuple(\1)]/' \
 	  build/lasagne-master/lasagne/tests/layers/test_conv.py
 	cd build/lasagne-master && PYTHONPATH=$$PWD $(LASAGNE_PYTEST) lasagne/tests
+	# and the fast layers in networks of master's
+	PYTHONPATH=$$PWD/build/lasagne-master $(BIN)/python -m pytest -q tests/fused/with_master.py \
+	  tests/fused/test_batch_norm.py tests/fused/test_conv2d.py
 else
 	@echo "Lasagne's master is not tested: there is no checkout of it at $(LASAGNE) (LASAGNE=DIR names another)"
 endif

@@ -170,6 +170,17 @@ def test_files_that_are_no_model(tmp_path, training, kind):
     assert "\n" not in str(caught.value)
 
 
+def test_an_archive_that_lzma_refuses(tmp_path):
+    path = tmp_path / "model.npz"
+    no_npz(path, "lzma", None)
+    properties = b"\x05\0\x5d"  # their length, and what describes the stream
+    assert properties in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(properties, b"\x05\0\xff"))
+    for read in (model.read_about, lambda path: model.load_weights(path, model.build_cnn())):
+        with pytest.raises(MnistCnnError, match="compressed in a way that NumPy does not use"):
+            read(path)
+
+
 @settings(max_examples=200, deadline=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(position=st.integers(0, 800), replacement=st.binary(max_size=4), cut=st.integers(0, 40))

@@ -4,6 +4,7 @@ A block does what the plain layers of its run do, one after the other: a convolu
 layer, a bias, batch normalization, a nonlinearity, a pooling. `plan` finds the runs.
 """
 from collections import OrderedDict
+from inspect import signature
 
 import numpy as np
 import theano
@@ -68,6 +69,13 @@ def pooling_of(pool):
                    pool.mode != "max")
 
 
+def _keywords_of(layer):
+    """The keywords that a layer's `get_output_for` takes."""
+    names = [name for name, parameter in signature(layer.get_output_for).parameters.items()
+             if parameter.default is not parameter.empty]
+    return names + list(getattr(layer, "get_output_kwargs", ()))
+
+
 class _Block(Layer):
     """What blocks have in common.
 
@@ -85,6 +93,8 @@ class _Block(Layer):
         self.run = list(run)
         self.params = OrderedDict((param, tags) for layer in run
                                   for param, tags in layer.params.items())
+        # Lasagne warns of a keyword that no layer knows
+        self.get_output_kwargs = sorted({name for layer in run for name in _keywords_of(layer)})
 
     def get_output_shape_for(self, input_shape):
         for layer in self.run:

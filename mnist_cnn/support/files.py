@@ -297,10 +297,6 @@ def read_npz(path, wanted, optional=(), others=False):
         if names != sorted(name + ".npy" for name in [*wanted, *there]):
             raise ValueError("it holds {} arrays, not {} ({} to {})".format(
                 len(names), len(wanted), min(wanted), max(wanted)))
-        for info in archive.infolist():
-            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise ValueError("{} is compressed in a way that NumPy does not use".format(
-                    info.filename))
         return {name: _read_array(archive, name, *(wanted.get(name) or optional[name]))
                 for name in [*wanted, *there]}
 
@@ -346,6 +342,9 @@ def _refused(path):
 
 def _read_header(archive, name):
     """The shape and dtype of one array of an npz archive."""
+    info = archive.getinfo(name + ".npy")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError("{} is compressed in a way that NumPy does not use".format(name))
     with archive.open(name + ".npy") as file:
         version = np.lib.format.read_magic(file)
         if version != (1, 0):

@@ -33,6 +33,7 @@ BOX = 20
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 WORK_SIZE = 280  # pixels of the longer side that are enough to find a digit
 MAX_PIXELS = 2 ** 27  # 134 megapixels: more than cameras give, less than fills the memory
+MAX_PIXELS_OF = {"WEBP": 5 * 10 ** 7}  # of which Pillow holds four copies at once
 ORIENTATION = 0x0112  # EXIF's tag
 MIN_CONTRAST = .1
 MAX_DIGITS = 20  # more shapes than that are no number, but a text, a chart or a pattern
@@ -114,9 +115,10 @@ def open_picture(path, convert, size, mode=None):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damaged EXIF data; errors still come as such
             with open_regular(path) as file, Image.open(file, formats=FORMATS) as picture:
-                if picture.width * picture.height > MAX_PIXELS:
-                    raise MnistCnnError("{} is too large: {} x {} pixels".format(
-                        path, picture.width, picture.height))
+                most = MAX_PIXELS_OF.get(picture.format, MAX_PIXELS)
+                if picture.width * picture.height > most:
+                    raise MnistCnnError("{} is too large: {} x {} pixels, of at most {} million".format(
+                        path, picture.width, picture.height, most // 10 ** 6))
                 picture.draft(mode, (size, size))  # JPEG: decode fewer pixels
                 with _without_libtiffs_lines(picture):
                     picture.load()

@@ -231,7 +231,10 @@ def _compare(path, arrays, run):
             raise MnistCnnError("{} was made with another {} ({:.40}, now {:.40}); give that, or "
                                 "start anew without --resume".format(
                                     path, name, _in_words(saved[name]), _in_words(now)))
-    return replace(run.config, seed=saved.get("seed"))
+    try:
+        return replace(run.config, seed=saved.get("seed"))
+    except MnistCnnError as error:
+        raise _refusal(path, error) from error
 
 
 def _in_words(value):

@@ -9,6 +9,7 @@ import math
 import numbers
 from dataclasses import dataclass, field, fields
 
+from ..support.classes import shorten
 from ..support.errors import MnistCnnError
 
 __all__ = ["Config", "RECIPES", "configure", "add_options"]
@@ -175,7 +176,8 @@ def _converted(setting, value):
     kind, wanted = setting.metadata["kind"], setting.metadata["wanted"]
     types = {int: numbers.Integral, float: numbers.Real, bool: object, str: str}
     if not isinstance(value, types[kind]) or not setting.metadata["accepts"](value):
-        raise MnistCnnError("{} is {!r}; it must be {}".format(setting.name, value, wanted))
+        raise MnistCnnError("{} is {}; it must be {}".format(
+            setting.name, shorten(repr(value), 80), wanted))
     return kind(value)
 
 

@@ -15,7 +15,10 @@ from lasagne.layers import (Conv2DLayer, DenseLayer, InputLayer, MaxPool2DLayer,
 from mnist_cnn.fused.blocks import FastConv2DLayer, SparseDenseLayer
 from mnist_cnn.fused.normalization import BatchNorm
 
-from batch_norm_layer import BatchNormLayer, batch_norm
+try:
+    from lasagne.layers import BatchNormLayer, batch_norm
+except ImportError:  # Lasagne 0.1
+    from batch_norm_layer import BatchNormLayer, batch_norm
 
 pytestmark = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"),
                                 reason="the fast path is for x86-64 CPUs")

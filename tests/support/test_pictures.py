@@ -144,6 +144,15 @@ def test_a_picture_as_large_as_any(tmp_path):
     assert shape == "(1, 28, 28)" and int(memory) < 1100000  # kilobytes
 
 
+def test_a_web_picture_as_large_as_any(tmp_path):
+    """38 bytes of 104 megapixels, of each of which Pillow would hold sixteen bytes."""
+    path = tmp_path / "a.webp"
+    path.write_bytes(bytes.fromhex("524946461e000000574542505650384c110000002f13ec000907d0fffef7bfff"
+                                   "8188e87f0000"))
+    with pytest.raises(MnistCnnError, match="11284 x 9220 pixels, of at most 50 million"):
+        pictures.load_picture(path)
+
+
 def test_exif_data_that_are_damaged(tmp_path, mnist):
     """The picture is whole; it is not turned."""
     grey_file(tmp_path / "a.png", mnist[4][0, 0])

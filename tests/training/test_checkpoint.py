@@ -1,5 +1,6 @@
 """Runs that are broken off, and go on."""
 
+import json
 import os
 import random
 import resource
@@ -318,6 +319,8 @@ CRAFTED = {
     "no settings": lambda arrays: with_settings("{}"),
     "settings a number": lambda arrays: with_settings("3"),
     "settings pairs": lambda arrays: with_settings('[["batch_size", 50]]'),
+    "settings with a seed of lists": lambda arrays: with_settings(json.dumps(dict(
+        json.loads(arrays["settings"].tobytes().decode()), seed=[[1]] * 99))),
     "settings deep": lambda arrays: with_settings("[" * 50000),
     "settings huge": lambda arrays: with_settings(" " * 200000 + "{}"),
     "settings one long number": lambda arrays: with_settings("9" * 99999),
