@@ -34,6 +34,7 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 WORK_SIZE = 280  # pixels of the longer side that are enough to find a digit
 MAX_PIXELS = 2 ** 27  # 134 megapixels: more than cameras give, less than fills the memory
 MAX_PIXELS_OF = {"WEBP": 5 * 10 ** 7}  # of which Pillow holds four copies at once
+MAX_SIDE = 2 ** 17  # each row has a pointer of its own
 ORIENTATION = 0x0112  # EXIF's tag
 MIN_CONTRAST = .1
 MAX_DIGITS = 20  # more shapes than that are no number, but a text, a chart or a pattern
@@ -119,6 +120,9 @@ def open_picture(path, convert, size, mode=None):
                 if picture.width * picture.height > most:
                     raise MnistCnnError("{} is too large: {} x {} pixels, of at most {} million".format(
                         path, picture.width, picture.height, most // 10 ** 6))
+                if max(picture.size) > MAX_SIDE:
+                    raise MnistCnnError("{} is too large: {} x {} pixels, of at most {} a side".format(
+                        path, picture.width, picture.height, MAX_SIDE))
                 picture.draft(mode, (size, size))  # JPEG: decode fewer pixels
                 with _without_libtiffs_lines(picture):
                     picture.load()

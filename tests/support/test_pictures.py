@@ -153,6 +153,14 @@ def test_a_web_picture_as_large_as_any(tmp_path):
         pictures.load_picture(path)
 
 
+def test_a_picture_as_long_as_any(tmp_path):
+    """A few bytes of 200,000 rows."""
+    path = tmp_path / "a.png"
+    Image.new("1", (3, 200000)).save(str(path))
+    with pytest.raises(MnistCnnError, match="3 x 200000 pixels, of at most 131072 a side"):
+        pictures.load_picture(path)
+
+
 def test_exif_data_that_are_damaged(tmp_path, mnist):
     """The picture is whole; it is not turned."""
     grey_file(tmp_path / "a.png", mnist[4][0, 0])

@@ -30,6 +30,38 @@ inline long back_through(const Problem &p, const Nonlinearity &f, const float *y
     return count;
 }
 
+// The gradient of an image's sums, from that of a pooling whose windows do not overlap, in one pass: each pixel has its
+// share from one window. What no window has stays as it is, zero. Adds to db, and returns a number, as back_through.
+template <class Share>
+long back_through_windows(const pooling::Problem &pool, const Nonlinearity &f, const float *y, const float *pooled,
+                          const float *g, const Frame &frame, float *first, float *db, Share share) {
+    const ptrdiff_t line = (ptrdiff_t)pool.columns * pool.channels;
+    long count = 0;
+    for (int i = 0; i < pool.out_rows(); i++)
+        for (int o = 0; o < pool.channels; o += VL) {
+            const int some = pool.channels - o, row = i * pool.stride_rows;
+            const int rows = std::min(pool.size_rows, pool.rows - row);
+            vec sum = load(db + o);
+            for (int j = 0; j < pool.out_columns(); j++) {
+                const int column = j * pool.stride_columns, columns = std::min(pool.size_columns, pool.columns - column);
+                const ptrdiff_t at = ((ptrdiff_t)i * pool.out_columns() + j) * pool.channels + o;
+                const vec result = load_some(pooled + at, some), gradient = load_some(g + at, some);
+                for (int h = 0; h < rows; h++)
+                    for (int w = 0; w < columns; w++) {
+                        const float *from = y + (row + h) * line + (ptrdiff_t)(column + w) * pool.channels + o;
+                        const vec value = load_some(from, some);
+                        vec v = share(value, result, gradient, rows * columns);
+                        if (!f.is_linear()) v *= derivative(value, f);
+                        store(first + (row + h) * frame.line() + (ptrdiff_t)(column + w) * frame.pixel + o, v);
+                        sum += v;
+                        count += __builtin_popcount(lanes(((ivec)v & 0x7fffffff) != 0));
+                    }
+            }
+            store(db + o, sum);
+        }
+    return count;
+}
+
 // The gradient of image n's sums, in its frame. `buffer`: room for the image's pooled gradient.
 inline long copy_gradient(const Problem &p, const After &after, const Input &g, const float *y, const float *pooled,
                           int n, const Frame &f, float *to, float *buffer, float *db) {
@@ -43,9 +75,15 @@ inline long copy_gradient(const Problem &p, const After &after, const Input &g, 
             from = buffer;
         }
         float *first = to + f.top * f.line() + (ptrdiff_t)f.left * f.pixel;
+        const float *maxima = pooled + n * pool.out_image();
+        if (pool.stride_rows >= pool.size_rows && pool.stride_columns >= pool.size_columns) {
+            if (after.pool.average)
+                return back_through_windows(pool, after.f, image_y, maxima, from, f, first, db, pooling::MeanShare());
+            return back_through_windows(pool, after.f, image_y, maxima, from, f, first, db, pooling::MaximumShare());
+        }
         for (int i = 0; i < p.out_rows(); i++)
             memset(first + i * f.line(), 0, (size_t)p.out_columns() * f.pixel * sizeof(float));
-        pooling::spread_image(pool, after.pool.average, image_y, pooled + n * pool.out_image(), from,
+        pooling::spread_image(pool, after.pool.average, image_y, maxima, from,
                               pooling::Gradient{first, f.line(), f.pixel});
     } else {
         copy_image(g, n, p.out_rows(), p.out_columns(), p.filters, f, to);

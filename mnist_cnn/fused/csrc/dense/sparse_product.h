@@ -30,7 +30,15 @@ struct List {
 };
 
 constexpr int STRIP = 8;        // vectors of a row of C that are summed at once, in registers
-constexpr int BLOCK = 6144;     // floats of B that are at hand: three quarters of a usual first-level cache
+constexpr int BLOCK = 8192;     // floats of B that are at hand: at most a usual first-level cache
+
+// Rows of the blocks in which k rows of B are taken, `width` floats each: of nearly the same length, and about three
+// quarters of BLOCK; all of it where that saves a pass over C.
+inline int block_rows(int k, int width) {
+    const int most = BLOCK / width, usual = most / 4 * 3;
+    const int passes = std::max(1, (k - (most - usual) + usual - 1) / usual);
+    return std::max(1, (k + passes - 1) / passes);
+}
 
 // Copies rows x columns floats of `a`, the first of them at `from`, to contiguous rows `to_row` floats apart.
 inline void copy(const Matrix &a, const float *from, int rows, int columns, float *to, int to_row) {
@@ -119,12 +127,13 @@ template <int NV> bool copy_block(const Matrix &b, const float *from, int rows, 
 template <int NV>
 void strip(int m, int k, int n, int first, Matrix a, Matrix b, List lists, size_t length, int *listed, float *block,
            float *c) {
-    constexpr int WIDTH = NV * VL, ROWS = BLOCK / WIDTH;
+    constexpr int WIDTH = NV * VL;
     const int columns = std::min(WIDTH, n - first);
     if (columns < WIDTH) memset(block, 0, BLOCK * sizeof(float));
     memset(listed, 0, m * sizeof(int));
-    for (int p0 = 0; p0 == 0 || p0 < k; p0 += ROWS) {
-        const int rows = std::min(ROWS, k - p0), end = p0 + rows;
+    const int most = block_rows(k, WIDTH);
+    for (int p0 = 0; p0 == 0 || p0 < k; p0 += most) {
+        const int rows = std::min(most, k - p0), end = p0 + rows;
         const bool skip_zeros = copy_block<NV>(b, b.at(p0, first), rows, columns, block);
         auto add = [=](int i, const List &list) {
             const float *from = block - (ptrdiff_t)p0 * WIDTH;
@@ -142,8 +151,8 @@ void strip(int m, int k, int n, int first, Matrix a, Matrix b, List lists, size_
                 listed[i] += add(i, list);
                 continue;
             }
-            int32_t all[ROWS + 1];      // zero times infinity is NaN: every value counts
-            float values[ROWS];
+            int32_t all[BLOCK / WIDTH + 1];     // zero times infinity is NaN: every value counts
+            float values[BLOCK / WIDTH];
             for (int p = 0; p < rows; p++) {
                 all[p] = p0 + p;
                 values[p] = *a.at(i, p0 + p);

@@ -118,13 +118,21 @@ void spread(const Problem &p, const float *x, const float *y, const float *g, co
         }
 }
 
-// As Theano has it, every position that equals the maximum gets the gradient.
+// A pixel's share of its window's gradient: of the mean, and of the maximum. As Theano has it, every position that
+// equals the maximum gets the gradient.
+struct MeanShare {
+    ALWAYS_INLINE vec operator()(vec, vec, vec gradient, int pixels) const { return gradient / broadcast((float)pixels); }
+};
+struct MaximumShare {
+    ALWAYS_INLINE vec operator()(vec pixel, vec most, vec gradient, int) const { return pixel == most ? gradient : vec{}; }
+};
+
 inline void spread_image(const Problem &p, bool average, const float *x, const float *y, const float *g,
                          const Gradient &dx) {
     if (average)
-        spread(p, x, y, g, dx, [](vec, vec, vec gradient, int pixels) { return gradient / broadcast((float)pixels); });
+        spread(p, x, y, g, dx, MeanShare());
     else
-        spread(p, x, y, g, dx, [](vec pixel, vec most, vec gradient, int) { return pixel == most ? gradient : vec{}; });
+        spread(p, x, y, g, dx, MaximumShare());
 }
 
 // Of all images; all arrays are contiguous (image, row, column, channel).
