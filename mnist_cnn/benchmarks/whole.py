@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..data import load_dataset
+from ..support.classes import shorten
 from ..support.errors import MnistCnnError
 
 __all__ = ["whole_command", "torch_first_epoch", "processor", "main"]
@@ -158,7 +159,7 @@ def main(options="--recipe fast", repeats=5, torch_python=sys.executable, agains
     Raises
     ------
     MnistCnnError
-        When a run fails.
+        When options are no words as the shell has them, or a run fails.
 
     Examples
     --------
@@ -170,7 +171,7 @@ def main(options="--recipe fast", repeats=5, torch_python=sys.executable, agains
     """
     if repeats < 1:
         raise MnistCnnError("repeats is {}; it must be at least 1".format(repeats))
-    words, rival_words = shlex.split(options), shlex.split(against or "")
+    words, rival_words = _words(options), _words(against or "")
     print("{}; {} round(s) of each in turn".format(processor(), repeats), flush=True)
     whole_command(words, seed=1)
     ours, rivals = [], {}
@@ -199,6 +200,15 @@ def main(options="--recipe fast", repeats=5, torch_python=sys.executable, agains
         theirs, their_accuracies = zip(*results)
         print(_row(what + (" (the faster)" if what == best and len(rivals) > 1 else ""),
                    theirs, their_accuracies, "{:.2f}".format(np.median(np.divide(theirs, seconds)))))
+
+
+def _words(options):
+    """Options in one text, taken apart as the shell does."""
+    try:
+        return shlex.split(options)
+    except ValueError as error:
+        raise MnistCnnError("cannot take the options {} apart: {}".format(
+            shorten(repr(options), 80), str(error).lower())) from error
 
 
 def _command(options):

@@ -76,3 +76,9 @@ def test_processor():
 def test_bad_number_of_rounds():
     process = run_script("benchmark.py", "--whole", "--repeats", 0)
     assert process.returncode == 2 and "error: repeats is 0" in process.stderr
+
+
+@pytest.mark.parametrize("options", [dict(options="'"), dict(against="--seed '1")])
+def test_options_that_no_shell_reads(options):
+    with pytest.raises(MnistCnnError, match=r"cannot take the options .*: no closing quotation"):
+        whole.main(**options)

@@ -39,7 +39,10 @@ SHORT = {
 JUNK_NUMBERS = ["", "9" * 400, "999999999", "1e999", "-1", "nan", "{folder}", "\u00e4\u20ac\udcff"]
 JUNK = ["", "9" * 400, "nan", "{folder}", "{folder}/text.txt", "{folder}/picture.png",
         "{folder}/other.npz", "/proc/nowhere/x", "/dev/full", "x" * 300,
-        "\u00e4\u20ac\u6f22\udcff\n"]
+        "\u00e4\u20ac\u6f22\udcff\n", "'"]
+
+#: Flags without which an option does nothing.
+WITH = {"--options": ["--whole"]}
 
 #: What else is the input itself, where a command reads this: what lies beside it, a link to it.
 THE_SAME = {"{inputs}/model.npz": ["{inputs}/model.csv", "{inputs}/model.checkpoint", "link.npz"],
@@ -146,7 +149,8 @@ def all_cases(options):
             read += [path for word in read for path in THE_SAME.get(word, ())]
             for value in JUNK_NUMBERS if action["number"] else JUNK + read:
                 if action["flag"]:
-                    cases.append([script, *needed, *short, action["flag"] + "=" + value])
+                    cases.append([script, *needed, *short, *WITH.get(action["flag"], ()),
+                                  action["flag"] + "=" + value])
                 else:
                     words = [POSITIONAL[other["metavar"]] for other in actions
                              if other["needed"] and other is not action]
