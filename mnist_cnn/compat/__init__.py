@@ -11,7 +11,8 @@ import configparser
 import sys
 
 from .surroundings import (
-    check_environment, first_line, mute_old_code, plain_number_of_threads, with_settings_of_the_user)
+    check_environment, compile_quietly, first_line, mute_old_code, plain_number_of_threads,
+    with_settings_of_the_user)
 
 check_environment()
 
@@ -49,12 +50,12 @@ mute_old_code()
 find_truncated_extensions()
 try:
     with theano_defaults() as _device, plain_number_of_threads(), pkg_resources_stand_in(), \
-            lean_imports():
+            lean_imports(), compile_quietly():
         import theano
 except (OSError, ValueError, TypeError, LookupError, AssertionError, configparser.Error) as error:
-    # a cache folder that cannot be made, a value that Theano does not know
-    raise ImportError("Theano does not start; look at THEANO_FLAGS and .theanorc: {}".format(
-        first_line(error))) from error
+    # a cache folder that cannot be made or filled, a value that Theano does not know
+    raise ImportError("Theano does not start; look at THEANO_FLAGS, .theanorc, the compiler and "
+                      "the disk: {}".format(first_line(error))) from error
 remove_truncated_modules(theano.config.compiledir)
 
 from . import ahead, patches  # noqa: E402

@@ -5,6 +5,7 @@ What cannot be meant is an ImportError that names the variable.
 
 import contextlib
 import importlib.machinery
+import io
 import logging
 import os
 import re
@@ -13,7 +14,7 @@ import warnings
 
 from ..support.errors import MnistCnnError
 
-__all__ = ["check_environment", "first_line", "mute_old_code", "plain_number_of_threads",
+__all__ = ["check_environment", "compile_quietly", "first_line", "mute_old_code", "plain_number_of_threads",
            "with_settings_of_the_user"]
 
 MAX_THREADS = 1024
@@ -98,6 +99,38 @@ def first_line(error):
     """
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 300 else text[:300] + "..."
+
+
+@contextlib.contextmanager
+def compile_quietly():
+    """While Theano is imported, and compiles parts of its own where its cache is empty.
+
+    Raises
+    ------
+    OSError
+        In place of its bare exception; the listing that it makes and speaks of is gone.
+
+    Examples
+    --------
+    >>> from mnist_cnn.compat.surroundings import compile_quietly
+    >>> with compile_quietly():
+    ...     raise Exception("Compilation failed (return status=1): ld: No space left on device")
+    Traceback (most recent call last):
+        ...
+    OSError: Compilation failed (return status=1): ld: No space left on device
+    """
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said):
+            yield
+    except Exception as error:
+        if not str(error).startswith("Compilation failed"):
+            raise
+        for path in re.findall("You can find the C code in this temporary file: (.+)",
+                               said.getvalue()):
+            with contextlib.suppress(OSError):
+                os.remove(path)
+        raise OSError(str(error)) from error
 
 
 class _Held(logging.Filter):

@@ -68,6 +68,22 @@ def on_both_cores(function, cases):
         return list(pool.map(function, cases))
 
 
+@pytest.mark.parametrize("says", ["", "ld: final link failed: No space left on device"])
+def test_a_compiler_that_fails_from_the_start(says, tmp_path):
+    """With nothing in Theano's cache, whose first parts are compiled while Theano is imported."""
+    compiler, temporary = tmp_path / "g++", tmp_path / "tmp"
+    compiler.write_text("#!/bin/sh\necho '{}' >&2\nexit 1\n".format(says))
+    compiler.chmod(0o755)
+    temporary.mkdir()
+    process = run({"THEANO_FLAGS": "cxx={},base_compiledir={}".format(compiler, tmp_path / "cache"),
+                   "TMPDIR": str(temporary)}, "train.py", cwd=str(tmp_path))
+    assert process.returncode == 2 and process.stdout == ""
+    assert not faults_of(process.returncode, process.stdout, process.stderr)
+    line = process.stderr.splitlines()[-1]
+    assert line.startswith("error: Theano does not start; ") and "the disk" in line and says in line
+    assert not list(temporary.iterdir())
+
+
 @pytest.mark.slow
 def test_what_cannot_be_meant_is_refused(training, small_mnist, tmp_path):
     (tmp_path / "junk").write_text("junk\n")
