@@ -9,6 +9,7 @@ import importlib.machinery
 import inspect
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -226,11 +227,16 @@ def remember_the_compiler():
     GCC_compiler.march_flags = (GCC_compiler.march_flags
                                 or answers.values.get("flags of the processor"))
     OpenMPOp.gxx_support_openmp = answers.values.get("OpenMP")
+    clang = _is_clang(answers)
+    if clang:  # Theano takes what it says of itself for flags: "unknown argument: '-target-feature'"
+        GCC_compiler.march_flags = ["-march=native"] if platform.machine() == "x86_64" else []
     compile_args, test_gxx_support = GCC_compiler.compile_args, OpenMPOp.test_gxx_support
 
     @functools.wraps(compile_args)
     def compile_args_(march_flags=True):
         args = compile_args(march_flags)
+        if clang:  # an error to it, in Theano's elementwise operations
+            args.append("-Wno-c++11-narrowing")
         if GCC_compiler.march_flags and "flags of the processor" not in answers.values:
             answers.add("flags of the processor", GCC_compiler.march_flags)
         return args
@@ -244,6 +250,19 @@ def remember_the_compiler():
 
     GCC_compiler.compile_args = staticmethod(compile_args_)
     OpenMPOp.test_gxx_support = staticmethod(test_gxx_support_)
+
+
+def _is_clang(answers):
+    """Whether the compiler is Clang, by whatever name."""
+    if "Clang" not in answers.values:
+        from theano import config
+        try:
+            version = subprocess.run([config.cxx, "--version"], stdout=subprocess.PIPE,
+                                     stderr=subprocess.DEVNULL).stdout
+        except OSError:  # what it is does not matter then
+            return False
+        answers.add("Clang", b"clang" in version.lower())
+    return answers.values["Clang"]
 
 
 def skip_source_lines():
