@@ -120,8 +120,13 @@ def check_ops(network, compiler, cache):
     theano_flags = ["base_compiledir=" + cache, "cxx=" + shutil.which(compiler)]
     remark = ""
     if compiler != "g++":
-        # Theano's and Python's own C calls methods by pointers of another type
-        flags += ["-shared-libsan", "-fno-sanitize=function"]
+        # Theano's and Python's own C calls methods by pointers of another type, and Theano's Split
+        # takes the stride of an array without axes, times zero; csrc/ is checked for all else
+        theanos = Path(cache, "theanos-own.txt")
+        theanos.parent.mkdir(parents=True, exist_ok=True)
+        theanos.write_text("[null]\nsrc:*/mod.cpp\n")
+        flags += ["-shared-libsan", "-fno-sanitize=function",
+                  "-fsanitize-ignorelist={}".format(theanos)]
         if not openmp_flags(compiler):
             theano_flags.append("openmp=False")
             remark = ", " + NO_OPENMP.format(compiler)

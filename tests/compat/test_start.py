@@ -1,11 +1,13 @@
 """What makes the start short, and what must not be lost by it."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from conftest import run_script
 
 import theano
 
@@ -73,3 +75,13 @@ def test_the_compiler_is_asked_once(tmp_path):
     assert start() == (folder, flags, True)
     assert start() == (folder, flags, False)
     assert [path.name for path in folder.iterdir() if path.name.startswith("compiler-")] == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("clang++") is None, reason="there is no Clang here")
+def test_clang_compiles_all(small_mnist, tmp_path):
+    """From an empty cache; Theano's own flags for it are none that it knows."""
+    process = run_script("train.py", "--epochs", 1, "--data-dir", small_mnist, cwd=str(tmp_path),
+                         env=dict(os.environ, THEANO_FLAGS="cxx={},base_compiledir={}".format(
+                             shutil.which("clang++"), tmp_path / "cache")))
+    assert process.returncode == 0 and "(plain Lasagne layers" not in process.stdout, process.stderr
