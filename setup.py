@@ -36,8 +36,8 @@ setup(
         "tsne": ["scikit-learn>=1.0"],
         "sweep": ["distributed>=2023.5", "tomli>=2; python_version < '3.11'"],
         "notebook": ["jupyterlab>=4", "ipywidgets>=8", "jupytext>=1.16"],
-        "test": ["pytest>=7", "pytest-timeout>=2.1", "hypothesis>=6.80", "selenium>=4.11", "nbclient>=0.10",
-                 "ipykernel>=6.29", "jupytext>=1.16"],
+        "test": ["pytest>=7", "pytest-timeout>=2.1", "hypothesis>=6.80", "selenium>=4.11",
+                 "nbclient>=0.10", "ipykernel>=6.29", "jupytext>=1.16"],
         # Sphinx 7.1 is the last for Python 3.8
         "docs": ["sphinx>=7.1,<7.2", "numpydoc>=1.7", "myst-parser>=3,<4", "furo>=2024.8",
                  "nbconvert>=7.16"],
