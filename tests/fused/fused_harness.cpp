@@ -236,6 +236,9 @@ int main() {
     check_product(1, 1, 1, 1);
     check_product(40, 300, 100, .3);    // several blocks of B; strips of many widths
     check_product(3, 1100, 7, .3);
+    check_product(400, 70, 90, .3);     // shared out by rows
+    check_product(7, 60, 1100, .3);     // and by columns, several strips for each thread
+    check_product(400, 70, 90, .3, true);
     check_product(9, 300, 270, .3, true);
     check_product(3, 1100, 7, .3, true);
     check_product(2, 0, 3, 1);      // nothing to sum

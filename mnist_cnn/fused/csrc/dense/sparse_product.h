@@ -1,7 +1,7 @@
 // C = A B for an A with many zeros, such as rectified or dropped-out activations and their gradients.
 //
 // Each row of A becomes a list of its non-zero values, and a row of C the sum of as many rows of B.
-// docs/fused.md tells why. No Python here: the Theano side is sparse_product_numpy.h.
+// docs/fused.md tells why. No Python here: the Theano side is bindings/sparse_product.h.
 #pragma once
 
 #include <algorithm>
@@ -56,7 +56,7 @@ inline void copy(const Matrix &a, const float *from, int rows, int columns, floa
 
 constexpr int TILE = 16;        // rows listed together: the line of a cache, if A lies by columns
 
-// Lists the non-zero values of the rows first .. last - 1 of A; row i's list begins at lists.from(i * length).
+// Lists the non-zero values of the rows first .. last - 1 of A; the n-th one's list begins at lists.from(n * length).
 // Without branches, for which values are zero is hard to foresee.
 inline void list_rows(const Matrix &a, int first, int last, int k, const List &lists, size_t length) {
     constexpr int WIDTH = 64;
@@ -66,7 +66,7 @@ inline void list_rows(const Matrix &a, int first, int last, int k, const List &l
     for (int i0 = first; i0 < last; i0 += TILE) {
         const int rows = std::min(TILE, last - i0);
         List to[TILE];
-        for (int i = 0; i < rows; i++) to[i] = lists.from((i0 + i) * length);
+        for (int i = 0; i < rows; i++) to[i] = lists.from((i0 - first + i) * length);
         for (int p0 = 0; p0 < k; p0 += WIDTH) {
             const int width = std::min(WIDTH, k - p0);
             const bool in_place = a.column == 1 && width == WIDTH;
@@ -122,22 +122,35 @@ template <int NV> bool copy_block(const Matrix &b, const float *from, int rows, 
     return finite(largest((const float *)&top, VL));
 }
 
-// NV vectors of columns of C, from column `first` on. Block by block of B, so that it is read from the
-// first-level cache. `listed` has a place for each row of A: how much of its list is done.
+// What a worker has for itself: the lists of another core's cache would come late.
+struct Worker {
+    size_t length;          // of a row's list, with room to store a whole vector behind the last value
+    List lists;             // of `rows` rows
+    float *block;           // of B
+    int *listed;            // how much of each row's list is done
+    Worker(scratch::Arena &arena, int rows, int k) : length(((size_t)k + VL + 15) / 16 * 16) {
+        lists.rows = arena.take<int32_t>(rows * length);
+        lists.values = arena.take(rows * length);
+        block = arena.take(BLOCK);
+        listed = arena.take<int>(rows);
+    }
+};
+
+// The rows of C that a worker has listed, first .. last - 1, in NV vectors of columns, from `column` on. Block by block
+// of B, so that it is read from the first-level cache.
 template <int NV>
-void strip(int m, int k, int n, int first, Matrix a, Matrix b, List lists, size_t length, int *listed, float *block,
-           float *c) {
+void strip(int first, int last, int k, int n, int column, Matrix a, Matrix b, const Worker &worker, float *c) {
     constexpr int WIDTH = NV * VL;
-    const int columns = std::min(WIDTH, n - first);
-    if (columns < WIDTH) memset(block, 0, BLOCK * sizeof(float));
-    memset(listed, 0, m * sizeof(int));
+    const int columns = std::min(WIDTH, n - column);
+    if (columns < WIDTH) memset(worker.block, 0, BLOCK * sizeof(float));
+    memset(worker.listed, 0, (last - first) * sizeof(int));
     const int most = block_rows(k, WIDTH);
     for (int p0 = 0; p0 == 0 || p0 < k; p0 += most) {
         const int rows = std::min(most, k - p0), end = p0 + rows;
-        const bool skip_zeros = copy_block<NV>(b, b.at(p0, first), rows, columns, block);
-        auto add = [=](int i, const List &list) {
-            const float *from = block - (ptrdiff_t)p0 * WIDTH;
-            float *to = c + (size_t)i * n + first;
+        const bool skip_zeros = copy_block<NV>(b, b.at(p0, column), rows, columns, worker.block);
+        auto add = [&](int i, const List &list) {
+            const float *from = worker.block - (ptrdiff_t)p0 * WIDTH;
+            float *to = c + (size_t)i * n + column;
             if (columns == WIDTH) return add_rows<NV>(list, end, from, p0 > 0, to);
             float padded[WIDTH] = {};
             if (p0 > 0) memcpy(padded, to, columns * sizeof(float));
@@ -145,10 +158,11 @@ void strip(int m, int k, int n, int first, Matrix a, Matrix b, List lists, size_
             memcpy(to, padded, columns * sizeof(float));
             return count;
         };
-        for (int i = 0; i < m; i++) {
-            const List list = lists.from(i * length + listed[i]);
+        for (int i = first; i < last; i++) {
+            int &listed = worker.listed[i - first];
+            const List list = worker.lists.from((i - first) * worker.length + listed);
             if (skip_zeros) {
-                listed[i] += add(i, list);
+                listed += add(i, list);
                 continue;
             }
             int32_t all[BLOCK / WIDTH + 1];     // zero times infinity is NaN: every value counts
@@ -159,52 +173,57 @@ void strip(int m, int k, int n, int first, Matrix a, Matrix b, List lists, size_
             }
             all[rows] = INT_MAX;
             add(i, List{all, values});
-            for (int e = 0; list.rows[e] < end; e++) listed[i]++;
+            for (int e = 0; list.rows[e] < end; e++) listed++;
         }
     }
 }
 
-// What a product needs for a time.
-struct Buffers {
-    size_t length;          // of a row's list, with room to store a whole vector behind the last value
-    List lists;             // of all rows
-    float *blocks;          // a block of B for each worker
-    size_t listed_floats;
-    int *listed;            // for each worker: how much of each row's list is done
-    Buffers(scratch::Arena &arena, int m, int k, int threads)
-        : length(((size_t)k + VL + 15) / 16 * 16), listed_floats(((size_t)m + 15) / 16 * 16) {
-        lists.rows = arena.take<int32_t>(m * length);
-        lists.values = arena.take(m * length);
-        blocks = arena.take((size_t)threads * BLOCK);
-        listed = arena.take<int>(threads * listed_floats);
-    }
+// Strips of eight vectors, and the rest in one each of four, two and one as needed.
+struct Strips {
+    int whole, rest;
+    explicit Strips(int n) : whole(vectors(n) / STRIP), rest(vectors(n) % STRIP) {}
+    int count() const { return whole + __builtin_popcount(rest); }
 };
+
+inline void strip(int number, const Strips &strips, int first, int last, int k, int n, const Matrix &a, const Matrix &b,
+                  const Worker &worker, float *c) {
+    int vector = number * STRIP, width = STRIP;
+    if (number >= strips.whole)
+        for (vector = strips.whole * STRIP, width = STRIP / 2; !(strips.rest & width) || number-- > strips.whole; width /= 2)
+            vector += strips.rest & width;
+    const auto of_width = width == 8 ? strip<8> : width == 4 ? strip<4> : width == 2 ? strip<2> : strip<1>;
+    of_width(first, last, k, n, vector * VL, a, b, worker, c);
+}
 
 // C (m x n, contiguous) = A (m x k) B (k x n). A number of C is always summed in the same order, with any
 // number of threads. Throws std::bad_alloc.
+//
+// Each part lists what it needs of A, and brings what it needs of B: to repeat a little of that work takes less time than
+// to wait for another core's lists. So parts are rows of C, but for a C that is wide and has few.
 inline void multiply(int m, int k, int n, const Matrix &a, const Matrix &b, float *c) {
     if (m == 0 || n == 0) return;
-    const int threads = parallel::threads();
+    constexpr int FEW = 24, MANY = 96;      // rows that are worth to bring B once more: for another thread, for balance
+    const Strips strips(n);
+    const int most = parallel::threads();
+    const int row_parts = most > 1 && m / MANY >= 2 * most ? 2 * most : std::max(1, std::min(m / FEW, most));
+    const bool by_rows = m >= n || (row_parts >= most && n <= 8 * m);
+    const int parts = by_rows ? row_parts : strips.count(), threads = std::min(parts, most);
+    const int unit = a.column == 1 ? 1 : TILE, units = (m + unit - 1) / unit;
+    const int rows = by_rows ? (units + parts - 1) / parts * unit : m;
     struct Tag;
-    scratch::Arena arena(scratch::thread_memory<Tag>(scratch::floats_of<Buffers>(m, k, threads)));
-    const Buffers buffers(arena, m, k, threads);
-
-    const int tiles = (m + TILE - 1) / TILE, parts = std::min(tiles, 4 * threads);
-    auto row = [=](int part) { return (int)std::min((long)m, (long)tiles * part / parts * TILE); };
-    parallel::for_parts(parts, threads, [&](int part, int) {
-        list_rows(a, row(part), row(part + 1), k, buffers.lists, buffers.length);
-    });
-
-    // Strips of eight vectors, and the rest in one each of four, two and one as needed.
-    const int whole = vectors(n) / STRIP, rest = vectors(n) % STRIP;
-    parallel::for_parts(whole + __builtin_popcount(rest), threads, [&](int part, int worker) {
-        int first = part * STRIP, width = STRIP;
-        if (part >= whole)
-            for (first = whole * STRIP, width = STRIP / 2; !(rest & width) || part-- > whole; width /= 2)
-                first += rest & width;
-        const auto of_width = width == 8 ? strip<8> : width == 4 ? strip<4> : width == 2 ? strip<2> : strip<1>;
-        of_width(m, k, n, first * VL, a, b, buffers.lists, buffers.length,
-                 buffers.listed + worker * buffers.listed_floats, buffers.blocks + worker * BLOCK, c);
+    const size_t each = scratch::floats_of<Worker>(rows, k);
+    float *memory = scratch::thread_memory<Tag>(threads * each + threads);
+    int *has_listed = (int *)(memory + threads * each);
+    memset(has_listed, 0, threads * sizeof(int));
+    parallel::for_parts(parts, threads, [&](int part, int number) {
+        scratch::Arena arena(memory + number * each);
+        const Worker worker(arena, rows, k);
+        auto row = [=](int part) { return (int)std::min((long)m, (long)units * part / parts * unit); };
+        const int first = by_rows ? row(part) : 0, last = by_rows ? row(part + 1) : m;
+        if (by_rows || !has_listed[number]) list_rows(a, first, last, k, worker.lists, worker.length);
+        has_listed[number] = 1;
+        for (int s = by_rows ? 0 : part; s < (by_rows ? strips.count() : part + 1); s++)
+            strip(s, strips, first, last, k, n, a, b, worker, c);
     });
 }
 

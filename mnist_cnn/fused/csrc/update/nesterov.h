@@ -1,6 +1,6 @@
 // A step of gradient descent with Nesterov's momentum, all parameters in one pass over the memory.
 //
-// docs/fused.md tells why. No Python here: the Theano side is nesterov_numpy.h.
+// docs/fused.md tells why. No Python here: the Theano side is bindings/nesterov.h.
 #pragma once
 
 #include <algorithm>
