@@ -12,6 +12,7 @@ import theano.tensor as T
 from lasagne.layers import Layer
 from lasagne import nonlinearities
 
+from .activation import Activation
 from .conv2d import Conv2D, Pool2D, Pooling, first, last
 from .normalization import BatchNorm
 from .ops import SparseProduct
@@ -107,6 +108,13 @@ class _Block(Layer):
             input = layer.get_output_for(input, **kwargs)
         return input
 
+    def theanos(self, x):
+        """The nonlinearity, if it is one that the Ops leave to Theano.
+
+        It comes last where it can: there the rules for a loss that reads it look for it.
+        """
+        return x if as_op(self.nonlinearity) else self.nonlinearity(x)
+
     def get_output_for(self, input, **kwargs):
         return self.fast(input, **kwargs) if input.dtype == "float32" else self.plain(input,
                                                                                      **kwargs)
@@ -152,14 +160,15 @@ def batch_norm_ways(deterministic=False, batch_norm_use_averages=None,
             not deterministic if batch_norm_update_averages is None else batch_norm_update_averages)
 
 
-def normalized(norm, x, nonlinearity, update):
+def normalized(norm, x, known, update):
     """Batch normalization of (.., channels) with the batch's statistics, and the nonlinearity.
 
     Parameters
     ----------
     norm : BatchNormLayer
     x : Theano tensor
-    nonlinearity : callable or None
+    known : dict or None
+        The nonlinearity, as `as_op` has it; nothing for others.
     update : bool
         Whether a function that computes this moves the layer's averages, as master has it.
 
@@ -173,12 +182,11 @@ def normalized(norm, x, nonlinearity, update):
     averages = [theano.clone(value, share_inputs=False) for value in (norm.mean, norm.inv_std)]
     if update:  # Theano collects the updates of what it finds in the graph, and drops the products
         beta = beta + 0 * averages[0] + 0 * averages[1]
-    known = as_op(nonlinearity)
     outputs = BatchNorm(norm.epsilon, **(known or {}))(x, gamma, beta)
     if update:
         for average, value in zip(averages, outputs[1:]):
             average.default_update = (1 - norm.alpha) * average + norm.alpha * value
-    return outputs[0] if known is not None else nonlinearity(outputs[0])
+    return outputs[0]
 
 
 class FastConv2DLayer(_WeightsBlock):
@@ -216,21 +224,20 @@ class FastConv2DLayer(_WeightsBlock):
             return self.plain(input, **kwargs)
         x, W, b = last(input), self.W, self.bias(self.num_filters)
         pool = None if self.pool is None else pooling_of(self.pool)
-        if self.batch_norm is not None and not averages:
-            ties = self.ties or bool(pool and not pool.average)
-            x = Conv2D(self.pad, ties=ties).result(x, W, b)
-            x = normalized(self.batch_norm, x, self.nonlinearity, update)
-            return self.to_output(x if pool is None else Pool2D(*pool)(x))
-        if self.batch_norm is not None:
+        known = as_op(self.nonlinearity)
+        if self.batch_norm is not None and averages:
             scale, b = self.folded(self.num_filters)
             W = W * scale.dimshuffle(0, "x", "x", "x")
-        known = as_op(self.nonlinearity)
-        if known is not None:
+        if known and (self.batch_norm is None or averages):
             return self.to_output(
                 Conv2D(self.pad, pool=pool, ties=self.ties, **known).result(x, W, b))
         ties = self.ties or bool(pool and not pool.average)
-        x = self.nonlinearity(Conv2D(self.pad, ties=ties).result(x, W, b))
-        return self.to_output(x if pool is None else Pool2D(*pool)(x))
+        x = Conv2D(self.pad, ties=ties).result(x, W, b)
+        if self.batch_norm is not None and not averages:
+            x = normalized(self.batch_norm, x, known, update)
+        if pool is not None:
+            return self.to_output(Pool2D(*pool)(self.theanos(x)))
+        return self.theanos(self.to_output(x))
 
     def to_output(self, x):
         return x.flatten(2) if hasattr(self.pool, "pool_function") else first(x)
@@ -298,9 +305,10 @@ class FastBatchNormLayer(_Block):
         averages, update = batch_norm_ways(**kwargs)
         if averages:
             return self.plain(input, **kwargs)
+        norm, known = self.run[0], as_op(self.nonlinearity)
         if input.ndim == 2:
-            return normalized(self.run[0], input, self.nonlinearity, update)
-        return first(normalized(self.run[0], last(input), self.nonlinearity, update))
+            return self.theanos(normalized(norm, input, known, update))
+        return self.theanos(first(normalized(norm, last(input), known, update)))
 
 
 class SparseDenseLayer(_WeightsBlock):
@@ -338,9 +346,13 @@ class SparseDenseLayer(_WeightsBlock):
         if self.batch_norm is not None and averages:
             scale, b = self.folded(self.num_units)
             W = W * scale
-        activation = SparseProduct()(input, W)
+        activation, known = SparseProduct()(input, W), as_op(self.nonlinearity)
+        if self.batch_norm is not None and not averages:
+            if b is not None:
+                activation = activation + b.dimshuffle("x", 0)
+            return self.theanos(normalized(self.batch_norm, activation, known, update))
+        if known not in (None, dict(slope=1)):
+            return Activation(**known)(activation, self.bias(self.num_units) if b is None else b)
         if b is not None:
             activation = activation + b.dimshuffle("x", 0)
-        if self.batch_norm is not None and not averages:
-            return normalized(self.batch_norm, activation, self.nonlinearity, update)
-        return activation if self.nonlinearity is None else self.nonlinearity(activation)
+        return self.theanos(activation)

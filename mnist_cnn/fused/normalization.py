@@ -1,32 +1,21 @@
 """Theano's Ops for batch normalization with the statistics of the batch, in C++."""
 import theano.tensor as T
-from theano.gof import Apply, ParamsType
+from theano.gof import Apply
 from theano.gradient import DisconnectedType
-from theano.scalar import float64 as float64_t, int64 as int64_t
+from theano.scalar import float64 as float64_t
 
-from .conv2d import NONLINEARITIES
-from .ops import _NativeOp, _tensor
+from .activation import _ActivationOp
+from .ops import _tensor
 
 
-class _BatchNormOp(_NativeOp):
+class _BatchNormOp(_ActivationOp):
     header = "bindings/batch_norm.h"
     __props__ = ("epsilon", "slope", "nonlinearity")
-    params_type = ParamsType(epsilon=float64_t, kind=int64_t, slope=float64_t)
+    params_type = _ActivationOp.params_type.extended(epsilon=float64_t)
 
     def __init__(self, epsilon, slope=1, nonlinearity="lines", openmp=None):
-        super(_BatchNormOp, self).__init__(openmp)
-        self.epsilon, self.slope, self.nonlinearity = float(epsilon), float(slope), nonlinearity
-
-    def get_params(self, node):
-        return self.params_type.get_params(self, epsilon=self.epsilon, slope=self.slope,
-                                           kind=NONLINEARITIES.index(self.nonlinearity))
-
-    def c_code_cache_version(self):
-        return super(_BatchNormOp, self).c_code_cache_version() + tuple(self.params_type.fields)
-
-    def c_nonlinearity(self, sub):
-        return ("conv2d::Nonlinearity{{(conv2d::Kind){0}->kind, (float){0}->slope}}"
-                .format(sub["params"]))
+        super(_BatchNormOp, self).__init__(slope, nonlinearity, openmp)
+        self.epsilon = float(epsilon)
 
 
 class BatchNorm(_BatchNormOp):

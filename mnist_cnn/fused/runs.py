@@ -101,6 +101,9 @@ def plan(outputs):
             part = _part(layer, only_reader)
             if part.kind == "convolution":
                 part.options["ties"] = compared(part.layers[-1])
+            if (None in readers[part.layers[-1]] and
+                    as_op(part.options.get("nonlinearity")) == dict(nonlinearity="sigmoid")):
+                part.options["nonlinearity"] = theanos_sigmoid
             parts.append(part)
             placed.update(part.layers)
     # The order in which the parts' last layers come: then all that feeds a part is before it.
@@ -111,6 +114,19 @@ def plan(outputs):
 _PASSING = {"DropoutLayer", "NonlinearityLayer", "BiasLayer", "BatchNormLayer", "ScaleLayer",
             "ElemwiseSumLayer", "ReshapeLayer", "FlattenLayer", "DimshuffleLayer", "ConcatLayer",
             "PadLayer"}
+
+
+def theanos_sigmoid(x):
+    """Theano's sigmoid in an output layer: where a loss takes its logarithm, Theano knows how.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused.runs import theanos_sigmoid
+    >>> import theano.tensor as T
+    >>> T.log(1 - theanos_sigmoid(T.constant(200.))).eval().item()  # 1 - sigmoid(200) is 0
+    -200.0
+    """
+    return T.nnet.sigmoid(x)
 
 
 def _is_mean(layer):

@@ -52,4 +52,13 @@ inline int allocate(PyArrayObject **out, int type, int ndim, const npy_intp *dim
     return *out ? 0 : -1;
 }
 
+// A reference to the array, or to a contiguous copy, for as long as this lives.
+struct Contiguous {
+    PyArrayObject *array;
+    explicit Contiguous(PyArrayObject *a) : array((PyArrayObject *)PyArray_GETCONTIGUOUS(a)) {}
+    ~Contiguous() { Py_XDECREF(array); }
+    const float *data() const { return (const float *)PyArray_DATA(array); }
+    Contiguous(const Contiguous &) = delete;
+};
+
 }  // namespace arrays

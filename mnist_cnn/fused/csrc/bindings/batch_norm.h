@@ -6,14 +6,7 @@
 
 namespace normalization {
 
-// A reference to the array, or to a contiguous copy, for as long as this lives.
-struct Contiguous {
-    PyArrayObject *array;
-    explicit Contiguous(PyArrayObject *a) : array((PyArrayObject *)PyArray_GETCONTIGUOUS(a)) {}
-    ~Contiguous() { Py_XDECREF(array); }
-    const float *data() const { return (const float *)PyArray_DATA(array); }
-    Contiguous(const Contiguous &) = delete;
-};
+using arrays::Contiguous;
 
 // x: (.., channels) of any number of dimensions.
 inline int check_problem(PyArrayObject *x, Problem *p) {

@@ -5,8 +5,6 @@
 
 namespace conv2d {
 
-using pooling::load_some;
-using pooling::store_some_lanes;
 
 // An image in local memory. `top` and `left` are what lies before its first row and column.
 struct Frame {

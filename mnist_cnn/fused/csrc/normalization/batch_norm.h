@@ -20,8 +20,6 @@ namespace normalization {
 
 using namespace simd;
 using conv2d::Nonlinearity;
-using pooling::load_some;
-using pooling::store_some_lanes;
 
 struct Problem {
     ptrdiff_t rows;

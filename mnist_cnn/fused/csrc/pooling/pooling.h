@@ -48,20 +48,6 @@ template <class Work> void for_images(const Problem &p, Work work) {
     });
 }
 
-// A vector of channels, or what is left of them: `some` may be less than VL, and the rest is zero.
-ALWAYS_INLINE vec load_some(const float *from, int some) {
-    if (some >= VL) return load_unaligned(from);
-    float lanes[VL] __attribute__((aligned(64))) = {};
-    memcpy(lanes, from, some * sizeof(float));
-    return load(lanes);
-}
-ALWAYS_INLINE void store_some_lanes(float *to, vec v, int some) {
-    if (some >= VL)
-        store_unaligned(to, v);
-    else
-        memcpy(to, &v, some * sizeof(float));
-}
-
 // y = finish(start, then add(.., pixel) for each pixel of the window, their number), for every window and channel of
 // an image. All arrays are contiguous (row, column, channel).
 template <class Add, class Finish>

@@ -48,6 +48,19 @@ ALWAYS_INLINE vec load(const float *p) { return *(const vec *)p; }
 ALWAYS_INLINE vec load_unaligned(const float *p) { return *(const vec_unaligned *)p; }
 ALWAYS_INLINE void store(float *p, vec v) { *(vec *)p = v; }
 ALWAYS_INLINE void store_unaligned(float *p, vec v) { *(vec_unaligned *)p = v; }
+// A vector, or what is left of a row: `some` may be less than VL, and the rest is zero.
+ALWAYS_INLINE vec load_some(const float *from, int some) {
+    if (some >= VL) return load_unaligned(from);
+    float lanes[VL] __attribute__((aligned(64))) = {};
+    memcpy(lanes, from, some * sizeof(float));
+    return load(lanes);
+}
+ALWAYS_INLINE void store_some_lanes(float *to, vec v, int some) {
+    if (some >= VL)
+        store_unaligned(to, v);
+    else
+        memcpy(to, &v, some * sizeof(float));
+}
 ALWAYS_INLINE vec broadcast(float s) { return s - vec{}; }
 
 // What vector extensions cannot say, or compilers do not say well: a bit for each lane that is

@@ -1,0 +1,67 @@
+// What follows a dense layer's product: bias and nonlinearity, and their gradient, in one pass over the rows.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "conv2d/nonlinearity.h"
+#include "runtime/threads.h"
+
+namespace activation {
+
+using namespace simd;
+using conv2d::Nonlinearity;
+
+struct Problem {
+    ptrdiff_t rows;
+    int columns;
+};
+
+constexpr int BLOCK = 32;       // rows
+
+// Calls work(block, first row, last row) for all blocks, on as many threads as there is work for.
+template <class Work> void for_blocks(const Problem &p, Work work) {
+    constexpr ptrdiff_t ENOUGH = 1 << 12;       // numbers that are worth another thread
+    const int blocks = (int)((p.rows + BLOCK - 1) / BLOCK), threads = parallel::threads();
+    const int parts = (int)std::min<ptrdiff_t>({blocks, 4 * threads, p.rows * p.columns / ENOUGH + 1});
+    parallel::for_ranges(blocks, parts, threads, [&](int, int, int first, int last) {
+        for (int b = first; b < last; b++) work(b, (ptrdiff_t)b * BLOCK, std::min(p.rows, (ptrdiff_t)(b + 1) * BLOCK));
+    });
+}
+
+// y = f(z + b)
+inline void forward(const Problem &p, const float *z, const float *b, const Nonlinearity &f, float *y) {
+    const int C = p.columns;
+    for_blocks(p, [&](int, ptrdiff_t first, ptrdiff_t last) {
+        for (ptrdiff_t r = first; r < last; r++)
+            for (int c = 0; c < C; c += VL) {
+                const vec sum = load_some(z + r * C + c, C - c) + load_some(b + c, C - c);
+                store_some_lanes(y + r * C + c, conv2d::rectified(sum, f.slope), C - c);
+            }
+        conv2d::bend(y + first * C, (last - first) * C, f.kind);
+    });
+}
+
+// dz = g * f', and db, its sum over the rows: that of a block in float, of the blocks in double, in one order with any
+// number of threads. Throws std::bad_alloc.
+inline void backward(const Problem &p, const float *y, const Nonlinearity &f, const float *g, float *dz, float *db) {
+    const int C = p.columns;
+    const size_t blocks = (p.rows + BLOCK - 1) / BLOCK;
+    std::vector<float> sums(blocks * C);
+    std::vector<double> total(C);
+    for_blocks(p, [&](int block, ptrdiff_t first, ptrdiff_t last) {
+        float *to = sums.data() + (size_t)block * C;
+        for (ptrdiff_t r = first; r < last; r++)
+            for (int c = 0; c < C; c += VL) {
+                const vec bent = conv2d::derivative(load_some(y + r * C + c, C - c), f);
+                const vec h = load_some(g + r * C + c, C - c) * bent;
+                store_some_lanes(dz + r * C + c, h, C - c);
+                store_some_lanes(to + c, load_some(to + c, C - c) + h, C - c);
+            }
+    });
+    for (size_t b = 0; b < blocks; b++)
+        for (int c = 0; c < C; c++) total[c] += sums[b * C + c];
+    for (int c = 0; c < C; c++) db[c] = (float)total[c];
+}
+
+}  // namespace activation

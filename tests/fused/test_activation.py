@@ -1,0 +1,122 @@
+"""Bias and nonlinearity of dense layers, against their definitions in NumPy."""
+import platform
+
+import numpy as np
+import pytest
+
+from mnist_cnn import model  # noqa: F401  it sets float32
+
+import lasagne
+import theano
+import theano.tensor as T
+from lasagne.layers import (Conv2DLayer, DenseLayer, InputLayer, NonlinearityLayer, get_all_layers,
+                            get_all_params, get_output)
+from lasagne.nonlinearities import sigmoid
+from mnist_cnn.fused import fuse
+from mnist_cnn.fused.activation import Activation
+
+from batch_norm_layer import BatchNormLayer, batch_norm
+
+pytestmark = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"),
+                                reason="the fast path is for x86-64 CPUs")
+
+# f, and f' where z is not 0; for float64
+DEFINITIONS = {
+    "rectify": (dict(slope=0), lambda z: np.maximum(z, 0), lambda z: (z > 0) * 1.),
+    "leaky": (dict(slope=.25), lambda z: np.where(z > 0, z, .25 * z), lambda z: np.where(z > 0, 1, .25)),
+    "tanh": (dict(nonlinearity="tanh"), np.tanh, lambda z: 1 - np.tanh(z) ** 2),
+    "sigmoid": (dict(nonlinearity="sigmoid"), lambda z: 1 / (1 + np.exp(-z)),
+                lambda z: 1 / (2 + np.exp(-z) + np.exp(z))),
+    "elu": (dict(nonlinearity="elu"), lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
+            lambda z: np.where(z > 0, 1, np.exp(np.minimum(z, 0)))),
+}
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    """For each nonlinearity: z, b, g to y, dz, db."""
+    def compile_one(options):
+        z, b, g = T.fmatrix("z"), T.fvector("b"), T.fmatrix("g")
+        y = Activation(**options)(z, b)
+        return theano.function([z, b, g], [y] + theano.grad(None, [z, b], known_grads={y: g}))
+    return {name: compile_one(options) for name, (options, _, _) in DEFINITIONS.items()}
+
+
+@pytest.mark.parametrize("rows, columns", [(1, 1), (33, 15), (100, 256), (500, 37), (0, 5), (3, 0)])
+@pytest.mark.parametrize("name", sorted(DEFINITIONS))
+def test_is_its_definition(compiled, name, rows, columns):
+    _, f, derivative = DEFINITIONS[name]
+    rng = np.random.RandomState(1)
+    z, b, g = [(2 * rng.randn(*shape)).astype(np.float32)
+               for shape in ((rows, columns), (columns,), (rows, columns))]
+    y, dz, db = compiled[name](z, b, g)
+    exact = (z + b).astype(np.float64)
+    want_dz = g * derivative(exact)
+    np.testing.assert_allclose(y, f(exact), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(dz, want_dz, rtol=1e-5, atol=2e-6)
+    np.testing.assert_allclose(db, want_dz.sum(axis=0), rtol=1e-5, atol=1e-5 * max(rows, 1))
+
+
+def test_where_it_bends_it_is_theanos(compiled):
+    """The plain rectifier's value and gradient, at zero and for what is not finite, bit for bit."""
+    z, g = T.fmatrix("z"), T.fmatrix("g")
+    y = lasagne.nonlinearities.rectify(z)
+    plain = theano.function([z, g], [y, theano.grad(None, z, known_grads={y: g})])
+    values = np.float32([[-1, -0., 0, 1e-40, 2, np.nan, np.inf, -np.inf]])
+    ones = np.ones_like(values)
+    want_y, want_dz = plain(values, ones)
+    y, dz, db = compiled["rectify"](values, np.zeros(8, np.float32), ones)
+    np.testing.assert_array_equal(y, want_y)
+    np.testing.assert_array_equal(dz, want_dz)
+    np.testing.assert_array_equal(db, want_dz[0])
+    assert dz[0, 2] == .5
+
+
+def test_any_memory_layout(compiled):
+    rng = np.random.RandomState(1)
+    z, b, g = [rng.randn(*shape).astype(np.float32) for shape in ((7, 20), (20,), (7, 20))]
+    want = compiled["rectify"](z, b, g)
+    got = compiled["rectify"](np.asfortranarray(z), np.repeat(b, 2)[::2], np.repeat(g, 2, axis=1)[:, ::2])
+    for ours, contiguous in zip(got, want):
+        np.testing.assert_array_equal(ours, contiguous)
+
+
+def test_names_what_does_not_fit(compiled):
+    z = np.zeros((3, 4), np.float32)
+    with pytest.raises(ValueError, match="^b: wanted length 4 along axis 0, got 5"):
+        compiled["rectify"](z, np.zeros(5, np.float32), z)
+    with pytest.raises(ValueError, match="^g: wanted length 3 along axis 0, got 2"):
+        compiled["rectify"](z, np.zeros(4, np.float32), z[:2])
+    with pytest.raises(TypeError, match="^z: wanted dtype float32, got float64"):
+        Activation(slope=0)(T.dmatrix(), T.fvector())
+
+
+def steep(network):
+    """The network with a batch normalization whose factor is 300."""
+    for layer in get_all_layers(network):
+        if isinstance(layer, BatchNormLayer):
+            layer.gamma.set_value(300 + 0 * layer.gamma.get_value())
+    return network
+
+
+@pytest.mark.parametrize("make", [
+    lambda images: DenseLayer(images, 3, nonlinearity=sigmoid, W=lasagne.init.Constant(30)),
+    lambda images: Conv2DLayer(images, 1, 3, nonlinearity=sigmoid, W=lasagne.init.Constant(30)),
+    lambda images: steep(batch_norm(DenseLayer(images, 3, nonlinearity=sigmoid))),
+    lambda images: steep(batch_norm(Conv2DLayer(images, 1, 3, nonlinearity=sigmoid))),
+    lambda images: steep(NonlinearityLayer(BatchNormLayer(images), sigmoid)),
+], ids=["dense", "convolution", "dense, batch norm", "convolution, batch norm", "batch norm"])
+def test_a_loss_of_a_saturated_sigmoid_is_finite(make):
+    """1 - sigmoid(200) is 0, its logarithm -200: Theano has a rule for it, if it sees the sigmoid."""
+    images = T.ftensor4("images")
+    network = make(InputLayer((None, 1, 8, 8), images))
+    losses = []
+    for form in (network, fuse(network)):
+        y = get_output(form)
+        loss = T.nnet.binary_crossentropy(y, T.zeros_like(y)).mean()
+        losses.append(theano.function([images], [loss, theano.grad(loss, get_all_params(form)[0])])(
+            np.random.RandomState(1).rand(5, 1, 8, 8).astype(np.float32)))
+    assert type(fuse(network)) is not type(network)
+    np.testing.assert_allclose(losses[1][0], losses[0][0], rtol=1e-5)
+    np.testing.assert_allclose(losses[1][1], losses[0][1], rtol=0, atol=1e-3 * abs(losses[0][1]).max())
+    assert losses[0][0] > 90
