@@ -42,21 +42,21 @@ inline void forward(const Problem &p, const float *z, const float *b, const Nonl
     });
 }
 
-// dz = g * f', and db, its sum over the rows: that of a block in float, of the blocks in double, in one order with any
+// dz = g * f', and db, its sum over the rows in double, as Theano has it: of each block, then of the blocks, with any
 // number of threads. Throws std::bad_alloc.
 inline void backward(const Problem &p, const float *y, const Nonlinearity &f, const float *g, float *dz, float *db) {
     const int C = p.columns;
     const size_t blocks = (p.rows + BLOCK - 1) / BLOCK;
-    std::vector<float> sums(blocks * C);
-    std::vector<double> total(C);
+    std::vector<double> sums(blocks * C), total(C);
     for_blocks(p, [&](int block, ptrdiff_t first, ptrdiff_t last) {
-        float *to = sums.data() + (size_t)block * C;
+        double *to = sums.data() + (size_t)block * C;
         for (ptrdiff_t r = first; r < last; r++)
             for (int c = 0; c < C; c += VL) {
                 const vec bent = conv2d::derivative(load_some(y + r * C + c, C - c), f);
                 const vec h = load_some(g + r * C + c, C - c) * bent;
                 store_some_lanes(dz + r * C + c, h, C - c);
-                store_some_lanes(to + c, load_some(to + c, C - c) + h, C - c);
+                const int some = std::min(VL, C - c);
+                for (int l = 0; l < some; l++) to[c + l] += h[l];
             }
     });
     for (size_t b = 0; b < blocks; b++)

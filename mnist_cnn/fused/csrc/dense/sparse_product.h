@@ -199,14 +199,15 @@ inline void strip(int number, const Strips &strips, int first, int last, int k, 
 // number of threads. Throws std::bad_alloc.
 //
 // Each part lists what it needs of A, and brings what it needs of B: to repeat a little of that work takes less time than
-// to wait for another core's lists. So parts are rows of C, but for a C that is wide and has few.
+// to wait for another core's lists. So parts are rows of C, but for a C that is wide and has few, or a B that is large.
 inline void multiply(int m, int k, int n, const Matrix &a, const Matrix &b, float *c) {
     if (m == 0 || n == 0) return;
     constexpr int FEW = 24, MANY = 96;      // rows that are worth to bring B once more: for another thread, for balance
+    constexpr size_t LARGE = 1 << 18;       // numbers of B that fill a second-level cache
     const Strips strips(n);
     const int most = parallel::threads();
     const int row_parts = most > 1 && m / MANY >= 2 * most ? 2 * most : std::max(1, std::min(m / FEW, most));
-    const bool by_rows = m >= n || (row_parts >= most && n <= 8 * m);
+    const bool by_rows = m >= n || (row_parts >= most && n <= 8 * m && (size_t)k * n <= LARGE);
     const int parts = by_rows ? row_parts : strips.count(), threads = std::min(parts, most);
     const int unit = a.column == 1 ? 1 : TILE, units = (m + unit - 1) / unit;
     const int rows = by_rows ? (units + parts - 1) / parts * unit : m;

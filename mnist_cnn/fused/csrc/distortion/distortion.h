@@ -48,13 +48,18 @@ struct Worker {
 };
 
 inline void prepare_fields(const Problem &p, const float *fields, const Fields &f) {
-    for (int k = 0; k < p.count; k++)
-        for (int i = 0; i < p.padded_pixels(); i++)
-            f.fields[(size_t)k * p.padded_pixels() + i] = i < p.pixels() ? fields[(size_t)k * p.pixels() + i] : 0;
-    for (int i = 0; i < p.padded_pixels(); i++) {
-        f.rows[i] = i < p.pixels() ? (float)(i / p.columns + 1) : 0;
-        f.columns[i] = i < p.pixels() ? (float)(i % p.columns + 1) : 0;
+    const int padded = p.padded_pixels(), rest = padded - p.pixels();
+    for (int k = 0; k < p.count; k++) {
+        memcpy(f.fields + (size_t)k * padded, fields + (size_t)k * p.pixels(), p.pixels() * sizeof(float));
+        memset(f.fields + (size_t)k * padded + p.pixels(), 0, rest * sizeof(float));
     }
+    for (int r = 0; r < p.rows; r++)
+        for (int c = 0; c < p.columns; c++) {
+            f.rows[r * p.columns + c] = (float)(r + 1);
+            f.columns[r * p.columns + c] = (float)(c + 1);
+        }
+    memset(f.rows + p.pixels(), 0, rest * sizeof(float));
+    memset(f.columns + p.pixels(), 0, rest * sizeof(float));
 }
 
 // The displacements of TOGETHER images, or of the `count` that there are, the others being 0. The order of a sum
