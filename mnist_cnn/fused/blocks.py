@@ -185,7 +185,8 @@ def normalized(norm, x, known, update):
     outputs = BatchNorm(norm.epsilon, **(known or {}))(x, gamma, beta)
     if update:
         for average, value in zip(averages, outputs[1:]):
-            average.default_update = (1 - norm.alpha) * average + norm.alpha * value
+            average.default_update = T.patternbroadcast(
+                (1 - norm.alpha) * average + norm.alpha * value, average.broadcastable)
     return outputs[0]
 
 

@@ -5,6 +5,7 @@
 #include "convolution/reference.h"
 #include "update/nesterov.h"
 #include "dropout/philox.h"
+#include "dense/activation.h"
 #include "dense/sparse_product.h"
 #include "distortion/distortion.h"
 
@@ -136,6 +137,34 @@ static void check_product(int m, int k, int n, double dense, bool infinite = fal
     }
 }
 
+// y = f(z + b), dz and db, each nonlinearity by its definition.
+static void check_activation(int rows, int columns) {
+    const size_t size = (size_t)rows * columns;
+    const Floats z = normal(size, 2), b = normal(columns, 1), g = normal(size, 1);
+    for (const conv2d::Nonlinearity f : {conv2d::Nonlinearity{conv2d::LINES, 0}, {conv2d::LINES, .25f}, {conv2d::TANH, 1},
+                                         {conv2d::SIGMOID, 1}, {conv2d::ELU, 1}}) {
+        char where[80];
+        snprintf(where, sizeof where, "activation %d, %d x %d", f.kind, rows, columns);
+        std::vector<double> want_y(size), want_dz(size), want_db(columns);
+        for (size_t e = 0; e < size; e++) {
+            const double v = (double)(z[e] + b[e % columns]), grown = std::exp(v);
+            const double s = 1 / (1 + 1 / grown), t = std::tanh(v);
+            want_y[e] = f.kind == conv2d::TANH ? t : f.kind == conv2d::SIGMOID ? s : v > 0 ? v :
+                        f.kind == conv2d::ELU ? grown - 1 : f.slope * v;
+            want_dz[e] = g[e] * (f.kind == conv2d::TANH ? 1 - t * t : f.kind == conv2d::SIGMOID ? s * (1 - s) : v > 0 ? 1 :
+                                 f.kind == conv2d::ELU ? grown : f.slope);
+            want_db[e % columns] += want_dz[e];
+        }
+        const activation::Problem p{rows, columns};
+        Floats y(size, -9), dz(size, -9), db(columns, -9);
+        activation::forward(p, z.data(), b.data(), f, y.data());
+        activation::backward(p, y.data(), f, g.data(), dz.data(), db.data());
+        expect(close(y, want_y, 1e-5), "y", where);
+        expect(close(dz, want_dz, 1e-5), "dz", where);
+        expect(close(db, want_db, 1e-5), "db", where);
+    }
+}
+
 // Parameters of these sizes, whose new values lie where the old do or elsewhere.
 static void check_nesterov(const std::vector<size_t> &sizes, bool in_place) {
     const float rate = .1f, momentum = .9f;
@@ -243,6 +272,10 @@ int main() {
     check_product(3, 1100, 7, .3, true);
     check_product(2, 0, 3, 1);      // nothing to sum
     check_product(0, 3, 3, 1);
+    check_activation(100, 256);
+    check_activation(33, 15);       // a block and one row, columns that fill no vector
+    check_activation(0, 5);
+    check_activation(3, 0);
     for (bool in_place : {false, true}) {
         check_nesterov({800, 32, 25600, 32, 131072, 256, 2560, 10}, in_place);  // the tutorial's
         check_nesterov({1, 0, 7, 2 * nesterov::PART, 16, nesterov::PART - 1, 3}, in_place);

@@ -101,21 +101,21 @@ def steep(network):
 
 @pytest.mark.parametrize("make", [
     lambda images: DenseLayer(images, 3, nonlinearity=sigmoid, W=lasagne.init.Constant(30)),
-    lambda images: Conv2DLayer(images, 1, 3, nonlinearity=sigmoid, W=lasagne.init.Constant(30)),
+    lambda images: Conv2DLayer(images, 2, 3, nonlinearity=sigmoid, W=lasagne.init.Constant(30)),
     lambda images: steep(batch_norm(DenseLayer(images, 3, nonlinearity=sigmoid))),
-    lambda images: steep(batch_norm(Conv2DLayer(images, 1, 3, nonlinearity=sigmoid))),
+    lambda images: steep(batch_norm(Conv2DLayer(images, 2, 3, nonlinearity=sigmoid))),
     lambda images: steep(NonlinearityLayer(BatchNormLayer(images), sigmoid)),
 ], ids=["dense", "convolution", "dense, batch norm", "convolution, batch norm", "batch norm"])
 def test_a_loss_of_a_saturated_sigmoid_is_finite(make):
     """1 - sigmoid(200) is 0, its logarithm -200: Theano has a rule for it, if it sees the sigmoid."""
     images = T.ftensor4("images")
-    network = make(InputLayer((None, 1, 8, 8), images))
+    network = make(InputLayer((None, 2, 8, 8), images))
     losses = []
     for form in (network, fuse(network)):
         y = get_output(form)
         loss = T.nnet.binary_crossentropy(y, T.zeros_like(y)).mean()
         losses.append(theano.function([images], [loss, theano.grad(loss, get_all_params(form)[0])])(
-            np.random.RandomState(1).rand(5, 1, 8, 8).astype(np.float32)))
+            np.random.RandomState(1).rand(5, 2, 8, 8).astype(np.float32)))
     assert type(fuse(network)) is not type(network)
     np.testing.assert_allclose(losses[1][0], losses[0][0], rtol=1e-5)
     np.testing.assert_allclose(losses[1][1], losses[0][1], rtol=0, atol=1e-3 * abs(losses[0][1]).max())

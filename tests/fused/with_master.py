@@ -1,5 +1,7 @@
 """`fuse` on the layers of Lasagne's master, which 0.1 has not; `make lasagne-tests` runs this."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -103,20 +105,19 @@ def test_it_trains_as_the_plain_network(build, taken):
 def test_the_averages_are_used_and_moved_as_master_says():
     """batch_norm_use_averages and batch_norm_update_averages, in every combination."""
     data = np.random.RandomState(0).normal(size=(20,) + SHAPE).astype("float32")
-    for use in (False, True):
-        for update in (False, True):
-            lasagne.random.set_rng(np.random.RandomState(1))
-            plain = batch_norm(conv(images(), 16))
-            x, start = T.ftensor4(), [p.get_value() for p in get_all_params(plain)]
-            results = []
-            for network in (plain, fused.fuse(plain)):
-                lasagne.layers.set_all_param_values(network, start)
-                output = get_output(network, x, batch_norm_use_averages=use,
-                                    batch_norm_update_averages=update)
-                f = theano.function([x], output)
-                results.append([f(data), f(data)] + [p.get_value() for p in get_all_params(network)])
-            for a, b in zip(*results):
-                np.testing.assert_allclose(a, b, rtol=0, atol=1e-5)
+    for use, update, filters in itertools.product((False, True), (False, True), (16, 1)):
+        lasagne.random.set_rng(np.random.RandomState(1))
+        plain = batch_norm(conv(images(), filters))
+        x, start = T.ftensor4(), [p.get_value() for p in get_all_params(plain)]
+        results = []
+        for network in (plain, fused.fuse(plain)):
+            lasagne.layers.set_all_param_values(network, start)
+            output = get_output(network, x, batch_norm_use_averages=use,
+                                batch_norm_update_averages=update)
+            f = theano.function([x], output)
+            results.append([f(data), f(data)] + [p.get_value() for p in get_all_params(network)])
+        for a, b in zip(*results):
+            np.testing.assert_allclose(a, b, rtol=0, atol=1e-5)
 
 
 def test_the_tables_lines():
