@@ -23,9 +23,6 @@ class _ActivationOp(_NativeOp):
         return self.params_type.get_params(self, slope=self.slope,
                                            kind=NONLINEARITIES.index(self.nonlinearity))
 
-    def c_code_cache_version(self):
-        return super(_ActivationOp, self).c_code_cache_version() + tuple(self.params_type.fields)
-
     def c_nonlinearity(self, sub):
         return ("conv2d::Nonlinearity{{(conv2d::Kind){0}->kind, (float){0}->slope}}"
                 .format(sub["params"]))

@@ -89,6 +89,8 @@ class _Block(Layer):
         parameters.
     """
 
+    nonlinearity = None
+
     def __init__(self, incoming, run, **kwargs):
         super(_Block, self).__init__(incoming, **kwargs)
         self.run = list(run)
@@ -347,13 +349,11 @@ class SparseDenseLayer(_WeightsBlock):
         if self.batch_norm is not None and averages:
             scale, b = self.folded(self.num_units)
             W = W * scale
-        activation, known = SparseProduct()(input, W), as_op(self.nonlinearity)
-        if self.batch_norm is not None and not averages:
-            if b is not None:
-                activation = activation + b.dimshuffle("x", 0)
-            return self.theanos(normalized(self.batch_norm, activation, known, update))
-        if known not in (None, dict(slope=1)):
-            return Activation(**known)(activation, self.bias(self.num_units) if b is None else b)
+        product, known = SparseProduct()(input, W), as_op(self.nonlinearity)
+        if (self.batch_norm is None or averages) and known not in (None, dict(slope=1)):
+            return Activation(**known)(product, self.bias(self.num_units) if b is None else b)
         if b is not None:
-            activation = activation + b.dimshuffle("x", 0)
-        return self.theanos(activation)
+            product = product + b.dimshuffle("x", 0)
+        if self.batch_norm is not None and not averages:
+            product = normalized(self.batch_norm, product, known, update)
+        return self.theanos(product)

@@ -96,10 +96,6 @@ class _Conv2DOp(_NativeOp):
         return dict(slope=self.slope, nonlinearity=self.nonlinearity, pool=self.pool,
                     ties=self.ties, openmp=self.openmp)
 
-    def c_code_cache_version(self):
-        # Theano does not see by itself that `params_type` has other fields than before.
-        return super(_Conv2DOp, self).c_code_cache_version() + tuple(self.params_type.fields)
-
     def c_options(self, sub):
         """The C++ arguments: the padding, what follows the sums, and where the ways are kept."""
         return (

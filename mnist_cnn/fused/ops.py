@@ -49,7 +49,9 @@ class _NativeOp(OpenMPOp):
         return super(_NativeOp, self).c_libraries() + ["pthread"]
 
     def c_code_cache_version(self):
-        return (2, _digest())
+        # Theano does not see by itself that `params_type` has other fields than before.
+        fields = self.params_type.fields if hasattr(self, "params_type") else ()
+        return (2, _digest()) + tuple(fields)
 
     def make_thunk(self, node, storage_map, compute_map, no_recycling, impl=None):
         # There is no Python version; modes that prefer one (FAST_COMPILE) run this one too.

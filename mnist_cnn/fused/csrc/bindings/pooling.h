@@ -6,19 +6,12 @@
 
 namespace pooling {
 
+using arrays::Contiguous;
+
 // What a Theano Op knows before it sees arrays.
 struct Window {
     int rows, columns, stride_rows, stride_columns;
     bool ignore_border, average;
-};
-
-// A reference to the array, or to a contiguous copy, for as long as this lives.
-struct Contiguous {
-    PyArrayObject *array;
-    explicit Contiguous(PyArrayObject *a) : array((PyArrayObject *)PyArray_GETCONTIGUOUS(a)) {}
-    ~Contiguous() { Py_XDECREF(array); }
-    const float *data() const { return (const float *)PyArray_DATA(array); }
-    Contiguous(const Contiguous &) = delete;
 };
 
 inline int check_problem(PyArrayObject *x, const Window &w, Problem *p) {

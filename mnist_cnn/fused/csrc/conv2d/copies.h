@@ -5,7 +5,6 @@
 
 namespace conv2d {
 
-
 // An image in local memory. `top` and `left` are what lies before its first row and column.
 struct Frame {
     int rows, columns, top, left, pixel;    // pixel: floats from one pixel to the next

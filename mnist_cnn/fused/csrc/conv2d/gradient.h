@@ -75,15 +75,15 @@ inline long copy_gradient(const Problem &p, const After &after, const Input &g, 
             from = buffer;
         }
         float *first = to + f.top * f.line() + (ptrdiff_t)f.left * f.pixel;
-        const float *maxima = pooled + n * pool.out_image();
+        const float *results = pooled + n * pool.out_image();
         if (pool.stride_rows >= pool.size_rows && pool.stride_columns >= pool.size_columns) {
             if (after.pool.average)
-                return back_through_windows(pool, after.f, image_y, maxima, from, f, first, db, pooling::MeanShare());
-            return back_through_windows(pool, after.f, image_y, maxima, from, f, first, db, pooling::MaximumShare());
+                return back_through_windows(pool, after.f, image_y, results, from, f, first, db, pooling::MeanShare());
+            return back_through_windows(pool, after.f, image_y, results, from, f, first, db, pooling::MaximumShare());
         }
         for (int i = 0; i < p.out_rows(); i++)
             memset(first + i * f.line(), 0, (size_t)p.out_columns() * f.pixel * sizeof(float));
-        pooling::spread_image(pool, after.pool.average, image_y, maxima, from,
+        pooling::spread_image(pool, after.pool.average, image_y, results, from,
                               pooling::Gradient{first, f.line(), f.pixel});
     } else {
         copy_image(g, n, p.out_rows(), p.out_columns(), p.filters, f, to);

@@ -57,12 +57,7 @@ inline void bend(float *y, size_t count, Kind kind) {
     if (kind == LINES) return;
     size_t k = 0;
     for (; k + VL <= count; k += VL) store_unaligned(y + k, curve(load_unaligned(y + k), kind));
-    if (k < count) {
-        float rest[VL] __attribute__((aligned(64))) = {};
-        memcpy(rest, y + k, (count - k) * sizeof(float));
-        const vec done = curve(load(rest), kind);
-        memcpy(y + k, &done, (count - k) * sizeof(float));
-    }
+    if (k < count) store_some_lanes(y + k, curve(load_some(y + k, (int)(count - k)), kind), (int)(count - k));
 }
 
 ALWAYS_INLINE vec derivative(vec y, const Nonlinearity &f) {

@@ -22,11 +22,8 @@ constexpr int BLOCK = 32;       // rows
 // Calls work(block, first row, last row) for all blocks, on as many threads as there is work for.
 template <class Work> void for_blocks(const Problem &p, Work work) {
     constexpr ptrdiff_t ENOUGH = 1 << 12;       // numbers that are worth another thread
-    const int blocks = (int)((p.rows + BLOCK - 1) / BLOCK), threads = parallel::threads();
-    const int parts = (int)std::min<ptrdiff_t>({blocks, 4 * threads, p.rows * p.columns / ENOUGH + 1});
-    parallel::for_ranges(blocks, parts, threads, [&](int, int, int first, int last) {
-        for (int b = first; b < last; b++) work(b, (ptrdiff_t)b * BLOCK, std::min(p.rows, (ptrdiff_t)(b + 1) * BLOCK));
-    });
+    const ptrdiff_t worth = p.rows * p.columns / ENOUGH + 1, most = 4 * parallel::threads();
+    parallel::for_blocks(p.rows, BLOCK, std::min(worth, most), work);
 }
 
 // y = f(z + b)

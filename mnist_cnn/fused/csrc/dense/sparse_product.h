@@ -207,7 +207,7 @@ inline void multiply(int m, int k, int n, const Matrix &a, const Matrix &b, floa
     const Strips strips(n);
     const int most = parallel::threads();
     const int row_parts = most > 1 && m / MANY >= 2 * most ? 2 * most : std::max(1, std::min(m / FEW, most));
-    const bool by_rows = m >= n || (row_parts >= most && n <= 8 * m && (size_t)k * n <= LARGE);
+    const bool by_rows = m >= n || (row_parts >= most && n / 8 <= m && (size_t)k * n <= LARGE);
     const int parts = by_rows ? row_parts : strips.count(), threads = std::min(parts, most);
     const int unit = a.column == 1 ? 1 : TILE, units = (m + unit - 1) / unit;
     const int rows = by_rows ? (units + parts - 1) / parts * unit : m;

@@ -30,10 +30,7 @@ constexpr int BLOCK = 128;      // rows
 
 // Calls work(block, first row, last row) for all blocks.
 template <class Work> void for_blocks(const Problem &p, Work work) {
-    const int blocks = (int)((p.rows + BLOCK - 1) / BLOCK), threads = parallel::threads();
-    parallel::for_ranges(blocks, std::min(blocks, 4 * threads), threads, [&](int, int, int first, int last) {
-        for (int b = first; b < last; b++) work(b, (ptrdiff_t)b * BLOCK, std::min(p.rows, (ptrdiff_t)(b + 1) * BLOCK));
-    });
+    parallel::for_blocks(p.rows, BLOCK, 4 * parallel::threads(), work);
 }
 
 // Two sums of each block, [block][2][channels]. Allocated before threads begin.

@@ -8,9 +8,11 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <system_error>
@@ -160,6 +162,14 @@ template <class Work> void for_parts(int parts, int threads, Work work) {
 template <class Work> void for_ranges(int count, int parts, int threads, Work work) {
     for_parts(parts, threads, [&](int p, int worker) {
         work(p, worker, (int)((long)count * p / parts), (int)((long)count * (p + 1) / parts));
+    });
+}
+
+// Calls work(block, first, last) for each block of `block` rows, the last one of what is left, in up to `parts` parts.
+template <class Work> void for_blocks(ptrdiff_t rows, int block, ptrdiff_t parts, Work work) {
+    const int blocks = (int)((rows + block - 1) / block);
+    for_ranges(blocks, (int)std::min<ptrdiff_t>(blocks, parts), threads(), [&](int, int, int first, int last) {
+        for (int b = first; b < last; b++) work(b, (ptrdiff_t)b * block, std::min(rows, (ptrdiff_t)(b + 1) * block));
     });
 }
 
