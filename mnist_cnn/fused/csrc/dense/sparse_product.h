@@ -98,7 +98,7 @@ template <int NV> ALWAYS_INLINE int add_rows(const List &list, int end, const fl
     ptrdiff_t e = 0;
     for (; list.rows[e] < end; e++) {
         const vec value = broadcast(list.values[e]);
-        const float *from = b + (ptrdiff_t)list.rows[e] * (NV * VL);
+        const float *from = keep(b + (ptrdiff_t)list.rows[e] * (NV * VL));
         UNROLL for (int v = 0; v < NV; v++) sum[v] += value * load(from + v * VL);
     }
     UNROLL for (int v = 0; v < NV; v++) store_unaligned(c + v * VL, sum[v]);
