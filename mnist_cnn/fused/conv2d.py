@@ -10,6 +10,7 @@ import json
 import os
 from collections import namedtuple
 
+import numpy as np
 import theano.tensor as T
 from theano import config
 from theano.gof import Apply, ParamsType, local_optimizer
@@ -51,6 +52,8 @@ def first(x):
     return x.dimshuffle(0, 3, 1, 2)
 
 
+_NO_CODES = T.constant(np.zeros((0, 0, 0, 0), "uint8"))
+
 # The names of csrc/conv2d/nonlinearity.h, in its order.
 NONLINEARITIES = ("lines", "tanh", "sigmoid", "elu")
 
@@ -63,9 +66,8 @@ class _Conv2DOp(_NativeOp):
     # What an Op does not give, y or dx or the pooled, is an output all the same, which stays None:
     # so all Conv2Ds, and all their gradients, are one C++ module.
     params_type = ParamsType(
-        full=bool_t, top=int64_t, bottom=int64_t, left=int64_t, right=int64_t, kind=int64_t,
-        slope=float64_t,
-        ties=bool_t, rows=int64_t, columns=int64_t, stride_rows=int64_t, stride_columns=int64_t,
+        full=bool_t, codes=bool_t, top=int64_t, bottom=int64_t, left=int64_t, right=int64_t,
+        kind=int64_t, slope=float64_t, ties=bool_t, rows=int64_t, columns=int64_t, stride_rows=int64_t, stride_columns=int64_t,
         ignore_border=bool_t, average=bool_t)
 
     def __init__(self, pad, slope=1, nonlinearity="lines", pool=None, ties=False, openmp=None):
@@ -86,11 +88,17 @@ class _Conv2DOp(_NativeOp):
         top, bottom, left, right = self.pad
         size, stride, ignore_border, average = self.pool or ((0, 0), (1, 1), True, False)
         return self.params_type.get_params(
-            self, full=self.full(), top=top, bottom=bottom, left=left, right=right,
-            slope=self.slope, ties=self.ties,
+            self, full=self.full(), codes=self.codes(), top=top, bottom=bottom, left=left,
+            right=right, slope=self.slope, ties=self.ties,
             kind=NONLINEARITIES.index(self.nonlinearity), rows=size[0], columns=size[1],
             stride_rows=stride[0], stride_columns=stride[1], ignore_border=ignore_border,
             average=average)
+
+    def has_codes(self):
+        """Whether a byte a window tells the gradient all that it needs of y."""
+        return (self.pool is not None and not self.pool.average and
+                self.pool.size == self.pool.stride == (2, 2) and
+                self.nonlinearity == "lines" and self.slope == 0)
 
     def options(self):
         return dict(slope=self.slope, nonlinearity=self.nonlinearity, pool=self.pool,
@@ -102,7 +110,8 @@ class _Conv2DOp(_NativeOp):
             "conv2d::Pad{{(int){0}->top, (int){0}->bottom, (int){0}->left, (int){0}->right}}, "
             "conv2d::After{{{{(conv2d::Kind){0}->kind, (float){0}->slope}}, "
             "{{(int){0}->rows, (int){0}->columns, (int){0}->stride_rows, (int){0}->stride_columns, "
-            "(bool){0}->ignore_border, (bool){0}->average}}, (bool){0}->ties}}, {0}->full, {1}"
+            "(bool){0}->ignore_border, (bool){0}->average}}, (bool){0}->ties}}, {0}->full, "
+            "{0}->codes, {1}"
             ).format(sub["params"], json.dumps(os.path.join(config.compiledir, "conv2d_ways.txt")))
 
     def __str__(self):
@@ -130,16 +139,18 @@ class Conv2D(_Conv2DOp):
     ties : bool
         Whether what follows may compare y's values, so that equal patches have to give equal
         ones. The pooling does without.
-    keep_y : bool
-        Whether to give y where there is a pooling. An optimization turns it off where nothing,
-        no gradient, uses it.
+    keep_y, keep_codes : bool
+        Whether to give y where there is a pooling, and the codes where there can be some. An
+        optimization turns off what nothing uses.
 
     Notes
     -----
     Called with x (batch, rows, columns, channels), W (filters, channels, size, size) and b
     (filters,), all float32. Gives y and the pooled, both (batch, rows', columns', filters); the
     pooled is for use only where there is a pooling, y only where it is kept. In y the sign of a
-    zero tells the gradient whether it was negative before the nonlinearity.
+    zero tells the gradient whether it was negative before the nonlinearity. The third output, uint8
+    and of the pooled's shape, are codes: which positions of a window get its gradient. A rectifier
+    and a max-pooling of 2x2 have them, and their gradient looks at them in place of y.
 
     Examples
     --------
@@ -154,27 +165,32 @@ class Conv2D(_Conv2DOp):
            [12., 18., 18., 12.]], dtype=float32)
     """
 
-    __props__ = ("pad", "slope", "nonlinearity", "pool", "ties", "keep_y")
+    __props__ = ("pad", "slope", "nonlinearity", "pool", "ties", "keep_y", "keep_codes")
 
     header = "bindings/conv2d_forward.h"
 
     def __init__(self, pad, slope=1, nonlinearity="lines", pool=None, ties=False, keep_y=True,
-                 openmp=None):
+                 keep_codes=True, openmp=None):
         super(Conv2D, self).__init__(pad, slope, nonlinearity, pool, ties, openmp)
         self.keep_y = bool(keep_y) or not pool
+        self.keep_codes = bool(keep_codes) and self.has_codes()
 
     def full(self):
         return self.keep_y
 
+    def codes(self):
+        return self.keep_codes
+
     def make_node(self, x, W, b):
         x, W, b = (_tensor(x, "x", 4, "float32"), _tensor(W, "W", 4, "float32"),
                    _tensor(b, "b", 1, "float32"))
-        maps = T.TensorType("float32", (x.broadcastable[0], False, False, False))
-        return Apply(self, [x, W, b], [maps(), maps()])
+        shape = (x.broadcastable[0], False, False, False)
+        maps, codes = T.TensorType("float32", shape), T.TensorType("uint8", shape)
+        return Apply(self, [x, W, b], [maps(), maps(), codes()])
 
     def result(self, x, W, b):
         """The last thing that it computes: the pooled, or y."""
-        y, pooled = self(x, W, b)
+        y, pooled, _ = self(x, W, b)
         return pooled if self.pool else y
 
     def infer_shape(self, node, shapes):
@@ -185,18 +201,19 @@ class Conv2D(_Conv2DOp):
         if self.pool:
             pooled = Pool.out_shape(pooled, self.pool.size, self.pool.ignore_border,
                                     self.pool.stride)
-        return [(n, rows, columns, filters), (n, pooled[0], pooled[1], filters)]
+        return [(n, rows, columns, filters)] + 2 * [(n, pooled[0], pooled[1], filters)]
 
     def L_op(self, inputs, outputs, gradients):
         x, W, b = inputs
-        used, other = gradients[::-1] if self.pool else gradients
+        used, other = gradients[1::-1] if self.pool else gradients[:2]
         if not isinstance(other.type, DisconnectedType):
             raise NotImplementedError("Conv2D with a pooling has no gradient through y itself")
         if isinstance(used.type, DisconnectedType):
             return [DisconnectedType()()] * 3
-        pooled = outputs[1] if self.pool else outputs[0]
+        y, pooled, codes = outputs
         dW, db, dx = Conv2DGrad(self.pad, wrt_x=True, **self.options())(
-            x, W, outputs[0], pooled, used)
+            x, W, pooled if self.has_codes() else y, pooled if self.pool else y,
+            codes if self.has_codes() else _NO_CODES, used)
         return [T.patternbroadcast(dx, x.broadcastable), T.patternbroadcast(dW, W.broadcastable),
                 T.patternbroadcast(db, b.broadcastable)]
 
@@ -217,7 +234,9 @@ class Conv2DGrad(_Conv2DOp):
 
     Notes
     -----
-    Called with x, W, y, the pooled (y again where nothing pools), and the gradient of the pooled.
+    Called with x, W, y, the pooled (y again where nothing pools), the codes, and the gradient of the
+    pooled. Where there are codes y is not looked at, and any maps will do; where there are none, any
+    codes.
 
     Examples
     --------
@@ -242,9 +261,13 @@ class Conv2DGrad(_Conv2DOp):
     def full(self):
         return self.wrt_x
 
-    def make_node(self, x, W, y, pooled, g):
-        inputs = [_tensor(value, name, 4, "float32") for value, name in
-                  ((x, "x"), (W, "W"), (y, "y"), (pooled, "pooled"), (g, "g"))]
+    def codes(self):
+        return self.has_codes()
+
+    def make_node(self, x, W, y, pooled, codes, g):
+        inputs = [_tensor(value, name, 4, dtype) for value, name, dtype in
+                  ((x, "x", "float32"), (W, "W", "float32"), (y, "y", "float32"),
+                   (pooled, "pooled", "float32"), (codes, "codes", "uint8"), (g, "g", "float32"))]
         return Apply(self, inputs, [T.tensor4(dtype="float32"), T.vector(dtype="float32"),
                                     T.tensor4(dtype="float32")])
 
@@ -272,12 +295,16 @@ def local_conv2d_no_unused_dx(node):
 
 @register_canonicalize
 @local_optimizer([Conv2D])
-def local_conv2d_no_unused_y(node):
-    """Writes no maps that nothing but the pooling reads."""
+def local_conv2d_no_unused_outputs(node):
+    """Writes no maps that nothing but the pooling reads, and no codes that no gradient reads."""
     op = node.op
-    if isinstance(op, Conv2D) and op.keep_y and op.pool and not node.outputs[0].clients:
-        return Conv2D(op.pad, keep_y=False, **op.options())(*node.inputs)
-    return False
+    if not isinstance(op, Conv2D):
+        return False
+    y, _, codes = node.outputs
+    keep_y, keep_codes = bool(y.clients) or not op.pool, bool(codes.clients) and op.keep_codes
+    if (op.keep_y, op.keep_codes) == (keep_y, keep_codes):
+        return False
+    return Conv2D(op.pad, keep_y=keep_y, keep_codes=keep_codes, **op.options())(*node.inputs)
 
 
 class _Pool2DOp(_NativeOp):

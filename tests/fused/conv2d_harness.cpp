@@ -71,14 +71,25 @@ static void check(const Problem &p, const After &after, double share, const Ways
                                 : view(g, p.out_rows(), p.out_columns(), p.filters);
     const Filters vW{W.data(), (ptrdiff_t)p.channels * p.size * p.size, p.size * p.size, p.size, 1};
     float *maxima = after.pool ? pooled.data() : nullptr;
-    forward(p, after, ways, vx, vW, b.data(), 1, y.data(), maxima);
-    backward(p, after, ways, vx, vW, y.data(), maxima, vg, dW.data(), db.data(), dx.data());
-    backward(p, after, ways, vx, vW, y.data(), maxima, vg, dW_alone.data(), db.data(), nullptr);
+    forward(p, after, ways, vx, vW, b.data(), 1, y.data(), maxima, nullptr);
+    backward(p, after, ways, vx, vW, y.data(), maxima, nullptr, vg, dW.data(), db.data(), dx.data());
+    backward(p, after, ways, vx, vW, y.data(), maxima, nullptr, vg, dW_alone.data(), db.data(), nullptr);
     Reference r = reference(p, after, x, W, b, g);
     compare(p, "y", share, y, r.y);
     if (after.pool) {
         compare(p, "pooled", share, pooled, r.pooled);
-        forward(p, after, ways, vx, vW, b.data(), 1, nullptr, alone.data());
+        std::vector<uint8_t> codes(has_codes(after) ? out : 0);
+        forward(p, after, ways, vx, vW, b.data(), 1, nullptr, alone.data(), codes.empty() ? nullptr : codes.data());
+        if (!codes.empty()) {
+            Floats dW_codes(W.size()), db_codes(b.size()), dx_codes(x.size());
+            backward(p, after, ways, vx, vW, nullptr, maxima, codes.data(), vg, dW_codes.data(), db_codes.data(),
+                     dx_codes.data());
+            compare(p, "db from codes", share, db_codes, r.db);
+            if (dW_codes != dW || dx_codes != dx) {
+                printf("the gradients from codes are other ones\n");
+                failures++;
+            }
+        }
         if (memcmp(alone.data(), maxima, out * sizeof(float))) {
             printf("the pooled alone are other ones\n");
             failures++;
@@ -178,8 +189,8 @@ static void check_empty_batch() {
     Floats dW(W.size(), 1), db(6, 1);
     const Input none{nullptr, 0, 0, 0, 0};
     const Filters filters{W.data(), 45, 9, 3, 1};
-    forward(p, after, ways, none, filters, nullptr, 0, nullptr, nullptr);
-    backward(p, after, ways, none, filters, nullptr, nullptr, none, dW.data(), db.data(), nullptr);
+    forward(p, after, ways, none, filters, nullptr, 0, nullptr, nullptr, nullptr);
+    backward(p, after, ways, none, filters, nullptr, nullptr, nullptr, none, dW.data(), db.data(), nullptr);
     expect(dW[7] == 0 && db[3] == 0, "an empty batch has a gradient");
 }
 

@@ -46,9 +46,9 @@ def assert_close(got, want, names, tolerance=2e-5):
 
 # --- the convolution -----------------------------------------------------------------------------
 
-def compile_conv(pad, slope):
+def compile_conv(pad, slope, pool=None):
     x, W, b, g = T.ftensor4(), T.ftensor4(), T.fvector(), T.ftensor4()
-    y = first(Conv2D(pad, slope).result(last(x), W, b))
+    y = first(Conv2D(pad, slope, pool=pool).result(last(x), W, b))
     return theano.function([x, W, b, g], [y] + T.grad(T.sum(g * y), [W, b, x]))
 
 
@@ -145,20 +145,29 @@ def test_rule_is_the_derivative():
             assert (ends[0] - ends[1]) / 2e-6 == pytest.approx(grad[at], rel=1e-5, abs=1e-7)
 
 
+@pytest.mark.parametrize("pool", [None, Pooling((2, 2), (2, 2), False, False)],
+                         ids=["no pooling", "pooling"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("where", [0, 1, 2, 3])
-def test_hides_no_nan(where, value):
+def test_hides_no_nan(where, value, pool):
     """Where the plain graph has NaN or infinity, so has the fast one, with few gradients too."""
     pad = (1, 1, 1, 1)
     case = dict(size=3, pad=pad, rows=6, columns=7, batch=2, channels=20, filters=5, share=.1,
                 seed=3)
     data = conv_arrays(case)
-    data[where].flat[1] = value
     x, W, b, g = T.ftensor4(), T.ftensor4(), T.fvector(), T.ftensor4()
     z = T.nnet.conv2d(x, W, border_mode=1) + b.dimshuffle("x", 0, "x", "x")
     y = nonlinearities.rectify(z)
+    if pool:
+        y = pool_2d(y, pool.size, pool.ignore_border, pool.stride)
+        data[3] = data[3][:, :, :3, :4]
+    data[where].flat[1] = value
+    if where == 3:
+        data[2][:2] = 9, -99    # infinity times a slope of 1 and, for the second filter, of 0
+        data[where][:, 1] = value
     plain = theano.function([x, W, b, g], [y] + T.grad(T.sum(g * y), [W, b, x]))
-    for name, got, want in zip(("y", "dW", "db", "dx"), compile_conv(pad, 0)(*data), plain(*data)):
+    fast = compile_conv(pad, 0, pool)
+    for name, got, want in zip(("y", "dW", "db", "dx"), fast(*data), plain(*data)):
         if where == 1 and name == "dx":     # BLAS may skip what the padding would make NaN
             assert not (~np.isfinite(want) & np.isfinite(got)).any()
             continue

@@ -8,32 +8,36 @@
 namespace conv2d {
 
 // Without wrt_x, dx is neither computed nor allocated. Where nothing pools, `pooled` is not looked at and g is the
-// gradient of y, else of the pooled.
-inline int backward_numpy(PyArrayObject *x, PyArrayObject *W, PyArrayObject *y, PyArrayObject *pooled, PyArrayObject *g,
-                          const Pad &pad, const After &after, bool wrt_x, const char *file, PyArrayObject **dW,
-                          PyArrayObject **db, PyArrayObject **dx) {
+// gradient of y, else of the pooled. With has_codes y is not looked at, else the codes.
+inline int backward_numpy(PyArrayObject *x, PyArrayObject *W, PyArrayObject *y, PyArrayObject *pooled,
+                          PyArrayObject *codes, PyArrayObject *g, const Pad &pad, const After &after, bool wrt_x,
+                          bool has_codes, const char *file, PyArrayObject **dW, PyArrayObject **db,
+                          PyArrayObject **dx) {
     if (!wrt_x) dx = nullptr;
     if (!after.pool) pooled = nullptr;
+    (has_codes ? y : codes) = nullptr;
     Problem p;
     if (check_problem(x, W, pad, &p)) return -1;
     const npy_intp want[4] = {p.images, p.out_rows(), p.out_columns(), p.filters};
     npy_intp g_want[4] = {want[0], want[1], want[2], want[3]};
-    if (arrays::check(y, "y", NPY_FLOAT32, 4, want) || (pooled && check_pooling(p, after.pool, g_want)) ||
+    if ((y && arrays::check(y, "y", NPY_FLOAT32, 4, want)) || (pooled && check_pooling(p, after.pool, g_want)) ||
         (pooled && arrays::check(pooled, "pooled", NPY_FLOAT32, 4, g_want)) ||
-        arrays::check(g, "g", NPY_FLOAT32, 4, g_want))
+        (codes && arrays::check(codes, "codes", NPY_UINT8, 4, g_want)) || arrays::check(g, "g", NPY_FLOAT32, 4, g_want))
         return -1;
-    if (!PyArray_IS_C_CONTIGUOUS(y) || (pooled && !PyArray_IS_C_CONTIGUOUS(pooled))) {
-        PyErr_SetString(PyExc_ValueError, "y, pooled: wanted C-contiguous arrays");
-        return -1;
-    }
+    for (PyArrayObject *array : {y, pooled, codes})
+        if (array && !PyArray_IS_C_CONTIGUOUS(array)) {
+            PyErr_SetString(PyExc_ValueError, "y, pooled, codes: wanted C-contiguous arrays");
+            return -1;
+        }
     const npy_intp b_dims[1] = {p.filters};
     if (arrays::allocate(dW, NPY_FLOAT32, 4, PyArray_DIMS(W), false, true) ||
         arrays::allocate(db, NPY_FLOAT32, 1, b_dims, false, true) ||
         (dx && arrays::allocate(dx, NPY_FLOAT32, 4, PyArray_DIMS(x), false, true)))
         return -1;
     try {
-        backward(p, after, ways_of(p, file), input(x), filters(W), (const float *)PyArray_DATA(y),
-                 pooled ? (const float *)PyArray_DATA(pooled) : nullptr, input(g), (float *)PyArray_DATA(*dW),
+        backward(p, after, ways_of(p, file), input(x), filters(W),
+                 y ? (const float *)PyArray_DATA(y) : nullptr, pooled ? (const float *)PyArray_DATA(pooled) : nullptr,
+                 codes ? (const uint8_t *)PyArray_DATA(codes) : nullptr, input(g), (float *)PyArray_DATA(*dW),
                  (float *)PyArray_DATA(*db), dx ? (float *)PyArray_DATA(*dx) : nullptr);
     } catch (const std::bad_alloc &) {
         PyErr_NoMemory();

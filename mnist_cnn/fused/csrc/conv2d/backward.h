@@ -83,10 +83,10 @@ inline int parts_of(const Problem &p, size_t sums_floats, int threads) {
 }
 
 // y, pooled (null: no pooling) and dx (null: not wanted): contiguous (image, row, column, channel); g: of the pooled
-// where there are some, else of y. Throws std::bad_alloc.
+// where there are some, else of y. codes: what forward has written, in place of y, or null. Throws std::bad_alloc.
 inline void backward(const Problem &p, const After &after, const Ways &ways, const Input &x, const Filters &W,
-                     const float *y, const float *pooled, const Input &g, float *dW, float *db, float *dx,
-                     int threads = parallel::threads()) {
+                     const float *y, const float *pooled, const uint8_t *codes, const Input &g, float *dW, float *db,
+                     float *dx, int threads = parallel::threads()) {
     memset(dW, 0, (size_t)p.filters * p.channels * p.size * p.size * sizeof(float));
     memset(db, 0, p.filters * sizeof(float));
     if (!p.images) return;
@@ -134,12 +134,13 @@ inline void backward(const Problem &p, const After &after, const Ways &ways, con
             for (int n = n0; n < std::min(last, n0 + together); n++) {
                 float *xn = worker.xs + (n - n0) * worker.frame, *gn = worker.gs + (n - n0) * worker.frame_g;
                 float *to = dx ? dx + n * image : nullptr;
-                copy_image(x, n, p.rows, p.columns, p.channels, fx, xn);
-                const long count = copy_gradient(p, after, g, y, pooled, n, fg, gn, worker.pooled, sums.db);
+                const float most_x = copy_image(x, n, p.rows, p.columns, p.channels, fx, xn);
+                const Found found = copy_gradient(p, after, g, y, pooled, codes, n, fg, gn, worker.pooled, sums.db);
+                const float most_g = found.largest();
                 // A skipped zero would hide the NaN that 0 * infinity is. Winograd's transforms multiply by up to 100.
-                const float most_x = largest(xn, worker.frame), most_g = largest(gn, worker.frame_g);
-                const bool lists = count <= ways.lists_dw * values && finite_filters && finite(most_x) && finite(most_g);
-                const bool lists_dx = dx && lists && count <= ways.lists_dx * values;
+                const bool lists = found.count() <= ways.lists_dw * values && finite_filters && finite(most_x) &&
+                                   finite(most_g);
+                const bool lists_dx = dx && lists && found.count() <= ways.lists_dx * values;
                 if (lists_dx) clear(fx, worker.dx);
                 if (lists) {
                     list_gradient(p, fx, gn + to_first, fg, worker.lists);

@@ -32,21 +32,25 @@ inline Frame frame_of_g(const Problem &p) {
 // Clears what the copies of images leave as it is: the frame, and the lanes behind the last channel.
 inline void clear(const Frame &f, float *to) { memset(to, 0, f.floats() * sizeof(float)); }
 
-inline void copy_image(const Input &x, int n, int rows, int columns, int channels, const Frame &f, float *to) {
+// Returns the image's largest |value|.
+inline float copy_image(const Input &x, int n, int rows, int columns, int channels, const Frame &f, float *to) {
+    Largest most;
     for (int i = 0; i < rows; i++) {
         const float *from = x.at(n) + i * x.row;
         float *line = to + (f.top + i) * f.line() + (ptrdiff_t)f.left * f.pixel;
         if (x.channel == 1 && x.column == f.pixel && channels == f.pixel) {
-            memcpy(line, from, (size_t)columns * channels * sizeof(float));
+            copy_floats(line, from, (size_t)columns * channels, most);
         } else if (x.channel == 1) {
             for (int j = 0; j < columns; j++)
-                memcpy(line + (ptrdiff_t)j * f.pixel, from + j * x.column, channels * sizeof(float));
+                copy_floats(line + (ptrdiff_t)j * f.pixel, from + j * x.column, channels, most);
         } else {
             for (int c = 0; c < channels; c++)
                 for (int j = 0; j < columns; j++)
                     line[(ptrdiff_t)j * f.pixel + c] = from[j * x.column + c * x.channel];
+            most.add(line, (size_t)columns * f.pixel);
         }
     }
+    return most.size();
 }
 
 // Filters for sums over x: for each block of two vectors of outputs (the last one may have one), for each

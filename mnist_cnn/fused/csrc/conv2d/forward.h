@@ -69,10 +69,11 @@ inline bool is_flat(const Problem &p, const float *image, const Frame &f) {
     return 8 * equal > (long)p.rows * p.columns;
 }
 
-// y: contiguous (image, row, column, filter), or null where the pooled alone are wanted; pooled: likewise. b may be
-// null. Throws std::bad_alloc.
+// y: contiguous (image, row, column, filter), or null where the pooled alone are wanted; pooled: likewise; codes: of the
+// pooled, or null. b may be null. Throws std::bad_alloc.
 inline void forward(const Problem &p, const After &after, const Ways &ways, const Input &x, const Filters &W,
-                    const float *b, ptrdiff_t b_stride, float *y, float *pooled, int threads = parallel::threads()) {
+                    const float *b, ptrdiff_t b_stride, float *y, float *pooled, uint8_t *codes,
+                    int threads = parallel::threads()) {
     const int rows = p.out_rows(), columns = p.out_columns();
     if (!p.images || !rows || !columns) return;
     const bool winograd = ways.winograd_y && has_winograd(p.size) && !after.ties;
@@ -90,12 +91,13 @@ inline void forward(const Problem &p, const After &after, const Ways &ways, cons
     const ptrdiff_t map = (ptrdiff_t)rows * columns * p.filters;
     const pooling::Problem pool = after.pool.of(p);
     const ptrdiff_t pooled_map = after.pool ? pool.out_image() : 0;
-    const auto every_product = [&](const float *image, float *to, float *maxima) {
+    const auto every_product = [&](const float *image, float *to, float *maxima, uint8_t *code) {
         for (int i = 0; i < rows; i++)
             sum_row(image + i * f.line(), f, p.size, columns, shared.packed,
                     Epilogue{shared.bias, after.f.slope, p.filters, to + (ptrdiff_t)i * columns * p.filters, p.filters});
         bend(to, map, after.f.kind);
         if (maxima) pool_image(pool, after.pool.average, to, maxima);
+        if (code) write_codes(pool, to, maxima, code);
     };
     const int groups = (p.images + together - 1) / together;
     parallel::for_ranges(groups, std::min(groups, 4 * threads), threads, [&](int, int number, int first, int last) {
@@ -109,15 +111,15 @@ inline void forward(const Problem &p, const After &after, const Ways &ways, cons
                 float *image = worker.frames + k * worker.frame, *margin = worker.margins + k * worker.width;
                 float *to = y ? y + (n0 + k) * map : worker.maps + k * worker.map;
                 float *maxima = after.pool ? pooled + (n0 + k) * pooled_map : nullptr;
-                copy_image(x, n0 + k, p.rows, p.columns, p.channels, f, image);
-                const float most = winograd && finite_filters ? largest(image, worker.frame) : 1e30f;
-                if (most < 1e15f && !(after.pool.is_maximum() && is_flat(p, image, f))) {
+                uint8_t *code = codes ? codes + (n0 + k) * pooled_map : nullptr;
+                const float most = copy_image(x, n0 + k, p.rows, p.columns, p.channels, f, image);
+                if (winograd && finite_filters && most < 1e15f && !(after.pool.is_maximum() && is_flat(p, image, f))) {
                     set_margins(p, most, shared.sizes, shared.bias, margin);
                     new (worker.chosen + some)
-                        Doubtful{p, after, f, shared.lines, shared.bias, image, to, maxima, margin, budget(p)};
+                        Doubtful{p, after, f, shared.lines, shared.bias, image, to, maxima, code, margin, budget(p)};
                     worker.images[some++] = image;
                 } else {
-                    every_product(image, to, maxima);
+                    every_product(image, to, maxima, code);
                 }
             }
             winograd_sums(sums, worker.images, some, f, shared.winograd, worker.tiles,
@@ -128,7 +130,7 @@ inline void forward(const Problem &p, const After &after, const Ways &ways, cons
                 Doubtful &d = worker.chosen[k];
                 if (!d.over()) bend(d.y, map, after.f.kind);
                 if (d.over() || (after.pool.is_maximum() && !settled_maxima(d)))
-                    every_product(d.image, d.y, d.pooled);
+                    every_product(d.image, d.y, d.pooled, d.codes);
                 else if (after.pool.average && d.pooled)
                     pool_image(pool, true, d.y, d.pooled);
             }

@@ -1,42 +1,65 @@
 // The gradient of the sums: from that of y, or of its pooling, back through the nonlinearity.
 #pragma once
 
+#include <cmath>
+
+#include "conv2d/codes.h"
 #include "conv2d/copies.h"
 
 namespace conv2d {
 
-// Multiplies an image's gradient of y by the derivative, in its frame, and adds it to db, padded(filters) sums.
-// Returns how many values are not zero. y: of the image.
-inline long back_through(const Problem &p, const Nonlinearity &f, const float *y, const Frame &frame, float *g, float *db) {
-    const int rows = p.out_rows(), columns = p.out_columns();
-    long count = 0;
-    for (int i = 0; i < rows; i++)
-        for (int o = 0; o < frame.pixel; o += VL) {
-            float *to = g + (frame.top + i) * frame.line() + (ptrdiff_t)frame.left * frame.pixel + o;
-            const float *from = y + (ptrdiff_t)i * columns * p.filters + o;
-            const int some = p.filters - o;
-            vec sum = load(db + o);
-            for (int j = 0; j < columns; j++, to += frame.pixel, from += p.filters) {
-                vec v = load(to);
-                if (!f.is_linear()) {
-                    v *= derivative(load_some(from, some), f);
-                    store(to, v);
-                }
-                sum += v;
-                count += __builtin_popcount(lanes(((ivec)v & 0x7fffffff) != 0));
+// Of an image's gradient: how many values are not zero, and the largest |value|, NaN counting as more than infinity.
+class Found {
+    ivec counts = {};
+    Largest most;
+
+public:
+    ALWAYS_INLINE void add(vec v) {
+        most.add(v);
+        counts -= ((ivec)v & 0x7fffffff) != 0;
+    }
+    long count() const {
+        long sum = 0;
+        for (int l = 0; l < VL; l++) sum += counts[l];
+        return sum;
+    }
+    float largest() const { return most.size(); }
+};
+
+constexpr int AHEAD = 1024;     // floats that are asked for before their turn: they come from the third-level cache
+
+// From an image's gradient of y, whose lines and pixels lie so many floats apart, that of the sums, in its frame.
+// Adds it to db, padded(filters) sums. y: of the image.
+inline Found back_through(const Problem &p, const Nonlinearity &f, const float *y, const float *g, ptrdiff_t g_line,
+                          ptrdiff_t g_pixel, const Frame &frame, float *first, float *db) {
+    const int rows = p.out_rows(), columns = p.out_columns(), filters = p.filters, pixel = frame.pixel;
+    const Nonlinearity bend = f;
+    Found found;
+    for (int i = 0; i < rows; i++) {
+        const float *from = g + i * g_line;
+        float *to = first + i * frame.line();
+        for (int j = 0; j < columns; j++, from += g_pixel, y += filters, to += pixel)
+            for (int o = 0; o < pixel; o += VL) {
+                const int some = filters - o;
+                __builtin_prefetch(from + o + AHEAD);
+                __builtin_prefetch(y + o + AHEAD);
+                vec v = load_some(from + o, some);
+                if (!bend.is_linear()) v = through(v, load_some(y + o, some), bend);
+                store(to + o, v);
+                store(db + o, load(db + o) + v);
+                found.add(v);
             }
-            store(db + o, sum);
-        }
-    return count;
+    }
+    return found;
 }
 
 // The gradient of an image's sums, from that of a pooling whose windows do not overlap, in one pass: each pixel has its
-// share from one window. What no window has stays as it is, zero. Adds to db, and returns a number, as back_through.
+// share from one window. What no window has stays as it is, zero. Adds to db, and returns what back_through does.
 template <class Share>
-long back_through_windows(const pooling::Problem &pool, const Nonlinearity &f, const float *y, const float *pooled,
+Found back_through_windows(const pooling::Problem &pool, const Nonlinearity &f, const float *y, const float *pooled,
                           const float *g, const Frame &frame, float *first, float *db, Share share) {
     const ptrdiff_t line = (ptrdiff_t)pool.columns * pool.channels;
-    long count = 0;
+    Found found;
     for (int i = 0; i < pool.out_rows(); i++)
         for (int o = 0; o < pool.channels; o += VL) {
             const int some = pool.channels - o, row = i * pool.stride_rows;
@@ -51,21 +74,65 @@ long back_through_windows(const pooling::Problem &pool, const Nonlinearity &f, c
                         const float *from = y + (row + h) * line + (ptrdiff_t)(column + w) * pool.channels + o;
                         const vec value = load_some(from, some);
                         vec v = share(value, result, gradient, rows * columns);
-                        if (!f.is_linear()) v *= derivative(value, f);
+                        v = through(v, value, f);
                         store(first + (row + h) * frame.line() + (ptrdiff_t)(column + w) * frame.pixel + o, v);
                         sum += v;
-                        count += __builtin_popcount(lanes(((ivec)v & 0x7fffffff) != 0));
+                        found.add(v);
                     }
             }
             store(db + o, sum);
         }
-    return count;
+    return found;
 }
 
-// The gradient of image n's sums, in its frame. `buffer`: room for the image's pooled gradient.
-inline long copy_gradient(const Problem &p, const After &after, const Input &g, const float *y, const float *pooled,
-                          int n, const Frame &f, float *to, float *buffer, float *db) {
-    const float *image_y = y + (ptrdiff_t)n * p.out_rows() * p.out_columns() * p.filters;
+// What a position gets of a window's gradient where that is more than all or nothing. An infinite gradient times the
+// rectifier's slope of zero, of the positions that equal a maximum of zero, is NaN.
+inline vec share_of(ivec share, vec gradient, vec most) {
+    const vec nothing = most == vec{} ? 0 * gradient : vec{}, some = share == HALF ? .5f * gradient : nothing;
+    return share == NOT_A_NUMBER ? broadcast(NAN) : share == ALL ? gradient : some;
+}
+
+// As back_through_windows, from the codes of codes.h.
+inline Found back_through_codes(const pooling::Problem &pool, const uint8_t *codes, const float *pooled, const float *g,
+                                const Frame &frame, float *first, float *db) {
+    constexpr int32_t INFINITE = 0x7f800000;
+    const int filters = pool.channels, pixel = frame.pixel;
+    const ptrdiff_t line = frame.line();
+    Found found;
+    for (int i = 0; i < pool.out_rows(); i++) {
+        const int rows = std::min(2, pool.rows - 2 * i);
+        for (int j = 0; j < pool.out_columns(); j++, codes += filters, pooled += filters, g += filters) {
+            const int columns = std::min(2, pool.columns - 2 * j);
+            for (int o = 0; o < filters; o += VL) {
+                const int some = filters - o;
+                float *to = first + 2 * i * line + (ptrdiff_t)2 * j * pixel + o;
+                const ivec code = load_some_bytes(codes + o, some);
+                const vec gradient = load_some(g + o, some);
+                const ivec more = ((code & 0xaa) != 0) | (((ivec)gradient & INFINITE) == INFINITE);
+                const bool exact = lanes(more) & ALL_LANES;
+                vec sum = {};
+                for (int h = 0; h < rows; h++)
+                    for (int w = 0; w < columns; w++) {
+                        const int shift = 4 * h + 2 * w;
+                        vec v = (vec)((ivec)gradient & ((code & (ALL << shift)) != 0));
+                        if (exact) v = share_of(code >> shift & 3, gradient, load_some(pooled + o, some));
+                        store(to + h * line + w * pixel, v);
+                        sum += v;
+                        found.add(v);
+                    }
+                store(db + o, load(db + o) + sum);
+            }
+        }
+    }
+    return found;
+}
+
+// The gradient of image n's sums, in its frame. `buffer`: room for the image's pooled gradient. `codes`: null where
+// there are none, else y is not looked at.
+inline Found copy_gradient(const Problem &p, const After &after, const Input &g, const float *y, const float *pooled,
+                           const uint8_t *codes, int n, const Frame &f, float *to, float *buffer, float *db) {
+    const float *image_y = y ? y + (ptrdiff_t)n * p.out_rows() * p.out_columns() * p.filters : nullptr;
+    float *first = to + f.top * f.line() + (ptrdiff_t)f.left * f.pixel;
     if (after.pool) {
         const pooling::Problem pool = after.pool.of(p);
         const float *from = g.at(n);
@@ -74,8 +141,8 @@ inline long copy_gradient(const Problem &p, const After &after, const Input &g, 
                        Frame{pool.out_rows(), pool.out_columns(), 0, 0, p.filters}, buffer);
             from = buffer;
         }
-        float *first = to + f.top * f.line() + (ptrdiff_t)f.left * f.pixel;
         const float *results = pooled + n * pool.out_image();
+        if (codes) return back_through_codes(pool, codes + n * pool.out_image(), results, from, f, first, db);
         if (pool.stride_rows >= pool.size_rows && pool.stride_columns >= pool.size_columns) {
             if (after.pool.average)
                 return back_through_windows(pool, after.f, image_y, results, from, f, first, db, pooling::MeanShare());
@@ -85,10 +152,12 @@ inline long copy_gradient(const Problem &p, const After &after, const Input &g, 
             memset(first + i * f.line(), 0, (size_t)p.out_columns() * f.pixel * sizeof(float));
         pooling::spread_image(pool, after.pool.average, image_y, results, from,
                               pooling::Gradient{first, f.line(), f.pixel});
+    } else if (g.channel == 1) {
+        return back_through(p, after.f, image_y, g.at(n), g.row, g.column, f, first, db);
     } else {
         copy_image(g, n, p.out_rows(), p.out_columns(), p.filters, f, to);
     }
-    return back_through(p, after.f, image_y, f, to, db);
+    return back_through(p, after.f, image_y, first, f.line(), f.pixel, f, first, db);
 }
 
 }  // namespace conv2d

@@ -71,4 +71,12 @@ ALWAYS_INLINE vec derivative(vec y, const Nonlinearity &f) {
     return y == y ? at_zero : known;        // NaN where y is NaN
 }
 
+// A gradient of y times the derivative. Of two lines the sign alone decides, but for +0 and NaN.
+ALWAYS_INLINE vec through(vec g, vec y, const Nonlinearity &f) {
+    if (f.is_linear()) return g;
+    const bool sign_decides = f.kind == LINES && !(lanes(((ivec)y == 0) | (y != y)) & ALL_LANES);
+    if (sign_decides) return y > vec{} ? g : broadcast(f.slope) * g;
+    return g * derivative(y, f);
+}
+
 }  // namespace conv2d

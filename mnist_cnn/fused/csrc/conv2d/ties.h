@@ -3,6 +3,7 @@
 // bend, are summed again, term by term, in an order that is the same everywhere.
 #pragma once
 
+#include "conv2d/codes.h"
 #include "conv2d/copies.h"
 #include "conv2d/winograd.h"
 
@@ -19,6 +20,7 @@ struct Doubtful {
     const Frame &frame;
     const float *lines, *bias;
     float *image, *y, *pooled;      // pooled: null where nothing pools
+    uint8_t *codes;     // null where they are not wanted
     float *margin;      // for each filter: how far rounding can take a sum; padded
     long budget;        // single sums that may be made again before every product would be cheaper
 
@@ -55,6 +57,7 @@ inline void set_margins(const Problem &p, float most, const float *sizes, const 
 // The maxima of an image; those in doubt are settled first. False where too many are.
 inline bool settled_maxima(Doubtful &d) {
     float *pooled = d.pooled;
+    uint8_t *codes = d.codes;
     const long before = d.budget;
     const pooling::Problem pool = d.after.pool.of(d.p);
     const int filters = d.p.filters;
@@ -90,8 +93,10 @@ inline bool settled_maxima(Doubtful &d) {
                     window([&](int, int, vec y) { most = y > most ? y : most; });
                 }
                 store_some_lanes(pooled + o, most, some);
+                if (codes) store_some_bytes(codes + o, codes_of(most, window), some);
             }
             pooled += filters;
+            codes += codes ? filters : 0;
         }
     // A later window may have settled what was the maximum of an earlier one.
     const bool overlap = pool.stride_rows < pool.size_rows || pool.stride_columns < pool.size_columns;

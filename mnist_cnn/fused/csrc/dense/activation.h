@@ -49,8 +49,7 @@ inline void backward(const Problem &p, const float *y, const Nonlinearity &f, co
         double *to = sums.data() + (size_t)block * C;
         for (ptrdiff_t r = first; r < last; r++)
             for (int c = 0; c < C; c += VL) {
-                const vec bent = conv2d::derivative(load_some(y + r * C + c, C - c), f);
-                const vec h = load_some(g + r * C + c, C - c) * bent;
+                const vec h = conv2d::through(load_some(g + r * C + c, C - c), load_some(y + r * C + c, C - c), f);
                 store_some_lanes(dz + r * C + c, h, C - c);
                 const int some = std::min(VL, C - c);
                 for (int l = 0; l < some; l++) to[c + l] += h[l];

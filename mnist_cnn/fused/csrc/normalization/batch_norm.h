@@ -104,7 +104,7 @@ inline void backward(const Problem &p, const float *x, const float *gamma, const
     std::vector<double> total(2 * C);
     const auto before = [&](ptrdiff_t at, int some) {
         const vec v = load_some(g + at, some);
-        return f.is_linear() ? v : v * conv2d::derivative(load_some(y + at, some), f);
+        return f.is_linear() ? v : conv2d::through(v, load_some(y + at, some), f);
     };
     for_blocks(p, [&](int block, ptrdiff_t first, ptrdiff_t last) {
         float *to = sums.data() + (size_t)block * 2 * C;

@@ -90,11 +90,25 @@ ALWAYS_INLINE void store_bytes(uint8_t *p, ivec v) {
 #endif
 }
 ALWAYS_INLINE ivec load_bytes(const uint8_t *p) {
-#if defined(HAS_AVX2)
+#if defined(HAS_AVX512)
+    return (ivec)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
+#elif defined(HAS_AVX2)
     return (ivec)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
 #else
     return __builtin_convertvector(*(const bytes *)p, ivec);
 #endif
+}
+ALWAYS_INLINE ivec load_some_bytes(const uint8_t *from, int some) {
+    if (some >= VL) return load_bytes(from);
+    uint8_t lanes[VL] = {};
+    memcpy(lanes, from, some);
+    return load_bytes(lanes);
+}
+ALWAYS_INLINE void store_some_bytes(uint8_t *to, ivec v, int some) {
+    if (some >= VL) return store_bytes(to, v);
+    uint8_t lanes[VL];
+    store_bytes(lanes, v);
+    memcpy(to, lanes, some);
 }
 // The 4 x 4 floats at `from` transposed to `to`.
 ALWAYS_INLINE void transpose4(const float *from, ptrdiff_t from_row, float *to, ptrdiff_t to_row) {
@@ -180,19 +194,46 @@ constexpr unsigned ALL_LANES = (1u << VL) - 1;
 constexpr int vectors(int floats) { return (floats + VL - 1) / VL; }
 constexpr size_t round_up(size_t floats) { return (floats + VL - 1) / VL * VL; }
 
-// The largest |v|, NaN counting as more than infinity; n is a multiple of VL. Compares the bits as
-// integers, which order like the numbers and hold under -ffast-math too.
-inline float largest(const float *v, size_t n) {
+// The largest |v| of vectors, NaN counting as more than infinity. Compares the bits as integers, which order like the
+// numbers and hold under -ffast-math too.
+class Largest {
     ivec top = {};
-    for (size_t i = 0; i < n; i += VL) {
-        const ivec size = (ivec)load_unaligned(v + i) & 0x7fffffff;
+
+public:
+    ALWAYS_INLINE void add(vec v) {
+        const ivec size = (ivec)v & 0x7fffffff;
         top = size > top ? size : top;
     }
-    int32_t most = 0;
-    for (int l = 0; l < VL; l++) most = top[l] > most ? top[l] : most;
-    float f;
-    memcpy(&f, &most, sizeof f);
-    return f;
+    void add(const float *v, size_t n) {
+        size_t k = 0;
+        for (; k + VL <= n; k += VL) add(load_unaligned(v + k));
+        if (k < n) add(load_some(v + k, (int)(n - k)));
+    }
+    float size() const {
+        int32_t most = 0;
+        for (int l = 0; l < VL; l++) most = top[l] > most ? top[l] : most;
+        float f;
+        memcpy(&f, &most, sizeof f);
+        return f;
+    }
+};
+inline float largest(const float *v, size_t n) {
+    Largest most;
+    most.add(v, n);
+    return most.size();
+}
+// Copies n floats, and adds them to `most`: one pass takes little more time than the copy.
+inline void copy_floats(float *to, const float *from, size_t n, Largest &most) {
+    size_t k = 0;
+    for (; k + VL <= n; k += VL) {
+        const vec v = load_unaligned(from + k);
+        store_unaligned(to + k, v);
+        most.add(v);
+    }
+    if (k == n) return;
+    const vec rest = load_some(from + k, (int)(n - k));
+    store_some_lanes(to + k, rest, (int)(n - k));
+    most.add(rest);
 }
 // Whether not 0, of either sign: without a branch, and true of NaN.
 ALWAYS_INLINE bool nonzero(float value) {

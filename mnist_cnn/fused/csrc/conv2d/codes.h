@@ -1,0 +1,58 @@
+// What a rectifier and 2x2 max-pooling need for their gradient, in one byte a window in place of four floats of y.
+//
+// Two bits for each position of a window (top left, top right, bottom left, bottom right): what it gets of the
+// window's gradient. As Theano has it, every position that equals the maximum gets the whole of it, and half where
+// that is zero. A NaN stays one.
+#pragma once
+
+#include "conv2d/problem.h"
+
+namespace conv2d {
+
+constexpr int32_t ALL = 1, HALF = 2, NOT_A_NUMBER = 3;      // 0: nothing
+
+inline bool has_codes(const After &after) {
+    const Pooling &p = after.pool;
+    return p.is_maximum() && after.f.is_rectifier() && p.rows == 2 && p.columns == 2 && p.stride_rows == 2 &&
+           p.stride_columns == 2;
+}
+
+// The codes of a window, VL filters at a time, from its rectified sums and their maximum. window(work) calls
+// work(row, column, y) for each position.
+template <class Window> ALWAYS_INLINE ivec codes_of(vec most, Window window) {
+    ivec codes = {}, negative = ~ivec{};
+    vec sum = {};
+    window([&](int h, int w, vec y) {
+        codes |= (y == most) & (ALL << (4 * h + 2 * w));
+        negative &= (ivec)y;
+        sum += y;       // NaN where one of them is
+    });
+    const ivec positive = most > vec{};
+    const ivec clear = (sum == sum) & (positive | (negative < 0));
+    if ((lanes(clear) & ALL_LANES) == ALL_LANES) return codes & positive;
+    codes = ivec{};
+    window([&](int h, int w, vec y) {
+        const ivec all = (y == most) & (y > vec{}), half = (y == most) & ((ivec)y == 0);
+        const ivec nan = (y != y) & ((ivec)y != FROM_MINUS_INFINITY);
+        codes |= ((all & ALL) | (half & HALF) | (nan & NOT_A_NUMBER)) << (4 * h + 2 * w);
+    });
+    return codes;
+}
+
+// Of an image: y and its maxima as they lie, (row, column, filter).
+inline void write_codes(const pooling::Problem &pool, const float *y, const float *pooled, uint8_t *codes) {
+    const ptrdiff_t line = (ptrdiff_t)pool.columns * pool.channels;
+    pooling::for_windows(pool, [&](ptrdiff_t to, ptrdiff_t first, int rows, int columns) {
+        for (int o = 0; o < pool.channels; o += VL) {
+            const int some = pool.channels - o;
+            const ivec of = codes_of(load_some(pooled + to + o, some), [&](auto work) {
+                for (int h = 0; h < rows; h++)
+                    for (int w = 0; w < columns; w++)
+                        work(h, w, load_some(y + first + h * line + (ptrdiff_t)w * pool.channels + o, some));
+            });
+            store_some_bytes(codes + to + o, of, some);
+        }
+    });
+}
+
+}  // namespace conv2d
