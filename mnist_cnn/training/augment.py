@@ -206,7 +206,7 @@ def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothnes
             - [[(height - 1) / 2], [(width - 1) / 2]])
     basis = np.concatenate([[np.ones(y.size), y, x], elastic_modes(size, smoothness)])
     basis = basis.astype(np.float32)
-    bounds = [np.deg2rad(rotation), scale, scale, shear, shift, shift]
+    bounds = np.array([np.deg2rad(rotation), scale, scale, shear, shift, shift])
 
     def augment(images, generator):
         n = int(round(share * len(images)))
@@ -217,13 +217,16 @@ def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothnes
             bounds * generator.uniform(-1, 1, (n, 6))).T
         cos, sin = np.cos(turn), np.sin(turn)
         # a slant and a stretch, then a turn, less the identity
-        factors[0, :, :3] = np.transpose(
-            [down, (1 + tall) * cos - 1, slant * cos - (1 + wide) * sin])
-        factors[1, :, :3] = np.transpose(
-            [right, (1 + tall) * sin, slant * sin + (1 + wide) * cos - 1])
+        tall, wide = 1 + tall, 1 + wide
+        fields = ((down, tall * cos - 1, slant * cos - wide * sin),
+                  (right, tall * sin, slant * sin + wide * cos - 1))
+        for axis in (0, 1):
+            for field in (0, 1, 2):
+                factors[axis, :, field] = fields[axis][field]
         channels = images.shape[1]
-        moved = move(images.reshape(-1, 1, height, width), np.repeat(factors, channels, axis=1),
-                     basis)
+        if channels > 1:
+            factors = np.repeat(factors, channels, axis=1)
+        moved = move(images.reshape(-1, 1, height, width), factors, basis)
         return moved.reshape(images.shape)
 
     return augment
