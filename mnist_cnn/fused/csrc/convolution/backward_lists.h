@@ -10,52 +10,99 @@
 
 namespace convolution {
 
-// The positions before pooling that have a gradient, listed for each output channel: where in the local
-// images the position's patch begins, and the gradient.
-struct Lists {
-    Entry *begin;    // channel o's list: from begin + o * room to next[o]
-    Entry **next;    // [OUT]
-    size_t room;
-    ALWAYS_INLINE void add(int channel, int offset, float value) { *next[channel]++ = Entry{offset, value}; }
-    Entry *of(int channel) const { return begin + channel * room; }
-    int count(int channel) const { return (int)(next[channel] - of(channel)); }
+// A list: where in the local images the position's patch begins, and the gradient.
+struct List {
+    const int32_t *offsets;
+    const float *values;
+    int count;
 };
 
-// Lists what gets a gradient in one finite image, and adds the bias' gradient to db.
+// The positions before pooling that have a gradient, listed for each output channel.
+struct Lists {
+    int32_t *offsets;       // channel o's list begins at o * room
+    float *values;
+    int *count;
+    size_t room;            // with room to store whole vectors behind the last entry
+    Lists(scratch::Arena &arena, int channels, size_t positions) : room(round_up(positions) + VL) {
+        offsets = arena.take<int32_t>(channels * room);
+        values = arena.take(channels * room);
+        count = arena.take<int>(channels);
+    }
+    ALWAYS_INLINE void add(int channel, int offset, float value) {
+        const size_t end = channel * room + count[channel]++;
+        offsets[end] = offset;
+        values[end] = value;
+    }
+    // The lanes whose bit is set.
+    ALWAYS_INLINE void add_some(int channel, ivec offset, vec value, unsigned bits) {
+        const size_t end = channel * room + count[channel];
+        store_some(offsets + end, offset, bits);
+        store_some((int32_t *)values + end, (ivec)value, bits);
+        count[channel] += __builtin_popcount(bits);
+    }
+    List of(int channel) const { return List{offsets + channel * room, values + channel * room, count[channel]}; }
+};
+
+// Calls share(position, gradient) for each of a window's positions that has a share.
+template <class Share> ALWAYS_INLINE void for_shares(uint8_t code, float gradient, Share share) {
+    for (unsigned shares = gradient != 0 ? code : 0; shares; shares &= shares - 1) {
+        const int bit = __builtin_ctz(shares);
+        share(bit / 2, bit % 2 ? .5f * gradient : gradient);
+    }
+}
+
+// From [window][channel] to [channel][window], VL of each.
+inline void turn(const float *from, float *to) {
+    UNROLL for (int i = 0; i < VL; i += 4)
+        UNROLL for (int j = 0; j < VL; j += 4) transpose4(from + i * VL + j, VL, to + j * VL + i, VL);
+}
+
+// Lists what gets a gradient in one finite image, and adds the bias' gradient to db. VL windows of VL channels at a
+// time, turned so that a vector holds one channel's windows: those that are alive are moved to its front and stored.
+// Which are is hard to predict, and no branch depends on it. corners: where each window's first patch begins.
 template <class L, int OUT>
-void list_gradients(const Shape &s, const float *g, const uint8_t *code, int start, Lists &lists, float *db) {
+void list_gradients(const Shape &s, const float *g, const uint8_t *codes, const int32_t *corners, int start, Lists &lists,
+                    float *db) {
     constexpr int P = L::OUT_PADDED;
     const int offset_of[4] = {0, L::PIXEL, s.columns * L::PIXEL, (s.columns + 1) * L::PIXEL};
-    for (int i = 0, p = 0; i < s.window_rows; i++)
-        for (int j = 0; j < s.window_columns; j++, p++) {
-            const int corner = start + (2 * i * s.columns + 2 * j) * L::PIXEL;
-            const float *gp = g + (size_t)p * P;
-            const uint8_t *qp = code + (size_t)p * P;
-            for (int o = 0; o < P; o += VL) {
-                const ivec q = load_bytes(qp + o);
-                if (lanes(((q & (q - 1)) | (q & 2 * ALL_TIED)) != 0)) {     // ties, or zeros
-                    for (int l = o; l < o + VL && l < OUT; l++)
-                        for (unsigned shares = gp[l] != 0 ? qp[l] : 0; shares; shares &= shares - 1) {
-                            const int bit = __builtin_ctz(shares);
-                            const float v = bit % 2 ? 0.5f * gp[l] : gp[l];
-                            lists.add(l, corner + offset_of[bit / 2], v);
-                            db[l] += v;
-                        }
+    alignas(64) float gains[VL * VL], gain_of[VL * VL], code_of[VL * VL];
+    alignas(64) int32_t code_tile[VL * VL];
+    for (int o = 0; o < P; o += VL)
+        for (int p = 0; p < s.windows; p += VL) {
+            const int windows = s.windows - p < VL ? s.windows - p : VL;
+            for (int k = 0; k < windows; k++) {
+                const float *gradient = g + (size_t)(p + k) * P + o;
+                const uint8_t *code = codes + (size_t)(p + k) * P + o;
+                const ivec q = load_bytes(code);
+                const vec gain = q != 0 ? load_unaligned(gradient) : vec{};
+                *(ivec *)(code_tile + k * VL) = q;
+                store(gains + k * VL, gain);
+                if (several_shares(q)) {
+                    for (int l = 0; l < VL; l++) for_shares(code[l], gradient[l], [&](int, float v) { db[o + l] += v; });
+                } else {
+                    store(db + o, load(db + o) + gain);
+                }
+            }
+            if (windows < VL) {
+                memset(code_tile + windows * VL, 0, (VL - windows) * VL * sizeof(float));
+                memset(gains + windows * VL, 0, (VL - windows) * VL * sizeof(float));
+            }
+            turn((const float *)code_tile, code_of);
+            turn(gains, gain_of);
+            const ivec corner = *(const ivec *)(corners + p) + start;
+            for (int l = 0; l < VL && o + l < OUT; l++) {
+                const ivec q = (ivec)load(code_of + l * VL);
+                const vec gain = load(gain_of + l * VL);
+                if (several_shares(q)) {
+                    for (int k = 0; k < windows; k++)
+                        for_shares((uint8_t)q[k], gain[k], [&](int position, float v) {
+                            lists.add(o + l, corner[k] + offset_of[position], v);
+                        });
                     continue;
                 }
-                // One share each. Which channels are alive is hard to predict, so there is no branch: what is
-                // written for a dead one is overwritten by the next.
-                const vec gain = q != 0 ? load_unaligned(gp + o) : vec{};
-                store(db + o, load(db + o) + gain);
-                alignas(64) int32_t offset[VL], live[VL];
-                *(ivec *)offset = corner + ((q == 4) & offset_of[1]) + ((q == 16) & offset_of[2]) + ((q == 64) & offset_of[3]);
-                *(ivec *)live = gain != 0;
-                for (int l = 0; l < VL && o + l < OUT; l++) {
-                    Entry *&next = lists.next[o + l];
-                    next->offset = offset[l];
-                    next->value = gp[o + l];
-                    next -= live[l];
-                }
+                const ivec offset = corner + ((q == 4) & offset_of[1]) + ((q == 16) & offset_of[2]) +
+                                    ((q == 64) & offset_of[3]);
+                lists.add_some(o + l, offset, gain, lanes(gain != 0) & ALL_LANES);
             }
         }
 }
@@ -99,7 +146,7 @@ void add_everything(const Shape &s, const float *image, const Input &W, const fl
 // W and its gradient stay in registers while the list goes by. Of the last vector of a row, TAIL floats
 // belong to the run; 0 means all.
 template <int NH, int NT, int TAIL, bool DX>
-ALWAYS_INLINE void add_chunk(const Entry *entry, int entries, const float *x, float *dx, ptrdiff_t line,
+ALWAYS_INLINE void add_chunk(const List list, const float *x, float *dx, ptrdiff_t line,
                              const float *w, float *dw, ptrdiff_t row) {
     ivec tail;
     for (int l = 0; l < VL; l++) tail[l] = l < TAIL ? -1 : 0;
@@ -109,10 +156,10 @@ ALWAYS_INLINE void add_chunk(const Entry *entry, int entries, const float *x, fl
             if (DX) filter[h][t] = load(w + h * row + t * VL);
             sum[h][t] = load(dw + h * row + t * VL);
         }
-    for (const Entry *e = entry; e < entry + entries; e++) {
-        const vec g = broadcast(e->value);
-        const float *xe = keep(x + e->offset);
-        float *dxe = keep(dx + e->offset);
+    for (int e = 0; e < list.count; e++) {
+        const vec g = broadcast(list.values[e]);
+        const float *xe = keep(x + list.offsets[e]);
+        float *dxe = keep(dx + list.offsets[e]);
         UNROLL for (int h = 0; h < NH; h++)
             UNROLL for (int t = 0; t < NT; t++) {
                 const ptrdiff_t at = h * line + t * VL;
@@ -131,23 +178,22 @@ ALWAYS_INLINE void add_chunk(const Entry *entry, int entries, const float *x, fl
 // The rows h .. h + NH - 1 of one filter in one block, in chunks of at most CHUNK vectors.
 constexpr int CHUNK = 5;    // 5 vectors of W and 5 of dW fit in 16 registers
 template <class L, int NH, bool DX>
-ALWAYS_INLINE void add_rows(const Entry *entry, int entries, const float *x, float *dx, ptrdiff_t line, const float *w,
-                            float *dw) {
+ALWAYS_INLINE void add_rows(const List &list, const float *x, float *dx, ptrdiff_t line, const float *w, float *dw) {
     constexpr int N = L::RUN_VECTORS, LAST = N % CHUNK ? N % CHUNK : CHUNK, TAIL = L::RUN % VL;
     int t = 0;
     for (; t + LAST < N; t += CHUNK)
-        add_chunk<NH, CHUNK, 0, DX>(entry, entries, x + t * VL, dx + t * VL, line, w + t * VL, dw + t * VL, N * VL);
-    add_chunk<NH, LAST, TAIL, DX>(entry, entries, x + t * VL, dx + t * VL, line, w + t * VL, dw + t * VL, N * VL);
+        add_chunk<NH, CHUNK, 0, DX>(list, x + t * VL, dx + t * VL, line, w + t * VL, dw + t * VL, N * VL);
+    add_chunk<NH, LAST, TAIL, DX>(list, x + t * VL, dx + t * VL, line, w + t * VL, dw + t * VL, N * VL);
 }
 template <class L, int SIZE, bool DX>
-void add_filter(const Entry *entry, int entries, const float *x, float *dx, int columns, const float *w, float *dw) {
+void add_filter(const List &list, const float *x, float *dx, int columns, const float *w, float *dw) {
     constexpr int N = L::RUN_VECTORS, ROWS = N >= CHUNK ? 1 : CHUNK / N < SIZE ? CHUNK / N : SIZE;
     const ptrdiff_t line = (ptrdiff_t)columns * L::PIXEL;
     int h = 0;
     for (; h + ROWS <= SIZE; h += ROWS)
-        add_rows<L, ROWS, DX>(entry, entries, x + h * line, dx + h * line, line, w + h * N * VL, dw + h * N * VL);
+        add_rows<L, ROWS, DX>(list, x + h * line, dx + h * line, line, w + h * N * VL, dw + h * N * VL);
     for (; h < SIZE; h++)
-        add_rows<L, 1, DX>(entry, entries, x + h * line, dx + h * line, line, w + h * N * VL, dw + h * N * VL);
+        add_rows<L, 1, DX>(list, x + h * line, dx + h * line, line, w + h * N * VL, dw + h * N * VL);
 }
 
 template <int IN, int OUT, int SIZE, bool DX> struct ListsBackward {
@@ -159,21 +205,20 @@ template <int IN, int OUT, int SIZE, bool DX> struct ListsBackward {
 
     struct Scratch {
         Lists lists;
-        Scratch(scratch::Arena &arena, const Shape &s) {
-            lists.room = (size_t)JOIN * s.positions;
-            lists.next = arena.take<Entry *>(OUT);
-            lists.begin = arena.take<Entry>(OUT * lists.room + 1);
+        int32_t *corners;
+        Scratch(scratch::Arena &arena, const Shape &s)
+            : lists(arena, OUT, (size_t)JOIN * s.positions), corners(arena.take<int32_t>(round_up(s.windows))) {}
+        void clear(const Shape &s) {
+            for (int p = 0; p < s.windows; p++)
+                corners[p] = (p / s.window_columns * 2 * s.columns + p % s.window_columns * 2) * L::PIXEL;
         }
-        void clear(const Shape &) {}
-        void start() {
-            for (int o = 0; o < OUT; o++) lists.next[o] = lists.of(o);
-        }
+        void start() { memset(lists.count, 0, OUT * sizeof(int)); }
     };
 
     // One finite image, the next of those that are joined; it begins at `start` in their local copy.
     static void add_image(Scratch &scratch, const Shape &s, const float *, int start, const float *g,
                           const uint8_t *code, float *, float *db) {
-        list_gradients<L, OUT>(s, g, code, start, scratch.lists, db);
+        list_gradients<L, OUT>(s, g, code, scratch.corners, start, scratch.lists, db);
     }
     static void add_position(Scratch &scratch, const Shape &, const float *, int start, int offset, float v, int o,
                              float *) {
@@ -184,8 +229,8 @@ template <int IN, int OUT, int SIZE, bool DX> struct ListsBackward {
         for (int b = 0; b < L::BLOCKS; b++)
             for (int o = 0; o < OUT; o++) {
                 const size_t f = (size_t)o * L::FILTER + b * SIZE * L::RUN_VECTORS * VL, plane = b * L::plane(s);
-                add_filter<L, SIZE, DX>(scratch.lists.of(o), scratch.lists.count(o), images + plane, dimages + plane,
-                                        s.columns, filters + f, dw + f);
+                add_filter<L, SIZE, DX>(scratch.lists.of(o), images + plane, dimages + plane, s.columns, filters + f,
+                                        dw + f);
             }
     }
     // Where dw has the place (h, w) of channel c in filter o.

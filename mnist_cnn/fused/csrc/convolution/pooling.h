@@ -13,6 +13,11 @@ namespace convolution {
 enum Share { NOTHING = 0, ALL = 1, HALF = 2, NOT_A_NUMBER = 3 };
 constexpr int ALL_TIED = 0x55;
 
+// Whether in some window of a vector positions tie, or are zero.
+ALWAYS_INLINE bool several_shares(ivec code) {
+    return lanes(((code & (code - 1)) | (code & 2 * ALL_TIED)) != 0) & ALL_LANES;
+}
+
 // Rectified maximum and code of four vectors of finite pre-activations. Every position that
 // equals the maximum gets the gradient; where the maximum is 0, the rectifier's slope is 1/2.
 ALWAYS_INLINE void pool(vec a, vec b, vec c, vec d, float *y, uint8_t *code) {
