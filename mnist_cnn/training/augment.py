@@ -262,6 +262,7 @@ def distort(batches, augment, rng):
     if augment is None:
         yield from batches
         return
-    key = rng.randint(2 ** 32, size=4, dtype=np.uint32)
-    for number, (images, targets) in enumerate(batches):
-        yield augment(images, np.random.default_rng([*key, number])), targets
+    seed = np.append(rng.randint(2 ** 32, size=4, dtype=np.uint32), np.uint32(0))  # key and number
+    for images, targets in batches:
+        yield augment(images, np.random.default_rng(seed)), targets
+        seed[-1] += 1
