@@ -220,11 +220,12 @@ def train(dataset, config=Config(), callbacks=()):
 def _prepare(dataset, config):
     """The six arrays as they are trained on."""
     X_train, y_train, X_val, y_val, X_test, y_test = dataset
+    if config.all_data:  # a batch still tells whether the loss is a number, and is not reported
+        X_train, y_train = np.concatenate([X_train, X_val]), np.concatenate([y_train, y_val])
+        X_val, y_val = X_val[:config.batch_size], y_val[:config.batch_size]
     if config.batch_size > len(X_train):
         raise MnistCnnError("batch_size is {}; it must be from 1 to the number of training "
                             "examples, {}".format(config.batch_size, len(X_train)))
-    if config.all_data:
-        X_train, y_train = np.concatenate([X_train, X_val]), np.concatenate([y_train, y_val])
     # ivector in Theano, as in the tutorial; the files hold bytes
     y_train, y_val, y_test = (y.astype(np.int32) for y in (y_train, y_val, y_test))
     return X_train, y_train, X_val, y_val, X_test, y_test

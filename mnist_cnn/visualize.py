@@ -9,7 +9,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from .support.records import TRAINED_ON
 
 __all__ = ["plot_kernels", "plot_feature_maps", "plot_digit", "plot_history",
            "as_picture", "in_colour", "new_figure", "mosaic", "scale_of", "bare", "axes_at",
@@ -128,7 +127,8 @@ def plot_history(history):
     Returns
     -------
     matplotlib Figure
-        Loss and accuracy by epoch, for training (with dropout) and validation (without).
+        Loss and accuracy by epoch, for training (with dropout) and, if there was one, validation
+        (without).
 
     Examples
     --------
@@ -140,16 +140,14 @@ def plot_history(history):
     ['cross-entropy [nats]', 'accuracy [%]']
     """
     figure = new_figure(figsize=(9, 3.6), layout="constrained")
-    figure.suptitle("Training and validation by epoch")
+    parts = [part for part in ("training", "validation") if part + "_loss" in history.dtype.names]
+    figure.suptitle("{} by epoch".format(" and ".join(parts).capitalize()))
     for ax, quantity, label, scale in zip(
             figure.subplots(1, 2), ("loss", "accuracy"), ("cross-entropy [nats]", "accuracy [%]"),
             (1, 100)):
-        for part, marker in (("training", "o"), ("validation", "s")):
-            field = "{}_{}".format(part, quantity)
+        for part, marker in zip(parts, "os"):  # a run on all data has no validation
             text = "training (with dropout)" if part == "training" else part
-            if field not in history.dtype.names:  # of a run on all data
-                field, text = field + TRAINED_ON, "validation digits, trained on"
-            ax.plot(history["epoch"], scale * history[field],
+            ax.plot(history["epoch"], scale * history["{}_{}".format(part, quantity)],
                     marker=marker, markersize=4, label=text)
         ax.set_xlabel("epoch")
         ax.set_ylabel(label)

@@ -17,8 +17,8 @@ __all__ = ["HISTORY_FIELDS", "history_path", "save_history", "load_history", "ch
 HISTORY_FIELDS = ("epoch", "seconds", "training_loss", "training_accuracy",
                   "validation_loss", "validation_accuracy")
 
-#: How the last two end where the run trained on the validation digits too.
-TRAINED_ON = "_trained_on"
+#: Those of a run on all data, which has nothing left to validate on.
+TRAINING_FIELDS = HISTORY_FIELDS[:4]
 
 
 def _beside(output, suffix):
@@ -65,7 +65,7 @@ def files_beside(model):
     return [Path(model), history_path(model), snapshots_path(model), checkpoint_path(model)]
 
 
-def save_history(output, history, trained_on=False):
+def save_history(output, history, validated=True):
     """Write a history beside a file of weights, whole or not at all.
 
     Parameters
@@ -74,8 +74,8 @@ def save_history(output, history, trained_on=False):
         The file of the weights.
     history : list of tuples
         For each epoch the values of `HISTORY_FIELDS`.
-    trained_on : bool
-        Whether the run trained on the validation digits too; the header then says so.
+    validated : bool
+        Whether it has the last two of them; a run on all data has not.
 
     Raises
     ------
@@ -93,13 +93,8 @@ def save_history(output, history, trained_on=False):
     """
     with atomic_open(history_path(output), "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(_header(trained_on))
+        writer.writerow(HISTORY_FIELDS if validated else TRAINING_FIELDS)
         writer.writerows(history)
-
-
-def _header(trained_on):
-    return HISTORY_FIELDS[:4] + tuple(
-        name + (TRAINED_ON if trained_on else "") for name in HISTORY_FIELDS[4:])
 
 
 def load_history(output):
@@ -113,8 +108,8 @@ def load_history(output):
     Returns
     -------
     structured array
-        A record an epoch, with the fields `HISTORY_FIELDS`; the last two end in "_trained_on" where
-        the run trained on the validation digits.
+        A record an epoch, with the fields `HISTORY_FIELDS`, but for the last two where the run
+        trained on all data.
 
     Raises
     ------
@@ -132,14 +127,18 @@ def load_history(output):
     try:
         with io.TextIOWrapper(open_regular(path), newline="") as file:
             header, *rows = csv.reader(file)
-        if tuple(header) not in (_header(False), _header(True)):
+        header = tuple(header)
+        # a run on all data once validated on what it had trained on, and said so here
+        trained_on = tuple(name + "_trained_on" for name in HISTORY_FIELDS[4:])
+        if header not in (HISTORY_FIELDS, TRAINING_FIELDS, TRAINING_FIELDS + trained_on):
             raise ValueError
         values = np.array([list(map(float, row)) for row in rows], float)
-        values = values.reshape(len(rows), len(HISTORY_FIELDS))
+        values = values.reshape(len(rows), len(header))
         if not np.isfinite(values).all():
             raise ValueError
-        return np.array([tuple(row) for row in values],
-                        dtype=[(name, float) for name in header])
+        fields = [name for name in header if name not in trained_on]
+        return np.array([tuple(row[:len(fields)]) for row in values],
+                        dtype=[(name, float) for name in fields])
     except OSError as error:
         raise MnistCnnError("cannot read {}: {}".format(path, error.strerror)) from error
     except (ValueError, csv.Error) as error:

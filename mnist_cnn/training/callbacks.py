@@ -107,8 +107,8 @@ class Report(Callback):
         if run.history:
             self.say("Going on in epoch {}".format(run.epoch))
         if run.config.all_data:
-            self.say("Training on all digits: the validation digits are among them, and accuracy "
-                     "on them says nothing")
+            self.say("Training on all digits: the validation digits are among them, so that nothing "
+                     "is left to validate on")
         self.say("Starting training...")
 
     def on_step(self, run):
@@ -119,13 +119,11 @@ class Report(Callback):
 
     def on_epoch(self, run):
         self.on_close(run)
-        epoch, seconds, train_loss, train_accuracy, val_loss, val_accuracy = run.history[-1]
-        remark = " (trained on)" if run.config.all_data else ""
+        epoch, seconds, *measured = run.history[-1]
         self.say("Epoch {} of {} took {:.3f}s".format(epoch, run.config.num_epochs, seconds))
-        self.say("  training loss:\t\t{:.6f}".format(train_loss))
-        self.say("  training accuracy:\t\t{:.2f} %".format(train_accuracy * 100))
-        self.say("  validation loss:\t\t{:.6f}{}".format(val_loss, remark))
-        self.say("  validation accuracy:\t\t{:.2f} %{}".format(val_accuracy * 100, remark))
+        for part, loss, accuracy in zip(("training", "validation"), measured[::2], measured[1::2]):
+            self.say("  {} loss:\t\t{:.6f}".format(part, loss))
+            self.say("  {} accuracy:\t\t{:.2f} %".format(part, accuracy * 100))
 
     def on_interrupt(self, run):
         self.on_close(run)
@@ -207,7 +205,7 @@ class SaveWeights(Callback):
         with _saving(run, self.output):
             save_weights(self.output, lasagne.layers.get_all_param_values(run.network),
                          run.about)
-            save_history(self.output, run.history, run.config.all_data)
+            save_history(self.output, run.history, validated=not run.config.all_data)
 
     def on_finish(self, run):
         if self.keep_best:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..support.errors import MnistCnnError
 from ..support.files import read_npz, write_npz
-from ..support.records import HISTORY_FIELDS
+from ..support.records import HISTORY_FIELDS, TRAINING_FIELDS
 from .config import Config
 from .focus import LOSSES
 
@@ -63,9 +63,9 @@ def _ranges(arrays, containers):
 
     Weights and velocities may be any finite numbers, which `read_npz` looks after.
     """
-    num_epochs = len(arrays["history"])
+    num_epochs, fields = arrays["history"].shape
     # epoch, seconds (a clock may be set back), losses in nats and accuracies
-    least, most = (np.tile(record, (num_epochs, 1)) for record in (
+    least, most = (np.tile(record[:fields], (num_epochs, 1)) for record in (
         [1, -LARGEST, 0, 0, 0, 0], [1, LARGEST, LARGEST, 1, LARGEST, 1]))
     least[:, 0] = most[:, 0] = np.arange(1, num_epochs + 1)
     ranges = {
@@ -121,7 +121,7 @@ def save_checkpoint(path, run):
     _, keys, position, has_gauss, gauss = run.rng.get_state()
     write_npz(path, dict(
         arrays, settings=np.frombuffer(json.dumps(_settings(run)).encode(), np.uint8),
-        history=np.array(run.history, float).reshape(-1, len(HISTORY_FIELDS)),
+        history=np.array(run.history, float).reshape(-1, _fields(run)),
         order_keys=keys, order_rest=np.array([position, has_gauss, gauss], float)))
 
 
@@ -170,7 +170,7 @@ def load_checkpoint(path, run):
         for name, container in containers.items()}
     try:
         arrays = read_npz(path, dict(
-            wanted, settings=("Bd", (None,)), history=("d", (None, len(HISTORY_FIELDS))),
+            wanted, settings=("Bd", (None,)), history=("d", (None, None)),
             order_keys=("LI", (624,)), order_rest=("d", (3,))),
             optional=dict(batches=("l", ()), sums=("d", (3,))))
     except MnistCnnError as error:
@@ -180,6 +180,10 @@ def load_checkpoint(path, run):
         _compare(path, _settings_alone(path, error), run)
         raise
     config = _compare(path, arrays, run)
+    if arrays["history"].shape[1] not in (_fields(run), len(HISTORY_FIELDS)):
+        raise _refusal(path, "no run has such a history")
+    # a run on all data once validated on what it had trained on
+    arrays["history"] = arrays["history"][:, :_fields(run)]
     for name, numbers in _ranges(arrays, containers).items():
         if not arrays[name].size or not numbers.holds(arrays[name]):
             raise _refusal(path, "no run has such numbers in {}".format(name))
@@ -194,6 +198,11 @@ def load_checkpoint(path, run):
     run.history = [(int(record[0]), *record[1:]) for record in arrays["history"].tolist()]
     for name, container in containers.items():
         container.data = arrays[name]
+
+
+def _fields(run):
+    """Of a record in the run's history."""
+    return len(TRAINING_FIELDS if run.config.all_data else HISTORY_FIELDS)
 
 
 def _refusal(path, reason):

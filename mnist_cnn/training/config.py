@@ -57,7 +57,7 @@ class Config:
         Epochs that an exponential moving average of the weights remembers [2]_. It is measured and
         saved in place of the last weights. 0 for none.
     all_data : bool
-        Whether to train on the validation digits too. Their accuracy says nothing then.
+        Whether to train on the validation digits too. Nothing is validated then.
     seed : int, optional
         0 to 2**32 - 1. It makes a run on the CPU repeat to the last bit: weights, order of
         examples, dropout.
@@ -118,8 +118,8 @@ class Config:
         "measured and saved; 0 for none", metavar="EPOCHS")
     all_data: bool = _setting(
         False, lambda x: x in (False, True), "True or False",
-        "train on the 10,000 validation digits too, for a last run with all else decided: their "
-        "accuracy says nothing then", bool)
+        "train on the 10,000 validation digits too, for a last run with all else decided: "
+        "nothing is validated then", bool)
     seed: int = _setting(
         None, lambda n: 0 <= n < 2 ** 32, "a whole number, 0 to 2**32 - 1",
         "makes a run on the CPU repeat to the last bit, 0 to 2**32 - 1", int, metavar="N")

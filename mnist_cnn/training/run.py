@@ -26,7 +26,8 @@ class Run:
     Attributes
     ----------
     history : list of tuples
-        For each finished epoch the values of `mnist_cnn.support.records.HISTORY_FIELDS`.
+        For each finished epoch the values of `mnist_cnn.support.records.HISTORY_FIELDS`; on all
+        data without the last two.
     engine : Engine
     network : lasagne Layer
         The one that is measured and saved.
@@ -121,8 +122,9 @@ class Run:
     def epoch_done(self, loss, accuracy):
         """Note an epoch with its validation loss and accuracy, as `step_done` a step."""
         _require_finite("validation", loss)  # after the last step's update: before it is saved
+        validation = () if self.config.all_data else (loss, accuracy)
         self.history.append((self.epoch, time.time() - self.started, *self.sums / self.steps,
-                             loss, accuracy))
+                             *validation))
         self._start_epoch()
         self.tell("on_epoch")
         self.started = time.time()  # what callbacks save does not count

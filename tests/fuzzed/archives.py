@@ -217,7 +217,8 @@ class History:
     def read(self, content):
         self.written.write_bytes(content)
         history = records.load_history(self.path)
-        assert history.dtype.names == records.HISTORY_FIELDS and history.ndim == 1
+        assert history.dtype.names in (records.HISTORY_FIELDS, records.TRAINING_FIELDS)
+        assert history.ndim == 1
 
 
 class Snapshots(_Npz):

@@ -34,12 +34,15 @@ def test_the_moments_of_a_run(few):
         ("on_close", 2, 0)]
 
 
-def test_weights_that_the_last_step_spoiled_are_not_saved(tmp_path, few):
+@pytest.mark.parametrize("all_data", [False, True])
+def test_weights_that_the_last_step_spoiled_are_not_saved(all_data, tmp_path, few):
     """One step an epoch: its loss is still that of the weights before it."""
+    batch_size = len(few[0]) + (len(few[2]) if all_data else 0)
     for name in ("model.npz", "model.checkpoint"):
         (tmp_path / name).write_bytes(b"good")
     with pytest.raises(MnistCnnError, match="^the validation loss became (nan|inf).*learning rate"):
-        train.train(few, Config(num_epochs=2, batch_size=len(few[0]), learning_rate=1e30),
+        train.train(few, Config(num_epochs=2, batch_size=batch_size, learning_rate=1e30,
+                                all_data=all_data),
                     [Checkpoint(tmp_path / "model.checkpoint"), SaveWeights(tmp_path / "model.npz")])
     for name in ("model.npz", "model.checkpoint"):
         assert (tmp_path / name).read_bytes() == b"good"

@@ -203,6 +203,23 @@ def saved(path, **options):
     checkpoint.save_checkpoint(path, a_run(value=5, **options))
 
 
+def test_checkpoint_on_all_data(tmp_path):
+    """Its history has no validation; that of an earlier version's is left out."""
+    path = tmp_path / "run.checkpoint"
+    saved(path, all_data=True)
+    for history in ([[1, 2.5, .4, .8]], [[1, 2.5, .4, .8, .3, .9]]):
+        np.savez(tmp_path / "other", **dict(np.load(path), history=np.array(history)))
+        run = a_run(all_data=True)
+        run.history = []
+        checkpoint.load_checkpoint(tmp_path / "other.npz", run)
+        assert run.history == [(1, 2.5, .4, .8)]
+    for run, width in ((a_run(all_data=True), 5), (a_run(), 4)):
+        checkpoint.save_checkpoint(path, run)
+        np.savez(tmp_path / "other", **dict(np.load(path), history=np.ones((1, width))))
+        with pytest.raises(MnistCnnError, match="no run has such a history"):
+            checkpoint.load_checkpoint(tmp_path / "other.npz", run)
+
+
 def test_checkpoint_round_trip(tmp_path):
     path = tmp_path / "run.checkpoint"
     saved(path)
