@@ -67,8 +67,8 @@ class _Conv2DOp(_NativeOp):
     # so all Conv2Ds, and all their gradients, are one C++ module.
     params_type = ParamsType(
         full=bool_t, codes=bool_t, top=int64_t, bottom=int64_t, left=int64_t, right=int64_t,
-        kind=int64_t, slope=float64_t, ties=bool_t, rows=int64_t, columns=int64_t, stride_rows=int64_t, stride_columns=int64_t,
-        ignore_border=bool_t, average=bool_t)
+        kind=int64_t, slope=float64_t, ties=bool_t, rows=int64_t, columns=int64_t,
+        stride_rows=int64_t, stride_columns=int64_t, ignore_border=bool_t, average=bool_t)
 
     def __init__(self, pad, slope=1, nonlinearity="lines", pool=None, ties=False, openmp=None):
         super(_Conv2DOp, self).__init__(openmp)
@@ -234,9 +234,9 @@ class Conv2DGrad(_Conv2DOp):
 
     Notes
     -----
-    Called with x, W, y, the pooled (y again where nothing pools), the codes, and the gradient of the
-    pooled. Where there are codes y is not looked at, and any maps will do; where there are none, any
-    codes.
+    Called with x, W, y, the pooled (y again where nothing pools), the codes, and the gradient of
+    the pooled. Where there are codes y is not looked at, and any maps will do; where there are
+    none, any codes.
 
     Examples
     --------

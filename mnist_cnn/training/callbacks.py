@@ -107,8 +107,8 @@ class Report(Callback):
         if run.history:
             self.say("Going on in epoch {}".format(run.epoch))
         if run.config.all_data:
-            self.say("Training on all digits: the validation digits are among them, so that nothing "
-                     "is left to validate on")
+            self.say("Training on all digits: the validation digits are among them, so that "
+                     "nothing is left to validate on")
         self.say("Starting training...")
 
     def on_step(self, run):

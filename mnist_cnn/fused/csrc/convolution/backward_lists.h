@@ -61,8 +61,8 @@ inline void turn(const float *from, float *to) {
 // time, turned so that a vector holds one channel's windows: those that are alive are moved to its front and stored.
 // Which are is hard to predict, and no branch depends on it. corners: where each window's first patch begins.
 template <class L, int OUT>
-void list_gradients(const Shape &s, const float *g, const uint8_t *codes, const int32_t *corners, int start, Lists &lists,
-                    float *db) {
+void list_gradients(const Shape &s, const float *g, const uint8_t *codes, const int32_t *corners, int start,
+                    Lists &lists, float *db) {
     constexpr int P = L::OUT_PADDED;
     const int offset_of[4] = {0, L::PIXEL, s.columns * L::PIXEL, (s.columns + 1) * L::PIXEL};
     alignas(64) float gains[VL * VL], gain_of[VL * VL], code_of[VL * VL];
@@ -78,7 +78,8 @@ void list_gradients(const Shape &s, const float *g, const uint8_t *codes, const 
                 *(ivec *)(code_tile + k * VL) = q;
                 store(gains + k * VL, gain);
                 if (several_shares(q)) {
-                    for (int l = 0; l < VL; l++) for_shares(code[l], gradient[l], [&](int, float v) { db[o + l] += v; });
+                    for (int l = 0; l < VL; l++)
+                        for_shares(code[l], gradient[l], [&](int, float v) { db[o + l] += v; });
                 } else {
                     store(db + o, load(db + o) + gain);
                 }
@@ -146,8 +147,8 @@ void add_everything(const Shape &s, const float *image, const Input &W, const fl
 // W and its gradient stay in registers while the list goes by. Of the last vector of a row, TAIL floats
 // belong to the run; 0 means all.
 template <int NH, int NT, int TAIL, bool DX>
-ALWAYS_INLINE void add_chunk(const List list, const float *x, float *dx, ptrdiff_t line,
-                             const float *w, float *dw, ptrdiff_t row) {
+ALWAYS_INLINE void add_chunk(const List list, const float *x, float *dx, ptrdiff_t line, const float *w, float *dw,
+                             ptrdiff_t row) {
     ivec tail;
     for (int l = 0; l < VL; l++) tail[l] = l < TAIL ? -1 : 0;
     vec filter[NH][NT], sum[NH][NT];
