@@ -1,5 +1,6 @@
 """Convolutions and poolings of any size: against NumPy in double, and against the plain graph."""
 
+import functools
 import platform
 import re
 
@@ -145,6 +146,18 @@ def test_rule_is_the_derivative():
             assert (ends[0] - ends[1]) / 2e-6 == pytest.approx(grad[at], rel=1e-5, abs=1e-7)
 
 
+@functools.lru_cache(maxsize=None)
+def fast_and_plain(pad, pool):
+    """A convolution with a rectifier and this pooling, by the Op and in the plain graph."""
+    x, W, b, g = T.ftensor4(), T.ftensor4(), T.fvector(), T.ftensor4()
+    y = nonlinearities.rectify(
+        T.nnet.conv2d(x, W, border_mode=pad[::2]) + b.dimshuffle("x", 0, "x", "x"))
+    if pool:
+        y = pool_2d(y, pool.size, pool.ignore_border, pool.stride)
+    plain = theano.function([x, W, b, g], [y] + T.grad(T.sum(g * y), [W, b, x]))
+    return compile_conv(pad, 0, pool), plain
+
+
 @pytest.mark.parametrize("pool", [None, Pooling((2, 2), (2, 2), False, False)],
                          ids=["no pooling", "pooling"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -155,18 +168,13 @@ def test_hides_no_nan(where, value, pool):
     case = dict(size=3, pad=pad, rows=6, columns=7, batch=2, channels=20, filters=5, share=.1,
                 seed=3)
     data = conv_arrays(case)
-    x, W, b, g = T.ftensor4(), T.ftensor4(), T.fvector(), T.ftensor4()
-    z = T.nnet.conv2d(x, W, border_mode=1) + b.dimshuffle("x", 0, "x", "x")
-    y = nonlinearities.rectify(z)
     if pool:
-        y = pool_2d(y, pool.size, pool.ignore_border, pool.stride)
         data[3] = data[3][:, :, :3, :4]
     data[where].flat[1] = value
     if where == 3:
         data[2][:2] = 9, -99    # infinity times a slope of 1 and, for the second filter, of 0
         data[where][:, 1] = value
-    plain = theano.function([x, W, b, g], [y] + T.grad(T.sum(g * y), [W, b, x]))
-    fast = compile_conv(pad, 0, pool)
+    fast, plain = fast_and_plain(pad, pool)
     for name, got, want in zip(("y", "dW", "db", "dx"), fast(*data), plain(*data)):
         if where == 1 and name == "dx":     # BLAS may skip what the padding would make NaN
             assert not (~np.isfinite(want) & np.isfinite(got)).any()
