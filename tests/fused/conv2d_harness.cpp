@@ -47,6 +47,13 @@ static void compare(const Problem &p, const char *what, double share, const Floa
     failures++;
 }
 
+// What the Op's has_codes says.
+static bool has_codes(const After &after) {
+    const Pooling &p = after.pool;
+    return p.is_maximum() && after.f.is_rectifier() && p.rows == 2 && p.columns == 2 && p.stride_rows == 2 &&
+           p.stride_columns == 2;
+}
+
 static double worst_rounding = 0;      // of Winograd's sums, in units of ties.h's margins
 
 static void check(const Problem &p, const After &after, double share, const Ways &ways) {

@@ -1,21 +1,18 @@
 // What a rectifier and 2x2 max-pooling need for their gradient, in one byte a window in place of four floats of y.
 //
-// Two bits for each position of a window (top left, top right, bottom left, bottom right): what it gets of the
-// window's gradient. As Theano has it, every position that equals the maximum gets the whole of it, and half where
-// that is zero. A NaN stays one.
+// The codes are those of convolution/pooling.h. As Theano has it, every position that equals the maximum gets the whole
+// gradient, and half where that is zero. A NaN stays one.
 #pragma once
 
 #include "conv2d/problem.h"
+#include "convolution/pooling.h"
 
 namespace conv2d {
 
-constexpr int32_t ALL = 1, HALF = 2, NOT_A_NUMBER = 3;      // 0: nothing
-
-inline bool has_codes(const After &after) {
-    const Pooling &p = after.pool;
-    return p.is_maximum() && after.f.is_rectifier() && p.rows == 2 && p.columns == 2 && p.stride_rows == 2 &&
-           p.stride_columns == 2;
-}
+using convolution::ALL;
+using convolution::ALL_TIED;
+using convolution::HALF;
+using convolution::NOT_A_NUMBER;
 
 // The codes of a window, VL filters at a time, from its rectified sums and their maximum. window(work) calls
 // work(row, column, y) for each position.

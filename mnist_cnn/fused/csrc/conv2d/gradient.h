@@ -108,7 +108,7 @@ inline Found back_through_codes(const pooling::Problem &pool, const uint8_t *cod
                 float *to = first + 2 * i * line + (ptrdiff_t)2 * j * pixel + o;
                 const ivec code = load_some_bytes(codes + o, some);
                 const vec gradient = load_some(g + o, some);
-                const ivec more = ((code & 0xaa) != 0) | (((ivec)gradient & INFINITE) == INFINITE);
+                const ivec more = ((code & 2 * ALL_TIED) != 0) | (((ivec)gradient & INFINITE) == INFINITE);
                 const bool exact = lanes(more) & ALL_LANES;
                 vec sum = {};
                 for (int h = 0; h < rows; h++)

@@ -38,12 +38,14 @@ inline Ways measured_ways(Problem p) {
     const Filters vW{W.data(), (ptrdiff_t)p.channels * p.size * p.size, p.size * p.size, p.size, 1};
     const After after{{LINES, 1}, {0, 0, 0, 0, false, false}, false};
     const auto forward_cost = [&](bool winograd) {
-        return cost([&] { forward(p, after, Ways{winograd, false, false, 0, 0}, vx, vW, nullptr, 0, y.data(), nullptr, nullptr, 1); });
+        const Ways ways{winograd, false, false, 0, 0};
+        return cost([&] { forward(p, after, ways, vx, vW, nullptr, 0, y.data(), nullptr, nullptr, 1); });
     };
     const auto backward_cost = [&](float share, bool with_dx, const Ways &ways) {
         for (float &v : g) v = uniform() + .5f < share ? 1 : 0;
         return cost([&] {
-            backward(p, after, ways, vx, vW, y.data(), nullptr, nullptr, vg, dW.data(), db.data(), with_dx ? dx.data() : nullptr, 1);
+            backward(p, after, ways, vx, vW, y.data(), nullptr, nullptr, vg, dW.data(), db.data(),
+                     with_dx ? dx.data() : nullptr, 1);
         });
     };
     Ways best{};
