@@ -42,7 +42,7 @@ struct BackwardWorker {
           xs(arena.take(together * frame)), gs(arena.take(together * frame_g)), dx(with_dx ? arena.take(frame) : nullptr),
           pooled(arena.take(after.pool ? after.pool.of(p).out_image() + VL : 0)), x(arena.take<const float *>(together)),
           g(arena.take<const float *>(together)), g_dx(arena.take<const float *>(together)),
-          to(arena.take<float *>(together)), lists(arena, p),
+          to(arena.take<float *>(together)), lists(arena, p.filters, (size_t)p.out_rows() * p.out_columns()),
           dw(arena, p.size, ways.winograd_dw ? p.channels : 0, ways.winograd_dw ? p.filters : 0),
           back(arena, p.size, with_dx && ways.winograd_dx ? p.filters : 0, with_dx && ways.winograd_dx ? p.channels : 0) {}
 };

@@ -8,28 +8,18 @@
 #pragma once
 
 #include "conv2d/copies.h"
-#include "runtime/scratch.h"
+#include "runtime/lists.h"
 
 namespace conv2d {
 
-// The positions with a gradient, for each filter: where their patch begins in x's frame, and the gradient.
-struct Lists {
-    int length;         // room for all positions, but no power of two: those would share one set of the cache
-    int *count;
-    int32_t *patches;
-    float *values;
-    Lists(scratch::Arena &arena, const Problem &p) : length((p.out_rows() * p.out_columns() + 31) / 32 * 32 + 16) {
-        count = arena.take<int>(p.filters);
-        patches = arena.take<int32_t>((size_t)p.filters * length);
-        values = arena.take((size_t)p.filters * length);
-    }
-};
+using lists::List;
+using lists::Lists;
 
 // Fills the lists: VL positions of a row by VL filters at a time, turned so that a vector holds one filter's
 // positions. Its non-zero lanes are moved to the front and stored, and the list's end moves on by their number:
 // no branch depends on which gradients are zero, which is hard to predict.
 inline void list_gradient(const Problem &p, const Frame &fx, const float *g, const Frame &fg, const Lists &lists) {
-    memset(lists.count, 0, p.filters * sizeof(int));
+    lists.clear();
     ivec lane;
     for (int l = 0; l < VL; l++) lane[l] = l;
     for (int i = 0; i < p.out_rows(); i++)
@@ -48,10 +38,7 @@ inline void list_gradient(const Problem &p, const Frame &fx, const float *g, con
                 for (int f = 0; f < filters; f++) {
                     const ivec values = (ivec)load(tile + f * VL);
                     const unsigned bits = lanes((values & 0x7fffffff) != 0) & ((1u << positions) - 1);
-                    const size_t end = (size_t)(o + f) * lists.length + lists.count[o + f];
-                    store_some(lists.patches + end, patches, bits);
-                    store_some((int32_t *)lists.values + end, values, bits);
-                    lists.count[o + f] += __builtin_popcount(bits);
+                    lists.add_some(o + f, patches, values, bits);
                 }
             }
         }
@@ -59,20 +46,19 @@ inline void list_gradient(const Problem &p, const Frame &fx, const float *g, con
 
 // A list's share of NV vectors of a line.
 template <int NV, bool DX>
-void add_line(const int32_t *patches, const float *values, int count, const float *x, float *dx, const float *W,
-              float *dW) {
+void add_line(const List list, const float *x, float *dx, const float *W, float *dW) {
     vec sum[NV], weight[NV];
     UNROLL for (int v = 0; v < NV; v++) {
         sum[v] = load(dW + v * VL);
         if (DX) weight[v] = load(W + v * VL);
     }
 #pragma GCC unroll 1
-    for (int e = 0; e < count; e++) {
-        const vec value = broadcast(values[e]);
-        const float *from = x + patches[e];
+    for (int e = 0; e < list.count; e++) {
+        const vec value = broadcast(list.values[e]);
+        const float *from = x + list.patches[e];
         UNROLL for (int v = 0; v < NV; v++) sum[v] += value * load_unaligned(from + v * VL);
         if (DX) {
-            float *to = dx + patches[e];
+            float *to = dx + list.patches[e];
             UNROLL for (int v = 0; v < NV; v++)
                 store_unaligned(to + v * VL, load_unaligned(to + v * VL) + value * weight[v]);
         }
@@ -80,7 +66,7 @@ void add_line(const int32_t *patches, const float *values, int count, const floa
     UNROLL for (int v = 0; v < NV; v++) store(dW + v * VL, sum[v]);
 }
 
-typedef void (*AddLine)(const int32_t *, const float *, int, const float *, float *, const float *, float *);
+typedef void (*AddLine)(const List, const float *, float *, const float *, float *);
 constexpr int LINE = 6;     // vectors of W, and as many of dW, that fit in 16 registers
 template <bool DX, int NV = LINE> struct AddLines {
     static AddLine of(int vectors) { return vectors == NV ? add_line<NV, DX> : AddLines<DX, NV - 1>::of(vectors); }
@@ -100,8 +86,7 @@ inline void add_sparse(const Problem &p, const float *x, const Frame &fx, const 
                 const size_t at = ((size_t)o * p.size + h) * line_floats(p) + v * VL;
                 const ptrdiff_t place = h * fx.line() + v * VL;
                 const AddLine add = dx ? AddLines<true>::of(some) : AddLines<false>::of(some);
-                add(lists.patches + (size_t)o * lists.length, lists.values + (size_t)o * lists.length,
-                    lists.count[o], x + place, dx ? dx + place : nullptr, lines + at, sums + at);
+                add(lists.of(o), x + place, dx ? dx + place : nullptr, lines + at, sums + at);
             }
 }
 

@@ -7,41 +7,12 @@
 #include "convolution/copies.h"
 #include "convolution/forward_pixels.h"
 #include "convolution/term_by_term.h"
+#include "runtime/lists.h"
 
 namespace convolution {
 
-// A list: where in the local images the position's patch begins, and the gradient.
-struct List {
-    const int32_t *offsets;
-    const float *values;
-    int count;
-};
-
-// The positions before pooling that have a gradient, listed for each output channel.
-struct Lists {
-    int32_t *offsets;       // channel o's list begins at o * room
-    float *values;
-    int *count;
-    size_t room;            // with room to store whole vectors behind the last entry
-    Lists(scratch::Arena &arena, int channels, size_t positions) : room(round_up(positions) + VL) {
-        offsets = arena.take<int32_t>(channels * room);
-        values = arena.take(channels * room);
-        count = arena.take<int>(channels);
-    }
-    ALWAYS_INLINE void add(int channel, int offset, float value) {
-        const size_t end = channel * room + count[channel]++;
-        offsets[end] = offset;
-        values[end] = value;
-    }
-    // The lanes whose bit is set.
-    ALWAYS_INLINE void add_some(int channel, ivec offset, vec value, unsigned bits) {
-        const size_t end = channel * room + count[channel];
-        store_some(offsets + end, offset, bits);
-        store_some((int32_t *)values + end, (ivec)value, bits);
-        count[channel] += __builtin_popcount(bits);
-    }
-    List of(int channel) const { return List{offsets + channel * room, values + channel * room, count[channel]}; }
-};
+using lists::List;
+using lists::Lists;
 
 // Calls share(position, gradient) for each of a window's positions that has a share.
 template <class Share> ALWAYS_INLINE void for_shares(uint8_t code, float gradient, Share share) {
@@ -62,7 +33,7 @@ inline void turn(const float *from, float *to) {
 // Which are is hard to predict, and no branch depends on it. corners: where each window's first patch begins.
 template <class L, int OUT>
 void list_gradients(const Shape &s, const float *g, const uint8_t *codes, const int32_t *corners, int start,
-                    Lists &lists, float *db) {
+                    const Lists &lists, float *db) {
     constexpr int P = L::OUT_PADDED;
     const int offset_of[4] = {0, L::PIXEL, s.columns * L::PIXEL, (s.columns + 1) * L::PIXEL};
     alignas(64) float gains[VL * VL], gain_of[VL * VL], code_of[VL * VL];
@@ -103,7 +74,7 @@ void list_gradients(const Shape &s, const float *g, const uint8_t *codes, const 
                 }
                 const ivec offset = corner + ((q == 4) & offset_of[1]) + ((q == 16) & offset_of[2]) +
                                     ((q == 64) & offset_of[3]);
-                lists.add_some(o + l, offset, gain, lanes(gain != 0) & ALL_LANES);
+                lists.add_some(o + l, offset, (ivec)gain, lanes(gain != 0) & ALL_LANES);
             }
         }
 }
@@ -159,8 +130,8 @@ ALWAYS_INLINE void add_chunk(const List list, const float *x, float *dx, ptrdiff
         }
     for (int e = 0; e < list.count; e++) {
         const vec g = broadcast(list.values[e]);
-        const float *xe = keep(x + list.offsets[e]);
-        float *dxe = keep(dx + list.offsets[e]);
+        const float *xe = keep(x + list.patches[e]);
+        float *dxe = keep(dx + list.patches[e]);
         UNROLL for (int h = 0; h < NH; h++)
             UNROLL for (int t = 0; t < NT; t++) {
                 const ptrdiff_t at = h * line + t * VL;
@@ -213,7 +184,7 @@ template <int IN, int OUT, int SIZE, bool DX> struct ListsBackward {
             for (int p = 0; p < s.windows; p++)
                 corners[p] = (p / s.window_columns * 2 * s.columns + p % s.window_columns * 2) * L::PIXEL;
         }
-        void start() { memset(lists.count, 0, OUT * sizeof(int)); }
+        void start() { lists.clear(); }
     };
 
     // One finite image, the next of those that are joined; it begins at `start` in their local copy.
