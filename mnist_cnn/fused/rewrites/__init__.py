@@ -1,0 +1,17 @@
+"""The fast path as optimizations of Theano's graph, registered as this package is imported.
+
+Each is excluded by its name, and all by ``THEANO_FLAGS=optimizer_excluding=mnist_cnn``. They come
+before Theano's canonicalization (1), while a graph looks as it was written.
+"""
+from theano.compile import optdb
+
+from .convolution import Convolutions
+from .dense import Activations, Products
+from .layout import Layout
+from .pooling import Poolings
+
+__all__ = []
+
+for _position, _rewriting in ((.50, Convolutions), (.51, Poolings), (.53, Activations),
+                              (.54, Products), (.55, Layout)):
+    optdb.register(_rewriting.name, _rewriting(), _position, "fast_run", "mnist_cnn")

@@ -1,0 +1,265 @@
+"""Convolutions with what follows them: factors and biases for each channel, nonlinearity, pooling."""
+import numpy as np
+import theano.tensor as T
+from theano import scalar
+from theano.tensor.nnet.abstract_conv import AbstractConv2d
+
+from ..conv2d import Conv2D, first, last
+from ..ops import ConvReluPool
+from .matching import Match, is_elementwise
+from .nonlinearity import Nonlinearity, recognize
+from .pooling import describe_pooling, pooling_of
+from .rewriting import Rewriting
+from .ties import are_compared
+
+__all__ = ["Convolutions"]
+
+_LARGEST_FILTER = 11
+# The kernels of a whole stage keep an image and the list of its gradients in the cache.
+_LARGEST_STAGE = 64
+_LINEAR = Nonlinearity("lines", 1., "abs")
+
+
+class Convolutions(Rewriting):
+    """Puts one Op in the place of a convolution and what follows it.
+
+    In the graph: ``pool(f(scale * conv(x, W) + shift))``, where every part but the convolution may
+    be missing. A bias is such a shift; batch normalization by running averages is both.
+    """
+
+    name = "mnist_cnn_convolutions"
+
+    def is_root(self, node):
+        return getattr(node.outputs[0], "ndim", None) == 4 and len(node.outputs) == 1
+
+    def is_main(self, node):
+        return isinstance(node.op, AbstractConv2d)
+
+    def match(self, fgraph, variable):
+        chain = _Chain(variable)
+        if chain.conv is None:
+            return None
+        return chain.conv, chain.why_not() or chain.match(fgraph)
+
+    def describe(self, node):
+        shape = node.op.kshp
+        if shape is None or None in tuple(shape):
+            return "convolution"
+        return "convolution of {1} channel{4} by {0} filters of {2}x{3}".format(
+            *tuple(shape[:4]), "" if shape[1] == 1 else "s")
+
+
+class _Chain(object):
+    """A variable, taken apart down to the convolution that it comes from, if it does.
+
+    Attributes
+    ----------
+    conv : Apply or None
+    steps : list
+        Of pairs: an elementwise operation for each channel, and its operand, in the order of the
+        computation. The operation takes the maps and the operand.
+    nonlinearity : Nonlinearity
+    pool : Pooling, str or None
+        As `pooling_of` gives it.
+    inner : dict
+        As for `Match`.
+    """
+
+    def __init__(self, output):
+        self.output, self.conv, self.pool, self.inner = output, None, None, {}
+        self.nonlinearity, self.steps = _LINEAR, []
+        variable = self._below_pooling(output)
+        if variable is output:  # a rectifier after a max-pooling of sums is one before it
+            z, nonlinearity = recognize(output)
+            below = None if z is None else self._below_pooling(z)
+            if below is not None and below is not z:
+                if nonlinearity.name != "lines" or self.pool.average:
+                    return
+                self.nonlinearity, variable = nonlinearity, below
+                self.inner[z] = "its maps before the nonlinearity"
+        if self.nonlinearity is _LINEAR:
+            z, nonlinearity = recognize(variable)
+            if z is not None:
+                self.nonlinearity, variable = nonlinearity, z
+                self.inner[z] = "its maps before the nonlinearity"
+        while variable.owner is not None:
+            if isinstance(variable.owner.op, AbstractConv2d):
+                self.conv = variable.owner
+                self.inner.setdefault(variable, "its sums")
+                return
+            step = _step_for_each_channel(variable)
+            if step is None:
+                return
+            variable, operation, operand = step
+            self.steps.insert(0, (operation, operand))
+
+    def _below_pooling(self, variable):
+        """What a variable pools, and the variable itself where it does not; sets `pool`."""
+        if variable.owner is None:
+            return variable
+        pool = pooling_of(variable.owner)
+        if pool is None:
+            return variable
+        self.pool = pool
+        below = variable.owner.inputs[0]
+        self.inner[below] = "its unpooled maps"
+        return below
+
+    def why_not(self):
+        """The words of `explain` for a convolution that stays, or None."""
+        if isinstance(self.pool, str):
+            return self.pool
+        op, (x, W) = self.conv.op, self.conv.inputs
+        for variable in (x, W, self.output):
+            if variable.dtype != "float32":
+                return "it computes in {}".format(self.output.dtype)
+        if tuple(op.subsample) != (1, 1):
+            return "stride {}".format(tuple(op.subsample))
+        if tuple(op.filter_dilation) != (1, 1):
+            return "dilation {}".format(tuple(op.filter_dilation))
+        if op.num_groups != 1:
+            return "{} groups of channels".format(op.num_groups)
+        if op.unshared:
+            return "filters of their own for each position"
+        size = self.size()
+        if size is None:
+            return "the filters' size is not known"
+        if size[0] != size[1]:
+            return "filters of {}x{} are not square".format(*size)
+        if size[0] > _LARGEST_FILTER:
+            return "filters larger than {0}x{0}".format(_LARGEST_FILTER)
+        return None
+
+    def size(self):
+        """Rows and columns of the filters, where they are known."""
+        shape = self.conv.op.kshp
+        if shape is not None and None not in tuple(shape)[2:4]:
+            return tuple(int(n) for n in tuple(shape)[2:4])
+        W = self.conv.inputs[1]
+        if hasattr(W, "get_value"):
+            return W.get_value(borrow=True).shape[2:]
+        return None
+
+    def pad(self):
+        """Zeros around an image: (top, bottom, left, right)."""
+        mode, size = self.conv.op.border_mode, self.size()
+        if isinstance(mode, int):
+            mode = (mode, mode)
+        pads = {"valid": (0, 0), "full": [n - 1 for n in size],
+                "half": [n // 2 for n in size]}.get(mode if isinstance(mode, str) else None, mode)
+        pads = [pair if isinstance(pair, (tuple, list)) else (pair, pair) for pair in pads]
+        return tuple(int(n) for pair in pads for n in pair)
+
+    def is_stage(self):
+        """Whether the kernels with sizes known as they are compiled can do it."""
+        images, shape = self.conv.op.imshp, self.conv.op.kshp
+        if images is None or shape is None or None in tuple(images)[1:4] + tuple(shape)[:4]:
+            return False
+        return (self.pool is not None and
+                tuple(self.pool) == ((2, 2), (2, 2), True, False) and
+                self.nonlinearity == Nonlinearity("lines", 0., "abs") and
+                self.pad() == (0, 0, 0, 0) and
+                all(shape[2] < n <= _LARGEST_STAGE for n in tuple(images)[2:4]))
+
+    def match(self, fgraph):
+        op, (x, W) = self.conv.op, self.conv.inputs
+        steps, operands = [step for step, _ in self.steps], [operand for _, operand in self.steps]
+        pad, pool, size = self.pad(), self.pool, self.size()
+        whole = self.is_stage()
+        ties = not whole and are_compared(fgraph, self.output)
+        if whole:
+            stage = ConvReluPool(op.kshp[1], op.kshp[0], size[0])
+        options = self.nonlinearity.options()
+
+        def build(x, W, *operands):
+            W, b = _with_steps(W, zip(steps, operands))
+            if not op.filter_flip:
+                W = W[:, :, ::-1, ::-1]
+            if whole:
+                return [stage(x, W, b)[0]]
+            return [first(Conv2D(pad, pool=pool, ties=ties, **options).result(last(x), W, b))]
+
+        becomes = "ConvReluPool" if whole else "Conv2D"
+        return Match([x, W] + operands, [self.output], build, self.inner, becomes, self.words(), W)
+
+    def words(self):
+        """What is computed in one pass."""
+        words = ["convolution"]
+        if self.steps:
+            scaled = any(operation is not _add for operation, _ in self.steps)
+            words.append("scale and bias" if scaled else "bias")
+        if self.nonlinearity != _LINEAR:
+            words.append(str(self.nonlinearity))
+        if self.pool is not None:
+            words.append(describe_pooling(self.pool))
+        if len(words) == 1:
+            return "the channels of a pixel side by side"
+        return "{} and {} in one pass".format(", ".join(words[:-1]), words[-1])
+
+
+def _add(maps, operand):
+    return maps + operand
+
+
+def _subtract(maps, operand):
+    return maps - operand
+
+
+def _subtract_from(maps, operand):
+    return operand - maps
+
+
+def _multiply(maps, operand):
+    return maps * operand
+
+
+def _divide(maps, operand):
+    return maps / operand
+
+
+def _step_for_each_channel(variable):
+    """(maps, operation, operand) of a variable that is an operation with a number a channel."""
+    if not is_elementwise(variable, scalar.Add, scalar.Sub, scalar.Mul, scalar.TrueDiv):
+        return None
+    if len(variable.owner.inputs) != 2:
+        return None
+    a, b = variable.owner.inputs
+    if _is_for_each_channel(b):
+        kinds = {scalar.Add: _add, scalar.Sub: _subtract, scalar.Mul: _multiply,
+                 scalar.TrueDiv: _divide}
+        return a, kinds[type(variable.owner.op.scalar_op)], b
+    kinds = {scalar.Add: _add, scalar.Sub: _subtract_from, scalar.Mul: _multiply}
+    operation = kinds.get(type(variable.owner.op.scalar_op))
+    if operation is not None and _is_for_each_channel(a):
+        return b, operation, a
+    return None
+
+
+def _is_for_each_channel(variable):
+    return variable.broadcastable in ((True, False, True, True), (True,) * 4)
+
+
+def _with_steps(W, steps):
+    """Weights and bias that do what the steps do after the convolution."""
+    scale, shift = None, None
+    for operation, operand in steps:
+        if operand.dtype != "float32":
+            operand = T.cast(operand, "float32")
+        operand = operand.dimshuffle(1) if not operand.broadcastable[1] else operand.flatten()[0]
+        if operation in (_add, _subtract, _subtract_from):
+            if operation is _subtract_from:
+                scale = -1 if scale is None else -scale
+                shift = None if shift is None else -shift
+            else:
+                operand = operand if operation is _add else -operand
+            shift = operand if shift is None else shift + operand
+        else:
+            operand = operand if operation is _multiply else 1 / operand
+            scale = operand if scale is None else scale * operand
+            shift = None if shift is None else shift * operand
+    if scale is not None:
+        W = W * (scale.dimshuffle(0, "x", "x", "x") if getattr(scale, "ndim", 0) else scale)
+    if shift is None or shift.ndim == 0:
+        zeros = T.zeros((W.shape[0],), "float32")
+        shift = zeros if shift is None else zeros + shift
+    return W, shift

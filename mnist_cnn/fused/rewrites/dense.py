@@ -1,0 +1,108 @@
+"""Dense layers: products of matrices, and the bias and nonlinearity that follow."""
+from theano import scalar
+from theano.tensor import DimShuffle, Dot
+
+from ..activation import Activation
+from ..ops import SparseProduct, _NativeOp
+from ..conv2d import first, last
+from .matching import Match, is_elementwise
+from .nonlinearity import recognize
+from .rewriting import Rewriting
+
+__all__ = ["Activations", "Products"]
+
+
+class Activations(Rewriting):
+    """Puts `Activation` in the place of a bias and the nonlinearity after it.
+
+    In the graph: ``f(z + b)`` with a matrix z and a number b for each column, or maps z that an Op
+    of this package made and a number b for each channel.
+    """
+
+    name = "mnist_cnn_activations"
+
+    def is_root(self, node):
+        return (len(node.outputs) == 1 and getattr(node.outputs[0], "ndim", 0) in (2, 4) and
+                recognize(node.outputs[0])[0] is not None)
+
+    is_main = is_root
+
+    def match(self, fgraph, variable):
+        node = variable.owner
+        z, nonlinearity = recognize(variable)
+        if not is_elementwise(z, scalar.Add) or len(z.owner.inputs) != 2:
+            return None
+        for maps, b in (z.owner.inputs, z.owner.inputs[::-1]):
+            if not all(maps.broadcastable) and b.broadcastable == _BIAS[z.ndim]:
+                break
+        else:
+            return None
+        if z.ndim == 4 and not _has_channels_last(maps):
+            return None
+        if any(v.dtype != "float32" for v in (maps, b, variable)):
+            return node, "it computes in {}".format(variable.dtype)
+        if nonlinearity.name == "sigmoid" and _has_logarithm(fgraph, variable):
+            return node, "Theano has a stable logarithm of a sigmoid"
+
+        def build(maps, b):
+            op = Activation(**nonlinearity.options())
+            if maps.ndim == 4:
+                return [first(op(last(maps), b.dimshuffle(1)))]
+            return [op(maps, b.dimshuffle(1))]
+
+        return node, Match([maps, b], [variable], build, {z: "the values before the nonlinearity"},
+                           "Activation", "bias and {} in one pass".format(nonlinearity))
+
+    def describe(self, node):
+        return "bias and {}".format(recognize(node.outputs[0])[1])
+
+
+_BIAS = {2: (True, False), 4: (True, False, True, True)}
+
+
+def _has_channels_last(variable):
+    node = variable.owner
+    return (node is not None and isinstance(node.op, DimShuffle) and
+            node.op.new_order == (0, 3, 1, 2) and node.inputs[0].owner is not None and
+            isinstance(node.inputs[0].owner.op, _NativeOp))
+
+
+def _has_logarithm(fgraph, variable):
+    """Whether a logarithm is taken of a variable, or of 1 minus it."""
+    for node, _ in fgraph.clients(variable):
+        if node == "output":
+            continue
+        result = node.outputs[0]
+        if is_elementwise(result, scalar.Log, scalar.Log1p):
+            return True
+        if (is_elementwise(result, scalar.Sub, scalar.Neg, scalar.Mul) and
+                any(is_elementwise(reader.outputs[0], scalar.Log, scalar.Log1p)
+                    for reader, _ in fgraph.clients(result) if reader != "output")):
+            return True
+    return False
+
+
+class Products(Rewriting):
+    """Puts `SparseProduct`, which skips zeros, in the place of a product of two matrices."""
+
+    name = "mnist_cnn_products"
+
+    def is_main(self, node):
+        return isinstance(node.op, Dot) and all(v.ndim == 2 for v in node.inputs)
+
+    is_root = is_main
+
+    def match(self, fgraph, variable):
+        node = variable.owner
+        for v in node.inputs:
+            if v.dtype != "float32":
+                return node, "it computes in {}".format(variable.dtype)
+
+        def build(a, b):
+            return [SparseProduct()(a, b)]
+
+        return node, Match(node.inputs, node.outputs, build, {}, "SparseProduct",
+                           "the product skips zeros")
+
+    def describe(self, node):
+        return "product of matrices"

@@ -1,0 +1,299 @@
+"""Finding parts of a Theano graph and putting equal ones in their place, gradients included.
+
+A pattern recognizes a forward computation alone. The gradients that belong to it are found without
+a list of their own: Theano is asked for the gradient of the recognized part (`theano.grad`), and
+what it writes is looked up in the graph, variable by variable. So each way to write a rectifier
+brings its own gradient along.
+"""
+import theano
+from theano import scalar
+from theano.gof import Constant
+from theano.gof.graph import ancestors, clone_get_equiv
+from theano.gof.opt import copy_stack_trace
+from theano.tensor import (Elemwise, NotScalarConstantError, Shape, get_scalar_constant_value,
+                           patternbroadcast)
+from theano.tensor.opt import Shape_i
+
+__all__ = ["Match", "constant_value", "is_elementwise", "substitute"]
+
+
+class Match(object):
+    """A recognized part of a graph.
+
+    Parameters
+    ----------
+    inputs : list of Theano variables
+        What the part reads.
+    outputs : list of Theano variables
+        What it gives to others. Gradients flow through the first of them alone.
+    build : callable
+        From variables in the place of `inputs` to a list of equal expressions for `outputs`.
+    inner : dict
+        From a variable of the part to the words that name it in `explain`, for those that another
+        reader may want.
+    becomes, why : str
+        For `explain`: the Op in the part's place, and what is gained.
+    weights : Theano variable, optional
+        What tells the part from others of its kind.
+    """
+
+    def __init__(self, inputs, outputs, build, inner=None, becomes="", why="", weights=None):
+        self.inputs, self.outputs, self.build = list(inputs), list(outputs), build
+        self.inner, self.becomes, self.why, self.weights = dict(inner or {}), becomes, why, weights
+
+
+def is_elementwise(variable, *kinds):
+    """Whether a variable is the result of an elementwise operation of some kind.
+
+    Parameters
+    ----------
+    variable : Theano variable
+    *kinds : classes of theano.scalar
+
+    Examples
+    --------
+    >>> import theano.tensor as T
+    >>> from theano import scalar
+    >>> from mnist_cnn.fused.rewrites.matching import is_elementwise
+    >>> x = T.fmatrix()
+    >>> is_elementwise(abs(x), scalar.Abs), is_elementwise(x, scalar.Abs)
+    (True, False)
+    """
+    node = variable.owner
+    return (node is not None and isinstance(node.op, Elemwise) and
+            isinstance(node.op.scalar_op, kinds))
+
+
+def constant_value(variable):
+    """The number that a variable always has, or None.
+
+    Examples
+    --------
+    >>> import theano.tensor as T
+    >>> from mnist_cnn.fused.rewrites.matching import constant_value
+    >>> constant_value(T.constant(.5).dimshuffle("x", "x")), constant_value(T.fmatrix())
+    (0.5, None)
+    """
+    if not all(variable.broadcastable):
+        return None
+    try:
+        return get_scalar_constant_value(variable).item()
+    except NotScalarConstantError:
+        return None
+
+
+def substitute(fgraph, match, index):
+    """Put the equal of a match in its place, with the gradients through it that the graph has.
+
+    Parameters
+    ----------
+    fgraph : FunctionGraph
+    match : Match
+    index : dict
+        As `index_by_op` makes it; kept up to date.
+
+    Returns
+    -------
+    set of Apply, or None
+        The nodes that are replaced; None where the graph stays, since it needs an inner value.
+    str or None
+        Then the words for that value.
+    """
+    forward = _nodes_between(match.inputs, match.outputs)
+    gradients = _gradients(match, forward, index)
+    replaced = set(match.outputs)
+    matched = set(forward)
+    for found in gradients.values():
+        for variable, nodes in found.values():
+            replaced.add(variable)
+            matched |= nodes
+    kept = _still_read(fgraph, match, forward, matched, replaced)
+    if kept is not None:
+        return None, match.inner.get(kept, "an inner value")
+
+    pairs = list(zip(match.outputs, match.build(*match.inputs)))
+    if gradients:
+        pairs = _with_gradients(match, gradients)
+    pairs = [(old, _like(new, old)) for old, new in pairs]
+    for old, new in pairs:
+        copy_stack_trace(old, new)
+    before = set(fgraph.apply_nodes)
+    fgraph.replace_all_validate(pairs, reason="mnist_cnn")
+    for node in fgraph.apply_nodes - before:
+        index.setdefault(node.op, []).append(node)
+    return before - fgraph.apply_nodes, None
+
+
+def index_by_op(fgraph):
+    """From each Op to the nodes that apply it."""
+    index = {}
+    for node in fgraph.toposort():
+        index.setdefault(node.op, []).append(node)
+    return index
+
+
+def _like(new, old):
+    if new.broadcastable != old.broadcastable:
+        new = patternbroadcast(new, old.broadcastable)
+    return new
+
+
+def _nodes_between(inputs, outputs):
+    """The nodes on the ways from `inputs` to `outputs`, in the order of a computation."""
+    nodes, depends = [], {variable: True for variable in inputs}
+
+    def visit(variable):
+        if variable not in depends:
+            node = variable.owner
+            depends[variable] = node is not None and any([visit(v) for v in node.inputs])
+            if depends[variable] and node not in nodes:
+                nodes.append(node)
+        return depends[variable]
+
+    for variable in outputs:
+        visit(variable)
+    return nodes
+
+
+def _fresh(variable):
+    """A variable of the same type without an owner."""
+    return variable.type()
+
+
+def _gradients(match, forward, index):
+    """The gradients through a match that a graph has.
+
+    Returns
+    -------
+    dict
+        From a gradient of the first output, as the graph has it, to a dict from the number of an
+        input to its gradient and the nodes that lead there.
+    """
+    if not any(_may_have_gradient(node, forward) for variable in match.inputs + match.outputs
+               for node, _ in getattr(variable, "clients", ()) if node != "output"):
+        return {}
+    fresh = {variable: _fresh(variable) for variable in match.inputs
+             if not isinstance(variable, Constant)}
+    copies = clone_get_equiv(match.inputs, match.outputs[:1], copy_inputs=False, copy_orphans=False,
+                             memo=dict(fresh))
+    output = copies[match.outputs[0]]
+    incoming = output.type()
+    wrt = [k for k, variable in enumerate(match.inputs) if variable in fresh]
+    with theano.change_flags(compute_test_value="off"):
+        wanted = theano.grad(None, [fresh[match.inputs[k]] for k in wrt],
+                             known_grads={output: incoming}, disconnected_inputs="ignore",
+                             return_disconnected="none", null_gradients="return", add_names=False)
+    known = {copy: variable for variable, copy in copies.items()}
+    found = {}
+    # Those that read a value of the match tell which gradient comes in; a sum of it alone does not.
+    for anchored in (True, False):
+        for k, pattern in zip(wrt, wanted):
+            if (pattern is None or pattern.owner is None or
+                    known.keys().isdisjoint(ancestors([pattern], known)) is anchored):
+                continue
+            for node in index.get(pattern.owner.op, ()):
+                unifier = _Unifier(known, incoming)
+                actual = node.outputs[pattern.index or 0]
+                if (getattr(actual, "clients", None) and unifier.unify(pattern, actual) and
+                        (anchored or unifier.incoming in found)):
+                    found.setdefault(unifier.incoming, {})[k] = (actual, unifier.nodes())
+    found.pop(None, None)
+    return found
+
+
+def _may_have_gradient(node, forward):
+    """Whether a reader of a match's values is not of the match itself."""
+    return node not in forward
+
+
+class _Unifier(object):
+    """Lays a pattern over a graph, variable by variable; one variable of the pattern is free."""
+
+    def __init__(self, known, free):
+        self.known, self.free = known, free
+        self.bound = []
+
+    @property
+    def incoming(self):
+        return dict(self.bound).get(self.free)
+
+    def nodes(self):
+        """The graph's nodes that the pattern's came to lie on."""
+        return {actual.owner for pattern, actual in self.bound if pattern is not self.free}
+
+    def unify(self, pattern, actual):
+        """Whether the two are equal; binds the free variable."""
+        if pattern in self.known:
+            return self.known[pattern] is actual
+        for earlier, variable in self.bound:
+            if earlier is pattern:
+                return variable is actual
+        if pattern is self.free:
+            if actual.type.ndim != pattern.ndim or actual.dtype != pattern.dtype:
+                return False
+            self.bound.append((pattern, actual))
+            return True
+        if isinstance(pattern, Constant):
+            return isinstance(actual, Constant) and pattern.equals(actual)
+        if pattern.owner is None or actual.owner is None:
+            return pattern is actual
+        mine, other = pattern.owner, actual.owner
+        if (mine.op != other.op or len(mine.inputs) != len(other.inputs) or
+                mine.outputs.index(pattern) != other.outputs.index(actual)):
+            return False
+        orders = [other.inputs]
+        if len(other.inputs) == 2 and is_elementwise(actual, scalar.Add, scalar.Mul):
+            orders.append(other.inputs[::-1])
+        for order in orders:
+            mark = len(self.bound)
+            if all(self.unify(a, b) for a, b in zip(mine.inputs, order)):
+                self.bound.append((pattern, actual))
+                return True
+            del self.bound[mark:]
+        return False
+
+
+def _still_read(fgraph, match, forward, matched, replaced):
+    """A value of the match that something else reads, or None."""
+    dying = set(matched)
+
+    def read(variable):
+        return any(node == "output" or node not in dying and not _asks_for_shape(node)
+                   for node, _ in fgraph.clients(variable))
+
+    changed = True
+    while changed:
+        changed = False
+        for node in list(dying):
+            if node not in forward and any(variable not in replaced and read(variable)
+                                           for variable in node.outputs):
+                dying.remove(node)
+                changed = True
+    for node in forward:
+        for variable in node.outputs:
+            if variable not in replaced and read(variable):
+                return variable
+    return None
+
+
+def _asks_for_shape(node):
+    return isinstance(node.op, (Shape, Shape_i))
+
+
+def _with_gradients(match, gradients):
+    """Pairs of an old and a new variable: the outputs, and their gradients."""
+    fresh = [variable if isinstance(variable, Constant) else _fresh(variable)
+             for variable in match.inputs]
+    outputs = match.build(*fresh)
+    olds, news, memo = list(match.outputs), list(outputs), dict(zip(fresh, match.inputs))
+    for incoming, found in gradients.items():
+        free = _fresh(match.outputs[0])
+        memo[free] = _like(incoming, free)
+        wrt = sorted(found)
+        with theano.change_flags(compute_test_value="off"):
+            results = theano.grad(None, [fresh[k] for k in wrt], known_grads={outputs[0]: free},
+                                  disconnected_inputs="ignore", add_names=False)
+        olds += [found[k][0] for k in wrt]
+        news += results
+    copies = clone_get_equiv(list(memo), news, copy_inputs=False, copy_orphans=False, memo=memo)
+    return [(old, copies[new]) for old, new in zip(olds, news)]

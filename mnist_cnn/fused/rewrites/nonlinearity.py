@@ -1,0 +1,171 @@
+"""The nonlinearities that the kernels know, in the ways that programs write them."""
+from collections import namedtuple
+
+from theano import scalar
+from theano.tensor.nnet import sigm
+
+from .matching import constant_value, is_elementwise
+
+__all__ = ["Nonlinearity", "recognize"]
+
+
+class Nonlinearity(namedtuple("Nonlinearity", "name slope spelling")):
+    """A nonlinearity as the parameters of `Conv2D` and `Activation` have it.
+
+    Parameters
+    ----------
+    name : {'lines', 'tanh', 'sigmoid', 'elu'}
+    slope : float
+        With 'lines', for negative values.
+    spelling : {'abs', 'maximum', 'switch', 'product'}
+        How the program writes a rectifier, which decides about zero, NaN and infinity.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused.rewrites.nonlinearity import Nonlinearity
+    >>> str(Nonlinearity("lines", 0., "abs")), str(Nonlinearity("lines", .01, "maximum"))
+    ('rectifier', 'leaky rectifier')
+    """
+
+    __slots__ = ()
+
+    def __str__(self):
+        if self.name != "lines":
+            return self.name
+        return "rectifier" if self.slope == 0 else "leaky rectifier"
+
+    def options(self):
+        """The keywords of the Ops."""
+        return dict(nonlinearity=self.name, slope=self.slope)  # TMP spelling
+
+
+def recognize(variable):
+    """What a variable is the nonlinearity of.
+
+    Parameters
+    ----------
+    variable : Theano variable
+
+    Returns
+    -------
+    z : Theano variable
+        None where the variable is no known nonlinearity's result.
+    nonlinearity : Nonlinearity
+
+    Examples
+    --------
+    >>> import theano.tensor as T
+    >>> from mnist_cnn.fused.rewrites.nonlinearity import recognize
+    >>> z = T.fmatrix("z")
+    >>> for y in (T.nnet.relu(z), T.maximum(z, 0), T.switch(z > 0, z, .1 * z), z * (z > 0), z + 1):
+    ...     print(*recognize(y))
+    z rectifier
+    z rectifier
+    z leaky rectifier
+    z rectifier
+    None None
+    """
+    for written in (_smooth, _sum_with_abs, _maximum, _switch, _product):
+        z, nonlinearity = written(variable)
+        if z is not None and 0 <= nonlinearity.slope <= 1:
+            return z, nonlinearity
+    return None, None
+
+
+def _orders(variable):
+    a, b = variable.owner.inputs
+    return (a, b), (b, a)
+
+
+def _smooth(variable):
+    for kind, name in ((scalar.Tanh, "tanh"), (sigm.ScalarSigmoid, "sigmoid")):
+        if is_elementwise(variable, kind):
+            return variable.owner.inputs[0], Nonlinearity(name, 1., "abs")
+    return None, None
+
+
+def _scaled(variable):
+    """(factor, z) of factor * z; the factor of any other variable is 1."""
+    if is_elementwise(variable, scalar.Mul) and len(variable.owner.inputs) == 2:
+        for factor, z in _orders(variable):
+            value = constant_value(factor)
+            if value is not None:
+                return value, z
+    return 1., variable
+
+
+def _sum_with_abs(variable):
+    """a * (z + abs(z)), or a * z + b * abs(z)."""
+    outer, total = _scaled(variable)
+    if not (is_elementwise(total, scalar.Add) and len(total.owner.inputs) == 2):
+        return None, None
+    for left, right in _orders(total):
+        (a, z), (b, size) = _scaled(left), _scaled(right)
+        if is_elementwise(size, scalar.Abs) and size.owner.inputs[0] is z:
+            rise, slope = outer * (a + b), outer * (a - b)
+            if abs(rise - 1) < 1e-6:
+                return z, Nonlinearity("lines", slope if abs(slope) > 1e-7 else 0., "abs")
+    return None, None
+
+
+def _maximum(variable):
+    """maximum(z, slope * z); at zero Theano's gradient is that of the first."""
+    if not is_elementwise(variable, scalar.Maximum):
+        return None, None
+    for k, (z, other) in enumerate(_orders(variable)):
+        spelling = ("maximum", "maximum_second")[k]
+        if constant_value(other) == 0:
+            return z, Nonlinearity("lines", 0., spelling)
+        slope, same = _scaled(other)
+        if same is z and other is not z and slope < 1:
+            return z, Nonlinearity("lines", slope, spelling)
+    return None, None
+
+
+def _switch(variable):
+    """switch(z > 0, z, slope * z), and elu: switch(z > 0, z, exp(z) - 1)."""
+    if not is_elementwise(variable, scalar.Switch):
+        return None, None
+    condition, z, other = variable.owner.inputs
+    if not _is_positive(condition, z):
+        return None, None
+    if constant_value(other) == 0:
+        return z, Nonlinearity("lines", 0., "switch")
+    slope, same = _scaled(other)
+    if same is z and other is not z:
+        return z, Nonlinearity("lines", slope, "switch")
+    if slope == 1 and _is_exp_minus_one(same, z):
+        return z, Nonlinearity("elu", 1., "abs")
+    return None, None
+
+
+def _is_positive(condition, z):
+    """Whether a condition is z > 0."""
+    if is_elementwise(condition, scalar.GT):
+        a, b = condition.owner.inputs
+    elif is_elementwise(condition, scalar.LT):
+        b, a = condition.owner.inputs
+    else:
+        return False
+    return a is z and constant_value(b) == 0
+
+
+def _is_exp_minus_one(variable, z):
+    if is_elementwise(variable, scalar.Expm1):
+        return variable.owner.inputs[0] is z
+    if is_elementwise(variable, scalar.Sub):
+        power, one = variable.owner.inputs
+        return (constant_value(one) == 1 and is_elementwise(power, scalar.Exp) and
+                power.owner.inputs[0] is z)
+    return False
+
+
+def _product(variable):
+    """z * (z > 0)."""
+    if is_elementwise(variable, scalar.Mul) and len(variable.owner.inputs) == 2:
+        for z, condition in _orders(variable):
+            while is_elementwise(condition, scalar.Cast):
+                condition = condition.owner.inputs[0]
+            if _is_positive(condition, z):
+                return z, Nonlinearity("lines", 0., "product")
+    return None, None

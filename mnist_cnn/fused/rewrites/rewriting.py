@@ -1,0 +1,126 @@
+"""What the optimizations of this package have in common, and what they report to `explain`."""
+from collections import OrderedDict, namedtuple
+
+from theano.gof.opt import Optimizer
+from theano.gof.toolbox import ReplaceValidate
+
+from ..availability import why_not
+from .matching import index_by_op, substitute
+
+__all__ = ["Rewriting", "Row", "rows_of"]
+
+
+class Row(namedtuple("Row", "part becomes why weights")):
+    """A line of `explain`'s table.
+
+    Parameters
+    ----------
+    part : str
+        What the program asks for, in its own terms.
+    becomes : str or None
+        The Op in its place; None where Theano's own stay.
+    why : str
+        The reason for either.
+    weights : Theano variable or None
+        What tells the part from others of its kind as the function runs.
+    """
+
+
+def rows_of(fgraph):
+    """The table of a graph's parts, in the order of its optimization; kept with the graph.
+
+    Parameters
+    ----------
+    fgraph : FunctionGraph
+
+    Returns
+    -------
+    OrderedDict
+        From an integer, the place in the graph as it was written, to a Row.
+
+    Examples
+    --------
+    >>> from theano.gof import FunctionGraph
+    >>> from mnist_cnn.fused.rewrites.rewriting import rows_of
+    >>> rows_of(FunctionGraph([], []))
+    OrderedDict()
+    """
+    if not hasattr(fgraph, "mnist_cnn_rows"):
+        fgraph.mnist_cnn_rows = OrderedDict()
+    return fgraph.mnist_cnn_rows
+
+
+class Rewriting(Optimizer):
+    """An optimization that puts a fast Op in the place of a part of the graph, or leaves it whole.
+
+    The graph is gone through from its outputs to its inputs, so that the largest part comes first.
+    A part an inner value of which is read elsewhere stays as it is; then smaller parts of it are
+    tried.
+    """
+
+    #: of the registered optimization
+    name = None
+
+    def add_requirements(self, fgraph):
+        fgraph.attach_feature(ReplaceValidate())
+
+    def is_root(self, node):
+        """Whether a part may end with a node."""
+        raise NotImplementedError
+
+    def is_main(self, node):
+        """Whether `explain` has a line for a node."""
+        raise NotImplementedError
+
+    def match(self, fgraph, variable):
+        """The part that ends with a variable.
+
+        Parameters
+        ----------
+        fgraph : FunctionGraph
+        variable : Theano variable
+
+        Returns
+        -------
+        main : Apply
+            The part's main node; there is nothing to unpack, but None, where there is no part.
+        match : Match or str
+            A text says why a part that was recognized stays.
+        """
+        raise NotImplementedError
+
+    def describe(self, node):
+        """The words of `explain` for a main node."""
+        raise NotImplementedError
+
+    def apply(self, fgraph):
+        nodes = fgraph.toposort()
+        mains = [node for node in nodes if self.is_main(node)]
+        if not mains:
+            return
+        unavailable = why_not()
+        place = {node: k for k, node in enumerate(nodes)}
+        rows = rows_of(fgraph)
+        index = index_by_op(fgraph)
+        reasons, gone = {}, set()
+        for node in reversed(nodes):
+            if node in gone or not self.is_root(node):
+                continue
+            match = self.match(fgraph, node.outputs[0])
+            if match is None:
+                continue
+            main, match = match
+            if unavailable:
+                match = unavailable
+            if not isinstance(match, str):
+                replaced, inner = substitute(fgraph, match, index)
+                if replaced is not None:
+                    gone |= replaced
+                    rows[place[main]] = Row(self.describe(main), match.becomes, match.why,
+                                            match.weights)
+                    continue
+                match = "{} are read elsewhere".format(inner)
+            reasons[main] = match
+        for main in mains:
+            if main not in gone and main in reasons:
+                rows[place[main]] = Row(self.describe(main), None, reasons[main], None)

@@ -1,0 +1,59 @@
+"""Whether what follows may compare values, so that equal patches have to give equal ones."""
+import theano.tensor as T
+from theano.tensor import Dot, DimShuffle, Elemwise, Join, Rebroadcast, Reshape, Shape, Subtensor
+from theano.tensor.elemwise import Sum
+from theano.tensor.nnet.abstract_conv import BaseAbstractConv
+from theano.tensor.opt import Shape_i
+from theano.tensor.signal.pool import AveragePoolGrad, Pool
+
+from ..conv2d import Conv2D, Conv2DGrad
+from ..ops import ConvReluPool, ConvReluPoolGrad
+
+__all__ = ["are_compared"]
+
+# They add products of values, or ask for no value at all.
+_SUMS = (BaseAbstractConv, Conv2D, Conv2DGrad, ConvReluPool, ConvReluPoolGrad, Dot, Sum, Shape,
+         Shape_i, AveragePoolGrad)
+# They hand values on, each by itself.
+_PASSING = (Elemwise, DimShuffle, Reshape, Rebroadcast, Join, Subtensor, T.IncSubtensor)
+
+
+def are_compared(fgraph, variable):
+    """Whether an operation after a variable may compare its values with one another.
+
+    Parameters
+    ----------
+    fgraph : FunctionGraph
+    variable : Theano variable
+
+    Returns
+    -------
+    bool
+        False where all that reads the values adds them up, as convolutions and products do.
+
+    Examples
+    --------
+    >>> import theano.tensor as T
+    >>> from theano.gof import FunctionGraph
+    >>> from theano.tensor.signal.pool import pool_2d
+    >>> from mnist_cnn.fused.rewrites.ties import are_compared
+    >>> x = T.ftensor4()
+    >>> y = abs(x)
+    >>> are_compared(FunctionGraph([x], [y.sum()], clone=False), y)
+    False
+    >>> pooled = pool_2d(y, (2, 2), ignore_border=True)
+    >>> are_compared(FunctionGraph([x], [pooled], clone=False), y)
+    True
+    """
+    seen, waiting = set(), [variable]
+    while waiting:
+        for node, _ in fgraph.clients(waiting.pop()):
+            if node == "output" or node in seen:
+                continue
+            seen.add(node)
+            if isinstance(node.op, _PASSING):
+                waiting += node.outputs
+            elif not (isinstance(node.op, _SUMS) or
+                      isinstance(node.op, Pool) and node.op.mode != "max"):
+                return True
+    return False
