@@ -15,7 +15,6 @@ from .model import load_model
 from .support.batches import run_in_batches
 from .support.errors import MnistCnnError
 from .support.photos import load_images
-from .training.engine import choose_engine
 
 __all__ = ["predict", "main"]
 

@@ -5,7 +5,6 @@ import numpy as np
 import theano
 import theano.tensor as T
 
-from . import compat
 from .data import dataset_files, iterate_minibatches, load_dataset
 from .model import build_cnn
 from .support.about import about_of
@@ -16,7 +15,7 @@ from .training.augment import distort
 from .training.callbacks import Checkpoint, Report, SaveWeights, Snapshots, StopRequests
 from .training.config import Config, configure
 from .training.ema import decay_of, ema_updates
-from .training.engine import choose_engine, nesterov_momentum
+from .training.engine import choose_engine
 from .training.focus import Focus
 from .training.run import Run
 
@@ -24,7 +23,7 @@ __all__ = ["compile_functions", "evaluate", "train", "main"]
 
 
 def compile_functions(network, input_var, target_var, learning_rate=0.01, momentum=0.9,
-                      averaged=None, decay=None, focus=None):
+                      averaged=None, decay=None, focus=None, mode=None):
     """Compile a training step and a measurement.
 
     Parameters
@@ -44,6 +43,8 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
         What a step leaves of that average, in [0, 1).
     focus : mnist_cnn.training.focus.Focus, optional
         What keeps the loss of each example, to choose the next ones by.
+    mode : theano.Mode, optional
+        How Theano compiles; as its settings say if not given.
 
     Returns
     -------
@@ -79,7 +80,7 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
     losses, accuracy = _losses_and_accuracy(network, target_var)
     loss = losses.mean()
     params = lasagne.layers.get_all_params(network, trainable=True)
-    updates = nesterov_momentum(network)(loss, params, learning_rate, momentum)
+    updates = lasagne.updates.nesterov_momentum(loss, params, learning_rate, momentum)
     if averaged is not None:
         updates.update(ema_updates(updates, network, averaged, decay))
     if focus is not None:
@@ -89,9 +90,6 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
     measured = network if averaged is None else averaged
     val_losses, val_accuracy = _losses_and_accuracy(measured, target_var, deterministic=True)
 
-    # Theano frees every array after use by default; to ask the system for the same ones again takes
-    # a fifth of a step.
-    mode = theano.compile.get_default_mode().clone({"allow_gc": False})
     train_fn = theano.function([input_var, target_var], [loss, accuracy], updates=updates,
                                mode=mode)
     val_fn = theano.function([input_var, target_var], [val_losses.mean(), val_accuracy],
@@ -183,11 +181,10 @@ def train(dataset, config=Config(), callbacks=()):
         X_train, X_val, X_test, travel=config.distorted > 0)
     target_var = T.ivector("targets")
     shape, num_classes = about.shape, len(about.classes)
-    trained = network = engine.accelerate(build_cnn(images, config.dropout, shape, num_classes))
+    trained = network = build_cnn(images, config.dropout, shape, num_classes)
     averaged = decay = None
     if config.ema:  # what is measured and saved is a second network, which follows the first
-        network = averaged = engine.accelerate(
-            build_cnn(images, config.dropout, shape, num_classes))
+        network = averaged = build_cnn(images, config.dropout, shape, num_classes)
         lasagne.layers.set_all_param_values(network, lasagne.layers.get_all_param_values(trained))
         decay = decay_of(config.ema, len(X_train) // config.batch_size)
     focus = None
@@ -196,9 +193,9 @@ def train(dataset, config=Config(), callbacks=()):
 
     learning_rate = theano.shared(lasagne.utils.floatX(config.learning_rate_at(0)), "learning rate")
     train_fn, val_fn = compile_functions(trained, input_var, target_var, learning_rate,
-                                         config.momentum, averaged, decay, focus)
+                                         config.momentum, averaged, decay, focus, engine.mode)
     augment = engine.distortions(config.distorted, shape[1:])
-    compat.require_on_device(train_fn)
+    engine.compiled(train_fn)
     run.built(engine, network, train_fn, rng, y_train, about)
 
     with run.under_way():

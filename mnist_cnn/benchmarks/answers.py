@@ -40,8 +40,8 @@ def theano_answers(batch_size, examples=(), engine="auto", network="tutorial"):
     2.3026
     """
     input_var, target_var = T.tensor4("inputs"), T.ivector("targets")
-    layers = choose_engine(engine).accelerate(NETWORKS[network].build(input_var))
-    train_fn, val_fn = compile_functions(layers, input_var, target_var)
+    train_fn, val_fn = compile_functions(NETWORKS[network].build(input_var), input_var, target_var,
+                                         mode=choose_engine(engine).mode)
     for inputs, targets in examples:
         train_fn(inputs, targets)
     return lambda inputs, targets: evaluate(val_fn, inputs, targets, batch_size)

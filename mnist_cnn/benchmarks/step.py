@@ -44,8 +44,8 @@ def theano_step(engine="auto", network="tutorial"):
     2.3026
     """
     input_var, target_var = T.tensor4("inputs"), T.ivector("targets")
-    layers = choose_engine(engine).accelerate(NETWORKS[network].build(input_var))
-    train_fn, _ = compile_functions(layers, input_var, target_var)
+    train_fn, _ = compile_functions(NETWORKS[network].build(input_var), input_var, target_var,
+                                    mode=choose_engine(engine).mode)
     return train_fn
 
 
@@ -197,7 +197,8 @@ def main(batch_sizes=(50, 500), repeats=7, seconds=1.0, evaluate=False, whole=Fa
 
     if explain:
         from .. import fused
-        print(fused.explain(NETWORKS[network].build(), batch_sizes[0]))
+        batch = (part[:batch_sizes[0]] for part in (images, labels))
+        print(fused.explain(theano_step(network=network), *batch))
     threads = os.environ.get("OMP_NUM_THREADS", "").split(",")[0] or str(os.cpu_count())
     torch_is_here = importlib.util.find_spec("torch") is not None
     if torch_is_here:

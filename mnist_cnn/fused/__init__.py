@@ -1,14 +1,13 @@
-"""The fast path on a CPU: `fuse` turns a plain Lasagne network into an equal, faster one.
+"""The fast path on a CPU: optimizations of Theano's graph, for every function that is compiled.
 
-See `docs/fused.md`.
+Importing this package registers them; nobody calls anything. See `docs/fused.md`.
 """
-from . import one_pool, rewrites  # noqa: F401  optimizations, registered as they are imported
-from .blocks import FastBatchNormLayer, FastConv2DLayer, FastPool2DLayer, SparseDenseLayer
+from . import one_pool, rewrites  # noqa: F401  registered as they are imported
+from .availability import why_not
 from .distortion import compile_move_pixels
-from .layers import ConvReluPool2DLayer, PhiloxStreams, available, why_not
-from .plan import explain, fuse, is_fused
-from .updates import nesterov_momentum
+from .explain import explain, why_nothing
+from .memory import keep_freed_memory
 
-__all__ = ["ConvReluPool2DLayer", "FastBatchNormLayer", "FastConv2DLayer", "FastPool2DLayer",
-           "PhiloxStreams", "SparseDenseLayer", "available", "compile_move_pixels", "explain",
-           "fuse", "is_fused", "nesterov_momentum", "why_not"]
+__all__ = ["compile_move_pixels", "explain", "why_not", "why_nothing"]
+
+keep_freed_memory()

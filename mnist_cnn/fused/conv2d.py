@@ -19,7 +19,7 @@ from theano.scalar import bool as bool_t, float64 as float64_t, int64 as int64_t
 from theano.tensor.opt import register_canonicalize
 from theano.tensor.signal.pool import Pool
 
-from .ops import _NativeOp, _tensor
+from .ops import _NativeOp, _tensor, _with_op
 
 __all__ = ["Conv2D", "Conv2DGrad", "Pool2D", "Pool2DGrad", "Pooling", "first", "last"]
 
@@ -289,7 +289,7 @@ def local_conv2d_no_unused_dx(node):
     """Leaves the gradient with respect to x out where nothing uses it."""
     op = node.op
     if isinstance(op, Conv2DGrad) and op.wrt_x and not node.outputs[2].clients:
-        return Conv2DGrad(op.pad, wrt_x=False, **op.options())(*node.inputs)
+        return _with_op(node, Conv2DGrad(op.pad, wrt_x=False, **op.options()))
     return False
 
 
@@ -304,7 +304,7 @@ def local_conv2d_no_unused_outputs(node):
     keep_y, keep_codes = bool(y.clients) or not op.pool, bool(codes.clients) and op.keep_codes
     if (op.keep_y, op.keep_codes) == (keep_y, keep_codes):
         return False
-    return Conv2D(op.pad, keep_y=keep_y, keep_codes=keep_codes, **op.options())(*node.inputs)
+    return _with_op(node, Conv2D(op.pad, keep_y=keep_y, keep_codes=keep_codes, **op.options()))
 
 
 class _Pool2DOp(_NativeOp):

@@ -4,6 +4,7 @@ update, random masks.
 Their code is in `csrc`. Theano compiles it, with the sizes of
 the filters as constants, for the processor it runs on. `docs/fused.md` explains it.
 """
+import copy
 import functools
 import hashlib
 import os
@@ -60,6 +61,13 @@ class _NativeOp(OpenMPOp):
 
     def call(self, expression, sub):
         return "if (%s) { %s }" % (expression, sub["fail"])
+
+
+def _with_op(node, op):
+    """The outputs of another Op in a node's place; `explain` still knows what part it is of."""
+    new = op.make_node(*node.inputs)
+    new.tag = copy.copy(node.tag)
+    return new.outputs
 
 
 def _tensor(value, name, ndim, dtype):
@@ -215,7 +223,7 @@ def local_no_unused_codes(node):
     if isinstance(node.op, ConvReluPool) and node.op.codes and not node.outputs[1].clients:
         op = ConvReluPool(node.op.channels, node.op.filters, node.op.size, node.op.channels_last,
                           False, node.op.openmp)
-        return op(*node.inputs)
+        return _with_op(node, op)
     return False
 
 
@@ -225,7 +233,7 @@ def local_no_unused_dx(node):
     """Leaves the gradient with respect to x out where nothing uses it."""
     if isinstance(node.op, ConvReluPoolGrad) and node.op.wrt_x and not node.outputs[2].clients:
         op = ConvReluPoolGrad(node.op.channels, node.op.filters, node.op.size, False, node.op.openmp)
-        return op(*node.inputs) + [node.outputs[2]]
+        return _with_op(node, op) + [node.outputs[2]]
     return False
 
 

@@ -1,13 +1,11 @@
-"""What computes a network: Lasagne's own layers, the fast layers for a CPU, or another device."""
+"""What computes a network: the fast path for a CPU, Theano's own operations, or another device."""
 
-import importlib.util
-
-import lasagne
 import numpy as np
 import theano
 import theano.tensor as T
 
 from .. import compat
+from ..fused import compile_move_pixels, why_not, why_nothing
 from ..support.errors import MnistCnnError
 from . import augment
 
@@ -67,34 +65,33 @@ class Engine:
         ends = np.cumsum([len(part) for part in parts])
         return numbers, images, np.split(np.arange(ends[-1]), ends[:-1])
 
-    def accelerate(self, network):
-        """Make the network that this engine trains.
+    @property
+    def mode(self):
+        """How Theano compiles this engine's functions: 'plain' does without the fast path."""
+        mode = theano.compile.get_default_mode()
+        return mode.excluding("mnist_cnn") if self.name == "plain" else mode
+
+    def compiled(self, function):
+        """Note what became of the train step.
 
         Parameters
         ----------
-        network : lasagne Layer
-            The output layer of a plain network.
-
-        Returns
-        -------
-        lasagne Layer
-            That of an equal network with the same parameters.
+        function : Theano function
 
         Raises
         ------
         MnistCnnError
-            When fast layers were asked for by name, and none takes the place of a plain one.
+            When the fast path was asked for by name and took no part of it; or when it is not
+            computed on the device.
         """
+        compat.require_on_device(function)
         if self.name != "fused":
-            return network
-        from ..fused import fuse, is_fused
-        fused = fuse(network)
-        if not is_fused(fused):
-            reason = "no layer of this network has a fast form"
-            if self.required:
-                raise MnistCnnError("the engine 'fused' cannot be used: {}".format(reason))
-            self.name, self.remark = "plain", "plain Lasagne layers: {}".format(reason)
-        return fused
+            return
+        reason = why_nothing(function)
+        if reason and self.required:
+            raise MnistCnnError("the engine 'fused' cannot be used: {}".format(reason))
+        if reason:
+            self.name, self.remark = "plain", "plain Theano operations: {}".format(reason)
 
     def distortions(self, share, size=28):
         """Make what distorts the images of a batch.
@@ -116,7 +113,6 @@ class Engine:
             return None
         move = augment.move_pixels
         if self.name == "fused":
-            from ..fused import compile_move_pixels
             move = compile_move_pixels()
         return augment.distortions(share=share, size=size, move=move, **augment.DISTORTIONS)
 
@@ -144,7 +140,7 @@ def choose_engine(engine="auto", device=None):
     >>> from mnist_cnn.training.engine import choose_engine
     >>> engine = choose_engine("plain")
     >>> engine.name, engine.remark
-    ('plain', 'plain Lasagne layers: asked for')
+    ('plain', 'plain Theano operations: asked for')
     """
     compat.require_compiler()
     compat.use_device(device)
@@ -153,38 +149,12 @@ def choose_engine(engine="auto", device=None):
             raise MnistCnnError("the engine 'fused' is for the CPU, and the device is {}".format(
                 theano.config.device))
         return Engine(theano.config.device, "on {}".format(compat.device_parts["device"]))
-    reason = _why_not_fused()
+    reason = why_not()
+    if reason is None and theano.config.floatX != "float32":
+        reason = "floatX is {}".format(theano.config.floatX)
     if engine == "fused" and reason:
         raise MnistCnnError("the engine 'fused' cannot be used: {}".format(reason))
     if engine == "plain" or reason:
-        return Engine("plain", "plain Lasagne layers: {}".format(
+        return Engine("plain", "plain Theano operations: {}".format(
             "asked for" if engine == "plain" else reason))
     return Engine("fused", required=engine == "fused")
-
-
-def _why_not_fused():
-    """Why the fast layers cannot be used here, or None."""
-    if importlib.util.find_spec("mnist_cnn.fused") is None:
-        return "the package has no mnist_cnn.fused"
-    from ..fused import why_not
-    return why_not()
-
-
-def nesterov_momentum(network):
-    """The update rule for a network's parameters.
-
-    Parameters
-    ----------
-    network : lasagne Layer
-        The output layer.
-
-    Returns
-    -------
-    callable
-        `lasagne.updates.nesterov_momentum`, or for fused layers its like in one operation.
-    """
-    if importlib.util.find_spec("mnist_cnn.fused") is not None:
-        from .. import fused
-        if fused.is_fused(network):
-            return fused.nesterov_momentum
-    return lasagne.updates.nesterov_momentum

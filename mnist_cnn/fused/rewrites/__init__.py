@@ -5,6 +5,7 @@ before Theano's canonicalization (1), while a graph looks as it was written.
 """
 from theano.compile import optdb
 
+from .batch_norm import BatchNorms
 from .convolution import Convolutions
 from .dense import Activations, Products
 from .layout import Layout
@@ -12,6 +13,6 @@ from .pooling import Poolings
 
 __all__ = []
 
-for _position, _rewriting in ((.50, Convolutions), (.51, Poolings), (.53, Activations),
-                              (.54, Products), (.55, Layout)):
+for _position, _rewriting in ((.50, Convolutions), (.51, Poolings), (.52, BatchNorms),
+                              (.53, Activations), (.54, Products), (.55, Layout)):
     optdb.register(_rewriting.name, _rewriting(), _position, "fast_run", "mnist_cnn")

@@ -180,7 +180,7 @@ class _Chain(object):
             return [first(Conv2D(pad, pool=pool, ties=ties, **options).result(last(x), W, b))]
 
         becomes = "ConvReluPool" if whole else "Conv2D"
-        return Match([x, W] + operands, [self.output], build, self.inner, becomes, self.words(), W)
+        return Match([x, W] + operands, [self.output], build, self.inner, becomes, self.words())
 
     def words(self):
         """What is computed in one pass."""

@@ -14,7 +14,7 @@ from theano.tensor import (Elemwise, NotScalarConstantError, Shape, get_scalar_c
                            patternbroadcast)
 from theano.tensor.opt import Shape_i
 
-__all__ = ["Match", "constant_value", "is_elementwise", "substitute"]
+__all__ = ["Match", "Unifier", "constant_value", "index_by_op", "is_elementwise", "substitute"]
 
 
 class Match(object):
@@ -33,13 +33,11 @@ class Match(object):
         reader may want.
     becomes, why : str
         For `explain`: the Op in the part's place, and what is gained.
-    weights : Theano variable, optional
-        What tells the part from others of its kind.
     """
 
-    def __init__(self, inputs, outputs, build, inner=None, becomes="", why="", weights=None):
+    def __init__(self, inputs, outputs, build, inner=None, becomes="", why=""):
         self.inputs, self.outputs, self.build = list(inputs), list(outputs), build
-        self.inner, self.becomes, self.why, self.weights = dict(inner or {}), becomes, why, weights
+        self.inner, self.becomes, self.why = dict(inner or {}), becomes, why
 
 
 def is_elementwise(variable, *kinds):
@@ -82,7 +80,7 @@ def constant_value(variable):
         return None
 
 
-def substitute(fgraph, match, index):
+def substitute(fgraph, match, index, place):
     """Put the equal of a match in its place, with the gradients through it that the graph has.
 
     Parameters
@@ -91,6 +89,8 @@ def substitute(fgraph, match, index):
     match : Match
     index : dict
         As `index_by_op` makes it; kept up to date.
+    place : int
+        What the new nodes are marked with, for `explain`.
 
     Returns
     -------
@@ -111,15 +111,14 @@ def substitute(fgraph, match, index):
     if kept is not None:
         return None, match.inner.get(kept, "an inner value")
 
-    pairs = list(zip(match.outputs, match.build(*match.inputs)))
-    if gradients:
-        pairs = _with_gradients(match, gradients)
+    pairs = _replacements(match, gradients)
     pairs = [(old, _like(new, old)) for old, new in pairs]
     for old, new in pairs:
         copy_stack_trace(old, new)
     before = set(fgraph.apply_nodes)
     fgraph.replace_all_validate(pairs, reason="mnist_cnn")
     for node in fgraph.apply_nodes - before:
+        node.tag.mnist_cnn_place = place
         index.setdefault(node.op, []).append(node)
     return before - fgraph.apply_nodes, None
 
@@ -192,7 +191,7 @@ def _gradients(match, forward, index):
                     known.keys().isdisjoint(ancestors([pattern], known)) is anchored):
                 continue
             for node in index.get(pattern.owner.op, ()):
-                unifier = _Unifier(known, incoming)
+                unifier = Unifier(known, incoming)
                 actual = node.outputs[pattern.index or 0]
                 if (getattr(actual, "clients", None) and unifier.unify(pattern, actual) and
                         (anchored or unifier.incoming in found)):
@@ -206,10 +205,18 @@ def _may_have_gradient(node, forward):
     return node not in forward
 
 
-class _Unifier(object):
-    """Lays a pattern over a graph, variable by variable; one variable of the pattern is free."""
+class Unifier(object):
+    """Lays a pattern over a graph, variable by variable.
 
-    def __init__(self, known, free):
+    Parameters
+    ----------
+    known : dict
+        From a variable of the pattern to the one of the graph that it has to be.
+    free : Theano variable, optional
+        One of the pattern that may be any of its type.
+    """
+
+    def __init__(self, known, free=None):
         self.known, self.free = known, free
         self.bound = []
 
@@ -280,10 +287,9 @@ def _asks_for_shape(node):
     return isinstance(node.op, (Shape, Shape_i))
 
 
-def _with_gradients(match, gradients):
+def _replacements(match, gradients):
     """Pairs of an old and a new variable: the outputs, and their gradients."""
-    fresh = [variable if isinstance(variable, Constant) else _fresh(variable)
-             for variable in match.inputs]
+    fresh = [_fresh(variable) for variable in match.inputs]
     outputs = match.build(*fresh)
     olds, news, memo = list(match.outputs), list(outputs), dict(zip(fresh, match.inputs))
     for incoming, found in gradients.items():
@@ -295,5 +301,5 @@ def _with_gradients(match, gradients):
                                   disconnected_inputs="ignore", add_names=False)
         olds += [found[k][0] for k in wrt]
         news += results
-    copies = clone_get_equiv(list(memo), news, copy_inputs=False, copy_orphans=False, memo=memo)
+    copies = clone_get_equiv(list(memo), news, copy_inputs=False, memo=memo)
     return [(old, copies[new]) for old, new in zip(olds, news)]

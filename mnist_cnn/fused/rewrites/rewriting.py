@@ -10,7 +10,7 @@ from .matching import index_by_op, substitute
 __all__ = ["Rewriting", "Row", "rows_of"]
 
 
-class Row(namedtuple("Row", "part becomes why weights")):
+class Row(namedtuple("Row", "part becomes why")):
     """A line of `explain`'s table.
 
     Parameters
@@ -21,8 +21,6 @@ class Row(namedtuple("Row", "part becomes why weights")):
         The Op in its place; None where Theano's own stay.
     why : str
         The reason for either.
-    weights : Theano variable or None
-        What tells the part from others of its kind as the function runs.
     """
 
 
@@ -47,6 +45,8 @@ def rows_of(fgraph):
     """
     if not hasattr(fgraph, "mnist_cnn_rows"):
         fgraph.mnist_cnn_rows = OrderedDict()
+        for k, node in enumerate(fgraph.toposort()):
+            node.tag.mnist_cnn_place = k
     return fgraph.mnist_cnn_rows
 
 
@@ -94,13 +94,12 @@ class Rewriting(Optimizer):
         raise NotImplementedError
 
     def apply(self, fgraph):
+        rows = rows_of(fgraph)
         nodes = fgraph.toposort()
         mains = [node for node in nodes if self.is_main(node)]
         if not mains:
             return
         unavailable = why_not()
-        place = {node: k for k, node in enumerate(nodes)}
-        rows = rows_of(fgraph)
         index = index_by_op(fgraph)
         reasons, gone = {}, set()
         for node in reversed(nodes):
@@ -113,14 +112,13 @@ class Rewriting(Optimizer):
             if unavailable:
                 match = unavailable
             if not isinstance(match, str):
-                replaced, inner = substitute(fgraph, match, index)
+                replaced, inner = substitute(fgraph, match, index, main.tag.mnist_cnn_place)
                 if replaced is not None:
                     gone |= replaced
-                    rows[place[main]] = Row(self.describe(main), match.becomes, match.why,
-                                            match.weights)
+                    rows[main.tag.mnist_cnn_place] = Row(self.describe(main), match.becomes, match.why)
                     continue
                 match = "{} are read elsewhere".format(inner)
             reasons[main] = match
         for main in mains:
             if main not in gone and main in reasons:
-                rows[place[main]] = Row(self.describe(main), None, reasons[main], None)
+                rows[main.tag.mnist_cnn_place] = Row(self.describe(main), None, reasons[main])

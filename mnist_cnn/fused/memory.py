@@ -1,0 +1,39 @@
+"""Freed arrays' memory stays with the process, for the next arrays."""
+import ctypes
+
+__all__ = ["keep_freed_memory"]
+
+# of <malloc.h>
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+
+
+def keep_freed_memory(largest=2 ** 25, kept=2 ** 29):
+    """Have the C library keep the memory of freed arrays.
+
+    Theano frees every intermediate array of a function as soon as it is used. The C library hands
+    large ones back to the system at once, which clears the pages of the next ones: up to a fifth of
+    a training step.
+
+    Parameters
+    ----------
+    largest : int
+        Bytes of an array up to which its memory is kept; 2 ** 25 is the most that glibc allows.
+    kept : int
+        Bytes that are kept at most at the end of the heap.
+
+    Returns
+    -------
+    bool
+        False where the C library has no such setting: only glibc does.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused.memory import keep_freed_memory
+    >>> keep_freed_memory() in (True, False)
+    True
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # TypeError: Windows has no such handle
+        return False
+    return bool(mallopt(_M_MMAP_THRESHOLD, largest) and mallopt(_M_TRIM_THRESHOLD, kept))

@@ -1,0 +1,239 @@
+"""Random networks as users write them, fast against plain: values and gradients.
+
+    python tests/fused/random_graphs.py --graphs 3000 --seed 7
+
+The weights and inputs of most are multiples of a quarter, so that sums are exact whatever their
+order: values that tie in one graph tie in the other.
+"""
+import argparse
+import sys
+
+import numpy as np
+
+from mnist_cnn import model  # noqa: F401  sets float32
+
+import theano
+import theano.tensor as T
+from theano.gof import Query
+from theano.tensor.signal.pool import pool_2d
+
+#: Without Theano's fusion, all elementwise operations are ones that are compiled once.
+PLAIN = theano.Mode(linker="cvm", optimizer=Query(include=["fast_compile"], exclude=["fusion"]))
+FAST = theano.Mode(linker="cvm", optimizer=Query(include=["fast_compile", "mnist_cnn"],
+                                                 exclude=["fusion"]))
+
+SMOOTH = [T.tanh, T.nnet.sigmoid, T.nnet.elu]
+BENT = [T.nnet.relu, lambda z: T.maximum(z, 0), lambda z: T.maximum(0, z),
+        lambda z: T.switch(z > 0, z, 0), lambda z: T.switch(T.lt(0, z), z, 0),
+        lambda z: z * (z > 0), lambda z: .5 * (abs(z) + z), lambda z: T.nnet.relu(z, .25),
+        lambda z: T.maximum(z, .25 * z), lambda z: T.maximum(.25 * z, z),
+        lambda z: T.switch(z > 0, z, .25 * z), lambda z: T.clip(z, 0, 100)]
+
+
+class Network(object):
+    """A random network: an expression, its inputs with their values, and what to differentiate."""
+
+    def __init__(self, rng):
+        self.rng, self.values, self.extra = rng, [], []
+        self.exact = rng.rand() < .7    # all values are small multiples of a power of two
+        self.described = []
+
+    def new(self, *shape):
+        """A variable, and an array for it."""
+        if self.exact:
+            array = self.rng.randint(-2, 3, size=shape) / 4.
+            array *= self.rng.rand(*shape) < .6
+        else:
+            array = self.rng.normal(size=shape) * .5
+        variable = T.TensorType("float32", (False,) * len(shape))()
+        self.values.append((variable, array.astype("float32")))
+        return variable
+
+    def choose(self, *choices):
+        return choices[self.rng.randint(len(choices))]
+
+    def convolution(self, x, shape):
+        rng = self.rng
+        size = rng.randint(1, 6)
+        rows, columns = (size, size) if rng.rand() < .85 else (size, rng.randint(1, 6))
+        border = self.choose("valid", "valid", "half", "full", 1, (2, 0), (0, 1))
+        stride = self.choose((1, 1), (1, 1), (1, 1), (2, 2), (1, 2))
+        pads = {"valid": (0, 0), "half": (rows // 2, columns // 2),
+                "full": (rows - 1, columns - 1), 1: (1, 1)}.get(border, border)
+        sides = [n + 2 * p - k for n, p, k in zip(shape[2:], pads, (rows, columns))]
+        if min(sides) < 0:
+            return x, shape
+        filters = int(self.choose(1, 2, 3, 4, 5, 8, 17))
+        W = self.new(filters, shape[1], rows, columns)
+        hints = {}
+        if rng.rand() < .7:
+            hints = dict(input_shape=(None,) + shape[1:], filter_shape=(filters, shape[1], rows,
+                                                                        columns))
+        flip = rng.rand() < .8
+        x = T.nnet.conv2d(x, W, border_mode=border, subsample=stride, filter_flip=flip, **hints)
+        shape = (shape[0], filters) + tuple(n // s + 1 for n, s in zip(sides, stride))
+        self.described.append("conv{}x{} {} {} flip={} hints={}".format(
+            rows, columns, border, stride, flip, bool(hints)))
+        kind = rng.randint(5)
+        if kind < 3:
+            x = x + self.new(filters).dimshuffle("x", 0, "x", "x")
+        elif kind == 3 and rng.rand() < .3:
+            x = x + self.new(*shape[1:]).dimshuffle("x", 0, 1, 2)
+            self.described.append("untied")
+        return x, shape
+
+    def pooling(self, x, shape):
+        size = [int(n) for n in self.rng.randint(1, 4, size=2)]
+        if self.rng.rand() < .6:
+            size = [2, 2]
+        stride = self.choose(size, size, size, [1, 1], [2, 1], [3, 3])
+        ignore = self.rng.rand() < .6
+        pad = (0, 0)
+        if ignore and self.rng.rand() < .2 and min(size) > 1:
+            pad = (1, 1)
+        mode = self.choose("max", "max", "max", "average_exc_pad", "average_inc_pad", "sum")
+        if pad != (0, 0) and mode == "average_exc_pad":
+            pad = (0, 0)
+        out = T.signal.pool.Pool.out_shape(shape, size, ignore, stride, pad)
+        if min(int(n) for n in out[2:]) < 1:
+            return x, shape
+        x = pool_2d(x, size, ignore_border=ignore, stride=stride, pad=pad, mode=mode)
+        if mode != "max":
+            self.exact = self.exact and size in ([2, 2], [1, 1], [1, 2], [2, 1]) or mode == "sum"
+        self.described.append("pool {} {} {} {} {}".format(size, stride, ignore, pad, mode))
+        return x, shape[:2] + tuple(int(n) for n in out[2:])
+
+    def nonlinearity(self, x):
+        functions = BENT + ([] if self.exact else SMOOTH)
+        k = self.rng.randint(len(functions))
+        self.described.append("f{}".format(k))
+        return functions[k](x)
+
+    def scaled(self, x, shape):
+        """As batch normalization by running averages."""
+        mean, scale, beta = (self.new(shape[1]).dimshuffle("x", 0, "x", "x") for _ in range(3))
+        self.described.append("scaled")
+        return (x - mean) * (scale * 2) + beta
+
+    def batch_norm(self, x, shape):
+        self.exact = False
+        axes = (0, 2, 3)
+        gamma, beta = (self.new(shape[1]).dimshuffle("x", 0, "x", "x") for _ in range(2))
+        mean, inv_std = x.mean(axes), T.inv(T.sqrt(x.var(axes) + .1))
+        if self.rng.rand() < .3:
+            self.extra.append(mean)
+        self.described.append("bn")
+        return (x - mean.dimshuffle("x", 0, "x", "x")) * (
+            gamma * inv_std.dimshuffle("x", 0, "x", "x")) + beta
+
+    def build(self):
+        rng = self.rng
+        shape = (int(self.choose(1, 2, 3, 5)), int(self.choose(1, 1, 2, 3, 4)),
+                 int(rng.randint(5, 14)), int(rng.randint(5, 14)))
+        x = self.new(*shape)
+        for _ in range(rng.randint(1, 4)):
+            before, shape_before = x, shape
+            x, shape = self.convolution(x, shape)
+            steps = [("f", .7), ("pool", .5)]
+            if rng.rand() < .3:
+                steps.reverse()
+            if rng.rand() < .15:
+                x = self.scaled(x, shape)
+            elif rng.rand() < .15 and not self.exact and np.prod(shape) // shape[1] > 4:
+                x = self.batch_norm(x, shape)
+            for step, chance in steps:
+                if rng.rand() < chance:
+                    if step == "f":
+                        x = self.nonlinearity(x)
+                    else:
+                        x, shape = self.pooling(x, shape)
+                if rng.rand() < .07:
+                    self.described.append("read")
+                    self.extra.append(x)
+            if rng.rand() < .2:     # pooled first, then bias and nonlinearity
+                x = self.nonlinearity(x + self.new(shape[1]).dimshuffle("x", 0, "x", "x"))
+            if shape == shape_before and rng.rand() < .5:
+                x = x + before
+                self.described.append("residual")
+            elif rng.rand() < .1:
+                x, shape = T.concatenate([x, x * .5], axis=1), (shape[0], 2 * shape[1]) + shape[2:]
+                self.described.append("concat")
+        if rng.rand() < .6:
+            units = int(self.choose(1, 3, 10, 16))
+            x = T.dot(x.flatten(2), self.new(int(np.prod(shape[1:])), units))
+            if rng.rand() < .7:
+                x = x + self.new(units)
+            if rng.rand() < .6:
+                x = self.nonlinearity(x)
+            self.described.append("dense")
+        self.exact = self.exact and rng.rand() < .8
+        weights = self.new(*([shape[0], 1, 1, 1] if x.ndim == 4 else [shape[0], 1]))
+        weights = T.addbroadcast(weights, *range(1, x.ndim))
+        loss = (x * weights).sum() + sum((.25 * e).sum() for e in self.extra)
+        if rng.rand() < .2:
+            loss = loss + (x ** 2).sum()
+        wrt = [variable for variable, _ in self.values if rng.rand() < .85]
+        gradients = T.grad(loss, wrt, disconnected_inputs="ignore") if wrt else []
+        return [x] + self.extra + list(gradients)
+
+
+def compare(seeds):
+    """Compile networks of seeds in one function each way, and compare what they give.
+
+    Returns
+    -------
+    int
+        Networks of which at least one part went to the fast path.
+    """
+    networks, outputs = [], []
+    for seed in seeds:
+        network = Network(np.random.RandomState(seed))
+        outputs.append(network.build())
+        networks.append(network)
+    pairs = [pair for network in networks for pair in network.values]
+    inputs, flat = [v for v, _ in pairs], [v for group in outputs for v in group]
+    results = []
+    for mode in (FAST, PLAIN):
+        function = theano.function(inputs, flat, mode=mode, on_unused_input="ignore")
+        results.append([np.asarray(r) for r in function(*[a for _, a in pairs])])
+        if mode is FAST:
+            taken = sum(row.becomes is not None
+                        for row in function.maker.fgraph.mnist_cnn_rows.values())
+    at = 0
+    for seed, network, group in zip(seeds, networks, outputs):
+        for k in range(len(group)):
+            fast, plain = results[0][at], results[1][at]
+            at += 1
+            size = max(1, np.abs(plain).max()) if plain.size else 1
+            if fast.shape != plain.shape or not np.allclose(fast, plain, rtol=2e-4,
+                                                            atol=2e-5 * size):
+                raise AssertionError("seed {}, output {}: {} differs from {}\n{}".format(
+                    seed, k, fast.ravel()[:6], plain.ravel()[:6], network.described))
+    return taken
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--graphs", type=int, default=1000)
+    parser.add_argument("--together", type=int, default=20, help="in one function")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    failed = taken = 0
+    for start in range(args.seed, args.seed + args.graphs, args.together):
+        seeds = range(start, min(start + args.together, args.seed + args.graphs))
+        try:
+            taken += compare(seeds)
+        except Exception:
+            for seed in seeds:
+                try:
+                    taken += compare([seed])
+                except Exception as error:
+                    failed += 1
+                    print("seed", seed, type(error).__name__, str(error)[:600], flush=True)
+        print("{} graphs, {} parts fast, {} failed".format(start + len(seeds) - args.seed, taken,
+                                                           failed), flush=True)
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()
