@@ -12,6 +12,7 @@ from theano.gof.graph import ancestors, clone_get_equiv
 from theano.gof.opt import copy_stack_trace
 from theano.tensor import (Elemwise, NotScalarConstantError, Shape, get_scalar_constant_value,
                            patternbroadcast)
+from theano.tensor.elemwise import CAReduce
 from theano.tensor.opt import Shape_i
 
 __all__ = ["Match", "Unifier", "constant_value", "index_by_op", "is_elementwise", "substitute"]
@@ -109,7 +110,7 @@ def substitute(fgraph, match, index, place):
             matched |= nodes
     kept = _still_read(fgraph, match, forward, matched, replaced)
     if kept is not None:
-        return None, match.inner.get(kept, "an inner value")
+        return None, match.inner.get(kept, "its inner values")
 
     pairs = _replacements(match, gradients)
     pairs = [(old, _like(new, old)) for old, new in pairs]
@@ -144,7 +145,8 @@ def _nodes_between(inputs, outputs):
     def visit(variable):
         if variable not in depends:
             node = variable.owner
-            depends[variable] = node is not None and any([visit(v) for v in node.inputs])
+            depends[variable] = (node is not None and not _asks_for_shape(node) and
+                                 any([visit(v) for v in node.inputs]))
             if depends[variable] and node not in nodes:
                 nodes.append(node)
         return depends[variable]
@@ -168,21 +170,28 @@ def _gradients(match, forward, index):
         From a gradient of the first output, as the graph has it, to a dict from the number of an
         input to its gradient and the nodes that lead there.
     """
-    if not any(_may_have_gradient(node, forward) for variable in match.inputs + match.outputs
-               for node, _ in getattr(variable, "clients", ()) if node != "output"):
-        return {}
+    found = _look_up(match, index, False)
+    if any(isinstance(node.op, CAReduce) for node in forward):
+        # The graph's optimizer has merged equal sums, which the program had Theano differentiate
+        # one by one.
+        for incoming, more in _look_up(match, index, True).items():
+            for k, gradient in more.items():
+                found.setdefault(incoming, {}).setdefault(k, gradient)
+    return found
+
+
+def _look_up(match, index, sums_apart):
     fresh = {variable: _fresh(variable) for variable in match.inputs
              if not isinstance(variable, Constant)}
-    copies = clone_get_equiv(match.inputs, match.outputs[:1], copy_inputs=False, copy_orphans=False,
-                             memo=dict(fresh))
-    output = copies[match.outputs[0]]
+    copies = list(fresh.items())
+    output = _copy(match.outputs[0], dict(fresh), sums_apart, copies)
     incoming = output.type()
     wrt = [k for k, variable in enumerate(match.inputs) if variable in fresh]
     with theano.change_flags(compute_test_value="off"):
         wanted = theano.grad(None, [fresh[match.inputs[k]] for k in wrt],
                              known_grads={output: incoming}, disconnected_inputs="ignore",
                              return_disconnected="none", null_gradients="return", add_names=False)
-    known = {copy: variable for variable, copy in copies.items()}
+    known = {copy: variable for variable, copy in copies}
     found = {}
     # Those that read a value of the match tell which gradient comes in; a sum of it alone does not.
     for anchored in (True, False):
@@ -200,9 +209,18 @@ def _gradients(match, forward, index):
     return found
 
 
-def _may_have_gradient(node, forward):
-    """Whether a reader of a match's values is not of the match itself."""
-    return node not in forward
+def _copy(variable, memo, sums_apart, copies):
+    """A copy of what computes a variable; adds pairs of a variable and its copy to `copies`."""
+    if variable in memo:
+        return memo[variable]
+    node = variable.owner
+    if node is None:
+        return variable
+    new = node.clone_with_new_inputs([_copy(v, memo, sums_apart, copies) for v in node.inputs])
+    copies += zip(node.outputs, new.outputs)
+    if not (sums_apart and isinstance(node.op, CAReduce)):
+        memo.update(zip(node.outputs, new.outputs))
+    return new.outputs[node.outputs.index(variable)]
 
 
 class Unifier(object):
@@ -257,7 +275,46 @@ class Unifier(object):
                 self.bound.append((pattern, actual))
                 return True
             del self.bound[mark:]
-        return False
+        return is_elementwise(actual, scalar.Add) and self._unify_terms(pattern, actual)
+
+    def _unify_terms(self, pattern, actual):
+        """The terms of sums of three or more, in any order and however they are bracketed."""
+        mine, other = self._terms(pattern), self._terms(actual)
+        if len(mine) != len(other) or len(mine) < 3:
+            return False
+
+        def pair(mine, other):
+            if not mine:
+                return True
+            for k, candidate in enumerate(other):
+                mark = len(self.bound)
+                if self.unify(mine[0], candidate) and pair(mine[1:], other[:k] + other[k + 1:]):
+                    return True
+                del self.bound[mark:]
+            return False
+
+        mark = len(self.bound)
+        if not pair(mine, other):
+            return False
+        waiting = [actual]
+        while waiting:  # the brackets
+            variable = waiting.pop()
+            self.bound.insert(mark, (object(), variable))
+            waiting += [term for term in variable.owner.inputs
+                        if term not in other and term.owner is not None]
+        self.bound.append((pattern, actual))
+        return True
+
+    def _terms(self, variable):
+        """What a sum adds up, and the sums in it."""
+        op, terms, waiting = variable.owner.op, [], list(variable.owner.inputs)
+        while waiting:
+            term = waiting.pop()
+            if term in self.known or term.owner is None or term.owner.op != op:
+                terms.append(term)
+            else:
+                waiting += term.owner.inputs
+        return terms
 
 
 def _still_read(fgraph, match, forward, matched, replaced):

@@ -117,7 +117,7 @@ class Rewriting(Optimizer):
                     gone |= replaced
                     rows[main.tag.mnist_cnn_place] = Row(self.describe(main), match.becomes, match.why)
                     continue
-                match = "{} are read elsewhere".format(inner)
+                match = "{} are read elsewhere as well".format(inner)
             reasons[main] = match
         for main in mains:
             if main not in gone and main in reasons:
