@@ -61,13 +61,13 @@ def pooling_of(pool):
     >>> from mnist_cnn.fused.blocks import pooling_of
     >>> from lasagne.layers import InputLayer, MaxPool2DLayer
     >>> pooling_of(MaxPool2DLayer(InputLayer((None, 3, 32, 32)), 3, stride=2))
-    Pooling(size=(3, 3), stride=(2, 2), ignore_border=True, average=False)
+    Pooling(size=(3, 3), stride=(2, 2), ignore_border=True, mode='max', pad=(0, 0))
     """
     if hasattr(pool, "pool_function"):
         size = tuple(pool.input_shape[2:])
-        return Pooling(size, size, True, pool.pool_function is T.mean)
-    return Pooling(tuple(pool.pool_size), tuple(pool.stride), bool(pool.ignore_border),
-                   pool.mode != "max")
+        mode = "average_exc_pad" if pool.pool_function is T.mean else "max"
+        return Pooling(size, size, mode=mode)
+    return Pooling(pool.pool_size, pool.stride, pool.ignore_border, pool.mode, pool.pad)
 
 
 def _keywords_of(layer):
@@ -234,7 +234,7 @@ class FastConv2DLayer(_WeightsBlock):
         if known and (self.batch_norm is None or averages):
             return self.to_output(
                 Conv2D(self.pad, pool=pool, ties=self.ties, **known).result(x, W, b))
-        ties = self.ties or bool(pool and not pool.average)
+        ties = self.ties or bool(pool and pool.mode == "max")
         x = Conv2D(self.pad, ties=ties).result(x, W, b)
         if self.batch_norm is not None and not averages:
             x = normalized(self.batch_norm, x, known, update)

@@ -205,7 +205,7 @@ def _convolution(conv, only_reader):
         last = only_reader(after)
         swaps = type(last) is NonlinearityLayer and set(as_op(last.nonlinearity) or ()) == {"slope"}
         if (swaps and options["nonlinearity"] in (None, linear) and
-                not pooling_of(after).average):
+                pooling_of(after).mode == "max"):
             run.append(last)
             options["nonlinearity"] = last.nonlinearity
     why = ", ".join(words[:-1]) + " and " + words[-1] + " in the same pass"
