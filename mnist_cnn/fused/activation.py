@@ -1,46 +1,48 @@
-"""Theano's Ops for what follows a dense layer's product, in C++: bias and nonlinearity."""
+"""Theano's Ops for a bias and a nonlinearity, in C++."""
 import theano.tensor as T
 from theano.gof import Apply, ParamsType
 from theano.gradient import DisconnectedType
-from theano.scalar import float64 as float64_t, int64 as int64_t
 
-from .conv2d import NONLINEARITIES
+from .conv2d import Nonlinearity
 from .ops import _NativeOp, _tensor
 
 __all__ = ["Activation", "ActivationGrad"]
 
 
+def _rows(value, name):
+    value = T.as_tensor_variable(value)
+    if value.ndim < 2:
+        raise TypeError("%s: wanted two dimensions or more, got %d" % (name, value.ndim))
+    return _tensor(value, name, value.ndim, "float32")
+
+
 class _ActivationOp(_NativeOp):
     header = "bindings/activation.h"
-    __props__ = ("slope", "nonlinearity")
-    params_type = ParamsType(kind=int64_t, slope=float64_t)
+    __props__ = ("f",)
+    params_type = ParamsType(**Nonlinearity.params)
 
-    def __init__(self, slope=1, nonlinearity="lines", openmp=None):
+    def __init__(self, slope=1, nonlinearity="lines", spelling="abs", openmp=None):
         super(_ActivationOp, self).__init__(openmp)
-        self.slope, self.nonlinearity = float(slope), nonlinearity
+        self.f = Nonlinearity(slope, nonlinearity, spelling)
 
     def get_params(self, node):
-        return self.params_type.get_params(self, slope=self.slope,
-                                           kind=NONLINEARITIES.index(self.nonlinearity))
-
-    def c_nonlinearity(self, sub):
-        return ("conv2d::Nonlinearity{{(conv2d::Kind){0}->kind, (float){0}->slope}}"
-                .format(sub["params"]))
+        return self.params_type.get_params(self, **self.f.values())
 
 
 class Activation(_ActivationOp):
-    """Bias and nonlinearity of a dense layer, in one pass.
+    """Bias and nonlinearity, in one pass: of a dense layer, or of maps with channels last.
 
     Equal to ``f(z + b)``.
 
     Parameters
     ----------
-    slope, nonlinearity
+    slope, nonlinearity, spelling
         As for `mnist_cnn.fused.conv2d.Conv2D`.
 
     Notes
     -----
-    Called with z (batch, units) and b (units,), both float32. Gives y, like z.
+    Called with z (batch, .., units) of two dimensions or more and b (units,), both float32. Gives
+    y, like z. A b of zeros is none.
 
     Examples
     --------
@@ -51,7 +53,7 @@ class Activation(_ActivationOp):
     """
 
     def make_node(self, z, b):
-        z = _tensor(z, "z", 2, "float32")
+        z = _rows(z, "z")
         return Apply(self, [z, _tensor(b, "b", 1, "float32")], [z.type()])
 
     def infer_shape(self, node, shapes):
@@ -61,12 +63,12 @@ class Activation(_ActivationOp):
         z, b = inputs
         if isinstance(gradients[0].type, DisconnectedType):
             return [DisconnectedType()()] * 2
-        dz, db = ActivationGrad(self.slope, self.nonlinearity, self.openmp)(outputs[0], *gradients)
+        dz, db = ActivationGrad(*self.f, openmp=self.openmp)(outputs[0], *gradients)
         return [T.patternbroadcast(dz, z.broadcastable), T.patternbroadcast(db, b.broadcastable)]
 
     def c_code(self, node, name, inputs, outputs, sub):
         return self.call("activation::forward_numpy(%s, %s, %s, &%s)" % (
-            inputs[0], inputs[1], self.c_nonlinearity(sub), outputs[0]), sub)
+            inputs[0], inputs[1], Nonlinearity.c_value(sub), outputs[0]), sub)
 
 
 class ActivationGrad(_ActivationOp):
@@ -84,11 +86,11 @@ class ActivationGrad(_ActivationOp):
     """
 
     def make_node(self, y, g):
-        y = _tensor(y, "y", 2, "float32")
-        return Apply(self, [y, _tensor(g, "g", 2, "float32")], [y.type(), T.fvector()])
+        y = _rows(y, "y")
+        return Apply(self, [y, _tensor(g, "g", y.ndim, "float32")], [y.type(), T.fvector()])
 
     def infer_shape(self, node, shapes):
-        return [shapes[0], (shapes[0][1],)]
+        return [shapes[0], (shapes[0][-1],)]
 
     def L_op(self, inputs, outputs, gradients):
         raise NotImplementedError("Activation has a first derivative only; for a second, take the "
@@ -96,4 +98,4 @@ class ActivationGrad(_ActivationOp):
 
     def c_code(self, node, name, inputs, outputs, sub):
         return self.call("activation::backward_numpy(%s, %s, %s, &%s, &%s)" % (
-            inputs[0], inputs[1], self.c_nonlinearity(sub), outputs[0], outputs[1]), sub)
+            inputs[0], inputs[1], Nonlinearity.c_value(sub), outputs[0], outputs[1]), sub)

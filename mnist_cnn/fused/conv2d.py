@@ -54,69 +54,128 @@ def first(x):
 
 _NO_CODES = T.constant(np.zeros((0, 0, 0, 0), "uint8"))
 
-# The names of csrc/conv2d/nonlinearity.h, in its order.
+# The names of csrc/conv2d/nonlinearity.h and of csrc/pooling/pooling.h, in their order.
 NONLINEARITIES = ("lines", "tanh", "sigmoid", "elu")
+SPELLINGS = ("abs", "maximum", "maximum_second", "switch", "switch_ge", "switch_le", "switch_lt",
+             "product")
+MODES = ("max", "average_inc_pad", "average_exc_pad", "sum")
 
 
-class Pooling(namedtuple("Pooling", "size stride ignore_border average")):
-    """What `Pool2D` does, as its parameters: two tuples of two int, and two bool."""
+class Nonlinearity(namedtuple("Nonlinearity", "slope nonlinearity spelling")):
+    """f, as the parameters of an Op that has one."""
+
+    __slots__ = ()
+    params = dict(kind=int64_t, slope=float64_t, spelling=int64_t)
+
+    def __new__(cls, slope=1, nonlinearity="lines", spelling="abs"):
+        if not 0 <= slope <= 1:
+            raise ValueError("slope: wanted a number from 0 to 1, got %r" % (slope,))
+        for name, value, known in (("nonlinearity", nonlinearity, NONLINEARITIES),
+                                   ("spelling", spelling, SPELLINGS)):
+            if value not in known:
+                raise ValueError("%s: wanted one of %s, got %r" % (name, ", ".join(known), value))
+        if nonlinearity != "lines" and slope != 1:
+            raise ValueError("slope: %s has none, got %r" % (nonlinearity, slope))
+        if spelling == "product" and slope not in (0, 1):
+            raise ValueError("slope: a product has 0, got %r" % (slope,))
+        return super(Nonlinearity, cls).__new__(cls, float(slope), nonlinearity, spelling)
+
+    def values(self):
+        """Of `params`."""
+        return dict(kind=NONLINEARITIES.index(self.nonlinearity), slope=self.slope,
+                    spelling=SPELLINGS.index(self.spelling))
+
+    @staticmethod
+    def c_value(sub):
+        return ("conv2d::Nonlinearity((conv2d::Kind){0}->kind, (float){0}->slope, "
+                "(conv2d::Spelling){0}->spelling)".format(sub["params"]))
+
+    def __str__(self):
+        if self.nonlinearity != "lines":
+            return self.nonlinearity
+        return "slope %g" % self.slope + (", " + self.spelling if self.spelling != "abs" else "")
+
+
+class Pooling(namedtuple("Pooling", "size stride ignore_border mode pad")):
+    """What `Pool2D` does, as its parameters."""
+
+    __slots__ = ()
+    params = dict(rows=int64_t, columns=int64_t, stride_rows=int64_t, stride_columns=int64_t,
+                  pad_rows=int64_t, pad_columns=int64_t, ignore_border=bool_t, mode=int64_t)
+
+    def __new__(cls, size, stride, ignore_border=True, mode="max", pad=(0, 0)):
+        size, stride, pad = [tuple(int(n) for n in pair) for pair in (size, stride, pad)]
+        for name, pair, least in (("size", size, 1), ("stride", stride, 1), ("pad", pad, 0)):
+            if len(pair) != 2 or min(pair) < least:
+                raise ValueError("%s: wanted two numbers from %d, got %r" % (name, least, pair))
+        if mode not in MODES:
+            raise ValueError("mode: wanted one of %s, got %r" % (", ".join(MODES), mode))
+        if any(pad) and not ignore_border:
+            raise ValueError("pad: wanted none where the border is not ignored, got %r" % (pad,))
+        if pad[0] >= size[0] or pad[1] >= size[1]:
+            raise ValueError("pad: wanted less than the window's %r, got %r" % (size, pad))
+        return super(Pooling, cls).__new__(cls, size, stride, bool(ignore_border), mode, pad)
+
+    def out_shape(self, shape):
+        """(batch, rows, columns, channels) of what is pooled, from that of the images."""
+        rows, columns = Pool.out_shape(shape[1:3], self.size, self.ignore_border, self.stride,
+                                       self.pad)
+        return shape[0], rows, columns, shape[3]
+
+    def values(self):
+        """Of `params`."""
+        return dict(rows=self.size[0], columns=self.size[1], stride_rows=self.stride[0],
+                    stride_columns=self.stride[1], pad_rows=self.pad[0], pad_columns=self.pad[1],
+                    ignore_border=self.ignore_border, mode=MODES.index(self.mode))
+
+    @staticmethod
+    def c_value(sub):
+        return ("pooling::Window{{(int){0}->rows, (int){0}->columns, (int){0}->stride_rows, "
+                "(int){0}->stride_columns, (int){0}->pad_rows, (int){0}->pad_columns, "
+                "(bool){0}->ignore_border, (pooling::Mode){0}->mode}}".format(sub["params"]))
 
 
 class _Conv2DOp(_NativeOp):
     # What an Op does not give, y or dx or the pooled, is an output all the same, which stays None:
     # so all Conv2Ds, and all their gradients, are one C++ module.
-    params_type = ParamsType(
-        full=bool_t, codes=bool_t, top=int64_t, bottom=int64_t, left=int64_t, right=int64_t,
-        kind=int64_t, slope=float64_t, ties=bool_t, rows=int64_t, columns=int64_t,
-        stride_rows=int64_t, stride_columns=int64_t, ignore_border=bool_t, average=bool_t)
+    params_type = ParamsType(full=bool_t, codes=bool_t, top=int64_t, bottom=int64_t, left=int64_t,
+                             right=int64_t, ties=bool_t,
+                             **dict(Nonlinearity.params, **Pooling.params))
 
-    def __init__(self, pad, slope=1, nonlinearity="lines", pool=None, ties=False, openmp=None):
+    def __init__(self, pad, slope=1, nonlinearity="lines", pool=None, ties=False, spelling="abs",
+                 openmp=None):
         super(_Conv2DOp, self).__init__(openmp)
-        self.pad, self.slope = tuple(int(n) for n in pad), float(slope)
-        self.nonlinearity, self.pool, self.ties = nonlinearity, pool, bool(ties)
+        self.pad, self.f = tuple(int(n) for n in pad), Nonlinearity(slope, nonlinearity, spelling)
+        self.pool, self.ties = pool and Pooling(*pool), bool(ties)
         if len(self.pad) != 4 or min(self.pad) < 0:
             raise ValueError("pad: wanted four numbers from 0, got %r" % (pad,))
-        if not 0 <= self.slope <= 1:
-            raise ValueError("slope: wanted a number from 0 to 1, got %r" % (slope,))
-        if nonlinearity not in NONLINEARITIES:
-            raise ValueError("nonlinearity: wanted one of %s, got %r"
-                             % (", ".join(NONLINEARITIES), nonlinearity))
-        if nonlinearity != "lines" and self.slope != 1:
-            raise ValueError("slope: %s has none, got %r" % (nonlinearity, slope))
 
     def get_params(self, node):
         top, bottom, left, right = self.pad
-        size, stride, ignore_border, average = self.pool or ((0, 0), (1, 1), True, False)
+        nothing = dict(Pooling((1, 1), (1, 1)).values(), rows=0)
         return self.params_type.get_params(
             self, full=self.full(), codes=self.codes(), top=top, bottom=bottom, left=left,
-            right=right, slope=self.slope, ties=self.ties,
-            kind=NONLINEARITIES.index(self.nonlinearity), rows=size[0], columns=size[1],
-            stride_rows=stride[0], stride_columns=stride[1], ignore_border=ignore_border,
-            average=average)
+            right=right, ties=self.ties,
+            **dict(self.f.values(), **(self.pool.values() if self.pool else nothing)))
 
     def has_codes(self):
         """Whether a byte a window tells the gradient all that it needs of y."""
-        return (self.pool is not None and not self.pool.average and
-                self.pool.size == self.pool.stride == (2, 2) and
-                self.nonlinearity == "lines" and self.slope == 0)
+        return (self.pool is not None and self.pool.mode == "max" and self.pool.pad == (0, 0) and
+                self.pool.size == self.pool.stride == (2, 2) and self.f.nonlinearity == "lines")
 
     def options(self):
-        return dict(slope=self.slope, nonlinearity=self.nonlinearity, pool=self.pool,
-                    ties=self.ties, openmp=self.openmp)
+        return dict(pool=self.pool, ties=self.ties, openmp=self.openmp, **self.f._asdict())
 
     def c_options(self, sub):
         """The C++ arguments: the padding, what follows the sums, and where the ways are kept."""
         return (
             "conv2d::Pad{{(int){0}->top, (int){0}->bottom, (int){0}->left, (int){0}->right}}, "
-            "conv2d::After{{{{(conv2d::Kind){0}->kind, (float){0}->slope}}, "
-            "{{(int){0}->rows, (int){0}->columns, (int){0}->stride_rows, (int){0}->stride_columns, "
-            "(bool){0}->ignore_border, (bool){0}->average}}, (bool){0}->ties}}, {0}->full, "
-            "{0}->codes, {1}"
-            ).format(sub["params"], json.dumps(os.path.join(config.compiledir, "conv2d_ways.txt")))
+            "conv2d::After{{{1}, {2}, (bool){0}->ties}}, {0}->full, {0}->codes, {3}"
+            ).format(sub["params"], Nonlinearity.c_value(sub), Pooling.c_value(sub),
+                     json.dumps(os.path.join(config.compiledir, "conv2d_ways.txt")))
 
     def __str__(self):
-        what = self.nonlinearity if self.nonlinearity != "lines" else "slope %g" % self.slope
-        return "%s{pad=%s, %s%s}" % (type(self).__name__, self.pad, what,
+        return "%s{pad=%s, %s%s}" % (type(self).__name__, self.pad, self.f,
                                      ", " + str(tuple(self.pool)) if self.pool else "")
 
 
@@ -139,6 +198,22 @@ class Conv2D(_Conv2DOp):
     ties : bool
         Whether what follows may compare y's values, so that equal patches have to give equal
         ones. The pooling does without.
+    spelling : str
+        With 'lines', which of the plain graph's forms f equals where z is 0, infinite or NaN. Its
+        derivative at 0 is
+
+        =================  =====================================  ===============
+        'abs'              ``a * z + (1 - a) * abs(z)``           ``a = (1 + slope) / 2``
+        'maximum'          ``T.maximum(z, slope * z)``            1
+        'maximum_second'   ``T.maximum(slope * z, z)``            slope
+        'switch'           ``T.switch(z > 0, z, slope * z)``      slope
+        'switch_ge'        ``T.switch(z >= 0, z, slope * z)``     1
+        'switch_le'        ``T.switch(z <= 0, slope * z, z)``     slope
+        'switch_lt'        ``T.switch(z < 0, slope * z, z)``      1
+        'product'          ``z * (z > 0)``                        0
+        =================  =====================================  ===============
+
+        (With slope 0, ``slope * z`` is a plain 0.)
     keep_y, keep_codes : bool
         Whether to give y where there is a pooling, and the codes where there can be some. An
         optimization turns off what nothing uses.
@@ -149,7 +224,7 @@ class Conv2D(_Conv2DOp):
     (filters,), all float32. Gives y and the pooled, both (batch, rows', columns', filters); the
     pooled is for use only where there is a pooling, y only where it is kept. In y the sign of a
     zero tells the gradient whether it was negative before the nonlinearity. The third output, uint8
-    and of the pooled's shape, are codes: which positions of a window get its gradient. A rectifier
+    and of the pooled's shape, are codes: which positions of a window get its gradient. 'lines'
     and a max-pooling of 2x2 have them, and their gradient looks at them in place of y.
 
     Examples
@@ -165,13 +240,13 @@ class Conv2D(_Conv2DOp):
            [12., 18., 18., 12.]], dtype=float32)
     """
 
-    __props__ = ("pad", "slope", "nonlinearity", "pool", "ties", "keep_y", "keep_codes")
+    __props__ = ("pad", "f", "pool", "ties", "keep_y", "keep_codes")
 
     header = "bindings/conv2d_forward.h"
 
-    def __init__(self, pad, slope=1, nonlinearity="lines", pool=None, ties=False, keep_y=True,
-                 keep_codes=True, openmp=None):
-        super(Conv2D, self).__init__(pad, slope, nonlinearity, pool, ties, openmp)
+    def __init__(self, pad, slope=1, nonlinearity="lines", pool=None, ties=False, spelling="abs",
+                 keep_y=True, keep_codes=True, openmp=None):
+        super(Conv2D, self).__init__(pad, slope, nonlinearity, pool, ties, spelling, openmp)
         self.keep_y = bool(keep_y) or not pool
         self.keep_codes = bool(keep_codes) and self.has_codes()
 
@@ -197,11 +272,8 @@ class Conv2D(_Conv2DOp):
         (n, rows, columns, _), (filters, _, size, _), _ = shapes
         top, bottom, left, right = self.pad
         rows, columns = rows + top + bottom - size + 1, columns + left + right - size + 1
-        pooled = (rows, columns)
-        if self.pool:
-            pooled = Pool.out_shape(pooled, self.pool.size, self.pool.ignore_border,
-                                    self.pool.stride)
-        return [(n, rows, columns, filters)] + 2 * [(n, pooled[0], pooled[1], filters)]
+        y = n, rows, columns, filters
+        return [y] + 2 * [self.pool.out_shape(y) if self.pool else y]
 
     def L_op(self, inputs, outputs, gradients):
         x, W, b = inputs
@@ -227,7 +299,7 @@ class Conv2DGrad(_Conv2DOp):
 
     Parameters
     ----------
-    pad, slope, nonlinearity, pool, ties
+    pad, slope, nonlinearity, pool, ties, spelling
         As for `Conv2D`.
     wrt_x : bool
         Whether to compute the third output. An optimization turns it off where nothing uses it.
@@ -250,12 +322,12 @@ class Conv2DGrad(_Conv2DOp):
     array([16., 16.], dtype=float32)
     """
 
-    __props__ = ("pad", "slope", "nonlinearity", "pool", "ties", "wrt_x")
+    __props__ = ("pad", "f", "pool", "ties", "wrt_x")
     header = "bindings/conv2d_backward.h"
 
-    def __init__(self, pad, slope=1, nonlinearity="lines", pool=None, ties=False, wrt_x=True,
-                 openmp=None):
-        super(Conv2DGrad, self).__init__(pad, slope, nonlinearity, pool, ties, openmp)
+    def __init__(self, pad, slope=1, nonlinearity="lines", pool=None, ties=False, spelling="abs",
+                 wrt_x=True, openmp=None):
+        super(Conv2DGrad, self).__init__(pad, slope, nonlinearity, pool, ties, spelling, openmp)
         self.wrt_x = bool(wrt_x)
 
     def full(self):
@@ -309,31 +381,19 @@ def local_conv2d_no_unused_outputs(node):
 
 class _Pool2DOp(_NativeOp):
     header = "bindings/pooling.h"
-    __props__ = ("size", "stride", "ignore_border", "average")
-    params_type = ParamsType(rows=int64_t, columns=int64_t, stride_rows=int64_t,
-                             stride_columns=int64_t, ignore_border=bool_t, average=bool_t)
+    __props__ = ("window",)
+    params_type = ParamsType(**Pooling.params)
 
-    def __init__(self, size, stride, ignore_border=True, average=False, openmp=None):
+    def __init__(self, size, stride, ignore_border=True, mode="max", pad=(0, 0), openmp=None):
         super(_Pool2DOp, self).__init__(openmp)
-        self.size, self.stride = tuple(map(int, size)), tuple(map(int, stride))
-        self.ignore_border, self.average = bool(ignore_border), bool(average)
-        for name, values in (("size", self.size), ("stride", self.stride)):
-            if len(values) != 2 or min(values) < 1:
-                raise ValueError("%s: wanted two numbers from 1, got %r" % (name, values))
+        self.window = Pooling(size, stride, ignore_border, mode, pad)
 
     def get_params(self, node):
-        return self.params_type.get_params(
-            self, rows=self.size[0], columns=self.size[1], stride_rows=self.stride[0],
-            stride_columns=self.stride[1], ignore_border=self.ignore_border, average=self.average)
-
-    def c_window(self, sub):
-        return ("pooling::Window{{(int){0}->rows, (int){0}->columns, (int){0}->stride_rows, "
-                "(int){0}->stride_columns, (bool){0}->ignore_border, (bool){0}->average}}").format(
-                    sub["params"])
+        return self.params_type.get_params(self, **self.window.values())
 
 
 class Pool2D(_Pool2DOp):
-    """Max- or average-pooling.
+    """Pooling, as `theano.tensor.signal.pool` has it.
 
     Parameters
     ----------
@@ -341,8 +401,11 @@ class Pool2D(_Pool2DOp):
         Of the window: rows and columns.
     ignore_border : bool
         Whether a window that reaches over the border is left out; else it is cut.
-    average : bool
-        The mean of a window in place of its maximum; of a cut window, over the pixels that it has.
+    mode : {'max', 'average_inc_pad', 'average_exc_pad', 'sum'}
+        A mean is over the pixels that a window has, with 'average_inc_pad' over the padding, too.
+    pad : tuple of two int
+        Rows above and below, columns left and right, fewer than the window has. They are never the
+        maximum.
 
     Notes
     -----
@@ -366,20 +429,17 @@ class Pool2D(_Pool2DOp):
         return Apply(self, [x], [T.TensorType("float32", broadcastable)()])
 
     def infer_shape(self, node, shapes):
-        n, rows, columns, channels = shapes[0]
-        rows, columns = Pool.out_shape((rows, columns), self.size, self.ignore_border, self.stride)
-        return [(n, rows, columns, channels)]
+        return [self.window.out_shape(shapes[0])]
 
     def L_op(self, inputs, outputs, gradients):
         if isinstance(gradients[0].type, DisconnectedType):
             return [DisconnectedType()()]
-        op = Pool2DGrad(self.size, self.stride, self.ignore_border, self.average, self.openmp)
-        dx = op(inputs[0], outputs[0], gradients[0])
+        dx = Pool2DGrad(*self.window, openmp=self.openmp)(inputs[0], outputs[0], gradients[0])
         return [T.patternbroadcast(dx, inputs[0].broadcastable)]
 
     def c_code(self, node, name, inputs, outputs, sub):
         return self.call("pooling::forward_numpy(%s, %s, &%s)" % (
-            inputs[0], self.c_window(sub), outputs[0]), sub)
+            inputs[0], Pooling.c_value(sub), outputs[0]), sub)
 
 
 class Pool2DGrad(_Pool2DOp):
@@ -391,7 +451,7 @@ class Pool2DGrad(_Pool2DOp):
     >>> from mnist_cnn.fused.conv2d import Pool2D
     >>> import theano
     >>> x = theano.shared(np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1))
-    >>> y = Pool2D(size=(2, 2), stride=(2, 2), average=True)(x)
+    >>> y = Pool2D(size=(2, 2), stride=(2, 2), mode="average_exc_pad")(x)
     >>> theano.grad(y.sum(), x).eval()[0, :, :, 0]
     array([[0.25, 0.25, 0.25, 0.25],
            [0.25, 0.25, 0.25, 0.25],
@@ -413,4 +473,4 @@ class Pool2DGrad(_Pool2DOp):
 
     def c_code(self, node, name, inputs, outputs, sub):
         return self.call("pooling::backward_numpy(%s, %s, &%s)" % (
-            ", ".join(inputs), self.c_window(sub), outputs[0]), sub)
+            ", ".join(inputs), Pooling.c_value(sub), outputs[0]), sub)

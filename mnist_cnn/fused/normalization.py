@@ -1,21 +1,25 @@
 """Theano's Ops for batch normalization with the statistics of the batch, in C++."""
 import theano.tensor as T
-from theano.gof import Apply
+from theano.gof import Apply, ParamsType
 from theano.gradient import DisconnectedType
 from theano.scalar import float64 as float64_t
 
 from .activation import _ActivationOp
+from .conv2d import Nonlinearity
 from .ops import _tensor
 
 
 class _BatchNormOp(_ActivationOp):
     header = "bindings/batch_norm.h"
-    __props__ = ("epsilon", "slope", "nonlinearity")
-    params_type = _ActivationOp.params_type.extended(epsilon=float64_t)
+    __props__ = ("epsilon", "f")
+    params_type = ParamsType(epsilon=float64_t, **Nonlinearity.params)
 
-    def __init__(self, epsilon, slope=1, nonlinearity="lines", openmp=None):
-        super(_BatchNormOp, self).__init__(slope, nonlinearity, openmp)
+    def __init__(self, epsilon, slope=1, nonlinearity="lines", spelling="abs", openmp=None):
+        super(_BatchNormOp, self).__init__(slope, nonlinearity, spelling, openmp)
         self.epsilon = float(epsilon)
+
+    def get_params(self, node):
+        return self.params_type.get_params(self, epsilon=self.epsilon, **self.f.values())
 
 
 class BatchNorm(_BatchNormOp):
@@ -27,7 +31,7 @@ class BatchNorm(_BatchNormOp):
     Parameters
     ----------
     epsilon : float
-    slope, nonlinearity
+    slope, nonlinearity, spelling
         As for `mnist_cnn.fused.conv2d.Conv2D`.
 
     Notes
@@ -66,14 +70,14 @@ class BatchNorm(_BatchNormOp):
             raise NotImplementedError("BatchNorm has no gradient through its statistics alone")
         if isinstance(gradients[0].type, DisconnectedType):
             return [DisconnectedType()()] * 3
-        op = BatchNormGrad(self.epsilon, self.slope, self.nonlinearity, self.openmp)
+        op = BatchNormGrad(self.epsilon, *self.f, openmp=self.openmp)
         dx, dgamma, dbeta = op(x, gamma, outputs[0], outputs[1], outputs[2], gradients[0])
         return [dx, T.patternbroadcast(dgamma, gamma.broadcastable),
                 T.patternbroadcast(dbeta, beta.broadcastable)]
 
     def c_code(self, node, name, inputs, outputs, sub):
         return self.call("normalization::forward_numpy(%s, (float)%s->epsilon, %s, &%s)" % (
-            ", ".join(inputs), sub["params"], self.c_nonlinearity(sub), ", &".join(outputs)), sub)
+            ", ".join(inputs), sub["params"], Nonlinearity.c_value(sub), ", &".join(outputs)), sub)
 
 
 class BatchNormGrad(_BatchNormOp):
@@ -107,4 +111,4 @@ class BatchNormGrad(_BatchNormOp):
 
     def c_code(self, node, name, inputs, outputs, sub):
         return self.call("normalization::backward_numpy(%s, %s, &%s)" % (
-            ", ".join(inputs), self.c_nonlinearity(sub), ", &".join(outputs)), sub)
+            ", ".join(inputs), Nonlinearity.c_value(sub), ", &".join(outputs)), sub)

@@ -49,21 +49,21 @@ static void compare(const Problem &p, const char *what, double share, const Floa
 
 // What the Op's has_codes says.
 static bool has_codes(const After &after) {
-    const Pooling &p = after.pool;
-    return p.is_maximum() && after.f.is_rectifier() && p.rows == 2 && p.columns == 2 && p.stride_rows == 2 &&
-           p.stride_columns == 2;
+    const pooling::Window &w = after.pool;
+    return w.compares() && after.f.kind == LINES && w.rows == 2 && w.columns == 2 && w.stride_rows == 2 &&
+           w.stride_columns == 2 && !w.pad_rows && !w.pad_columns;
 }
 
 static double worst_rounding = 0;      // of Winograd's sums, in units of ties.h's margins
 
 static void check(const Problem &p, const After &after, double share, const Ways &ways) {
     const size_t all = (size_t)p.images * p.out_rows() * p.out_columns() * p.filters;
-    const pooling::Problem pool = after.pool ? after.pool.of(p) : pooling::Problem();
+    const pooling::Problem pool = after.pool ? after.pooling(p) : pooling::Problem();
     const size_t out = after.pool ? p.images * pool.out_image() : all;
     Floats x = normal((size_t)p.images * p.rows * p.columns * p.channels), b = normal(p.filters),
            W = normal((size_t)p.filters * p.channels * p.size * p.size);
     const Floats g = normal(out, share);
-    if (after.f.kind == LINES && (after.f.slope != 1 || after.pool.is_maximum())) {
+    if (after.f.kind == LINES && (after.f.slope != 1 || after.pool.compares())) {
         const int most = generator() % 3 ? 50 : 2;
         x = whole(x.size(), most), W = whole(W.size(), most), b = whole(b.size(), most);
     } else {
@@ -118,22 +118,21 @@ static void check(const Problem &p, const After &after, double share, const Ways
     }
 }
 
+// The sum of a pooling's gradient, of those modes that give all of it.
 static void check_pooling(const pooling::Problem &p) {
     const Floats x = normal((size_t)p.images * p.image()), g = normal((size_t)p.images * p.out_image());
-    Floats most(g.size()), mean(g.size()), dx(x.size());
-    pooling::forward(p, false, x.data(), most.data());
-    pooling::backward(p, false, x.data(), most.data(), g.data(), dx.data());
+    Floats y(g.size()), dx(x.size());
+    pooling::forward(p, x.data(), y.data());
+    pooling::backward(p, x.data(), y.data(), g.data(), dx.data());
     double given = 0, got = 0;
-    for (float v : g) given += v;
+    for (int n = 0, k = 0; n < p.images; n++)
+        pooling::for_windows(p, [&](ptrdiff_t, const pooling::Area &area) {
+            const double share = p.window.compares() ? 1 : area.rows * area.columns / p.divisor(area);
+            for (int c = 0; c < p.channels; c++, k++) given += g[k] * share;
+        });
     for (float v : dx) got += v;
-    pooling::forward(p, true, x.data(), mean.data());
-    for (size_t k = 0; k < g.size(); k++)
-        if (!(mean[k] <= most[k] + 1e-6f)) failures++;
-    pooling::backward(p, true, x.data(), mean.data(), g.data(), dx.data());
-    double shared = 0;
-    for (float v : dx) shared += v;
-    if (std::fabs(given - got) > 1e-3 || std::fabs(given - shared) > 1e-3) {
-        printf("pooling: %g became %g and %g\n", given, got, shared);
+    if (std::fabs(given - got) > 1e-3) {
+        printf("pooling: %g became %g\n", given, got);
         failures++;
     }
 }
@@ -191,7 +190,7 @@ static void check_batch_norm(int channels) {
 static void check_empty_batch() {
     const Problem p{0, 9, 9, 5, 6, 3, {1, 1, 1, 1}};
     const Ways ways = counted_ways(p);
-    const After after{{LINES, 0}, {0, 0, 0, 0, false, false}, false};
+    const After after{{LINES, 0}, NO_POOLING, false};
     const Floats W(6 * 5 * 9);
     Floats dW(W.size(), 1), db(6, 1);
     const Input none{nullptr, 0, 0, 0, 0};
@@ -205,7 +204,15 @@ static int up_to(int n) { return (int)(generator() % (n + 1)); }
 
 int main() {
     const int sizes[] = {1, 2, 3, 4, 5, 7, 11}, channels[] = {1, 3, 16, 20, 33}, filters[] = {1, 7, 16, 40};
-    const Nonlinearity nonlinearities[] = {{LINES, 1}, {LINES, 0}, {LINES, .1f}, {TANH, 1}, {SIGMOID, 1}, {ELU, 1}};
+    const Nonlinearity nonlinearities[] = {{LINES, 1}, {LINES, 0}, {LINES, .1f}, {TANH, 1}, {SIGMOID, 1}, {ELU, 1},
+                                           {LINES, 0, MAXIMUM}, {LINES, .5f, MAXIMUM_SECOND}, {LINES, 0, SWITCH},
+                                           {LINES, .25f, SWITCH_GE}, {LINES, 0, PRODUCT}};
+    const int kinds = sizeof nonlinearities / sizeof *nonlinearities;
+    const pooling::Window pools[] = {
+        NO_POOLING, {2, 2, 2, 2, 0, 0, true, pooling::MAXIMUM}, {3, 3, 2, 2, 0, 0, false, pooling::MAXIMUM},
+        {2, 2, 2, 2, 0, 0, false, pooling::MAXIMUM}, {3, 3, 2, 2, 0, 0, false, pooling::AVERAGE_WITHOUT_PAD},
+        {3, 2, 2, 3, 1, 1, true, pooling::MAXIMUM}, {2, 3, 2, 3, 1, 2, true, pooling::AVERAGE_WITH_PAD},
+        {2, 2, 1, 2, 0, 1, true, pooling::SUM}};
     int turn = 0;
     for (int size : sizes)
         for (int c : channels)
@@ -215,25 +222,25 @@ int main() {
                         const Pad pad{up_to(size + 1), up_to(size + 1), up_to(size + 1), up_to(size + 1)};
                         const Problem p{1 + up_to(2), std::max(1, size - pad.top - pad.bottom) + up_to(8),
                                         std::max(1, size - pad.left - pad.right) + up_to(19), c, f, size, pad};
-                        const Pooling pools[] = {{0, 0, 0, 0, false, false}, {2, 2, 2, 2, true, false},
-                                                 {3, 3, 2, 2, false, false}, {3, 3, 2, 2, false, true}};
-                        Pooling pool = pools[turn / 6 % 4];
-                        if (p.out_rows() < 2 || p.out_columns() < 2) pool = pools[0];
+                        pooling::Window pool = pools[turn / kinds % (sizeof pools / sizeof *pools)];
+                        if (p.out_rows() < 2 || p.out_columns() < 2) pool = NO_POOLING;
                         const bool by_lists = way == 1, winograd = way == 2;
-                        check(p, After{nonlinearities[turn % 6], pool, false}, share,
+                        check(p, After{nonlinearities[turn % kinds], pool, false}, share,
                               Ways{winograd, winograd, winograd, by_lists ? 1.f : 0.f, by_lists ? .5f : 0.f});
                         turn++;
                     }
     for (int size : {3, 5})
         for (int c : channels)
-            check(Problem{3, 21, 17, c, 40, size, {1, 0, 0, 1}}, After{{LINES, 1}, {0, 0, 0, 0, false, false}, false}, 1,
+            check(Problem{3, 21, 17, c, 40, size, {1, 0, 0, 1}}, After{{LINES, 1}, NO_POOLING, false}, 1,
                   Ways{true, true, true, 0, 0});
     for (int c : channels) check_batch_norm(c);
     for (int size = 1; size < 5; size++)
         for (int stride = 1; stride < 4; stride++)
             for (int c : channels)
-                for (bool ignore : {true, false})
-                    check_pooling(pooling::Problem{2, 7, 9, c, size, size, stride, stride, ignore});
+                for (auto mode : {pooling::MAXIMUM, pooling::AVERAGE_WITH_PAD, pooling::AVERAGE_WITHOUT_PAD, pooling::SUM})
+                    for (int pad : {-1, 0, size - 1})       // -1: windows that are cut
+                        check_pooling(pooling::Problem{
+                            2, 7, 9, c, {size, size, stride, stride, std::max(0, pad), std::max(0, pad / 2), pad >= 0, mode}});
     if (worst_rounding > .5) {
         printf("Winograd's sums: an error of %.2f of the margin\n", worst_rounding);
         failures++;

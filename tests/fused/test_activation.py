@@ -1,4 +1,4 @@
-"""Bias and nonlinearity of dense layers, against their definitions in NumPy."""
+"""Bias and nonlinearity, against their definitions in NumPy and against the plain graph."""
 import platform
 
 import numpy as np
@@ -57,19 +57,52 @@ def test_is_its_definition(compiled, name, rows, columns):
     np.testing.assert_allclose(db, want_dz.sum(axis=0), rtol=1e-5, atol=1e-5 * max(rows, 1))
 
 
-def test_where_it_bends_it_is_theanos(compiled):
-    """The plain rectifier's value and gradient, at zero and for what is not finite, bit for bit."""
+# Every form of a rectifier that a program may write, and the parameters that say so.
+SPELLINGS = [
+    (dict(slope=0), lambda z: .5 * (z + abs(z))),
+    (dict(slope=.25), lambda z: T.nnet.relu(z, .25)),
+    (dict(slope=0, spelling="maximum"), lambda z: T.maximum(z, 0)),
+    (dict(slope=0, spelling="maximum_second"), lambda z: T.maximum(0, z)),
+    (dict(slope=.25, spelling="maximum"), lambda z: T.maximum(z, .25 * z)),
+    (dict(slope=.25, spelling="maximum_second"), lambda z: T.maximum(.25 * z, z)),
+    (dict(slope=0, spelling="switch"), lambda z: T.switch(z > 0, z, 0)),
+    (dict(slope=.25, spelling="switch"), lambda z: T.switch(z > 0, z, .25 * z)),
+    (dict(slope=0, spelling="switch_ge"), lambda z: T.switch(z >= 0, z, 0)),
+    (dict(slope=.25, spelling="switch_ge"), lambda z: T.switch(z >= 0, z, .25 * z)),
+    (dict(slope=0, spelling="switch_le"), lambda z: T.switch(z <= 0, 0, z)),
+    (dict(slope=.25, spelling="switch_le"), lambda z: T.switch(z <= 0, .25 * z, z)),
+    (dict(slope=0, spelling="switch_lt"), lambda z: T.switch(z < 0, 0, z)),
+    (dict(slope=.25, spelling="switch_lt"), lambda z: T.switch(z < 0, .25 * z, z)),
+    (dict(slope=0, spelling="product"), lambda z: z * (z > 0)),
+    (dict(nonlinearity="elu"), T.nnet.elu),
+    (dict(nonlinearity="elu"), lambda z: T.switch(z > 0, z, T.exp(z) - 1)),
+    (dict(slope=1), lambda z: z),
+]
+
+
+def test_where_it_bends_it_is_theanos():
+    """Values and gradients of each form, at zero and for what is not finite."""
+    z, b, g = T.ftensor4("z"), T.fvector("b"), T.ftensor4("g")
+    outputs = []
+    for options, f in SPELLINGS:
+        for y in (Activation(**options)(z, b), f(z + b)):
+            outputs += [y] + theano.grad(None, [z, b], known_grads={y: g})
+    values = np.float32([[[[-1, -0., 0, 1e-30, 2, np.nan, np.inf, -np.inf, -3, -0.]]]] * 2)
+    bias = np.float32([0, 0, 0, 0, 1, 0, 0, 0, 3, -0.])     # -3 + 3 and -0 + -0 are zeros, too
+    results = theano.function([z, b, g], outputs)(values, bias, np.ones_like(values))
+    for k, (options, _) in enumerate(SPELLINGS):
+        of = results[6 * k:6 * k + 6]
+        for got, want, name in zip(of[:3], of[3:], ("y", "dz", "db")):
+            np.testing.assert_allclose(got, want, rtol=2e-7, err_msg="%s %s" % (name, options))
+
+
+def test_an_infinite_gradient_of_a_switch_is_selected():
     z, g = T.fmatrix("z"), T.fmatrix("g")
-    y = lasagne.nonlinearities.rectify(z)
-    plain = theano.function([z, g], [y, theano.grad(None, z, known_grads={y: g})])
-    values = np.float32([[-1, -0., 0, 1e-40, 2, np.nan, np.inf, -np.inf]])
-    ones = np.ones_like(values)
-    want_y, want_dz = plain(values, ones)
-    y, dz, db = compiled["rectify"](values, np.zeros(8, np.float32), ones)
-    np.testing.assert_array_equal(y, want_y)
-    np.testing.assert_array_equal(dz, want_dz)
-    np.testing.assert_array_equal(db, want_dz[0])
-    assert dz[0, 2] == .5
+    y = Activation(slope=0, spelling="switch")(z, np.zeros(4, np.float32))
+    plain = T.switch(z > 0, z, 0)
+    f = theano.function([z, g], [theano.grad(None, z, known_grads={y: g}) for y in (y, plain)])
+    got, want = f(np.float32([[-1, 0, np.nan, 1]]), np.float32([[np.inf] * 4]))
+    np.testing.assert_array_equal(got, want)
 
 
 def test_any_memory_layout(compiled):
@@ -89,6 +122,10 @@ def test_names_what_does_not_fit(compiled):
         compiled["rectify"](z, np.zeros(4, np.float32), z[:2])
     with pytest.raises(TypeError, match="^z: wanted dtype float32, got float64"):
         Activation(slope=0)(T.dmatrix(), T.fvector())
+    with pytest.raises(TypeError, match="^z: wanted two dimensions or more, got 1"):
+        Activation(slope=0)(T.fvector(), T.fvector())
+    with pytest.raises(ValueError, match="^spelling: wanted one of abs, maximum, .*, got 'max'"):
+        Activation(slope=0, spelling="max")
 
 
 def steep(network):

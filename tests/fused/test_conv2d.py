@@ -158,7 +158,7 @@ def fast_and_plain(pad, pool):
     return compile_conv(pad, 0, pool), plain
 
 
-@pytest.mark.parametrize("pool", [None, Pooling((2, 2), (2, 2), False, False)],
+@pytest.mark.parametrize("pool", [None, Pooling((2, 2), (2, 2), ignore_border=False)],
                          ids=["no pooling", "pooling"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("where", [0, 1, 2, 3])
@@ -181,6 +181,54 @@ def test_hides_no_nan(where, value, pool):
             continue
         np.testing.assert_array_equal(np.isnan(got), np.isnan(want), err_msg=name)
         np.testing.assert_array_equal(np.isinf(got), np.isinf(want), err_msg=name)
+
+
+# what follows the sums, as parameters and in the plain graph
+BENDS = [(dict(slope=1), lambda z: z)] + [
+    (dict(slope=slope, spelling=spelling), f) for spelling, slope, f in (
+        ("abs", 0, T.nnet.relu), ("abs", .25, lambda z: T.nnet.relu(z, .25)),
+        ("maximum", 0, lambda z: T.maximum(z, 0)), ("maximum_second", 0, lambda z: T.maximum(0, z)),
+        ("maximum", .25, lambda z: T.maximum(z, .25 * z)),
+        ("switch", 0, lambda z: T.switch(z > 0, z, 0)),
+        ("switch", .25, lambda z: T.switch(z > 0, z, .25 * z)),
+        ("switch_ge", 0, lambda z: T.switch(z >= 0, z, 0)),
+        ("product", 0, lambda z: z * (z > 0)))]
+
+
+@functools.lru_cache(maxsize=None)
+def bent(kind):
+    """Of each of BENDS, by the Op and in the plain graph: the pooled, and gradients for W, b, x."""
+    x, W, b, g = T.ftensor4(), T.ftensor4(), T.fvector(), T.ftensor4()
+    pool = {"codes": Pooling((2, 2), (2, 2), ignore_border=False),
+            "maps": Pooling((3, 2), (2, 2), mode="max", pad=(1, 1))}[kind]
+    outputs = []
+    z = T.nnet.conv2d(x, W, border_mode=1) + b.dimshuffle("x", 0, "x", "x")
+    for options, f in BENDS:
+        op = Conv2D((1,) * 4, pool=pool, **options)
+        assert op.has_codes() == (kind == "codes")
+        plain = pool_2d(f(z), pool.size, pool.ignore_border, pool.stride, pool.pad)
+        for y in (first(op.result(last(x), W, b)), plain):
+            outputs += [y] + T.grad(T.sum(g * y), [W, b, x])
+    return theano.function([x, W, b, g], outputs)
+
+
+@pytest.mark.parametrize("kind, shape", [("codes", (3, 5)), ("maps", (3, 5))])
+@pytest.mark.parametrize("value", [0, np.nan, -np.inf])
+def test_blank_areas_and_ties_are_theanos(kind, shape, value):
+    """Where sums are exactly zero, as in a blank image without bias, and where maxima tie."""
+    data = conv_arrays(dict(size=3, pad=(1,) * 4, rows=6, columns=9, batch=3, channels=4,
+                            filters=20, share=1, seed=5), exact=True)[:3]
+    data[0][0] = 0
+    data[0][1, :, :3] = 0
+    data[2][:10] = 0
+    data[0].flat[-1] = value        # in the last image alone
+    data.append(normal(1, 3, 20, *shape))
+    results = bent(kind)(*data)
+    for k, (options, _) in enumerate(BENDS):
+        for got, want, name in zip(results[8 * k:], results[8 * k + 4:8 * k + 8],
+                                   ("y", "dW", "db", "dx")):
+            np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-3,
+                                       err_msg="%s %s" % (name, options))
 
 
 def test_any_memory_layout():
@@ -216,7 +264,7 @@ def test_names_what_does_not_fit():
 def test_flat_images_tie():
     """Equal patches give equal sums, and each gets the gradient, whichever way the sums go."""
     x, W, b = T.ftensor4(), T.ftensor4(), T.fvector()
-    pool = Pooling((2, 2), (2, 2), True, False)
+    pool = Pooling((2, 2), (2, 2))
     y = first(Conv2D((1,) * 4, 0, pool=pool).result(last(x), W, b))
     f = theano.function([x, W, b], T.grad(T.sum(y), b))
     images = np.zeros((3, 16, 12, 12), "float32")
@@ -240,25 +288,49 @@ def test_flat_images_tie():
 # --- pooling -------------------------------------------------------------------------------------
 
 @pytest.mark.slow
-@settings(drawn, max_examples=20)
+@settings(drawn, max_examples=25)
 @given(st.tuples(st.integers(1, 4), st.integers(1, 4)),
        st.tuples(st.integers(1, 4), st.integers(1, 4)), st.booleans(),
-       st.sampled_from(["max", "average_inc_pad", "average_exc_pad"]),
-       st.integers(4, 9), st.integers(4, 9), st.integers(0, 2**31))
-def test_pooling_is_theanos(size, stride, ignore_border, mode, rows, columns, seed):
+       st.sampled_from(["max", "average_inc_pad", "average_exc_pad", "sum"]),
+       st.tuples(st.integers(0, 3), st.integers(0, 3)),
+       st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**31))
+def test_pooling_is_theanos(size, stride, ignore_border, mode, pad, rows, columns, seed):
     """Ties included: the pixels are few whole numbers."""
+    pad = tuple(min(p, s - 1) for p, s in zip(pad, size)) if ignore_border else (0, 0)
     x, g = T.ftensor4(), T.ftensor4()
-    fast = first(Pool2D(size, stride, ignore_border, mode != "max")(last(x)))
-    plain = pool_2d(x, size, ignore_border, stride, mode=mode)
+    fast = first(Pool2D(size, stride, ignore_border, mode, pad)(last(x)))
+    plain = pool_2d(x, size, ignore_border, stride, pad, mode)
     rng = np.random.RandomState(seed)
     data = rng.randint(-1, 2, size=(3, 5, rows, columns)).astype("float32")
-    shape = theano.function([x], plain.shape)(data)
-    weights = rng.normal(size=shape).astype("float32")
-    for a, b in zip(*[theano.function([x, g], [y] + T.grad(T.sum(g * y), [x]))(data, weights)
-                      for y in (fast, plain)]):
-        assert a.shape == b.shape
-        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
-    assert tuple(theano.function([x], fast.shape)(data)) == tuple(shape)
+    got, want = theano.function([x], [fast, plain])(data)
+    assert got.shape == want.shape
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+    assert tuple(theano.function([x], fast.shape)(data)) == got.shape
+    weights = rng.normal(size=got.shape).astype("float32")
+    got = theano.function([x, g], T.grad(T.sum(g * fast), x))(data, weights)
+    if mode == "average_exc_pad" and any(pad):
+        want = numpy_mean_gradient(weights, data.shape, size, stride, pad)     # Theano has none
+    else:
+        want = theano.function([x, g], T.grad(T.sum(g * plain), x))(data, weights)
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+
+
+def numpy_mean_gradient(g, shape, size, stride, pad):
+    dx = np.zeros(shape)
+    for i, j in np.ndindex(*g.shape[2:]):
+        top, left = i * stride[0] - pad[0], j * stride[1] - pad[1]
+        window = np.s_[:, :, max(0, top):top + size[0], max(0, left):left + size[1]]
+        dx[window] += (g[:, :, i, j] / dx[window][0, 0].size)[:, :, None, None]
+    return dx
+
+
+def test_pooling_names_what_does_not_fit():
+    for arguments, why in [(dict(size=(2, 0)), "size: wanted two numbers from 1"),
+                           (dict(mode="mean"), "mode: wanted one of max, average_inc_pad, .*'mean'"),
+                           (dict(pad=(1, 2)), "pad: wanted less than the window's"),
+                           (dict(pad=(1, 1), ignore_border=False), "pad: wanted none where")]:
+        with pytest.raises(ValueError, match=why):
+            Pool2D(**dict(dict(size=(2, 2), stride=(2, 2)), **arguments))
 
 
 # --- networks ------------------------------------------------------------------------------------

@@ -8,15 +8,18 @@ namespace activation {
 
 using arrays::Contiguous;
 
+// a: (.., columns), of one dimension or more.
 inline int check_problem(PyArrayObject *a, const char *name, Problem *p) {
-    const npy_intp any[2] = {-1, -1};
-    if (arrays::check(a, name, NPY_FLOAT32, 2, any)) return -1;
-    for (const npy_intp length : {PyArray_DIM(a, 0), PyArray_DIM(a, 1)})
-        if (length > 1 << 30) {
-            PyErr_Format(PyExc_ValueError, "%s: a matrix of more than 2**30 rows or columns", name);
-            return -1;
-        }
-    *p = Problem{PyArray_DIM(a, 0), (int)PyArray_DIM(a, 1)};
+    const int ndim = PyArray_NDIM(a);
+    if (arrays::check(a, name, NPY_FLOAT32, ndim, PyArray_DIMS(a))) return -1;
+    const npy_intp columns = PyArray_DIM(a, ndim - 1);
+    npy_intp rows = 1;
+    for (int k = 0; k < ndim - 1; k++) rows *= PyArray_DIM(a, k);
+    if (columns > 1 << 30 || rows > (npy_intp)1 << 34) {
+        PyErr_Format(PyExc_ValueError, "%s: more than 2**34 rows or 2**30 columns", name);
+        return -1;
+    }
+    *p = Problem{rows, (int)columns};
     return 0;
 }
 
@@ -26,7 +29,8 @@ inline int forward_numpy(PyArrayObject *z, PyArrayObject *b, const Nonlinearity 
     const npy_intp length[1] = {p.columns};
     if (arrays::check(b, "b", NPY_FLOAT32, 1, length)) return -1;
     const Contiguous cz(z), cb(b);
-    if (!cz.array || !cb.array || arrays::allocate(y, NPY_FLOAT32, 2, PyArray_DIMS(z), false, true)) return -1;
+    if (!cz.array || !cb.array || arrays::allocate(y, NPY_FLOAT32, PyArray_NDIM(z), PyArray_DIMS(z), false, true))
+        return -1;
     forward(p, cz.data(), cb.data(), f, (float *)PyArray_DATA(*y));
     return 0;
 }
@@ -34,10 +38,10 @@ inline int forward_numpy(PyArrayObject *z, PyArrayObject *b, const Nonlinearity 
 inline int backward_numpy(PyArrayObject *y, PyArrayObject *g, const Nonlinearity &f, PyArrayObject **dz,
                           PyArrayObject **db) {
     Problem p;
-    if (check_problem(y, "y", &p) || arrays::check(g, "g", NPY_FLOAT32, 2, PyArray_DIMS(y))) return -1;
+    if (check_problem(y, "y", &p) || arrays::check(g, "g", NPY_FLOAT32, PyArray_NDIM(y), PyArray_DIMS(y))) return -1;
     const npy_intp length[1] = {p.columns};
     const Contiguous cy(y), cg(g);
-    if (!cy.array || !cg.array || arrays::allocate(dz, NPY_FLOAT32, 2, PyArray_DIMS(y), false, true) ||
+    if (!cy.array || !cg.array || arrays::allocate(dz, NPY_FLOAT32, PyArray_NDIM(y), PyArray_DIMS(y), false, true) ||
         arrays::allocate(db, NPY_FLOAT32, 1, length, false, true))
         return -1;
     try {

@@ -46,15 +46,9 @@ inline int check_problem(PyArrayObject *x, PyArrayObject *W, const Pad &pad, Pro
 }
 
 // The pooled array's dimensions.
-inline int check_pooling(const Problem &p, const Pooling &pool, npy_intp *dims) {
-    const pooling::Problem out = pool.of(p);
-    if (out.out_rows() < 1 || out.out_columns() < 1) {
-        PyErr_Format(PyExc_ValueError, "x: maps of %d x %d are smaller than the pooling's windows", p.out_rows(),
-                     p.out_columns());
-        return -1;
-    }
-    dims[0] = p.images, dims[1] = out.out_rows(), dims[2] = out.out_columns(), dims[3] = p.filters;
-    return 0;
+inline void pooled_dims(const Problem &p, const After &after, npy_intp *dims) {
+    const pooling::Problem pool = after.pooling(p);
+    dims[0] = p.images, dims[1] = pool.out_rows(), dims[2] = pool.out_columns(), dims[3] = p.filters;
 }
 
 }  // namespace conv2d

@@ -20,7 +20,8 @@ inline int backward_numpy(PyArrayObject *x, PyArrayObject *W, PyArrayObject *y, 
     if (check_problem(x, W, pad, &p)) return -1;
     const npy_intp want[4] = {p.images, p.out_rows(), p.out_columns(), p.filters};
     npy_intp g_want[4] = {want[0], want[1], want[2], want[3]};
-    if ((y && arrays::check(y, "y", NPY_FLOAT32, 4, want)) || (pooled && check_pooling(p, after.pool, g_want)) ||
+    if (pooled) pooled_dims(p, after, g_want);
+    if ((y && arrays::check(y, "y", NPY_FLOAT32, 4, want)) ||
         (pooled && arrays::check(pooled, "pooled", NPY_FLOAT32, 4, g_want)) ||
         (codes && arrays::check(codes, "codes", NPY_UINT8, 4, g_want)) || arrays::check(g, "g", NPY_FLOAT32, 4, g_want))
         return -1;

@@ -18,11 +18,12 @@ inline int forward_numpy(PyArrayObject *x, PyArrayObject *W, PyArrayObject *b, c
     if (check_problem(x, W, pad, &p)) return -1;
     const npy_intp b_want[1] = {p.filters};
     const npy_intp y_dims[4] = {p.images, p.out_rows(), p.out_columns(), p.filters};
-    npy_intp pooled_dims[4];
-    if (arrays::check(b, "b", NPY_FLOAT32, 1, b_want) || (pooled && check_pooling(p, after.pool, pooled_dims)) ||
+    npy_intp out_dims[4];
+    pooled_dims(p, after, out_dims);
+    if (arrays::check(b, "b", NPY_FLOAT32, 1, b_want) ||
         (y && arrays::allocate(y, NPY_FLOAT32, 4, y_dims, false, true)) ||
-        (pooled && arrays::allocate(pooled, NPY_FLOAT32, 4, pooled_dims, false, true)) ||
-        (codes && arrays::allocate(codes, NPY_UINT8, 4, pooled_dims, false, true)))
+        (pooled && arrays::allocate(pooled, NPY_FLOAT32, 4, out_dims, false, true)) ||
+        (codes && arrays::allocate(codes, NPY_UINT8, 4, out_dims, false, true)))
         return -1;
     try {
         forward(p, after, ways_of(p, file, measured_ways), input(x), filters(W), (const float *)PyArray_DATA(b),

@@ -8,12 +8,6 @@ namespace pooling {
 
 using arrays::Contiguous;
 
-// What a Theano Op knows before it sees arrays.
-struct Window {
-    int rows, columns, stride_rows, stride_columns;
-    bool ignore_border, average;
-};
-
 inline int check_problem(PyArrayObject *x, const Window &w, Problem *p) {
     const npy_intp any[4] = {-1, -1, -1, -1};
     if (arrays::check(x, "x", NPY_FLOAT32, 4, any)) return -1;
@@ -23,12 +17,11 @@ inline int check_problem(PyArrayObject *x, const Window &w, Problem *p) {
             PyErr_SetString(PyExc_ValueError, "x: more than 2**24 images, rows, columns or channels");
             return -1;
         }
-    if (d[1] < 1 || d[2] < 1) {
+    if ((d[1] < 1 || d[2] < 1) && (!w.ignore_border || w.pad_rows || w.pad_columns)) {
         PyErr_SetString(PyExc_ValueError, "x: images without pixels");
         return -1;
     }
-    *p = Problem{(int)d[0], (int)d[1], (int)d[2], (int)d[3], w.rows, w.columns, w.stride_rows, w.stride_columns,
-                 w.ignore_border};
+    *p = Problem{(int)d[0], (int)d[1], (int)d[2], (int)d[3], w};
     return 0;
 }
 
@@ -38,7 +31,7 @@ inline int forward_numpy(PyArrayObject *x, const Window &w, PyArrayObject **y) {
     const npy_intp dims[4] = {p.images, p.out_rows(), p.out_columns(), p.channels};
     const Contiguous from(x);
     if (!from.array || arrays::allocate(y, NPY_FLOAT32, 4, dims, false, true)) return -1;
-    forward(p, w.average, from.data(), (float *)PyArray_DATA(*y));
+    forward(p, from.data(), (float *)PyArray_DATA(*y));
     return 0;
 }
 
@@ -51,7 +44,7 @@ inline int backward_numpy(PyArrayObject *x, PyArrayObject *y, PyArrayObject *g, 
     if (!cx.array || !cy.array || !cg.array ||
         arrays::allocate(dx, NPY_FLOAT32, 4, PyArray_DIMS(x), false, true))
         return -1;
-    backward(p, w.average, cx.data(), cy.data(), cg.data(), (float *)PyArray_DATA(*dx));
+    backward(p, cx.data(), cy.data(), cg.data(), (float *)PyArray_DATA(*dx));
     return 0;
 }
 

@@ -40,7 +40,7 @@ struct BackwardWorker {
     BackwardWorker(scratch::Arena &arena, const Problem &p, const After &after, const Ways &ways, int together, bool with_dx)
         : frame(round_up(frame_of_x(p).floats())), frame_g(round_up(frame_of_g(p).floats())),
           xs(arena.take(together * frame)), gs(arena.take(together * frame_g)), dx(with_dx ? arena.take(frame) : nullptr),
-          pooled(arena.take(after.pool ? after.pool.of(p).out_image() + VL : 0)), x(arena.take<const float *>(together)),
+          pooled(arena.take(after.pool ? after.pooling(p).out_image() + VL : 0)), x(arena.take<const float *>(together)),
           g(arena.take<const float *>(together)), g_dx(arena.take<const float *>(together)),
           to(arena.take<float *>(together)), lists(arena, p.filters, (size_t)p.out_rows() * p.out_columns()),
           dw(arena, p.size, ways.winograd_dw ? p.channels : 0, ways.winograd_dw ? p.filters : 0),

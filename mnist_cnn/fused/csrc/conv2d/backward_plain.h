@@ -11,7 +11,7 @@ inline void dense_dx(const Problem &p, const float *g, const Frame &fg, const fl
                      float *dx) {
     for (int i = 0; i < p.rows; i++)
         sum_row(g + i * fg.line(), fg, p.size, p.columns, filters,
-                Epilogue{zeros, 1, p.channels, dx + (ptrdiff_t)i * p.columns * p.channels, p.channels});
+                Epilogue{zeros, Nonlinearity(LINES, 1), p.channels, dx + (ptrdiff_t)i * p.columns * p.channels, p.channels});
 }
 
 // The image within a frame, to contiguous memory.

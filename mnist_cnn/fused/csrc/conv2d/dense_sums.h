@@ -12,7 +12,7 @@ namespace conv2d {
 // What becomes of the sums of one row of one image.
 struct Epilogue {
     const float *bias;      // padded(outputs) floats
-    float slope;
+    Nonlinearity f;         // rectified alone
     int outputs;
     float *to;              // the row's first position
     ptrdiff_t column;       // floats from one position to the next; outputs lie side by side
@@ -21,7 +21,7 @@ struct Epilogue {
 template <int NV> ALWAYS_INLINE void finish(const vec (&sum)[NV], const Epilogue &e, int position, int o) {
     float *to = e.to + position * e.column + o;
     vec y[NV];
-    UNROLL for (int v = 0; v < NV; v++) y[v] = rectified(sum[v] + load(e.bias + o + v * VL), e.slope);
+    UNROLL for (int v = 0; v < NV; v++) y[v] = rectified(sum[v] + load(e.bias + o + v * VL), e.f);
     if (o + NV * VL <= e.outputs) {
         UNROLL for (int v = 0; v < NV; v++) store_unaligned(to + v * VL, y[v]);
     } else {

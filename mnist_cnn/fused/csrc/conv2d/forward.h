@@ -42,7 +42,7 @@ struct ForwardWorker {
 // The filters and biases as the sums take them. Returns whether all are finite.
 inline bool prepare(const Problem &p, const Filters &W, const float *b, ptrdiff_t b_stride, int threads,
                     const ForwardShared &shared) {
-    for (int o = 0; o < padded(p.filters); o++) shared.bias[o] = b && o < p.filters ? b[o * b_stride] : 0;
+    for (int o = 0; o < padded(p.filters); o++) shared.bias[o] = b && o < p.filters ? b[o * b_stride] + 0.f : 0;     // no -0
     pack_for_y(p, W, shared.packed, threads);
     if (!shared.winograd) return true;
     winograd_filters_for_y(p, W, shared.winograd, threads);
@@ -89,15 +89,15 @@ inline void forward(const Problem &p, const After &after, const Ways &ways, cons
 
     const Frame f = frame_of_x(p);
     const ptrdiff_t map = (ptrdiff_t)rows * columns * p.filters;
-    const pooling::Problem pool = after.pool.of(p);
+    const pooling::Problem pool = after.pooling(p);
     const ptrdiff_t pooled_map = after.pool ? pool.out_image() : 0;
     const auto every_product = [&](const float *image, float *to, float *maxima, uint8_t *code) {
         for (int i = 0; i < rows; i++)
             sum_row(image + i * f.line(), f, p.size, columns, shared.packed,
-                    Epilogue{shared.bias, after.f.slope, p.filters, to + (ptrdiff_t)i * columns * p.filters, p.filters});
-        bend(to, map, after.f.kind);
-        if (maxima) pool_image(pool, after.pool.average, to, maxima);
-        if (code) write_codes(pool, to, maxima, code);
+                    Epilogue{shared.bias, after.f, p.filters, to + (ptrdiff_t)i * columns * p.filters, p.filters});
+        bend(to, map, after.f);
+        if (maxima) pool_image(pool, to, maxima);
+        if (code) write_codes(pool, after.f, to, maxima, code);
     };
     const int groups = (p.images + together - 1) / together;
     parallel::for_ranges(groups, std::min(groups, 4 * threads), threads, [&](int, int number, int first, int last) {
@@ -113,7 +113,7 @@ inline void forward(const Problem &p, const After &after, const Ways &ways, cons
                 float *maxima = after.pool ? pooled + (n0 + k) * pooled_map : nullptr;
                 uint8_t *code = codes ? codes + (n0 + k) * pooled_map : nullptr;
                 const float most = copy_image(x, n0 + k, p.rows, p.columns, p.channels, f, image);
-                if (winograd && finite_filters && most < 1e15f && !(after.pool.is_maximum() && is_flat(p, image, f))) {
+                if (winograd && finite_filters && most < 1e15f && !(after.pool.compares() && is_flat(p, image, f))) {
                     set_margins(p, most, shared.sizes, shared.bias, margin);
                     new (worker.chosen + some)
                         Doubtful{p, after, f, shared.lines, shared.bias, image, to, maxima, code, margin, budget(p)};
@@ -128,11 +128,11 @@ inline void forward(const Problem &p, const After &after, const Ways &ways, cons
                           });
             for (int k = 0; k < some; k++) {
                 Doubtful &d = worker.chosen[k];
-                if (!d.over()) bend(d.y, map, after.f.kind);
-                if (d.over() || (after.pool.is_maximum() && !settled_maxima(d)))
+                if (!d.over()) bend(d.y, map, after.f);
+                if (d.over() || (after.pool.compares() && !settled_maxima(d)))
                     every_product(d.image, d.y, d.pooled, d.codes);
-                else if (after.pool.average && d.pooled)
-                    pool_image(pool, true, d.y, d.pooled);
+                else if (after.pool && !after.pool.compares())
+                    pool_image(pool, d.y, d.pooled);
             }
         }
     });

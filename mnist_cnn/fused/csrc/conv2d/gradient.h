@@ -60,42 +60,46 @@ Found back_through_windows(const pooling::Problem &pool, const Nonlinearity &f, 
                           const float *g, const Frame &frame, float *first, float *db, Share share) {
     const ptrdiff_t line = (ptrdiff_t)pool.columns * pool.channels;
     Found found;
-    for (int i = 0; i < pool.out_rows(); i++)
+    const int out_rows = pool.out_rows(), out_columns = pool.out_columns();
+    for (int i = 0; i < out_rows; i++) {
+        const pooling::Range rows = pool.row_range(i);
         for (int o = 0; o < pool.channels; o += VL) {
-            const int some = pool.channels - o, row = i * pool.stride_rows;
-            const int rows = std::min(pool.size_rows, pool.rows - row);
+            const int some = pool.channels - o;
             vec sum = load(db + o);
-            for (int j = 0; j < pool.out_columns(); j++) {
-                const int column = j * pool.stride_columns, columns = std::min(pool.size_columns, pool.columns - column);
-                const ptrdiff_t at = ((ptrdiff_t)i * pool.out_columns() + j) * pool.channels + o;
+            for (int j = 0; j < out_columns; j++) {
+                const pooling::Range columns = pool.column_range(j);
+                const pooling::Area area{rows.first, columns.first, rows.count, columns.count};
+                const ptrdiff_t at = ((ptrdiff_t)i * out_columns + j) * pool.channels + o;
                 const vec result = load_some(pooled + at, some), gradient = load_some(g + at, some);
-                for (int h = 0; h < rows; h++)
-                    for (int w = 0; w < columns; w++) {
-                        const float *from = y + (row + h) * line + (ptrdiff_t)(column + w) * pool.channels + o;
+                for (int h = 0; h < area.rows; h++)
+                    for (int w = 0; w < area.columns; w++) {
+                        const float *from = y + (area.row + h) * line + (ptrdiff_t)(area.column + w) * pool.channels + o;
                         const vec value = load_some(from, some);
-                        vec v = share(value, result, gradient, rows * columns);
+                        vec v = share(value, result, gradient, area);
                         v = through(v, value, f);
-                        store(first + (row + h) * frame.line() + (ptrdiff_t)(column + w) * frame.pixel + o, v);
+                        store(first + (area.row + h) * frame.line() + (ptrdiff_t)(area.column + w) * frame.pixel + o, v);
                         sum += v;
                         found.add(v);
                     }
             }
             store(db + o, sum);
         }
+    }
     return found;
 }
 
 // What a position gets of a window's gradient where that is more than all or nothing. An infinite gradient times the
 // rectifier's slope of zero, of the positions that equal a maximum of zero, is NaN.
-inline vec share_of(ivec share, vec gradient, vec most) {
-    const vec nothing = most == vec{} ? 0 * gradient : vec{}, some = share == HALF ? .5f * gradient : nothing;
-    return share == NOT_A_NUMBER ? broadcast(NAN) : share == ALL ? gradient : some;
+inline vec share_of(ivec share, vec gradient, vec all, vec most, const Nonlinearity &f) {
+    const vec hidden = f.is_rectifier() && !f.selects ? 0 * gradient : vec{};
+    const vec nothing = most == vec{} ? hidden : vec{},
+              some = share == HALF ? times(gradient, broadcast(f.at_zero), f) : nothing;
+    return share == NOT_A_NUMBER ? broadcast(NAN) : share == ALL ? all : some;
 }
 
 // As back_through_windows, from the codes of codes.h.
-inline Found back_through_codes(const pooling::Problem &pool, const uint8_t *codes, const float *pooled, const float *g,
-                                const Frame &frame, float *first, float *db) {
-    constexpr int32_t INFINITE = 0x7f800000;
+inline Found back_through_codes(const pooling::Problem &pool, const Nonlinearity &f, const uint8_t *codes,
+                                const float *pooled, const float *g, const Frame &frame, float *first, float *db) {
     const int filters = pool.channels, pixel = frame.pixel;
     const ptrdiff_t line = frame.line();
     Found found;
@@ -108,14 +112,16 @@ inline Found back_through_codes(const pooling::Problem &pool, const uint8_t *cod
                 float *to = first + 2 * i * line + (ptrdiff_t)2 * j * pixel + o;
                 const ivec code = load_some_bytes(codes + o, some);
                 const vec gradient = load_some(g + o, some);
+                const vec most = load_some(pooled + o, some);
+                const vec all = f.is_linear() || f.is_rectifier() ? gradient : through(gradient, most, f);
                 const ivec more = ((code & 2 * ALL_TIED) != 0) | (((ivec)gradient & INFINITE) == INFINITE);
                 const bool exact = lanes(more) & ALL_LANES;
                 vec sum = {};
                 for (int h = 0; h < rows; h++)
                     for (int w = 0; w < columns; w++) {
                         const int shift = 4 * h + 2 * w;
-                        vec v = (vec)((ivec)gradient & ((code & (ALL << shift)) != 0));
-                        if (exact) v = share_of(code >> shift & 3, gradient, load_some(pooled + o, some));
+                        vec v = (vec)((ivec)all & ((code & (ALL << shift)) != 0));
+                        if (exact) v = share_of(code >> shift & 3, gradient, all, most, f);
                         store(to + h * line + w * pixel, v);
                         sum += v;
                         found.add(v);
@@ -134,7 +140,7 @@ inline Found copy_gradient(const Problem &p, const After &after, const Input &g,
     const float *image_y = y ? y + (ptrdiff_t)n * p.out_rows() * p.out_columns() * p.filters : nullptr;
     float *first = to + f.top * f.line() + (ptrdiff_t)f.left * f.pixel;
     if (after.pool) {
-        const pooling::Problem pool = after.pool.of(p);
+        const pooling::Problem pool = after.pooling(p);
         const float *from = g.at(n);
         if (g.channel != 1 || g.column != p.filters || g.row != g.column * pool.out_columns()) {
             copy_image(g, n, pool.out_rows(), pool.out_columns(), p.filters,
@@ -142,16 +148,15 @@ inline Found copy_gradient(const Problem &p, const After &after, const Input &g,
             from = buffer;
         }
         const float *results = pooled + n * pool.out_image();
-        if (codes) return back_through_codes(pool, codes + n * pool.out_image(), results, from, f, first, db);
-        if (pool.stride_rows >= pool.size_rows && pool.stride_columns >= pool.size_columns) {
-            if (after.pool.average)
-                return back_through_windows(pool, after.f, image_y, results, from, f, first, db, pooling::MeanShare());
-            return back_through_windows(pool, after.f, image_y, results, from, f, first, db, pooling::MaximumShare());
+        if (codes) return back_through_codes(pool, after.f, codes + n * pool.out_image(), results, from, f, first, db);
+        if (!pool.window.overlaps()) {
+            if (pool.window.compares())
+                return back_through_windows(pool, after.f, image_y, results, from, f, first, db, pooling::MaximumShare());
+            return back_through_windows(pool, after.f, image_y, results, from, f, first, db, pooling::MeanShare{pool});
         }
         for (int i = 0; i < p.out_rows(); i++)
             memset(first + i * f.line(), 0, (size_t)p.out_columns() * f.pixel * sizeof(float));
-        pooling::spread_image(pool, after.pool.average, image_y, results, from,
-                              pooling::Gradient{first, f.line(), f.pixel});
+        pooling::spread_image(pool, image_y, results, from, pooling::Gradient{first, f.line(), f.pixel});
     } else if (g.channel == 1) {
         return back_through(p, after.f, image_y, g.at(n), g.row, g.column, f, first, db);
     } else {

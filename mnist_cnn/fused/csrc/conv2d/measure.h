@@ -36,7 +36,7 @@ inline Ways measured_ways(Problem p) {
     const Input vg{g.data(), (ptrdiff_t)p.out_rows() * p.out_columns() * p.filters, (ptrdiff_t)p.out_columns() * p.filters,
                    p.filters, 1};
     const Filters vW{W.data(), (ptrdiff_t)p.channels * p.size * p.size, p.size * p.size, p.size, 1};
-    const After after{{LINES, 1}, {0, 0, 0, 0, false, false}, false};
+    const After after{{LINES, 1}, NO_POOLING, false};
     const auto forward_cost = [&](bool winograd) {
         const Ways ways{winograd, false, false, 0, 0};
         return cost([&] { forward(p, after, ways, vx, vW, nullptr, 0, y.data(), nullptr, nullptr, 1); });

@@ -24,26 +24,17 @@ struct Problem {
     int out_columns() const { return std::max(0, columns + pad.left + pad.right - size + 1); }
 };
 
-// The pooling that follows; none where rows is 0.
-struct Pooling {
-    int rows, columns, stride_rows, stride_columns;
-    bool ignore_border, average;
-    explicit operator bool() const { return rows > 0; }
-    // Whether it compares.
-    bool is_maximum() const { return rows > 0 && !average; }
-    pooling::Problem of(const Problem &p) const {
-        return pooling::Problem{p.images, p.out_rows(), p.out_columns(), p.filters, rows, columns, stride_rows,
-                                stride_columns, ignore_border};
-    }
-};
-
 // What follows the sums. `ties`: whether something else than this pooling compares y's values, so that equal patches
 // have to give equal sums.
 struct After {
     Nonlinearity f;
-    Pooling pool;
+    pooling::Window pool;
     bool ties;
+    pooling::Problem pooling(const Problem &p) const {
+        return pooling::Problem{p.images, p.out_rows(), p.out_columns(), p.filters, pool};
+    }
 };
+constexpr pooling::Window NO_POOLING{0, 0, 1, 1, 0, 0, true, pooling::MAXIMUM};
 
 // An array (image, row, column, channel) anywhere in memory; strides count floats.
 template <class Float> struct View {

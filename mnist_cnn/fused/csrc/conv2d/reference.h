@@ -27,7 +27,7 @@ inline double slope_at(const Nonlinearity &f, double z) {
     case TANH: return 1 - y * y;
     case SIGMOID: return y * (1 - y);
     case ELU: return z > 0 ? 1 : std::exp(z);
-    default: return z > 0 ? 1 : z < 0 ? f.slope : (1 + f.slope) / 2;
+    default: return z > 0 ? 1 : z < 0 ? f.slope : f.at_zero;
     }
 }
 
@@ -63,7 +63,8 @@ inline Reference reference(const Problem &p, const After &after, const std::vect
         r.y[at] = apply(after.f, z[at]);
     });
     if (after.pool) {
-        const pooling::Problem pool = after.pool.of(p);
+        const pooling::Problem pool = after.pooling(p);
+        const pooling::Window &w = pool.window;
         r.pooled.resize(p.images * pool.out_image());
         for (size_t k = 0; k < r.pooled.size(); k++) {
             const int o = k % p.filters, j = k / p.filters % pool.out_columns(), n = k / pool.out_image(),
@@ -71,15 +72,19 @@ inline Reference reference(const Problem &p, const After &after, const std::vect
             double most = -1e300, sum = 0;
             int pixels = 0;
             const auto window = [&](auto work) {
-                for (int row = i * pool.stride_rows; row < std::min(pool.rows, i * pool.stride_rows + pool.size_rows); row++)
-                    for (int column = j * pool.stride_columns;
-                         column < std::min(pool.columns, j * pool.stride_columns + pool.size_columns); column++)
-                        work(n * map + ((size_t)row * pool.columns + column) * p.filters + o);
+                for (int h = 0; h < w.rows; h++)
+                    for (int v = 0; v < w.columns; v++) {
+                        const int row = i * w.stride_rows - w.pad_rows + h, column = j * w.stride_columns - w.pad_columns + v;
+                        if (row >= 0 && row < pool.rows && column >= 0 && column < pool.columns)
+                            work(n * map + ((size_t)row * pool.columns + column) * p.filters + o);
+                    }
             };
             window([&](size_t at) { most = std::max(most, r.y[at]), sum += r.y[at], pixels++; });
-            r.pooled[k] = after.pool.average ? sum / pixels : most;
+            if (w.mode == pooling::AVERAGE_WITH_PAD && w.ignore_border) pixels = w.rows * w.columns;
+            if (w.mode == pooling::SUM) pixels = 1;
+            r.pooled[k] = w.compares() ? most : sum / pixels;
             window([&](size_t at) {
-                if (after.pool.average)
+                if (!w.compares())
                     dy[at] += g[k] / (double)pixels;
                 else if (r.y[at] == most)
                     dy[at] += g[k];

@@ -35,8 +35,8 @@ struct Doubtful {
         }
         float sum = 0;
         for (int l = 0; l < VL; l++) sum += sums[l];
-        vec z = rectified(broadcast(sum + bias[o]), after.f.slope);
-        if (after.f.kind != LINES) z = curve(z, after.f.kind);
+        vec z = rectified(broadcast(sum + bias[o]), after.f);
+        if (after.f.kind != LINES) z = curve(z, after.f);
         y[((ptrdiff_t)i * p.out_columns() + j) * p.filters + o] = z[0];
     }
     bool over() const { return budget < 0; }
@@ -59,21 +59,22 @@ inline bool settled_maxima(Doubtful &d) {
     float *pooled = d.pooled;
     uint8_t *codes = d.codes;
     const long before = d.budget;
-    const pooling::Problem pool = d.after.pool.of(d.p);
+    const pooling::Problem pool = d.after.pooling(d.p);
     const int filters = d.p.filters;
     const ptrdiff_t line = (ptrdiff_t)d.p.out_columns() * filters;
-    for (int i = 0; i < pool.out_rows(); i++)
-        for (int j = 0; j < pool.out_columns(); j++) {
-            const int row = i * pool.stride_rows, column = j * pool.stride_columns;
-            const int height = std::min(pool.size_rows, pool.rows - row),
-                      width = std::min(pool.size_columns, pool.columns - column);
+    const int out_rows = pool.out_rows(), out_columns = pool.out_columns();
+    for (int i = 0; i < out_rows; i++) {
+        const pooling::Range rows = pool.row_range(i);
+        for (int j = 0; j < out_columns; j++) {
+            const pooling::Range columns = pool.column_range(j);
             for (int o = 0; o < filters; o += VL) {
                 const int some = filters - o;
-                const float *from = d.y + row * line + (ptrdiff_t)column * filters + o;
+                const float *from = d.y + rows.first * line + (ptrdiff_t)columns.first * filters + o;
                 vec most = load_some(from, some);
                 const auto window = [&](auto work) {
-                    for (int h = 0; h < height; h++)
-                        for (int w = 0; w < width; w++) work(h, w, load_some(from + h * line + (ptrdiff_t)w * filters, some));
+                    for (int h = 0; h < rows.count; h++)
+                        for (int w = 0; w < columns.count; w++)
+                            work(h, w, load_some(from + h * line + (ptrdiff_t)w * filters, some));
                 };
                 window([&](int, int, vec y) { most = y > most ? y : most; });
                 const vec near = most - 2 * load(d.margin + o);
@@ -86,28 +87,28 @@ inline bool settled_maxima(Doubtful &d) {
                 if (bits) {
                     window([&](int h, int w, vec y) {
                         for (unsigned b = bits & lanes(y >= near); b; b &= b - 1)
-                            d.settle(row + h, column + w, o + __builtin_ctz(b));
+                            d.settle(rows.first + h, columns.first + w, o + __builtin_ctz(b));
                     });
                     if (d.over()) return false;
                     most = load_some(from, some);
                     window([&](int, int, vec y) { most = y > most ? y : most; });
                 }
                 store_some_lanes(pooled + o, most, some);
-                if (codes) store_some_bytes(codes + o, codes_of(most, window), some);
+                if (codes) store_some_bytes(codes + o, codes_of(most, d.after.f, window), some);
             }
             pooled += filters;
             codes += codes ? filters : 0;
         }
+    }
     // A later window may have settled what was the maximum of an earlier one.
-    const bool overlap = pool.stride_rows < pool.size_rows || pool.stride_columns < pool.size_columns;
-    if (overlap && d.budget != before) pool_image(pool, false, d.y, d.pooled);
+    if (pool.window.overlaps() && d.budget != before) pool_image(pool, d.y, d.pooled);
     return true;
 }
 
 // Writes a tile's 4 x 4 sums of filters o .. as y, and settles those near the bend of two lines.
 template <bool WHOLE> void write_tile(Doubtful &d, int i0, int j0, int o, const vec (&sums)[SIDE][SIDE]) {
     const Problem &p = d.p;
-    const float slope = d.after.f.slope;
+    const Nonlinearity &f = d.after.f;
     const int rows = WHOLE ? SIDE : std::min(SIDE, p.out_rows() - i0),
               columns = WHOLE ? SIDE : std::min(SIDE, p.out_columns() - j0), some = WHOLE ? VL : p.filters - o;
     const ptrdiff_t line = (ptrdiff_t)p.out_columns() * p.filters;
@@ -118,9 +119,9 @@ template <bool WHOLE> void write_tile(Doubtful &d, int i0, int j0, int o, const 
         for (int w = 0; w < columns; w++) {
             const vec z = sums[h][w] + bias;
             any |= (z <= margin) & (z >= -margin);
-            store_some_lanes(to + h * line + (ptrdiff_t)w * p.filters, rectified(z, slope), some);
+            store_some_lanes(to + h * line + (ptrdiff_t)w * p.filters, rectified(z, f), some);
         }
-    if (slope == 1 || !(lanes(any) & ALL_LANES)) return;
+    if (f.slope == 1 || !(lanes(any) & ALL_LANES)) return;
     for (int h = 0; h < rows; h++)
         for (int w = 0; w < columns; w++) {
             const vec z = sums[h][w] + bias;

@@ -1,4 +1,4 @@
-// What follows a dense layer's product: bias and nonlinearity, and their gradient, in one pass over the rows.
+// Bias and nonlinearity, and their gradient, in one pass over rows: a dense layer's product, or the pixels of maps.
 #pragma once
 
 #include <algorithm>
@@ -32,10 +32,10 @@ inline void forward(const Problem &p, const float *z, const float *b, const Nonl
     for_blocks(p, [&](int, ptrdiff_t first, ptrdiff_t last) {
         for (ptrdiff_t r = first; r < last; r++)
             for (int c = 0; c < C; c += VL) {
-                const vec sum = load_some(z + r * C + c, C - c) + load_some(b + c, C - c);
-                store_some_lanes(y + r * C + c, conv2d::rectified(sum, f.slope), C - c);
+                const vec sum = load_some(z + r * C + c, C - c) + load_some(b + c, C - c) + 0;     // no -0
+                store_some_lanes(y + r * C + c, conv2d::rectified(sum, f), C - c);
             }
-        conv2d::bend(y + first * C, (last - first) * C, f.kind);
+        conv2d::bend(y + first * C, (last - first) * C, f);
     });
 }
 

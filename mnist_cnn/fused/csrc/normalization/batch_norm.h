@@ -83,14 +83,14 @@ inline void forward(const Problem &p, const float *x, const float *gamma, const 
     statistics(p, x, epsilon, mean, inv_std);
     for_blocks(p, [&](int, ptrdiff_t first, ptrdiff_t last) {
         for (int c = 0; c < C; c += VL) {
-            const vec middle = load_some(mean + c, C - c), shift = load_some(beta + c, C - c),
+            const vec middle = load_some(mean + c, C - c), shift = load_some(beta + c, C - c) + 0,
                       scale = load_some(inv_std + c, C - c) * load_some(gamma + c, C - c);
             for (ptrdiff_t r = first; r < last; r++) {
                 const vec z = (load_some(x + r * C + c, C - c) - middle) * scale + shift;
-                store_some_lanes(y + r * C + c, conv2d::rectified(z, f.slope), C - c);
+                store_some_lanes(y + r * C + c, conv2d::rectified(z, f), C - c);
             }
         }
-        conv2d::bend(y + first * C, (last - first) * C, f.kind);
+        conv2d::bend(y + first * C, (last - first) * C, f);
     });
 }
 

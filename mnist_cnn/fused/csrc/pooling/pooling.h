@@ -1,4 +1,4 @@
-// Max- and average-pooling of images whose channels lie side by side, and their gradients.
+// Pooling of images whose channels lie side by side: the maximum, mean or sum of each window; and its gradient.
 #pragma once
 
 #include <algorithm>
@@ -12,10 +12,32 @@ namespace pooling {
 
 using namespace simd;
 
+// The mean of a window may count the padding as pixels, or leave it out.
+enum Mode { MAXIMUM, AVERAGE_WITH_PAD, AVERAGE_WITHOUT_PAD, SUM };
+
+// Nothing is pooled where rows is 0. The padding is less than a window; `ignore_border`: whether windows that reach over
+// the padded border are left out, or cut.
+struct Window {
+    int rows, columns, stride_rows, stride_columns, pad_rows, pad_columns;
+    bool ignore_border;
+    Mode mode;
+    explicit operator bool() const { return rows > 0; }
+    bool compares() const { return rows > 0 && mode == MAXIMUM; }
+    bool overlaps() const { return stride_rows < rows || stride_columns < columns; }
+};
+
+// A range of rows or columns.
+struct Range {
+    int first, count;
+};
+// The part of an image that a window covers.
+struct Area {
+    int row, column, rows, columns;
+};
+
 struct Problem {
     int images, rows, columns, channels;
-    int size_rows, size_columns, stride_rows, stride_columns;
-    bool ignore_border;     // whether windows that reach over the border are left out, or cut
+    Window window;
 
     // Theano's rule (Pool.out_shape).
     static int length(int n, int size, int stride, bool ignore_border) {
@@ -23,22 +45,43 @@ struct Problem {
         if (stride >= size) return (n - 1) / stride + 1;
         return std::max(0, (n - 1 - size + stride) / stride) + 1;
     }
-    int out_rows() const { return length(rows, size_rows, stride_rows, ignore_border); }
-    int out_columns() const { return length(columns, size_columns, stride_columns, ignore_border); }
+    int out_rows() const {
+        return length(rows + 2 * window.pad_rows, window.rows, window.stride_rows, window.ignore_border);
+    }
+    int out_columns() const {
+        return length(columns + 2 * window.pad_columns, window.columns, window.stride_columns, window.ignore_border);
+    }
     ptrdiff_t image() const { return (ptrdiff_t)rows * columns * channels; }
     ptrdiff_t out_image() const { return (ptrdiff_t)out_rows() * out_columns() * channels; }
+    static ALWAYS_INLINE Range range(int first, int size, int length) {
+        return Range{std::max(0, first), std::min(length, first + size) - std::max(0, first)};
+    }
+    // What the windows of row i cover, and those of column j.
+    ALWAYS_INLINE Range row_range(int i) const {
+        return range(i * window.stride_rows - window.pad_rows, window.rows, rows);
+    }
+    ALWAYS_INLINE Range column_range(int j) const {
+        return range(j * window.stride_columns - window.pad_columns, window.columns, columns);
+    }
+    // What a window's sum is divided by.
+    float divisor(const Area &area) const {
+        if (window.mode == SUM) return 1;
+        const bool whole = window.mode == AVERAGE_WITH_PAD && window.ignore_border;
+        return (float)(whole ? window.rows * window.columns : area.rows * area.columns);
+    }
 };
 
-// Calls work(out, first, rows, columns) for the windows of one image: where the result is, where the first pixel,
-// and how much of the window lies within the image.
-template <class Work> void for_windows(const Problem &p, Work work) {
-    for (int i = 0; i < p.out_rows(); i++)
-        for (int j = 0; j < p.out_columns(); j++) {
-            const int row = i * p.stride_rows, column = j * p.stride_columns;
-            const int rows = std::min(p.size_rows, p.rows - row), columns = std::min(p.size_columns, p.columns - column);
-            const ptrdiff_t first = ((ptrdiff_t)row * p.columns + column) * p.channels;
-            work(((ptrdiff_t)i * p.out_columns() + j) * p.channels, first, rows, columns);
+// Calls work(out, area) for the windows of one image: where the result is, and what of the image the window covers.
+template <class Work> void for_windows(const Problem problem, Work work) {
+    const int out_rows = problem.out_rows(), out_columns = problem.out_columns();
+    ptrdiff_t out = 0;
+    for (int i = 0; i < out_rows; i++) {
+        const Range rows = problem.row_range(i);
+        for (int j = 0; j < out_columns; j++, out += problem.channels) {
+            const Range columns = problem.column_range(j);
+            work(out, Area{rows.first, columns.first, rows.count, columns.count});
         }
+    }
 }
 
 template <class Work> void for_images(const Problem &p, Work work) {
@@ -48,31 +91,32 @@ template <class Work> void for_images(const Problem &p, Work work) {
     });
 }
 
-// y = finish(start, then add(.., pixel) for each pixel of the window, their number), for every window and channel of
-// an image. All arrays are contiguous (row, column, channel).
+// y = finish(start, then add(.., pixel) for each pixel of the window, the window's area), for every window and channel of an
+// image. All arrays are contiguous (row, column, channel).
 template <class Add, class Finish>
 void pool(const Problem &p, const float *x, float *y, bool from_first, Add add, Finish finish) {
     const ptrdiff_t line = (ptrdiff_t)p.columns * p.channels;
-    for_windows(p, [&](ptrdiff_t to, ptrdiff_t first, int rows, int columns) {
+    for_windows(p, [&](ptrdiff_t to, const Area &area) {
+        const float *first = x + area.row * line + (ptrdiff_t)area.column * p.channels;
         for (int c = 0; c < p.channels; c += VL) {
             const int some = p.channels - c;
-            const float *from = x + first + c;
+            const float *from = first + c;
             vec sum = from_first ? load_some(from, some) : vec{};
-            for (int h = 0; h < rows; h++)
-                for (int w = 0; w < columns; w++)
+            for (int h = 0; h < area.rows; h++)
+                for (int w = 0; w < area.columns; w++)
                     sum = add(sum, load_some(from + h * line + (ptrdiff_t)w * p.channels, some));
-            store_some_lanes(y + to + c, finish(sum, rows * columns), some);
+            store_some_lanes(y + to + c, finish(sum, area), some);
         }
     });
 }
 
-inline void pool_image(const Problem &p, bool average, const float *x, float *y) {
-    if (average)
-        pool(p, x, y, false, [](vec sum, vec pixel) { return sum + pixel; },
-             [](vec sum, int pixels) { return sum / broadcast((float)pixels); });
-    else
+inline void pool_image(const Problem &p, const float *x, float *y) {
+    if (p.window.mode == MAXIMUM)
         pool(p, x, y, true, [](vec most, vec pixel) { return pixel > most ? pixel : most; },
-             [](vec most, int) { return most; });
+             [](vec most, const Area &) { return most; });
+    else
+        pool(p, x, y, false, [](vec sum, vec pixel) { return sum + pixel; },
+             [&](vec sum, const Area &of) { return sum / broadcast(p.divisor(of)); });
 }
 
 // An image whose gradient is made: its lines are `line` floats apart and its pixels `pixel`. It is clear.
@@ -81,55 +125,56 @@ struct Gradient {
     ptrdiff_t line, pixel;
 };
 
-// dx: for every pixel and channel the sum of share(pixel, result, gradient, pixels) over the windows that have it.
+// dx: for every pixel and channel the sum of share(pixel, result, gradient, area) over the windows that have it.
 template <class Share>
 void spread(const Problem &p, const float *x, const float *y, const float *g, const Gradient &dx, Share share) {
     const ptrdiff_t line = (ptrdiff_t)p.columns * p.channels;
-    for (int i = 0; i < p.out_rows(); i++)
-        for (int j = 0; j < p.out_columns(); j++) {
-            const int row = i * p.stride_rows, column = j * p.stride_columns;
-            const int rows = std::min(p.size_rows, p.rows - row), columns = std::min(p.size_columns, p.columns - column);
-            const ptrdiff_t from = ((ptrdiff_t)i * p.out_columns() + j) * p.channels;
-            for (int c = 0; c < p.channels; c += VL) {
-                const int some = p.channels - c;
-                const vec result = load_some(y + from + c, some), add = load_some(g + from + c, some);
-                for (int h = 0; h < rows; h++)
-                    for (int w = 0; w < columns; w++) {
-                        const float *pixel = x + (row + h) * line + (ptrdiff_t)(column + w) * p.channels + c;
-                        float *to = dx.data + (row + h) * dx.line + (column + w) * dx.pixel + c;
-                        store_some_lanes(to, load_some(to, some) + share(load_some(pixel, some), result, add, rows * columns),
-                                         some);
-                    }
-            }
+    for_windows(p, [&](ptrdiff_t out, const Area &area) {
+        const float *first = x + area.row * line + (ptrdiff_t)area.column * p.channels;
+        float *first_to = dx.data + area.row * dx.line + area.column * dx.pixel;
+        for (int c = 0; c < p.channels; c += VL) {
+            const int some = p.channels - c;
+            const vec result = load_some(y + out + c, some), add = load_some(g + out + c, some);
+            for (int h = 0; h < area.rows; h++)
+                for (int w = 0; w < area.columns; w++) {
+                    const vec pixel = load_some(first + h * line + (ptrdiff_t)w * p.channels + c, some);
+                    float *to = first_to + h * dx.line + w * dx.pixel + c;
+                    store_some_lanes(to, load_some(to, some) + share(pixel, result, add, area), some);
+                }
         }
+    });
 }
 
-// A pixel's share of its window's gradient: of the mean, and of the maximum. As Theano has it, every position that
-// equals the maximum gets the gradient.
+// A pixel's share of its window's gradient: of the mean or sum, and of the maximum. As Theano has it, every position
+// that equals the maximum gets the gradient.
 struct MeanShare {
-    ALWAYS_INLINE vec operator()(vec, vec, vec gradient, int pixels) const { return gradient / broadcast((float)pixels); }
+    const Problem &p;
+    ALWAYS_INLINE vec operator()(vec, vec, vec gradient, const Area &area) const {
+        return gradient / broadcast(p.divisor(area));
+    }
 };
 struct MaximumShare {
-    ALWAYS_INLINE vec operator()(vec pixel, vec most, vec gradient, int) const { return pixel == most ? gradient : vec{}; }
+    ALWAYS_INLINE vec operator()(vec pixel, vec most, vec gradient, const Area &) const {
+        return pixel == most ? gradient : vec{};
+    }
 };
 
-inline void spread_image(const Problem &p, bool average, const float *x, const float *y, const float *g,
-                         const Gradient &dx) {
-    if (average)
-        spread(p, x, y, g, dx, MeanShare());
-    else
+inline void spread_image(const Problem &p, const float *x, const float *y, const float *g, const Gradient &dx) {
+    if (p.window.mode == MAXIMUM)
         spread(p, x, y, g, dx, MaximumShare());
+    else
+        spread(p, x, y, g, dx, MeanShare{p});
 }
 
 // Of all images; all arrays are contiguous (image, row, column, channel).
-inline void forward(const Problem &p, bool average, const float *x, float *y) {
-    for_images(p, [&](int n) { pool_image(p, average, x + n * p.image(), y + n * p.out_image()); });
+inline void forward(const Problem &p, const float *x, float *y) {
+    for_images(p, [&](int n) { pool_image(p, x + n * p.image(), y + n * p.out_image()); });
 }
-inline void backward(const Problem &p, bool average, const float *x, const float *y, const float *g, float *dx) {
+inline void backward(const Problem &p, const float *x, const float *y, const float *g, float *dx) {
     for_images(p, [&](int n) {
         float *to = dx + n * p.image();
         memset(to, 0, p.image() * sizeof(float));
-        spread_image(p, average, x + n * p.image(), y + n * p.out_image(), g + n * p.out_image(),
+        spread_image(p, x + n * p.image(), y + n * p.out_image(), g + n * p.out_image(),
                      Gradient{to, (ptrdiff_t)p.columns * p.channels, p.channels});
     });
 }
