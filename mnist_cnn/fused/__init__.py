@@ -2,7 +2,7 @@
 
 See `docs/fused.md`.
 """
-from . import one_pool  # noqa: F401  an optimization, registered as it is imported
+from . import one_pool, random  # noqa: F401  optimizations, registered as they are imported
 from .blocks import FastBatchNormLayer, FastConv2DLayer, FastPool2DLayer, SparseDenseLayer
 from .distortion import compile_move_pixels
 from .layers import ConvReluPool2DLayer, PhiloxStreams, available, why_not
