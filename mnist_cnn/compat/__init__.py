@@ -58,7 +58,7 @@ except (OSError, ValueError, TypeError, LookupError, AssertionError, configparse
                       "the disk: {}".format(first_line(error))) from error
 remove_truncated_modules(theano.config.compiledir)
 
-from . import ahead, patches  # noqa: E402
+from . import ahead, patches, random_streams  # noqa: E402
 from .devices import (  # noqa: E402
     device_parts, on_device, require_compiler, require_on_device, use_device)
 
@@ -68,6 +68,7 @@ import_gpuarray_when_asked()
 remember_the_compiler()
 skip_source_lines()
 ahead.apply()
+random_streams.apply()
 with pkg_resources_stand_in(), patches.around_lasagne():
     import lasagne  # noqa: F401
 patches.mend_lasagne()

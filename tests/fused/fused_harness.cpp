@@ -4,6 +4,7 @@
 #include "convolution/forward.h"
 #include "convolution/reference.h"
 #include "update/nesterov.h"
+#include "dropout/mrg31k3p.h"
 #include "dropout/philox.h"
 #include "dense/activation.h"
 #include "dense/sparse_product.h"
@@ -212,6 +213,37 @@ static void check_parallel() {
     other.join();
 }
 
+// Next number of a stream by the paper's recurrences; its six words move on.
+static int64_t next_number(int32_t *s) {
+    const int64_t m1 = 2147483647, m2 = 2147462579;
+    const int64_t x = ((1ll << 22) * s[1] + 129ll * s[2]) % m1, y = ((1ll << 15) * s[3] + 32769ll * s[5]) % m2;
+    for (int k : {2, 1, 5, 4}) s[k] = s[k - 1];
+    s[0] = (int32_t)x;
+    s[3] = (int32_t)y;
+    return x > y ? x - y : x - y + m1;
+}
+
+// Uniform numbers and masks of n numbers from so many streams.
+static void check_mrg31k3p(size_t streams, size_t n) {
+    std::vector<int32_t> start(streams * 6);
+    for (int32_t &word : start) word = (int32_t)(generator() % 2147462578) + 1;
+    std::vector<int32_t> want = start, state = start;
+    std::vector<float> single(n);
+    std::vector<double> twice(n), numbers(n);
+    for (size_t k = 0; k < n; k++) numbers[k] = next_number(&want[k % streams * 6]) / 2147483648.;
+    mrg31k3p::draw(mrg31k3p::Uniform(), state.data(), streams, twice.data(), n);
+    expect(twice == numbers, "double", "mrg31k3p");
+    expect(state == want, "state", "mrg31k3p");
+    state = start;
+    mrg31k3p::draw(mrg31k3p::Uniform(), state.data(), streams, single.data(), n);
+    for (size_t k = 0; k < n; k++) expect(std::fabs(single[k] - numbers[k]) < 1.2e-7, "float", "mrg31k3p");
+    state = start;
+    std::vector<float> mask(n);
+    mrg31k3p::draw(mrg31k3p::Bernoulli{.3f}, state.data(), streams, mask.data(), n);
+    for (size_t k = 0; k < n; k++) expect(mask[k] == (single[k] < .3f), "mask", "mrg31k3p");
+    expect(state == want, "state after a mask", "mrg31k3p");
+}
+
 // The published test vector of the generator: key 0, counter 0.
 static void check_philox() {
     uint32_t words[philox::GROUP];
@@ -289,6 +321,8 @@ int main() {
     check_distortion(0, 0, 6, 6, 3);
     check_parallel();
     check_philox();
+    for (size_t streams : {1, 3, 16, 37, 2000})
+        for (size_t n : {0, 1, 15, 36, 37, 100, 2000, 20011}) check_mrg31k3p(streams, n);
     if (!failures) printf("ok, vectors of %d\n", VL);
     return failures != 0;
 }

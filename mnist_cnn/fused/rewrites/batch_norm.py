@@ -38,7 +38,7 @@ class BatchNorms(Rewriting):
         normalized = None if z is None else _Normalized.of(z)
         options, inner = {}, {}
         if normalized is not None:
-            options, inner = nonlinearity.options(), {z: "the values before the nonlinearity"}
+            options, inner = nonlinearity._asdict(), {z: "the values before the nonlinearity"}
         else:
             normalized = _Normalized.of(variable)
         if normalized is None:

@@ -4,10 +4,10 @@ import theano.tensor as T
 from theano import scalar
 from theano.tensor.nnet.abstract_conv import AbstractConv2d
 
-from ..conv2d import Conv2D, first, last
+from ..conv2d import Conv2D, Nonlinearity, Pooling, first, last
 from ..ops import ConvReluPool
 from .matching import Match, is_elementwise
-from .nonlinearity import Nonlinearity, recognize
+from .nonlinearity import describe, recognize
 from .pooling import describe_pooling, pooling_of
 from .rewriting import Rewriting
 from .ties import are_compared
@@ -17,7 +17,7 @@ __all__ = ["Convolutions"]
 _LARGEST_FILTER = 11
 # The kernels of a whole stage keep an image and the list of its gradients in the cache.
 _LARGEST_STAGE = 64
-_LINEAR = Nonlinearity("lines", 1., "abs")
+_LINEAR = Nonlinearity()
 
 
 class Convolutions(Rewriting):
@@ -73,7 +73,7 @@ class _Chain(object):
             z, nonlinearity = recognize(output)
             below = None if z is None else self._below_pooling(z)
             if below is not None and below is not z:
-                if nonlinearity.name != "lines" or self.pool.average:
+                if nonlinearity.nonlinearity != "lines" or self.pool.mode != "max":
                     return
                 self.nonlinearity, variable = nonlinearity, below
                 self.inner[z] = "its maps before the nonlinearity"
@@ -155,9 +155,8 @@ class _Chain(object):
         images, shape = self.conv.op.imshp, self.conv.op.kshp
         if images is None or shape is None or None in tuple(images)[1:4] + tuple(shape)[:4]:
             return False
-        return (self.pool is not None and
-                tuple(self.pool) == ((2, 2), (2, 2), True, False) and
-                self.nonlinearity == Nonlinearity("lines", 0., "abs") and
+        return (self.pool == Pooling((2, 2), (2, 2)) and
+                self.nonlinearity == Nonlinearity(slope=0) and
                 self.pad() == (0, 0, 0, 0) and
                 all(shape[2] < n <= _LARGEST_STAGE for n in tuple(images)[2:4]))
 
@@ -169,7 +168,7 @@ class _Chain(object):
         ties = not whole and are_compared(fgraph, self.output)
         if whole:
             stage = ConvReluPool(op.kshp[1], op.kshp[0], size[0])
-        options = self.nonlinearity.options()
+        options = self.nonlinearity._asdict()
 
         def build(x, W, *operands):
             W, b = _with_steps(W, zip(steps, operands))
@@ -189,7 +188,7 @@ class _Chain(object):
             scaled = any(operation is not _add for operation, _ in self.steps)
             words.append("scale and bias" if scaled else "bias")
         if self.nonlinearity != _LINEAR:
-            words.append(str(self.nonlinearity))
+            words.append(describe(self.nonlinearity))
         if self.pool is not None:
             words.append(describe_pooling(self.pool))
         if len(words) == 1:

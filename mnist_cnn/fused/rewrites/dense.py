@@ -6,7 +6,7 @@ from ..activation import Activation
 from ..ops import SparseProduct, _NativeOp
 from ..conv2d import first, last
 from .matching import Match, is_elementwise
-from .nonlinearity import recognize
+from .nonlinearity import describe, recognize
 from .rewriting import Rewriting
 
 __all__ = ["Activations", "Products"]
@@ -41,20 +41,20 @@ class Activations(Rewriting):
             return None
         if any(v.dtype != "float32" for v in (maps, b, variable)):
             return node, "it computes in {}".format(variable.dtype)
-        if nonlinearity.name == "sigmoid" and _has_logarithm(fgraph, variable):
+        if nonlinearity.nonlinearity == "sigmoid" and _has_logarithm(fgraph, variable):
             return node, "Theano has a stable logarithm of a sigmoid"
 
         def build(maps, b):
-            op = Activation(**nonlinearity.options())
+            op = Activation(**nonlinearity._asdict())
             if maps.ndim == 4:
                 return [first(op(last(maps), b.dimshuffle(1)))]
             return [op(maps, b.dimshuffle(1))]
 
         return node, Match([maps, b], [variable], build, {z: "the values before the nonlinearity"},
-                           "Activation", "bias and {} in one pass".format(nonlinearity))
+                           "Activation", "bias and {} in one pass".format(describe(nonlinearity)))
 
     def describe(self, node):
-        return "bias and {}".format(recognize(node.outputs[0])[1])
+        return "bias and {}".format(describe(recognize(node.outputs[0])[1]))
 
 
 _BIAS = {2: (True, False), 4: (True, False, True, True)}

@@ -1,42 +1,26 @@
 """The nonlinearities that the kernels know, in the ways that programs write them."""
-from collections import namedtuple
-
 from theano import scalar
 from theano.tensor.nnet import sigm
 
+from ..conv2d import Nonlinearity
 from .matching import constant_value, is_elementwise
 
-__all__ = ["Nonlinearity", "recognize"]
+__all__ = ["describe", "recognize"]
 
 
-class Nonlinearity(namedtuple("Nonlinearity", "name slope spelling")):
-    """A nonlinearity as the parameters of `Conv2D` and `Activation` have it.
-
-    Parameters
-    ----------
-    name : {'lines', 'tanh', 'sigmoid', 'elu'}
-    slope : float
-        With 'lines', for negative values.
-    spelling : {'abs', 'maximum', 'switch', 'product'}
-        How the program writes a rectifier, which decides about zero, NaN and infinity.
+def describe(nonlinearity):
+    """A nonlinearity in words.
 
     Examples
     --------
-    >>> from mnist_cnn.fused.rewrites.nonlinearity import Nonlinearity
-    >>> str(Nonlinearity("lines", 0., "abs")), str(Nonlinearity("lines", .01, "maximum"))
-    ('rectifier', 'leaky rectifier')
+    >>> from mnist_cnn.fused.conv2d import Nonlinearity
+    >>> from mnist_cnn.fused.rewrites.nonlinearity import describe
+    >>> describe(Nonlinearity(slope=0)), describe(Nonlinearity(nonlinearity="tanh"))
+    ('rectifier', 'tanh')
     """
-
-    __slots__ = ()
-
-    def __str__(self):
-        if self.name != "lines":
-            return self.name
-        return "rectifier" if self.slope == 0 else "leaky rectifier"
-
-    def options(self):
-        """The keywords of the Ops."""
-        return dict(nonlinearity=self.name, slope=self.slope)  # TMP spelling
+    if nonlinearity.nonlinearity != "lines":
+        return nonlinearity.nonlinearity
+    return "rectifier" if nonlinearity.slope == 0 else "leaky rectifier"
 
 
 def recognize(variable):
@@ -59,16 +43,16 @@ def recognize(variable):
     >>> z = T.fmatrix("z")
     >>> for y in (T.nnet.relu(z), T.maximum(z, 0), T.switch(z > 0, z, .1 * z), z * (z > 0), z + 1):
     ...     print(*recognize(y))
-    z rectifier
-    z rectifier
-    z leaky rectifier
-    z rectifier
+    z slope 0
+    z slope 0, maximum
+    z slope 0.1, switch
+    z slope 0, product
     None None
     """
     for written in (_smooth, _sum_with_abs, _maximum, _switch, _product):
-        z, nonlinearity = written(variable)
-        if z is not None and 0 <= nonlinearity.slope <= 1:
-            return z, nonlinearity
+        z, parameters = written(variable)
+        if z is not None and 0 <= parameters.get("slope", 1) <= 1:
+            return z, Nonlinearity(**parameters)
     return None, None
 
 
@@ -80,7 +64,7 @@ def _orders(variable):
 def _smooth(variable):
     for kind, name in ((scalar.Tanh, "tanh"), (sigm.ScalarSigmoid, "sigmoid")):
         if is_elementwise(variable, kind):
-            return variable.owner.inputs[0], Nonlinearity(name, 1., "abs")
+            return variable.owner.inputs[0], dict(nonlinearity=name)
     return None, None
 
 
@@ -104,7 +88,7 @@ def _sum_with_abs(variable):
         if is_elementwise(size, scalar.Abs) and size.owner.inputs[0] is z:
             rise, slope = outer * (a + b), outer * (a - b)
             if abs(rise - 1) < 1e-6:
-                return z, Nonlinearity("lines", slope if abs(slope) > 1e-7 else 0., "abs")
+                return z, dict(slope=slope if abs(slope) > 1e-7 else 0.)
     return None, None
 
 
@@ -115,10 +99,10 @@ def _maximum(variable):
     for k, (z, other) in enumerate(_orders(variable)):
         spelling = ("maximum", "maximum_second")[k]
         if constant_value(other) == 0:
-            return z, Nonlinearity("lines", 0., spelling)
+            return z, dict(slope=0., spelling=spelling)
         slope, same = _scaled(other)
         if same is z and other is not z and slope < 1:
-            return z, Nonlinearity("lines", slope, spelling)
+            return z, dict(slope=slope, spelling=spelling)
     return None, None
 
 
@@ -130,12 +114,12 @@ def _switch(variable):
     if not _is_positive(condition, z):
         return None, None
     if constant_value(other) == 0:
-        return z, Nonlinearity("lines", 0., "switch")
+        return z, dict(slope=0., spelling="switch")
     slope, same = _scaled(other)
     if same is z and other is not z:
-        return z, Nonlinearity("lines", slope, "switch")
+        return z, dict(slope=slope, spelling="switch")
     if slope == 1 and _is_exp_minus_one(same, z):
-        return z, Nonlinearity("elu", 1., "abs")
+        return z, dict(nonlinearity="elu")
     return None, None
 
 
@@ -167,5 +151,5 @@ def _product(variable):
             while is_elementwise(condition, scalar.Cast):
                 condition = condition.owner.inputs[0]
             if _is_positive(condition, z):
-                return z, Nonlinearity("lines", 0., "product")
+                return z, dict(slope=0., spelling="product")
     return None, None

@@ -39,7 +39,7 @@ def pooling_of(node):
         return "the window's size is not a constant"
     size, stride, pad = (tuple(int(n) for n in np.ravel(variable.data))
                          for variable in node.inputs[1:])
-    return Pooling(size, stride, bool(node.op.ignore_border), node.op.mode != 'max')  # TMP
+    return Pooling(size, stride, bool(node.op.ignore_border), node.op.mode, pad)
 
 
 class Poolings(Rewriting):
@@ -83,6 +83,6 @@ def describe_pooling(pooling):
     """
     if isinstance(pooling, str):
         return "pooling"
-    kind = "average" if pooling.average else "max"
+    kind = {"max": "max", "sum": "sum"}.get(pooling.mode, "average")
     stride = "" if pooling.stride == pooling.size else " of stride {}x{}".format(*pooling.stride)
     return "{}x{} {}-pooling{}".format(*pooling.size, kind, stride)
