@@ -136,9 +136,8 @@ class _Chain(object):
         if shape is not None and None not in tuple(shape)[2:4]:
             return tuple(int(n) for n in tuple(shape)[2:4])
         W = self.conv.inputs[1]
-        if hasattr(W, "get_value"):
-            return W.get_value(borrow=True).shape[2:]
-        return None
+        value = getattr(getattr(W, "container", W), "data", None)  # of a shared variable, a constant
+        return None if value is None else value.shape[2:]
 
     def pad(self):
         """Zeros around an image: (top, bottom, left, right)."""
