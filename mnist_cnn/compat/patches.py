@@ -52,6 +52,17 @@ def _rename_image_shape():
     theano.tensor.nnet.conv2d = conv2d
 
 
+def _renew_old_conv2d():
+    # The convolution of before Theano 0.7, which programs still call, has slow gradients of its own
+    # and is none that Theano's optimizer knows a better form of.
+    def conv2d(input, filters, image_shape=None, filter_shape=None, border_mode="valid",
+               subsample=(1, 1), **kwargs):
+        return theano.tensor.nnet.conv2d(input, filters, image_shape, filter_shape, border_mode,
+                                         subsample)
+
+    theano.tensor.nnet.conv.conv2d = conv2d
+
+
 def _note_choice_of_floatx():
     # Theano knows whether THEANO_FLAGS or .theanorc chose it, not whether the program itself did.
     option = type(theano.config).floatX
@@ -77,6 +88,7 @@ def apply():
     _add_downsample()
     _add_sandbox_cuda()
     _rename_image_shape()
+    _renew_old_conv2d()
     _note_choice_of_floatx()
 
 

@@ -136,26 +136,30 @@ class Pooling(namedtuple("Pooling", "size stride ignore_border mode pad")):
 
 
 class _Conv2DOp(_NativeOp):
-    # What an Op does not give, y or dx or the pooled, is an output all the same, which stays None:
-    # so all Conv2Ds, and all their gradients, are one C++ module.
+    # What an Op does not give, y or dx or the pooled, is an output all the same, an empty array: so
+    # all Conv2Ds, and all their gradients, are one C++ module.
     params_type = ParamsType(full=bool_t, codes=bool_t, top=int64_t, bottom=int64_t, left=int64_t,
-                             right=int64_t, ties=bool_t,
+                             right=int64_t, down=int64_t, across=int64_t, ties=bool_t,
                              **dict(Nonlinearity.params, **Pooling.params))
 
     def __init__(self, pad, slope=1, nonlinearity="lines", pool=None, ties=False, spelling="abs",
-                 openmp=None):
+                 stride=(1, 1), openmp=None):
         super(_Conv2DOp, self).__init__(openmp)
-        self.pad, self.f = tuple(int(n) for n in pad), Nonlinearity(slope, nonlinearity, spelling)
+        self.pad = pad if pad in ("half", "full") else tuple(int(n) for n in pad)
+        self.f, self.stride = Nonlinearity(slope, nonlinearity, spelling), tuple(map(int, stride))
         self.pool, self.ties = pool and Pooling(*pool), bool(ties)
-        if len(self.pad) != 4 or min(self.pad) < 0:
-            raise ValueError("pad: wanted four numbers from 0, got %r" % (pad,))
+        if pad not in ("half", "full") and (len(self.pad) != 4 or min(self.pad) < 0):
+            raise ValueError("pad: wanted half, full or four numbers from 0, got %r" % (pad,))
+        if len(self.stride) != 2 or min(self.stride) < 1:
+            raise ValueError("stride: wanted two numbers from 1, got %r" % (stride,))
 
     def get_params(self, node):
-        top, bottom, left, right = self.pad
+        # csrc/bindings/conv2d.h knows the words by their numbers
+        top, bottom, left, right = {"half": (-1,) * 4, "full": (-2,) * 4}.get(self.pad, self.pad)
         nothing = dict(Pooling((1, 1), (1, 1)).values(), rows=0)
         return self.params_type.get_params(
             self, full=self.full(), codes=self.codes(), top=top, bottom=bottom, left=left,
-            right=right, ties=self.ties,
+            right=right, down=self.stride[0], across=self.stride[1], ties=self.ties,
             **dict(self.f.values(), **(self.pool.values() if self.pool else nothing)))
 
     def has_codes(self):
@@ -164,30 +168,36 @@ class _Conv2DOp(_NativeOp):
                 self.pool.size == self.pool.stride == (2, 2) and self.f.nonlinearity == "lines")
 
     def options(self):
-        return dict(pool=self.pool, ties=self.ties, openmp=self.openmp, **self.f._asdict())
+        return dict(pool=self.pool, ties=self.ties, stride=self.stride, openmp=self.openmp,
+                    **self.f._asdict())
 
     def c_options(self, sub):
-        """The C++ arguments: the padding, what follows the sums, and where the ways are kept."""
+        """The C++ arguments: padding, stride, what follows the sums, where the ways are kept."""
         return (
             "conv2d::Pad{{(int){0}->top, (int){0}->bottom, (int){0}->left, (int){0}->right}}, "
+            "conv2d::Pair{{(int){0}->down, (int){0}->across}}, "
             "conv2d::After{{{1}, {2}, (bool){0}->ties}}, {0}->full, {0}->codes, {3}"
             ).format(sub["params"], Nonlinearity.c_value(sub), Pooling.c_value(sub),
                      json.dumps(os.path.join(config.compiledir, "conv2d_ways.txt")))
 
     def __str__(self):
-        return "%s{pad=%s, %s%s}" % (type(self).__name__, self.pad, self.f,
-                                     ", " + str(tuple(self.pool)) if self.pool else "")
+        return "%s{pad=%s, %s%s%s}" % (
+            type(self).__name__, self.pad, self.f,
+            ", stride=%s" % (self.stride,) if self.stride != (1, 1) else "",
+            ", " + str(tuple(self.pool)) if self.pool else "")
 
 
 class Conv2D(_Conv2DOp):
     """Convolution, bias, nonlinearity and pooling, in one pass.
 
-    Equal to ``pool(f(conv2d(padded x, W) + b))`` with stride 1 and flipped filters.
+    Equal to ``pool(f(conv2d(padded x, W) + b))`` with flipped filters. (For others, give
+    ``W[:, :, ::-1, ::-1]``: no copy is made of it.)
 
     Parameters
     ----------
-    pad : tuple of four int
-        Rows and columns of zeros around an image: (top, bottom, left, right).
+    pad : tuple of four int, or {'half', 'full'}
+        Rows and columns of zeros around an image: (top, bottom, left, right). Or by the filters'
+        size, which may be known at run time alone: half of it, rounded down, or all of it but one.
     slope : float
         With 'lines', in [0, 1]: f(z) is z where z > 0, and ``slope * z`` elsewhere. So 1 is no
         nonlinearity, 0 the rectifier, between is a leaky rectifier.
@@ -214,13 +224,15 @@ class Conv2D(_Conv2DOp):
         =================  =====================================  ===============
 
         (With slope 0, ``slope * z`` is a plain 0.)
+    stride : tuple of two int
+        Of the convolution: rows and columns.
     keep_y, keep_codes : bool
         Whether to give y where there is a pooling, and the codes where there can be some. An
         optimization turns off what nothing uses.
 
     Notes
     -----
-    Called with x (batch, rows, columns, channels), W (filters, channels, size, size) and b
+    Called with x (batch, rows, columns, channels), W (filters, channels, rows, columns) and b
     (filters,), all float32. Gives y and the pooled, both (batch, rows', columns', filters); the
     pooled is for use only where there is a pooling, y only where it is kept. In y the sign of a
     zero tells the gradient whether it was negative before the nonlinearity. The third output, uint8
@@ -240,13 +252,13 @@ class Conv2D(_Conv2DOp):
            [12., 18., 18., 12.]], dtype=float32)
     """
 
-    __props__ = ("pad", "f", "pool", "ties", "keep_y", "keep_codes")
+    __props__ = ("pad", "f", "pool", "ties", "stride", "keep_y", "keep_codes")
 
     header = "bindings/conv2d_forward.h"
 
     def __init__(self, pad, slope=1, nonlinearity="lines", pool=None, ties=False, spelling="abs",
-                 keep_y=True, keep_codes=True, openmp=None):
-        super(Conv2D, self).__init__(pad, slope, nonlinearity, pool, ties, spelling, openmp)
+                 stride=(1, 1), keep_y=True, keep_codes=True, openmp=None):
+        super(Conv2D, self).__init__(pad, slope, nonlinearity, pool, ties, spelling, stride, openmp)
         self.keep_y = bool(keep_y) or not pool
         self.keep_codes = bool(keep_codes) and self.has_codes()
 
@@ -269,10 +281,12 @@ class Conv2D(_Conv2DOp):
         return pooled if self.pool else y
 
     def infer_shape(self, node, shapes):
-        (n, rows, columns, _), (filters, _, size, _), _ = shapes
-        top, bottom, left, right = self.pad
-        rows, columns = rows + top + bottom - size + 1, columns + left + right - size + 1
-        y = n, rows, columns, filters
+        (n, rows, columns, _), (filters, _, height, width), _ = shapes
+        top, bottom, left, right = {
+            "half": 2 * (height // 2,) + 2 * (width // 2,),
+            "full": 2 * (height - 1,) + 2 * (width - 1,)}.get(self.pad, self.pad)
+        y = (n, (rows + top + bottom - height) // self.stride[0] + 1,
+             (columns + left + right - width) // self.stride[1] + 1, filters)
         return [y] + 2 * [self.pool.out_shape(y) if self.pool else y]
 
     def L_op(self, inputs, outputs, gradients):
@@ -299,7 +313,7 @@ class Conv2DGrad(_Conv2DOp):
 
     Parameters
     ----------
-    pad, slope, nonlinearity, pool, ties, spelling
+    pad, slope, nonlinearity, pool, ties, spelling, stride
         As for `Conv2D`.
     wrt_x : bool
         Whether to compute the third output. An optimization turns it off where nothing uses it.
@@ -322,12 +336,13 @@ class Conv2DGrad(_Conv2DOp):
     array([16., 16.], dtype=float32)
     """
 
-    __props__ = ("pad", "f", "pool", "ties", "wrt_x")
+    __props__ = ("pad", "f", "pool", "ties", "stride", "wrt_x")
     header = "bindings/conv2d_backward.h"
 
     def __init__(self, pad, slope=1, nonlinearity="lines", pool=None, ties=False, spelling="abs",
-                 wrt_x=True, openmp=None):
-        super(Conv2DGrad, self).__init__(pad, slope, nonlinearity, pool, ties, spelling, openmp)
+                 stride=(1, 1), wrt_x=True, openmp=None):
+        super(Conv2DGrad, self).__init__(pad, slope, nonlinearity, pool, ties, spelling, stride,
+                                         openmp)
         self.wrt_x = bool(wrt_x)
 
     def full(self):

@@ -32,18 +32,19 @@ static Floats whole(size_t n, int most) {
     return v;
 }
 
-static void compare(const Problem &p, const char *what, double share, const Floats &got,
+// `scale`: of the terms that are summed, for sums may be small by chance.
+static void compare(const Problem &p, const char *what, double share, double scale, const Floats &got,
                     const std::vector<double> &want) {
-    double scale = 1, error = 0;
+    double error = 0;
     for (double v : want) scale = std::max(scale, std::fabs(v));
     for (size_t k = 0; k < want.size(); k++) {
         const double e = std::fabs(got[k] - want[k]);
         if (!(e <= error)) error = e;
     }
     if (error <= 2e-5 * scale) return;
-    printf("%s: %g of %g; %d images of %d x %d x %d, %d filters of %d, pad %d %d %d %d, %g of the gradients\n", what,
-           error, scale, p.images, p.rows, p.columns, p.channels, p.filters, p.size, p.pad.top, p.pad.bottom,
-           p.pad.left, p.pad.right, share);
+    printf("%s: %g of %g; %d images of %d x %d x %d, %d filters of %d x %d, pad %d %d %d %d, stride %d %d, "
+           "%g of the gradients\n", what, error, scale, p.images, p.rows, p.columns, p.channels, p.filters, p.size.rows,
+           p.size.columns, p.pad.top, p.pad.bottom, p.pad.left, p.pad.right, p.stride.rows, p.stride.columns, share);
     failures++;
 }
 
@@ -61,13 +62,13 @@ static void check(const Problem &p, const After &after, double share, const Ways
     const pooling::Problem pool = after.pool ? after.pooling(p) : pooling::Problem();
     const size_t out = after.pool ? p.images * pool.out_image() : all;
     Floats x = normal((size_t)p.images * p.rows * p.columns * p.channels), b = normal(p.filters),
-           W = normal((size_t)p.filters * p.channels * p.size * p.size);
+           W = normal((size_t)p.filters * p.channels * p.places());
     const Floats g = normal(out, share);
     if (after.f.kind == LINES && (after.f.slope != 1 || after.pool.compares())) {
         const int most = generator() % 3 ? 50 : 2;
         x = whole(x.size(), most), W = whole(W.size(), most), b = whole(b.size(), most);
     } else {
-        for (float &w : W) w /= std::sqrt((float)p.channels * p.size * p.size);
+        for (float &w : W) w /= std::sqrt((float)p.channels * p.places());
     }
     Floats y(all), pooled(out), alone(out), dW(W.size()), db(b.size()), dx(x.size()), dW_alone(W.size());
     const auto view = [&](const Floats &v, int rows, int columns, int channels) {
@@ -76,22 +77,23 @@ static void check(const Problem &p, const After &after, double share, const Ways
     const Input vx = view(x, p.rows, p.columns, p.channels),
                 vg = after.pool ? view(g, pool.out_rows(), pool.out_columns(), p.filters)
                                 : view(g, p.out_rows(), p.out_columns(), p.filters);
-    const Filters vW{W.data(), (ptrdiff_t)p.channels * p.size * p.size, p.size * p.size, p.size, 1};
+    const Filters vW{W.data(), (ptrdiff_t)p.channels * p.places(), p.places(), p.size.columns, 1};
     float *maxima = after.pool ? pooled.data() : nullptr;
     forward(p, after, ways, vx, vW, b.data(), 1, y.data(), maxima, nullptr);
     backward(p, after, ways, vx, vW, y.data(), maxima, nullptr, vg, dW.data(), db.data(), dx.data());
     backward(p, after, ways, vx, vW, y.data(), maxima, nullptr, vg, dW_alone.data(), db.data(), nullptr);
     Reference r = reference(p, after, x, W, b, g);
-    compare(p, "y", share, y, r.y);
+    const double of_x = std::max(1.f, largest(x.data(), x.size())), of_W = std::max(1.f, largest(W.data(), W.size()));
+    compare(p, "y", share, of_x, y, r.y);
     if (after.pool) {
-        compare(p, "pooled", share, pooled, r.pooled);
+        compare(p, "pooled", share, of_x, pooled, r.pooled);
         std::vector<uint8_t> codes(has_codes(after) ? out : 0);
         forward(p, after, ways, vx, vW, b.data(), 1, nullptr, alone.data(), codes.empty() ? nullptr : codes.data());
         if (!codes.empty()) {
             Floats dW_codes(W.size()), db_codes(b.size()), dx_codes(x.size());
             backward(p, after, ways, vx, vW, nullptr, maxima, codes.data(), vg, dW_codes.data(), db_codes.data(),
                      dx_codes.data());
-            compare(p, "db from codes", share, db_codes, r.db);
+            compare(p, "db from codes", share, 1, db_codes, r.db);
             if (dW_codes != dW || dx_codes != dx) {
                 printf("the gradients from codes are other ones\n");
                 failures++;
@@ -102,10 +104,10 @@ static void check(const Problem &p, const After &after, double share, const Ways
             failures++;
         }
     }
-    compare(p, "dW", share, dW, r.dW);
-    compare(p, "dW alone", share, dW_alone, r.dW);
-    compare(p, "db", share, db, r.db);
-    compare(p, "dx", share, dx, r.dx);
+    compare(p, "dW", share, of_x, dW, r.dW);
+    compare(p, "dW alone", share, of_x, dW_alone, r.dW);
+    compare(p, "db", share, 1, db, r.db);
+    compare(p, "dx", share, of_W, dx, r.dx);
     if (ways.winograd_y && after.f.is_linear() && !after.pool) {
         float most = 0;
         for (float v : x) most = std::max(most, std::fabs(v));
@@ -148,7 +150,7 @@ static void check_kept_ways() {
     char file[] = "/tmp/conv2d_ways_XXXXXX";
     const int descriptor = mkstemp(file);
     if (descriptor < 0 || close(descriptor)) return expect(false, "no temporary file");
-    const Problem p{1, 9, 9, 5, 6, 3, {1, 1, 1, 1}}, other{1, 9, 9, 5, 6, 3, {1, 1, 1, 0}};
+    const Problem p{1, 9, 9, 5, 6, {3, 3}, {1, 1, 1, 1}}, other{1, 9, 9, 5, 6, {3, 3}, {1, 1, 1, 0}};
     const Ways measured = measured_ways(p), first{true, false, true, .25f, .125f};
     expect(measured.lists_dw >= 0 && measured.lists_dw <= 1 && measured.lists_dx >= 0 &&
                measured.lists_dx <= measured.lists_dw,
@@ -188,7 +190,7 @@ static void check_batch_norm(int channels) {
 }
 
 static void check_empty_batch() {
-    const Problem p{0, 9, 9, 5, 6, 3, {1, 1, 1, 1}};
+    const Problem p{0, 9, 9, 5, 6, {3, 3}, {1, 1, 1, 1}};
     const Ways ways = counted_ways(p);
     const After after{{LINES, 0}, NO_POOLING, false};
     const Floats W(6 * 5 * 9);
@@ -218,20 +220,25 @@ int main() {
         for (int c : channels)
             for (int f : filters)
                 for (double share : {1., .3, .05})
-                    for (int way = 0; way < (has_winograd(size) ? 3 : 2); way++) {
+                    for (int way = 0; way < 4; way++) {
+                        const bool square = way != 3 && up_to(3);
+                        const Pair lengths{size, square ? size : 1 + up_to(6)},
+                            stride{way == 3 ? 1 + up_to(2) : 1, way == 3 ? 1 + up_to(2) : 1};
                         const Pad pad{up_to(size + 1), up_to(size + 1), up_to(size + 1), up_to(size + 1)};
                         const Problem p{1 + up_to(2), std::max(1, size - pad.top - pad.bottom) + up_to(8),
-                                        std::max(1, size - pad.left - pad.right) + up_to(19), c, f, size, pad};
+                                        std::max(1, lengths.columns - pad.left - pad.right) + up_to(19), c, f, lengths,
+                                        pad, stride};
+                        if (way == 2 && !has_winograd(p)) continue;
                         pooling::Window pool = pools[turn / kinds % (sizeof pools / sizeof *pools)];
                         if (p.out_rows() < 2 || p.out_columns() < 2) pool = NO_POOLING;
-                        const bool by_lists = way == 1, winograd = way == 2;
+                        const bool by_lists = way == 1 || (way == 3 && up_to(1)), winograd = way == 2;
                         check(p, After{nonlinearities[turn % kinds], pool, false}, share,
                               Ways{winograd, winograd, winograd, by_lists ? 1.f : 0.f, by_lists ? .5f : 0.f});
                         turn++;
                     }
     for (int size : {3, 5})
         for (int c : channels)
-            check(Problem{3, 21, 17, c, 40, size, {1, 0, 0, 1}}, After{{LINES, 1}, NO_POOLING, false}, 1,
+            check(Problem{3, 21, 17, c, 40, {size, size}, {1, 0, 0, 1}}, After{{LINES, 1}, NO_POOLING, false}, 1,
                   Ways{true, true, true, 0, 0});
     for (int c : channels) check_batch_norm(c);
     for (int size = 1; size < 5; size++)

@@ -3,14 +3,17 @@
     python tests/fused/random_graphs.py --graphs 3000 --seed 7
 
 The weights and inputs of most are multiples of a quarter, so that sums are exact whatever their
-order: values that tie in one graph tie in the other.
+order: values that tie in one graph tie in the other, and so do sums that are zero. Those sums go by
+every product: Winograd's algorithm makes of a zero that others cancel to a number close to it.
 """
 import argparse
 import sys
+from unittest import mock
 
 import numpy as np
 
 from mnist_cnn import model  # noqa: F401  sets float32
+from mnist_cnn.fused.rewrites import convolution, ties
 
 import theano
 import theano.tensor as T
@@ -33,9 +36,9 @@ BENT = [T.nnet.relu, lambda z: T.maximum(z, 0), lambda z: T.maximum(0, z),
 class Network(object):
     """A random network: an expression, its inputs with their values, and what to differentiate."""
 
-    def __init__(self, rng):
+    def __init__(self, rng, exact):
         self.rng, self.values, self.extra = rng, [], []
-        self.exact = rng.rand() < .7    # all values are small multiples of a power of two
+        self.exact = exact      # all values are small multiples of a power of two
         self.described = []
 
     def new(self, *shape):
@@ -177,8 +180,13 @@ class Network(object):
         return [x] + self.extra + list(gradients)
 
 
-def compare(seeds):
+def compare(seeds, exact):
     """Compile networks of seeds in one function each way, and compare what they give.
+
+    Parameters
+    ----------
+    seeds : sequence of int
+    exact : bool
 
     Returns
     -------
@@ -187,18 +195,20 @@ def compare(seeds):
     """
     networks, outputs = [], []
     for seed in seeds:
-        network = Network(np.random.RandomState(seed))
+        network = Network(np.random.RandomState(seed), exact)
         outputs.append(network.build())
         networks.append(network)
     pairs = [pair for network in networks for pair in network.values]
     inputs, flat = [v for v, _ in pairs], [v for group in outputs for v in group]
     results = []
     for mode in (FAST, PLAIN):
-        function = theano.function(inputs, flat, mode=mode, on_unused_input="ignore")
+        with mock.patch.object(convolution, "are_compared",
+                               (lambda *args: True) if exact else ties.are_compared):
+            function = theano.function(inputs, flat, mode=mode, on_unused_input="ignore")
         results.append([np.asarray(r) for r in function(*[a for _, a in pairs])])
         if mode is FAST:
             taken = sum(row.becomes is not None
-                        for row in function.maker.fgraph.mnist_cnn_rows.values())
+                        for row in getattr(function.maker.fgraph, "mnist_cnn_rows", {}).values())
     at = 0
     for seed, network, group in zip(seeds, networks, outputs):
         for k in range(len(group)):
@@ -221,12 +231,13 @@ def main():
     failed = taken = 0
     for start in range(args.seed, args.seed + args.graphs, args.together):
         seeds = range(start, min(start + args.together, args.seed + args.graphs))
+        exact = start // args.together % 4 > 0
         try:
-            taken += compare(seeds)
+            taken += compare(seeds, exact)
         except Exception:
             for seed in seeds:
                 try:
-                    taken += compare([seed])
+                    taken += compare([seed], exact)
                 except Exception as error:
                     failed += 1
                     print("seed", seed, type(error).__name__, str(error)[:600], flush=True)

@@ -18,7 +18,9 @@ from lasagne.layers import (Conv2DLayer, DenseLayer, DropoutLayer, GlobalPoolLay
                             MaxPool2DLayer, NonlinearityLayer, Pool2DLayer, get_all_layers,
                             get_all_params, get_output)
 from mnist_cnn.benchmarks.networks import NETWORKS
+from mnist_cnn.fused.activation import Activation
 from mnist_cnn.fused.conv2d import Conv2D, Conv2DGrad, Pool2D, Pooling, first, last
+from mnist_cnn.fused.normalization import BatchNorm
 from theano.tensor.signal.pool import pool_2d
 
 from batch_norm_layer import batch_norm
@@ -39,15 +41,15 @@ def normal(seed, *shape):
 def assert_close(got, want, names, tolerance=2e-5):
     for name, a, b in zip(names, got, want):
         assert a.shape == b.shape, name
-        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * max(1e-6, np.abs(b).max()),
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * max(1e-6, np.abs(b).max(initial=0)),
                                    err_msg=name)
 
 
 # --- the convolution -----------------------------------------------------------------------------
 
-def compile_conv(pad, slope, pool=None):
+def compile_conv(pad, slope, pool=None, stride=(1, 1)):
     x, W, b, g = T.ftensor4(), T.ftensor4(), T.fvector(), T.ftensor4()
-    y = first(Conv2D(pad, slope, pool=pool).result(last(x), W, b))
+    y = first(Conv2D(pad, slope, pool=pool, stride=stride).result(last(x), W, b))
     return theano.function([x, W, b, g], [y] + T.grad(T.sum(g * y), [W, b, x]))
 
 
@@ -229,6 +231,60 @@ def test_blank_areas_and_ties_are_theanos(kind, shape, value):
                                        err_msg="%s %s" % (name, options))
 
 
+@functools.lru_cache(maxsize=None)
+def strided(pad, stride):
+    """A convolution of this border_mode and stride, by the Op and in the plain graph."""
+    x, W, b, g = T.ftensor4(), T.ftensor4(), T.fvector(), T.ftensor4()
+    four = pad if isinstance(pad, str) else (pad[0], pad[0], pad[1], pad[1])
+    z = (T.nnet.conv2d(x, W, border_mode=pad, subsample=stride, filter_flip=False) +
+         b.dimshuffle("x", 0, "x", "x"))
+    op = Conv2D(four, slope=0, spelling="maximum", stride=stride)
+    y = first(op.result(last(x), W[:, :, ::-1, ::-1], b))
+    plain = T.maximum(z, 0)
+    return (theano.function([x, W, b, g], [y] + T.grad(T.sum(g * y), [W, b, x])),
+            theano.function([x, W, b, g], [plain] + T.grad(T.sum(g * plain), [W, b, x]), mode=PLAIN),
+            theano.function([x, W, b], y.shape, on_unused_input="ignore"))
+
+
+@pytest.mark.parametrize("pad, stride", [
+    ((0, 0), (2, 2)), ("half", (1, 1)), ("half", (2, 2)), ("full", (3, 1)), ((2, 1), (2, 3)),
+    ("full", (1, 1))])
+def test_strides_and_words_for_the_padding_are_theanos(pad, stride):
+    """With filters that are not flipped, of any size."""
+    fast, plain, shape = strided(pad, stride)
+    for k, (height, width) in enumerate([(3, 3), (1, 1), (2, 5), (7, 4)]):
+        x, W, b = normal(k, 3, 5, 9, 8), normal(9, 18, 5, height, width), normal(8, 18)
+        g = normal(7, *shape(x, W, b))
+        for share in (1, .05):
+            g = g * (np.random.RandomState(k).rand(*g.shape) < share)
+            assert_close(fast(x, W, b, g.astype("float32")), plain(x, W, b, g.astype("float32")),
+                         ("y", "dW", "db", "dx"), 1e-4)
+
+
+def test_nothing_to_convolve():
+    """No images, no channels, no filters, no rows: what the plain graph makes of it."""
+    fast, plain, shape = strided("half", (2, 2))
+    for images, channels, filters, rows in [(0, 3, 4, 6), (2, 0, 4, 6), (2, 3, 0, 6), (1, 3, 4, 1)]:
+        x, W = normal(0, images, channels, rows, 5), normal(1, filters, channels, 3, 3)
+        data = x, W, normal(2, filters)
+        data += normal(3, *shape(*data)),
+        assert_close(fast(*data), plain(*data) if filters else [0 * W] * 0,
+                     ("y", "dW", "db", "dx")[:4 if filters else 0])
+        assert [a.shape for a in fast(*data)] == [data[3].shape, W.shape, (filters,), x.shape]
+
+
+def test_in_theanos_debug_mode():
+    """It runs each Op with outputs of every memory layout, and checks what an optimization does."""
+    x, W, b = T.ftensor4(), T.ftensor4(), T.fvector()
+    pool = Pooling((2, 2), (2, 2))
+    y = Conv2D("half", slope=0, pool=pool, stride=(1, 2)).result(last(x), W, b)
+    y = Activation(nonlinearity="tanh")(Pool2D((3, 3), (1, 1), mode="sum", pad=(1, 1))(y), b)
+    y = BatchNorm(1e-4)(y, b, b)[0]
+    mode = theano.compile.debugmode.DebugMode(optimizer="fast_run", check_py_code=False)
+    f = theano.function([x, W, b], [y] + T.grad(T.sum(T.sqr(y)), [W, b, x]), mode=mode)
+    assert f(normal(0, 2, 3, 7, 8), normal(1, 5, 3, 3, 3), normal(2, 5))[0].shape == (2, 3, 2, 5)
+
+
 def test_any_memory_layout():
     data = conv_arrays(dict(size=3, pad=(1,) * 4, rows=6, columns=7, batch=2, channels=20,
                             filters=5, share=1, seed=4))
@@ -251,8 +307,10 @@ def test_names_what_does_not_fit():
         f(normal(0, 1, 2, 5, 5), normal(1, 4, 2, 3, 3), normal(2, 3), normal(3, 1, 4, 3, 3))
     with pytest.raises(ValueError, match="g: wanted length 3 along axis 1, got 2"):
         f(normal(0, 1, 2, 5, 5), normal(1, 4, 2, 3, 3), normal(2, 4), normal(3, 1, 4, 2, 3))
-    with pytest.raises(ValueError, match="pad: wanted four numbers from 0"):
+    with pytest.raises(ValueError, match="pad: wanted half, full or four numbers from 0"):
         Conv2D((1, 1, -1, 0), 0)
+    with pytest.raises(ValueError, match="stride: wanted two numbers from 1"):
+        Conv2D((0,) * 4, stride=(1, 0))
     with pytest.raises(ValueError, match="slope: wanted a number from 0 to 1"):
         Conv2D((0,) * 4, 2)
     with pytest.raises(ValueError, match="nonlinearity: wanted one of lines, tanh, sigmoid, elu"):

@@ -10,8 +10,9 @@ from .convolution import Convolutions
 from .dense import Activations, Products
 from .layout import Layout
 from .pooling import Poolings
+from .rewriting import tell_of_float64
 
-__all__ = []
+__all__ = ["tell_of_float64"]
 
 for _position, _rewriting in ((.50, Convolutions), (.51, Poolings), (.52, BatchNorms),
                               (.53, Activations), (.54, Products), (.55, Layout)):

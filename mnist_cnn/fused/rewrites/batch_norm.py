@@ -9,7 +9,7 @@ from ..conv2d import first, last
 from ..normalization import BatchNorm
 from .matching import Match, Unifier, constant_value, is_elementwise
 from .nonlinearity import recognize
-from .rewriting import Rewriting
+from .rewriting import Rewriting, in_float32
 
 __all__ = ["BatchNorms"]
 
@@ -43,8 +43,8 @@ class BatchNorms(Rewriting):
             normalized = _Normalized.of(variable)
         if normalized is None:
             return None
-        if normalized.x.dtype != "float32" or variable.dtype != "float32":
-            return normalized.main, "it computes in {}".format(variable.dtype)
+        if in_float32(normalized.x, variable):
+            return normalized.main, in_float32(normalized.x, variable)
         return normalized.main, normalized.match(variable, options, inner)
 
     def describe(self, node):

@@ -9,7 +9,7 @@ from ..ops import ConvReluPool
 from .matching import Match, is_elementwise
 from .nonlinearity import describe, recognize
 from .pooling import describe_pooling, pooling_of
-from .rewriting import Rewriting
+from .rewriting import Rewriting, in_float32
 from .ties import are_compared
 
 __all__ = ["Convolutions"]
@@ -110,9 +110,6 @@ class _Chain(object):
         if isinstance(self.pool, str):
             return self.pool
         op, (x, W) = self.conv.op, self.conv.inputs
-        for variable in (x, W, self.output):
-            if variable.dtype != "float32":
-                return "it computes in {}".format(self.output.dtype)
         if tuple(op.subsample) != (1, 1):
             return "stride {}".format(tuple(op.subsample))
         if tuple(op.filter_dilation) != (1, 1):
@@ -128,7 +125,7 @@ class _Chain(object):
             return "filters of {}x{} are not square".format(*size)
         if size[0] > _LARGEST_FILTER:
             return "filters larger than {0}x{0}".format(_LARGEST_FILTER)
-        return None
+        return in_float32(x, W, self.output)
 
     def size(self):
         """Rows and columns of the filters, where they are known."""
@@ -136,9 +133,8 @@ class _Chain(object):
         if shape is not None and None not in tuple(shape)[2:4]:
             return tuple(int(n) for n in tuple(shape)[2:4])
         W = self.conv.inputs[1]
-        if hasattr(W, "get_value"):
-            return W.get_value(borrow=True).shape[2:]
-        return None
+        value = getattr(getattr(W, "container", W), "data", None)  # of a shared variable, a constant
+        return None if value is None else value.shape[2:]
 
     def pad(self):
         """Zeros around an image: (top, bottom, left, right)."""

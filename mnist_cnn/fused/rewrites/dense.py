@@ -7,7 +7,7 @@ from ..ops import SparseProduct, _NativeOp
 from ..conv2d import first, last
 from .matching import Match, is_elementwise
 from .nonlinearity import describe, recognize
-from .rewriting import Rewriting
+from .rewriting import Rewriting, in_float32
 
 __all__ = ["Activations", "Products"]
 
@@ -39,8 +39,8 @@ class Activations(Rewriting):
             return None
         if z.ndim == 4 and not _has_channels_last(maps):
             return None
-        if any(v.dtype != "float32" for v in (maps, b, variable)):
-            return node, "it computes in {}".format(variable.dtype)
+        if in_float32(maps, b, variable):
+            return node, in_float32(maps, b, variable)
         if nonlinearity.nonlinearity == "sigmoid" and _has_logarithm(fgraph, variable):
             return node, "Theano has a stable logarithm of a sigmoid"
 
@@ -94,9 +94,8 @@ class Products(Rewriting):
 
     def match(self, fgraph, variable):
         node = variable.owner
-        for v in node.inputs:
-            if v.dtype != "float32":
-                return node, "it computes in {}".format(variable.dtype)
+        if in_float32(*node.inputs):
+            return node, in_float32(*node.inputs)
 
         def build(a, b):
             return [SparseProduct()(a, b)]

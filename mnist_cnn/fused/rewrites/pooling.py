@@ -5,7 +5,7 @@ from theano.tensor.signal.pool import Pool
 
 from ..conv2d import Pool2D, Pooling, first, last
 from .matching import Match
-from .rewriting import Rewriting
+from .rewriting import Rewriting, in_float32
 
 __all__ = ["Poolings", "pooling_of"]
 
@@ -58,8 +58,8 @@ class Poolings(Rewriting):
         x = node.inputs[0]
         if isinstance(pooling, str):
             return node, pooling
-        if x.dtype != "float32":
-            return node, "it computes in {}".format(x.dtype)
+        if in_float32(x):
+            return node, in_float32(x)
 
         def build(x):
             return [first(Pool2D(*pooling)(last(x)))]

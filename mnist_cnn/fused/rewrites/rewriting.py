@@ -7,7 +7,7 @@ from theano.gof.toolbox import ReplaceValidate
 from ..availability import why_not
 from .matching import index_by_op, substitute
 
-__all__ = ["Rewriting", "Row", "rows_of"]
+__all__ = ["Rewriting", "Row", "in_float32", "rows_of", "tell_of_float64"]
 
 
 class Row(namedtuple("Row", "part becomes why")):
@@ -48,6 +48,46 @@ def rows_of(fgraph):
         for k, node in enumerate(fgraph.toposort()):
             node.tag.mnist_cnn_place = k
     return fgraph.mnist_cnn_rows
+
+
+def in_float32(*variables):
+    """Why variables cannot be computed with, or None where all are float32.
+
+    Examples
+    --------
+    >>> import theano.tensor as T
+    >>> from mnist_cnn.fused.rewrites.rewriting import in_float32
+    >>> in_float32(T.fmatrix()), in_float32(T.fmatrix(), T.dmatrix())
+    (None, 'it computes in float64')
+    """
+    for variable in variables:
+        if variable.dtype != "float32":
+            return "it computes in {}".format(variable.dtype)
+    return None
+
+
+_listeners = []
+
+
+def tell_of_float64(listener):
+    """Call a function once, with the first part that only its float64 keeps from the fast path.
+
+    Parameters
+    ----------
+    listener : callable
+        Takes the part's words.
+
+    Examples
+    --------
+    >>> import theano
+    >>> import theano.tensor as T
+    >>> from mnist_cnn.fused.rewrites.rewriting import tell_of_float64
+    >>> tell_of_float64(print)
+    >>> a, b = T.dmatrices("a", "b")
+    >>> f = theano.function([a, b], T.dot(a, b))
+    product of matrices
+    """
+    _listeners.append(listener)
 
 
 class Rewriting(Optimizer):
@@ -119,6 +159,9 @@ class Rewriting(Optimizer):
                     continue
                 match = "{} are read elsewhere as well".format(inner)
             reasons[main] = match
+            if match == "it computes in float64":
+                while _listeners:
+                    _listeners.pop()(self.describe(main))
         for main in mains:
             if main not in gone and main in reasons:
                 rows[main.tag.mnist_cnn_place] = Row(self.describe(main), None, reasons[main])

@@ -7,17 +7,16 @@
 
 namespace conv2d {
 
-// Without wrt_x, dx is neither computed nor allocated. Where nothing pools, `pooled` is not looked at and g is the
+// Without wrt_x, dx is an empty array. Where nothing pools, `pooled` is not looked at and g is the
 // gradient of y, else of the pooled. With has_codes y is not looked at, else the codes.
 inline int backward_numpy(PyArrayObject *x, PyArrayObject *W, PyArrayObject *y, PyArrayObject *pooled,
-                          PyArrayObject *codes, PyArrayObject *g, const Pad &pad, const After &after, bool wrt_x,
-                          bool has_codes, const char *file, PyArrayObject **dW, PyArrayObject **db,
+                          PyArrayObject *codes, PyArrayObject *g, const Pad &pad, Pair stride, const After &after,
+                          bool wrt_x, bool has_codes, const char *file, PyArrayObject **dW, PyArrayObject **db,
                           PyArrayObject **dx) {
-    if (!wrt_x) dx = nullptr;
     if (!after.pool) pooled = nullptr;
     (has_codes ? y : codes) = nullptr;
     Problem p;
-    if (check_problem(x, W, pad, &p)) return -1;
+    if (check_problem(x, W, pad, stride, &p)) return -1;
     const npy_intp want[4] = {p.images, p.out_rows(), p.out_columns(), p.filters};
     npy_intp g_want[4] = {want[0], want[1], want[2], want[3]};
     if (pooled) pooled_dims(p, after, g_want);
@@ -30,16 +29,16 @@ inline int backward_numpy(PyArrayObject *x, PyArrayObject *W, PyArrayObject *y, 
             PyErr_SetString(PyExc_ValueError, "y, pooled, codes: wanted C-contiguous arrays");
             return -1;
         }
-    const npy_intp b_dims[1] = {p.filters};
+    const npy_intp b_dims[1] = {p.filters}, none[4] = {};
     if (arrays::allocate(dW, NPY_FLOAT32, 4, PyArray_DIMS(W), false, true) ||
         arrays::allocate(db, NPY_FLOAT32, 1, b_dims, false, true) ||
-        (dx && arrays::allocate(dx, NPY_FLOAT32, 4, PyArray_DIMS(x), false, true)))
+        arrays::allocate(dx, NPY_FLOAT32, 4, wrt_x ? PyArray_DIMS(x) : none, false, true))
         return -1;
     try {
         backward(p, after, ways_of(p, file), input(x), filters(W),
                  y ? (const float *)PyArray_DATA(y) : nullptr, pooled ? (const float *)PyArray_DATA(pooled) : nullptr,
                  codes ? (const uint8_t *)PyArray_DATA(codes) : nullptr, input(g), (float *)PyArray_DATA(*dW),
-                 (float *)PyArray_DATA(*db), dx ? (float *)PyArray_DATA(*dx) : nullptr);
+                 (float *)PyArray_DATA(*db), wrt_x ? (float *)PyArray_DATA(*dx) : nullptr);
     } catch (const std::bad_alloc &) {
         PyErr_NoMemory();
         return -1;

@@ -17,7 +17,7 @@ struct BackwardShared {
     float *lines, *zeros;           // filters for lists; no bias
     BackwardShared(scratch::Arena &arena, const Problem &p, const Ways &ways, bool dx)
         : winograd(dx && ways.winograd_dx ? arena.take(winograd_filter_floats(sums_of_dx(p))) : nullptr),
-          dense(dx && !ways.winograd_dx ? arena.take(packed_floats(p.channels, p.size * p.size * padded(p.filters))) : nullptr),
+          dense(dx && !ways.winograd_dx ? arena.take(packed_floats(p.channels, p.places() * padded(p.filters))) : nullptr),
           lines(arena.take(lines_floats(p))), zeros(arena.take(padded(p.channels))) {}
 };
 
@@ -43,14 +43,15 @@ struct BackwardWorker {
           pooled(arena.take(after.pool ? after.pooling(p).out_image() + VL : 0)), x(arena.take<const float *>(together)),
           g(arena.take<const float *>(together)), g_dx(arena.take<const float *>(together)),
           to(arena.take<float *>(together)), lists(arena, p.filters, (size_t)p.out_rows() * p.out_columns()),
-          dw(arena, p.size, ways.winograd_dw ? p.channels : 0, ways.winograd_dw ? p.filters : 0),
-          back(arena, p.size, with_dx && ways.winograd_dx ? p.filters : 0, with_dx && ways.winograd_dx ? p.channels : 0) {}
+          dw(arena, p.size.rows, ways.winograd_dw ? p.channels : 0, ways.winograd_dw ? p.filters : 0),
+          back(arena, p.size.rows, with_dx && ways.winograd_dx ? p.filters : 0,
+               with_dx && ways.winograd_dx ? p.channels : 0) {}
 };
 
 // Adds the sums of all parts to the first's, always in the same order, and writes them as dW, contiguous, and db.
 inline void add_parts(const Problem &p, const Ways &ways, float *memory, size_t each, int parts, int threads, float *dW,
                       float *db) {
-    const int P = padded(p.filters), run = p.size * p.channels;
+    const int P = padded(p.filters), run = p.size.columns * p.channels;
     parallel::for_ranges((int)(each / 16), 4 * threads, threads, [&](int, int, int first, int last) {
         for (int part = 1; part < parts; part++)
             for (ptrdiff_t k = (ptrdiff_t)first * 16; k < (ptrdiff_t)last * 16; k += VL)
@@ -65,13 +66,14 @@ inline void add_parts(const Problem &p, const Ways &ways, float *memory, size_t 
                 vec places[25];
                 if (ways.winograd_dw) dw_places(p, sums.winograd, c, o, places);
                 for (int l = 0; l < std::min(VL, p.filters - o); l++)
-                    for (int h = 0; h < p.size; h++)
-                        for (int w = 0; w < p.size; w++) {
+                    for (int h = 0; h < p.size.rows; h++)
+                        for (int w = 0; w < p.size.columns; w++) {
                             const int t = w * p.channels + c;
-                            const float sum = ways.winograd_dw ? places[h * p.size + w][l]
+                            const float sum = ways.winograd_dw ? places[h * p.size.columns + w][l]
                                                                : sums.dense[(size_t)(h * run + t) * P + o + l];
-                            dW[((ptrdiff_t)(o + l) * p.channels + c) * p.size * p.size + (p.size - 1 - h) * p.size +
-                               p.size - 1 - w] = sum + sums.sparse[((size_t)(o + l) * p.size + h) * line_floats(p) + t];
+                            float *to = dW + ((ptrdiff_t)(o + l) * p.channels + c) * p.places();
+                            to[(p.size.rows - 1 - h) * p.size.columns + p.size.columns - 1 - w] =
+                                sum + sums.sparse[((size_t)(o + l) * p.size.rows + h) * line_floats(p) + t];
                         }
             }
     });
@@ -87,16 +89,16 @@ inline int parts_of(const Problem &p, size_t sums_floats, int threads) {
 inline void backward(const Problem &p, const After &after, const Ways &ways, const Input &x, const Filters &W,
                      const float *y, const float *pooled, const uint8_t *codes, const Input &g, float *dW, float *db,
                      float *dx, int threads = parallel::threads()) {
-    memset(dW, 0, (size_t)p.filters * p.channels * p.size * p.size * sizeof(float));
+    memset(dW, 0, (size_t)p.filters * p.channels * p.places() * sizeof(float));
     memset(db, 0, p.filters * sizeof(float));
     if (!p.images) return;
     const size_t shared_floats = scratch::floats_of<BackwardShared>(p, ways, dx != nullptr),
                  sums_floats = scratch::floats_of<BackwardSums>(p, ways);
     const int parts = parts_of(p, sums_floats, threads);
     int together = 1;
-    if (ways.winograd_dw) together = images_together(p.size, p.channels, p.filters, sums_of_y(p).tiling());
+    if (ways.winograd_dw) together = images_together(p.size.rows, p.channels, p.filters, sums_of_y(p).tiling());
     if (ways.winograd_dx && dx)
-        together = std::max(together, images_together(p.size, p.filters, p.channels, sums_of_dx(p).tiling()));
+        together = std::max(together, images_together(p.size.rows, p.filters, p.channels, sums_of_dx(p).tiling()));
     together = std::min(together, (p.images + parts - 1) / parts);
     const size_t each = scratch::floats_of<BackwardWorker>(p, after, ways, together, dx != nullptr);
     struct Tag;
@@ -119,8 +121,8 @@ inline void backward(const Problem &p, const After &after, const Ways &ways, con
     const Frame fx = frame_of_x(p), fg = frame_of_g(p);
     const ptrdiff_t image = (ptrdiff_t)p.rows * p.columns * p.channels;
     const ptrdiff_t to_first = fg.top * fg.line() + (ptrdiff_t)fg.left * fg.pixel;
-    const ptrdiff_t to_patch = std::max(0, p.pad.top - p.size + 1) * fg.line() +
-                               (ptrdiff_t)std::max(0, p.pad.left - p.size + 1) * fg.pixel;     // dx's first
+    const ptrdiff_t to_patch = to_first + row_phase(p, 0).from * fg.line() +
+                               (ptrdiff_t)column_phase(p, 0).from * fg.pixel;       // dx's first, of stride 1
     const double values = (double)p.out_rows() * p.out_columns() * p.filters;
     parallel::for_ranges(p.images, parts, threads, [&](int part, int number, int first, int last) {
         scratch::Arena own(workers + number * each), own_sums(all_sums + part * sums_floats);
@@ -159,7 +161,7 @@ inline void backward(const Problem &p, const After &after, const Ways &ways, con
                     worker.g_dx[by_dx] = gn + to_patch;
                     worker.to[by_dx++] = to;
                 } else if (shared.dense && finite_filters) {
-                    dense_dx(p, gn + to_patch, fg, shared.dense, shared.zeros, to);
+                    dense_dx(p, gn + to_first, fg, shared.dense, shared.zeros, to);
                 } else if (dx) {
                     clear(fx, worker.dx);
                     plain_dx(p, gn + to_first, fg, shared.lines, fx, worker.dx);

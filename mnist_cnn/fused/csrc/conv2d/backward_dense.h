@@ -8,7 +8,7 @@ namespace conv2d {
 
 // Sums for dW: [row of the filter][place in the line][padded(filters)].
 inline size_t dense_sums_floats(const Problem &p) {
-    return (size_t)p.size * p.size * p.channels * padded(p.filters);
+    return (size_t)p.places() * p.channels * padded(p.filters);
 }
 
 // Adds to T places by NV vectors of filters: sum over a stripe of rows of x[place] * g[filters].
@@ -44,18 +44,19 @@ template <int NV> struct AddTiles<NV, 0> {
 
 // An image's share of dW. `x` is its frame, `g` the first gradient in its frame.
 inline void add_dense(const Problem &p, const float *x, const Frame &fx, const float *g, const Frame &fg, float *sums) {
-    const int P = fg.pixel, run = p.size * p.channels, length = tile_length(run);
+    const int P = fg.pixel, run = p.size.columns * p.channels, length = tile_length(run);
     // Stripes of rows of which x and g stay in the first-level cache.
-    const int stripe = std::max(1, (int)(5000 / (p.out_columns() * (P + fx.pixel))));
+    const int stripe = std::max(1, (int)(5000 / (p.out_columns() * (P + fx.pixel) + 1)));
     for (int i = 0; i < p.out_rows(); i += stripe) {
         const int rows = std::min(stripe, p.out_rows() - i);
-        for (int h = 0; h < p.size; h++)
+        for (int h = 0; h < p.size.rows; h++)
             for (int o = 0; o < P; o += 2 * VL)
                 for (int t = 0; t < run; t += length) {
                     const int places = std::min(length, run - t);
                     const AddTile add = o + 2 * VL <= P ? AddTiles<2>::of(places) : AddTiles<1>::of(places);
-                    add(x + (i + h) * fx.line() + t, fx.line(), fx.pixel, g + i * fg.line() + o, fg.line(), P, rows,
-                        p.out_columns(), sums + ((size_t)h * run + t) * P + o);
+                    add(x + (i * p.stride.rows + h) * fx.line() + t, p.stride.rows * fx.line(),
+                        p.stride.columns * fx.pixel, g + i * fg.line() + o, fg.line(), P, rows, p.out_columns(),
+                        sums + ((size_t)h * run + t) * P + o);
                 }
     }
 }

@@ -6,12 +6,24 @@
 
 namespace conv2d {
 
-// dx of an image (contiguous), every product. `g`: the first patch, in its frame.
+// dx of an image (contiguous), every product. `g`: the first gradient, in its frame.
 inline void dense_dx(const Problem &p, const float *g, const Frame &fg, const float *filters, const float *zeros,
                      float *dx) {
-    for (int i = 0; i < p.rows; i++)
-        sum_row(g + i * fg.line(), fg, p.size, p.columns, filters,
-                Epilogue{zeros, Nonlinearity(LINES, 1), p.channels, dx + (ptrdiff_t)i * p.columns * p.channels, p.channels});
+    for (int i = 0; i < p.stride.rows; i++)
+        for (int j = 0; j < p.stride.columns; j++) {
+            const Phase a = row_phase(p, i), b = column_phase(p, j);
+            const Pair taps{a.taps, b.taps};
+            for (int k = 0; k < a.count && b.count; k++) {
+                float *to = dx + ((ptrdiff_t)(a.to + k * p.stride.rows) * p.columns + b.to) * p.channels;
+                const ptrdiff_t column = (ptrdiff_t)p.stride.columns * p.channels;
+                if (a.taps && b.taps)
+                    sum_row(g + (a.from + k) * fg.line() + (ptrdiff_t)b.from * fg.pixel, fg, taps, 1, b.count, filters,
+                            Epilogue{zeros, Nonlinearity(LINES, 1), p.channels, to, column});
+                else        // no filter reaches there
+                    for (int l = 0; l < b.count; l++) memset(to + l * column, 0, p.channels * sizeof(float));
+            }
+            filters += packed_floats(p.channels, taps.rows * taps.columns * padded(p.filters));
+        }
 }
 
 // The image within a frame, to contiguous memory.
@@ -27,10 +39,10 @@ inline void plain_dx(const Problem &p, const float *g, const Frame &fg, const fl
     for (int i = 0; i < p.out_rows(); i++)
         for (int j = 0; j < p.out_columns(); j++)
             for (int o = 0; o < p.filters; o++)
-                for (int h = 0; h < p.size; h++) {
-                    const float *W = lines + ((ptrdiff_t)o * p.size + h) * line_floats(p);
-                    float *to = dx + (i + h) * fx.line() + (ptrdiff_t)j * fx.pixel;
-                    for (int t = 0; t < p.size * p.channels; t++)
+                for (int h = 0; h < p.size.rows; h++) {
+                    const float *W = lines + ((ptrdiff_t)o * p.size.rows + h) * line_floats(p);
+                    float *to = dx + (i * p.stride.rows + h) * fx.line() + (ptrdiff_t)j * p.stride.columns * fx.pixel;
+                    for (int t = 0; t < p.size.columns * p.channels; t++)
                         to[t] += g[i * fg.line() + (ptrdiff_t)j * fg.pixel + o] * W[t];
                 }
 }
@@ -40,10 +52,12 @@ inline void plain_dw(const Problem &p, const float *g, const Frame &fg, const fl
     for (int i = 0; i < p.out_rows(); i++)
         for (int j = 0; j < p.out_columns(); j++)
             for (int o = 0; o < p.filters; o++)
-                for (int h = 0; h < p.size; h++) {
-                    const float *from = x + (i + h) * fx.line() + (ptrdiff_t)j * fx.pixel;
-                    float *to = sums + ((size_t)o * p.size + h) * line_floats(p);
-                    for (int t = 0; t < p.size * p.channels; t++) to[t] += g[i * fg.line() + (ptrdiff_t)j * fg.pixel + o] * from[t];
+                for (int h = 0; h < p.size.rows; h++) {
+                    const float *from = x + (i * p.stride.rows + h) * fx.line() +
+                                        (ptrdiff_t)j * p.stride.columns * fx.pixel;
+                    float *to = sums + ((size_t)o * p.size.rows + h) * line_floats(p);
+                    for (int t = 0; t < p.size.columns * p.channels; t++)
+                        to[t] += g[i * fg.line() + (ptrdiff_t)j * fg.pixel + o] * from[t];
                 }
 }
 

@@ -25,7 +25,8 @@ inline void list_gradient(const Problem &p, const Frame &fx, const float *g, con
     for (int i = 0; i < p.out_rows(); i++)
         for (int j = 0; j < p.out_columns(); j += VL) {
             const int positions = std::min(VL, p.out_columns() - j);
-            const ivec patches = (lane + j) * fx.pixel + (int32_t)(i * fx.line());
+            const int row = (int)(i * p.stride.rows * fx.line()), column = p.stride.columns * fx.pixel;
+            const ivec patches = (lane + j) * column + row;
             for (int o = 0; o < fg.pixel; o += VL) {
                 const float *from = g + i * fg.line() + (ptrdiff_t)j * fg.pixel + o;
                 float tile[VL * VL] __attribute__((aligned(64)));       // [filter][position]
@@ -78,12 +79,12 @@ template <bool DX> struct AddLines<DX, 0> {
 // An image's share of dW and, unless it is null, of dx, which lies in a frame like x's.
 inline void add_sparse(const Problem &p, const float *x, const Frame &fx, const Lists &lists, const float *lines,
                        float *sums, float *dx) {
-    const int all = line_floats(p) / VL, pieces = (all + LINE - 1) / LINE, each = (all + pieces - 1) / pieces;
+    const int all = line_floats(p) / VL, pieces = std::max(1, (all + LINE - 1) / LINE), each = (all + pieces - 1) / pieces;
     for (int o = 0; o < p.filters; o++)
-        for (int h = 0; h < p.size; h++)
+        for (int h = 0; h < p.size.rows; h++)
             for (int v = 0; v < all; v += each) {
                 const int some = std::min(each, all - v);
-                const size_t at = ((size_t)o * p.size + h) * line_floats(p) + v * VL;
+                const size_t at = ((size_t)o * p.size.rows + h) * line_floats(p) + v * VL;
                 const ptrdiff_t place = h * fx.line() + v * VL;
                 const AddLine add = dx ? AddLines<true>::of(some) : AddLines<false>::of(some);
                 add(lists.of(o), x + place, dx ? dx + place : nullptr, lines + at, sums + at);

@@ -21,11 +21,38 @@ inline Frame frame_of_x(const Problem &p) {
                  p.pad.left, p.channels};
 }
 
-// The frame of y's gradient: what the filters, turned around, read for the gradient of x.
+// The gradient of x along one axis, with a stride. The padded image's places first, first + stride, .. are one *phase*,
+// which meets the filter's places first, first + stride, .. alone: so each phase is made of sums over patches of y's
+// gradient, of stride 1. With a stride of 1 there is one phase.
+struct Phase {
+    int taps;           // places of the filter
+    int from, count;    // the gradient, counted from y's first, where the first patch begins; and the number of patches
+    int to;             // the first patch's place in the image; the others follow at the stride
+};
+inline Phase phase(int first, int length, int size, int stride, int pad) {
+    const int taps = first < size ? (size - 1 - first) / stride + 1 : 0;
+    const int q = std::max(0, (pad - first + stride - 1) / stride), to = first + q * stride - pad;
+    return Phase{taps, q - taps + 1, to < length ? (length - 1 - to) / stride + 1 : 0, to};
+}
+inline Phase row_phase(const Problem &p, int first) {
+    return phase(first, p.rows, p.size.rows, p.stride.rows, p.pad.top);
+}
+inline Phase column_phase(const Problem &p, int first) {
+    return phase(first, p.columns, p.size.columns, p.stride.columns, p.pad.left);
+}
+
+// The frame of y's gradient: what its phases read.
 inline Frame frame_of_g(const Problem &p) {
-    const auto need = [&](int pad) { return std::max(0, p.size - 1 - pad); };
-    return Frame{p.out_rows() + need(p.pad.top) + need(p.pad.bottom) + MORE,
-                 p.out_columns() + need(p.pad.left) + need(p.pad.right) + MORE, need(p.pad.top), need(p.pad.left),
+    int top = 0, bottom = 0, left = 0, right = 0;
+    for (int k = 0; k < p.stride.rows; k++) {
+        const Phase a = row_phase(p, k);
+        top = std::max(top, -a.from), bottom = std::max(bottom, a.from + a.count + a.taps - 1 - p.out_rows());
+    }
+    for (int k = 0; k < p.stride.columns; k++) {
+        const Phase a = column_phase(p, k);
+        left = std::max(left, -a.from), right = std::max(right, a.from + a.count + a.taps - 1 - p.out_columns());
+    }
+    return Frame{p.out_rows() + top + bottom + MORE, p.out_columns() + left + right + MORE, top, left,
                  padded(p.filters)};
 }
 
@@ -58,14 +85,14 @@ inline float copy_image(const Input &x, int n, int rows, int columns, int channe
 inline size_t packed_floats(int outputs, int places) { return (size_t)padded(outputs) * places; }
 
 // weight(h, w, c, output) for all, as above; c is the channel of place (h, w, c) of a patch.
-template <class Weight> void pack(int outputs, int size, int channels, float *packed, int threads, Weight weight) {
-    const int blocks = (padded(outputs) + 2 * VL - 1) / (2 * VL);
-    parallel::for_ranges(blocks * size, std::min(blocks * size, threads), threads, [&](int, int, int first, int last) {
+template <class Weight> void pack(int outputs, Pair size, int channels, float *packed, int threads, Weight weight) {
+    const int lines = (padded(outputs) + 2 * VL - 1) / (2 * VL) * size.rows;
+    parallel::for_ranges(lines, std::min(lines, threads), threads, [&](int, int, int first, int last) {
         for (int k = first; k < last; k++) {
-            const int h = k % size, o0 = k / size * 2 * VL;
+            const int h = k % size.rows, o0 = k / size.rows * 2 * VL;
             const int width = std::min(2 * VL, padded(outputs) - o0), some = std::min(width, outputs - o0);
-            float *to = packed + (size_t)o0 * size * size * channels + (size_t)h * size * channels * width;
-            for (int w = 0; w < size; w++)
+            float *to = packed + ((size_t)o0 * size.rows + (size_t)h * width) * size.columns * channels;
+            for (int w = 0; w < size.columns; w++)
                 for (int c = 0; c < channels; c++, to += width) {
                     for (int l = 0; l < some; l++) to[l] = weight(h, w, c, o0 + l);
                     for (int l = some; l < width; l++) to[l] = 0;
@@ -74,33 +101,43 @@ template <class Weight> void pack(int outputs, int size, int channels, float *pa
     });
 }
 
-// The filters as y's sums take them. Theano flips filters: place (h, w) of a patch meets W[.., size-1-h, size-1-w].
-inline void pack_for_y(const Problem &p, const Filters &W, float *to, int threads) {
-    pack(p.filters, p.size, p.channels, to, threads, [&](int h, int w, int c, int o) {
-        return W.data[o * W.filter + c * W.channel + (p.size - 1 - h) * W.row + (p.size - 1 - w) * W.column];
-    });
+// What place (h, w) of a patch meets: Theano flips filters.
+inline float weight(const Problem &p, const Filters &W, int h, int w, int c, int o) {
+    return W.data[o * W.filter + c * W.channel + (p.size.rows - 1 - h) * W.row + (p.size.columns - 1 - w) * W.column];
 }
 
-// As the sums of x's gradient take them: the flip undone, filters and channels exchanged.
+// The filters as y's sums take them.
+inline void pack_for_y(const Problem &p, const Filters &W, float *to, int threads) {
+    pack(p.filters, p.size, p.channels, to, threads,
+         [&](int h, int w, int c, int o) { return weight(p, W, h, w, c, o); });
+}
+
+// As the sums of x's gradient take them, phase after phase: turned around, filters and channels exchanged.
 inline void pack_for_dx(const Problem &p, const Filters &W, float *to, int threads) {
-    pack(p.channels, p.size, padded(p.filters), to, threads, [&](int h, int w, int o, int c) {
-        return o < p.filters ? W.data[o * W.filter + c * W.channel + h * W.row + w * W.column] : 0;
-    });
+    for (int i = 0; i < p.stride.rows; i++)
+        for (int j = 0; j < p.stride.columns; j++) {
+            const Pair taps{row_phase(p, i).taps, column_phase(p, j).taps};
+            if (!taps.rows || !taps.columns) continue;
+            pack(p.channels, taps, padded(p.filters), to, threads, [&](int h, int w, int o, int c) {
+                return o < p.filters ? weight(p, W, i + (taps.rows - 1 - h) * p.stride.rows,
+                                              j + (taps.columns - 1 - w) * p.stride.columns, c, o)
+                                     : 0;
+            });
+            to += packed_floats(p.channels, taps.rows * taps.columns * padded(p.filters));
+        }
 }
 
 // A line of a filter in whole vectors; a filter's lines lie one after another. Filters first .. last - 1.
-inline int line_floats(const Problem &p) { return padded(p.size * p.channels); }
-inline size_t lines_floats(const Problem &p) { return (size_t)p.filters * p.size * line_floats(p); }
+inline int line_floats(const Problem &p) { return padded(p.size.columns * p.channels); }
+inline size_t lines_floats(const Problem &p) { return (size_t)p.filters * p.size.rows * line_floats(p); }
 
 inline void pack_lines(const Problem &p, const Filters &W, int first, int last, float *to) {
-    to += (size_t)first * p.size * line_floats(p);
+    to += (size_t)first * p.size.rows * line_floats(p);
     for (int o = first; o < last; o++)
-        for (int h = 0; h < p.size; h++, to += line_floats(p)) {
-            for (int w = 0; w < p.size; w++)
-                for (int c = 0; c < p.channels; c++)
-                    to[w * p.channels + c] = W.data[o * W.filter + c * W.channel + (p.size - 1 - h) * W.row +
-                                                    (p.size - 1 - w) * W.column];
-            for (int t = p.size * p.channels; t < line_floats(p); t++) to[t] = 0;
+        for (int h = 0; h < p.size.rows; h++, to += line_floats(p)) {
+            for (int w = 0; w < p.size.columns; w++)
+                for (int c = 0; c < p.channels; c++) to[w * p.channels + c] = weight(p, W, h, w, c, o);
+            for (int t = p.size.columns * p.channels; t < line_floats(p); t++) to[t] = 0;
         }
 }
 

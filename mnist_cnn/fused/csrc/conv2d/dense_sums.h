@@ -29,22 +29,23 @@ template <int NV> ALWAYS_INLINE void finish(const vec (&sum)[NV], const Epilogue
     }
 }
 
-// A tile of P positions and NV vectors of outputs. `x`: the first position's patch; `w`: its block of filters.
+// A tile of P positions, `step` floats apart, and NV vectors of outputs. `x`: the first position's patch, of so many
+// lines; `w`: its block of filters.
 template <int P, int NV>
-void tile(const float *x, ptrdiff_t line, ptrdiff_t pixel, int size, int run, const float *w, const Epilogue &e,
+void tile(const float *x, ptrdiff_t line, ptrdiff_t step, int lines, int run, const float *w, const Epilogue &e,
           int position, int o) {
     vec sum[P][NV] = {};
     // Four positions share a pointer: their distances are one, two and three registers' worth.
     constexpr int POINTERS = (P + 3) / 4;
-    for (int h = 0; h < size; h++) {
+    for (int h = 0; h < lines; h++) {
         const float *from[POINTERS];
-        UNROLL for (int k = 0; k < POINTERS; k++) from[k] = x + h * line + 4 * k * pixel;
+        UNROLL for (int k = 0; k < POINTERS; k++) from[k] = x + h * line + 4 * k * step;
 #pragma GCC unroll 1
         for (int t = 0; t < run; t++, w += NV * VL) {
             vec weight[NV];
             UNROLL for (int v = 0; v < NV; v++) keep(weight[v] = load(w + v * VL));
             UNROLL for (int p = 0; p < P; p++) {
-                const vec value = broadcast(from[p / 4][p % 4 * pixel]);
+                const vec value = broadcast(from[p / 4][p % 4 * step]);
                 UNROLL for (int v = 0; v < NV; v++) sum[p][v] += value * weight[v];
             }
             UNROLL for (int k = 0; k < POINTERS; k++) from[k] = keep(from[k] + 1);
@@ -63,17 +64,18 @@ template <int NV> struct Tiles<NV, 0> {
     static Tile of(int) { return nullptr; }
 };
 
-// All `positions` of a row, for all outputs. `x` is the first position's patch in a frame. The last tile is moved
-// back to end at the last position: some sums are then made twice, and are the same twice.
-inline void sum_row(const float *x, const Frame &f, int size, int positions, const float *packed, const Epilogue &e) {
-    const int run = size * f.pixel, length = tile_length(positions);
+// All `positions` of a row, `stride` pixels apart, for all outputs. `x` is the first position's patch in a frame. The
+// last tile is moved back to end at the last position: some sums are then made twice, and are the same twice.
+inline void sum_row(const float *x, const Frame &f, Pair size, int stride, int positions, const float *packed,
+                    const Epilogue &e) {
+    const int run = size.columns * f.pixel, length = tile_length(positions);
     const Tile two = Tiles<2>::of(length), one = Tiles<1>::of(length);
     for (int o = 0; o < padded(e.outputs); o += 2 * VL) {
         const Tile make = o + 2 * VL <= padded(e.outputs) ? two : one;
         for (int j = 0; j < positions; j += length) {
             const int first = std::min(j, positions - length);
-            make(x + (ptrdiff_t)first * f.pixel, f.line(), f.pixel, size, run,
-                 packed + (size_t)o * size * run, e, first, o);
+            make(x + (ptrdiff_t)first * stride * f.pixel, f.line(), stride * f.pixel, size.rows, run,
+                 packed + (size_t)o * size.rows * run, e, first, o);
         }
     }
 }

@@ -17,7 +17,7 @@ struct ForwardShared {
     float *packed, *bias;
     float *winograd, *lines, *sizes;        // sizes[o]: the absolute values of filter o, summed
     ForwardShared(scratch::Arena &arena, const Problem &p, bool with_winograd)
-        : packed(arena.take(packed_floats(p.filters, p.size * p.size * p.channels))),
+        : packed(arena.take(packed_floats(p.filters, p.places() * p.channels))),
           bias(arena.take(padded(p.filters))),
           winograd(with_winograd ? arena.take(winograd_filter_floats(sums_of_y(p))) : nullptr),
           lines(with_winograd ? arena.take(lines_floats(p)) : nullptr),
@@ -36,7 +36,7 @@ struct ForwardWorker {
           map(with_maps ? (size_t)p.out_rows() * p.out_columns() * p.filters : 0), width(padded(p.filters)),
           frames(arena.take(together * frame)), maps(arena.take(together * map + VL)), margins(arena.take(together * width)),
           chosen(arena.take<Doubtful>(together)), images(arena.take<const float *>(together)),
-          tiles(arena, p.size, with_winograd ? p.channels : 0, with_winograd ? p.filters : 0) {}
+          tiles(arena, p.size.rows, with_winograd ? p.channels : 0, with_winograd ? p.filters : 0) {}
 };
 
 // The filters and biases as the sums take them. Returns whether all are finite.
@@ -50,8 +50,8 @@ inline bool prepare(const Problem &p, const Filters &W, const float *b, ptrdiff_
         pack_lines(p, W, std::min(first, p.filters), std::min(last, p.filters), shared.lines);
         for (int o = first; o < last; o++) {
             float size = 0;
-            const float *line = shared.lines + (size_t)o * p.size * line_floats(p);
-            for (int t = 0; o < p.filters && t < p.size * line_floats(p); t++) size += std::fabs(line[t]);
+            const float *line = shared.lines + (size_t)o * p.size.rows * line_floats(p);
+            for (int t = 0; o < p.filters && t < p.size.rows * line_floats(p); t++) size += std::fabs(line[t]);
             shared.sizes[o] = size;
         }
     });
@@ -76,9 +76,10 @@ inline void forward(const Problem &p, const After &after, const Ways &ways, cons
                     int threads = parallel::threads()) {
     const int rows = p.out_rows(), columns = p.out_columns();
     if (!p.images || !rows || !columns) return;
-    const bool winograd = ways.winograd_y && has_winograd(p.size) && !after.ties;
+    const bool winograd = ways.winograd_y && has_winograd(p) && !after.ties;
     const Sums sums = sums_of_y(p);
-    const int together = std::min(p.images, winograd ? images_together(p.size, p.channels, p.filters, sums.tiling()) : 1);
+    const int together =
+        std::min(p.images, winograd ? images_together(p.size.rows, p.channels, p.filters, sums.tiling()) : 1);
     const size_t shared_floats = scratch::floats_of<ForwardShared>(p, winograd),
                  each = scratch::floats_of<ForwardWorker>(p, together, winograd, !y);
     struct Tag;
@@ -93,7 +94,7 @@ inline void forward(const Problem &p, const After &after, const Ways &ways, cons
     const ptrdiff_t pooled_map = after.pool ? pool.out_image() : 0;
     const auto every_product = [&](const float *image, float *to, float *maxima, uint8_t *code) {
         for (int i = 0; i < rows; i++)
-            sum_row(image + i * f.line(), f, p.size, columns, shared.packed,
+            sum_row(image + i * p.stride.rows * f.line(), f, p.size, p.stride.columns, columns, shared.packed,
                     Epilogue{shared.bias, after.f, p.filters, to + (ptrdiff_t)i * columns * p.filters, p.filters});
         bend(to, map, after.f);
         if (maxima) pool_image(pool, to, maxima);

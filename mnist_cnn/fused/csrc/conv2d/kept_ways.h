@@ -35,7 +35,8 @@ inline std::string processor() {
 inline std::string key(const Problem &p) {
     static const std::string *name = new std::string(processor());
     std::string text;
-    for (int n : {p.rows, p.columns, p.channels, p.filters, p.size, p.pad.top, p.pad.bottom, p.pad.left, p.pad.right, VL})
+    for (int n : {p.rows, p.columns, p.channels, p.filters, p.size.rows, p.size.columns, p.stride.rows, p.stride.columns,
+                  p.pad.top, p.pad.bottom, p.pad.left, p.pad.right, VL})
         text += std::to_string(n) + " ";
     return text + *name;
 }
@@ -70,6 +71,7 @@ inline bool write_ways(const char *file, const std::string &key, const Ways &w) 
 // The ways of a shape, which are looked up once in a process. Where there are none yet, those of measure(p) are
 // kept; where the file cannot be written they are counted.
 template <class Measure> Ways ways_of(const Problem &p, const char *file, Measure measure) {
+    if (!p.channels || !p.filters) return Ways{};
     static std::map<std::string, Ways> *known = new std::map<std::string, Ways>;
     static std::mutex *lock = new std::mutex;
     const std::string name = key(p);

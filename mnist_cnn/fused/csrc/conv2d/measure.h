@@ -24,18 +24,20 @@ template <class Work> double cost(Work work) {
 
 // With random numbers for images and gradients. As many images as make the filters' packing no matter.
 inline Ways measured_ways(Problem p) {
-    p.images = std::max(8, has_winograd(p.size) ? images_together(p.size, p.channels, p.filters, sums_of_y(p).tiling()) : 0);
+    p.images = 8;
+    if (has_winograd(p))
+        p.images = std::max(8, images_together(p.size.rows, p.channels, p.filters, sums_of_y(p).tiling()));
     uint32_t state = 1;
     const auto uniform = [&] { return (float)((state = state * 1664525 + 1013904223) >> 8) / (1 << 24) - .5f; };
     const size_t out = (size_t)p.images * p.out_rows() * p.out_columns() * p.filters;
     std::vector<float> x((size_t)p.images * p.rows * p.columns * p.channels), g(out), y(out), dx(x.size()),
-        W((size_t)p.filters * p.channels * p.size * p.size), dW(W.size()), db(p.filters);
+        W((size_t)p.filters * p.channels * p.places()), dW(W.size()), db(p.filters);
     for (float &v : x) v = uniform();
     for (float &v : W) v = uniform();
     const Input vx{x.data(), (ptrdiff_t)p.rows * p.columns * p.channels, (ptrdiff_t)p.columns * p.channels, p.channels, 1};
     const Input vg{g.data(), (ptrdiff_t)p.out_rows() * p.out_columns() * p.filters, (ptrdiff_t)p.out_columns() * p.filters,
                    p.filters, 1};
-    const Filters vW{W.data(), (ptrdiff_t)p.channels * p.size * p.size, p.size * p.size, p.size, 1};
+    const Filters vW{W.data(), (ptrdiff_t)p.channels * p.places(), p.places(), p.size.columns, 1};
     const After after{{LINES, 1}, NO_POOLING, false};
     const auto forward_cost = [&](bool winograd) {
         const Ways ways{winograd, false, false, 0, 0};
@@ -50,7 +52,7 @@ inline Ways measured_ways(Problem p) {
     };
     Ways best{};
     double dw = backward_cost(1, false, best), both = backward_cost(1, true, best);
-    if (has_winograd(p.size)) {
+    if (has_winograd(p)) {
         best.winograd_y = forward_cost(true) < forward_cost(false);
         const Ways winograd{false, true, false, 0, 0}, too{false, false, true, 0, 0};
         const double winograd_dw = backward_cost(1, false, winograd), winograd_dx = backward_cost(1, true, too);

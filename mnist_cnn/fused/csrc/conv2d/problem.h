@@ -1,7 +1,7 @@
 // A convolution of any size: its shape, its arrays, and the words that the other files use.
 //
 // Images lie with the channels of a pixel side by side: (image, row, column, channel). A *patch* is what one
-// filter covers, and under one row of the filter its pixels are one contiguous *line* of size * channels floats.
+// filter covers, and under one row of the filter its pixels are one contiguous *line* of its columns * channels floats.
 #pragma once
 
 #include <algorithm>
@@ -17,11 +17,19 @@ struct Pad {
     int top, bottom, left, right;
 };
 
+struct Pair {
+    int rows, columns;
+};
+
 struct Problem {
-    int images, rows, columns, channels, filters, size;
+    int images, rows, columns, channels, filters;
+    Pair size;      // of the filters
     Pad pad;
-    int out_rows() const { return std::max(0, rows + pad.top + pad.bottom - size + 1); }
-    int out_columns() const { return std::max(0, columns + pad.left + pad.right - size + 1); }
+    Pair stride = {1, 1};
+    static int length(int padded, int size, int stride) { return padded < size ? 0 : (padded - size) / stride + 1; }
+    int out_rows() const { return length(rows + pad.top + pad.bottom, size.rows, stride.rows); }
+    int out_columns() const { return length(columns + pad.left + pad.right, size.columns, stride.columns); }
+    int places() const { return size.rows * size.columns; }
 };
 
 // What follows the sums. `ties`: whether something else than this pooling compares y's values, so that equal patches
@@ -59,7 +67,7 @@ inline int padded(int floats) { return (int)round_up(floats); }
 // The fewest tiles of at most TILE that cover `count`, all of nearly the same length.
 inline int tile_length(int count) {
     const int tiles = (count + TILE - 1) / TILE;
-    return (count + tiles - 1) / tiles;
+    return tiles ? (count + tiles - 1) / tiles : 0;
 }
 
 }  // namespace conv2d

@@ -48,12 +48,13 @@ inline Reference reference(const Problem &p, const After &after, const std::vect
     const auto patch = [&](size_t at, auto each) {
         const int o = at % p.filters, j = at / p.filters % p.out_columns(), n = at / map,
                   i = at % map / p.filters / p.out_columns();
-        for (int h = 0; h < p.size; h++)
-            for (int w = 0; w < p.size; w++) {
-                const int row = i + h - p.pad.top, column = j + w - p.pad.left;
+        for (int h = 0; h < p.size.rows; h++)
+            for (int w = 0; w < p.size.columns; w++) {
+                const int row = i * p.stride.rows + h - p.pad.top, column = j * p.stride.columns + w - p.pad.left;
                 if (row < 0 || row >= p.rows || column < 0 || column >= p.columns) continue;
                 for (int c = 0; c < p.channels; c++)
-                    each(((size_t)(o * p.channels + c) * p.size + p.size - 1 - h) * p.size + p.size - 1 - w,
+                    each(((size_t)(o * p.channels + c) * p.size.rows + p.size.rows - 1 - h) * p.size.columns +
+                             p.size.columns - 1 - w,
                          ((size_t)(n * p.rows + row) * p.columns + column) * p.channels + c);
             }
     };

@@ -28,9 +28,9 @@ struct Doubtful {
     void settle(int i, int j, int o) {
         budget--;
         vec sums = {};
-        for (int h = 0; h < p.size; h++) {
+        for (int h = 0; h < p.size.rows; h++) {
             const float *x = image + (i + h) * frame.line() + (ptrdiff_t)j * frame.pixel;
-            const float *W = lines + ((size_t)o * p.size + h) * line_floats(p);
+            const float *W = lines + ((size_t)o * p.size.rows + h) * line_floats(p);
             for (int t = 0; t < line_floats(p); t += VL) sums += load_unaligned(x + t) * load(W + t);
         }
         float sum = 0;

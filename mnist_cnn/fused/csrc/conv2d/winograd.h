@@ -29,7 +29,10 @@
 namespace conv2d {
 
 constexpr int SIDE = 4;     // sums in a tile's side
-inline bool has_winograd(int size) { return size == 3 || size == 5; }
+inline bool has_winograd(const Problem &p) {
+    return p.size.rows == p.size.columns && (p.size.rows == 3 || p.size.rows == 5) && p.stride.rows == 1 &&
+           p.stride.columns == 1;
+}
 inline int points_of(int size) { return (size + SIDE - 1) * (size + SIDE - 1); }
 
 // The tiles that cover an image of sums.

@@ -8,7 +8,7 @@ namespace conv2d {
 
 // Floats from one point's sums to the next: [channel, rounded up][filter, padded].
 inline size_t dw_step(const Problem &p) { return (size_t)rows_up(p.channels) * padded(p.filters) + 16; }
-inline size_t winograd_dw_floats(const Problem &p) { return points_of(p.size) * dw_step(p); }
+inline size_t winograd_dw_floats(const Problem &p) { return points_of(p.size.rows) * dw_step(p); }
 
 // Adds the images' shares. x[..] begin at the frames' first patches, g[..] at the first gradients, in frames that
 // are zero beyond them.
@@ -37,7 +37,7 @@ void add_winograd(const Problem &p, const float *const *x, const float *const *g
 }
 inline void add_winograd(const Problem &p, const float *const *x, const float *const *g, int images, const Frame &fx,
                          const Frame &fg, const WinogradTiles &tiles, float *sums) {
-    if (p.size == 3)
+    if (p.size.rows == 3)
         add_winograd<6>(p, x, g, images, fx, fg, tiles, sums);
     else
         add_winograd<8>(p, x, g, images, fx, fg, tiles, sums);
@@ -46,7 +46,7 @@ inline void add_winograd(const Problem &p, const float *const *x, const float *c
 // dW of channel c, for a vector of filters: to[place of a patch] from sums of the points.
 inline void dw_places(const Problem &p, const float *sums, int c, int o, vec (&to)[25]) {
     const float *from = sums + (size_t)c * padded(p.filters) + o;
-    if (p.size == 3) {
+    if (p.size.rows == 3) {
         vec places[3][3];
         from_points<6, 3>(from, dw_step(p), places);
         memcpy(to, places, sizeof places);

@@ -18,8 +18,8 @@ struct Sums {
     int size, inputs, outputs, rows, columns;   // rows, columns: of the sums of an image
     Tiling tiling() const { return Tiling(rows, columns); }
 };
-inline Sums sums_of_y(const Problem &p) { return Sums{p.size, p.channels, p.filters, p.out_rows(), p.out_columns()}; }
-inline Sums sums_of_dx(const Problem &p) { return Sums{p.size, p.filters, p.channels, p.rows, p.columns}; }
+inline Sums sums_of_y(const Problem &p) { return Sums{p.size.rows, p.channels, p.filters, p.out_rows(), p.out_columns()}; }
+inline Sums sums_of_dx(const Problem &p) { return Sums{p.size.rows, p.filters, p.channels, p.rows, p.columns}; }
 
 // Tiles that are handled together: as many as a third of a megabyte holds, points of patches and of sums.
 inline int tiles_together(int size, int inputs, int outputs) {
@@ -60,12 +60,12 @@ template <class Weight> void transform_filters(const Sums &s, float *to, int thr
 }
 inline void winograd_filters_for_y(const Problem &p, const Filters &W, float *to, int threads) {
     transform_filters(sums_of_y(p), to, threads, [&](int h, int w, int c, int o) {
-        return W.data[o * W.filter + c * W.channel + (p.size - 1 - h) * W.row + (p.size - 1 - w) * W.column];
+        return weight(p, W, h, w, c, o);
     });
 }
 inline void winograd_filters_for_dx(const Problem &p, const Filters &W, float *to, int threads) {
     transform_filters(sums_of_dx(p), to, threads, [&](int h, int w, int o, int c) {
-        return W.data[o * W.filter + c * W.channel + h * W.row + w * W.column];
+        return weight(p, W, p.size.rows - 1 - h, p.size.columns - 1 - w, c, o);
     });
 }
 
