@@ -32,7 +32,7 @@ def networks(mnist):
     p = get_output(network, deterministic=True)
     loss = lasagne.objectives.categorical_crossentropy(p, t).mean()
     functions = fast_and_plain([x, t], [p] + T.grad(loss, params + [x]))
-    assert becomes(functions[0]) == ["ConvReluPool"] * 2 + ["SparseProduct", "Activation"] * 1
+    assert becomes(functions[0])[:4] == ["ConvReluPool"] * 2 + ["SparseProduct", "Activation"]
     return network, functions
 
 
