@@ -1,4 +1,4 @@
-"""Training steps of fused networks, whose Ops `sanitize.py` has compiled with sanitizers.
+"""Training steps of networks, whose Ops `sanitize.py` has compiled with sanitizers.
 
     python tests/sanitized_steps.py tutorial    (or another of the benchmarks' networks, or layers)
 
@@ -25,7 +25,7 @@ from lasagne.nonlinearities import LeakyRectify, rectify, softmax, tanh
 
 
 def layers(images):
-    """Every kind of layer that has a fast form, in sizes that fill no vector."""
+    """All that the fast path takes, in sizes that fill no vector."""
     network = InputLayer((None, 1, 28, 28), images)
     network = Conv2DLayer(network, 7, 3, pad="same", nonlinearity=LeakyRectify(.1))
     network = Conv2DLayer(network, 20, 2, pad=(1, 0), nonlinearity=tanh)
@@ -45,7 +45,7 @@ def main(name):
     lasagne.random.set_rng(np.random.RandomState(1))
     rng = np.random.RandomState(2)
     images, targets = T.tensor4("images"), T.ivector("targets")
-    network = fused.fuse(build(images))
+    network = build(images)
     train_fn, val_fn = train.compile_functions(network, images, targets, 1e-3)
     functions = [train_fn, val_fn]
     if shape == (1, 28, 28):

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 
@@ -67,7 +66,7 @@ def test_what_the_user_sets_wins_and_is_said(small_mnist, tmp_path):
             "print(weights[0].dtype)").format(str(small_mnist))
     process = run_python(code, tmp_path, flags="floatX=float64")
     assert process.stderr == "" and process.stdout.endswith("float64\n")
-    assert "  (plain Lasagne layers: floatX is float64)\n" in process.stdout
+    assert "  (plain Theano operations: floatX is float64)\n" in process.stdout
 
 
 @pytest.mark.parametrize("options, message", [
@@ -87,46 +86,20 @@ def test_an_engine_asked_for_by_name_is_that_or_an_error(options, message, small
 def test_plain_by_name(small_mnist, tmp_path):
     process = run_script("train.py", "--engine", "plain", "--epochs", 1, "--batch-size", 5000,
                          "--data-dir", small_mnist, cwd=str(tmp_path))
-    assert "  (plain Lasagne layers: asked for)\n" in process.stdout and process.stderr == ""
+    assert "  (plain Theano operations: asked for)\n" in process.stdout and process.stderr == ""
 
 
 @pytest.mark.slow
-def test_the_lesson_stands_without_the_wings(small_mnist, tmp_path):
-    """Analysis, explorer, benchmarks, data sets and the fast layers taken out: it trains."""
-    shutil.copytree(str(ROOT / "mnist_cnn"), str(tmp_path / "mnist_cnn"),
-                    ignore=shutil.ignore_patterns("analysis", "explorer", "benchmarks", "fused",
-                                                  "datasets"))
-    # an editable installation would find the whole package, whatever the folder holds
-    code = ("import sys\nsys.meta_path = [f for f in sys.meta_path if 'editable' not in repr(f)]\n"
-            "from mnist_cnn.train import main\n"
-            "main(data_dir={!r}, num_epochs=1, batch_size=5000)").format(str(small_mnist))
-    process = subprocess.run(
-        [sys.executable, "-c", code], cwd=str(tmp_path), stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, universal_newlines=True,
-        env=dict(os.environ, PYTHONPATH=str(tmp_path)))
-    assert process.stderr == "" and "Final results:" in process.stdout
-    assert "  (plain Lasagne layers: the package has no mnist_cnn.fused)\n" in process.stdout
-
-
-@pytest.mark.slow
-def test_files_of_version_1_0(tmp_path):
-    """Weights and a checkpoint after one epoch of MNIST, whose test accuracy was 97.70 %."""
-    for name in ("model.npz", "model.checkpoint"):
-        shutil.copy(str(VERSION_1_0 / name), str(tmp_path))
-    process = run_script("train.py", "--epochs", 1, "--seed", 1, "--resume", cwd=str(tmp_path))
+def test_weights_of_version_1_0(tmp_path):
+    """After one epoch of MNIST; its test accuracy was 97.70 %."""
+    process = run_script("evaluate.py", VERSION_1_0 / "model.npz", cwd=str(tmp_path))
     assert process.returncode == 0, process.stderr
-    assert "Going on in epoch 2" in process.stdout and "97.70 %" in process.stdout
-    assert same_files(tmp_path / "model.npz", VERSION_1_0 / "model.npz")
-    process = run_script("evaluate.py", "model.npz", cwd=str(tmp_path))
-    assert process.stdout.startswith("model.npz: 97.70 %")
-    process = run_script("train.py", "--epochs", 1, "--momentum", .5, "--resume",
-                         cwd=str(tmp_path))
-    assert process.returncode == 2 and "another momentum (0.9, now 0.5)" in process.stderr
+    assert ": 97.70 %" in process.stdout.splitlines()[0]
 
 
 @pytest.mark.slow
 def test_readme_snippets(tmp_path):
-    """The Python of README and of two pages, typed into one new process: the fast layers run."""
+    """The Python of README and of two pages, typed into one new process, fast."""
     text = "".join((ROOT / name).read_text()
                    for name in ("README.md", "docs/training.md", "docs/speed.md"))
     snippets = list(dict.fromkeys(re.findall(r"```python\n(.*?)```", text, re.S)))  # each once
@@ -135,7 +108,7 @@ def test_readme_snippets(tmp_path):
                       "assert fused.why_not() is None, fused.why_not()"])
     process = run_python(code, tmp_path)
     assert process.returncode == 0 and process.stderr == "", process.stderr
-    assert "plain Lasagne" not in process.stdout
+    assert "plain Theano" not in process.stdout
     assert np.load(str(tmp_path / "model.npz"))["arr_0"].dtype == np.float32
 
 

@@ -35,7 +35,7 @@ def test_every_public_function_has_an_example():
 def test_examples(module, tmp_path, monkeypatch):
     reason = fused.why_not()
     if reason and module.startswith("mnist_cnn.fused"):
-        pytest.skip("the fast layers cannot run here: {}".format(reason))
+        pytest.skip("the fast path cannot run here: {}".format(reason))
     monkeypatch.chdir(tmp_path)  # some examples write files
     failed, _ = doctest.testmod(importlib.import_module(module), globs={})
     plt.close("all")

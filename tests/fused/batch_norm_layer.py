@@ -2,7 +2,7 @@
 
 Written from the formula of S. Ioffe and C. Szegedy, Batch Normalization: Accelerating Deep Network
 Training by Reducing Internal Covariate Shift, ICML 2015, https://arxiv.org/abs/1502.03167, with
-master's class, attributes and arguments, which `fuse` knows the layer by.
+master's class and arguments.
 """
 import theano
 import theano.tensor as T

@@ -1,24 +1,25 @@
-"""Batch normalization in fast networks: against NumPy in double, and the plain graph."""
+"""Batch normalization in one Op: against NumPy in double, and the plain graph."""
 
 import platform
 
 import numpy as np
 import pytest
 
-from mnist_cnn import fused, model  # noqa: F401  the model sets float32
+from mnist_cnn import model  # noqa: F401  it sets float32
 
 import lasagne
 import theano
 import theano.tensor as T
-from lasagne.layers import (Conv2DLayer, DenseLayer, InputLayer, MaxPool2DLayer, get_all_layers,
-                            get_all_params, get_output)
-from mnist_cnn.fused.blocks import FastConv2DLayer, SparseDenseLayer
+from lasagne.layers import (Conv2DLayer, DenseLayer, InputLayer, MaxPool2DLayer, get_all_params,
+                            get_output)
 from mnist_cnn.fused.normalization import BatchNorm
 
 try:
     from lasagne.layers import BatchNormLayer, batch_norm
 except ImportError:  # Lasagne 0.1
     from batch_norm_layer import BatchNormLayer, batch_norm
+
+from plain import PLAIN, becomes, fast_and_plain
 
 pytestmark = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"),
                                 reason="the fast path is for x86-64 CPUs")
@@ -89,54 +90,47 @@ def network():
     return DenseLayer(layer, 4, nonlinearity=lasagne.nonlinearities.softmax)
 
 
-def train_and_predict(layers):
-    """Two steps of training, then a prediction."""
+def train_and_predict(layers, mode):
+    """Two steps of training, then a prediction; and what became of the two functions."""
     x, t = T.ftensor4(), T.ivector()
     loss = lasagne.objectives.categorical_crossentropy(get_output(layers, x), t).mean()
     updates = lasagne.updates.sgd(loss, get_all_params(layers, trainable=True), .1)
-    train = theano.function([x, t], loss, updates=updates)
+    train = theano.function([x, t], loss, updates=updates, mode=mode)
     rng = np.random.RandomState(5)
     images = rng.normal(size=(30, 3, 12, 12)).astype("float32")
     labels = rng.randint(4, size=30).astype("int32")
     losses = [float(train(images, labels)) for _ in range(2)]
-    predict = theano.function([x], get_output(layers, x, deterministic=True))
-    return losses, predict(images), [p.get_value() for p in get_all_params(layers)]
+    predict = theano.function([x], get_output(layers, x, deterministic=True), mode=mode)
+    values = [p.get_value() for p in get_all_params(layers)]
+    return losses, predict(images), values, [train, predict]
 
 
 def test_network_trains_as_the_plain_one():
     """The same losses, averages and weights; then the averages are folded into the weights."""
-    plain = network()
-    start = [p.get_value() for p in get_all_params(plain)]
-    want = train_and_predict(plain)
-    lasagne.layers.set_all_param_values(plain, start)
-    fast = fused.fuse(plain)
-    assert get_all_params(fast) == get_all_params(plain)
-    assert [type(layer) for layer in get_all_layers(fast)] == [
-        InputLayer, FastConv2DLayer, SparseDenseLayer, SparseDenseLayer]
-    got = train_and_predict(fast)
+    layers = network()
+    start = [p.get_value() for p in get_all_params(layers)]
+    want = train_and_predict(layers, PLAIN)
+    lasagne.layers.set_all_param_values(layers, start)
+    got = train_and_predict(layers, None)
+    train, predict = got[3]
+    assert becomes(train).count("BatchNorm") == 2 and becomes(predict)[0] == "Conv2D"
     np.testing.assert_allclose(got[0], want[0], rtol=1e-5)
     np.testing.assert_allclose(got[1], want[1], rtol=1e-3, atol=1e-5)
-    names = [p.name for p in get_all_params(plain)]
+    names = [p.name for p in get_all_params(layers)]
     for name, a, b, before in zip(names, got[2], want[2], start):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-4 * np.abs(b).max() + 1e-6, err_msg=name)
         assert not np.array_equal(a, before), name      # averages, too, have moved
-
-
-def test_at_test_time_nothing_is_left_of_it():
-    """A prediction has no operation on maps but the convolution."""
-    x = T.ftensor4()
-    f = theano.function([x], get_output(fused.fuse(network()), x, deterministic=True))
-    maps = [node for node in f.maker.fgraph.toposort()
-            if isinstance(node.op, T.Elemwise) and node.outputs[0].ndim == 4 and
-            node.inputs[0].owner is not None and node.inputs[0].ndim == 4 and
-            not all(node.outputs[0].broadcastable[k] for k in (2, 3))]
-    assert not maps
+    # a prediction has no operation on maps but the convolution
+    assert not [node for node in predict.maker.fgraph.toposort()
+                if isinstance(node.op, T.Elemwise) and node.outputs[0].ndim == 4 and
+                node.inputs[0].owner is not None and node.inputs[0].ndim == 4 and
+                not all(node.outputs[0].broadcastable[k] for k in (2, 3))]
 
 
 def test_without_scale_and_shift():
     x = T.ftensor4()
     layer = BatchNormLayer(InputLayer((None, 5, 6, 7)), beta=None, gamma=None)
     data = np.random.RandomState(0).normal(size=(4, 5, 6, 7)).astype("float32")
-    got, want = [theano.function([x], get_output(layers, x))(data)
-                 for layers in (fused.fuse(layer), layer)]
-    np.testing.assert_allclose(got, want, rtol=0, atol=2e-6)
+    fast, plain = fast_and_plain([x], get_output(layer, x))
+    assert becomes(fast) == ["BatchNorm"]
+    np.testing.assert_allclose(fast(data), plain(data), rtol=0, atol=2e-6)

@@ -2,14 +2,13 @@
 
 import functools
 import platform
-import re
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mnist_cnn import fused, model  # noqa: F401  the model sets float32
+from mnist_cnn import model  # noqa: F401  it sets float32
 
 import lasagne
 import theano
@@ -19,14 +18,13 @@ from lasagne.layers import (Conv2DLayer, DenseLayer, DropoutLayer, GlobalPoolLay
                             MaxPool2DLayer, NonlinearityLayer, Pool2DLayer, get_all_layers,
                             get_all_params, get_output)
 from mnist_cnn.benchmarks.networks import NETWORKS
-from mnist_cnn.fused.blocks import FastBatchNormLayer, FastConv2DLayer, FastPool2DLayer
 from mnist_cnn.fused.activation import Activation
 from mnist_cnn.fused.conv2d import Conv2D, Conv2DGrad, Pool2D, Pooling, first, last
-from mnist_cnn.fused.layers import ConvReluPool2DLayer
 from mnist_cnn.fused.normalization import BatchNorm
 from theano.tensor.signal.pool import pool_2d
 
-from batch_norm_layer import BatchNormLayer, batch_norm
+from batch_norm_layer import batch_norm
+from plain import PLAIN, becomes
 
 pytestmark = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"),
                                 reason="the fast path is for x86-64 CPUs")
@@ -156,7 +154,7 @@ def fast_and_plain(pad, pool):
         T.nnet.conv2d(x, W, border_mode=pad[::2]) + b.dimshuffle("x", 0, "x", "x"))
     if pool:
         y = pool_2d(y, pool.size, pool.ignore_border, pool.stride)
-    plain = theano.function([x, W, b, g], [y] + T.grad(T.sum(g * y), [W, b, x]))
+    plain = theano.function([x, W, b, g], [y] + T.grad(T.sum(g * y), [W, b, x]), mode=PLAIN)
     return compile_conv(pad, 0, pool), plain
 
 
@@ -211,7 +209,7 @@ def bent(kind):
         plain = pool_2d(f(z), pool.size, pool.ignore_border, pool.stride, pool.pad)
         for y in (first(op.result(last(x), W, b)), plain):
             outputs += [y] + T.grad(T.sum(g * y), [W, b, x])
-    return theano.function([x, W, b, g], outputs)
+    return theano.function([x, W, b, g], outputs, mode=PLAIN)
 
 
 @pytest.mark.parametrize("kind, shape", [("codes", (3, 5)), ("maps", (3, 5))])
@@ -244,7 +242,7 @@ def strided(pad, stride):
     y = first(op.result(last(x), W[:, :, ::-1, ::-1], b))
     plain = T.maximum(z, 0)
     return (theano.function([x, W, b, g], [y] + T.grad(T.sum(g * y), [W, b, x])),
-            theano.function([x, W, b, g], [plain] + T.grad(T.sum(g * plain), [W, b, x])),
+            theano.function([x, W, b, g], [plain] + T.grad(T.sum(g * plain), [W, b, x]), mode=PLAIN),
             theano.function([x, W, b], y.shape, on_unused_input="ignore"))
 
 
@@ -336,7 +334,7 @@ def test_flat_images_tie():
     weights, bias = normal(2, 32, 16, 3, 3) / 12, normal(3, 32)
     inside = np.s_[:, :, 1:-1, 1:-1]        # of the flat image: windows of four equal patches
     plain = T.nnet.conv2d(x, W, border_mode=1) + b.dimshuffle("x", 0, "x", "x")
-    z = theano.function([x, W, b], plain)(images, weights, bias).astype(float)
+    z = theano.function([x, W, b], plain, mode=PLAIN)(images, weights, bias).astype(float)
     z = np.round(z, 4)                      # equal patches' sums, whatever BLAS rounds
     maps = np.maximum(z, 0).reshape(3, 32, 6, 2, 6, 2).transpose(0, 1, 2, 4, 3, 5)
     maps = maps.reshape(3, 32, 6, 6, 4)
@@ -364,7 +362,7 @@ def test_pooling_is_theanos(size, stride, ignore_border, mode, pad, rows, column
     plain = pool_2d(x, size, ignore_border, stride, pad, mode)
     rng = np.random.RandomState(seed)
     data = rng.randint(-1, 2, size=(3, 5, rows, columns)).astype("float32")
-    got, want = theano.function([x], [fast, plain])(data)
+    got, want = theano.function([x], [fast, plain], mode=PLAIN)(data)
     assert got.shape == want.shape
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
     assert tuple(theano.function([x], fast.shape)(data)) == got.shape
@@ -373,7 +371,7 @@ def test_pooling_is_theanos(size, stride, ignore_border, mode, pad, rows, column
     if mode == "average_exc_pad" and any(pad):
         want = numpy_mean_gradient(weights, data.shape, size, stride, pad)     # Theano has none
     else:
-        want = theano.function([x, g], T.grad(T.sum(g * plain), x))(data, weights)
+        want = theano.function([x, g], T.grad(T.sum(g * plain), x), mode=PLAIN)(data, weights)
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
 
 
@@ -438,28 +436,26 @@ def stacks(draw):
     return DenseLayer(layer, 7, nonlinearity=nonlinearities.softmax)
 
 
-def output_and_gradients(network):
+def output_and_gradients(network, mode=None):
     """The deterministic output, and the gradients of a weighted sum of it."""
     x, g = T.ftensor4(), T.fmatrix()
     y = get_output(network, x, deterministic=True)
-    return theano.function([x, g], [y] + T.grad(T.sum(g * y), [x] + get_all_params(network)))
+    return theano.function([x, g], [y] + T.grad(T.sum(g * y), [x] + get_all_params(network)),
+                           mode=mode)
 
 
 @pytest.mark.slow
 @settings(drawn, max_examples=8)
 @given(stacks(), st.integers(1, 5), st.integers(0, 2**31))
 def test_stacks_equal_the_plain_graph(network, batch, seed):
-    result = fused.fuse(network)
-    assert get_all_params(result) == get_all_params(network)
-    assert result.output_shape == network.output_shape
-    assert not any(type(layer) is Conv2DLayer for layer in get_all_layers(result))
     rng = np.random.RandomState(seed)
     for param in get_all_params(network):
         value = param.get_value()
         param.set_value((value + .1 * rng.normal(size=value.shape)).astype("float32"))
     data = normal(seed, batch, *get_all_layers(network)[0].shape[1:]), normal(seed + 1, batch, 7)
-    fast = output_and_gradients(result)
-    got, want = fast(*data), output_and_gradients(network)(*data)
+    fast = output_and_gradients(network)
+    assert None not in becomes(fast)
+    got, want = fast(*data), output_and_gradients(network, PLAIN)(*data)
     names = ["y", "dx"] + [param.name for param in get_all_params(network)]
     assert_close(got, want, names, 2e-3)
     for a, b in zip(got, fast(*data)):
@@ -471,7 +467,7 @@ def test_stacks_equal_the_plain_graph(network, batch, seed):
 def test_nothing_is_transposed_between_layers(name):
     """Only the input is turned, and what a dense layer reads."""
     x, t = T.tensor4("x"), T.ivector("t")
-    network = fused.fuse(NETWORKS[name].build(x))
+    network = NETWORKS[name].build(x)
     loss = lasagne.objectives.categorical_crossentropy(get_output(network), t).mean()
     f = theano.function([x, t], T.grad(loss, get_all_params(network)))
     nodes = f.maker.fgraph.toposort()
@@ -479,53 +475,3 @@ def test_nothing_is_transposed_between_layers(name):
     assert len(turned) <= 2     # of the input; of the gradient that comes back from the dense layer
     grads = [node.op for node in nodes if isinstance(node.op, Conv2DGrad)]
     assert sum(not op.wrt_x for op in grads) == 1      # the first layer's dx is left out
-
-
-def conv(shape=(None, 2, 9, 9), **kwargs):
-    return Conv2DLayer(InputLayer(shape), **dict(dict(num_filters=4, filter_size=3), **kwargs))
-
-
-@pytest.mark.parametrize("layer, kind, why", [
-    (conv(), FastConv2DLayer, "same pass"),
-    (conv(shape=(None, 2, None, None), pad="same"), FastConv2DLayer, "same pass"),
-    (MaxPool2DLayer(conv(), 2), ConvReluPool2DLayer, "in one pass"),
-    (MaxPool2DLayer(conv(pad=1), 2), FastConv2DLayer, "and pooling in the same pass"),
-    (NonlinearityLayer(MaxPool2DLayer(conv(pad=1, nonlinearity=None), 2), nonlinearities.rectify),
-     FastConv2DLayer, "and pooling in the same pass"),
-    (GlobalPoolLayer(conv()), FastConv2DLayer, "and pooling in the same pass"),
-    (MaxPool2DLayer(InputLayer((None, 3, 8, 8)), 2), FastPool2DLayer, "channels side by side"),
-    (GlobalPoolLayer(conv(stride=2), pool_function=T.max), FastPool2DLayer, "side by side"),
-    (GlobalPoolLayer(conv(), pool_function=T.sum), GlobalPoolLayer, "not theano.tensor.mean or"),
-    (batch_norm(conv()), FastConv2DLayer, "batch normalization and nonlinearity in the same"),
-    (BatchNormLayer(conv(stride=2)), FastBatchNormLayer, "statistics in two passes"),
-    (BatchNormLayer(conv(), axes=0), BatchNormLayer, "normalization over the axes"),
-    (conv(stride=2), Conv2DLayer, r"stride \(2, 2\)"),
-    (conv(filter_size=(3, 2)), Conv2DLayer, "not square"),
-    (conv(filter_size=12, pad=6), Conv2DLayer, "larger than 11x11"),
-    (conv(untie_biases=True), Conv2DLayer, "bias for each pixel"),
-    (conv(convolution=lambda *args, **kwargs: T.nnet.conv2d(*args, **kwargs)), Conv2DLayer,
-     "of its own"),
-    (Pool2DLayer(conv(), 2, pad=1), Pool2DLayer, "padding"),
-    (Pool2DLayer(conv(), 2, mode="sum"), Pool2DLayer, "mode sum"),
-])
-def test_explain_says_what_fuse_does(layer, kind, why):
-    assert type(fused.fuse(layer)) is kind
-    line = fused.explain(layer).splitlines()[-1]
-    assert re.search(why, line), line
-    assert ("itself" in line) == (kind is type(layer))
-
-
-def test_explain_where_fuse_does_nothing(monkeypatch):
-    monkeypatch.setattr(theano.config, "floatX", "float64")
-    assert all("itself" in line and line.endswith("floatX is float64")
-               for line in fused.explain(conv()).splitlines()[1:])
-
-
-def test_other_dtypes_stay_theanos():
-    x = T.dtensor4()
-    layer = MaxPool2DLayer(Conv2DLayer(InputLayer((None, 2, 9, 9), x), 4, 3, pad=1), 2)
-    value = normal(0, 2, 2, 9, 9).astype(float)
-    got, want = [theano.function([x], get_output(network))(value)
-                 for network in (fused.fuse(layer), layer)]
-    assert got.dtype == want.dtype
-    np.testing.assert_array_equal(got, want)

@@ -1,4 +1,4 @@
-"""Elementwise operations beside fast layers leave OpenMP's threads alone."""
+"""Elementwise operations beside fast ones leave OpenMP's threads alone."""
 
 import platform
 
@@ -9,7 +9,7 @@ import theano
 import theano.tensor as T
 from theano.tensor import Elemwise
 
-from mnist_cnn import fused, model, train
+from mnist_cnn import model, train
 
 pytestmark = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"),
                                 reason="the fast path is for x86-64 CPUs")
@@ -22,8 +22,7 @@ def with_openmp(function):
 
 def test_fast_graphs_have_one_pool_of_threads():
     input_var, target_var = T.tensor4(), T.ivector()
-    network = fused.fuse(model.build_cnn(input_var))
-    functions = train.compile_functions(network, input_var, target_var)
+    functions = train.compile_functions(model.build_cnn(input_var), input_var, target_var)
     for function in functions:
         assert with_openmp(function) and not any(with_openmp(function))
 

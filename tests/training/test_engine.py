@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-import lasagne
 import theano
+import theano.tensor as T
 
-from mnist_cnn import compat, model
-from mnist_cnn.fused import is_fused
+from mnist_cnn import compat
+from mnist_cnn.fused import why_nothing
 from mnist_cnn.support.errors import MnistCnnError
-from mnist_cnn.training.engine import Engine, choose_engine, nesterov_momentum
+from mnist_cnn.training.engine import Engine, choose_engine
 
 
 def test_images_by_number():
@@ -34,28 +34,35 @@ def test_elsewhere_images_are_the_input(name, travel):
 def test_auto_is_fused_here():
     engine = choose_engine()
     assert (engine.name, engine.remark) == ("fused", None)
-    network = engine.accelerate(model.build_cnn())
-    assert is_fused(network)
-    assert nesterov_momentum(network) is not lasagne.updates.nesterov_momentum
+    engine.compiled(product(engine))
+    assert (engine.name, engine.remark) == ("fused", None)
 
 
-def test_plain_is_lasagnes_own():
+def test_plain_is_theanos_own():
     engine = choose_engine("plain")
-    network = model.build_cnn()
-    assert engine.accelerate(network) is network
-    assert nesterov_momentum(network) is lasagne.updates.nesterov_momentum
+    assert why_nothing(product(engine)) == "it was compiled without the optimizations of mnist_cnn"
+    assert why_nothing(product(choose_engine())) is None    # the other's mode is not changed
+
+
+def product(engine, dtype="float32"):
+    """A part for the fast path, as an engine compiles it."""
+    a, b = T.matrix(dtype=dtype), T.matrix(dtype=dtype)
+    return theano.function([a, b], T.dot(a, b), mode=engine.mode)
 
 
 @pytest.mark.parametrize("required", [False, True])
-def test_a_network_without_fast_layers(required):
-    network = lasagne.layers.InputLayer((None, 1, 3, 3))
+@pytest.mark.parametrize("dtype, why", [("float64", "it computes in float64"),
+                                        (None, "it has no part that the fast path knows")])
+def test_a_function_without_fast_parts(required, dtype, why):
     engine = Engine("fused", required=required)
+    x = T.matrix()
+    function = product(engine, dtype) if dtype else theano.function([x], x + 1, mode=engine.mode)
     if required:
-        with pytest.raises(MnistCnnError, match="'fused' cannot be used: no layer"):
-            engine.accelerate(network)
+        with pytest.raises(MnistCnnError, match="^the engine 'fused' cannot be used: " + why):
+            engine.compiled(function)
     else:
-        engine.accelerate(network)
-        assert engine.name == "plain" and "no layer of this network" in engine.remark
+        engine.compiled(function)
+        assert (engine.name, engine.remark) == ("plain", "plain Theano operations: " + why)
 
 
 def test_fused_on_a_device_is_an_error(monkeypatch):

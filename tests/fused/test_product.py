@@ -1,0 +1,84 @@
+"""The product of matrices that skips zeros, against NumPy in double."""
+
+import platform
+
+import numpy as np
+import pytest
+
+from mnist_cnn import model  # noqa: F401  it sets float32
+
+import theano
+import theano.tensor as T
+from mnist_cnn.fused.ops import SparseProduct
+
+from openmp import threads
+
+pytestmark = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"),
+                                reason="the fast path is for x86-64 CPUs")
+
+
+@pytest.fixture(scope="session")
+def product():
+    """a b and the gradients of sum(g * a b), each by the Op."""
+    a, b, g = T.fmatrix("a"), T.fmatrix("b"), T.fmatrix("g")
+    c = SparseProduct()(a, b)
+    return theano.function([a, b, g], [c] + T.grad(T.sum(g * c), [a, b]))
+
+
+def factors(m, k, n, dense=0.2, seed=0):
+    rng = np.random.RandomState(seed)
+    a, b, g = [rng.randn(*shape).astype("float32") for shape in ((m, k), (k, n), (m, n))]
+    return a * (rng.rand(m, k) < dense), b, g * (rng.rand(m, n) < dense)
+
+
+@pytest.mark.parametrize("m, k, n", [(50, 512, 256), (50, 256, 10), (500, 512, 256), (1, 1, 1),
+                                     (3, 7, 130), (17, 33, 64), (2, 0, 3), (0, 4, 5)])
+def test_equals_numpy(product, m, k, n):
+    """The product and both gradients, against NumPy's in double."""
+    a, b, g = factors(m, k, n)
+    wide = [array.astype(float) for array in (a, b, g)]
+    for got, left, right in zip(product(a, b, g), (wide[0], wide[2], wide[0].T), (wide[1], wide[1].T, wide[2])):
+        assert got.dtype == np.float32
+        np.testing.assert_allclose(got, left.dot(right), rtol=0, atol=1e-5 * max(1, np.abs(left.dot(right)).max(initial=0)))
+
+
+def test_any_memory_layout(product):
+    a, b, g = factors(6, 9, 20)
+    want = product(a, b, g)
+    strided = [np.repeat(np.repeat(array, 2, axis=0), 3, axis=1)[::2, ::3] for array in (a, b, g)]
+    for layout in (strided, [np.asfortranarray(array) for array in (a, b, g)],
+                   [array[::-1, ::-1].copy()[::-1, ::-1] for array in (a, b, g)]):
+        for got, array in zip(product(*layout), want):
+            np.testing.assert_array_equal(got, array)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("where", ["a", "b"])
+def test_hides_no_nan(product, where, value):
+    """A skipped zero would hide the NaN that 0 * infinity is."""
+    a, b, g = factors(5, 6, 70)
+    dict(a=a, b=b)[where][3, 2] = value
+    with np.errstate(invalid="ignore"):
+        want = [a.astype(float).dot(b), g.dot(b.T), a.T.dot(g)]
+    for got, array in zip(product(a, b, g), want):
+        np.testing.assert_array_equal(np.isnan(got), np.isnan(array))
+        np.testing.assert_array_equal(np.isinf(got), np.isinf(array))
+
+
+def test_does_not_depend_on_threads(product):
+    a, b, g = factors(20, 300, 256)
+    results = []
+    for number in (1, 2, 3, 16):
+        with threads(number):
+            results.append([array.copy() for array in product(a, b, g)])
+    for result in results[1:]:
+        for got, want in zip(result, results[0]):
+            np.testing.assert_array_equal(got, want)
+
+
+def test_names_what_does_not_fit(product):
+    a, b, g = factors(5, 6, 7)
+    with pytest.raises(ValueError, match="b: wanted length 6 along axis 0, got 5"):
+        product(a, b[:5], g)
+    with pytest.raises(TypeError, match="a: wanted dtype float32, got float64"):
+        SparseProduct()(T.dmatrix(), T.fmatrix())

@@ -1,0 +1,490 @@
+"""What the optimizations take of a graph and what they leave, and that it computes what it did."""
+import pickle
+import platform
+
+import numpy as np
+import pytest
+
+from mnist_cnn import model  # noqa: F401  it sets float32
+
+import lasagne
+import theano
+import theano.tensor as T
+from lasagne import nonlinearities
+from lasagne.layers import (Conv2DLayer, DenseLayer, DropoutLayer, InputLayer, Layer, MaxPool2DLayer,
+                            NonlinearityLayer, Pool2DLayer, get_all_params, get_output)
+from mnist_cnn.fused import explain, why_nothing
+from theano.compile.debugmode import DebugMode
+from theano.compile.nanguardmode import NanGuardMode
+from theano.gof import Constant, FunctionGraph, Query
+from theano.gof.graph import inputs as inputs_of
+from theano.tensor.signal.pool import pool_2d
+
+import batch_norm_layer
+from plain import becomes, reasons, rows
+
+pytestmark = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"),
+                                reason="the fast path is for x86-64 CPUs")
+
+#: Without fusion all elementwise operations are ones that are compiled once.
+FAST = theano.compile.get_default_mode().excluding("fusion")
+PLAIN = FAST.excluding("mnist_cnn")
+
+
+def normal(seed, *shape):
+    return np.random.RandomState(seed).normal(size=shape).astype("float32")
+
+
+def optimized(outputs):
+    """A graph as the optimizations leave it, which takes no compiler."""
+    inputs = [v for v in inputs_of(outputs) if not isinstance(v, Constant)]
+    fgraph = FunctionGraph(inputs, outputs)
+    theano.compile.optdb.query(Query(include=["fast_compile", "mnist_cnn"])).optimize(fgraph)
+    return fgraph
+
+
+def with_gradients(y, wrt):
+    return [y] + T.grad(T.sum(T.sqr(y)), wrt)
+
+
+def same(inputs, outputs, *batches, **kwargs):
+    """Compile with the fast path and without, compare what comes out; the fast function."""
+    fast, plain = [theano.function(inputs, outputs, mode=mode, **kwargs) for mode in (FAST, PLAIN)]
+    assert why_nothing(plain) == "it was compiled without the optimizations of mnist_cnn"
+    for batch in batches:
+        compare(fast(*batch), plain(*batch))
+    return fast
+
+
+def compare(got, want, tolerance=1e-4):
+    if not isinstance(want, list):
+        got, want = [got], [want]
+    for k, (a, b) in enumerate(zip(got, want)):
+        assert a.shape == b.shape and a.dtype == b.dtype, k
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max(initial=1e-3),
+                                   err_msg=str(k))
+
+
+# --- what is taken, and what stays -------------------------------------------------------------
+
+def stage(conv=(), pool=(), shape=(None, 2, 9, 9)):
+    """Two of Lasagne's layers, and the gradients of all that is learned."""
+    images = InputLayer(shape, T.ftensor4())
+    layer = Conv2DLayer(images, **dict(dict(num_filters=4, filter_size=3), **dict(conv)))
+    if pool is not None:
+        layer = MaxPool2DLayer(layer, **dict(dict(pool_size=2), **dict(pool)))
+    return with_gradients(get_output(layer), get_all_params(layer) + [images.input_var])
+
+
+@pytest.mark.parametrize("outputs, wanted, why", [
+    (stage(), ["ConvReluPool"], "convolution, bias, rectifier and 2x2 max-pooling in one pass"),
+    (stage(conv=dict(filter_size=(4, 4)), pool=dict(stride=2)), ["ConvReluPool"], ""),
+    (stage(conv=dict(b=None)), ["ConvReluPool"], "convolution, rectifier and 2x2"),
+    (stage(conv=dict(nonlinearity=nonlinearities.tanh)), ["Conv2D"], "bias, tanh and 2x2"),
+    (stage(conv=dict(nonlinearity=None)), ["Conv2D"], "convolution, bias and 2x2"),
+    (stage(conv=dict(pad="full")), ["Conv2D"], ""),
+    (stage(pool=dict(pool_size=3)), ["Conv2D"], "3x3 max-pooling in one pass"),
+    (stage(pool=dict(stride=1)), ["Conv2D"], "2x2 max-pooling of stride 1x1 in one pass"),
+    (stage(pool=dict(ignore_border=False)), ["Conv2D"], ""),
+    (stage(shape=(None, 2, None, 9)), ["Conv2D"], ""),
+    (stage(shape=(None, 2, 9, 65)), ["Conv2D"], ""),    # a stage's image has to fit into the cache
+    (stage(pool=None), ["Conv2D"], "convolution, bias and rectifier in one pass"),
+    (stage(conv=dict(nonlinearity=None, b=None), pool=None), ["Conv2D"],
+     "the channels of a pixel side by side"),
+    (stage(conv=dict(untie_biases=True)), ["Conv2D", "Pool2D"], "side by side"),
+    (stage(conv=dict(nonlinearity=T.exp)), ["Conv2D", "Pool2D"], "convolution and bias in one pass"),
+    (stage(conv=dict(filter_size=12, pad=6)), [None, "Pool2D"], "filters larger than 11x11"),
+])
+def test_what_is_taken_of_lasagnes_layers(outputs, wanted, why):
+    graph = optimized(outputs)
+    table = [graph.mnist_cnn_rows[place] for place in sorted(graph.mnist_cnn_rows)]
+    assert [row.becomes for row in table] == wanted
+    assert why in table[0].why
+
+
+X, W, B = T.ftensor4("x"), T.ftensor4("W"), T.fvector("b")
+Z, M, C, D = T.fmatrix("z"), T.fmatrix("m"), T.fvector("c"), T.dmatrix("d")
+BIAS = B.dimshuffle("x", 0, "x", "x")
+HINTS = dict(input_shape=(None, 2, 9, 9), filter_shape=(4, 2, 3, 3))
+
+
+def conv(**kwargs):
+    return T.nnet.conv2d(X, W, **dict(HINTS, **kwargs))
+
+
+def rectify_and_read():
+    """The nonlinearity's result, and what is before it."""
+    maps = conv() + BIAS
+    return [T.nnet.relu(maps), maps * 2]
+
+
+def two_poolings():
+    maps = T.nnet.relu(conv() + BIAS)
+    return [pool_2d(maps, (2, 2), ignore_border=True), pool_2d(maps, (3, 3), ignore_border=True)]
+
+
+def hidden_and_read():
+    z = T.dot(Z, M) + C
+    return [T.tanh(z), z * 2]
+
+
+@pytest.mark.parametrize("build, wanted, why", [
+    (lambda: conv(num_groups=2, filter_shape=(4, 1, 3, 3)), [None], "2 groups of channels"),
+    (lambda: conv(filter_dilation=(2, 2)), [None], r"dilation (2, 2)"),
+    (lambda: pool_2d(X, (2, 2), ignore_border=True), ["Pool2D"], "side by side"),
+    (lambda: pool_2d(X, (2, 2), ignore_border=True, mode="sum"), ["Pool2D"], "side by side"),
+    (lambda: pool_2d(X, T.lvector(), ignore_border=True), [None], "window's size is not a constant"),
+    (lambda: pool_2d(T.ftensor3(), (2, 2), ignore_border=True), [None], "over 2 axes of 3"),
+    (lambda: T.tanh(pool_2d(conv(), (2, 2), ignore_border=True) + BIAS), ["Conv2D", "Activation"],
+     "convolution and 2x2 max-pooling in one pass"),
+    (lambda: T.nnet.relu(pool_2d(conv() + BIAS, (2, 2), ignore_border=True)), ["ConvReluPool"], ""),
+    (rectify_and_read, ["Conv2D"], "convolution and bias in one pass"),
+    (two_poolings, ["Conv2D", "Pool2D", "Pool2D"], "convolution, bias and rectifier in one pass"),
+    (lambda: [T.nnet.relu(conv() + BIAS), conv()], ["Conv2D", "Activation"], "side by side"),
+    (lambda: T.dot(Z, M), ["SparseProduct"], "skips zeros"),
+    (lambda: T.tanh(T.dot(Z, M) + C), ["SparseProduct", "Activation"], ""),
+    (hidden_and_read, ["SparseProduct", None], ""),
+    (lambda: T.dot(D, D), [None], "it computes in float64"),
+    (lambda: T.dot(Z, D), [None], "it computes in float64"),
+    (lambda: T.nnet.relu(T.nnet.conv2d(X.astype("float64"), W.astype("float64"), **HINTS)), [None],
+     "it computes in float64"),
+    (lambda: T.nnet.sigmoid(T.dot(Z, M) + C), ["SparseProduct", "Activation"], ""),
+    (lambda: T.log(T.nnet.sigmoid(T.dot(Z, M) + C)), ["SparseProduct", None], ""),
+    (lambda: T.dot(Z, C), [], None),    # a vector
+    (lambda: Z + 1, [], None),
+])
+def test_what_is_taken_of_theanos_terms(build, wanted, why):
+    outputs = build()
+    graph = optimized(outputs if isinstance(outputs, list) else [outputs])
+    rows = getattr(graph, "mnist_cnn_rows", {})
+    assert [rows[place].becomes for place in sorted(rows)] == wanted
+    if why is not None:
+        assert why in rows[min(rows)].why
+
+
+def test_an_inner_value_that_is_read_elsewhere_is_named():
+    rows = optimized(hidden_and_read()).mnist_cnn_rows
+    assert [row.why for row in rows.values() if not row.becomes] == [
+        "the values before the nonlinearity are read elsewhere as well"]
+    shape = T.tanh(T.dot(Z, M) + C)     # a shape is no value
+    rows = optimized([shape, shape.owner.inputs[0].shape]).mnist_cnn_rows
+    assert [rows[place].becomes for place in sorted(rows)] == ["SparseProduct", "Activation"]
+
+
+# --- the ways to write it ----------------------------------------------------------------------
+
+SPELLINGS = [
+    T.nnet.relu, lambda z: T.maximum(z, 0), lambda z: T.maximum(0., z),
+    lambda z: T.switch(z > 0, z, 0), lambda z: T.switch(T.lt(0, z), z, 0), lambda z: z * (z > 0),
+    lambda z: .5 * (z + abs(z)), lambda z: (abs(z) + z) / 2, lambda z: T.nnet.relu(z, .1),
+    nonlinearities.leaky_rectify, lambda z: T.maximum(.2 * z, z),
+    lambda z: T.switch(z > 0, z, z * .2), T.nnet.elu, lambda z: T.switch(z > 0, z, T.exp(z) - 1),
+    T.tanh, T.nnet.sigmoid]
+
+
+def test_every_spelling_of_a_nonlinearity():
+    """After a convolution and after a product, with the gradients that Theano writes for each."""
+    outputs = []
+    for f in SPELLINGS:
+        # filters of their own, or Theano would merge the convolutions
+        outputs += with_gradients(f(conv() + BIAS), [W, B, X])
+        outputs += with_gradients(f(T.dot(Z, M) + C), [Z, M, C])
+    graph = optimized(outputs)
+    kinds = [row.becomes for row in graph.mnist_cnn_rows.values()]
+    assert kinds.count("Activation") >= len(SPELLINGS)      # all read one convolution and product
+    data = [normal(0, 2, 2, 9, 9), normal(1, 4, 2, 3, 3), normal(2, 4), normal(3, 3, 6),
+            normal(4, 6, 5), normal(5, 5)]
+    same([X, W, B, Z, M, C], outputs, data)
+
+
+def test_other_ways_to_write_it():
+    """Filters that are not flipped, pooling before bias and nonlinearity, numbers for each channel."""
+    scale = T.fvector("scale")
+    over = scale.dimshuffle("x", 0, "x", "x")
+    expressions = [
+        T.nnet.relu(T.nnet.conv2d(X, W, filter_flip=False, **HINTS) + BIAS),
+        pool_2d(T.nnet.relu(T.nnet.conv2d(X, W, filter_flip=False, border_mode="half", **HINTS)),
+                (2, 2), ignore_border=True),
+        T.tanh(pool_2d(conv(border_mode=(1, 2)), (2, 2), ignore_border=True) + BIAS),
+        T.nnet.relu(pool_2d(conv(border_mode="full"), (3, 3), ignore_border=False) + BIAS),
+        T.nnet.relu(pool_2d(conv(border_mode=2) + BIAS, (2, 2), ignore_border=True)),
+        pool_2d(T.tanh(conv(border_mode=3)), (3, 2), stride=(2, 1), ignore_border=True, pad=(1, 1)),
+        pool_2d(conv(border_mode=4), (2, 2), ignore_border=True, mode="average_exc_pad"),
+        (conv(border_mode=(0, 1)) - BIAS) / over * 3 + over,
+        2 - (conv(border_mode=(1, 0)) + BIAS) * over]
+    outputs = [v for y in expressions for v in with_gradients(y, [W, B, X])]
+    data = [normal(0, 2, 2, 9, 9), normal(1, 4, 2, 3, 3), normal(2, 4), normal(3, 4)]
+    fast = same([X, W, B, scale], outputs, data)
+    kinds = becomes(fast)
+    assert None not in kinds and kinds.count("Conv2D") == len(expressions)
+
+
+def test_downsample_and_conv2d_of_old_names():
+    from theano.tensor.nnet import conv as old
+    from theano.tensor.signal import downsample
+    filters = theano.shared(normal(0, 4, 2, 3, 3))
+    y = T.tanh(downsample.max_pool_2d(old.conv2d(X, filters), (2, 2)) + BIAS)
+    kinds = [row.becomes for row in optimized(with_gradients(y, [filters, B])).mnist_cnn_rows.values()]
+    assert None not in kinds and "Conv2D" in kinds
+
+
+# --- it stays right ----------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def network():
+    """A small network's input, weights as shared variables, and its output."""
+    weights = [theano.shared(normal(k, *shape)) for k, shape in
+               enumerate([(4, 2, 3, 3), (4,), (36, 5), (5,)])]
+    maps = T.nnet.conv2d(X, weights[0], border_mode=1, filter_shape=(4, 2, 3, 3))
+    maps = pool_2d(T.nnet.relu(maps + weights[1].dimshuffle("x", 0, "x", "x")), (2, 2),
+                   ignore_border=True)
+    return X, weights, T.tanh(T.dot(maps.flatten(2), weights[2]) + weights[3])
+
+
+IMAGES = normal(9, 3, 2, 6, 7)
+KINDS = {"Conv2D", "SparseProduct", "Activation"}
+
+
+def test_batches_of_any_size_and_layout(network):
+    x, weights, y = network
+    batches = [IMAGES, IMAGES[:1], IMAGES[:0], normal(8, 7, 2, 6, 7), np.asfortranarray(IMAGES),
+               IMAGES[::-1, ::-1, ::-1, ::-1], np.repeat(IMAGES, 2, axis=3)[..., ::2],
+               np.broadcast_to(IMAGES[:1], IMAGES.shape)]
+    fast = same([x], with_gradients(y, weights + [x]), *[[batch] for batch in batches])
+    assert set(becomes(fast)) == KINDS
+
+
+def test_derivatives_of_derivatives(network):
+    """Second derivatives, Hessian-vector products, and the operators R and L."""
+    x, weights, y = network
+    v = T.ftensor4("v")
+    first = T.grad(T.sum(T.sqr(y)), x)
+    outputs = [T.grad(T.sum(first * v), x), T.grad(T.sum(T.sqr(first)), weights[0]),
+               T.Rop(y, weights[0], weights[0] ** 2), T.Lop(y, weights[0], T.sqr(y))]
+    same([x, v], outputs, [IMAGES, normal(5, 3, 2, 6, 7)])
+
+
+def test_inside_a_loop():
+    """A recurrent layer's product, and a convolution of each image in a loop of its own."""
+    h, U = T.fmatrix("h"), T.fmatrix("U")
+    states, _ = theano.scan(lambda h, U, c: T.tanh(T.dot(h, U) + c), outputs_info=h,
+                            non_sequences=[U, C], n_steps=4)
+    maps, _ = theano.scan(lambda image, W, b: T.nnet.relu(
+        T.nnet.conv2d(image.dimshuffle("x", 0, 1, 2), W, filter_shape=(4, 2, 3, 3)) +
+        b.dimshuffle("x", 0, "x", "x")), sequences=X, non_sequences=[W, B])
+    outputs = with_gradients(states[-1], [h, U, C]) + with_gradients(maps, [W, B])
+    fast = same([h, U, C, X, W, B], outputs, [normal(0, 3, 5), normal(1, 5, 5), normal(2, 5), IMAGES,
+                                             normal(3, 4, 2, 3, 3), normal(4, 4)])
+    inner = [node.op.fn for node in fast.maker.fgraph.toposort()
+             if isinstance(node.op, theano.scan_module.scan_op.Scan)]
+    assert any(any(becomes(function)) for function in inner
+               if hasattr(function.maker.fgraph, "mnist_cnn_rows"))
+
+
+def test_givens_several_outputs_and_shared_parts(network):
+    x, weights, y = network
+    numbers, images = T.lvector(), theano.shared(normal(7, 9, 2, 6, 7))
+    fast = same([numbers], [y, y.argmax(axis=1), y.sum(), y.T, 2 * y], [[8, 0, 3]],
+                givens={x: images[numbers], weights[3]: weights[3] / 2})
+    assert set(becomes(fast)) == KINDS
+
+
+def test_inputs_that_are_updated(network):
+    """The old and the new weights in one call, and a state that is an input."""
+    x, weights, y = network
+    start = [w.get_value() for w in weights]
+    updates = lasagne.updates.nesterov_momentum(T.sum(T.sqr(y)), weights, .01)
+    state = theano.In(T.fmatrix("state"), value=np.zeros((3, 5), "float32"), mutable=True,
+                      name="state")
+    state.update = T.tanh(T.dot(state.variable, weights[2][:5]) + weights[3]) + y
+    results = []
+    for mode in (FAST, PLAIN):
+        for variable, value in list(zip(weights, start)):
+            variable.set_value(value)
+        for variable in updates:
+            if variable not in weights:
+                variable.set_value(0 * variable.get_value())
+        step = theano.function([x, state], [y, weights[0].sum(), state.variable], mode=mode,
+                               updates=updates)
+        results.append([a for _ in range(3) for a in step(IMAGES)] +
+                       [w.get_value() for w in weights])
+    for variable, value in zip(weights, start):
+        variable.set_value(value)
+    compare(*results)
+
+
+def test_a_graph_that_is_an_op(network):
+    x, weights, y = network
+    a, b, c = T.fmatrix(), T.fmatrix(), T.fvector()
+    op = theano.OpFromGraph([a, b, c], [T.nnet.relu(T.dot(a, b) + c)], inline=True)
+    apart = theano.OpFromGraph([a, b, c], [T.tanh(T.dot(a, b) + c)])
+    outputs = with_gradients(op(Z, M, C), [Z, M, C]) + with_gradients(apart(Z, M, C), [Z, M, C])
+    same([Z, M, C], outputs, [normal(0, 3, 6), normal(1, 6, 5), normal(2, 5)])
+
+
+@pytest.mark.parametrize("mode, kinds", [
+    (NanGuardMode(True, True, True, optimizer=FAST.provided_optimizer), KINDS),
+    (DebugMode(optimizer=FAST.provided_optimizer, check_py_code=False, check_preallocated_output="",
+               require_matching_strides=False, stability_patience=1), KINDS),
+    (theano.Mode("cvm", None), set()), (theano.Mode("cvm", "fast_compile"), set()), (FAST, KINDS)],
+    ids=["NanGuardMode", "DebugMode", "None", "fast_compile", "profile"])
+def test_modes(network, mode, kinds):
+    """What optimizes little leaves the graph plain; what looks at values finds no fault."""
+    x, weights, y = network
+    outputs = with_gradients(y, weights)
+    profile = theano.compile.ProfileStats(atexit_print=False) if mode is FAST else None
+    f = theano.function([x], outputs, mode=mode, profile=profile)
+    if kinds:
+        assert set(becomes(f)) == kinds
+    else:
+        assert why_nothing(f) == "it was compiled without the optimizations of mnist_cnn"
+    compare(f(IMAGES), theano.function([x], outputs, mode=PLAIN)(IMAGES))
+    if profile is not None:
+        assert {type(node.op).__name__ for node in profile.apply_time} >= KINDS
+
+
+def test_switched_off_by_the_settings(network, monkeypatch):
+    """THEANO_FLAGS=optimizer_excluding=mnist_cnn, as Theano reads it when the first mode is made."""
+    monkeypatch.setattr(theano.compile.mode, "instantiated_default_mode", None)
+    with theano.change_flags(optimizer_excluding="mnist_cnn:fusion"):
+        f = theano.function([network[0]], network[2])
+    assert why_nothing(f) == "it was compiled without the optimizations of mnist_cnn"
+    assert explain(f) == "Theano's own operations: " + why_nothing(f)
+
+
+def test_pickled_copied_and_borrowed(network):
+    x, weights, y = network
+    f = theano.function([theano.In(x, borrow=True)], theano.Out(y, borrow=True), mode=FAST)
+    want = np.array(f(IMAGES))
+    copied, loaded = f.copy(), pickle.loads(pickle.dumps(f))
+    for function in (copied, loaded, f):
+        np.testing.assert_array_equal(function(IMAGES), want)
+        assert set(becomes(function)) == KINDS
+    shared = f.copy(share_memory=True, delete_updates=True)
+    np.testing.assert_array_equal(shared(IMAGES), want)
+
+
+# --- explain -----------------------------------------------------------------------------------
+
+def test_explain_names_parts_and_their_milliseconds(network):
+    x, weights, y = network
+    loss = T.sum(T.sqr(y)) + T.sum(T.nnet.conv2d(x, weights[0], filter_dilation=(2, 2)))
+    f = theano.function([x], loss, updates=lasagne.updates.momentum(loss, weights, .1), mode=FAST)
+    before = [variable.get_value() for variable in f.get_shared()]
+    lines = explain(f).splitlines()
+    assert [line.split("  ")[0] for line in lines] == [
+        "part", "convolution of 2 channels by 4 filters of 3x3", "convolution",
+        "product of matrices", "bias and tanh"] or len(lines) == 5
+    assert "dilation (2, 2)" in explain(f)
+    table = explain(f, IMAGES, repeats=2).splitlines()
+    assert table[0].split() == ["part", "becomes", "ms", "why"]
+    assert table[-1].startswith("Other operations: ") and table[-1].endswith(" ms.")
+    for variable, value in zip(f.get_shared(), before):
+        np.testing.assert_array_equal(variable.get_value(), value)
+    with pytest.raises(TypeError, match="explain has no argument time"):
+        explain(f, IMAGES, time=3)
+
+
+def test_why_nothing():
+    f = theano.function([Z], Z + 1, mode=FAST)
+    assert why_nothing(f) == "it has no part that the fast path knows" or not rows(f)
+    f = theano.function([D], [T.dot(D, D), D + 1], mode=FAST)
+    assert reasons(f) == ["it computes in float64"]
+    assert why_nothing(f) == "it computes in float64"
+    assert explain(f).splitlines()[1].split("  ") == [
+        "product of matrices", "Theano's", "it computes in float64"]
+
+
+@pytest.mark.parametrize("change, reason", [
+    (lambda m: m.setattr(platform, "machine", lambda: "riscv64"), "the processor is riscv64"),
+    (lambda m: m.setattr(theano.config, "cxx", ""), "there is no C++ compiler")],
+    ids=["architecture", "compiler"])
+def test_where_it_cannot_run(monkeypatch, change, reason):
+    change(monkeypatch)
+    graph = optimized([T.tanh(T.dot(Z, M) + C)])
+    table = [graph.mnist_cnn_rows[place] for place in sorted(graph.mnist_cnn_rows)]
+    assert all(row.becomes is None and row.why.startswith(reason) for row in table) and table
+
+
+# --- programs' own layers ----------------------------------------------------------------------
+
+class BatchNormLayer(Layer):
+    """A program's own: it divides by the mean of the sizes, with a factor after the nonlinearity."""
+
+    def get_output_for(self, input, **kwargs):
+        size = abs(input - input.mean(axis=(0, 2, 3), keepdims=True)).mean(axis=(0, 2, 3),
+                                                                         keepdims=True)
+        return T.tanh((input - input.mean(axis=(0, 2, 3), keepdims=True)) / (size + .1)) * 3
+
+
+class BiasLayer(Layer):
+    """A program's own: a factor for each channel, the square of which is added."""
+
+    def __init__(self, incoming, **kwargs):
+        super(BiasLayer, self).__init__(incoming, **kwargs)
+        self.b = self.add_param(lasagne.init.Constant(2), (self.input_shape[1],), "b")
+
+    def get_output_for(self, input, **kwargs):
+        return input * self.b.dimshuffle("x", 0, "x", "x") + T.sqr(self.b).dimshuffle("x", 0, "x", "x")
+
+
+def images(shape=(None, 2, 8, 8), **kwargs):
+    return InputLayer(shape, **kwargs)
+
+
+def test_classes_of_a_program_with_lasagnes_names(fixed_rng):
+    layer = Conv2DLayer(images(), 4, 3, nonlinearity=None)
+    layer = NonlinearityLayer(BiasLayer(BatchNormLayer(layer)), nonlinearities.rectify)
+    layer = MaxPool2DLayer(BiasLayer(Conv2DLayer(layer, 5, 3, b=None)), 2)
+    fast = same([X], with_gradients(get_output(layer, X), get_all_params(layer)),
+                [normal(0, 6, 2, 8, 8)])
+    assert becomes(fast).count("Conv2D") == 2
+
+
+def test_batch_normalization_and_its_averages(fixed_rng):
+    layer = batch_norm_layer.batch_norm(Conv2DLayer(images(), 4, 3))
+    outputs = with_gradients(get_output(layer, X), get_all_params(layer, trainable=True))
+    outputs += with_gradients(get_output(layer, X, deterministic=True), get_all_params(layer))
+    fast = same([X], outputs, [normal(0, 6, 2, 8, 8)])
+    assert "BatchNorm" in becomes(fast)
+
+
+def test_outputs_for_values_of_inner_layers(fixed_rng):
+    l_in = images()
+    l_conv = Conv2DLayer(l_in, 4, 3, pad=1)
+    network = DenseLayer(DropoutLayer(MaxPool2DLayer(l_conv, 2)), 3)
+    maps = T.ftensor4("maps")
+    outputs = (get_output([l_conv, network], {l_in: X}, deterministic=True) +
+               get_output([network], {l_conv: maps, l_in: X}, deterministic=True))
+    same([X, maps], outputs, [normal(0, 3, 2, 8, 8), normal(1, 3, 4, 8, 8)],
+         [normal(2, 1, 2, 8, 8), normal(3, 1, 4, 8, 8)])
+
+
+def test_images_of_bytes(fixed_rng):
+    """As they come from a file, scaled in the graph; and a product of bytes."""
+    x = T.TensorType("uint8", (False,) * 4)("bytes")
+    layer = MaxPool2DLayer(Conv2DLayer(images(input_var=x / np.float32(256)), 4, 3), 2)
+    dense = DenseLayer(images(input_var=x), 3)
+    data = np.random.RandomState(0).randint(0, 256, (3, 2, 8, 8)).astype("uint8")
+    outputs = (with_gradients(get_output(layer), get_all_params(layer)) +
+               with_gradients(get_output(dense), get_all_params(dense)))
+    fast = same([x], outputs, [data], [data[:1]])
+    assert "ConvReluPool" in becomes(fast) and "it computes in uint8" in reasons(fast)
+
+
+def test_inverse_layers_are_trained():
+    """As Lasagne's master writes them: forward it is a gradient, so its gradient a second one."""
+    maps = T.tanh(conv() + BIAS)
+    pooled = pool_2d(maps, (2, 2), ignore_border=True)
+    below = theano.grad(None, maps, known_grads={pooled: pooled})
+    back = theano.grad(None, X, known_grads={maps: below})
+    y = T.nnet.relu(back)
+    same([X, W, B], [y] + T.grad(T.mean(T.sqr(y - X)), [W, B]),
+         [normal(0, 3, 2, 9, 9), normal(1, 4, 2, 3, 3), normal(2, 4)])
+
+
+def test_average_pooling_and_strided_convolutions(fixed_rng):
+    layer = Pool2DLayer(Conv2DLayer(images(), 4, 3, stride=2, pad="same"), 3, 2,
+                        ignore_border=False, mode="average_exc_pad")
+    layer = Conv2DLayer(layer, 3, (2, 1), stride=(1, 2))
+    same([X], with_gradients(get_output(layer, X), get_all_params(layer)), [normal(0, 3, 2, 8, 8)])
