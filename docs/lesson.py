@@ -368,18 +368,6 @@ from mnist_cnn.analysis.plots import plot_architecture
 plot_architecture(layer_rows(network))
 
 # %% [markdown]
-# ### One line for speed
-#
-# This network would run as it is. The next line replaces its layers by faster ones of the package,
-# with the same parameters and the same results: they skip the many zeros that rectifiers and
-# dropout leave. Without the line everything below works as well, about ten times slower.
-
-# %%
-from mnist_cnn.fused import fuse
-
-network = fuse(network)
-
-# %% [markdown]
 # **Try.** Build the network with kernels of 3 x 3 and look at the shapes. Then go back to 5 x 5.
 #
 # **Question 1.** How many parameters would the first convolution have with 64 kernels of 3 x 3?

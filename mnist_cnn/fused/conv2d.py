@@ -90,11 +90,6 @@ class Nonlinearity(namedtuple("Nonlinearity", "slope nonlinearity spelling")):
         return ("conv2d::Nonlinearity((conv2d::Kind){0}->kind, (float){0}->slope, "
                 "(conv2d::Spelling){0}->spelling)".format(sub["params"]))
 
-    def __str__(self):
-        if self.nonlinearity != "lines":
-            return self.nonlinearity
-        return "slope %g" % self.slope + (", " + self.spelling if self.spelling != "abs" else "")
-
 
 class Pooling(namedtuple("Pooling", "size stride ignore_border mode pad")):
     """What `Pool2D` does, as its parameters."""
@@ -179,12 +174,6 @@ class _Conv2DOp(_NativeOp):
             "conv2d::After{{{1}, {2}, (bool){0}->ties}}, {0}->full, {0}->codes, {3}"
             ).format(sub["params"], Nonlinearity.c_value(sub), Pooling.c_value(sub),
                      json.dumps(os.path.join(config.compiledir, "conv2d_ways.txt")))
-
-    def __str__(self):
-        return "%s{pad=%s, %s%s%s}" % (
-            type(self).__name__, self.pad, self.f,
-            ", stride=%s" % (self.stride,) if self.stride != (1, 1) else "",
-            ", " + str(tuple(self.pool)) if self.pool else "")
 
 
 class Conv2D(_Conv2DOp):

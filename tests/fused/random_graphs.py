@@ -30,7 +30,8 @@ BENT = [T.nnet.relu, lambda z: T.maximum(z, 0), lambda z: T.maximum(0, z),
         lambda z: T.switch(z > 0, z, 0), lambda z: T.switch(T.lt(0, z), z, 0),
         lambda z: z * (z > 0), lambda z: .5 * (abs(z) + z), lambda z: T.nnet.relu(z, .25),
         lambda z: T.maximum(z, .25 * z), lambda z: T.maximum(.25 * z, z),
-        lambda z: T.switch(z > 0, z, .25 * z), lambda z: T.clip(z, 0, 100)]
+        lambda z: T.switch(z > 0, z, .25 * z), lambda z: T.switch(z < 0, 0, z),
+        lambda z: T.switch(z >= 0, z, .25 * z), lambda z: T.clip(z, 0, 100)]
 
 
 class Network(object):

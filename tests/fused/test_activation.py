@@ -13,6 +13,7 @@ from lasagne.layers import (Conv2DLayer, DenseLayer, InputLayer, NonlinearityLay
                             get_all_params, get_output)
 from lasagne.nonlinearities import sigmoid
 from mnist_cnn.fused.activation import Activation
+from mnist_cnn.fused.normalization import BatchNorm
 
 from batch_norm_layer import BatchNormLayer, batch_norm
 from plain import PLAIN, becomes, fast_and_plain
@@ -94,6 +95,21 @@ def test_where_it_bends_it_is_theanos():
         of = results[6 * k:6 * k + 6]
         for got, want, name in zip(of[:3], of[3:], ("y", "dz", "db")):
             np.testing.assert_allclose(got, want, rtol=2e-7, err_msg="%s %s" % (name, options))
+
+
+def test_batch_normalization_bends_alike():
+    """With a factor of 0 its z is beta."""
+    x, b, g = T.fmatrix("x"), T.fvector("b"), T.fmatrix("g")
+    outputs = []
+    for options, _ in SPELLINGS:
+        for y in (BatchNorm(1e-4, **options)(x, np.zeros(6, np.float32), b)[0], Activation(**options)(0 * x, b)):
+            outputs += [y, theano.grad(None, b, known_grads={y: g})]
+    beta = np.float32([-1, -0., 0, 2, np.inf, -np.inf])
+    x_value, g_value = np.random.RandomState(1).rand(2, 5, 6).astype(np.float32)
+    results = theano.function([x, b, g], outputs)(x_value, beta, g_value)
+    for k, (options, _) in enumerate(SPELLINGS):
+        for got, want in zip(results[4 * k:4 * k + 2], results[4 * k + 2:4 * k + 4]):
+            np.testing.assert_allclose(got, want, rtol=1e-6, err_msg=str(options))
 
 
 def test_an_infinite_gradient_of_a_switch_is_selected():

@@ -285,10 +285,14 @@ def test_in_theanos_debug_mode():
     assert f(normal(0, 2, 3, 7, 8), normal(1, 5, 3, 3, 3), normal(2, 5))[0].shape == (2, 3, 2, 5)
 
 
-def test_any_memory_layout():
+@pytest.mark.parametrize("pool, stride", [(None, (1, 1)), (Pooling((2, 2), (2, 2)), (1, 1)),
+                                          (None, (2, 1))])
+def test_any_memory_layout(pool, stride):
     data = conv_arrays(dict(size=3, pad=(1,) * 4, rows=6, columns=7, batch=2, channels=20,
                             filters=5, share=1, seed=4))
-    f = compile_conv((1,) * 4, 0)
+    f = compile_conv((1,) * 4, 0, pool, stride)
+    if pool or stride != (1, 1):
+        data[3] = data[3][:, :, :3, :3 if pool else 7].copy()
     want = f(*data)
     strided = [np.repeat(array, 3, axis=-1)[..., ::3] for array in data]
     backward = [array[..., ::-1].copy()[..., ::-1] for array in data]

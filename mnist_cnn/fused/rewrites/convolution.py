@@ -110,8 +110,6 @@ class _Chain(object):
         if isinstance(self.pool, str):
             return self.pool
         op, (x, W) = self.conv.op, self.conv.inputs
-        if tuple(op.subsample) != (1, 1):
-            return "stride {}".format(tuple(op.subsample))
         if tuple(op.filter_dilation) != (1, 1):
             return "dilation {}".format(tuple(op.filter_dilation))
         if op.num_groups != 1:
@@ -119,12 +117,8 @@ class _Chain(object):
         if op.unshared:
             return "filters of their own for each position"
         size = self.size()
-        if size is None:
-            return "the filters' size is not known"
-        if size[0] != size[1]:
-            return "filters of {}x{} are not square".format(*size)
-        if size[0] > _LARGEST_FILTER:
-            return "filters larger than {0}x{0}".format(_LARGEST_FILTER)
+        if size is not None and max(size) > _LARGEST_FILTER:
+            return "filters of {}x{} are larger than {}x{}".format(*size, *2 * [_LARGEST_FILTER])
         return in_float32(x, W, self.output)
 
     def size(self):
@@ -137,14 +131,14 @@ class _Chain(object):
         return None if value is None else value.shape[2:]
 
     def pad(self):
-        """Zeros around an image: (top, bottom, left, right)."""
-        mode, size = self.conv.op.border_mode, self.size()
-        if isinstance(mode, int):
-            mode = (mode, mode)
-        pads = {"valid": (0, 0), "full": [n - 1 for n in size],
-                "half": [n // 2 for n in size]}.get(mode if isinstance(mode, str) else None, mode)
-        pads = [pair if isinstance(pair, (tuple, list)) else (pair, pair) for pair in pads]
-        return tuple(int(n) for pair in pads for n in pair)
+        """Zeros around an image: (top, bottom, left, right), or a word for what the filters' size says."""
+        mode = self.conv.op.border_mode
+        if mode in ("half", "full"):
+            return mode
+        if not isinstance(mode, tuple):
+            mode = (0, 0) if mode == "valid" else (mode, mode)
+        pairs = [pair if isinstance(pair, tuple) else (pair, pair) for pair in mode]
+        return tuple(int(n) for pair in pairs for n in pair)
 
     def is_stage(self):
         """Whether the kernels with sizes known as they are compiled can do it."""
@@ -153,7 +147,8 @@ class _Chain(object):
             return False
         return (self.pool == Pooling((2, 2), (2, 2)) and
                 self.nonlinearity == Nonlinearity(slope=0) and
-                self.pad() == (0, 0, 0, 0) and
+                shape[2] == shape[3] and self.pad() == (0, 0, 0, 0) and
+                tuple(self.conv.op.subsample) == (1, 1) and
                 all(shape[2] < n <= _LARGEST_STAGE for n in tuple(images)[2:4]))
 
     def match(self, fgraph):
@@ -172,7 +167,8 @@ class _Chain(object):
                 W = W[:, :, ::-1, ::-1]
             if whole:
                 return [stage(x, W, b)[0]]
-            return [first(Conv2D(pad, pool=pool, ties=ties, **options).result(last(x), W, b))]
+            conv = Conv2D(pad, pool=pool, ties=ties, stride=op.subsample, **options)
+            return [first(conv.result(last(x), W, b))]
 
         becomes = "ConvReluPool" if whole else "Conv2D"
         return Match([x, W] + operands, [self.output], build, self.inner, becomes, self.words())

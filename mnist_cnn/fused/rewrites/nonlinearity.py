@@ -107,31 +107,36 @@ def _maximum(variable):
 
 
 def _switch(variable):
-    """switch(z > 0, z, slope * z), and elu: switch(z > 0, z, exp(z) - 1)."""
+    """switch(z > 0, z, slope * z) and its like, and elu: switch(z > 0, z, exp(z) - 1)."""
     if not is_elementwise(variable, scalar.Switch):
         return None, None
-    condition, z, other = variable.owner.inputs
-    if not _is_positive(condition, z):
-        return None, None
-    if constant_value(other) == 0:
-        return z, dict(slope=0., spelling="switch")
-    slope, same = _scaled(other)
-    if same is z and other is not z:
-        return z, dict(slope=slope, spelling="switch")
-    if slope == 1 and _is_exp_minus_one(same, z):
-        return z, dict(nonlinearity="elu")
+    condition, a, b = variable.owner.inputs
+    for z, other, spellings in ((a, b, {">": "switch", ">=": "switch_ge"}),
+                                (b, a, {"<": "switch_lt", "<=": "switch_le"})):
+        spelling = spellings.get(_comparison_with_zero(condition, z))
+        if spelling is None:
+            continue
+        if constant_value(other) == 0:
+            return z, dict(slope=0., spelling=spelling)
+        slope, same = _scaled(other)
+        if same is z and other is not z:
+            return z, dict(slope=slope, spelling=spelling)
+        if slope == 1 and spelling == "switch" and _is_exp_minus_one(same, z):
+            return z, dict(nonlinearity="elu")
     return None, None
 
 
-def _is_positive(condition, z):
-    """Whether a condition is z > 0."""
-    if is_elementwise(condition, scalar.GT):
-        a, b = condition.owner.inputs
-    elif is_elementwise(condition, scalar.LT):
-        b, a = condition.owner.inputs
-    else:
-        return False
-    return a is z and constant_value(b) == 0
+def _comparison_with_zero(condition, z):
+    """The sign of a condition such as z > 0; None for any other."""
+    for kind, sign, turned in ((scalar.GT, ">", "<"), (scalar.GE, ">=", "<="),
+                               (scalar.LT, "<", ">"), (scalar.LE, "<=", ">=")):
+        if is_elementwise(condition, kind):
+            a, b = condition.owner.inputs
+            if a is z and constant_value(b) == 0:
+                return sign
+            if b is z and constant_value(a) == 0:
+                return turned
+    return None
 
 
 def _is_exp_minus_one(variable, z):
@@ -150,6 +155,6 @@ def _product(variable):
         for z, condition in _orders(variable):
             while is_elementwise(condition, scalar.Cast):
                 condition = condition.owner.inputs[0]
-            if _is_positive(condition, z):
+            if _comparison_with_zero(condition, z) == ">":
                 return z, dict(slope=0., spelling="product")
     return None, None

@@ -24,11 +24,8 @@ inline int backward_numpy(PyArrayObject *x, PyArrayObject *W, PyArrayObject *y, 
         (pooled && arrays::check(pooled, "pooled", NPY_FLOAT32, 4, g_want)) ||
         (codes && arrays::check(codes, "codes", NPY_UINT8, 4, g_want)) || arrays::check(g, "g", NPY_FLOAT32, 4, g_want))
         return -1;
-    for (PyArrayObject *array : {y, pooled, codes})
-        if (array && !PyArray_IS_C_CONTIGUOUS(array)) {
-            PyErr_SetString(PyExc_ValueError, "y, pooled, codes: wanted C-contiguous arrays");
-            return -1;
-        }
+    const arrays::Contiguous kept(has_codes ? codes : y), maxima(pooled ? pooled : y ? y : codes);
+    if (!kept.array || !maxima.array) return -1;
     const npy_intp b_dims[1] = {p.filters}, none[4] = {};
     if (arrays::allocate(dW, NPY_FLOAT32, 4, PyArray_DIMS(W), false, true) ||
         arrays::allocate(db, NPY_FLOAT32, 1, b_dims, false, true) ||
@@ -36,8 +33,8 @@ inline int backward_numpy(PyArrayObject *x, PyArrayObject *W, PyArrayObject *y, 
         return -1;
     try {
         backward(p, after, ways_of(p, file), input(x), filters(W),
-                 y ? (const float *)PyArray_DATA(y) : nullptr, pooled ? (const float *)PyArray_DATA(pooled) : nullptr,
-                 codes ? (const uint8_t *)PyArray_DATA(codes) : nullptr, input(g), (float *)PyArray_DATA(*dW),
+                 has_codes ? nullptr : kept.data(), after.pool ? maxima.data() : nullptr,
+                 has_codes ? (const uint8_t *)kept.data() : nullptr, input(g), (float *)PyArray_DATA(*dW),
                  (float *)PyArray_DATA(*db), wrt_x ? (float *)PyArray_DATA(*dx) : nullptr);
     } catch (const std::bad_alloc &) {
         PyErr_NoMemory();

@@ -84,11 +84,40 @@ inline int parts_of(const Problem &p, size_t sums_floats, int threads) {
     return threads == 1 ? 1 : std::min(p.images, sums_floats > 1 << 20 ? threads : 2 * threads);
 }
 
+inline void backward(const Problem &p, const After &after, const Ways &ways, const Input &x, const Filters &W,
+                     const float *y, const float *pooled, const uint8_t *codes, const Input &g, float *dW, float *db,
+                     float *dx, int threads = parallel::threads());
+
+// Of thinned images; dx is zero between their pixels.
+inline void thin_backward(const Problem &p, const After &after, const Ways &ways, const Input &x, const Filters &W,
+                          const float *y, const float *pooled, const uint8_t *codes, const Input &g, float *dW,
+                          float *db, float *dx, int threads) {
+    const Problem thin = thinned(p);
+    const ptrdiff_t image = (ptrdiff_t)p.rows * p.columns * p.channels,
+                    thin_image = (ptrdiff_t)thin.rows * thin.columns * p.channels;
+    struct Tag;
+    float *pixels = dx ? scratch::thread_memory<Tag>(p.images * thin_image) : nullptr;
+    backward(thin, after, ways, thinned(p, x), W, y, pooled, codes, g, dW, db, pixels, threads);
+    if (!dx) return;
+    parallel::for_ranges(p.images, std::min(p.images, 4 * threads), threads, [&](int, int, int first, int last) {
+        memset(dx + first * image, 0, (last - first) * image * sizeof(float));
+        for (int n = first; n < last; n++) {
+            const View<float> to = thinned(p, View<float>{dx + n * image, image, (ptrdiff_t)p.columns * p.channels,
+                                                          p.channels, 1});
+            const float *from = pixels + n * thin_image;
+            for (int i = 0; i < thin.rows; i++)
+                for (int j = 0; j < thin.columns; j++, from += p.channels)
+                    memcpy(to.data + i * to.row + j * to.column, from, p.channels * sizeof(float));
+        }
+    });
+}
+
 // y, pooled (null: no pooling) and dx (null: not wanted): contiguous (image, row, column, channel); g: of the pooled
 // where there are some, else of y. codes: what forward has written, in place of y, or null. Throws std::bad_alloc.
 inline void backward(const Problem &p, const After &after, const Ways &ways, const Input &x, const Filters &W,
                      const float *y, const float *pooled, const uint8_t *codes, const Input &g, float *dW, float *db,
-                     float *dx, int threads = parallel::threads()) {
+                     float *dx, int threads) {
+    if (is_thin(p)) return thin_backward(p, after, ways, x, W, y, pooled, codes, g, dW, db, dx, threads);
     memset(dW, 0, (size_t)p.filters * p.channels * p.places() * sizeof(float));
     memset(db, 0, p.filters * sizeof(float));
     if (!p.images) return;

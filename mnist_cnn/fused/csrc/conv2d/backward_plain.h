@@ -9,6 +9,7 @@ namespace conv2d {
 // dx of an image (contiguous), every product. `g`: the first gradient, in its frame.
 inline void dense_dx(const Problem &p, const float *g, const Frame &fg, const float *filters, const float *zeros,
                      float *dx) {
+    const Nonlinearity none(LINES, 1);
     for (int i = 0; i < p.stride.rows; i++)
         for (int j = 0; j < p.stride.columns; j++) {
             const Phase a = row_phase(p, i), b = column_phase(p, j);
@@ -18,7 +19,7 @@ inline void dense_dx(const Problem &p, const float *g, const Frame &fg, const fl
                 const ptrdiff_t column = (ptrdiff_t)p.stride.columns * p.channels;
                 if (a.taps && b.taps)
                     sum_row(g + (a.from + k) * fg.line() + (ptrdiff_t)b.from * fg.pixel, fg, taps, 1, b.count, filters,
-                            Epilogue{zeros, Nonlinearity(LINES, 1), p.channels, to, column});
+                            Epilogue{zeros, none, p.channels, to, column});
                 else        // no filter reaches there
                     for (int l = 0; l < b.count; l++) memset(to + l * column, 0, p.channels * sizeof(float));
             }

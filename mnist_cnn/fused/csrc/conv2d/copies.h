@@ -41,6 +41,21 @@ inline Phase column_phase(const Problem &p, int first) {
     return phase(first, p.columns, p.size.columns, p.stride.columns, p.pad.left);
 }
 
+// With filters of 1x1 and a stride, the pixels of one phase are all that is read: a convolution of stride 1 of those.
+inline bool is_thin(const Problem &p) { return p.places() == 1 && (p.stride.rows > 1 || p.stride.columns > 1); }
+inline Problem thinned(Problem p) {
+    const Phase a = row_phase(p, 0), b = column_phase(p, 0);
+    p.pad = Pad{a.from, p.out_rows() - a.from - a.count, b.from, p.out_columns() - b.from - b.count};
+    p.rows = a.count, p.columns = b.count, p.stride = Pair{1, 1};
+    return p;
+}
+template <class Float> View<Float> thinned(const Problem &p, View<Float> x) {
+    const Phase a = row_phase(p, 0), b = column_phase(p, 0);
+    if (a.count && b.count) x.data += a.to * x.row + b.to * x.column;
+    x.row *= p.stride.rows, x.column *= p.stride.columns;
+    return x;
+}
+
 // The frame of y's gradient: what its phases read.
 inline Frame frame_of_g(const Problem &p) {
     int top = 0, bottom = 0, left = 0, right = 0;

@@ -76,6 +76,8 @@ inline void forward(const Problem &p, const After &after, const Ways &ways, cons
                     int threads = parallel::threads()) {
     const int rows = p.out_rows(), columns = p.out_columns();
     if (!p.images || !rows || !columns) return;
+    if (is_thin(p))
+        return forward(thinned(p), after, ways, thinned(p, x), W, b, b_stride, y, pooled, codes, threads);
     const bool winograd = ways.winograd_y && has_winograd(p) && !after.ties;
     const Sums sums = sums_of_y(p);
     const int together =

@@ -70,12 +70,12 @@ Found back_through_windows(const pooling::Problem &pool, const Nonlinearity &f, 
                 const pooling::Range columns = pool.column_range(j);
                 const pooling::Area area{rows.first, columns.first, rows.count, columns.count};
                 const ptrdiff_t at = ((ptrdiff_t)i * out_columns + j) * pool.channels + o;
-                const vec result = load_some(pooled + at, some), gradient = load_some(g + at, some);
+                const vec result = load_some(pooled + at, some), all = share.of(load_some(g + at, some), area);
                 for (int h = 0; h < area.rows; h++)
                     for (int w = 0; w < area.columns; w++) {
                         const float *from = y + (area.row + h) * line + (ptrdiff_t)(area.column + w) * pool.channels + o;
                         const vec value = load_some(from, some);
-                        vec v = share(value, result, gradient, area);
+                        vec v = share(value, result, all);
                         v = through(v, value, f);
                         store(first + (area.row + h) * frame.line() + (ptrdiff_t)(area.column + w) * frame.pixel + o, v);
                         sum += v;

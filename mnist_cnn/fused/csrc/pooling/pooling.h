@@ -91,21 +91,23 @@ template <class Work> void for_images(const Problem &p, Work work) {
     });
 }
 
-// y = finish(start, then add(.., pixel) for each pixel of the window, the window's area), for every window and channel of an
+// y = finish(start, then add(.., pixel) for each pixel of the window, its divisor), for every window and channel of an
 // image. All arrays are contiguous (row, column, channel).
 template <class Add, class Finish>
-void pool(const Problem &p, const float *x, float *y, bool from_first, Add add, Finish finish) {
-    const ptrdiff_t line = (ptrdiff_t)p.columns * p.channels;
-    for_windows(p, [&](ptrdiff_t to, const Area &area) {
-        const float *first = x + area.row * line + (ptrdiff_t)area.column * p.channels;
-        for (int c = 0; c < p.channels; c += VL) {
-            const int some = p.channels - c;
+void pool(const Problem p, const float *x, float *y, bool from_first, Add add, Finish finish) {
+    const int channels = p.channels;
+    const ptrdiff_t line = (ptrdiff_t)p.columns * channels;
+    for_windows(p, [=](ptrdiff_t to, const Area area) {
+        const float *first = x + area.row * line + (ptrdiff_t)area.column * channels;
+        const vec divisor = broadcast(p.divisor(area));
+        for (int c = 0; c < channels; c += VL) {
+            const int some = channels - c;
             const float *from = first + c;
             vec sum = from_first ? load_some(from, some) : vec{};
             for (int h = 0; h < area.rows; h++)
                 for (int w = 0; w < area.columns; w++)
-                    sum = add(sum, load_some(from + h * line + (ptrdiff_t)w * p.channels, some));
-            store_some_lanes(y + to + c, finish(sum, area), some);
+                    sum = add(sum, load_some(from + h * line + (ptrdiff_t)w * channels, some));
+            store_some_lanes(y + to + c, finish(sum, divisor), some);
         }
     });
 }
@@ -113,10 +115,10 @@ void pool(const Problem &p, const float *x, float *y, bool from_first, Add add, 
 inline void pool_image(const Problem &p, const float *x, float *y) {
     if (p.window.mode == MAXIMUM)
         pool(p, x, y, true, [](vec most, vec pixel) { return pixel > most ? pixel : most; },
-             [](vec most, const Area &) { return most; });
+             [](vec most, vec) { return most; });
     else
         pool(p, x, y, false, [](vec sum, vec pixel) { return sum + pixel; },
-             [&](vec sum, const Area &of) { return sum / broadcast(p.divisor(of)); });
+             [](vec sum, vec divisor) { return sum / divisor; });
 }
 
 // An image whose gradient is made: its lines are `line` floats apart and its pixels `pixel`. It is clear.
@@ -125,21 +127,23 @@ struct Gradient {
     ptrdiff_t line, pixel;
 };
 
-// dx: for every pixel and channel the sum of share(pixel, result, gradient, area) over the windows that have it.
+// dx: for every pixel and channel the sum, over the windows that have it, of share(pixel, result, all), where all is
+// share.of(gradient, area).
 template <class Share>
-void spread(const Problem &p, const float *x, const float *y, const float *g, const Gradient &dx, Share share) {
-    const ptrdiff_t line = (ptrdiff_t)p.columns * p.channels;
-    for_windows(p, [&](ptrdiff_t out, const Area &area) {
-        const float *first = x + area.row * line + (ptrdiff_t)area.column * p.channels;
+void spread(const Problem &p, const float *x, const float *y, const float *g, const Gradient dx, const Share share) {
+    const int channels = p.channels;
+    const ptrdiff_t line = (ptrdiff_t)p.columns * channels;
+    for_windows(p, [=](ptrdiff_t out, const Area area) {
+        const float *first = x + area.row * line + (ptrdiff_t)area.column * channels;
         float *first_to = dx.data + area.row * dx.line + area.column * dx.pixel;
-        for (int c = 0; c < p.channels; c += VL) {
-            const int some = p.channels - c;
-            const vec result = load_some(y + out + c, some), add = load_some(g + out + c, some);
+        for (int c = 0; c < channels; c += VL) {
+            const int some = channels - c;
+            const vec result = load_some(y + out + c, some), all = share.of(load_some(g + out + c, some), area);
             for (int h = 0; h < area.rows; h++)
                 for (int w = 0; w < area.columns; w++) {
-                    const vec pixel = load_some(first + h * line + (ptrdiff_t)w * p.channels + c, some);
+                    const vec pixel = load_some(first + h * line + (ptrdiff_t)w * channels + c, some);
                     float *to = first_to + h * dx.line + w * dx.pixel + c;
-                    store_some_lanes(to, load_some(to, some) + share(pixel, result, add, area), some);
+                    store_some_lanes(to, load_some(to, some) + share(pixel, result, all), some);
                 }
         }
     });
@@ -148,15 +152,13 @@ void spread(const Problem &p, const float *x, const float *y, const float *g, co
 // A pixel's share of its window's gradient: of the mean or sum, and of the maximum. As Theano has it, every position
 // that equals the maximum gets the gradient.
 struct MeanShare {
-    const Problem &p;
-    ALWAYS_INLINE vec operator()(vec, vec, vec gradient, const Area &area) const {
-        return gradient / broadcast(p.divisor(area));
-    }
+    Problem p;
+    ALWAYS_INLINE vec of(vec gradient, const Area &area) const { return gradient / broadcast(p.divisor(area)); }
+    ALWAYS_INLINE vec operator()(vec, vec, vec all) const { return all; }
 };
 struct MaximumShare {
-    ALWAYS_INLINE vec operator()(vec pixel, vec most, vec gradient, const Area &) const {
-        return pixel == most ? gradient : vec{};
-    }
+    ALWAYS_INLINE vec of(vec gradient, const Area &) const { return gradient; }
+    ALWAYS_INLINE vec operator()(vec pixel, vec most, vec all) const { return pixel == most ? all : vec{}; }
 };
 
 inline void spread_image(const Problem &p, const float *x, const float *y, const float *g, const Gradient &dx) {
