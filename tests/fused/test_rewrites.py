@@ -332,24 +332,29 @@ def test_a_graph_that_is_an_op(network):
 
 
 @pytest.mark.parametrize("mode, kinds", [
-    (NanGuardMode(True, True, True, optimizer=FAST.provided_optimizer), KINDS),
+    (NanGuardMode(True, True, True, optimizer=FAST.provided_optimizer), True),
     (DebugMode(optimizer=FAST.provided_optimizer, check_py_code=False, check_preallocated_output="",
-               require_matching_strides=False, stability_patience=1), KINDS),
-    (theano.Mode("cvm", None), set()), (theano.Mode("cvm", "fast_compile"), set()), (FAST, KINDS)],
+               require_matching_strides=False, stability_patience=1), True),
+    (theano.Mode("cvm", None), False), (theano.Mode("cvm", "fast_compile"), False), (FAST, True)],
     ids=["NanGuardMode", "DebugMode", "None", "fast_compile", "profile"])
-def test_modes(network, mode, kinds):
-    """What optimizes little leaves the graph plain; what looks at values finds no fault."""
-    x, weights, y = network
-    outputs = with_gradients(y, weights)
+def test_modes(mode, kinds):
+    """What optimizes little leaves the graph plain; what looks at values finds no fault.
+
+    Without a convolution: Theano computes none before it is optimized, as some of these want.
+    """
+    y = T.tanh(T.dot(pool_2d(X, (2, 2), ignore_border=True).flatten(2), M) + C)
+    outputs = with_gradients(y, [X, M, C])
     profile = theano.compile.ProfileStats(atexit_print=False) if mode is FAST else None
-    f = theano.function([x], outputs, mode=mode, profile=profile)
+    f = theano.function([X, M, C], outputs, mode=mode, profile=profile)
     if kinds:
+        kinds = {"Pool2D", "SparseProduct", "Activation"}
         assert set(becomes(f)) == kinds
     else:
         assert why_nothing(f) == "it was compiled without the optimizations of mnist_cnn"
-    compare(f(IMAGES), theano.function([x], outputs, mode=PLAIN)(IMAGES))
+    data = IMAGES, normal(1, 18, 5) / 4, normal(2, 5)
+    compare(f(*data), theano.function([X, M, C], outputs, mode=PLAIN)(*data))
     if profile is not None:
-        assert {type(node.op).__name__ for node in profile.apply_time} >= KINDS
+        assert {type(node.op).__name__ for node in profile.apply_time} >= kinds
 
 
 def test_switched_off_by_the_settings(network, monkeypatch):
@@ -368,7 +373,7 @@ def test_pickled_copied_and_borrowed(network):
     copied, loaded = f.copy(), pickle.loads(pickle.dumps(f))
     for function in (copied, loaded, f):
         np.testing.assert_array_equal(function(IMAGES)[0], want)
-        assert set(becomes(function)) == KINDS
+        assert {type(node.op).__name__ for node in function.maker.fgraph.apply_nodes} >= KINDS
     shared = f.copy(share_memory=True, delete_updates=True)
     np.testing.assert_array_equal(shared(IMAGES)[0], want)
 
@@ -377,8 +382,9 @@ def test_pickled_copied_and_borrowed(network):
 
 def test_explain_names_parts_and_their_milliseconds(network):
     x, weights, y = network
-    loss = T.sum(T.sqr(y)) + T.sum(T.nnet.conv2d(x, weights[0], filter_dilation=(2, 2)))
-    f = theano.function([x], loss, updates=lasagne.updates.momentum(loss, weights, .1), mode=FAST)
+    loss = T.sum(T.sqr(y))
+    apart = T.nnet.conv2d(x, weights[0], filter_dilation=(2, 2))
+    f = theano.function([x], [loss, apart], updates=lasagne.updates.momentum(loss, weights, .1), mode=FAST)
     before = [variable.get_value() for variable in f.get_shared()]
     lines = explain(f).splitlines()
     assert lines[0].split() == ["part", "becomes", "why"]
@@ -444,7 +450,7 @@ def images(shape=(None, 2, 8, 8), **kwargs):
 
 
 def test_classes_of_a_program_with_lasagnes_names(fixed_rng):
-    layer = Conv2DLayer(images(), 4, 3, nonlinearity=None)
+    layer = Conv2DLayer(images(), 4, 3, b=None, nonlinearity=None)
     layer = NonlinearityLayer(BiasLayer(BatchNormLayer(layer)), nonlinearities.rectify)
     layer = MaxPool2DLayer(BiasLayer(Conv2DLayer(layer, 5, 3, b=None)), 2)
     fast = same([X], with_gradients(get_output(layer, X), get_all_params(layer)),
@@ -454,10 +460,11 @@ def test_classes_of_a_program_with_lasagnes_names(fixed_rng):
 
 def test_batch_normalization_and_its_averages(fixed_rng):
     layer = batch_norm_layer.batch_norm(Conv2DLayer(images(), 4, 3))
-    outputs = with_gradients(get_output(layer, X), get_all_params(layer, trainable=True))
-    outputs += with_gradients(get_output(layer, X, deterministic=True), get_all_params(layer))
-    fast = same([X], outputs, [normal(0, 6, 2, 8, 8)])
-    assert "BatchNorm" in becomes(fast)
+    data = normal(0, 6, 2, 8, 8)
+    params = get_all_params(layer, trainable=True)
+    assert "BatchNorm" in becomes(same([X], with_gradients(get_output(layer, X), params), [data]))
+    y = get_output(layer, X, deterministic=True)    # by averages, which have moved
+    assert becomes(same([X], with_gradients(y, params), [data]))[0] == "Conv2D"
 
 
 def test_outputs_for_values_of_inner_layers(fixed_rng):
