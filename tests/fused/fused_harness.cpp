@@ -3,6 +3,7 @@
 #include "convolution/backward.h"
 #include "convolution/forward.h"
 #include "convolution/reference.h"
+#include "update/elementwise.h"
 #include "update/nesterov.h"
 #include "dropout/mrg31k3p.h"
 #include "dropout/philox.h"
@@ -195,6 +196,34 @@ static void check_nesterov(const std::vector<size_t> &sizes, bool in_place) {
                        v ? "velocity" : "parameter", "nesterov");
 }
 
+// A rule as updates.py writes it: u' = .5 u + s v, then v' = v - u', which both read a kept s v.
+struct Rule {
+    enum { ARRAYS = 2, SCALARS = 1, UPDATED = 2, LOCALS = 1 };
+    static void chunk(const float *const *arrays, const float *scalars, float *const *updated,
+                      float (*locals)[update::CHUNK], int n) {
+        const float *u = arrays[0], *v = arrays[1], s = scalars[0];
+        float *kept = locals[0], *to = updated[0];
+        UPDATE_LOOP for (int i = 0; i < n; i++) kept[i] = s * v[i];
+        UPDATE_LOOP for (int i = 0; i < n; i++) to[i] = .5f * u[i] + kept[i];
+        const float *changed = to;
+        to = updated[1];
+        UPDATE_LOOP for (int i = 0; i < n; i++) to[i] = v[i] - changed[i];
+    }
+};
+
+static void check_update(size_t n, bool in_place) {
+    Floats u = normal(n, 1), v = normal(n, 1), other_u(n), other_v(n);
+    std::vector<double> want_u(n), want_v(n);
+    for (size_t k = 0; k < n; k++) {
+        want_u[k] = .5 * u[k] + (double).1f * v[k];
+        want_v[k] = v[k] - want_u[k];
+    }
+    const float *arrays[] = {u.data(), v.data()}, scalars[] = {.1f};
+    float *updated[] = {in_place ? u.data() : other_u.data(), in_place ? v.data() : other_v.data()};
+    update::step<Rule>(arrays, scalars, updated, n);
+    expect(close(updated[0], want_u, 1e-6) && close(updated[1], want_v, 1e-6), "value", "update");
+}
+
 // Jobs of parts, each to be done once, from two threads at a time.
 static void check_parallel() {
     auto work = [] {
@@ -313,6 +342,8 @@ int main() {
         check_nesterov({1, 0, 7, 2 * nesterov::PART, 16, nesterov::PART - 1, 3}, in_place);
         check_nesterov({0}, in_place);
     }
+    for (size_t n : {size_t(0), size_t(1), size_t(7), update::CHUNK, update::CHUNK + 1, 3 * update::PART - 5})
+        for (bool in_place : {false, true}) check_update(n, in_place);
     check_distortion(9, 3, 28, 28, 28);     // groups of images, one of them not full
     check_distortion(1, 0, 5, 3, 1);
     check_distortion(2, 1, 1, 1, 2);
