@@ -8,12 +8,11 @@ from mnist_cnn.training import config, engine, run as run_module
 
 
 class Step:
-    """Stands for a compiled train step: weights, and the two kinds of states of dropout."""
+    """Stands for a compiled train step: weights, and the state of dropout."""
 
     def __init__(self):
         self.variables = [
             theano.shared(np.ones((3, 2), "float32")),
-            theano.shared(np.array([12345, 2 ** 40], "uint64")),  # PhiloxStreams: key, block
             theano.shared(np.full((4, 6), 12345, "int32"))]  # MRG_RandomStreams: a row a stream
         self.maker = self
         self.expanded_inputs = [Updated(variable.container) for variable in self.variables]
