@@ -75,11 +75,7 @@ def _ranges(arrays, containers):
         "order_rest": _Range([0, 0, -13], [624, 1, 13], whole=[True, True, False])}
     for name, container in containers.items():
         now = np.asarray(container.data)
-        if now.dtype == np.uint64:  # PhiloxStreams: a key, and one of a mask's 2**40 blocks
-            first = int(now[1]) // 2 ** 40 * 2 ** 40
-            ranges[name] = _Range(np.array([0, first], np.uint64),
-                                  np.array([2 ** 63 - 1, first + 2 ** 40 - 1], np.uint64))
-        elif now.dtype == np.int32:  # MRG_RandomStreams: a row a stream
+        if now.dtype == np.int32:  # MRG_RandomStreams: a row a stream
             ranges[name] = _Range(0, np.repeat(MRG_MODULI, 3) - 1, group=3)
     return ranges
 
