@@ -1,21 +1,22 @@
-"""`fuse` on the layers of Lasagne's master, which 0.1 has not; `make lasagne-tests` runs this."""
+"""The layers of Lasagne's master, which 0.1 has not, fast against plain; `make lasagne-tests` runs this."""
 
 import itertools
 
 import numpy as np
 import pytest
 
-from mnist_cnn import fused, model  # noqa: F401  the model sets float32
+from mnist_cnn import model  # noqa: F401  it sets float32
 
 import lasagne
 import theano
 import theano.tensor as T
 from lasagne.layers import (BatchNormLayer, BiasLayer, Conv2DLayer, DenseLayer, ElemwiseSumLayer,
-                            ExpressionLayer, GlobalPoolLayer, InputLayer, MaxPool2DLayer,
-                            NonlinearityLayer, PadLayer, ScaleLayer, batch_norm, get_all_layers,
+                            ExpressionLayer, GlobalPoolLayer, InputLayer, InverseLayer,
+                            MaxPool2DLayer, NonlinearityLayer, PadLayer, ScaleLayer, batch_norm,
                             get_all_params, get_output)
 from lasagne.nonlinearities import elu, rectify, selu, softmax
-from mnist_cnn.fused.blocks import FastBatchNormLayer, FastConv2DLayer, SparseDenseLayer
+
+from plain import PLAIN, becomes, fast_and_plain, reasons
 
 SHAPE = (3, 12, 12)
 
@@ -29,7 +30,7 @@ def conv(layer, filters, size=3, nonlinearity=rectify, **kwargs):
 
 
 def plain_stack():
-    """Each of master's additions that `fuse` takes into a convolution or a dense layer."""
+    """Each of master's additions that becomes part of a convolution or a dense layer."""
     layer = batch_norm(conv(images(), 16, b=None))
     layer = NonlinearityLayer(BiasLayer(conv(layer, 16, b=None, nonlinearity=None)), elu)
     layer = MaxPool2DLayer(batch_norm(conv(layer, 24), gamma=None), 2)
@@ -37,7 +38,7 @@ def plain_stack():
 
 
 def left_alone():
-    """And what it leaves to Theano: filters as they are, groups, biases of a row, SELU, scales."""
+    """And what stays or goes partly: groups, biases of a row, SELU, scales."""
     layer = conv(images(), 12, flip_filters=False)
     layer = Conv2DLayer(layer, 12, 3, num_groups=3)
     layer = BiasLayer(conv(layer, 8, nonlinearity=None), shared_axes=(0, 1))
@@ -67,37 +68,44 @@ def before_the_convolution():
     return GlobalPoolLayer(conv(layer, 8), pool_function=T.max)
 
 
-def train_and_predict(network):
-    """A step of training, then a prediction; the loss, what is predicted, and the parameters."""
+def inverted():
+    """A decoder by master's InverseLayer, whose gradient is a second derivative."""
+    first = conv(images(), 8, nonlinearity=T.tanh)
+    pooled = MaxPool2DLayer(first, 2)
+    layer = InverseLayer(InverseLayer(conv(pooled, 8), pooled), first)
+    return GlobalPoolLayer(conv(layer, 5))
+
+
+def train_and_predict(network, mode):
+    """A step of training, then a prediction: numbers and parameters; and the compiled step."""
     x, t = T.ftensor4(), T.ivector()
     loss = lasagne.objectives.categorical_crossentropy(get_output(network, x), t).mean()
     updates = lasagne.updates.nesterov_momentum(
         loss, get_all_params(network, trainable=True), .05, .9)
-    train = theano.function([x, t], loss, updates=updates)
+    train = theano.function([x, t], loss, updates=updates, mode=mode)
     rng = np.random.RandomState(6)  # with which no rectifier's input is zero but for rounding
     data = rng.normal(size=(30,) + SHAPE).astype("float32")
     labels = rng.randint(4, size=30).astype("int32")
     loss = float(train(data, labels))
-    predict = theano.function([x], get_output(network, x, deterministic=True))
-    return loss, predict(data), [p.get_value() for p in get_all_params(network)]
+    predict = theano.function([x], get_output(network, x, deterministic=True), mode=mode)
+    return loss, predict(data), [p.get_value() for p in get_all_params(network)], train
 
 
 @pytest.mark.parametrize("build, taken", [
-    (plain_stack, {FastConv2DLayer, SparseDenseLayer}), (left_alone, {FastConv2DLayer}),
-    (residual, {FastConv2DLayer}), (before_the_convolution, {FastConv2DLayer, FastBatchNormLayer})])
+    (plain_stack, {"Conv2D", "SparseProduct", "BatchNorm", "Activation"}),
+    (left_alone, {"Conv2D"}), (residual, {"Conv2D", "BatchNorm"}), (inverted, {"Conv2D"}),
+    (before_the_convolution, {"Conv2D", "BatchNorm", "Pool2D"})])
 def test_it_trains_as_the_plain_network(build, taken):
     lasagne.random.set_rng(np.random.RandomState(1))
-    plain = DenseLayer(build(), 4, nonlinearity=softmax)
-    start = [p.get_value() for p in get_all_params(plain)]
-    want = train_and_predict(plain)
-    lasagne.layers.set_all_param_values(plain, start)
-    fast = fused.fuse(plain)
-    assert taken <= {type(layer) for layer in get_all_layers(fast)}
-    assert get_all_params(fast) == get_all_params(plain)
-    got = train_and_predict(fast)
+    network = DenseLayer(build(), 4, nonlinearity=softmax)
+    start = [p.get_value() for p in get_all_params(network)]
+    want = train_and_predict(network, PLAIN)
+    lasagne.layers.set_all_param_values(network, start)
+    got = train_and_predict(network, None)
+    assert taken <= set(becomes(got[3]))
     np.testing.assert_allclose(got[0], want[0], rtol=1e-5)
     np.testing.assert_allclose(got[1], want[1], rtol=0, atol=1e-5)
-    for param, a, b in zip(get_all_params(plain), got[2], want[2]):
+    for param, a, b in zip(get_all_params(network), got[2], want[2]):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * np.abs(b).max() + 1e-7,
                                    err_msg=param.name)
 
@@ -107,22 +115,19 @@ def test_the_averages_are_used_and_moved_as_master_says():
     data = np.random.RandomState(0).normal(size=(20,) + SHAPE).astype("float32")
     for use, update, filters in itertools.product((False, True), (False, True), (16, 1)):
         lasagne.random.set_rng(np.random.RandomState(1))
-        plain = batch_norm(conv(images(), filters))
-        x, start = T.ftensor4(), [p.get_value() for p in get_all_params(plain)]
+        network = batch_norm(conv(images(), filters))
+        x, start = T.ftensor4(), [p.get_value() for p in get_all_params(network)]
+        output = get_output(network, x, batch_norm_use_averages=use,
+                            batch_norm_update_averages=update)
         results = []
-        for network in (plain, fused.fuse(plain)):
+        for f in fast_and_plain([x], output):
             lasagne.layers.set_all_param_values(network, start)
-            output = get_output(network, x, batch_norm_use_averages=use,
-                                batch_norm_update_averages=update)
-            f = theano.function([x], output)
             results.append([f(data), f(data)] + [p.get_value() for p in get_all_params(network)])
         for a, b in zip(*results):
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-5)
 
 
-def test_the_tables_lines():
-    """`explain` names each layer, what becomes of it, and why."""
-    table = fused.explain(DenseLayer(left_alone(), 4, nonlinearity=softmax))
-    for why in ("filters are not flipped", "groups of channels", "more than one leading axis"):
-        assert why in table
-    assert "part of the next" in fused.explain(plain_stack())
+def test_what_stays_says_why():
+    x = T.ftensor4()
+    f, _ = fast_and_plain([x], get_output(left_alone(), x))
+    assert "3 groups of channels" in reasons(f)
