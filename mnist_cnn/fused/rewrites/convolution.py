@@ -6,8 +6,9 @@ from theano.tensor.nnet.abstract_conv import AbstractConv2d
 
 from ..conv2d import Conv2D, Nonlinearity, Pooling, first, last
 from ..ops import ConvReluPool
+from .frames import uncropped, unpadded
 from .matching import Match, is_elementwise
-from .nonlinearity import describe, recognize
+from .nonlinearity import LOGARITHM, describe, has_logarithm, recognize
 from .pooling import describe_pooling, pooling_of
 from .rewriting import Rewriting, in_float32
 from .ties import are_compared
@@ -39,6 +40,8 @@ class Convolutions(Rewriting):
         chain = _Chain(variable)
         if chain.conv is None:
             return None
+        if has_logarithm(fgraph, variable, chain.nonlinearity):
+            return chain.conv, LOGARITHM
         return chain.conv, chain.why_not() or chain.match(fgraph)
 
     def describe(self, node):
@@ -61,6 +64,11 @@ class _Chain(object):
     nonlinearity : Nonlinearity
     pool : Pooling, str or None
         As `pooling_of` gives it.
+    x : Theano variable
+        The images, before zeros are put around them.
+    frame, crop : tuple of four int
+        Those zeros, and what is cropped from the sums: top, bottom, left, right. Lasagne 0.1 writes
+        its paddings so.
     inner : dict
         As for `Match`.
     """
@@ -83,9 +91,11 @@ class _Chain(object):
                 self.nonlinearity, variable = nonlinearity, z
                 self.inner[z] = "its maps before the nonlinearity"
         while variable.owner is not None:
-            if isinstance(variable.owner.op, AbstractConv2d):
-                self.conv = variable.owner
-                self.inner.setdefault(variable, "its sums")
+            whole, self.crop = uncropped(variable)
+            if isinstance(whole.owner.op, AbstractConv2d):
+                self.conv = whole.owner
+                self.inner.setdefault(whole, "its sums")
+                self.x, self.frame = unpadded(self.conv.inputs[0])
                 return
             step = _step_for_each_channel(variable)
             if step is None:
@@ -109,7 +119,7 @@ class _Chain(object):
         """The words of `explain` for a convolution that stays, or None."""
         if isinstance(self.pool, str):
             return self.pool
-        op, (x, W) = self.conv.op, self.conv.inputs
+        op, W = self.conv.op, self.conv.inputs[1]
         if tuple(op.filter_dilation) != (1, 1):
             return "dilation {}".format(tuple(op.filter_dilation))
         if op.num_groups != 1:
@@ -119,7 +129,9 @@ class _Chain(object):
         size = self.size()
         if size is not None and max(size) > _LARGEST_FILTER:
             return "filters of {}x{} are larger than {}x{}".format(*size, *2 * [_LARGEST_FILTER])
-        return in_float32(x, W, self.output)
+        if self.pad() is None:
+            return "its result is cropped by more than its padding"
+        return in_float32(self.x, W, self.output)
 
     def size(self):
         """Rows and columns of the filters, where they are known."""
@@ -131,14 +143,21 @@ class _Chain(object):
         return None if value is None else value.shape[2:]
 
     def pad(self):
-        """Zeros around an image: (top, bottom, left, right), or a word for what the filters' size says."""
-        mode = self.conv.op.border_mode
-        if mode in ("half", "full"):
+        """Zeros around an image: (top, bottom, left, right), or a word for what the filters' size says.
+
+        None where more is cropped from the result than zeros were added.
+        """
+        mode, size = self.conv.op.border_mode, self.size()
+        if mode in ("half", "full") and (size is None or not any(self.crop + self.frame)):
             return mode
+        if mode in ("half", "full"):
+            mode = tuple(n // 2 if mode == "half" else n - 1 for n in size)
         if not isinstance(mode, tuple):
             mode = (0, 0) if mode == "valid" else (mode, mode)
         pairs = [pair if isinstance(pair, tuple) else (pair, pair) for pair in mode]
-        return tuple(int(n) for pair in pairs for n in pair)
+        pad = tuple(int(n) + added - cropped for n, added, cropped in zip(
+            [n for pair in pairs for n in pair], self.frame, self.crop))
+        return pad if min(pad) >= 0 else None
 
     def is_stage(self):
         """Whether the kernels with sizes known as they are compiled can do it."""
@@ -152,7 +171,7 @@ class _Chain(object):
                 all(shape[2] < n <= _LARGEST_STAGE for n in tuple(images)[2:4]))
 
     def match(self, fgraph):
-        op, (x, W) = self.conv.op, self.conv.inputs
+        op, W = self.conv.op, self.conv.inputs[1]
         steps, operands = [step for step, _ in self.steps], [operand for _, operand in self.steps]
         pad, pool, size = self.pad(), self.pool, self.size()
         whole = self.is_stage()
@@ -171,7 +190,7 @@ class _Chain(object):
             return [first(conv.result(last(x), W, b))]
 
         becomes = "ConvReluPool" if whole else "Conv2D"
-        return Match([x, W] + operands, [self.output], build, self.inner, becomes, self.words())
+        return Match([self.x, W] + operands, [self.output], build, self.inner, becomes, self.words())
 
     def words(self):
         """What is computed in one pass."""
