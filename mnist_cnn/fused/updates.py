@@ -50,7 +50,7 @@ class ElementwiseUpdate(_NativeOp):
     >>> from mnist_cnn.fused.updates import ElementwiseUpdate
     >>> from theano import scalar
     >>> descent = ElementwiseUpdate(2, 1, ((scalar.mul, (2, 1)), (scalar.sub, (0, 3))), (1,), (0,))
-    >>> descent(np.float32([1, 2]), np.float32([10, 0]), np.float32(.1)).eval()
+    >>> descent(np.float32([1, 2]), np.float32([2, 0]), np.float32(.5)).eval()
     array([0., 2.], dtype=float32)
     """
 
