@@ -11,7 +11,7 @@ import functools
 import hashlib
 from pathlib import Path
 
-from . import c_code, old_numpy, old_python, source_lines  # noqa: F401  they register themselves
+from . import c_code, old_numpy, old_python, python_modes, source_lines  # noqa: F401  they register themselves
 
 __all__ = ["digest"]
 

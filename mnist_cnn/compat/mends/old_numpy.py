@@ -75,7 +75,9 @@ def _takes_named_dtype(function):
 def _wrap_round(values, dtype):
     """Integers that a type cannot hold wrap round; as in NumPy 1.x, none may be larger than a C long."""
     dtype = np.dtype(dtype)
-    if values.dtype.kind not in "iu" or dtype.kind not in "iu" or (
+    if values.dtype == object:  # the results of a Python function over arrays
+        values = np.array(values.tolist())
+    if values.dtype.kind not in "biuf" or dtype.kind not in "iu" or (
             values.dtype == np.uint64 and dtype.kind == "i"):
         raise OverflowError("Python int too large to convert to C long")
     return values.astype(dtype)
