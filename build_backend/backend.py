@@ -56,7 +56,7 @@ def _install_theano(folder):
                "--target", str(folder), "-r", str(HERE / "theano.txt")]
     command = ([_uv(), "pip", "install", "--quiet", "--python", sys.executable] if _uv() else
                [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-                "--no-user", "--no-compile"])
+                "--no-user", "--no-compile", "--use-pep517"])
     path = [str(HERE / "python_3_11"), os.environ.get("PYTHONPATH", "")]
     subprocess.run(command + options, check=True,
                    env=dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, path))))
