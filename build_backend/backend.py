@@ -57,9 +57,11 @@ def _install_theano(folder):
     command = ([_uv(), "pip", "install", "--quiet", "--python", sys.executable] if _uv() else
                [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
                 "--no-user", "--no-compile", "--use-pep517"])
-    path = [str(HERE / "python_3_11"), os.environ.get("PYTHONPATH", "")]
-    subprocess.run(command + options, check=True,
-                   env=dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, path))))
+    # pip tells a back-end what it is by variables, which are not for this one's child.
+    env = {name: value for name, value in os.environ.items()
+           if not name.startswith(("PEP517_", "_PYPROJECT_HOOKS_"))}
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE / "python_3_11"), env.get("PYTHONPATH")]))
+    subprocess.run(command + options, check=True, env=env)
 
 
 def _add_theano(path):
