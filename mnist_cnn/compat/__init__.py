@@ -15,11 +15,15 @@ from .surroundings import check_environment, with_settings_of_the_user
 
 if sys.version_info < (3, 10):
     raise ImportError("mnist_cnn needs CPython 3.10 or later, not {}.{}".format(*sys.version_info))
+if not getattr(sys, "_is_gil_enabled", lambda: True)():
+    raise ImportError("mnist_cnn needs an ordinary build of CPython, with its lock (the GIL), which Theano's "
+                      "C code counts on: run it with PYTHON_GIL=1, or by another Python")
 check_environment()
 
-from . import imports  # noqa: E402
+from . import children, imports  # noqa: E402
 
 imports.install()
+children.mend_workers()
 
 __all__ = ["use_float32", "use_device", "on_device", "require_on_device", "require_compiler",
            "device_parts", "compile_cache_is_empty", "with_settings_of_the_user"]

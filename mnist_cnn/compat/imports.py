@@ -36,7 +36,7 @@ AFTER = {}
 
 
 def after(name):
-    """A decorator: have a function called with the module `name` of Theano or Lasagne when that has run.
+    """A decorator: have a function called with the module `name`, of any package, when that has run.
 
     Examples
     --------
@@ -89,10 +89,15 @@ def import_as_it_was(name, globals=None, locals=None, fromlist=(), level=0):
 _BUILTINS = dict(vars(builtins), __import__=import_as_it_was)
 
 
+def _is_old(name):
+    return name.partition(".")[0] in PACKAGES
+
+
 def _run(module, exec_module):
     """Run a module by its loader's `exec_module`, mended."""
-    from . import stack  # noqa: F401  it fills the tables, with the first module of old code
-    vars(module)["__builtins__"] = _BUILTINS
+    if _is_old(module.__name__):
+        from . import stack  # noqa: F401  it fills the tables, with the first module of old code
+        vars(module)["__builtins__"] = _BUILTINS
     with contextlib.ExitStack() as stack:
         for context in AROUND.get(module.__name__, ()):
             stack.enter_context(context())
@@ -163,17 +168,17 @@ class _Wrapped:
 
 
 class MendingFinder:
-    """Finds the modules of `PACKAGES` where the others find them, and mends them."""
+    """Finds the modules of `PACKAGES` and of `AFTER` where the others find them, and mends them."""
 
     @classmethod
     def find_spec(cls, fullname, path=None, target=None):
-        if fullname.partition(".")[0] not in PACKAGES:
+        if not _is_old(fullname) and fullname not in AFTER:
             return None
         for finder in sys.meta_path:
             spec = None if finder is cls else finder.find_spec(fullname, path, target)
             if spec is None:
                 continue
-            if type(spec.loader) is importlib.machinery.SourceFileLoader:
+            if type(spec.loader) is importlib.machinery.SourceFileLoader and _is_old(fullname):
                 spec.loader = _MendingLoader(fullname, spec.origin)
             elif hasattr(spec.loader, "exec_module") and not isinstance(
                     spec.loader, importlib.machinery.ExtensionFileLoader):
