@@ -68,7 +68,7 @@ PIP_INDEX_URL, PIP_PROXY, PIP_FIND_LINKS), and $(1) MB here and 200 MB in $${TMP
 	  rm -rf .uv .uv.log; \
 	fi
 	@$(call install,250,--require-hashes -r requirements/build.txt)
-	@$(call install,250,--require-hashes --no-build-isolation -r requirements/train.txt)
+	@$(call install,250,--require-hashes --no-build-isolation --use-pep517 -r requirements/train.txt)
 	@$(call install,250,--no-deps --no-build-isolation -e .)
 	@touch $@
 

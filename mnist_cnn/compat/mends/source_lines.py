@@ -42,10 +42,9 @@ _substitute("sandbox.rng_mrg", ("mask = 0xffffffff", "mask = np.int64(0xffffffff
 
 # --- what raises ------------------------------------------------------------------------------
 
-# the keyword sig, gone since NumPy 2.4
-_substitute("scalar.basic", (", sig='f')", ", signature='f')"))
-_substitute("tensor.nnet.sigm", (", sig='f')", ", signature='f')"))
-_substitute("tensor.elemwise", ("ufunc_kwargs['sig']", "ufunc_kwargs['signature']"))
+# one letter for the types of a function's arguments, where that is meant for small integers: an error since 2.0
+_substitute("scalar.basic", (", sig='f')", ", dtype='f')"))
+_substitute("tensor.nnet.sigm", (", sig='f')", ", dtype='f')"))
 
 # itemset, gone since NumPy 2.0
 _substitute("tensor.blas", ("z.itemset(z * a + b * np.dot(x, y))", "z[()] = z * a + b * np.dot(x, y)"))
