@@ -134,7 +134,13 @@ def _our_settings(user_flags):
         # Theano looks for BLAS in numpy.distutils.__config__.blas_opt_info, which NumPy 1.22
         # dropped. An empty value means NumPy's C API, ten times slower.
         library = _find_blas()
-        defaults["blas.ldflags"] = _load_blas(library) if library else ""
+        if sys.platform == "darwin":
+            # One word, since blas.ldflags is split at spaces. Its interface of macOS 13.3 on is for those
+            # that include its headers (ACCELERATE_NEW_LAPACK); Theano declares the functions itself.
+            # Apple's clang has no OpenMP.
+            defaults["blas.ldflags"] = "-Wl,-framework,Accelerate"
+        else:
+            defaults["blas.ldflags"] = _load_blas(library) if library else ""
         if library:
             defaults["openmp"] = "True"
     return {name: value for name, value in defaults.items() if name not in user_flags}

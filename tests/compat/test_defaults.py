@@ -73,6 +73,16 @@ def test_theano_reads_what_the_program_set_before_it_imports_it(tmp_path):
     assert (process.stdout, process.stderr) == ("float32\n", "")
 
 
+def test_macos_has_a_blas(monkeypatch):
+    """Faked: there is no such machine here."""
+    from mnist_cnn.compat import defaults
+    monkeypatch.setattr(sys, "platform", "darwin")
+    settings = defaults._our_settings({})
+    assert settings["blas.ldflags"] == "-Wl,-framework,Accelerate" and "openmp" not in settings
+    assert theano.tensor.blas._ldflags(settings["blas.ldflags"], libs=False, flags=True, libs_dir=False,
+                                       include_dir=False) == ["-Wl,-framework,Accelerate"]
+
+
 def test_matrix_product_uses_the_blas():
     # NumPy's fallback would link nothing; the compiled module must name the library
     from theano.tensor.blas import Dot22
