@@ -6,7 +6,7 @@ import sysconfig
 
 import theano
 
-from . import gpu
+from . import defaults, gpu
 from .start import fault_of_compiler
 from ..support.errors import MnistCnnError
 
@@ -130,3 +130,11 @@ def use_device(device=None):
                             "THEANO_FLAGS and .theanorc to train on the CPU"
                             .format(theano.config.device))
     _start_device(device)
+
+
+if defaults.device != "cpu":  # what the user's configuration asks for
+    try:
+        use_device(defaults.device)
+    except MnistCnnError as error:
+        raise ImportError("device={} in THEANO_FLAGS or .theanorc: {}".format(
+            defaults.device, error)) from error

@@ -4,12 +4,10 @@ What cannot be meant is an ImportError that names the variable.
 """
 
 import contextlib
-import importlib.machinery
 import io
 import logging
 import os
 import re
-import sys
 import warnings
 
 from ..support.errors import MnistCnnError
@@ -197,30 +195,3 @@ def _is_theanos(error):
             return True
         traceback = traceback.tb_next
     return False
-
-
-class _WithDocstrings(importlib.machinery.SourceFileLoader):
-    """Compiles a module with its docstrings, whatever -OO or PYTHONOPTIMIZE say."""
-
-    def get_code(self, fullname):
-        path = self.get_filename(fullname)
-        return compile(self.get_data(path), path, "exec", dont_inherit=True, optimize=1)
-
-
-class _TheanoWithDocstrings:
-    """Finds the modules of Theano that put docstrings together as they are imported."""
-
-    names = ("theano.gof.opt", "theano.tensor.elemwise")
-
-    def find_spec(self, fullname, path=None, target=None):
-        if fullname not in self.names:
-            return None
-        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
-        if spec is not None:
-            spec.loader = _WithDocstrings(fullname, spec.origin)
-        return spec
-
-
-if sys.flags.optimize > 1:
-    # "unsupported operand type(s) for +: 'NoneType' and 'str'"
-    sys.meta_path.insert(0, _TheanoWithDocstrings())

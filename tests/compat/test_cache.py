@@ -93,12 +93,14 @@ def test_first_start_compiles_side_by_side(tmp_path, refuses):
     assert not log.exists() or "mod.cpp" not in log.read_text()  # all were kept
 
 
-def test_cache_is_kept_apart_by_processor():
-    code = ("from mnist_cnn.compat import defaults; import theano; "
-            "print(defaults._cpu_id(), theano.config.compiledir)")
+def test_cache_is_kept_apart_by_processor_and_mends():
+    code = ("from mnist_cnn.compat import defaults, mends; import theano; "
+            "print(defaults._cpu_id(), mends.digest(), theano.config.compiledir, "
+            "*theano.gof.cmodule.GCC_compiler.compile_args(march_flags=False))")
     out = subprocess.check_output([sys.executable, "-c", code], universal_newlines=True)
-    cpu, folder = out.split()
-    assert folder.endswith("-" + cpu)
+    cpu, digest, folder, *flags = out.split()
+    assert folder.endswith("-{}-{}".format(cpu, digest))
+    assert "-DMNIST_CNN_MENDS=0x" + digest in flags  # a part of each module's key
 
 
 def test_cache_that_cannot_be_made():
