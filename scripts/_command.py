@@ -20,8 +20,11 @@ class _Parser(argparse.ArgumentParser):
             self.prog, " ".join(message.split())))
 
 
+_HANGUP = [_signal.SIGHUP] if hasattr(_signal, "SIGHUP") else []  # of a terminal that is closed
+
+
 class _Signals:
-    """Ctrl-C and SIGTERM while the package is imported, and while Python exits.
+    """Ctrl-C, SIGTERM and SIGHUP while the package is imported, and while Python exits.
 
     Importing takes half a second, or half a minute where Theano compiles: what has begun is cleaned
     up. A library's bare ``except:`` may swallow the exception; `received` does not forget it.
@@ -31,7 +34,7 @@ class _Signals:
         self.received = []
 
     def _set(self, handler):
-        for signum in (_signal.SIGINT, _signal.SIGTERM):
+        for signum in (_signal.SIGINT, _signal.SIGTERM, *_HANGUP):
             if _signal.getsignal(signum) != _signal.SIG_IGN:  # nohup and the like stay in force
                 _signal.signal(signum, handler)
 

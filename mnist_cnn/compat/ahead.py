@@ -17,7 +17,7 @@ import theano
 import theano.tensor
 
 from .cache import compile_cache_is_empty
-from ..support.files import is_running
+from ..support.files import lock
 
 __all__ = ["apply"]
 
@@ -51,20 +51,34 @@ def _compiler_call(flags, folders, output, *args):
 _QUIET = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def _temporary_folder():
-    """A temporary folder whose name says whose it is; those of killed processes are removed."""
-    for path in Path(tempfile.gettempdir()).glob("mnist_cnn-*-*"):
-        pid = path.name.split("-")[1]
-        if pid.isdigit() and not is_running(pid):
-            shutil.rmtree(path, ignore_errors=True)
-    return tempfile.TemporaryDirectory(prefix="mnist_cnn-{}-".format(os.getpid()))
+class _TemporaryFolder:
+    """A temporary folder that is locked as long as it is in use; those of killed processes go."""
+
+    def __init__(self):
+        for path in Path(tempfile.gettempdir()).glob("mnist_cnn-*-*"):
+            with contextlib.suppress(OSError):
+                folder = os.open(str(path), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+                try:
+                    if lock(folder, wait=False):
+                        shutil.rmtree(path, ignore_errors=True)
+                finally:
+                    os.close(folder)
+        # one that is removed as it is locked would be another's: of that chance a compilation fails,
+        # and Theano does it again
+        self.name = tempfile.mkdtemp(prefix="mnist_cnn-{}-".format(os.getpid()))
+        self.number = os.open(self.name, os.O_RDONLY | os.O_DIRECTORY)
+        lock(self.number)
+
+    def cleanup(self):
+        shutil.rmtree(self.name, ignore_errors=True)
+        os.close(self.number)
 
 
 class _ParsedHeaders:
     """The common headers, which a compiler parses in the background for one set of its flags."""
 
     def __init__(self, flags):
-        self.folder = _temporary_folder()
+        self.folder = _TemporaryFolder()
         self.path = Path(self.folder.name, "common.h")
         self.path.write_text(_COMMON_HEADERS)
         self.process = subprocess.Popen(_compiler_call(
@@ -98,7 +112,7 @@ class _Builds:
 
     def start(self):
         """Have all modules of the graph compiled that are not in Theano's cache."""
-        self.folder = _temporary_folder()
+        self.folder = _TemporaryFolder()
         self.pool = ThreadPoolExecutor(min(4, len(os.sched_getaffinity(0))))
         cache = theano.gof.cc.get_module_cache()
         linkers = {}
