@@ -143,6 +143,15 @@ def _remove_parts(path):
                 os.close(number)
 
 
+def open_part(path):
+    """Open a file for reading and writing bytes, made where there is none; OSError through a link."""
+    number = os.open(str(path), os.O_RDWR | os.O_CREAT | _FLAGS, 0o666)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError(errno.EINVAL, "{} is a device or a pipe, not a file".format(path))
+    return open(number, "r+b")
+
+
 def check_writable(path):
     """Find out before a long computation whether its result can be written.
 
