@@ -26,7 +26,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         content = server.files.get(self.path[1:])
         if server.behaviour == "drips a redirect":
             self.wfile.write(b"HTTP/1.1 302 Found\r\nX: ")
-            self.drip()
+            self.drip(b"x" * 1000)
             return
         if server.behaviour.startswith("to "):
             self.send_response(302)
@@ -66,7 +66,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if server.behaviour == "drips":
             self.wfile.write(content[:20000])
-            self.drip()
+            self.drip(content[20000:])
             return
         if server.behaviour == "silent":
             time.sleep(3)
@@ -79,14 +79,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         self.wfile.write(content)
 
-    def drip(self):
+    def drip(self, content):
         """A byte now and then, which no timeout between bytes ends."""
         try:
-            while True:
-                self.wfile.write(b"x")
+            for byte in content:
+                self.wfile.write(bytes([byte]))
                 time.sleep(.05)
         except OSError:  # the other end has had enough
-            self.server.gave_up = True
+            pass
 
     def log_message(self, *args):
         pass

@@ -170,7 +170,7 @@ class _Watch:
     def __exit__(self, kind, error, traceback):
         self.done.set()
         self.thread.join()
-        if self.too_slow and isinstance(error, Exception):
+        if self.too_slow and (error is None or isinstance(error, Exception)):  # cut off, it may be
             raise MnistCnnError("the server is too slow; what came is kept, and the next try goes on "
                                 "from there") from error
 
@@ -261,6 +261,9 @@ def _resume(url, part, file, output, timeout):
             _open(session, url, headers, timeout) as response:
         if response.status_code != 416:  # the part holds all there is, or more: judge it as it is
             response.raise_for_status()
+            if response.status_code not in (200, 206):
+                raise MnistCnnError("the server answers {}, with no file".format(
+                    response.status_code))
             if not (response.status_code == 206 and response.headers.get(
                     "Content-Range", "").startswith("bytes {}-".format(there))):
                 there = file.seek(0)
