@@ -10,12 +10,13 @@ import logging
 import os
 import re
 import sys
+import sysconfig
 import warnings
 
 from ..support.errors import MnistCnnError
 
 __all__ = ["check_environment", "compile_quietly", "first_line", "mute_old_code", "plain_number_of_threads",
-           "with_settings_of_the_user"]
+           "what_is_missing", "with_settings_of_the_user"]
 
 MAX_THREADS = 1024
 
@@ -130,7 +131,32 @@ def compile_quietly():
                                said.getvalue()):
             with contextlib.suppress(OSError):
                 os.remove(path)
-        raise OSError(str(error)) from error
+        raise OSError(what_is_missing() or str(error)) from error
+
+
+def what_is_missing(compiler=True):
+    """What has to be installed so that modules can be compiled, in a sentence; None if all is there.
+
+    Parameters
+    ----------
+    compiler : str or bool
+        The C++ compiler; false where there is none.
+
+    Examples
+    --------
+    >>> from mnist_cnn.compat.surroundings import what_is_missing
+    >>> what_is_missing("") # doctest: +ELLIPSIS
+    'Theano needs a C++ compiler (g++); install on Debian or Ubuntu with: sudo apt-get install ...
+    """
+    missing = []
+    if not compiler:
+        missing.append("a C++ compiler (g++)")
+    if not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")):
+        missing.append("Python's header files (Python.h)")
+    if not missing:
+        return None
+    return ("Theano needs {}; install on Debian or Ubuntu with: sudo apt-get install g++ python{}.{}-dev, "
+            "on macOS with: xcode-select --install".format(" and ".join(missing), *sys.version_info))
 
 
 class _Held(logging.Filter):

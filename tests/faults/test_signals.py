@@ -61,6 +61,7 @@ class Held:
     ("import numpy", signal.SIGINT, 130, "interrupted\n"),
     ("import theano.tensor", signal.SIGINT, 130, "interrupted\n"),
     ("import lasagne", signal.SIGTERM, 143, "interrupted\n"),
+    ("import lasagne", signal.SIGHUP, 129, "interrupted\n"),
     ("import mnist_cnn.predict", signal.SIGTERM, 143, "interrupted\n")])
 def test_while_it_is_imported(place, signum, code, line, tmp_path):
     held = Held(place, "evaluate.py", "nothing.npz", cwd=str(tmp_path))
