@@ -151,7 +151,8 @@ def test_missing_headers_on_a_first_start(tmp_path):
     """Theano compiles as it is imported, before anybody could say what has to be installed."""
     (tmp_path / "sitecustomize.py").write_text(
         "import sysconfig\n"
-        "sysconfig._INSTALL_SCHEMES['posix_prefix']['include'] = {!r}\n".format(str(tmp_path / "no")))
+        "for scheme in sysconfig._INSTALL_SCHEMES.values():\n"
+        "    scheme['include'] = {!r}\n".format(str(tmp_path / "no")))
     compiler = tmp_path / "g++"
     compiler.write_text("#!/bin/sh\necho 'mod.cpp:1:10: fatal error: Python.h: No such file or "
                         "directory' >&2\nexit 1\n")
