@@ -5,6 +5,7 @@ import contextlib
 import functools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ import theano
 import theano.tensor
 
 from .cache import compile_cache_is_empty
+from ..support.errors import Interrupted
 from ..support.files import lock
 
 __all__ = ["apply"]
@@ -209,6 +211,19 @@ def compile_str(module_name, src_code, location=None, *args, **kwargs):
     return theano.gof.cmodule.dlimport(library)
 
 
+def _interrupted_in_a_line(function):
+    """Have Ctrl-C raise what a notebook shows in a line, not with the way through all of Theano."""
+    @functools.wraps(function)
+    def function_(*args, **kwargs):
+        try:
+            return function(*args, **kwargs)
+        except Interrupted:
+            raise
+        except KeyboardInterrupt as error:
+            raise Interrupted(signal.SIGINT) from error
+    return function_
+
+
 _early_headers = {}  # compiler flags to headers that no graph has asked for yet
 
 
@@ -232,6 +247,8 @@ def _close_early_headers():
 def apply():
     """Have Theano take what was compiled ahead, where its compiler is g++ on Linux as it is.
 
+    Ctrl-C in a compilation is an `Interrupted`, which a notebook shows in a line.
+
     Examples
     --------
     >>> import mnist_cnn  # calls it
@@ -239,6 +256,9 @@ def apply():
     >>> theano.gof.vm.VM_Linker.make_all.__name__  # with g++ on Linux ours, which goes on to theirs
     'make_all'
     """
+    for name in ("__init__", "create"):
+        setattr(theano.compile.FunctionMaker, name,
+                _interrupted_in_a_line(getattr(theano.compile.FunctionMaker, name)))
     if (sys.platform == "linux" and "clang" not in theano.config.cxx
             and not theano.config.cmodule.remove_gxx_opt
             and not theano.config.cmodule.compilation_warning):

@@ -9,11 +9,12 @@ import io
 import logging
 import os
 import re
+import signal
 import sys
 import sysconfig
 import warnings
 
-from ..support.errors import MnistCnnError
+from ..support.errors import Interrupted, MnistCnnError
 
 __all__ = ["check_environment", "compile_quietly", "first_line", "mute_old_code", "plain_number_of_threads",
            "what_is_missing", "with_settings_of_the_user"]
@@ -110,6 +111,8 @@ def compile_quietly():
     ------
     OSError
         In place of its bare exception; the listing that it makes and speaks of is gone.
+    Interrupted
+        On Ctrl-C. Theano's modules are forgotten then, so that the next import is a whole one.
 
     Examples
     --------
@@ -124,6 +127,10 @@ def compile_quietly():
     try:
         with contextlib.redirect_stdout(said):
             yield
+    except KeyboardInterrupt as error:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "theano"]:
+            del sys.modules[name]
+        raise Interrupted(signal.SIGINT) from error
     except Exception as error:
         if not str(error).startswith("Compilation failed"):
             raise
