@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import signal
 import sys
 import threading
@@ -13,13 +14,16 @@ ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
                if hasattr(signal, name))
 
 
+# Control characters, lone halves of pairs, and what turns the order of text or begins a new line.
+_OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
 def printable(text, also=""):
-    r"""Escape what a terminal would obey, or show in another order: control characters, Unicode's marks.
+    r"""Escape what a terminal would obey, not show: file names, files and servers may hold it.
 
     Parameters
     ----------
     text : str
-        What file names, files or servers may have put into it.
     also : str
         Characters to leave as they are.
 
@@ -30,13 +34,11 @@ def printable(text, also=""):
     Examples
     --------
     >>> from mnist_cnn.support.errors import printable
-    >>> print(printable("a[2Jb"))
-    a[2Jb
+    >>> print(printable("a\x1b[2Jb"))
+    a\x1b[2Jb
     """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in also else
-                   c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+    return _OBEYED.sub(lambda found: found.group() if found.group() in also else found.group().encode(
+        "unicode_escape", "surrogatepass").decode(), text)
 
 
 class MnistCnnError(Exception):
