@@ -69,24 +69,27 @@ def interrupt(folder, moment):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--moments", type=int, default=40)
+    parser.add_argument("--until", type=float, help="the last moment, in seconds (default: near the "
+                                                    "end of a first start, which is then timed)")
     parser.add_argument("--limit", type=float, default=2, help="seconds until the prompt is back")
     args = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="interrupts-"))
     try:
-        begin = time.monotonic()
-        process = start(folder / "whole")
-        assert process.wait() == 0, process.communicate()
-        whole = time.monotonic() - begin
-        print("a first start to its end: {:.1f} s".format(whole), flush=True)
+        last = args.until
+        if last is None:
+            begin = time.monotonic()
+            process = start(folder / "whole")
+            assert process.wait() == 0, process.communicate()
+            last = .9 * (time.monotonic() - begin)
         longest, failed = 0, 0
         for k in range(args.moments):
             # close together at the beginning: 2 ms, 4 ms, ...
-            moment = .002 * (.9 * whole / .002) ** (k / max(1, args.moments - 1))
+            moment = .002 * (last / .002) ** (k / max(1, args.moments - 1))
             seconds, faults = interrupt(folder / str(k), moment)
             longest, failed = max(longest, seconds), failed + bool(faults)
             print("{:8.3f} s: back after {:.2f} s  {}".format(moment, seconds, "; ".join(faults)),
                   flush=True)
-            if k % 10 == 9:
+            if k == args.moments - 1:
                 process = start(folder / str(k))
                 out, err = process.communicate()
                 if process.returncode or err:

@@ -112,7 +112,7 @@ def run_task(config, data, digest, threads):
 
     record = dict(status="ok", config=asdict(config), seed=config.seed, data=digest,
                   commit=source_version(), processor=machine.processor(), threads=threads)
-    start = time.time()
+    start = time.monotonic()  # a clock may be set
     try:
         _use_threads(threads)
         dataset = _load(*data)
@@ -123,7 +123,7 @@ def run_task(config, data, digest, threads):
     except MnistCnnError as error:
         weights = []
         record.update(status="failed", error=str(error))
-    record["seconds"] = time.time() - start
+    record["seconds"] = time.monotonic() - start
     return record, weights
 
 

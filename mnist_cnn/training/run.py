@@ -141,7 +141,7 @@ class Run:
             self.tell("on_close")
 
     def _start_epoch(self):
-        self.sums, self.steps, self.started = np.zeros(2), 0, time.time()
+        self.sums, self.steps, self.started = np.zeros(2), 0, time.monotonic()
 
     @property
     def epoch(self):
@@ -176,13 +176,13 @@ class Run:
         """Note an epoch with its validation loss and accuracy, as `step_done` a step."""
         _require_finite("validation", loss)  # after the last step's update: before it is saved
         validation = () if self.config.all_data else (loss, accuracy)
-        self.history.append((self.epoch, time.time() - self.started, *self.sums / self.steps,
+        self.history.append((self.epoch, time.monotonic() - self.started, *self.sums / self.steps,
                              *validation))
         self._start_epoch()
         if self.network is not None and self.best_epoch == len(self.history):
             self.best_weights = lasagne.layers.get_all_param_values(self.network)
         self.tell("on_epoch")
-        self.started = time.time()  # what callbacks save does not count
+        self.started = time.monotonic()  # what callbacks save does not count
 
     def finished(self):
         """Note the last epoch; a callback may now set the weights that are tested."""

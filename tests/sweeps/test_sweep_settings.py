@@ -4,9 +4,11 @@ import json
 import math
 import shutil
 import subprocess
+from concurrent.futures import Future
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import mnist_cnn
@@ -178,3 +180,23 @@ def test_the_commit_is_that_of_the_package(tmp_path, monkeypatch):
     assert task.source_version() == git("rev-parse", "HEAD")
     (package / "__init__.py").write_text("changed")
     assert task.source_version() == git("rev-parse", "HEAD") + "+"
+
+
+@pytest.mark.parametrize("answer", [
+    None, 5, ({}, []), (whole_record(test_accuracy=99.), []), (whole_record(test_loss="0"), []),
+    (whole_record(), 5), (whole_record(), ["weights"]), (whole_record(), [np.array([object()])]),
+    ("text", []), ([], [])])
+def test_a_worker_that_lies_is_a_failed_training(answer):
+    """Or a scheduler: what comes back is no record, and the other trainings go on."""
+    pytest.importorskip("distributed")
+    from mnist_cnn.sweeps.engine import _result
+    common = {name: whole_record()[name] for name in ("setting", "config", "seed", "data", "threads")}
+    future = Future()
+    future.set_result(answer)
+    record, weights = _result(future, common)
+    records.require_record(record)
+    assert (record["status"], weights) == ("failed", []) and "\n" not in record["error"]
+    future = Future()
+    future.set_result((whole_record(seed=7, setting="another's"), [np.ones(1)]))
+    record, weights = _result(future, common)
+    assert record == whole_record() and len(weights) == 1
