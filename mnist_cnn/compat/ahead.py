@@ -50,7 +50,10 @@ def _compiler_call(flags, folders, output, *args):
             *("-I" + folder for folder in folders if folder), "-o", str(output), *args]
 
 
-_QUIET = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def _compile(call, folder):
+    """Start a compiler, without a word. Its temporary files go with the folder, if it is killed."""
+    return subprocess.Popen(call, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL, env=dict(os.environ, TMPDIR=str(folder)))
 
 
 class _TemporaryFolder:
@@ -83,9 +86,9 @@ class _ParsedHeaders:
         self.folder = _TemporaryFolder()
         self.path = Path(self.folder.name, "common.h")
         self.path.write_text(_COMMON_HEADERS)
-        self.process = subprocess.Popen(_compiler_call(
+        self.process = _compile(_compiler_call(
             flags, theano.gof.cmodule.std_include_dirs(), str(self.path) + ".gch",
-            "-x", "c++-header", str(self.path)), **_QUIET)
+            "-x", "c++-header", str(self.path)), self.folder.name)
 
     def result(self):
         """The header's path when it is parsed; where that failed it is read as it is."""
@@ -154,7 +157,7 @@ class _Builds:
         with self.lock:
             if self.closed:
                 return None
-            process = subprocess.Popen(call, **_QUIET)
+            process = _compile(call, folder)
             self.processes.append(process)
         return library if process.wait() == 0 else None
 

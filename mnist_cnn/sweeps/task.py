@@ -57,13 +57,14 @@ def source_version():
 
 def _use_threads(count):
     """Train with so many threads from here on, in this thread."""
-    if machine.threads() == count:
-        return
     try:
+        # of this thread: Dask may run the next training in another
         ctypes.CDLL("libgomp.so.1").omp_set_num_threads(count)
     except OSError as error:
-        raise MnistCnnError("this worker has {} threads, and the sweep's trainings have {}; start it "
-                            "with OMP_NUM_THREADS={}".format(machine.threads(), count, count)) from error
+        if machine.threads() != count:
+            raise MnistCnnError("this worker has {} threads, and the sweep's trainings have {}; start "
+                                "it with OMP_NUM_THREADS={}".format(
+                                    machine.threads(), count, count)) from error
     os.environ["OMP_NUM_THREADS"] = str(count)
 
 
