@@ -46,11 +46,11 @@ def left_behind(folder, group):
 
 
 def interrupt(folder, moment):
-    """Ctrl-C after so many seconds: seconds until it ended, and what was wrong."""
+    """Ctrl-C after so many seconds: seconds until it ended, what was wrong, whether Python started."""
     process = start(folder)
     try:
         process.wait(timeout=moment)
-        return 0., ["it had ended"]
+        return 0., ["it had ended"], False
     except subprocess.TimeoutExpired:
         pass
     sent = time.monotonic()
@@ -58,12 +58,15 @@ def interrupt(folder, moment):
     out, err = process.communicate(timeout=120)
     seconds = time.monotonic() - sent
     faults = []
-    if process.returncode not in (130, -signal.SIGINT):  # a shell makes 130 of the latter
+    # as Python itself starts, before it reads the script, which knows nothing of it
+    early = err.endswith("KeyboardInterrupt\n") and "scripts" not in err
+    if process.returncode not in (130, -signal.SIGINT) and not early:  # a shell makes 130 of the latter
         faults.append("exit code {}".format(process.returncode))
-    if err not in ("", "interrupted\n"):
-        faults.append(err.strip().splitlines()[-1])
+    if err not in ("", "interrupted\n") and not early:
+        faults.append(" ".join(err.split())[-300:])
     time.sleep(.1)  # compilers that were killed are gone
-    return seconds, faults + ["left: {}".format(thing) for thing in left_behind(folder, process.pid)]
+    faults += ["left: {}".format(thing) for thing in left_behind(folder, process.pid)]
+    return seconds, faults, early
 
 
 def main():
@@ -85,11 +88,11 @@ def main():
         for k in range(args.moments):
             # close together at the beginning: 2 ms, 4 ms, ...
             moment = .002 * (last / .002) ** (k / max(1, args.moments - 1))
-            seconds, faults = interrupt(folder / str(k), moment)
+            seconds, faults, early = interrupt(folder / str(k), moment)
             longest, failed = max(longest, seconds), failed + bool(faults)
-            print("{:8.3f} s: back after {:.2f} s  {}".format(moment, seconds, "; ".join(faults)),
-                  flush=True)
-            if k == args.moments - 1:
+            print("{:8.3f} s: back after {:.2f} s  {}{}".format(
+                moment, seconds, "as Python started  " if early else "", "; ".join(faults)), flush=True)
+            if k == args.moments - 1 and moment > 1:
                 process = start(folder / str(k))
                 out, err = process.communicate()
                 if process.returncode or err:
