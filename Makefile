@@ -6,13 +6,14 @@
 # make docs     makes the documentation site, build/docs/index.html
 # make fuzz     feeds hostile files to every reader: docs/faults.md
 # make soak     kills a long training again and again, and compares it with one left alone
+# make interrupts  presses Ctrl-C at many moments of first starts
 # make sanitize runs the kernels and the compiled Ops under sanitizers, by GCC and by Clang
 #
 # All of them make .venv first, with the newest CPython from 3.10 on that is installed (PYTHON=... names
 # another) and the versions of requirements/: what training needs for `make train`, the rest for the others.
 # Where there is no such CPython, uv (from PyPI, in an environment of its own) fetches one.
 
-.PHONY: train test check pictures notebook lesson docs lasagne-tests fuzz soak sanitize clean
+.PHONY: train test check pictures notebook lesson docs lasagne-tests fuzz soak interrupts sanitize clean
 .DEFAULT_GOAL := train
 
 SHELL := /bin/bash
@@ -119,6 +120,11 @@ fuzz: .venv/installed
 SOAK_ARGS ?= --epochs 500 --kills 40
 soak: .venv/installed
 	$(BIN)/python tests/soak.py $(SOAK_ARGS)
+
+# Ctrl-C at 40 moments of first starts, from an empty cache each; about five minutes.
+INTERRUPT_ARGS ?= --moments 40
+interrupts: .venv/installed
+	$(BIN)/python tests/interrupts.py $(INTERRUPT_ARGS)
 
 # The kernels and the compiled Ops under ASan, UBSan and TSan, by g++ and clang++; about half an hour.
 # SANITIZE="harness thread" makes some of the checks alone.

@@ -174,12 +174,18 @@ def _print_table(answers, classes, file):
                                   for i in np.argsort(shares)[:-4:-1])), file=file)
 
 
+def _no_formula(text, mark="'"):
+    """A cell that no spreadsheet computes; a file's name with ./ before it is still the file's."""
+    return mark + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
 def _print_csv(answers, classes, file):
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["file", "digit", "class", "name", "probability", "unsure"]
                     + ["p{}".format(number) for number in range(len(classes))])
     for answer in answers:
-        writer.writerow([answer["file"], answer["digit"], answer["class"], answer["name"],
+        writer.writerow([_no_formula(answer["file"], "./"), answer["digit"], answer["class"],
+                         _no_formula(answer["name"]),
                          round(answer["probability"], 6), int(answer["unsure"])]
                         + [round(p, 6) for p in answer["probabilities"]])
 

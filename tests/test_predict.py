@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 
 import numpy as np
@@ -92,6 +93,18 @@ def test_csv_and_json(files, training, small_mnist):
         assert abs(float(row["probability"]) - answer["probability"]) < 1e-5
         for i, probability in enumerate(answer["probabilities"]):
             assert abs(float(row["p{}".format(i)]) - probability) < 1e-5
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM", "\t=1", "plain"])
+def test_csv_is_no_program(name):
+    """A spreadsheet computes a cell that begins so; ./ before it is the same file."""
+    answer = {"file": name, "digit": 1, "class": 0, "name": name, "probability": 1., "unsure": False,
+              "probabilities": [1., 0.]}
+    file = io.StringIO()
+    predict.FORMATS["csv"]([answer], ["a", "b"], file)
+    row, = csv.DictReader(io.StringIO(file.getvalue()))
+    assert os.path.normpath(row["file"]) == name and row["name"].lstrip("'") == name
+    assert row["file"][0] not in "=+-@\t" and row["name"][0] not in "=+-@\t"
 
 
 @pytest.mark.slow

@@ -16,6 +16,8 @@ import sys
 import warnings
 from pathlib import Path
 
+from .cache import check_cache_folder
+from .forks import make_forks_safe
 from .mends import c_code, digest
 
 __all__ = ["theano_defaults", "user_flags", "use_float32"]
@@ -168,7 +170,10 @@ def theano_defaults():
     # also: "Using NumPy C-API based implementation for BLAS"
     loggers = [logging.getLogger(name) for name in ("theano.configdefaults", "theano.tensor.blas")]
     flags, before = user_flags(), os.environ.get("THEANO_FLAGS")
-    ours = ["{}={}".format(*item) for item in _our_settings(flags).items()]
+    settings = _our_settings(flags)
+    check_cache_folder(dict(settings, **flags))
+    make_forks_safe()  # with OpenMP on, which is off in Theano itself
+    ours = ["{}={}".format(*item) for item in settings.items()]
     os.environ["THEANO_FLAGS"] = ",".join(
         ours + ([before] if before else []) + ["device=cpu", "force_device=False"])
     for logger in loggers:

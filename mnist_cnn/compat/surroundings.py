@@ -8,12 +8,15 @@ import io
 import logging
 import os
 import re
+import signal
+import sys
+import sysconfig
 import warnings
 
-from ..support.errors import MnistCnnError
+from ..support.errors import Interrupted, MnistCnnError
 
 __all__ = ["check_environment", "compile_quietly", "first_line", "mute_old_code", "plain_number_of_threads",
-           "with_settings_of_the_user"]
+           "what_is_missing", "with_settings_of_the_user"]
 
 MAX_THREADS = 1024
 
@@ -107,6 +110,8 @@ def compile_quietly():
     ------
     OSError
         In place of its bare exception; the listing that it makes and speaks of is gone.
+    Interrupted
+        On Ctrl-C. Theano's modules are forgotten then, so that the next import is a whole one.
 
     Examples
     --------
@@ -121,6 +126,10 @@ def compile_quietly():
     try:
         with contextlib.redirect_stdout(said):
             yield
+    except KeyboardInterrupt as error:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "theano"]:
+            del sys.modules[name]
+        raise Interrupted(signal.SIGINT) from error
     except Exception as error:
         if not str(error).startswith("Compilation failed"):
             raise
@@ -128,7 +137,32 @@ def compile_quietly():
                                said.getvalue()):
             with contextlib.suppress(OSError):
                 os.remove(path)
-        raise OSError(str(error)) from error
+        raise OSError(what_is_missing() or str(error)) from error
+
+
+def what_is_missing(compiler=True):
+    """What has to be installed so that modules can be compiled, in a sentence; None if all is there.
+
+    Parameters
+    ----------
+    compiler : str or bool
+        The C++ compiler; false where there is none.
+
+    Examples
+    --------
+    >>> from mnist_cnn.compat.surroundings import what_is_missing
+    >>> what_is_missing("") # doctest: +ELLIPSIS
+    'Theano needs a C++ compiler (g++); install on Debian or Ubuntu with: sudo apt-get install ...
+    """
+    missing = []
+    if not compiler:
+        missing.append("a C++ compiler (g++)")
+    if not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")):
+        missing.append("Python's header files (Python.h)")
+    if not missing:
+        return None
+    return ("Theano needs {}; install on Debian or Ubuntu with: sudo apt-get install g++ python{}.{}-dev, "
+            "on macOS with: xcode-select --install".format(" and ".join(missing), *sys.version_info))
 
 
 class _Held(logging.Filter):

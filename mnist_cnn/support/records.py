@@ -11,7 +11,8 @@ from .errors import MnistCnnError
 from .files import atomic_open, open_regular, read_npz, write_npz
 
 __all__ = ["HISTORY_FIELDS", "history_path", "save_history", "load_history", "checkpoint_path",
-           "snapshots_path", "save_snapshots", "load_snapshots", "files_beside"]
+           "snapshots_path", "save_snapshots", "load_snapshots", "files_beside",
+           "require_own_names", "is_weights"]
 
 #: A record of an epoch: seconds, losses in nats, accuracies in [0, 1].
 HISTORY_FIELDS = ("epoch", "seconds", "training_loss", "training_accuracy",
@@ -21,12 +22,72 @@ HISTORY_FIELDS = ("epoch", "seconds", "training_loss", "training_accuracy",
 TRAINING_FIELDS = HISTORY_FIELDS[:4]
 
 
+#: What a training leaves beside its weights, by the end of the file's name.
+_BESIDE = {".csv": "history", ".snapshots.npz": "kernels", ".checkpoint": "checkpoint"}
+
+
 def _beside(output, suffix):
-    """The path of what goes beside a file of weights."""
+    """The path of what goes beside a file of weights: its whole name, but for .npz, and a suffix.
+
+    No two files of weights share one, since those that would are refused here and by
+    `require_own_names`.
+    """
     output = Path(output)
     if not output.name:
         raise MnistCnnError("{} is a folder; name a file of weights".format(output))
-    return output.with_suffix(suffix)
+    for ending, what in _BESIDE.items():
+        if output.name.endswith(ending):
+            raise MnistCnnError("{} has the name of a training's {}; name a file of weights, such "
+                                "as {}.npz".format(output, what, output.name[:-len(ending)] or "model"))
+    return output.with_name(_stem(output.name) + suffix)
+
+
+def _stem(name):
+    return name[:-len(".npz")] if name.endswith(".npz") else name
+
+
+def require_own_names(output):
+    """Refuse a file of weights beside another that differs from it in .npz alone.
+
+    Parameters
+    ----------
+    output : path-like
+        The file to be written.
+
+    Raises
+    ------
+    MnistCnnError
+        When there is such another: the two would share history and checkpoint.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.records import require_own_names
+    >>> _ = open("weights.npz", "w")
+    >>> require_own_names("weights.npz")
+    >>> require_own_names("weights")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: weights and weights.npz would share weights.csv; ...
+    """
+    output = Path(output)
+    stem = _stem(output.name)
+    other = output.with_name(stem if output.name != stem else stem + ".npz")
+    if os.path.isfile(other):
+        raise MnistCnnError("{} and {} would share {}; name another output".format(
+            output, other, history_path(output)))
+
+
+def is_weights(path):
+    """Whether a file has the name of a training's weights, rather than of what lies beside them.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.records import is_weights
+    >>> is_weights("lr0.01.npz"), is_weights("lr0.01.snapshots.npz"), is_weights("lr0.01.csv")
+    (True, False, False)
+    """
+    name = str(path)
+    return name.endswith(".npz") and not name.endswith(tuple(_BESIDE))
 
 
 def history_path(output):
@@ -35,8 +96,8 @@ def history_path(output):
     Examples
     --------
     >>> from mnist_cnn.support.records import history_path
-    >>> history_path("model.npz").name
-    'model.csv'
+    >>> history_path("model.npz").name, history_path("lr0.01").name
+    ('model.csv', 'lr0.01.csv')
     """
     return _beside(output, ".csv")
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import lasagne
 
 from .. import compat
-from ..model import load_weights, save_weights
+from ..model import save_weights
 from ..support.errors import Interrupted, MnistCnnError, signals
 from ..support.progress import progress_bar
 from ..support.records import (
-    history_path, load_snapshots, save_history, save_snapshots, snapshots_path)
+    history_path, load_snapshots, require_own_names, save_history, save_snapshots, snapshots_path)
 from .checkpoint import load_checkpoint, save_checkpoint
 
 __all__ = ["Callback", "Report", "SaveWeights", "Checkpoint", "Snapshots", "StopRequests"]
@@ -102,8 +102,8 @@ class Report(Callback):
             self.say("  (Theano compiles C++ for this machine, once: about half a minute)")
 
     def on_start(self, run):
-        if run.engine.remark:
-            self.say("  ({})".format(run.engine.remark))
+        for remark in filter(None, [run.engine.remark, *run.remarks]):
+            self.say("  ({})".format(remark))
         if run.history:
             self.say("Going on in epoch {}".format(run.epoch))
         if run.config.all_data:
@@ -190,26 +190,34 @@ class SaveWeights(Callback):
         self.outputs = output, history_path(output)
 
     def on_build(self, run):
+        require_own_names(self.output)
         run.reserve(*self.outputs)
 
-    def on_epoch(self, run):
-        accuracies = [record[-1] for record in run.history]
-        if not self.keep_best or accuracies[-1] == max(accuracies):
-            self._save(run)
+    def on_start(self, run):
+        if self.keep_best and run.history and run.best_weights is None:
+            raise MnistCnnError("the checkpoint lacks the weights of epoch {}, the best so far; go on "
+                                "without keep_best, or start anew".format(run.best_epoch))
 
-    def on_interrupt(self, run):
-        if not (self.keep_best and run.history):
-            self._save(run)
+    def on_epoch(self, run):
+        self._save(run)
+
+    on_interrupt = on_epoch
 
     def _save(self, run):
         with _saving(run, self.output):
-            save_weights(self.output, lasagne.layers.get_all_param_values(run.network),
-                         run.about)
+            save_weights(self.output, self._weights(run), run.about)
             save_history(self.output, run.history, validated=not run.config.all_data)
+
+    def _weights(self, run):
+        if self.keep_best and run.history:
+            return run.best_weights
+        return lasagne.layers.get_all_param_values(run.network)
 
     def on_finish(self, run):
         if self.keep_best:
-            load_weights(self.output, run.network)
+            lasagne.layers.set_all_param_values(run.network, run.best_weights)
+        if not run.saved:  # the checkpoint was that of the last epoch
+            self._save(run)
 
 
 class Checkpoint(Callback):
