@@ -9,12 +9,12 @@ import lasagne
 import numpy as np
 import theano
 
-from .analysis.trust import compile_features, is_unsure, learn_trust
+from .analysis.trust import compile_features, learn_trust, why_unsure
 from .data import load_dataset_of
 from .model import load_model
 from .support.batches import run_in_batches
 from .support.errors import MnistCnnError
-from .support.photos import load_images
+from .support.photos import read_images
 from .training.engine import choose_engine
 
 __all__ = ["predict", "main"]
@@ -129,12 +129,12 @@ class SomeFilesFailed(MnistCnnError):
 
 
 def _load_files(files, about, single):
-    """Pairs of a file's name and its images, and the errors of the files that have none."""
+    """Pairs of a file's name and its `Reading`, and the errors of the files that have none."""
     pictures, errors = [], []
     for file in files:
         name = os.fsencode(str(file)).decode(errors="replace")
         try:
-            pictures.append((name, load_images(file, about, single)))
+            pictures.append((name, read_images(file, about, single)))
         except MnistCnnError as error:
             if len(files) == 1:
                 raise
@@ -146,14 +146,16 @@ def _answer(network, pictures, X_val, y_val, classes):
     """The answer for each image of each picture, as `main` returns them."""
     features_of = compile_features(network)
     trust = learn_trust(features_of, X_val, y_val)
-    images = np.concatenate([found for _, found in pictures])
+    images = np.concatenate([reading.images for _, reading in pictures])
     probabilities, features = features_of(images)
-    unsure = is_unsure(trust, images, probabilities, features)
-    places = [(name, i + 1) for name, found in pictures for i in range(len(found))]
+    reasons = why_unsure(trust, images, probabilities, features, classes)
+    places = [(name, i + 1, reading.doubt) for name, reading in pictures
+              for i in range(len(reading.images))]
     return [{"file": name, "digit": place, "class": int(row.argmax()),
              "name": classes[row.argmax()], "probability": float(row.max()),
-             "unsure": bool(doubt), "probabilities": row.tolist()}
-            for (name, place), row, doubt in zip(places, probabilities, unsure)]
+             "unsure": bool(doubt or reason), "reason": doubt or reason,
+             "probabilities": row.tolist()}
+            for (name, place, doubt), row, reason in zip(places, probabilities, reasons)]
 
 
 def _print_table(answers, classes, file):
