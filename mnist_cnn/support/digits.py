@@ -33,7 +33,7 @@ def split_digits(ink):
     Connected strokes are one shape. Two shapes are one digit
 
     - where one lies close above the other: half of the narrower one's columns or more are the
-      other's too, and the gap is less than a quarter of the smaller one's height;
+      other's too, and the gap is less than a third of the taller one's height;
     - where one is less than half as tall as the tallest: it belongs to its nearest neighbour, or is
       dropped if that lies farther off than half of the tallest's height.
 
@@ -97,7 +97,7 @@ def _columns_apart(a, b):
 
 def _are_stacked(a, b):
     return (-_columns_apart(a, b) >= .5 * min(a.right - a.left, b.right - b.left)
-            and _rows_apart(a, b) < .25 * min(_height(a), _height(b)))
+            and _rows_apart(a, b) < 1 / 3 * max(_height(a), _height(b)))
 
 
 def _union(a, b):
@@ -156,8 +156,8 @@ def thicken_strokes(ink):
     Returns
     -------
     array
-        The same where strokes are wide enough; else each pixel is the darkest within a disc, and
-        the field is larger by the disc on each side.
+        The box around the digit; where its strokes are too thin, larger by a disc on each side,
+        with each pixel the darkest within that disc.
 
     Examples
     --------
@@ -165,12 +165,12 @@ def thicken_strokes(ink):
     >>> from mnist_cnn.support.digits import thicken_strokes
     >>> ink = np.zeros((60, 60))
     >>> ink[5:55, 30] = 1  # fifty pixels tall, one wide
-    >>> np.count_nonzero(thicken_strokes(ink)[30])
-    5
+    >>> np.count_nonzero(thicken_strokes(ink)[25])
+    3
     """
     rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
-    longer = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
-    reach = math.floor((MIN_STROKE * longer - stroke_width(ink)) / 2 + .5)
+    ink = ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
+    reach = math.floor((MIN_STROKE * max(ink.shape) - stroke_width(ink)) / 2 + .5)
     if reach < 1:
         return ink
     y, x = np.mgrid[-reach:reach + 1, -reach:reach + 1]

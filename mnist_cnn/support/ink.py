@@ -138,10 +138,11 @@ def _mean(values, side):
 def _darkness(grey):
     """By how much of the paper's brightness each pixel is darker than the paper there."""
     side = _window(grey.shape)
-    smooth = np.pad(_mean(grey, 3), side, constant_values=-np.inf)
+    reach = side // 2
+    smooth = np.pad(_mean(grey, 3), reach, constant_values=-np.inf)
     paper = ndimage.maximum_filter(smooth, side, mode="constant", cval=-np.inf)
     paper = ndimage.minimum_filter(paper, side, mode="constant", cval=np.inf)
-    paper = paper[side:-side, side:-side]
+    paper = paper[reach:-reach, reach:-reach]
     # in the dark of a table or a deep shadow grain would look like ink
     return ((paper - grey) / np.maximum(paper, .4 * np.quantile(paper, .9)).clip(.05)).clip(0)
 
@@ -216,8 +217,8 @@ def _without_lines(ink):
         lift = x - columns / 2
         best = 0, 0, 0
         for slope in SLOPES:
-            counts = np.bincount(np.floor(y - slope * lift + .5).astype(int).clip(0, rows - 1),
-                                 minlength=rows)
+            at = np.floor(y - slope * lift + .5).astype(int)
+            counts = np.bincount(at[(at >= 0) & (at < rows)], minlength=rows)
             row = counts.argmax()
             if counts[row] > best[0] and (slope, row) not in found:
                 best = counts[row], slope, row
@@ -242,6 +243,8 @@ def _erase_line(ink, slope, row):
                     bottom += 1
                 runs.append((x, top, bottom + 1))
                 break
+    if not runs:
+        return
     thickness = np.median([bottom - top for _, top, bottom in runs])
     if thickness > max(1, THIN * min(ink.shape)):
         return

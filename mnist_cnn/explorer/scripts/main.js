@@ -19,6 +19,7 @@ import {Network} from "./network.js";
 import {Pad} from "./pad.js";
 import {buildPicker, notify, paintPicker} from "./picker.js";
 import {preprocess} from "./preprocess.js";
+import {readDigits} from "./read.js";
 import {buildSaliency, paintSaliency} from "./saliency.js";
 import {measureScale} from "./scale.js";
 import {buildStages, paintStages, stages} from "./stages.js";
@@ -76,13 +77,16 @@ function start({facts, weights, digitOf, favourites, trust, film}) {
   buildStages();
   buildGlance();
   buildSaliency();
-  pad = new Pad(byId("ink"), byId("pen"), () => {
-    notify("");
-    refresh();
+  pad = new Pad(byId("ink"), byId("pen"), {
+    onChange() {
+      if (!pad.stroke) notify("");
+      refresh();
+    },
+    onReplaced: () => notify("A new drawing; Undo brings the picture back."),
   });
   const pick = (digit) => pad.pick(digit);
   buildGallery(gallery, pick);
-  buildPicker(facts.count, pick);
+  buildPicker(facts.count, {pick, current: () => pad.state});
   inspector = new Inspector(
     {heading: byId("inspected"), about: byId("inspected-about"), body: byId("sum")},
     {
@@ -116,7 +120,7 @@ function start({facts, weights, digitOf, favourites, trust, film}) {
   showExample(gallery);
   document.documentElement.dataset.ready = "";
   /* For the browser's console: look at any layer of your own network. */
-  window.explorer = {network, LAYERS, pad, preprocess, timing, state};
+  window.explorer = {network, LAYERS, pad, preprocess, readDigits, timing, state};
 }
 
 /* A test picture to look at, and the map that has most to say about it. */

@@ -34,12 +34,12 @@ export class Trust {
   }
 
   /* Why the network's last answer deserves no trust, in a few words; "" where it does. */
-  doubt(network, names, noun = "digit") {
+  doubt(network, names) {
     const {input, output} = network.values;
     const best = output.indexOf(Math.max(...output));
     if (output[best] < MIN_PROBABILITY) return "no class has half of the probability";
     if (input.reduce((sum, value) => sum + value, 0) > this.maxInk)
-      return isInk() ? `more ink than ${noun}s have` : "brighter than the known pictures";
+      return isInk() ? "more ink than known pictures have" : "brighter than the known pictures";
     return this.distance(network, best) > this.maxDistance
       ? `unlike known pictures of ${names[best]}`
       : "";
