@@ -121,6 +121,9 @@ def main(model, files, single=False, output_format="table", show=None, data_dir=
         if show is not None:
             save_seen(show, pictures, answers)
     FORMATS[output_format](answers, about.classes, sys.stdout)
+    for name, reading in pictures:
+        if reading.note:
+            print("{}: {}".format(name, reading.note), file=sys.stderr)
     for error in errors:
         print("error: {}".format(error), file=sys.stderr)
     if errors:

@@ -33,8 +33,9 @@ LUMA = np.float64([.299, .587, .114])
 
 #: What was found in a picture of digits: ``images``, float32 (n, 1, 28, 28) in [0, 255/256];
 #: ``boxes``, int (n, 4), the first row and column of each digit in ``grey`` and those behind its
-#: last; ``grey``, the picture as `read_picture` gives it; ``doubt``, why all answers are unsure, or "".
-Reading = namedtuple("Reading", "images boxes grey doubt")
+#: last; ``grey``, the picture as `read_picture` gives it; ``doubt``, why all answers are unsure, or "";
+#: ``note``, what else there is to say of the file, or "".
+Reading = namedtuple("Reading", "images boxes grey doubt note", defaults=("",))
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it logs of a file it raises too
 
@@ -70,6 +71,9 @@ def read_picture(path):
            [1. , 0.2]], dtype=float32)
     """
     return np.asarray(open_picture(path, _to_grey), np.float32)
+
+
+FIRST_FRAME = "it is an animation; its first frame was read"
 
 
 def open_picture(path, convert, size=None):
@@ -201,7 +205,9 @@ def _to_grey(picture):
     light, cover = (average(np.concatenate(part).T, rows).T for part in zip(*strips))
     # ink drawn on nothing: light ink wants a dark ground, dark ink a light one
     ground = 0 if light.sum() > .5 * cover.sum() else 1
-    return Image.fromarray(np.float32(light + ground * (1 - cover)))
+    grey = Image.fromarray(np.float32(light + ground * (1 - cover)))
+    grey.info["moves"] = getattr(picture, "is_animated", False)
+    return grey
 
 
 def _full_value(picture):
@@ -261,14 +267,16 @@ def read_digits(path, single=False):
     >>> reading.images.shape, reading.boxes.tolist(), reading.doubt
     ((2, 1, 28, 28), [[20, 45, 80, 55], [20, 95, 80, 105]], '')
     """
-    grey = read_picture(path)
+    picture = open_picture(path, _to_grey)
+    grey = np.asarray(picture, np.float32)
     try:
         ink = extract_ink(grey)
         parts = [ink.pixels] if single else split_digits(ink.pixels)
         images = np.stack([fit_to_field(thicken_strokes(part))[None] for part in parts])
     except MnistCnnError as error:
         raise MnistCnnError("cannot use {}: {}".format(path, error)) from error
-    return Reading(images, np.array([_box(part) for part in parts]), grey, ink.doubt)
+    return Reading(images, np.array([_box(part) for part in parts]), grey, ink.doubt,
+                   FIRST_FRAME if picture.info["moves"] else "")
 
 
 def _box(ink):
