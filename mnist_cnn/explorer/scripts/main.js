@@ -9,10 +9,12 @@ import {buildEditTools, paintEditTools} from "./edit_tools.js";
 import {Edits} from "./edits.js";
 import {readEmbedded} from "./embedded.js";
 import {buildFilm, paintFilm} from "./film.js";
+import {buildFool, paintFool} from "./fool.js";
 import {buildGallery, markPicked, recolourGallery} from "./gallery.js";
 import {Inspector} from "./inspector.js";
 import {LAYERS, isInk} from "./layers.js";
 import {buildLooks, paintLooks, recolourLooks} from "./looks.js";
+import {leastChange} from "./least_change.js";
 import {forgetPlaces, mark} from "./marks.js";
 import {buildMotion, paintControls} from "./motion.js";
 import {Network} from "./network.js";
@@ -41,6 +43,7 @@ import {buildTabs, isShown} from "./tabs.js";
 import {buildTheme} from "./theme.js";
 import {Stopwatch} from "./timing.js";
 import {Trust} from "./unsure.js";
+import {buildWhere, paintWhere, recolourWhere} from "./where.js";
 
 const timing = {forward: new Stopwatch(), frame: new Stopwatch()};
 
@@ -49,7 +52,7 @@ let pad, inspector;
 if ("DecompressionStream" in window) readEmbedded().then(start);
 else notify("This browser is too old for the page; it needs Chromium 123 or Firefox 121.");
 
-function start({facts, weights, digitOf, favourites, trust, film}) {
+function start({facts, weights, digitOf, favourites, trust, plane, training, film}) {
   const gallery = facts.gallery.map((digit) => ({...digitOf(digit.index), ...digit}));
   const network = (state.network = new Network(weights[0]));
   Object.assign(state, {
@@ -99,9 +102,11 @@ function start({facts, weights, digitOf, favourites, trust, film}) {
   buildEditTools();
   buildLooks(pick);
   buildCurves();
+  buildFool(pick);
+  buildWhere({plane, training}, pick);
   buildCompare(facts.models, weights.slice(1));
-  if (film) buildFilm(film);
-  buildTabs(["sum", "looks", "curves", "compare", ...(film ? ["film"] : [])], refresh);
+  if (film.length) buildFilm(film);
+  buildTabs(["sum", "looks", "curves", "fool", "where", "compare", ...(film.length ? ["film"] : [])], refresh);
   wireTools();
   onFrame(drawFrame);
   onKept(moveBench);
@@ -115,12 +120,13 @@ function start({facts, weights, digitOf, favourites, trust, film}) {
     pad.redraw(state.palette);
     recolourGallery(state.palette);
     recolourLooks();
+    recolourWhere();
     refresh();
   });
   showExample(gallery);
   document.documentElement.dataset.ready = "";
   /* For the browser's console: look at any layer of your own network. */
-  window.explorer = {network, LAYERS, pad, preprocess, readDigits, timing, state};
+  window.explorer = {network, LAYERS, pad, preprocess, readDigits, leastChange, timing, state};
 }
 
 /* A test picture to look at, and the map that has most to say about it. */
@@ -193,8 +199,10 @@ function drawFrame(inputChanged) {
     paintEditTools();
     paintLooks();
     paintCurves(inputChanged);
+    paintFool();
+    paintWhere();
     paintCompare();
-    paintFilm();
+    paintFilm(inputChanged);
     mark();
   });
   byId("timing").textContent =
