@@ -25,7 +25,7 @@ __all__ = ["build_page", "main"]
 
 SOURCE = Path(__file__).parent
 STYLES = ("colours.css", "page.css", "stages.css", "draw.css", "bench.css", "inspector.css",
-          "tabs.css", "narrow.css", "sizes.css")
+          "tabs.css", "narrow.css", "sizes.css", "tablet.css", "print.css")
 
 
 def build_page(content):

@@ -26,8 +26,8 @@ __all__ = ["Content", "Plane", "Frame", "choose_digits", "find_favourites", "kee
 
 NUM_FAVOURITES = 9
 PLANE_POINTS = 2000
-KNOWN = 900  # training images
-FILM_FRAMES = 6  # of about 150,000 characters each
+KNOWN = 600  # training images
+FILM_FRAMES = 6  # of about 130,000 characters each
 MAX_SIZE = 2.05e6  # characters of test images
 
 #: ``summary``, a line of text; ``names`` of the classes, list of str; ``models``, pairs of a name

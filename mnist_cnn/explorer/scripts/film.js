@@ -1,5 +1,5 @@
 /* The training film: the whole network as it was after each epoch, asked about today's picture. Its
-   weights have eight bits each. */
+   weights have six bits each. */
 
 import {byId, element, onInput, percent} from "./dom.js";
 import {largest} from "./grids.js";
@@ -90,7 +90,7 @@ export function buildFilm(frames) {
       {className: "about"},
       `The whole network as it was then answers for the ${state.noun} on the pad; beside it, how ` +
         `many of the test ${state.noun}s it had right. Each pair is a kernel of the first layer ` +
-        "and the map that it makes, after ReLU. The film's weights have 8 bits each."
+        "and the map that it makes, after ReLU. The film's weights have 6 bits each."
     )
   );
 }

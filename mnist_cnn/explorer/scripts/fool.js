@@ -2,13 +2,17 @@
 
 import {byId, element, number, percent} from "./dom.js";
 import {LAYERS} from "./layers.js";
-import {leastChange, leastChangeToAny} from "./least_change.js";
+import {leastChange} from "./least_change.js";
 import {Picture} from "./picture.js";
 import {aClass, scaled, schedule, state} from "./state.js";
 import {isShown} from "./tabs.js";
 
+const REST = 250; // ms without a change before the search begins
+const LIKELIEST = 5; // other classes that are tried
+
+let timer = 0;
 let twin, choice, before, after, caption, put;
-let found = {key: null, result: null};
+let found = {key: null};
 
 /* pick(digit) puts the changed picture on the pad. */
 export function buildFool(pick) {
@@ -65,20 +69,37 @@ export function paintFool() {
   const {pixels} = state.input;
   const key = [pixels.join(), choice.value, state.edits.version].join(";");
   if (key !== found.key) {
-    const target = choice.value === "" ? null : Number(choice.value);
-    found = {
-      key,
-      answer: answerTo(pixels),
-      result:
-        target === null ? leastChangeToAny(twin, pixels) : leastChange(twin, pixels, target),
-    };
+    found = {key, answer: answerTo(pixels), result: null, isSearching: true};
+    clearTimeout(timer);
+    timer = setTimeout(() => search(found, pixels, targetsOf(pixels)), REST);
   }
-  const {result, answer} = found;
-  put.disabled = !result || result.added + result.erased === 0;
+  const {result, answer, isSearching} = found;
+  put.disabled = !result || inkOf(result) === 0;
   const shown = result ? result.pixels : pixels;
   after.paintInput(shown, state.palette.ink);
   before.paintChange(pixels, shown, state.palette);
-  caption.textContent = describe(result, answer);
+  caption.textContent = isSearching ? "Searching\u2026" : describe(result, answer);
+}
+
+const inkOf = ({added, erased}) => added + erased;
+
+/* The class that was chosen, or the likeliest of those that are not the answer. */
+function targetsOf(pixels) {
+  if (choice.value !== "") return [Number(choice.value)];
+  const output = Array.from(twin.forward(scaled(pixels)));
+  return [...output.keys()].sort((a, b) => output[b] - output[a]).slice(1, 1 + LIKELIEST);
+}
+
+/* One class after the other, so that a hand can draw meanwhile. */
+function search(current, pixels, targets) {
+  if (current !== found || !isShown("fool")) return;
+  const [target, ...others] = targets;
+  const limit = current.result ? 2 * inkOf(current.result) : undefined;
+  const result = leastChange(twin, pixels, target, limit);
+  if (result && (!current.result || inkOf(result) < inkOf(current.result))) current.result = result;
+  current.isSearching = others.length > 0;
+  if (others.length) timer = setTimeout(() => search(current, pixels, others));
+  schedule();
 }
 
 function answerTo(pixels) {
@@ -87,8 +108,8 @@ function answerTo(pixels) {
 }
 
 function describe(result, answer) {
-  if (!result) return "No change of 200 pixels leads there.";
-  const ink = result.added + result.erased;
+  if (!result) return "No change of 60 pixels leads there.";
+  const ink = inkOf(result);
   if (ink === 0) return `It is ${aClass(answer)} to the network already.`;
   const now = answerTo(result.pixels);
   const share = percent(twin.values.output[now]);

@@ -4,15 +4,21 @@
 import {LAYERS} from "./layers.js";
 import {scaled} from "./state.js";
 
-const MOST_PIXELS = 200;
+const MOST_PIXELS = 60;
 const NEIGHBOUR = 1.5; // how much more a pixel counts beside one that was changed: for a stroke
 
 const best = (output) => output.indexOf(Math.max(...output));
 
-/* network: a twin, whose values are overwritten; pixels: the input's bytes; target: a class.
-   Returns {pixels, added, erased}, the last two in pixels of full ink, or null where no change of
-   200 pixels does it. */
-export function leastChange(network, pixels, target) {
+/* network: a twin, whose values are overwritten; pixels: the input's bytes; target: a class; limit:
+   pixels to change at most. Returns {pixels, added, erased}, the last two in pixels of full ink, or
+   null where no change of so many pixels does it. */
+export function leastChange(network, pixels, target, limit = MOST_PIXELS) {
+  const found = [NEIGHBOUR, 1].map((bonus) => change(network, pixels, target, limit, bonus));
+  const ink = (result) => (result ? result.added + result.erased : Infinity);
+  return ink(found[0]) <= ink(found[1]) ? found[0] : found[1];
+}
+
+function change(network, pixels, target, limit, bonus) {
   const answerTo = (bytes) => best(network.forward(scaled(bytes)));
   const changed = pixels.slice();
   const touched = [];
@@ -21,7 +27,7 @@ export function leastChange(network, pixels, target) {
   for (;;) {
     const answer = answerTo(changed);
     if (answer === target) break;
-    if (touched.length === MOST_PIXELS) return null;
+    if (touched.length >= limit) return null;
     const toward = network.gradient("output", target);
     const away = network.gradient("output", answer);
     let chosen = -1,
@@ -30,7 +36,7 @@ export function leastChange(network, pixels, target) {
       if (touched.includes(i)) continue;
       const slope = toward[i] - away[i];
       const room = slope > 0 ? 255 - changed[i] : changed[i];
-      const gain = Math.abs(slope) * room * (isBeside[i] ? NEIGHBOUR : 1);
+      const gain = Math.abs(slope) * room * (isBeside[i] ? bonus : 1);
       if (gain > most) [most, chosen] = [gain, i];
     }
     if (chosen < 0) return null;
@@ -59,16 +65,4 @@ export function leastChange(network, pixels, target) {
     else erased += (pixels[i] - byte) / 255;
   });
   return {pixels: changed, added, erased};
-}
-
-/* The least of the least changes to any other class. */
-export function leastChangeToAny(network, pixels) {
-  const output = Array.from(network.forward(scaled(pixels)));
-  const order = output.map((_, i) => i).sort((a, b) => output[b] - output[a]);
-  const found = order
-    .slice(1, 5) // the likeliest of the others
-    .map((target) => leastChange(network, pixels, target))
-    .filter(Boolean);
-  const ink = ({added, erased}) => added + erased;
-  return found.sort((a, b) => ink(a) - ink(b))[0] || null;
 }

@@ -27,6 +27,7 @@ import {measureScale} from "./scale.js";
 import {buildStages, paintStages, stages} from "./stages.js";
 import {
   drawNow,
+  followStrongest,
   narrow,
   onFrame,
   onKept,
@@ -93,7 +94,8 @@ function start({facts, weights, digitOf, favourites, trust, plane, training, fil
   inspector = new Inspector(
     {heading: byId("inspected"), about: byId("inspected-about"), body: byId("sum")},
     {
-      onPixel: (row, column, keep) => select({...selected(), row, column}, keep),
+      onPixel: (row, column, keep) =>
+        select({...selected(), row, column, isChosen: true}, keep),
       onChannel: (channel, keep) => select({...selected(), channel}, keep),
       onLeave: pointAway,
     }
@@ -104,7 +106,7 @@ function start({facts, weights, digitOf, favourites, trust, plane, training, fil
   buildCurves();
   buildFool(pick);
   buildWhere({plane, training}, pick);
-  buildCompare(facts.models, weights.slice(1));
+  buildCompare(facts.models, weights.slice(1), gallery);
   if (film.length) buildFilm(film);
   buildTabs(["sum", "looks", "curves", "fool", "where", "compare", ...(film.length ? ["film"] : [])], refresh);
   wireTools();
@@ -132,13 +134,8 @@ function start({facts, weights, digitOf, favourites, trust, plane, training, fil
 /* A test picture to look at, and the map that has most to say about it. */
 function showExample(gallery) {
   const surest = [...gallery].sort((a, b) => b.confidence - a.confidence);
-  const example =
-    (state.noun === "digit" ? gallery : surest).find(
-      ({label, mistake}) => !mistake && (label === 5 || state.noun !== "digit")
-    ) ||
-    gallery[0] ||
-    state.digitOf(0);
-  pad.pick(example, true);
+  const example = surest.find(({mistake}) => !mistake) || state.digitOf(0);
+  pad.restore(history.state, state.digitOf) || pad.pick(example, true);
   pad.history.shift(); // nothing to undo yet
   drawNow();
   const {conv1} = state.network.values;
@@ -185,9 +182,11 @@ function paintTools() {
 function drawFrame(inputChanged) {
   timing.frame.time(() => {
     if (inputChanged) {
+      history.replaceState(pad.saved, ""); // so that a reload brings it back
       const read = pad.read();
       state.input = {...read, pixels: applyChange(read.pixels)};
       timing.forward.time(() => state.network.forward(scaled(state.input.pixels)));
+      followStrongest();
       paintSaliency(pad);
       paintAnswer(pad);
       paintTools();

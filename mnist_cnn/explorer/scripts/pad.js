@@ -59,6 +59,21 @@ export class Pad {
     return this.state.digit === null && this.state.strokes.length === 0;
   }
 
+  /* What brings this back after a reload: strokes, or a test picture's number. */
+  get saved() {
+    const {digit, strokes} = this.state;
+    if (!digit) return {strokes};
+    return digit.index === undefined ? null : {index: digit.index};
+  }
+
+  /* saved: as above, of an earlier visit; whether there was any. */
+  restore(saved, digitOf) {
+    if (!saved) return false;
+    if (saved.strokes) this.push({digit: null, strokes: saved.strokes});
+    else this.pick(digitOf(saved.index));
+    return true;
+  }
+
   /* --- actions --- */
 
   /* digit: {pixels: bytes of the input, ...}; an example is one that the first stroke replaces. */
