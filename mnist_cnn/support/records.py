@@ -1,4 +1,4 @@
-"""What a training leaves beside its weights: the history, and the first layer's kernels."""
+"""What a training leaves beside its weights: the history, and its weights epoch by epoch."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from .errors import MnistCnnError
 from .files import atomic_open, open_regular, read_npz, write_npz
 
 __all__ = ["HISTORY_FIELDS", "history_path", "save_history", "load_history", "checkpoint_path",
-           "snapshots_path", "save_snapshots", "load_snapshots", "files_beside",
+           "snapshots_path", "save_snapshots", "load_snapshots", "load_film", "files_beside",
            "require_own_names", "is_weights"]
 
 #: A record of an epoch: seconds, losses in nats, accuracies in [0, 1].
@@ -219,8 +219,8 @@ def snapshots_path(output):
     return _beside(output, ".snapshots.npz")
 
 
-def save_snapshots(output, snapshots):
-    """Write kernels beside a file of weights, whole or not at all.
+def save_snapshots(output, snapshots, film=None):
+    """Write kernels, and all weights, beside a file of weights, whole or not at all.
 
     Parameters
     ----------
@@ -228,6 +228,8 @@ def save_snapshots(output, snapshots):
         The file of the weights.
     snapshots : dict of int to array
         An epoch, 0 for before training, to the kernels then, (maps, channels, rows, columns).
+    film : dict of int to pair of arrays, optional
+        Some of these epochs to all weights then, as `mnist_cnn.support.film.quantize` gives them.
 
     Raises
     ------
@@ -243,8 +245,13 @@ def save_snapshots(output, snapshots):
     ['epochs', 'kernels']
     """
     epochs = sorted(snapshots)
-    write_npz(snapshots_path(output), {"epochs": np.array(epochs), "kernels": np.stack(
-        [snapshots[epoch] for epoch in epochs])})
+    arrays = {"epochs": np.array(epochs),
+              "kernels": np.stack([snapshots[epoch] for epoch in epochs])}
+    if film:
+        codes, scales = zip(*(film[epoch] for epoch in sorted(film)))
+        arrays.update(film_epochs=np.array(sorted(film)), codes=np.stack(codes),
+                      scales=np.stack(scales))
+    write_npz(snapshots_path(output), arrays)
 
 
 def load_snapshots(output, shape):
@@ -282,10 +289,57 @@ def load_snapshots(output, shape):
     if not os.path.exists(path):
         raise MnistCnnError("there is no {}; train with --snapshots to see how the kernels came "
                             "to be".format(path))
-    arrays = read_npz(path, {"epochs": ("lqi", (None,)), "kernels": ("fd", (None,) + tuple(shape))})
+    arrays = read_npz(path, {"epochs": ("lqi", (None,)), "kernels": ("fd", (None,) + tuple(shape))},
+                      others=True)
     epochs, snapshots = arrays["epochs"], arrays["kernels"]
     if not len(epochs) or len(epochs) != len(snapshots) or epochs[0] < 0 or (
             np.diff(epochs) <= 0).any():
         raise MnistCnnError("{} is not a file that train.py saved: its epochs and kernels do not "
                             "match".format(path))
     return epochs, snapshots
+
+
+def load_film(output, num_arrays, num_weights):
+    """Read all weights of some epochs that were saved beside a file of weights.
+
+    Parameters
+    ----------
+    output : path-like
+        The file of the weights.
+    num_arrays, num_weights : int
+        How many arrays the network has, and numbers in all of them.
+
+    Returns
+    -------
+    dict of int to pair of arrays
+        From the epoch to codes and scales, as `mnist_cnn.support.film.quantize` gives them; empty
+        where only kernels were saved.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be read or is none that `save_snapshots` wrote.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.support.film import quantize
+    >>> from mnist_cnn.support.records import load_film, save_snapshots
+    >>> kernels = np.ones((32, 1, 5, 5))
+    >>> save_snapshots("weights.npz", {1: kernels}, {1: quantize([kernels, np.zeros(32)])})
+    >>> codes, scales = load_film("weights.npz", 2, 832)[1]
+    >>> codes.shape, scales.shape
+    ((832,), (2,))
+    """
+    path = snapshots_path(output)
+    arrays = read_npz(path, {}, optional={
+        "film_epochs": ("lqi", (None,)), "codes": ("b", (None, num_weights)),
+        "scales": ("f", (None, num_arrays))}, others=True)
+    if not arrays:
+        return {}
+    epochs = arrays.get("film_epochs", np.zeros(0, int))
+    if len({len(epochs), *(len(array) for array in arrays.values())}) > 1 or len(arrays) < 3 or (
+            np.diff(epochs) <= 0).any() or (epochs < 0).any():
+        raise MnistCnnError("{} is not a file that train.py saved: its epochs and weights do not "
+                            "match".format(path))
+    return dict(zip(epochs.tolist(), zip(arrays["codes"], arrays["scales"])))

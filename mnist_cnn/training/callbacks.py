@@ -15,9 +15,11 @@ import lasagne
 from .. import compat
 from ..model import save_weights
 from ..support.errors import Interrupted, MnistCnnError, signals
+from ..support.film import quantize, thin_out
 from ..support.progress import progress_bar
 from ..support.records import (
-    history_path, load_snapshots, require_own_names, save_history, save_snapshots, snapshots_path)
+    history_path, load_film, load_snapshots, require_own_names, save_history, save_snapshots,
+    snapshots_path)
 from .checkpoint import load_checkpoint, save_checkpoint
 
 __all__ = ["Callback", "Report", "SaveWeights", "Checkpoint", "Snapshots", "StopRequests"]
@@ -266,7 +268,8 @@ class Checkpoint(Callback):
 
 
 class Snapshots(Callback):
-    """Save the first layer's kernels before training and after each epoch, beside the weights.
+    """Save the first layer's kernels before training and after each epoch, and of a dozen epochs
+    all weights at six bits, beside the weights.
 
     Parameters
     ----------
@@ -291,7 +294,7 @@ class Snapshots(Callback):
     """
 
     def __init__(self, output):
-        self.output, self.taken = output, {}
+        self.output, self.taken, self.film = output, {}, {}
         self.outputs = snapshots_path(output),
 
     def on_build(self, run):
@@ -301,7 +304,11 @@ class Snapshots(Callback):
         if run.history and os.path.exists(snapshots_path(self.output)):
             earlier = zip(*load_snapshots(self.output, self._kernels(run).shape))
             self.taken = {epoch: array for epoch, array in earlier if epoch < run.epoch}
-        self.taken.setdefault(run.epoch - 1, self._kernels(run))
+            weights = self._weights(run)
+            film = load_film(self.output, len(weights), sum(array.size for array in weights))
+            self.film = {epoch: frame for epoch, frame in film.items() if epoch < run.epoch}
+        if run.epoch - 1 not in self.taken:
+            self._take(run, run.epoch - 1)
 
     def on_epoch(self, run):
         self._save(run, run.epoch - 1)
@@ -311,9 +318,16 @@ class Snapshots(Callback):
             self._save(run, run.epoch)
 
     def _save(self, run, epoch):
-        self.taken[epoch] = self._kernels(run)
+        self._take(run, epoch)
         with _saving(run, snapshots_path(self.output)):
-            save_snapshots(self.output, self.taken)
+            save_snapshots(self.output, self.taken, self.film)
+
+    def _take(self, run, epoch):
+        self.taken[epoch] = self._kernels(run)
+        self.film = thin_out({**self.film, epoch: quantize(self._weights(run))})
+
+    def _weights(self, run):
+        return lasagne.layers.get_all_param_values(run.network)
 
     def _kernels(self, run):
         return lasagne.layers.get_all_params(run.network)[0].get_value()
