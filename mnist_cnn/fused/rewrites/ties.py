@@ -4,7 +4,7 @@ from theano.tensor import Dot, DimShuffle, Elemwise, Join, Rebroadcast, Reshape,
 from theano.tensor.elemwise import Sum
 from theano.tensor.nnet.abstract_conv import BaseAbstractConv
 from theano.tensor.opt import Shape_i
-from theano.tensor.signal.pool import AveragePoolGrad, Pool
+from theano.tensor.signal.pool import AveragePoolGrad, MaxPoolGrad, Pool
 
 from ..conv2d import Conv2D, Conv2DGrad
 from ..ops import ConvReluPool, ConvReluPoolGrad
@@ -46,9 +46,11 @@ def are_compared(fgraph, variable):
     """
     seen, waiting = set(), [variable]
     while waiting:
-        for node, _ in fgraph.clients(waiting.pop()):
+        for node, place in fgraph.clients(waiting.pop()):
             if node == "output" or node in seen:
                 continue
+            if isinstance(node.op, MaxPoolGrad) and place > 0:
+                continue  # the pooling's own result, or a gradient
             seen.add(node)
             if isinstance(node.op, _PASSING):
                 waiting += node.outputs
