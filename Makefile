@@ -6,18 +6,20 @@
 # make docs     makes the documentation site, build/docs/index.html
 # make fuzz     feeds hostile files to every reader: docs/faults.md
 # make soak     kills a long training again and again, and compares it with one left alone
+# make interrupts  presses Ctrl-C at many moments of first starts
 # make sanitize runs the kernels and the compiled Ops under sanitizers, by GCC and by Clang
 #
-# Both make .venv first, with a CPython 3.8 to 3.11 and the versions of requirements.txt. Where only
-# a newer Python is installed, uv (from PyPI, in an environment of its own) fetches CPython 3.11.
+# All of them make .venv first, with the newest CPython from 3.10 on that is installed (PYTHON=... names
+# another) and the versions of requirements/: what training needs for `make train`, the rest for the others.
+# Where there is no such CPython, uv (from PyPI, in an environment of its own) fetches one.
 
-.PHONY: train test check pictures notebook lesson docs lasagne-tests fuzz soak sanitize clean
+.PHONY: train test check pictures notebook lesson docs lasagne-tests fuzz soak interrupts sanitize clean
 .DEFAULT_GOAL := train
 
 SHELL := /bin/bash
 BIN := .venv/bin
 
-train: .venv/installed
+train: .venv/train
 	$(BIN)/python scripts/train.py --epochs 5 --batch-size 50
 
 test: .venv/installed
@@ -35,11 +37,6 @@ model.npz:
 notebook: .venv/notebook
 	$(BIN)/jupyter lab docs/lesson.ipynb
 
-.venv/notebook: .venv/installed requirements-notebook.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  -r requirements.txt -r requirements-notebook.txt -e ".[notebook]"
-	@touch $@
-
 lesson: .venv/installed
 	$(BIN)/python docs/make_lesson.py
 
@@ -47,27 +44,42 @@ docs: .venv/installed
 	$(BIN)/python -m sphinx -q -W --keep-going -b html -d build/doctrees docs build/docs
 	@echo "Open build/docs/index.html in a browser"
 
-.venv/installed: requirements.txt setup.py Makefile
-	@for python in python3.11 python3.10 python3.9 python3.8 python3 python; do \
-	  $$python -c 'import sys; sys.exit(not (3, 8) <= sys.version_info[:2] <= (3, 11))' 2>/dev/null \
-	    || continue; \
-	  $$python -c 'import ensurepip, venv' 2>/dev/null \
-	    || { lacks_venv=$$($$python -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
-	         continue; }; \
-	  echo "Making .venv with $$($$python --version)"; \
-	  $$python -m venv --clear .venv && exit; \
-	done; \
-	echo "No CPython 3.8 to 3.11 with the venv module here; asking uv for CPython 3.11"; \
-	{ python3 -m venv --clear .uv && .uv/bin/python -m pip install --quiet --upgrade uv \
-	  && .uv/bin/uv venv --quiet --clear --python 3.11 .venv \
-	  && .venv/bin/python -m ensurepip >/dev/null; } 2>.uv.log \
-	|| { rm -rf .venv; \
-	     echo "error: CPython 3.11 could not be fetched (see .uv.log); install it (Debian, Ubuntu: sudo apt-get install $${lacks_venv:-python3.11-venv} python3.11-dev; macOS: brew install python@3.11) and run make again" >&2; \
-	     exit 2; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@# axe-core, the accessibility checker, comes in a package that asks for a browser as well
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e . \
-	  axe-playwright-python==0.1.8
+# Free-threaded builds are passed over: Theano's C code counts on the interpreter's lock.
+PYTHON ?= $(shell for python in python3.15 python3.14 python3.13 python3.12 python3.11 python3.10 python3 python; do \
+  $$python -c 'import sys, sysconfig; sys.exit(sys.version_info < (3, 10) or bool(sysconfig.get_config_var("Py_GIL_DISABLED")))' \
+    2>/dev/null && $$python -c 'import ensurepip, venv' 2>/dev/null && echo $$python && break; done)
+
+# $(call install,MB,ARGUMENTS of pip install): pip says what failed, the last line what to look at. Without
+# --no-compile, a third of the time would go to bytecode of modules that are never imported.
+install = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile $(2) || { echo "error: pip could not install what requirements/ lists: it needs the network (or \
+PIP_INDEX_URL, PIP_PROXY, PIP_FIND_LINKS), and $(1) MB here and 200 MB in $${TMPDIR:-/tmp}; run make again" >&2; exit 2; }
+
+.venv/train: requirements/build.txt requirements/train.txt pyproject.toml $(wildcard build_backend/*) Makefile
+	@rm -rf .venv
+	@if [ -n "$(PYTHON)" ]; then \
+	  echo "Making .venv with $$($(PYTHON) --version)"; \
+	  $(PYTHON) -m venv .venv; \
+	else \
+	  echo "No CPython 3.10 or later with the venv module here; asking uv for CPython 3.13"; \
+	  { python3 -m venv --clear .uv && .uv/bin/python -m pip install --quiet uv \
+	    && .uv/bin/uv venv --quiet --seed --python 3.13 .venv; } 2>.uv.log \
+	  || { rm -rf .venv .uv; tail -1 .uv.log >&2; rm -f .uv.log; \
+	       echo "error: there is no CPython 3.10 or later with the venv module, and uv could not fetch one; install it (Debian, Ubuntu: sudo apt-get install python3-venv python3-dev; Fedora: sudo dnf install python3-devel; macOS: brew install python) and run make again" >&2; \
+	       exit 2; }; \
+	  rm -rf .uv .uv.log; \
+	fi
+	@$(call install,250,--require-hashes -r requirements/build.txt)
+	@$(call install,250,--require-hashes --no-build-isolation --use-pep517 -r requirements/train.txt)
+	@$(call install,250,--no-deps --no-build-isolation -e .)
+	@touch $@
+
+.venv/installed: .venv/train requirements/test.txt requirements/axe.txt
+	@$(call install,450,--require-hashes -r requirements/test.txt)
+	@$(call install,450,--require-hashes --no-deps -r requirements/axe.txt)
+	@touch $@
+
+.venv/notebook: .venv/train requirements/notebook.txt
+	@$(call install,400,--require-hashes -r requirements/notebook.txt)
 	@touch $@
 
 # Lasagne's own tests on the mended stack: those of 0.1 from its source archive on PyPI, and those of
@@ -109,6 +121,11 @@ SOAK_ARGS ?= --epochs 500 --kills 40
 soak: .venv/installed
 	$(BIN)/python tests/soak.py $(SOAK_ARGS)
 
+# Ctrl-C at 40 moments of first starts, from an empty cache each; about five minutes.
+INTERRUPT_ARGS ?= --moments 40
+interrupts: .venv/installed
+	$(BIN)/python tests/interrupts.py $(INTERRUPT_ARGS)
+
 # The kernels and the compiled Ops under ASan, UBSan and TSan, by g++ and clang++; about half an hour.
 # SANITIZE="harness thread" makes some of the checks alone.
 SANITIZE ?=
@@ -116,4 +133,4 @@ sanitize: .venv/installed
 	$(BIN)/python tests/sanitize.py $(SANITIZE)
 
 clean:
-	rm -rf .venv .uv .uv.log build dist *.egg-info
+	rm -rf .venv build dist *.egg-info

@@ -610,12 +610,14 @@ for ax, kernel in zip(axes.flat, kernels):
 # the network to do so. It found that edges help.
 #
 # Grey hides which weights are positive and which are negative. `plot_kernels` of the package draws
-# the same kernels with red for positive and blue for negative, and all at one scale.
+# kernels with red for positive and blue for negative, and all at one scale. What is stored is upside
+# down, for Theano turns it by 180 degrees before it slides over the image. Turned here as well, each
+# kernel looks like what it finds.
 
 # %%
 from mnist_cnn.visualize import plot_kernels
 
-plot_kernels(kernels, diverging=True)
+plot_kernels(kernels[..., ::-1, ::-1], diverging=True)
 
 # %% [markdown]
 # **Try.** Draw the kernels of an untrained network: build a new `conv1` and show its `W`.

@@ -1,11 +1,19 @@
 """Handwritten digit recognition with a convolutional network, in Lasagne on Theano.
 
-Importing the package makes Lasagne 0.1 and Theano 1.0.5 run on CPython 3.8 to 3.11 (see
-`mnist_cnn.compat`); the lesson is in `data`, `model`, `train`, `visualize` and
+Importing the package makes Lasagne 0.1 and Theano 1.0.5 run on CPython 3.10 and
+later (see `mnist_cnn.compat`); the lesson is in `data`, `model`, `train`, `visualize` and
 `predict`, and what goes beyond it in the packages beside them.
 """
 
-from . import compat  # first: neither Theano nor Lasagne imports without it
-from . import fused  # noqa: F401  makes every function fast that is compiled from now on
+import contextlib
+
+from . import compat  # first: it mends Theano and Lasagne as they are imported
+
+
+@compat.imports.around("theano")
+@contextlib.contextmanager
+def _make_functions_fast():
+    yield
+    from . import fused  # noqa: F401  its optimizations are registered
 
 __version__ = "1.0.0"

@@ -9,12 +9,13 @@ import lasagne
 import numpy as np
 import theano
 
-from .analysis.trust import compile_features, is_unsure, learn_trust
+from .analysis.trust import compile_features, learn_trust, why_unsure
 from .data import load_dataset_of
 from .model import load_model
 from .support.batches import run_in_batches
 from .support.errors import MnistCnnError
-from .support.photos import load_images
+from .support.photos import read_images
+from .support.seen import save_seen
 
 __all__ = ["predict", "main"]
 
@@ -53,7 +54,7 @@ def predict(network, images, batch_size=500):
     return run_in_batches(function, images.astype(inputs.dtype), batch_size)
 
 
-def main(model, files, single=False, output_format="table", data_dir=None, dataset=None):
+def main(model, files, single=False, output_format="table", show=None, data_dir=None, dataset=None):
     """Print what a trained network sees on picture files: a line for each digit, or each picture.
 
     A line has the answer's class, the probability of that class, the word "unsure" where the answer
@@ -72,6 +73,9 @@ def main(model, files, single=False, output_format="table", data_dir=None, datas
         are several digits, read from left to right.
     output_format : str
         'table', 'csv' or 'json'.
+    show : path-like, optional
+        A folder that gets a picture of each file, NAME.seen.png: the file with a box around each
+        digit, and what the network saw of it.
     data_dir, dataset
         As for `mnist_cnn.data.load_dataset_of`: the data set that the model was trained on, whose
         validation images tell what the network knows.
@@ -80,8 +84,8 @@ def main(model, files, single=False, output_format="table", data_dir=None, datas
     -------
     list of dict
         What is printed, for each digit: ``file``, ``digit`` (its place in the file, from 1),
-        ``class`` (its number), ``name`` (what the class is called), ``probability``, ``unsure`` and
-        ``probabilities``.
+        ``class`` (its number), ``name`` (what the class is called), ``probability``, ``unsure``,
+        ``reason`` (why it is unsure, or "") and ``probabilities``.
 
     Raises
     ------
@@ -102,7 +106,7 @@ def main(model, files, single=False, output_format="table", data_dir=None, datas
     file,digit,class,name,probability,unsure,p0,p1,p2,p3,p4,p5,p6,p7,p8,p9
     seven.png,1,...
     >>> sorted(answers[0])
-    ['class', 'digit', 'file', 'name', 'probabilities', 'probability', 'unsure']
+    ['class', 'digit', 'file', 'name', 'probabilities', 'probability', 'reason', 'unsure']
     """
     if output_format not in FORMATS:
         raise MnistCnnError("output_format is {!r}, not one of {}".format(
@@ -113,7 +117,12 @@ def main(model, files, single=False, output_format="table", data_dir=None, datas
     if pictures:
         *_, X_val, y_val, _, _ = load_dataset_of(model, about, data_dir, dataset)
         answers = _answer(network, pictures, X_val, y_val, about.classes)
+        if show is not None:
+            save_seen(show, pictures, answers)
     FORMATS[output_format](answers, about.classes, sys.stdout)
+    for name, reading in pictures:
+        if reading.note:
+            print("{}: {}".format(name, reading.note), file=sys.stderr)
     for error in errors:
         print("error: {}".format(error), file=sys.stderr)
     if errors:
@@ -128,12 +137,12 @@ class SomeFilesFailed(MnistCnnError):
 
 
 def _load_files(files, about, single):
-    """Pairs of a file's name and its images, and the errors of the files that have none."""
+    """Pairs of a file's name and its `Reading`, and the errors of the files that have none."""
     pictures, errors = [], []
     for file in files:
         name = os.fsencode(str(file)).decode(errors="replace")
         try:
-            pictures.append((name, load_images(file, about, single)))
+            pictures.append((name, read_images(file, about, single)))
         except MnistCnnError as error:
             if len(files) == 1:
                 raise
@@ -145,14 +154,16 @@ def _answer(network, pictures, X_val, y_val, classes):
     """The answer for each image of each picture, as `main` returns them."""
     features_of = compile_features(network)
     trust = learn_trust(features_of, X_val, y_val)
-    images = np.concatenate([found for _, found in pictures])
+    images = np.concatenate([reading.images for _, reading in pictures])
     probabilities, features = features_of(images)
-    unsure = is_unsure(trust, images, probabilities, features)
-    places = [(name, i + 1) for name, found in pictures for i in range(len(found))]
+    reasons = why_unsure(trust, images, probabilities, features, classes)
+    places = [(name, i + 1, reading.doubt) for name, reading in pictures
+              for i in range(len(reading.images))]
     return [{"file": name, "digit": place, "class": int(row.argmax()),
              "name": classes[row.argmax()], "probability": float(row.max()),
-             "unsure": bool(doubt), "probabilities": row.tolist()}
-            for (name, place), row, doubt in zip(places, probabilities, unsure)]
+             "unsure": bool(doubt or reason), "reason": doubt or reason,
+             "probabilities": row.tolist()}
+            for (name, place, doubt), row, reason in zip(places, probabilities, reasons)]
 
 
 def _print_table(answers, classes, file):
@@ -164,14 +175,25 @@ def _print_table(answers, classes, file):
         "{:>6}".format(word) for word in classes) if few else "the likeliest"), file=file)
     for answer in answers:
         shares = answer["probabilities"]
-        print(row.format(
+        line = row.format(
             answer["file"], width, answer["digit"], answer["name"], wide,
-            # no answer is certain, whatever rounding makes of it
-            "> 0.9999" if answer["probability"] > .9999 else "{:.4f}".format(answer["probability"]),
-            "unsure" if answer["unsure"] else "",
-            " ".join("{:>{}.4f}".format(p, max(6, len(word))) for word, p in zip(classes, shares))
-            if few else ", ".join("{} {:.4f}".format(classes[i], shares[i])
-                                  for i in np.argsort(shares)[:-4:-1])), file=file)
+            _share(answer["probability"]), "unsure" if answer["unsure"] else "",
+            " ".join("{:>{}}".format(_share(p), max(6, len(word)))
+                     for word, p in zip(classes, shares))
+            if few else ", ".join("{} {}".format(classes[i], _share(shares[i]))
+                                  for i in np.argsort(shares)[:-4:-1]))
+        print(line + ("  ({})".format(answer["reason"]) if answer["reason"] else ""), file=file)
+
+
+def _share(probability):
+    """Four places; no answer is certain and none impossible, whatever rounding makes of it."""
+    return (">.9999" if probability > .99995 else "<.0001" if probability < .00005
+            else "{:.4f}".format(probability))
+
+
+def _no_formula(text, mark="'"):
+    """A cell that no spreadsheet computes; a file's name with ./ before it is still the file's."""
+    return mark + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _print_csv(answers, classes, file):
@@ -179,7 +201,8 @@ def _print_csv(answers, classes, file):
     writer.writerow(["file", "digit", "class", "name", "probability", "unsure"]
                     + ["p{}".format(number) for number in range(len(classes))])
     for answer in answers:
-        writer.writerow([answer["file"], answer["digit"], answer["class"], answer["name"],
+        writer.writerow([_no_formula(answer["file"], "./"), answer["digit"], answer["class"],
+                         _no_formula(answer["name"]),
                          round(answer["probability"], 6), int(answer["unsure"])]
                         + [round(p, 6) for p in answer["probabilities"]])
 

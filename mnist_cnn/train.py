@@ -17,7 +17,7 @@ from .training.config import Config, configure
 from .training.ema import decay_of, ema_updates
 from .training.engine import choose_engine
 from .training.focus import Focus
-from .training.run import Run
+from .training.run import Run, one_at_a_time
 
 __all__ = ["compile_functions", "evaluate", "train", "main"]
 
@@ -136,6 +136,7 @@ def evaluate(val_fn, inputs, targets, batch_size):
     return tuple(sums / len(targets))
 
 
+@one_at_a_time
 def train(dataset, config=Config(), callbacks=()):
     """Train the network.
 

@@ -20,30 +20,46 @@ class _Parser(argparse.ArgumentParser):
             self.prog, " ".join(message.split())))
 
 
+_HANGUP = [_signal.SIGHUP] if hasattr(_signal, "SIGHUP") else []  # of a terminal that is closed
+
+
 class _Signals:
-    """Ctrl-C and SIGTERM while the package is imported, and while Python exits.
+    """Ctrl-C, SIGTERM and SIGHUP while the package is imported, and while Python exits.
 
     Importing takes half a second, or half a minute where Theano compiles: what has begun is cleaned
-    up. A library's bare ``except:`` may swallow the exception; `received` does not forget it.
+    up. A library's bare ``except:`` may swallow the exception; `received` does not forget it, and the
+    next import raises it again.
     """
 
     def __init__(self):
         self.received = []
+        self.unraisable, sys.unraisablehook = sys.unraisablehook, self._say_unraisable
 
     def _set(self, handler):
-        for signum in (_signal.SIGINT, _signal.SIGTERM):
+        for signum in (_signal.SIGINT, _signal.SIGTERM, *_HANGUP):
             if _signal.getsignal(signum) != _signal.SIG_IGN:  # nohup and the like stay in force
                 _signal.signal(signum, handler)
 
     def _interrupt(self, signum, frame):
         self.received.append(signum)
+        sys.meta_path.insert(0, self)
         raise KeyboardInterrupt
+
+    def find_spec(self, *args):
+        """What Python calls for each import."""
+        raise KeyboardInterrupt
+
+    def _say_unraisable(self, unraisable):
+        """Keep the traceback of a Ctrl-C that fell into a destructor, say, from stderr."""
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            self.unraisable(unraisable)
 
     def end_imports(self):
         self._set(self._interrupt)
 
     def await_the_end(self):
         """The first does not disturb the exit any more, the second ends it at once."""
+        sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self]
         self._set(lambda signum, frame: _signal.signal(signum, _signal.SIG_DFL))
 
 

@@ -2,9 +2,12 @@
 """Train the plain recipe and each ingredient of the better one over several seeds, and print how
 they compare. Broken off, it goes on where it was when it is started again."""
 
+import os
 import sys
 
-from _command import add_data_options, run
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # python -I leaves it out
+
+from _command import add_data_options, run  # noqa: E402
 
 
 def add_arguments(parser):

@@ -6,9 +6,12 @@ command, beside that of PyTorch's first epoch or of another training. The number
 OMP_NUM_THREADS, or all processors.
 """
 
+import os
 import sys
 
-from _command import run
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # python -I leaves it out
+
+from _command import run  # noqa: E402
 
 
 def add_arguments(parser):

@@ -5,9 +5,12 @@ With --full, all there is to know about it: weights against the CPU's, trainings
 the CPU and with PyTorch, and Theano's profile, in a table.
 """
 
+import os
 import sys
 
-from _command import run
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # python -I leaves it out
+
+from _command import run  # noqa: E402
 
 
 def add_arguments(parser):

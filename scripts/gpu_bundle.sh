@@ -29,9 +29,8 @@ ldd "$top"/py/lib/python3.11/lib-dynload/*.so | awk '/=> \//{print $3}' | sort -
 find "$top/py" -name '*.so*' -type f -exec strip --strip-unneeded {} + 2>/dev/null || true
 
 # Packages. Theano looks for headers and libraries beside the interpreter, hence py/.
-"$python" -m pip install --quiet --disable-pip-version-check --target "$top/site" \
-  -r <(sed '/^# tests/,$d' "$repo/requirements.txt") mako
-cp -r "$repo/mnist_cnn" "$top/site/"
+# pygpu is made for NumPy 1.
+"$python" -m pip install --quiet --disable-pip-version-check --target "$top/site" "$repo" 'numpy<2' mako
 cp "$repo"/scripts/*.py "$top/scripts/"
 (cd "$out/debs" && apt-get download -q python3-pygpu libgpuarray3 libgpuarray-dev)
 for deb in "$out"/debs/*.deb; do dpkg -x "$deb" "$out/debs/root"; done

@@ -1,9 +1,12 @@
 #!/usr/bin/env python
 """Tell what picture files show, and how sure a trained network is."""
 
+import os
 import sys
 
-from _command import add_data_options, run
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # python -I leaves it out
+
+from _command import add_data_options, run  # noqa: E402
 
 
 def add_arguments(parser):
@@ -16,6 +19,8 @@ def add_arguments(parser):
              "their proportions")
     add("--single", action="store_true",
         help="take all that a picture shows for one digit, even where its strokes lie apart")
+    add("--show", metavar="DIR",
+        help="save there what the network saw of each file, beside the file with its digits boxed")
     formats = parser.add_mutually_exclusive_group()
     for name in ("csv", "json"):
         formats.add_argument("--" + name, dest="output_format", action="store_const", const=name,

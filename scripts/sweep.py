@@ -2,9 +2,12 @@
 """Train several settings with several seeds each, on all cores or on a Dask cluster, and compare
 them. Broken off, it goes on where it was when it is started again."""
 
+import os
 import sys
 
-from _command import add_data_options, run
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # python -I leaves it out
+
+from _command import add_data_options, run  # noqa: E402
 
 
 def add_arguments(parser):

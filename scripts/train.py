@@ -1,9 +1,12 @@
 #!/usr/bin/env python
 """Train the convolutional network on MNIST and save what it learned."""
 
+import os
 import sys
 
-from _command import add_data_options, run
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # python -I leaves it out
+
+from _command import add_data_options, run  # noqa: E402
 
 
 def add_arguments(parser):

@@ -2,9 +2,12 @@
 """Draw what a trained network learned: by default its kernels, a digit, that digit's feature maps
 and the training curves, and a page, index.html, that explains what one sees."""
 
+import os
 import sys
 
-from _command import add_data_options, run
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # python -I leaves it out
+
+from _command import add_data_options, run  # noqa: E402
 
 
 def add_arguments(parser):

@@ -24,6 +24,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server.requests.append(self.path)
         server.ranges.append(self.headers.get("Range"))
         content = server.files.get(self.path[1:])
+        if server.behaviour == "drips a redirect":
+            self.wfile.write(b"HTTP/1.1 302 Found\r\nX: ")
+            self.drip(b"x" * 1000)
+            return
+        if server.behaviour.startswith("to "):
+            self.send_response(302)
+            self.send_header("Location", server.behaviour[3:])
+            if "bomb" in server.files:
+                self.send_header("Content-Encoding", "gzip")
+                self.send_header("Content-Length", str(len(server.files["bomb"])))
+            self.end_headers()
+            self.wfile.write(server.files.get("bomb", b""))
+            return
+        if server.behaviour == "rude":
+            self.send_response(404, "\x1b[2Jgone")
+            self.end_headers()
+            return
         if server.behaviour == "missing" or content is None:
             self.send_error(404)
             return
@@ -47,6 +64,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if server.behaviour == "encoded":  # as stores do that were told so when the file came in
             self.send_header("Content-Encoding", "gzip")
         self.end_headers()
+        if server.behaviour == "drips":
+            self.wfile.write(content[:20000])
+            self.drip(content[20000:])
+            return
         if server.behaviour == "silent":
             time.sleep(3)
         if server.behaviour == "truncated":
@@ -57,6 +78,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 time.sleep(.1)
             return
         self.wfile.write(content)
+
+    def drip(self, content):
+        """A byte now and then, which no timeout between bytes ends."""
+        try:
+            for byte in content:
+                self.wfile.write(bytes([byte]))
+                time.sleep(.05)
+        except OSError:  # the other end has had enough
+            pass
 
     def log_message(self, *args):
         pass

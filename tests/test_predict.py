@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 
 import numpy as np
@@ -45,13 +46,13 @@ def test_table(files, training, mnist, small_mnist):
     lines = process.stdout.splitlines()
     assert lines[0].split() == ["file", "digit", "class", "probability", *map(str, range(10))]
     for i, line in enumerate(lines[1:]):
-        row = line.replace("> ", "").replace("unsure", "").split()
+        assert "1.0000" not in line and "0.0000" not in line  # nothing is certain, nor impossible
+        row = re.sub("[<>] ?", "", line).replace("unsure", "").split()[:14]
         probabilities = [float(text) for text in row[4:]]
         assert row[1:3] == ["1", str(mnist[5][i])]
         assert abs(sum(probabilities) - 1) < 1e-3
         assert int(row[2]) == np.argmax(probabilities)
         assert abs(float(row[3]) - max(probabilities)) < 2e-4
-        assert row[3] != "1.0000"  # nothing is certain
 
 
 @pytest.mark.slow
@@ -83,7 +84,8 @@ def test_csv_and_json(files, training, small_mnist):
     assert len(rows) == len(as_json) == 3
     for row, answer in zip(rows, as_json):
         assert set(answer) == {"file", "digit", "class", "name", "probability", "unsure",
-                               "probabilities"}
+                               "reason", "probabilities"}
+        assert answer["unsure"] is bool(answer["reason"])
         assert row["name"] == answer["name"] == row["class"]
         assert row["file"] == answer["file"]
         for name in ("digit", "class"):
@@ -92,6 +94,18 @@ def test_csv_and_json(files, training, small_mnist):
         assert abs(float(row["probability"]) - answer["probability"]) < 1e-5
         for i, probability in enumerate(answer["probabilities"]):
             assert abs(float(row["p{}".format(i)]) - probability) < 1e-5
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM", "\t=1", "plain"])
+def test_csv_is_no_program(name):
+    """A spreadsheet computes a cell that begins so; ./ before it is the same file."""
+    answer = {"file": name, "digit": 1, "class": 0, "name": name, "probability": 1., "unsure": False,
+              "probabilities": [1., 0.]}
+    file = io.StringIO()
+    predict.FORMATS["csv"]([answer], ["a", "b"], file)
+    row, = csv.DictReader(io.StringIO(file.getvalue()))
+    assert os.path.normpath(row["file"]) == name and row["name"].lstrip("'") == name
+    assert row["file"][0] not in "=+-@\t" and row["name"][0] not in "=+-@\t"
 
 
 @pytest.mark.slow

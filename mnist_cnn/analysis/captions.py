@@ -96,7 +96,7 @@ OTHERS = {
         lie together. Look at the islands, and at the images between them. How far two islands are
         from each other, and how large they are, means nothing."""),
     "evolution": ("How the kernels came to be", """
-        Before training the kernels are noise. Look how early the edges appear, and how they
+        Before training the kernels, turned as they are laid on the image, are noise. Look how early the edges appear, and how they
         then only grow sharper; a kernel that stays noise has found nothing to do."""),
 }
 
@@ -104,12 +104,12 @@ OTHERS = {
 IN_CHANNELS = {
     "kernels": ("The kernels of the first layer", """
         What one unit of the first layer multiplies its 5 x 5 pixels with: for each kernel its
-        {channels} channels side by side. Theano convolves as mathematics does: a kernel answers
-        most to the picture that it shows turned by 180 degrees."""),
+        {channels} channels side by side. These are the arrays as they are stored; Theano turns
+        them by 180 degrees before it lays them on the image, and all other figures show them so."""),
     "signed_kernels": ("The same kernels, channel by channel", """
         Red is positive, blue negative and white zero, for each of the {channels} channels. Where
         the channels look alike, the kernel asks for bright and dark; where they differ, for
-        colour."""),
+        colour. They are turned as they are laid on the image."""),
 }
 
 #: Of colour images.
@@ -119,12 +119,12 @@ IN_COLOUR = {
         and blue with. Grey is zero; each filter is scaled by one number, so that its weight of
         largest magnitude becomes no light or full light of its colour. Look for two kinds: edges
         in black and white, which ignore colour, and patches of one colour beside its opposite,
-        which ignore the exact place. Theano convolves as mathematics does: a kernel answers most to the
-        picture that it shows turned by 180 degrees."""),
+        which ignore the exact place. These are the arrays as they are stored; Theano turns
+        them by 180 degrees before it lays them on the image, and all other figures show them so."""),
     "signed_kernels": ("The same kernels, channel by channel", """
         Red, green and blue side by side; here red ink is positive, blue ink negative and white
         zero. Where the three look alike, the kernel asks for bright and dark; where they differ,
-        for colour."""),
+        for colour. They are turned as they are laid on the image."""),
     "attribution": ("Why this answer, and not another", """
         Three answers to "which pixels count?". Saliency: how much the class's score would change
         if a pixel changed, by the channel of red, green and blue that matters most; violet does

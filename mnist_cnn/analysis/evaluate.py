@@ -11,6 +11,7 @@ from ..model import load_model
 from ..predict import predict
 from ..support.about import same_data
 from ..support.errors import MnistCnnError
+from ..support.records import is_weights
 
 __all__ = ["summary", "main"]
 
@@ -121,7 +122,7 @@ def _files(models):
         if not os.path.isdir(model):
             files.append(model)
             continue
-        found = sorted(path for path in model.glob("*.npz") if path.suffixes == [".npz"])
+        found = sorted(filter(is_weights, model.glob("*.npz")))
         if not found:
             raise MnistCnnError("the folder {} holds no weights (*.npz)".format(model))
         files += found

@@ -12,8 +12,36 @@ from scipy import ndimage
 from ..support.batches import join_finite
 from ..support.errors import MnistCnnError
 
-__all__ = ["feature_maps", "name_layers", "compile_activations", "receptive_field", "top_patches",
-           "without_nonlinearity", "compile_units", "maximize_activation", "pca", "tsne"]
+__all__ = ["as_laid_on", "feature_maps", "name_layers", "compile_activations", "receptive_field",
+           "top_patches", "without_nonlinearity", "compile_units", "maximize_activation", "pca",
+           "tsne"]
+
+
+def as_laid_on(kernels):
+    """Turn kernels by 180 degrees: as they lie on the image while they slide over it.
+
+    Theano convolves as mathematics does, and turns what is stored before it multiplies. In this
+    position a kernel looks like what it finds. The tutorial's own figure shows the arrays as they
+    are stored; all others, and the explorer page, show this.
+
+    Parameters
+    ----------
+    kernels : array
+        (..., rows, columns).
+
+    Returns
+    -------
+    array
+        Of the same shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.features import as_laid_on
+    >>> as_laid_on(np.array([[1, 2], [3, 4]])).tolist()
+    [[4, 3], [2, 1]]
+    """
+    return kernels[..., ::-1, ::-1]
 
 
 def feature_maps(kernels, images):

@@ -29,7 +29,7 @@ def _kernels(materials):
 
 
 def _signed_kernels(materials):
-    return visualize.plot_kernels(materials.weights[0], diverging=True)
+    return visualize.plot_kernels(features.as_laid_on(materials.weights[0]), diverging=True)
 
 
 def _digit(materials):
@@ -60,7 +60,7 @@ def _second_layer(materials):
         unit_fn, np.arange(layer.num_filters), shape, **materials.start_of_climb)
     return plots.plot_second_layer(
         np.stack([as_picture(nine) for nine in patches]), values, as_picture(maxima),
-        maximum_values, layer.W.get_value(), materials.noun)
+        maximum_values, features.as_laid_on(layer.W.get_value()), materials.noun)
 
 
 def _classes(materials):
@@ -158,7 +158,7 @@ def _tsne(materials):
 
 def _evolution(materials):
     epochs, snapshots = materials.snapshots
-    return plots.plot_evolution(snapshots, epochs)
+    return plots.plot_evolution(features.as_laid_on(snapshots), epochs)
 
 
 def draw_film(materials):
@@ -178,7 +178,7 @@ def draw_film(materials):
     # spread evenly: the commonest colours would leave the few dark red and blue ones out
     frames = [Image.fromarray(frame).quantize(method=Image.Quantize.MAXCOVERAGE,
                                               dither=Image.Dither.NONE)
-              for frame in plots.draw_evolution(snapshots, epochs)]
+              for frame in plots.draw_evolution(features.as_laid_on(snapshots), epochs)]
     file = io.BytesIO()
     frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], loop=0,
                    duration=[500] * (len(frames) - 1) + [2000])
@@ -200,11 +200,12 @@ FIGURES = {
     "kernels": Figure(_kernels, "The kernels of the first layer", """
         Each square is what one unit of the first layer multiplies its 5 x 5 pixels with. Look
         for edges and strokes, bright on one side and dark on the other, in many directions.
-        Theano convolves as mathematics does: a kernel answers most to the stroke that it shows
-        turned by 180 degrees."""),
+        This is the tutorial's figure: the arrays as they are stored. Theano turns them by 180
+        degrees before it lays them on the image; all other figures show them turned."""),
     "signed_kernels": Figure(_signed_kernels, "The same kernels, red and blue", """
         Grey hides where a kernel's weights change sign. Here red is positive, blue negative and
-        white zero: a kernel finds a stroke where it is red on one side and blue on the other."""),
+        white zero: a kernel finds a stroke where it is red on one side and blue on the other. They
+        are turned as they are laid on the image: each looks like what it finds."""),
     "digit": Figure(_digit, "The digit", """
         What the network sees: 28 x 28 pixels, the digit in a box of 20 x 20 and its centre of
         mass in the middle."""),
@@ -222,8 +223,8 @@ FIGURES = {
     "second_layer": Figure(_second_layer, "What the second layer looks for", """
         A unit of the second layer sees 14 x 14 pixels. Left, the pieces of real digits that
         excite it most, with the values of the first and the ninth; middle, the input that does so
-        even more, climbed to from noise; right, its nine heaviest kernels, with the numbers of the
-        first layer's maps that they read. Look for corners, arcs, crossings and ends
+        even more, climbed to from noise; right, its nine heaviest kernels, turned as they are laid on,
+        with the numbers of the first layer's maps that they read. Look for corners, arcs, crossings and ends
         of strokes, and compare left and middle: where they agree, you know what the filter is
         for."""),
     "classes": Figure(_classes, "What each answer looks for", """
@@ -266,7 +267,7 @@ FIGURES = {
         lie together. Look at the islands, and at the digits between them. How far two islands are
         from each other, and how large they are, means nothing."""),
     "evolution": Figure(_evolution, "How the kernels came to be", """
-        Before training the kernels are noise. Look how early the strokes appear, and how they
+        Before training the kernels, turned as they are laid on the image, are noise. Look how early the strokes appear, and how they
         then only grow sharper; a kernel that stays noise has found nothing to do."""),
 }
 

@@ -29,7 +29,8 @@ from scipy.cluster.vq import kmeans2
 
 from ..support.batches import run_in_batches
 
-__all__ = ["Trust", "compile_features", "learn_trust", "feature_distance", "is_unsure"]
+__all__ = ["Trust", "compile_features", "learn_trust", "feature_distance", "why_unsure",
+           "is_unsure"]
 
 MIN_PROBABILITY = .5
 INK_QUANTILE = .999
@@ -173,6 +174,45 @@ def feature_distance(centres, probabilities, features):
     return distance
 
 
+def why_unsure(trust, images, probabilities, features, classes):
+    """Say why answers deserve no trust, as the explorer page says it.
+
+    Parameters
+    ----------
+    trust : Trust
+        As `learn_trust` returns it.
+    images : array
+        (n, channels, rows, columns).
+    probabilities, features : arrays
+        As `compile_features`'s function gives them.
+    classes : sequence of str
+        What the classes are called.
+
+    Returns
+    -------
+    list of str
+        For each image a few words; "" where nothing speaks against the answer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.trust import Trust, why_unsure
+    >>> trust = Trust(centres=np.array([[[1., 0.]], [[0., 1.]]]), max_distance=.2, max_ink=100.)
+    >>> probabilities = np.array([[.9, .1], [.9, .1]])
+    >>> why_unsure(trust, np.zeros((2, 1, 28, 28)), probabilities, np.array([[1., 0.], [.6, .8]]),
+    ...            ["cat", "dog"])
+    ['', 'unlike known pictures of cat']
+    """
+    too_much = ("more ink than known pictures have" if images.shape[1] == 1
+                else "brighter than the known pictures")
+    distance = feature_distance(trust.centres, probabilities, features)
+    return ["no class has half of the probability" if row.max() < MIN_PROBABILITY
+            else too_much if ink > trust.max_ink
+            else "unlike known pictures of {}".format(classes[row.argmax()])
+            if far > trust.max_distance else ""
+            for row, ink, far in zip(probabilities, _ink(images), distance)]
+
+
 def is_unsure(trust, images, probabilities, features):
     """Tell which answers deserve no trust.
 
@@ -199,6 +239,6 @@ def is_unsure(trust, images, probabilities, features):
     >>> is_unsure(trust, np.zeros((2, 1, 28, 28)), probabilities, np.array([[1., 0.], [.6, .8]]))
     array([False,  True])
     """
-    return ((probabilities.max(axis=1) < MIN_PROBABILITY)
-            | (_ink(images) > trust.max_ink)
-            | (feature_distance(trust.centres, probabilities, features) > trust.max_distance))
+    classes = range(probabilities.shape[1])
+    return np.array([reason != "" for reason in why_unsure(trust, images, probabilities, features,
+                                                           classes)], bool)

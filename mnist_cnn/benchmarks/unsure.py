@@ -17,7 +17,7 @@ from ..analysis.trust import compile_features, is_unsure, learn_trust
 from ..data import load_dataset, read_idx
 from ..model import load_model
 from ..support import errors
-from ..support.pictures import fit_to_field
+from ..support.digits import fit_to_field
 
 __all__ = ["draw_letters", "draw_scribbles", "draw_shapes", "draw_dots", "pair_digits", "measure"]
 

@@ -1,24 +1,43 @@
 """Run an old Lasagne program, unchanged, on the mended stack.
 
     python -m mnist_cnn.compat PROGRAM.py [ARGUMENTS...]
+
+    python -m mnist_cnn.compat --install      Theano and Lasagne are mended in this environment, for good:
+                                              plain `import theano`, notebooks, workers, tools
+    python -m mnist_cnn.compat --uninstall    they are not any more
 """
 
+import contextlib
 import os
 import runpy
 import sys
 
-from ..fused.rewrites import tell_of_float64
+from . import children, imports
+from ..support.errors import run
 
 
 def main():
     if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
         sys.exit(__doc__.strip())
+    if sys.argv[1] == "--install":
+        sys.exit(run(lambda: print("Theano and Lasagne are mended by", children.install())))
+    if sys.argv[1] == "--uninstall":
+        sys.exit(run(children.uninstall))
     del sys.argv[0]
-    sys.path[0] = os.path.dirname(os.path.abspath(sys.argv[0]))  # as Python does for a program
+    program = os.path.abspath(sys.argv[0])
+    sys.path[0] = os.path.dirname(program)  # as Python does for a program
+    imports.around("theano")(_tell_of_float64)
+    runpy.run_path(program, run_name="__main__")
+
+
+@contextlib.contextmanager
+def _tell_of_float64():
+    """Say once where float64 alone keeps the program from the fast path."""
+    yield
+    from ..fused.rewrites import tell_of_float64
     tell_of_float64(lambda part: print(
         "mnist_cnn: this program computes in float64; with THEANO_FLAGS=floatX=float32 the fast path "
         "could take its parts (the first: {})".format(part), file=sys.stderr))
-    runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import contextlib
 import functools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,8 @@ import theano
 import theano.tensor
 
 from .cache import compile_cache_is_empty
-from ..support.files import is_running
+from ..support.errors import Interrupted
+from ..support.files import lock
 
 __all__ = ["apply"]
 
@@ -48,28 +50,45 @@ def _compiler_call(flags, folders, output, *args):
             *("-I" + folder for folder in folders if folder), "-o", str(output), *args]
 
 
-_QUIET = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def _compile(call, folder):
+    """Start a compiler, without a word. Its temporary files go with the folder, if it is killed."""
+    return subprocess.Popen(call, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL, env=dict(os.environ, TMPDIR=str(folder)))
 
 
-def _temporary_folder():
-    """A temporary folder whose name says whose it is; those of killed processes are removed."""
-    for path in Path(tempfile.gettempdir()).glob("mnist_cnn-*-*"):
-        pid = path.name.split("-")[1]
-        if pid.isdigit() and not is_running(pid):
-            shutil.rmtree(path, ignore_errors=True)
-    return tempfile.TemporaryDirectory(prefix="mnist_cnn-{}-".format(os.getpid()))
+class _TemporaryFolder:
+    """A temporary folder that is locked as long as it is in use; those of killed processes go."""
+
+    def __init__(self):
+        for path in Path(tempfile.gettempdir()).glob("mnist_cnn-*-*"):
+            with contextlib.suppress(OSError):
+                folder = os.open(str(path), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+                try:
+                    if lock(folder, wait=False):
+                        shutil.rmtree(path, ignore_errors=True)
+                finally:
+                    os.close(folder)
+        # one that is removed as it is locked would be another's: of that chance a compilation fails,
+        # and Theano does it again
+        self.name = tempfile.mkdtemp(prefix="mnist_cnn-{}-".format(os.getpid()))
+        self.number = os.open(self.name, os.O_RDONLY | os.O_DIRECTORY)
+        lock(self.number)
+
+    def cleanup(self):
+        shutil.rmtree(self.name, ignore_errors=True)
+        os.close(self.number)
 
 
 class _ParsedHeaders:
     """The common headers, which a compiler parses in the background for one set of its flags."""
 
     def __init__(self, flags):
-        self.folder = _temporary_folder()
+        self.folder = _TemporaryFolder()
         self.path = Path(self.folder.name, "common.h")
         self.path.write_text(_COMMON_HEADERS)
-        self.process = subprocess.Popen(_compiler_call(
+        self.process = _compile(_compiler_call(
             flags, theano.gof.cmodule.std_include_dirs(), str(self.path) + ".gch",
-            "-x", "c++-header", str(self.path)), **_QUIET)
+            "-x", "c++-header", str(self.path)), self.folder.name)
 
     def result(self):
         """The header's path when it is parsed; where that failed it is read as it is."""
@@ -98,7 +117,7 @@ class _Builds:
 
     def start(self):
         """Have all modules of the graph compiled that are not in Theano's cache."""
-        self.folder = _temporary_folder()
+        self.folder = _TemporaryFolder()
         self.pool = ThreadPoolExecutor(min(4, len(os.sched_getaffinity(0))))
         cache = theano.gof.cc.get_module_cache()
         linkers = {}
@@ -138,7 +157,7 @@ class _Builds:
         with self.lock:
             if self.closed:
                 return None
-            process = subprocess.Popen(call, **_QUIET)
+            process = _compile(call, folder)
             self.processes.append(process)
         return library if process.wait() == 0 else None
 
@@ -195,6 +214,19 @@ def compile_str(module_name, src_code, location=None, *args, **kwargs):
     return theano.gof.cmodule.dlimport(library)
 
 
+def _interrupted_in_a_line(function):
+    """Have Ctrl-C raise what a notebook shows in a line, not with the way through all of Theano."""
+    @functools.wraps(function)
+    def function_(*args, **kwargs):
+        try:
+            return function(*args, **kwargs)
+        except Interrupted:
+            raise
+        except KeyboardInterrupt as error:
+            raise Interrupted(signal.SIGINT) from error
+    return function_
+
+
 _early_headers = {}  # compiler flags to headers that no graph has asked for yet
 
 
@@ -218,6 +250,8 @@ def _close_early_headers():
 def apply():
     """Have Theano take what was compiled ahead, where its compiler is g++ on Linux as it is.
 
+    Ctrl-C in a compilation is an `Interrupted`, which a notebook shows in a line.
+
     Examples
     --------
     >>> import mnist_cnn  # calls it
@@ -225,6 +259,9 @@ def apply():
     >>> theano.gof.vm.VM_Linker.make_all.__name__  # with g++ on Linux ours, which goes on to theirs
     'make_all'
     """
+    for name in ("__init__", "create"):
+        setattr(theano.compile.FunctionMaker, name,
+                _interrupted_in_a_line(getattr(theano.compile.FunctionMaker, name)))
     if (sys.platform == "linux" and "clang" not in theano.config.cxx
             and not theano.config.cmodule.remove_gxx_opt
             and not theano.config.cmodule.compilation_warning):

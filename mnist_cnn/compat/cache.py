@@ -4,13 +4,16 @@ import contextlib
 import functools
 import hashlib
 import importlib.abc
+import logging
 import os
+import shlex
 import shutil
 import struct
 import sys
+import tempfile
 from pathlib import Path
 
-__all__ = ["compile_cache_is_empty", "find_truncated_extensions", "remove_truncated_modules",
+__all__ = ["check_cache_folder", "compile_cache_is_empty", "find_truncated_extensions", "remove_truncated_modules",
            "find_modules_again"]
 
 
@@ -95,6 +98,59 @@ def compile_cache_is_empty():
     """
     import theano
     return not any(Path(theano.config.compiledir).glob("tmp*"))
+
+
+def check_cache_folder(flags):
+    """Refuse a folder for compiled modules that cannot hold them; remove locks that nobody holds.
+
+    Parameters
+    ----------
+    flags : dict
+        Theano's options, as `mnist_cnn.compat.defaults.user_flags` returns them and ours.
+
+    Raises
+    ------
+    OSError
+        When it cannot be made, or its disk is mounted noexec: Theano would compile each module, fail to load it,
+        and compile it again, for ever.
+
+    Examples
+    --------
+    >>> from mnist_cnn.compat.cache import check_cache_folder
+    >>> check_cache_folder({"base_compiledir": "cache"})  # says nothing where all is well
+    """
+    value = flags.get("compiledir") or flags.get("base_compiledir")
+    if not value:
+        return
+    folder = Path(os.path.expanduser("".join(shlex.split(value))))
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise OSError("Unable to create the compiledir {}: {}; set HOME, or name another: "
+                      "THEANO_FLAGS=base_compiledir=DIR".format(folder, error.strerror)) from error
+    if hasattr(os, "statvfs") and os.statvfs(str(folder)).f_flag & getattr(os, "ST_NOEXEC", 0):
+        raise OSError("the folder {} for compiled modules is on a disk that runs no programs (mounted "
+                      "noexec); name another: THEANO_FLAGS=base_compiledir=DIR".format(folder))
+    timeout = float(flags.get("compile.timeout") or 120)
+    for lock in folder.glob("lock_dir" if flags.get("compiledir") else "*/lock_dir"):
+        _remove_stale_lock(lock, timeout)
+
+
+def _remove_stale_lock(lock, timeout):
+    """Remove a lock of Theano's that is older than it waits for one.
+
+    It knows whether a process of this machine is alive, but for another machine's it waits that long
+    in any case, even if the lock is two days old.
+    """
+    with contextlib.suppress(OSError):
+        changed = max(path.stat().st_mtime for path in (lock, *lock.iterdir()))
+        with tempfile.TemporaryFile(dir=str(lock.parent)) as file:
+            now = os.fstat(file.fileno()).st_mtime  # by the clock of the disk, be it another machine's
+        # one of the future: a clock that was wrong
+        if abs(now - changed) > timeout:
+            shutil.rmtree(lock)
+            logging.getLogger("theano").warning("Removed the lock %s, which is %.0f minutes old",
+                                                lock, abs(now - changed) / 60)
 
 
 class _VersionedProps(tuple):

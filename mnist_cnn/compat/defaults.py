@@ -1,4 +1,4 @@
-"""Before Theano is imported: its settings, a BLAS, and the modules that it asks for.
+"""Before Theano is imported: its settings, and a BLAS.
 
 What THEANO_FLAGS or .theanorc set wins.
 """
@@ -13,12 +13,17 @@ import os
 import platform
 import shlex
 import sys
-import types
 import warnings
-from importlib import metadata
 from pathlib import Path
 
-__all__ = ["theano_defaults", "user_flags", "pkg_resources_stand_in"]
+from .cache import check_cache_folder
+from .forks import make_forks_safe
+from .mends import c_code, digest
+
+__all__ = ["theano_defaults", "user_flags", "use_float32"]
+
+#: The device that the user's configuration names, once Theano is imported.
+device = "cpu"
 
 
 def user_flags():
@@ -64,15 +69,14 @@ def _cache_folder():
 def _find_blas():
     """The BLAS library to link Theano's C code with: MKL where installed, else SciPy's OpenBLAS.
 
-    Both come as wheels whose library has the standard names (``sgemm_``); NumPy's own OpenBLAS
-    has other ones. None on systems whose linker does not know ``-l:FILE``.
+    Both come as wheels; NumPy's own OpenBLAS takes integers of 64 bits. None on systems whose linker does not know ``-l:FILE``.
     """
     if sys.platform != "linux":
         return None
     folders = [(Path(sys.prefix) / "lib", "libmkl_rt.so*")]
     scipy = importlib.util.find_spec("scipy")
     if scipy is not None:
-        folders.append((Path(scipy.origin).parent.parent / "scipy.libs", "libopenblas*.so"))
+        folders.append((Path(scipy.origin).parent.parent / "scipy.libs", "lib*openblas*.so"))
     for folder, pattern in folders:
         for library in sorted(folder.glob(pattern)):
             return library
@@ -89,8 +93,11 @@ def _load_blas(library):
     """
     os.environ.setdefault("MKL_THREADING_LAYER", "GNU")  # the OpenMP runtime that g++ links with
     handle = ctypes.CDLL(str(library))
-    if hasattr(handle, "openblas_set_num_threads"):
-        handle.openblas_set_num_threads(1)
+    if hasattr(handle, "scipy_sgemm_"):  # SciPy's since 1.13
+        c_code.use_scipy_openblas()
+    for name in ("openblas_set_num_threads", "scipy_openblas_set_num_threads"):
+        if hasattr(handle, name):
+            getattr(handle, name)(1)
     search = [str(library.parent), os.environ.get("LIBRARY_PATH", "")]
     os.environ["LIBRARY_PATH"] = os.pathsep.join(filter(None, search))
     return "-l:" + library.name
@@ -115,9 +122,10 @@ def _our_settings(user_flags):
         # Three lines on stderr at every start on a GPU; the report names the device.
         "print_active_device": "False",
         # Theano compiles for the processor at hand, but does not name it in the cache's folder:
-        # where two machines share a home, one may load the other's modules and die of SIGILL.
+        # where two machines share a home, one may load the other's modules and die of SIGILL. Nor
+        # does it name NumPy's ABI and the mends, which its own modules are compiled with.
         "compiledir_format": "compiledir_%(short_platform)s-%(processor)s-%(python_version)s-"
-                             "%(python_bitwidth)s-" + _cpu_id(),
+                             "%(python_bitwidth)s-{}-{}".format(_cpu_id(), digest()),
         # A process that waits for another's compilation looks every 5 to 10 seconds: 1 to 2.
         "compile.wait": "1",
         "compile.timeout": "120",
@@ -126,9 +134,15 @@ def _our_settings(user_flags):
         defaults["base_compiledir"] = _cache_folder()
     if "blas.ldflags" not in user_flags:
         # Theano looks for BLAS in numpy.distutils.__config__.blas_opt_info, which NumPy 1.22
-        # dropped: AttributeError at import. An empty value means NumPy's C API, ten times slower.
+        # dropped. An empty value means NumPy's C API, ten times slower.
         library = _find_blas()
-        defaults["blas.ldflags"] = _load_blas(library) if library else ""
+        if sys.platform == "darwin":
+            # One word, since blas.ldflags is split at spaces. Its interface of macOS 13.3 on is for those
+            # that include its headers (ACCELERATE_NEW_LAPACK); Theano declares the functions itself.
+            # Apple's clang has no OpenMP.
+            defaults["blas.ldflags"] = "-Wl,-framework,Accelerate"
+        else:
+            defaults["blas.ldflags"] = _load_blas(library) if library else ""
         if library:
             defaults["openmp"] = "True"
     return {name: value for name, value in defaults.items() if name not in user_flags}
@@ -138,33 +152,35 @@ def _our_settings(user_flags):
 def theano_defaults():
     """Put our settings in front of the user's THEANO_FLAGS while Theano is imported.
 
-    Yields
-    ------
-    str
-        The device that the user's configuration names. Theano sees 'cpu': it would start a GPU as
-        it is imported, before the libraries can be found, and where it fails log an error and
-        train on the CPU. `mnist_cnn.compat.devices` starts it afterwards.
+    `device` is what these flags or .theanorc name afterwards. Theano sees 'cpu': it would start a GPU
+    as it is imported, before the libraries can be found, and where it fails log an error and train
+    on the CPU. `mnist_cnn.compat.devices` starts it.
 
     Examples
     --------
     >>> import os
     >>> from mnist_cnn.compat.defaults import theano_defaults
-    >>> with theano_defaults() as device:
+    >>> with theano_defaults():
     ...     "device=cpu" in os.environ["THEANO_FLAGS"]
     True
     """
+    global device
     # Theano reports a missing compiler in three warnings; `require_compiler` says it in one line.
     warnings.filterwarnings("ignore", message="DeprecationWarning: there is no c\\+\\+ compiler")
     # also: "Using NumPy C-API based implementation for BLAS"
     loggers = [logging.getLogger(name) for name in ("theano.configdefaults", "theano.tensor.blas")]
     flags, before = user_flags(), os.environ.get("THEANO_FLAGS")
-    ours = ["{}={}".format(*item) for item in _our_settings(flags).items()]
+    settings = _our_settings(flags)
+    check_cache_folder(dict(settings, **flags))
+    make_forks_safe()  # with OpenMP on, which is off in Theano itself
+    ours = ["{}={}".format(*item) for item in settings.items()]
     os.environ["THEANO_FLAGS"] = ",".join(
         ours + ([before] if before else []) + ["device=cpu", "force_device=False"])
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
-        yield flags.get("device", "cpu")
+        device = flags.get("device", "cpu")
+        yield
     finally:
         if before is None:
             del os.environ["THEANO_FLAGS"]
@@ -174,30 +190,20 @@ def theano_defaults():
             logger.setLevel(logging.NOTSET)
 
 
-@contextlib.contextmanager
-def pkg_resources_stand_in():
-    """A stand-in for pkg_resources while Theano and Lasagne are imported.
+def use_float32():
+    """Make single precision the default of expressions, unless the user chose another.
 
-    Lasagne asks it for its own version, Theano's GPU part for an exception. Setuptools 81 dropped
-    it ("No module named 'pkg_resources'"), versions before warn, and it takes 0.1 s to import.
+    The user's choice is what THEANO_FLAGS, .theanorc or the program itself (``theano.config.floatX
+    = "float64"``) set.
 
     Examples
     --------
-    >>> from mnist_cnn.compat.defaults import pkg_resources_stand_in
-    >>> with pkg_resources_stand_in():
-    ...     import pkg_resources
-    >>> pkg_resources.get_distribution("Lasagne").version
-    '0.1'
+    >>> import mnist_cnn
+    >>> import theano
+    >>> mnist_cnn.compat.use_float32()
+    >>> theano.config.floatX
+    'float32'
     """
-    stand_in = types.ModuleType("pkg_resources")
-    stand_in.get_distribution = metadata.distribution
-    stand_in.DistributionNotFound = metadata.PackageNotFoundError
-    before = sys.modules.get("pkg_resources")
-    sys.modules["pkg_resources"] = stand_in
-    try:
-        yield
-    finally:
-        if before is None:
-            del sys.modules["pkg_resources"]
-        else:
-            sys.modules["pkg_resources"] = before
+    import theano
+    if type(theano.config).floatX.is_default:
+        theano.config.floatX = "float32"

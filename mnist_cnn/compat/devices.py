@@ -1,13 +1,12 @@
 """What computes: the CPU, or a GPU or OpenCL device through Theano's back-end."""
 
-import os
 import sys
-import sysconfig
 
 import theano
 
-from . import gpu
+from . import defaults, gpu
 from .start import fault_of_compiler
+from .surroundings import what_is_missing
 from ..support.errors import MnistCnnError
 
 __all__ = ["require_compiler", "use_device", "on_device", "require_on_device", "device_parts"]
@@ -30,16 +29,9 @@ def require_compiler():
     >>> from mnist_cnn.compat import require_compiler
     >>> require_compiler()  # says nothing where there is one
     """
-    missing = []
-    if not theano.config.cxx:
-        missing.append("a C++ compiler (g++)")
-    if not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")):
-        missing.append("Python's header files (Python.h)")
+    missing = what_is_missing(theano.config.cxx)
     if missing:
-        raise MnistCnnError(
-            "Theano needs {}; install on Debian or Ubuntu with: sudo apt-get install g++ "
-            "python{}.{}-dev, on macOS with: xcode-select --install"
-            .format(" and ".join(missing), *sys.version_info))
+        raise MnistCnnError(missing)
     fault = fault_of_compiler()
     if fault:
         raise MnistCnnError("the C++ compiler {} does not work; look at it and at THEANO_FLAGS and "
@@ -130,3 +122,11 @@ def use_device(device=None):
                             "THEANO_FLAGS and .theanorc to train on the CPU"
                             .format(theano.config.device))
     _start_device(device)
+
+
+if defaults.device != "cpu":  # what the user's configuration asks for
+    try:
+        use_device(defaults.device)
+    except MnistCnnError as error:
+        raise ImportError("device={} in THEANO_FLAGS or .theanorc: {}".format(
+            defaults.device, error)) from error

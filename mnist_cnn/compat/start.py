@@ -1,123 +1,19 @@
-"""A short start: imports that nobody needs are left out, and what the compiler said is kept."""
+"""A short start: what nobody needs is left out, and what the compiler said is kept."""
 
 import contextlib
 import functools
-import gc
 import importlib
-import importlib.abc
-import importlib.machinery
 import inspect
 import json
 import os
 import platform
 import subprocess
-import sys
 import tempfile
 import types
-import warnings
 from pathlib import Path
 
-from .defaults import pkg_resources_stand_in
-
-__all__ = ["lean_imports", "import_gpuarray_when_asked", "remember_the_compiler", "fault_of_compiler",
+__all__ = ["import_gpuarray_when_asked", "remember_the_compiler", "fault_of_compiler",
            "skip_source_lines"]
-
-
-# --- as Theano is imported ---------------------------------------------------------------------
-
-@contextlib.contextmanager
-def _stand_ins(modules):
-    """Put modules in the place of those that are not imported yet; take them out again at the end.
-
-    `modules` maps names to a module, or to None, which makes the import fail.
-    """
-    modules = {name: module for name, module in modules.items() if name not in sys.modules}
-    sys.modules.update(modules)
-    try:
-        yield
-    finally:
-        for name, module in modules.items():
-            if sys.modules.get(name) is module:
-                del sys.modules[name]
-
-
-@contextlib.contextmanager
-def _plain_distutils():
-    """Let Theano have Python's own distutils: setuptools' brings all of setuptools, 0.05 s.
-
-    It is taken out again, for setuptools warns where it finds it.
-    """
-    if "distutils" in sys.modules or "setuptools" in sys.modules:
-        yield
-        return
-    finders = [finder for finder in sys.meta_path
-               if getattr(finder, "__name__", type(finder).__name__) == "DistutilsMetaFinder"]
-    for finder in finders:
-        sys.meta_path.remove(finder)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 has none
-            importlib.import_module("distutils.sysconfig")
-        yield
-    finally:
-        sys.meta_path[:0] = finders
-        for name in [name for name in sys.modules if name.partition(".")[0] == "distutils"]:
-            del sys.modules[name]
-
-
-@contextlib.contextmanager
-def _no_collections():
-    """Keep Python from looking for garbage where modules are made that stay: a tenth of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-@contextlib.contextmanager
-def lean_imports():
-    """Keep Theano, as it is imported, from importing what it hardly ever uses: half of the time.
-
-    It looks up SciPy's statistics and special functions where it calls them; SciPy imports its
-    parts then by itself.
-
-    Examples
-    --------
-    >>> import gc
-    >>> from mnist_cnn.compat.start import lean_imports
-    >>> with lean_imports():
-    ...     gc.isenabled()
-    False
-    """
-    import scipy
-    import scipy.linalg.blas  # noqa: F401  before the stand-ins: it needs the real ones
-    stand_ins = {}
-    if hasattr(scipy, "__getattr__"):
-        stand_ins = {name: types.ModuleType(name) for name in ("scipy.special", "scipy.stats")}
-        # Theano asks it for private functions that SciPy 1.8 has renamed, and fails in any case.
-        stand_ins["scipy.signal"] = None
-    with _no_collections(), _plain_distutils(), _stand_ins(stand_ins):
-        yield
-
-
-class _Gpuarray(importlib.abc.MetaPathFinder):
-    """Gives Theano's GPU part the pkg_resources that it wants, whoever imports it."""
-
-    def find_spec(self, fullname, path, target=None):
-        if fullname != "theano.gpuarray":
-            return None
-        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
-        exec_module = spec.loader.exec_module
-
-        def exec_module_(module):
-            with pkg_resources_stand_in():
-                exec_module(module)
-
-        spec.loader.exec_module = exec_module_
-        return spec
 
 
 def import_gpuarray_when_asked():
@@ -125,10 +21,10 @@ def import_gpuarray_when_asked():
 
     Examples
     --------
-    >>> import sys
     >>> import mnist_cnn  # calls it
-    >>> [type(finder).__name__ for finder in sys.meta_path].count("_Gpuarray")
-    1
+    >>> import theano
+    >>> theano.gpuarray.pygpu_activated
+    False
     """
     import theano
 
@@ -137,11 +33,8 @@ def import_gpuarray_when_asked():
             return importlib.import_module("theano.gpuarray")
         raise AttributeError("module 'theano' has no attribute {!r}".format(name))
 
-    sys.meta_path.insert(0, _Gpuarray())
     theano.__getattr__ = __getattr__
 
-
-# --- as functions are compiled -----------------------------------------------------------------
 
 def _identity_of_compiler():
     """What may change the compiler's answers; the cache's folder has the processor in its name."""

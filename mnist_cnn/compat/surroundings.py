@@ -4,18 +4,19 @@ What cannot be meant is an ImportError that names the variable.
 """
 
 import contextlib
-import importlib.machinery
 import io
 import logging
 import os
 import re
+import signal
 import sys
+import sysconfig
 import warnings
 
-from ..support.errors import MnistCnnError
+from ..support.errors import Interrupted, MnistCnnError
 
 __all__ = ["check_environment", "compile_quietly", "first_line", "mute_old_code", "plain_number_of_threads",
-           "with_settings_of_the_user"]
+           "what_is_missing", "with_settings_of_the_user"]
 
 MAX_THREADS = 1024
 
@@ -109,6 +110,8 @@ def compile_quietly():
     ------
     OSError
         In place of its bare exception; the listing that it makes and speaks of is gone.
+    Interrupted
+        On Ctrl-C. Theano's modules are forgotten then, so that the next import is a whole one.
 
     Examples
     --------
@@ -123,6 +126,10 @@ def compile_quietly():
     try:
         with contextlib.redirect_stdout(said):
             yield
+    except KeyboardInterrupt as error:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "theano"]:
+            del sys.modules[name]
+        raise Interrupted(signal.SIGINT) from error
     except Exception as error:
         if not str(error).startswith("Compilation failed"):
             raise
@@ -130,7 +137,32 @@ def compile_quietly():
                                said.getvalue()):
             with contextlib.suppress(OSError):
                 os.remove(path)
-        raise OSError(str(error)) from error
+        raise OSError(what_is_missing() or str(error)) from error
+
+
+def what_is_missing(compiler=True):
+    """What has to be installed so that modules can be compiled, in a sentence; None if all is there.
+
+    Parameters
+    ----------
+    compiler : str or bool
+        The C++ compiler; false where there is none.
+
+    Examples
+    --------
+    >>> from mnist_cnn.compat.surroundings import what_is_missing
+    >>> what_is_missing("") # doctest: +ELLIPSIS
+    'Theano needs a C++ compiler (g++); install on Debian or Ubuntu with: sudo apt-get install ...
+    """
+    missing = []
+    if not compiler:
+        missing.append("a C++ compiler (g++)")
+    if not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")):
+        missing.append("Python's header files (Python.h)")
+    if not missing:
+        return None
+    return ("Theano needs {}; install on Debian or Ubuntu with: sudo apt-get install g++ python{}.{}-dev, "
+            "on macOS with: xcode-select --install".format(" and ".join(missing), *sys.version_info))
 
 
 class _Held(logging.Filter):
@@ -197,30 +229,3 @@ def _is_theanos(error):
             return True
         traceback = traceback.tb_next
     return False
-
-
-class _WithDocstrings(importlib.machinery.SourceFileLoader):
-    """Compiles a module with its docstrings, whatever -OO or PYTHONOPTIMIZE say."""
-
-    def get_code(self, fullname):
-        path = self.get_filename(fullname)
-        return compile(self.get_data(path), path, "exec", dont_inherit=True, optimize=1)
-
-
-class _TheanoWithDocstrings:
-    """Finds the modules of Theano that put docstrings together as they are imported."""
-
-    names = ("theano.gof.opt", "theano.tensor.elemwise")
-
-    def find_spec(self, fullname, path=None, target=None):
-        if fullname not in self.names:
-            return None
-        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
-        if spec is not None:
-            spec.loader = _WithDocstrings(fullname, spec.origin)
-        return spec
-
-
-if sys.flags.optimize > 1:
-    # "unsupported operand type(s) for +: 'NoneType' and 'str'"
-    sys.meta_path.insert(0, _TheanoWithDocstrings())

@@ -25,7 +25,7 @@ __all__ = ["build_page", "main"]
 
 SOURCE = Path(__file__).parent
 STYLES = ("colours.css", "page.css", "stages.css", "draw.css", "bench.css", "inspector.css",
-          "tabs.css", "narrow.css", "sizes.css")
+          "tabs.css", "narrow.css", "sizes.css", "tablet.css", "print.css")
 
 
 def build_page(content):
@@ -45,27 +45,32 @@ def build_page(content):
     >>> import numpy as np
     >>> from mnist_cnn.analysis.trust import Trust
     >>> from mnist_cnn.explorer import build_page
-    >>> from mnist_cnn.explorer.content import Content
+    >>> from mnist_cnn.explorer.content import Content, Plane
     >>> trust = Trust(np.zeros((10, 10, 768), np.uint8), max_distance=.2, max_ink=200.)
     >>> page = build_page(Content(
     ...     "A network of zeros.", "0123456789", [("zeros.npz", [np.zeros(4)])],
     ...     np.zeros((9, 1, 28, 28), np.uint8), np.zeros(9), np.zeros(1, np.uint8), [],
-    ...     np.zeros((330, 9)), trust, None, None))
+    ...     np.zeros((330, 9)), trust,
+    ...     Plane(np.zeros(768), np.zeros((2, 768)), np.zeros((9, 2))),
+    ...     (np.zeros((0, 1, 28, 28), np.uint8), np.zeros(0)), []))
     >>> page.splitlines()[0], "A network of zeros." in page
     ('<!DOCTYPE html>', True)
     """
     channels, side, _ = shape = content.images.shape[1:]
+    known, known_labels = content.known
+    # the training images behind the test images
+    images = np.concatenate([content.images, known])
     if channels == 1:
-        packed = dict(zip(("places", "levels"), pack_images(content.images)))
+        packed = dict(zip(("places", "levels"), pack_images(images)))
     else:
-        packed = {"pixels": pack_pixels(content.images)}
-    packed.update(labels=pack(np.uint16(content.labels)),
+        packed = {"pixels": pack_pixels(images)}
+    packed.update(labels=pack(np.uint16(np.concatenate([content.labels, known_labels]))),
                   favourites=pack(np.uint16(content.favourites)),
-                  centres=pack(content.trust.centres))
+                  centres=pack(content.trust.centres), plane=pack(_flat(content.plane)))
     for i, (_, weights) in enumerate(content.models):
         packed["weights{}".format(i)] = pack(_flat(weights))
-    if content.kernels is not None:
-        packed["film"] = pack(_flat(content.kernels))
+    for i, frame in enumerate(content.film):
+        packed["film{}".format(i)] = pack(frame.codes)
     facts = {
         "names": list(content.names),
         "noun": noun(content.names),
@@ -75,9 +80,12 @@ def build_page(content):
         "models": [name for name, _ in content.models],
         "gallery": content.gallery,
         "count": len(content.images),
+        "known": len(known),
         "trust": {"maxDistance": content.trust.max_distance, "maxInk": content.trust.max_ink,
                   "centres": content.trust.centres.shape[1]},
-        "epochs": None if content.epochs is None else [int(epoch) for epoch in content.epochs],
+        "film": [{"epoch": int(frame.epoch), "scales": frame.scales.tolist(),
+                  "accuracy": frame.accuracy} for frame in content.film],
+        "sizes": [array.size for array in content.models[0][1]],
     }
     parts = {
         **page_words(shape, content.names, content.handwriting),

@@ -9,6 +9,7 @@ import numpy as np
 import theano
 from lasagne.layers import Conv2DLayer, DenseLayer
 
+from ..analysis.features import pca
 from ..analysis.metrics import confident_mistakes
 from ..analysis.trust import Trust, compile_features, learn_trust
 from ..data import load_dataset_of
@@ -17,12 +18,16 @@ from ..support.batches import run_in_batches
 from ..support.about import same_data
 from ..support.classes import noun
 from ..support.errors import MnistCnnError
-from ..support.records import load_snapshots, snapshots_path
+from ..support.film import restore, thin_out
+from ..support.records import load_film, load_snapshots, snapshots_path
 from .embed import pack_images, pack_pixels
 
-__all__ = ["Content", "choose_digits", "find_favourites", "keep_small", "collect"]
+__all__ = ["Content", "Plane", "Frame", "choose_digits", "find_favourites", "keep_small", "collect"]
 
 NUM_FAVOURITES = 9
+PLANE_POINTS = 2000
+KNOWN = 600  # training images
+FILM_FRAMES = 6  # of about 130,000 characters each
 MAX_SIZE = 2.05e6  # characters of test images
 
 #: ``summary``, a line of text; ``names`` of the classes, list of str; ``models``, pairs of a name
@@ -30,12 +35,22 @@ MAX_SIZE = 2.05e6  # characters of test images
 #: ``images``, uint8 (n, channels, rows, columns), and ``labels``, (n,), of the test images;
 #: ``nothing``, uint8 (channels,), what a pixel is where nothing is; ``gallery``, list of dict (see
 #: `choose_digits`); ``favourites``, int array (see `find_favourites`); ``trust``, a
-#: `mnist_cnn.analysis.trust.Trust`; ``epochs`` and ``kernels`` of the training film, or None;
+#: `mnist_cnn.analysis.trust.Trust`; ``film``, list of `Frame`;
+#: ``plane``, a `Plane`; ``known``, uint8 images (n, channels, rows, columns) and labels (n,) of
+#: training images;
 #: ``handwriting``, whether a drawing is centred as MNIST's digits were.
 Content = namedtuple(
     "Content",
-    "summary names models images labels nothing gallery favourites trust epochs kernels handwriting",
+    "summary names models images labels nothing gallery favourites trust plane known film handwriting",
     defaults=(True,))
+
+#: The plane that the test images' features differ most in: ``mean`` (features,), ``components``
+#: (2, features) and ``points`` (n, 2) of the first images.
+Plane = namedtuple("Plane", "mean components points")
+
+#: An epoch of the training: ``codes`` and ``scales`` of all weights, as `mnist_cnn.support.film.quantize`
+#: gives them, and ``accuracy`` on the test set with just these, in [0, 1].
+Frame = namedtuple("Frame", "epoch codes scales accuracy")
 
 
 def choose_digits(probabilities, labels, num_mistakes=12):
@@ -158,8 +173,8 @@ def collect(model, compare=None, data_dir=None, dataset=None, names=None):
     Parameters
     ----------
     model : path-like
-        The npz file of the weights. Kernels of its training that were saved beside it
-        (``train.py --snapshots``) become the film.
+        The npz file of the weights. What was saved of its training beside it
+        (``train.py --snapshots``) becomes the film.
     compare : path-like, optional
         The npz file of a second model, to be shown beside the first.
     data_dir, dataset
@@ -193,13 +208,10 @@ def collect(model, compare=None, data_dir=None, dataset=None, names=None):
     if compare is not None:
         second, about_second = load_model(compare)
         models.append((Path(compare).name, lasagne.layers.get_all_param_values(second)))
-    epochs, kernels = None, None
-    if os.path.exists(snapshots_path(model)):
-        epochs, kernels = load_snapshots(model, weights[0].shape)
     loaded = load_dataset_of(model, about, data_dir, dataset)
     if compare is not None:
         same_data(compare, about_second, loaded.about)
-    *_, X_val, y_val, X_test, y_test = loaded
+    X_train, y_train, X_val, y_val, X_test, y_test = loaded
     shape = X_test.shape[1:]
     if shape[1] != shape[2]:
         raise MnistCnnError("the page shows square images only, and those of this data set have "
@@ -212,16 +224,51 @@ def collect(model, compare=None, data_dir=None, dataset=None, names=None):
     print("Looking for the network's worst mistakes among {} test {}s...".format(
         len(y_test), noun(names)))
     features_of = compile_features(network)
-    probabilities, _ = features_of(X_test)
+    probabilities, features = features_of(X_test)
     summary = ("Your own network, {}: {:,} learned numbers, and {:.2f} % of {:,} test {}s "
                "right.").format(
         models[0][0], sum(array.size for array in weights),
         100 * np.mean(probabilities.argmax(axis=1) == y_test), len(y_test), noun(names))
-    images = keep_small(np.uint8(np.rint(X_test * 256).clip(0, 255)))
+    images = keep_small(_as_bytes(X_test))
     shown = slice(len(images))
     nothing = np.zeros(1) if shape[0] == 1 else np.rint(256 * X_test.mean(axis=(0, 2, 3)))
     return Content(
         summary, names, models, images, y_test[shown], np.uint8(nothing.clip(0, 255)),
         choose_digits(probabilities[shown], y_test[shown]), find_favourites(network, X_test[shown]),
-        _round_trust(learn_trust(features_of, X_val, y_val)), epochs, kernels,
+        _round_trust(learn_trust(features_of, X_val, y_val)),
+        _plane(features[shown][:PLANE_POINTS]),
+        (_as_bytes(X_train[:KNOWN]), y_train[:KNOWN]),
+        _film(model, network, features_of, X_test, y_test),
         about.is_handwriting)  # as predict.py takes pictures
+
+
+def _as_bytes(images):
+    return np.uint8(np.rint(images * 256).clip(0, 255))
+
+
+def _plane(features):
+    points, components, _ = pca(features)
+    return Plane(features.mean(axis=0), components, points)
+
+
+def _film(model, network, features_of, images, labels):
+    """The frames of the training, each tried on the test set; none where nothing was saved."""
+    if not os.path.exists(snapshots_path(model)):
+        return []
+    weights = lasagne.layers.get_all_param_values(network)
+    _, kernels = load_snapshots(model, weights[0].shape)
+    if not (kernels == weights[0]).all(axis=(1, 2, 3, 4)).any():
+        raise MnistCnnError("{} is of another training than {}; train with --snapshots again, or "
+                            "remove it".format(snapshots_path(model), model))
+    saved = thin_out(load_film(model, len(weights), sum(array.size for array in weights)),
+                     FILM_FRAMES)
+    frames = []
+    for epoch, (codes, scales) in sorted(saved.items()):
+        lasagne.layers.set_all_param_values(network, [
+            array.astype(like.dtype) for array, like in zip(
+                restore(codes, scales, [array.shape for array in weights]), weights)])
+        probabilities, _ = features_of(images)
+        frames.append(Frame(epoch, codes, scales,
+                            float(np.mean(probabilities.argmax(axis=1) == labels))))
+    lasagne.layers.set_all_param_values(network, weights)
+    return frames

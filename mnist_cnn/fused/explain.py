@@ -66,8 +66,9 @@ def explain(function, *batch, **kwargs):
     >>> y = T.nnet.relu(T.nnet.conv2d(x, W, filter_shape=(32, 1, 5, 5)))
     >>> z = T.nnet.conv2d(x, W, filter_shape=(32, 1, 5, 5), filter_dilation=(2, 2))
     >>> print(explain(theano.function([x, W], [y, z])))
-    part                                       becomes  why
-    convolution of 1 channel by 32 filters of 5x5  Conv2D   convolution and rectifier in one pass
+    part                                           becomes   why
+    convolution of 1 channel by 32 filters of 5x5  Conv2D    convolution and rectifier in one pass
+    convolution of 1 channel by 32 filters of 5x5  Theano's  dilation (2, 2)
     """
     repeats = kwargs.pop("repeats", 20)
     if kwargs:

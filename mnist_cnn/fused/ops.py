@@ -1,5 +1,4 @@
-"""Theano Ops in C++: a convolution stage, its gradient, a product of matrices, a training step's
-update, random masks.
+"""Theano Ops in C++: a convolution stage, its gradient, a product of matrices.
 
 Their code is in `csrc`. Theano compiles it, with the sizes of
 the filters as constants, for the processor it runs on. `docs/fused.md` explains it.
@@ -12,15 +11,13 @@ from pathlib import Path
 
 import theano.tensor as T
 from theano import scalar
-from theano.compile import optdb
 from theano.gof import Apply, local_optimizer
 from theano.gof.op import OpenMPOp
-from theano.gof.opt import in2out
 from theano.gof.params_type import ParamsType
-from theano.gradient import DisconnectedType, grad_undefined
+from theano.gradient import DisconnectedType
 from theano.tensor.opt import register_canonicalize
 
-__all__ = ["BernoulliMask", "ConvReluPool", "ConvReluPoolGrad", "NesterovUpdate", "SparseProduct"]
+__all__ = ["ConvReluPool", "ConvReluPoolGrad", "SparseProduct"]
 
 _HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "csrc")
 
@@ -272,134 +269,3 @@ class SparseProduct(_NativeOp):
     def c_code(self, node, name, inputs, outputs, sub):
         return self.call("sparse_product::multiply_numpy(%s, %s, &%s)" % (
             tuple(inputs) + tuple(outputs)), sub)
-
-
-class NesterovUpdate(_NativeOp):
-    """A step of gradient descent with Nesterov momentum, for all parameters at once.
-
-    Parameters
-    ----------
-    count : int
-        Number of parameters.
-    in_place : bool
-        Whether the parameters and velocities are overwritten. An optimization, Theano's kind for
-        it, turns it on where nothing else needs the old ones later.
-
-    Notes
-    -----
-    Called with the parameters, as many velocities, as many gradients, the learning rate and the
-    momentum, all float32; those of a parameter have its shape, the last two none. Gives the new
-    parameters, then the new velocities:
-
-        v' = momentum * v - learning_rate * g
-        p' = p + momentum * v' - learning_rate * g
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.fused.ops import NesterovUpdate
-    >>> one = np.ones(2, np.float32)
-    >>> w, v = NesterovUpdate(count=1)(one, 0 * one, one, np.float32(.1), np.float32(.5))
-    >>> w.eval().round(2), v.eval().round(2)
-    (array([0.85, 0.85], dtype=float32), array([-0.1, -0.1], dtype=float32))
-    """
-
-    __props__ = ("count", "in_place")
-    header = "bindings/nesterov.h"
-
-    def __init__(self, count, in_place=False, openmp=None):
-        super(NesterovUpdate, self).__init__(openmp)
-        self.count, self.in_place = count, in_place
-        if in_place:
-            self.destroy_map = {k: [k] for k in range(2 * count)}
-
-    def make_node(self, *inputs):
-        if len(inputs) != 3 * self.count + 2:
-            raise TypeError("wanted %d inputs, got %d" % (3 * self.count + 2, len(inputs)))
-        params = [T.as_tensor_variable(param) for param in inputs[:self.count]]
-        tensors = [_tensor(value, "%s[%d]" % (name, k), params[k].ndim, "float32")
-                   for name, first in (("params", 0), ("velocities", 1), ("gradients", 2))
-                   for k, value in enumerate(inputs[first * self.count:(first + 1) * self.count])]
-        rates = [_tensor(value, name, 0, "float32")
-                 for value, name in zip(inputs[-2:], ("learning_rate", "momentum"))]
-        return Apply(self, tensors + rates,
-                     [T.TensorType("float32", old.broadcastable)() for old in tensors[:2 * self.count]])
-
-    def infer_shape(self, node, shapes):
-        return shapes[:2 * self.count]
-
-    def L_op(self, inputs, outputs, gradients):
-        raise NotImplementedError("NesterovUpdate has no derivative; take Lasagne's updates for one")
-
-    def c_code(self, node, name, inputs, outputs, sub):
-        old, gradients = inputs[:2 * self.count], inputs[2 * self.count:-2]
-        return self.call("nesterov::update_numpy<%d, %s>({%s}, {%s}, %s, %s, {%s})" % (
-            self.count, "true" if self.in_place else "false", ", ".join(old), ", ".join(gradients),
-            inputs[-2], inputs[-1], ", ".join("&" + output for output in outputs)), sub)
-
-
-@local_optimizer([NesterovUpdate], inplace=True)
-def local_nesterov_in_place(node):
-    """Overwrites the old values; Theano takes it back where something reads them later."""
-    if isinstance(node.op, NesterovUpdate) and not node.op.in_place:
-        return NesterovUpdate(node.op.count, True, node.op.openmp)(*node.inputs)
-    return False
-
-
-# among Theano's own of its kind: 70 is that of the products, 75 of elementwise operations
-optdb.register("nesterov_in_place", in2out(local_nesterov_in_place), 70, "fast_run", "inplace")
-
-
-class BernoulliMask(_NativeOp):
-    """Random zeros and ones from the generator Philox 4x32-10.
-
-    Parameters
-    ----------
-    p : float
-        Probability of a one, in [0, 1]; held to 2**-32.
-    ndim : int
-        Number of dimensions of the mask.
-
-    Notes
-    -----
-    Called with a state, a uint64 vector ``(key, number of the first block)``, and the
-    shape, an int64 vector. Gives the state to go on with and the mask in float32. The
-    same state gives the same mask on every machine and with any number of threads.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.fused.ops import BernoulliMask
-    >>> following, mask = BernoulliMask(p=.5, ndim=2)(np.uint64([1, 0]), [100, 100])
-    >>> .48 < mask.eval().mean() < .52
-    True
-    """
-
-    __props__ = ("p", "ndim")
-    header = "bindings/philox.h"
-
-    def __init__(self, p, ndim, openmp=None):
-        super(BernoulliMask, self).__init__(openmp)
-        if not 0 <= p <= 1:
-            raise ValueError("p: wanted a probability between 0 and 1, got %r" % (p,))
-        self.p, self.ndim = float(p), int(ndim)
-
-    def make_node(self, state, shape):
-        state = _tensor(state, "state", 1, "uint64")
-        shape = T.cast(T.as_tensor_variable(shape), "int64")
-        return Apply(self, [state, _tensor(shape, "shape", 1, "int64")],
-                     [state.type(), T.TensorType("float32", (False,) * self.ndim)()])
-
-    def infer_shape(self, node, shapes):
-        return [(2,), [node.inputs[1][k] for k in range(self.ndim)]]
-
-    def grad(self, inputs, gradients):
-        return [grad_undefined(self, k, x, "a random mask has no gradient")
-                for k, x in enumerate(inputs)]
-
-    def connection_pattern(self, node):
-        return [[False, False]] * 2
-
-    def c_code(self, node, name, inputs, outputs, sub):
-        return self.call("philox::bernoulli_numpy<%d>(%s, %s, %dull, &%s, &%s)" % (
-            (self.ndim,) + tuple(inputs) + (int(round(self.p * 2 ** 32)),) + tuple(outputs)), sub)

@@ -3,9 +3,42 @@
 import contextlib
 import errno
 import os
+import re
 import signal
 import sys
 import threading
+
+
+#: Signals that end a process in good order; Windows has no SIGHUP.
+ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
+               if hasattr(signal, name))
+
+
+# Control characters, lone halves of pairs, and what turns the order of text or begins a new line.
+_OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text, also=""):
+    r"""Escape what a terminal would obey, not show: file names, files and servers may hold it.
+
+    Parameters
+    ----------
+    text : str
+    also : str
+        Characters to leave as they are.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.errors import printable
+    >>> print(printable("a\x1b[2Jb"))
+    a\x1b[2Jb
+    """
+    return _OBEYED.sub(lambda found: found.group() if found.group() in also else found.group().encode(
+        "unicode_escape", "surrogatepass").decode(), text)
 
 
 class MnistCnnError(Exception):
@@ -28,13 +61,16 @@ class MnistCnnError(Exception):
 
     exit_code = 2
 
+    def __init__(self, text=""):
+        super().__init__(printable(str(text)))
+
     def _render_traceback_(self):
         """What IPython and Jupyter show of it: its line, not the way through our code."""
         return ["{}: {}".format(type(self).__name__, self)]
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C or SIGTERM; `signum` is the signal's number.
+    """Ctrl-C, SIGTERM or SIGHUP; `signum` is the signal's number.
 
     Examples
     --------
@@ -55,12 +91,14 @@ class Interrupted(KeyboardInterrupt):
 class Output:
     """Standard output or error of a command, which goes on where nobody reads it any more.
 
-    ``train.py | head -1`` trains and saves to its end. What is not ASCII and cannot be shown is
-    escaped, and a line is shown when it is there, in a pipe as well.
+    ``train.py | head -1`` trains and saves to its end. What cannot be shown is escaped, as is what a
+    terminal would obey, and a line is shown when it is there, in a pipe as well.
 
     Parameters
     ----------
     stream : text file
+    obeyed : str
+        Control characters that the package itself writes there.
 
     Attributes
     ----------
@@ -68,8 +106,8 @@ class Output:
         Why some of it went nowhere, if it was not the reader who went away: a full disk.
     """
 
-    def __init__(self, stream):
-        self.stream, self.error = stream, None
+    def __init__(self, stream, obeyed="\n\t"):
+        self.stream, self.error, self.obeyed = stream, None, obeyed
         with contextlib.suppress(AttributeError, ValueError):  # a stand-in, or closed
             stream.reconfigure(errors="backslashreplace", line_buffering=True)
 
@@ -78,7 +116,7 @@ class Output:
 
     def write(self, text):
         with self._never_broken():
-            self.stream.write(text)
+            self.stream.write(printable(text, self.obeyed))
         return len(text)
 
     def flush(self):
@@ -100,7 +138,8 @@ class Output:
 def _outputs():
     """Make both outputs patient; MnistCnnError at the end where some of stdout found no room."""
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (stream and Output(stream) for stream in before)
+    sys.stdout = sys.stdout and Output(sys.stdout)
+    sys.stderr = sys.stderr and Output(sys.stderr, "\n\t\r")  # a progress bar begins its line anew
     wrapped = sys.stdout
     try:
         try:
@@ -116,7 +155,9 @@ def _outputs():
 
 @contextlib.contextmanager
 def signals(handler):
-    """Have Ctrl-C and SIGTERM call a handler in the block, but for those that are ignored.
+    """Have what ends a process in good order call a handler in the block.
+
+    That is Ctrl-C, SIGTERM, and SIGHUP of a terminal that is closed, but for those that are ignored.
 
     Parameters
     ----------
@@ -125,7 +166,7 @@ def signals(handler):
     """
     before = {}
     if threading.current_thread() is threading.main_thread():  # no other may set them
-        for signum in (signal.SIGINT, signal.SIGTERM):
+        for signum in ENDING:
             if signal.getsignal(signum) != signal.SIG_IGN:  # nohup and the like stay in force
                 before[signum] = signal.signal(signum, handler)
     try:
@@ -152,7 +193,7 @@ def run(command):
     -------
     int
         0 for success, a `MnistCnnError`'s own, which is mostly 2 (its line goes to stderr), 130 for
-        Ctrl-C, 143 for SIGTERM. Any other exception is a defect of ours and goes through, with its
+        Ctrl-C, 143 for SIGTERM, 129 for SIGHUP. Any other exception is a defect of ours and goes through, with its
         traceback.
 
     Examples

@@ -2,10 +2,13 @@
 
 import contextlib
 import errno
+import functools
 import glob
 import io
 import itertools
+import operator
 import os
+import secrets
 import shutil
 import stat
 import unicodedata
@@ -54,20 +57,99 @@ def atomic_open(path, mode="wb", **kwargs):
     >>> open("note.txt").read()
     'whole'
     """
-    _require_file(Path(path))
-    path = Path(os.path.realpath(path))  # a link stays a link: what it points to is replaced
-    part = path.with_name(".{}.{}.part".format(path.name, os.getpid()))
+    path = _resolve(path)
+    part = None
     try:
-        with open(part, mode, **kwargs) as file:
+        part, number = _create_part(path)
+        with open(number, mode, **kwargs) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, path)
+            if os.name == "nt":  # where open files cannot be renamed
+                file.close()
+            os.replace(part, path)  # while it is locked: nobody cleans it away
     except OSError as error:
         raise MnistCnnError("cannot write {}: {}".format(path, error.strerror or error)) from error
     finally:
+        if part is not None:
+            with contextlib.suppress(OSError):
+                part.unlink()
+
+
+def _create_part(path):
+    """Create the file that takes a path's name once it is whole, locked; its path and descriptor.
+
+    Its name is random, and it is neither opened where one of that name lies nor through a link:
+    numbers of processes repeat in containers that share a volume, and who guesses a name in an open
+    folder could plant a link to another's file there.
+    """
+    while True:
+        part = path.with_name(".{}.{}.part".format(path.name, secrets.token_hex(8)))
+        number = os.open(str(part), os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o666)
+        lock(number)
+        if os.name == "nt" or os.path.lexists(str(part)):
+            return part, number
+        os.close(number)  # it was cleaned away before it was locked
+
+
+#: No link is followed, no pipe waited for, no line's end translated; nor are these a child's.
+_FLAGS = functools.reduce(operator.or_, (
+    getattr(os, "O_" + name, 0) for name in ("NOFOLLOW", "NONBLOCK", "BINARY", "CLOEXEC")))
+
+
+def lock(number, wait=True):
+    """Lock an open file, or folder, until it is closed; False where another process has it locked.
+
+    The system ends a lock with its process. Unlike a process' number it holds across containers.
+
+    Parameters
+    ----------
+    number : int
+        The file's descriptor.
+    wait : bool
+        Whether to wait for another process' lock.
+
+    Returns
+    -------
+    bool or None
+        None where the disk, or the system, has no locks.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.files import lock
+    >>> with open("note.txt", "w") as file, open("note.txt") as other:
+    ...     lock(file.fileno()), lock(other.fileno(), wait=False)
+    (True, False)
+    """
+    try:
+        import fcntl
+        fcntl.flock(number, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):  # Windows, or some network's disk
+        return None
+    return True
+
+
+def _remove_parts(path):
+    """Remove what killed processes left of a file half-written: it is locked by nobody."""
+    for part in path.parent.glob(".{}.*.part".format(glob.escape(path.name))):
         with contextlib.suppress(OSError):
-            part.unlink()
+            number = os.open(str(part), os.O_RDONLY | _FLAGS)
+            try:
+                if lock(number, wait=False):
+                    part.unlink()
+            finally:
+                os.close(number)
+
+
+def open_part(path):
+    """Open a file for reading and writing bytes, made where there is none; OSError through a link."""
+    number = os.open(str(path), os.O_RDWR | os.O_CREAT | _FLAGS, 0o666)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError(errno.EINVAL, "{} is a device or a pipe, not a file".format(path))
+    return open(number, "r+b")
 
 
 def check_writable(path):
@@ -93,18 +175,14 @@ def check_writable(path):
         ...
     mnist_cnn.support.errors.MnistCnnError: cannot write nowhere/model.npz: there is no folder ...
     """
-    _require_file(Path(path))
-    file = Path(os.path.realpath(path))
+    file = _resolve(path)
     if not os.path.isdir(file.parent):
         raise MnistCnnError("cannot write {}: there is no folder {}; create it first"
                             .format(path, file.parent))
-    for part in file.parent.glob(".{}.*.part".format(glob.escape(file.name))):
-        if not is_running(part.name.split(".")[-2]):  # its writer was killed
-            with contextlib.suppress(OSError):
-                part.unlink()
-    probe = file.with_name(".{}.{}.part".format(file.name, os.getpid()))
+    _remove_parts(file)
     try:
-        probe.touch()
+        probe, number = _create_part(file)
+        os.close(number)
         probe.unlink()
         disk = shutil.disk_usage(file.parent)
     except OSError as error:
@@ -112,6 +190,24 @@ def check_writable(path):
     if disk.free < MIN_FREE and disk.total:  # what is no disk has no size
         raise MnistCnnError("cannot write {}: fewer than {} MB are free on its disk".format(
             path, MIN_FREE // 10 ** 6))
+
+
+def _resolve(path):
+    """Where an output is written. A link stays a link: what it points to is replaced.
+
+    But for another user's in an open folder such as /tmp, which may lead to any file of ours; the
+    system itself follows none of these.
+    """
+    path = Path(path)
+    _require_file(path)
+    with contextlib.suppress(OSError):  # it is not there
+        folder, link = os.stat(path.parent), os.lstat(path)
+        if (stat.S_ISLNK(link.st_mode) and folder.st_mode & stat.S_ISVTX
+                and folder.st_mode & stat.S_IWOTH
+                and link.st_uid not in (os.geteuid(), folder.st_uid)):
+            raise MnistCnnError("cannot write {}: it is another user's link; name another file"
+                                .format(path))
+    return Path(os.path.realpath(path))
 
 
 def _require_file(path):
@@ -202,17 +298,6 @@ def make_folder(path):
         raise MnistCnnError("cannot make the folder {}: {}".format(
             folder, error.strerror)) from error
     return folder
-
-
-def is_running(pid):
-    """Whether there is a process of that number."""
-    try:
-        os.kill(int(pid), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except OSError:  # there is one, and it is another user's
-        pass
-    return True
 
 
 def write_npz(path, arrays, comment=b""):

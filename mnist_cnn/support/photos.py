@@ -15,9 +15,9 @@ import numpy as np
 from PIL import Image
 
 from .errors import MnistCnnError
-from .pictures import load_digits, open_picture
+from .pictures import Reading, open_picture, read_digits
 
-__all__ = ["load_photo", "load_images"]
+__all__ = ["load_photo", "read_images", "load_images"]
 
 
 def load_photo(path, shape):
@@ -103,8 +103,8 @@ def _pad(picture, rows, columns):
     return field
 
 
-def load_images(path, about, single=False):
-    """Bring what a picture file shows to the form of a model's images.
+def read_images(path, about, single=False):
+    """Read what a picture file shows, in the form of a model's images.
 
     Parameters
     ----------
@@ -118,8 +118,9 @@ def load_images(path, about, single=False):
 
     Returns
     -------
-    float32 array
-        (n,) + the model's shape, in [0, 255/256].
+    mnist_cnn.support.pictures.Reading
+        Its images are (n,) + the model's shape; of anything but handwriting, ``boxes`` and ``grey``
+        are None.
 
     Raises
     ------
@@ -131,13 +132,30 @@ def load_images(path, about, single=False):
     >>> import numpy as np
     >>> from PIL import Image
     >>> from mnist_cnn.data import load_dataset
-    >>> from mnist_cnn.support.photos import load_images
+    >>> from mnist_cnn.support.photos import read_images
     >>> paper = np.full((100, 150), 230, np.uint8)
     >>> paper[20:80, 45:55] = paper[20:80, 95:105] = 30
     >>> Image.fromarray(paper).save("eleven.png")
-    >>> load_images("eleven.png", load_dataset().about).shape
+    >>> read_images("eleven.png", load_dataset().about).images.shape
     (2, 1, 28, 28)
     """
     if about.is_handwriting:
-        return load_digits(path, single)
-    return load_photo(path, about.shape)[None]
+        return read_digits(path, single)
+    return Reading(load_photo(path, about.shape)[None], None, None, "")
+
+
+def load_images(path, about, single=False):
+    """The images alone of `read_images`.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from mnist_cnn.data import load_dataset
+    >>> from mnist_cnn.support.photos import load_images
+    >>> picture = Image.new("L", (100, 150), 230)
+    >>> picture.paste(30, (45, 20, 55, 80))
+    >>> picture.save("one.png")
+    >>> load_images("one.png", load_dataset().about).shape
+    (1, 1, 28, 28)
+    """
+    return read_images(path, about, single).images

@@ -1,4 +1,4 @@
-"""What a training leaves beside its weights: the history, and the first layer's kernels."""
+"""What a training leaves beside its weights: the history, and its weights epoch by epoch."""
 
 import csv
 import io
@@ -11,7 +11,8 @@ from .errors import MnistCnnError
 from .files import atomic_open, open_regular, read_npz, write_npz
 
 __all__ = ["HISTORY_FIELDS", "history_path", "save_history", "load_history", "checkpoint_path",
-           "snapshots_path", "save_snapshots", "load_snapshots", "files_beside"]
+           "snapshots_path", "save_snapshots", "load_snapshots", "load_film", "files_beside",
+           "require_own_names", "is_weights"]
 
 #: A record of an epoch: seconds, losses in nats, accuracies in [0, 1].
 HISTORY_FIELDS = ("epoch", "seconds", "training_loss", "training_accuracy",
@@ -21,12 +22,72 @@ HISTORY_FIELDS = ("epoch", "seconds", "training_loss", "training_accuracy",
 TRAINING_FIELDS = HISTORY_FIELDS[:4]
 
 
+#: What a training leaves beside its weights, by the end of the file's name.
+_BESIDE = {".csv": "history", ".snapshots.npz": "kernels", ".checkpoint": "checkpoint"}
+
+
 def _beside(output, suffix):
-    """The path of what goes beside a file of weights."""
+    """The path of what goes beside a file of weights: its whole name, but for .npz, and a suffix.
+
+    No two files of weights share one, since those that would are refused here and by
+    `require_own_names`.
+    """
     output = Path(output)
     if not output.name:
         raise MnistCnnError("{} is a folder; name a file of weights".format(output))
-    return output.with_suffix(suffix)
+    for ending, what in _BESIDE.items():
+        if output.name.endswith(ending):
+            raise MnistCnnError("{} has the name of a training's {}; name a file of weights, such "
+                                "as {}.npz".format(output, what, output.name[:-len(ending)] or "model"))
+    return output.with_name(_stem(output.name) + suffix)
+
+
+def _stem(name):
+    return name[:-len(".npz")] if name.endswith(".npz") else name
+
+
+def require_own_names(output):
+    """Refuse a file of weights beside another that differs from it in .npz alone.
+
+    Parameters
+    ----------
+    output : path-like
+        The file to be written.
+
+    Raises
+    ------
+    MnistCnnError
+        When there is such another: the two would share history and checkpoint.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.records import require_own_names
+    >>> _ = open("weights.npz", "w")
+    >>> require_own_names("weights.npz")
+    >>> require_own_names("weights")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: weights and weights.npz would share weights.csv; ...
+    """
+    output = Path(output)
+    stem = _stem(output.name)
+    other = output.with_name(stem if output.name != stem else stem + ".npz")
+    if os.path.isfile(other):
+        raise MnistCnnError("{} and {} would share {}; name another output".format(
+            output, other, history_path(output)))
+
+
+def is_weights(path):
+    """Whether a file has the name of a training's weights, rather than of what lies beside them.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.records import is_weights
+    >>> is_weights("lr0.01.npz"), is_weights("lr0.01.snapshots.npz"), is_weights("lr0.01.csv")
+    (True, False, False)
+    """
+    name = str(path)
+    return name.endswith(".npz") and not name.endswith(tuple(_BESIDE))
 
 
 def history_path(output):
@@ -35,8 +96,8 @@ def history_path(output):
     Examples
     --------
     >>> from mnist_cnn.support.records import history_path
-    >>> history_path("model.npz").name
-    'model.csv'
+    >>> history_path("model.npz").name, history_path("lr0.01").name
+    ('model.csv', 'lr0.01.csv')
     """
     return _beside(output, ".csv")
 
@@ -158,8 +219,8 @@ def snapshots_path(output):
     return _beside(output, ".snapshots.npz")
 
 
-def save_snapshots(output, snapshots):
-    """Write kernels beside a file of weights, whole or not at all.
+def save_snapshots(output, snapshots, film=None):
+    """Write kernels, and all weights, beside a file of weights, whole or not at all.
 
     Parameters
     ----------
@@ -167,6 +228,8 @@ def save_snapshots(output, snapshots):
         The file of the weights.
     snapshots : dict of int to array
         An epoch, 0 for before training, to the kernels then, (maps, channels, rows, columns).
+    film : dict of int to pair of arrays, optional
+        Some of these epochs to all weights then, as `mnist_cnn.support.film.quantize` gives them.
 
     Raises
     ------
@@ -182,8 +245,13 @@ def save_snapshots(output, snapshots):
     ['epochs', 'kernels']
     """
     epochs = sorted(snapshots)
-    write_npz(snapshots_path(output), {"epochs": np.array(epochs), "kernels": np.stack(
-        [snapshots[epoch] for epoch in epochs])})
+    arrays = {"epochs": np.array(epochs),
+              "kernels": np.stack([snapshots[epoch] for epoch in epochs])}
+    if film:
+        codes, scales = zip(*(film[epoch] for epoch in sorted(film)))
+        arrays.update(film_epochs=np.array(sorted(film)), codes=np.stack(codes),
+                      scales=np.stack(scales))
+    write_npz(snapshots_path(output), arrays)
 
 
 def load_snapshots(output, shape):
@@ -221,10 +289,57 @@ def load_snapshots(output, shape):
     if not os.path.exists(path):
         raise MnistCnnError("there is no {}; train with --snapshots to see how the kernels came "
                             "to be".format(path))
-    arrays = read_npz(path, {"epochs": ("lqi", (None,)), "kernels": ("fd", (None,) + tuple(shape))})
+    arrays = read_npz(path, {"epochs": ("lqi", (None,)), "kernels": ("fd", (None,) + tuple(shape))},
+                      others=True)
     epochs, snapshots = arrays["epochs"], arrays["kernels"]
     if not len(epochs) or len(epochs) != len(snapshots) or epochs[0] < 0 or (
             np.diff(epochs) <= 0).any():
         raise MnistCnnError("{} is not a file that train.py saved: its epochs and kernels do not "
                             "match".format(path))
     return epochs, snapshots
+
+
+def load_film(output, num_arrays, num_weights):
+    """Read all weights of some epochs that were saved beside a file of weights.
+
+    Parameters
+    ----------
+    output : path-like
+        The file of the weights.
+    num_arrays, num_weights : int
+        How many arrays the network has, and numbers in all of them.
+
+    Returns
+    -------
+    dict of int to pair of arrays
+        From the epoch to codes and scales, as `mnist_cnn.support.film.quantize` gives them; empty
+        where only kernels were saved.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be read or is none that `save_snapshots` wrote.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.support.film import quantize
+    >>> from mnist_cnn.support.records import load_film, save_snapshots
+    >>> kernels = np.ones((32, 1, 5, 5))
+    >>> save_snapshots("weights.npz", {1: kernels}, {1: quantize([kernels, np.zeros(32)])})
+    >>> codes, scales = load_film("weights.npz", 2, 832)[1]
+    >>> codes.shape, scales.shape
+    ((832,), (2,))
+    """
+    path = snapshots_path(output)
+    arrays = read_npz(path, {}, optional={
+        "film_epochs": ("lqi", (None,)), "codes": ("b", (None, num_weights)),
+        "scales": ("f", (None, num_arrays))}, others=True)
+    if not arrays:
+        return {}
+    epochs = arrays.get("film_epochs", np.zeros(0, int))
+    if len({len(epochs), *(len(array) for array in arrays.values())}) > 1 or len(arrays) < 3 or (
+            np.diff(epochs) <= 0).any() or (epochs < 0).any():
+        raise MnistCnnError("{} is not a file that train.py saved: its epochs and weights do not "
+                            "match".format(path))
+    return dict(zip(epochs.tolist(), zip(arrays["codes"], arrays["scales"])))

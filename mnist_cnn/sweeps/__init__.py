@@ -1,16 +1,18 @@
 """Many trainings on many cores or machines: sweeps over settings and seeds."""
 
 import os
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 from ..data import dataset_files, load_dataset
 from ..support.errors import MnistCnnError
 from ..support.files import atomic_open, check_writable, keep_apart, make_folder
+from ..training.config import Config
 from .records import read_records, record_path
 from .settings import expand, is_recipe, parse_grid, parse_seeds, read_spec
 from .summary import comparison, plot, require_drawing, table
-from .task import MAX_THREADS, data_digest
+from .task import MAX_THREADS
 
 __all__ = ["sweep", "main"]
 
@@ -33,8 +35,10 @@ def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, t
     scheduler : str, optional
         The address of a Dask scheduler, ``tcp://HOST:8786``; by default workers are started here.
     workers, threads : int, optional
-        How many local workers, and the threads of each; by default as many workers as the machine
-        has cores and memory for, and the cores shared out among them.
+        How many local workers, and the threads of each training; by default as many workers as the
+        machine has cores and memory for. Since results depend on the number of threads, all
+        trainings have one: that of the records in the folder, else the scheduler's workers', or
+        the cores shared out among local ones.
 
     Returns
     -------
@@ -49,15 +53,17 @@ def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, t
 
     Examples
     --------
+    >>> from dataclasses import asdict
     >>> from mnist_cnn.data import load_dataset
     >>> from mnist_cnn.sweeps import sweep
     >>> from mnist_cnn.sweeps.records import record_path, write_record
-    >>> from mnist_cnn.sweeps.task import data_digest
     >>> from mnist_cnn.support.files import make_folder
     >>> from mnist_cnn.training.config import configure
-    >>> path = record_path(make_folder("results"), "plain", configure(seed=1),
-    ...                    data_digest(load_dataset()))
-    >>> _ = write_record(path, "plain", {"status": "failed", "error": "NaN"}, [])
+    >>> config, digest = configure(seed=1), load_dataset().about.digest
+    >>> path = record_path(make_folder("results"), "plain", config, digest, threads=1)
+    >>> _ = write_record(path, "plain", {
+    ...     "status": "failed", "error": "NaN", "config": asdict(config), "seed": 1,
+    ...     "data": digest, "threads": 1, "seconds": 2.}, [])
     >>> records = sweep({"plain": configure()}, seeds=[1], output="results")  # not trained again
     >>> records[0]["status"]
     'failed'
@@ -76,24 +82,34 @@ def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, t
             output))
     for path in _report_files(folder):
         check_writable(path)
-    loaded = load_dataset(data_dir, dataset=dataset)
-    digest = data_digest(loaded)
-    wanted = {}  # a record's path to its setting's name and its settings
-    for name, config in configs.items():
-        for seed in seeds:
-            seeded = replace(config, seed=seed)
-            wanted[record_path(folder, name, seeded, digest)] = name, seeded
+    about = load_dataset(data_dir, dataset=dataset).about
+    trainings = [(name, replace(config, seed=seed)) for name, config in configs.items()
+                 for seed in seeds]
     done = read_records(folder)
+    if threads is None:
+        threads = _threads_of(done.values(), [config for _, config in trainings], about.digest)
+    if threads is None:
+        from .engine import threads_there
+        threads = threads_there(scheduler, workers, len(trainings))
+    wanted = {record_path(folder, name, config, about.digest, threads): (name, config)
+              for name, config in trainings}
     # seeds outermost: a part of a sweep is fair, too
     missing = sorted((path for path in wanted if path not in done),
                      key=lambda path: wanted[path][1].seed)
     if missing:
         from .engine import train_all
         train_all({path: wanted[path] for path in missing}, done=len(wanted) - len(missing),
-                  data=(data_dir, dataset), about=loaded.about, digest=digest,
-                  scheduler=scheduler, workers=workers, threads=threads)
+                  data=(data_dir, dataset), about=about, threads=threads, scheduler=scheduler,
+                  workers=workers)
         done = read_records(folder)
     return [done[path] for path in wanted]
+
+
+def _threads_of(records, configs, digest):
+    """The number of threads of a sweep that was begun: of most of its records; None without any."""
+    counts = Counter(record["threads"] for record in records
+                     if record["data"] == digest and Config(**record["config"]) in configs)
+    return max(counts, key=lambda threads: (counts[threads], threads), default=None)
 
 
 def _report_files(folder):

@@ -5,14 +5,16 @@ import logging
 import os
 import signal
 import socket
-import threading
 import warnings
 from dataclasses import asdict
 from multiprocessing import resource_tracker
 
-from ..support.errors import Interrupted, MnistCnnError
+import numpy as np
+
+from ..support import machine
+from ..support.errors import ENDING, MnistCnnError, interrupt, signals
 from ..support.progress import progress_bar
-from .records import write_record
+from .records import require_record, write_record
 from .task import run_task, warm_up
 
 __all__ = ["train_all", "local_cluster"]
@@ -39,30 +41,25 @@ def _import_dask():
     return distributed
 
 
-def _cores():
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
 def _fitting(tasks):
     """As many workers as there are tasks, cores, and memory for."""
     import psutil
-    return max(1, min(tasks, _cores(), psutil.virtual_memory().available // WORKER_MEMORY))
+    return max(1, min(tasks, machine.cores(), psutil.virtual_memory().available // WORKER_MEMORY))
 
 
 @contextlib.contextmanager
 def _without_signals():
-    """Threads and processes that are started in the block never see Ctrl-C or SIGTERM.
+    """Threads and processes that are started in the block never see Ctrl-C, SIGTERM or SIGHUP.
 
     Dask starts its workers from a thread, and they inherit its mask. So a Ctrl-C, which a terminal
     sends to all of them, ends the sweep alone, which then ends its workers in good order.
     """
-    signals = {signal.SIGINT, signal.SIGTERM}
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     # multiprocessing starts it before its first process, and lets both signals through afterwards
     resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         yield
     finally:
@@ -104,23 +101,73 @@ def local_cluster(workers, threads):
             cluster.close(timeout=10)
 
 
+def threads_there(scheduler, workers, tasks):
+    """The number of threads that each training of a new sweep is to have.
+
+    Parameters
+    ----------
+    scheduler : str, optional
+        The address of a Dask scheduler, whose workers say how many they have.
+    workers : int, optional
+        How many local ones there will be; by default as many as the machine is fit for.
+    tasks : int
+        How many trainings the sweep has.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    MnistCnnError
+        When the scheduler cannot be reached, or its workers have different numbers.
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.machine import cores
+    >>> from mnist_cnn.sweeps.engine import threads_there
+    >>> threads_there(None, workers=1, tasks=5) == cores()
+    True
+    """
+    if scheduler is None:
+        return max(1, machine.cores() // min(workers or _fitting(tasks), tasks))
+    with _client(scheduler) as client:
+        if not client.scheduler_info()["workers"]:
+            print("Waiting for the first worker of {}".format(scheduler), flush=True)
+            client.wait_for_workers(1)
+        found = sorted(set(client.run(machine.threads).values()))
+    if len(found) > 1:
+        raise MnistCnnError("the workers of {} have {} threads, on which results depend; say how many "
+                            "each training is to have (--threads)".format(
+                                scheduler, " or ".join(map(str, found))))
+    return found[0]
+
+
 @contextlib.contextmanager
-def _sigterm_as_ctrl_c():
-    """SIGTERM ends a sweep as Ctrl-C does: what is finished stays, and no worker is left behind."""
-    def end(signum, frame):
-        raise Interrupted(signum)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, end)
+def _client(scheduler, cluster=None):
+    """A client of a scheduler elsewhere, or of a cluster of this machine."""
+    distributed = _import_dask()
     try:
-        yield
+        if cluster is None:
+            # a client that cannot connect would wait as Python exits, and print a traceback
+            socket.create_connection(
+                distributed.comm.get_address_host_port(scheduler), timeout=10).close()
+        with _without_signals():
+            client = distributed.Client(cluster or scheduler, timeout="10s", set_as_default=False)
+    except (OSError, ValueError, OverflowError) as error:
+        raise MnistCnnError("there is no Dask scheduler at {}: {}".format(
+            scheduler, " ".join(str(error).split()) or "no answer")) from error
+    try:
+        yield client
+    except (distributed.CancelledError, distributed.comm.CommClosedError) as error:
+        raise MnistCnnError(
+            "the Dask scheduler at {} has gone; what is finished is kept, and the same command "
+            "goes on from there".format(scheduler or "this machine")) from error
     finally:
-        signal.signal(signal.SIGTERM, before)
+        _close(client)
 
 
-def train_all(wanted, done, data, about, digest, scheduler=None, workers=None, threads=None):
+def train_all(wanted, done, data, about, threads, scheduler=None, workers=None):
     """Run trainings as tasks, and write each one's record as soon as it is finished.
 
     Parameters
@@ -133,9 +180,9 @@ def train_all(wanted, done, data, about, digest, scheduler=None, workers=None, t
         The data's folder and name, as for `mnist_cnn.data.load_dataset`.
     about : mnist_cnn.support.about.About
         What they are.
-    digest : str
-        What `mnist_cnn.sweeps.task.data_digest` says of it.
-    scheduler, workers, threads
+    threads : int
+        Of each training.
+    scheduler, workers
         As for `mnist_cnn.sweeps.sweep`.
 
     Raises
@@ -148,41 +195,23 @@ def train_all(wanted, done, data, about, digest, scheduler=None, workers=None, t
     With a Dask scheduler at work:
 
     >>> from mnist_cnn.sweeps.engine import train_all
-    >>> train_all(wanted, 0, (None, "mnist"), about, digest,
+    >>> train_all(wanted, 0, (None, "mnist"), about, threads=1,
     ...           scheduler="tcp://127.0.0.1:8786")  # doctest: +SKIP
     """
-    distributed = _import_dask()
     data = None if data[0] is None else os.path.abspath(str(data[0])), data[1]
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_sigterm_as_ctrl_c())
+        stack.enter_context(signals(interrupt))
+        cluster = None
         if scheduler is None:
             workers = min(workers or _fitting(len(wanted)), len(wanted))
-            threads = threads or max(1, _cores() // workers)
-            address = stack.enter_context(local_cluster(workers, threads))
-        else:
-            address = scheduler
-        try:
-            if scheduler is not None:
-                # a client that cannot connect would wait as Python exits, and print a traceback
-                socket.create_connection(
-                    distributed.comm.get_address_host_port(scheduler), timeout=10).close()
-            with _without_signals():
-                client = distributed.Client(address, timeout="10s", set_as_default=False)
-        except (OSError, ValueError, OverflowError) as error:
-            raise MnistCnnError("there is no Dask scheduler at {}: {}".format(
-                scheduler, " ".join(str(error).split()) or "no answer")) from error
-        stack.callback(_close, client)
+            cluster = stack.enter_context(local_cluster(workers, threads))
+        client = stack.enter_context(_client(scheduler, cluster))
         if client.dashboard_link:
             print("Dask's dashboard (with bokeh installed): {}".format(client.dashboard_link),
                   flush=True)
         if scheduler is None:
             _warm_up(client, wanted, about)
-        try:
-            _gather(client, wanted, done, data, about, digest)
-        except (distributed.CancelledError, distributed.comm.CommClosedError) as error:
-            raise MnistCnnError(
-                "the Dask scheduler at {} has gone; what is finished is kept, and the same command "
-                "goes on from there".format(scheduler or "this machine")) from error
+        _gather(client, wanted, done, data, about, threads)
 
 
 def _close(client):
@@ -198,17 +227,19 @@ def _warm_up(client, wanted, about):
     client.submit(warm_up, list(kinds.values()), about, pure=False).result()
 
 
-def _gather(client, wanted, done, data, about, digest):
+def _gather(client, wanted, done, data, about, threads):
     """Submit the tasks, and write their records as they come."""
     import distributed
-    futures = {client.submit(run_task, config, data, digest, pure=False): path
+    futures = {client.submit(run_task, config, data, about.digest, threads, pure=False): path
                for path, (_, config) in wanted.items()}
     best = None
     with progress_bar(total=done + len(wanted), initial=done, unit="training") as bar:
         for future in distributed.as_completed(list(futures), loop=client.loop):
             path = futures.pop(future)
             name, config = wanted[path]
-            record, weights = _result(future, config)
+            common = dict(setting=name, config=asdict(config), seed=config.seed, data=about.digest,
+                          threads=threads)
+            record, weights = _result(future, common)
             record = write_record(path, name, record, weights, about)
             future.release()
             if record["status"] == "ok" and (best is None
@@ -219,16 +250,23 @@ def _gather(client, wanted, done, data, about, digest):
             bar.update()
 
 
-def _result(future, config):
-    """A task's record and weights; of a task that kills its workers, a record that says so."""
+def _result(future, common):
+    """A task's record and weights; of one that went wrong, a record that says so.
+
+    `common` is what the record of any training of this sweep holds.
+    """
     import distributed
     try:
-        return future.result()
+        record, weights = future.result()
+        record = dict(record, **common)
+        require_record(record)
+        if not all(isinstance(array, np.ndarray) and array.dtype.kind == "f" for array in weights):
+            raise ValueError("its weights are no numbers")
+        return record, weights
     except distributed.KilledWorker:
         error = "its worker died, and so did those that tried again"
     except (distributed.CancelledError, distributed.comm.CommClosedError):
         raise
     except Exception as other:  # a defect of ours must not stop the other trainings
         error = "{}: {}".format(type(other).__name__, " ".join(str(other).split()))
-    return dict(status="failed", config=asdict(config), seed=config.seed, error=error,
-                seconds=0.), []
+    return dict(common, status="failed", error=error, seconds=0.), []

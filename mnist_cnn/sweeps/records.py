@@ -5,14 +5,19 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+
 from ..model import save_weights
 from ..support.errors import MnistCnnError
-from ..support.files import atomic_open
+from ..support.files import atomic_open, open_regular
+from ..training.config import Config
 
 __all__ = ["record_path", "read_records", "write_record"]
 
+MAX_RECORD = 10 ** 6  # bytes; one takes a thousand
 
-def record_path(folder, name, config, digest):
+
+def record_path(folder, name, config, digest, threads):
     """The file of a training's record.
 
     Parameters
@@ -25,6 +30,8 @@ def record_path(folder, name, config, digest):
         With the seed.
     digest : str
         The data's.
+    threads : int
+        How many it is trained with: sums' last bits depend on it.
 
     Returns
     -------
@@ -36,10 +43,10 @@ def record_path(folder, name, config, digest):
     --------
     >>> from mnist_cnn.sweeps.records import record_path
     >>> from mnist_cnn.training.config import configure
-    >>> record_path("results", "best", configure("best", seed=1), digest="0f").name[:7]
+    >>> record_path("results", "best", configure("best", seed=1), digest="0f", threads=1).name[:7]
     'best-1-'
     """
-    key = json.dumps([asdict(config), digest], sort_keys=True).encode()
+    key = json.dumps([asdict(config), digest, threads], sort_keys=True).encode()
     words = "".join(c if c.isalnum() else "_" for c in name)[:60]
     return Path(folder) / "{}-{}-{}.json".format(words, config.seed,
                                                  hashlib.sha256(key).hexdigest()[:8])
@@ -75,7 +82,7 @@ def write_record(path, name, record, weights, about=None):
     >>> from pathlib import Path
     >>> import numpy as np
     >>> from mnist_cnn.sweeps.records import write_record
-    >>> record = {"status": "ok", "seed": 1, "test_accuracy": .99}
+    >>> record = {"status": "ok", "seed": 1, "test_accuracy": .99}  # and more
     >>> record = write_record(Path("plain-1.json"), "plain", record, [np.zeros(3)])
     >>> record["setting"], record["weights"]
     ('plain', 'plain-1.npz')
@@ -105,24 +112,48 @@ def read_records(folder):
     Raises
     ------
     MnistCnnError
-        When a record is damaged.
+        When a record is damaged, or holds what no training gives.
 
     Examples
     --------
+    >>> from dataclasses import asdict
     >>> from pathlib import Path
     >>> from mnist_cnn.sweeps.records import read_records, write_record
-    >>> _ = write_record(Path("plain-1.json"), "plain", {"status": "failed", "error": "NaN"}, [])
+    >>> from mnist_cnn.training.config import configure
+    >>> record = {"status": "failed", "error": "NaN", "config": asdict(configure(seed=1)),
+    ...           "seed": 1, "data": "0f", "threads": 1, "seconds": 2.}
+    >>> _ = write_record(Path("plain-1.json"), "plain", record, [])
     >>> read_records(".")[Path("plain-1.json")]["error"]
     'NaN'
     """
     records = {}
     for path in sorted(Path(folder).glob("*.json")):
         try:
-            record = json.loads(path.read_text())
-            if record["status"] not in ("ok", "failed") or not isinstance(record["setting"], str):
-                raise ValueError
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            with open_regular(path) as file:
+                record = json.loads(file.read(MAX_RECORD).decode())
+            record["config"] = asdict(Config(**record["config"]))
+            require_record(record)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, MnistCnnError) as error:
             raise MnistCnnError("{} is no record of a sweep; remove it to train it anew".format(
                 path)) from error
         records[path] = record
     return records
+
+
+def require_record(record):
+    """Raise ValueError, KeyError or TypeError where a record holds what no training gives."""
+    finished = record["status"] == "ok"
+    whole, texts = ["seed", "threads"], ["setting", "data"] + ([] if finished else ["error"])
+    losses, accuracies = ["seconds"], []
+    if finished:
+        parts = ("training", "test") + (() if record["config"]["all_data"] else ("validation",))
+        losses += [part + "_loss" for part in parts]
+        accuracies += [part + "_accuracy" for part in parts]
+    numbers = losses + accuracies
+    if not (record["status"] in ("ok", "failed")
+            and all(type(record[name]) is int for name in whole)
+            and all(type(record[name]) is str for name in texts)
+            and all(type(record[name]) in (int, float) for name in numbers)
+            and all(0 <= record[name] < np.inf for name in numbers)
+            and all(record[name] <= 1 for name in accuracies)):
+        raise ValueError("no training gives such a record")

@@ -1,10 +1,8 @@
 """One training of a sweep, as a worker does it: from the data's name to a record and weights."""
 
+import ctypes
 import functools
-import hashlib
 import os
-import platform
-import re
 import subprocess
 import time
 from dataclasses import asdict, replace
@@ -12,9 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ..support import machine
+from ..support.errors import MnistCnnError
+
 MAX_THREADS = 1024  # of a training, and workers on a machine
 
-__all__ = ["data_digest", "source_version", "processor", "run_task", "warm_up"]
+__all__ = ["source_version", "run_task", "warm_up"]
 
 # Workers import this module before they train. What takes a second to import is imported by the
 # tasks, so that a scheduler can be one without Theano.
@@ -23,34 +24,7 @@ __all__ = ["data_digest", "source_version", "processor", "run_task", "warm_up"]
 @functools.lru_cache(maxsize=1)
 def _load(data_dir, name):
     from ..data import load_dataset
-    dataset = load_dataset(data_dir, dataset=name)
-    return dataset, data_digest(dataset)
-
-
-def data_digest(dataset):
-    """A data set's digest.
-
-    Parameters
-    ----------
-    dataset : six arrays
-
-    Returns
-    -------
-    str
-        SHA-256 over all their bytes, as hexadecimal digits.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.sweeps.task import data_digest
-    >>> data_digest([np.zeros(3), np.zeros(3)]) == data_digest([np.zeros(3), np.ones(3)])
-    False
-    """
-    sha = hashlib.sha256()
-    for array in dataset:
-        sha.update(repr((array.dtype.str, array.shape)).encode())
-        sha.update(memoryview(array).cast("B"))
-    return sha.hexdigest()
+    return load_dataset(data_dir, dataset=name)
 
 
 def source_version():
@@ -63,41 +37,38 @@ def source_version():
     <class 'str'>
     """
     from .. import __version__
-    folder = str(Path(__file__).parents[1])
+    folder = Path(__file__).resolve().parents[1]
+    # where a hook of git's runs this, they name another repository
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+
+    def git(*args):
+        return subprocess.run(
+            ["git", "-C", str(folder), *args], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            universal_newlines=True, check=True, env=env).stdout.strip()
+
     try:
-        commit, changes = (subprocess.run(
-            ["git", "-C", folder, *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            universal_newlines=True, check=True).stdout.strip()
-            for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "--", folder]))
+        # a repository around the environment that the package is installed in is not the package's
+        git("ls-files", "--error-unmatch", "__init__.py")
+        commit, changes = git("rev-parse", "HEAD"), git("status", "--porcelain", "--", ".")
     except (OSError, subprocess.CalledProcessError):
         return __version__
     return commit + ("+" if changes else "")
 
 
-def processor():
-    """The processor's name.
-
-    Examples
-    --------
-    >>> from mnist_cnn.sweeps.task import processor
-    >>> type(processor())
-    <class 'str'>
-    """
+def _use_threads(count):
+    """Train with so many threads from here on, in this thread."""
     try:
-        return re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text()).group(1)
-    except (OSError, AttributeError):
-        return platform.processor() or platform.machine()
+        # of this thread: Dask may run the next training in another
+        ctypes.CDLL("libgomp.so.1").omp_set_num_threads(count)
+    except OSError as error:
+        if machine.threads() != count:
+            raise MnistCnnError("this worker has {} threads, and the sweep's trainings have {}; start "
+                                "it with OMP_NUM_THREADS={}".format(
+                                    machine.threads(), count, count)) from error
+    os.environ["OMP_NUM_THREADS"] = str(count)
 
 
-def threads():
-    """How many threads a training uses here: OMP_NUM_THREADS, else all processors."""
-    text = os.environ.get("OMP_NUM_THREADS", "")
-    if text.isdigit():
-        return int(text)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
-def run_task(config, data, digest):
+def run_task(config, data, digest, threads):
     """Train once.
 
     Parameters
@@ -107,7 +78,9 @@ def run_task(config, data, digest):
     data : pair of str, optional
         The data's folder and name, as for `mnist_cnn.data.load_dataset`.
     digest : str
-        What `data_digest` must say of it.
+        The `mnist_cnn.support.about.fingerprint` that it must have.
+    threads : int
+        How many to train with.
 
     Returns
     -------
@@ -121,11 +94,10 @@ def run_task(config, data, digest):
     --------
     >>> from mnist_cnn.sweeps.task import run_task
     >>> from mnist_cnn.training.config import configure
-    >>> record, weights = run_task(configure(seed=1), (None, None), digest="of other data")
+    >>> record, weights = run_task(configure(seed=1), (None, None), "of others", threads=1)
     >>> record["status"], record["error"]
-    ('failed', 'the data of the package on this worker are others than those of the sweep')
+    ('failed', "this worker's data set (the package's) differs from the sweep's")
     """
-    from ..support.errors import MnistCnnError
     from ..train import train
     from ..training.callbacks import Callback
 
@@ -140,18 +112,19 @@ def run_task(config, data, digest):
                           engine=run.engine.name)
 
     record = dict(status="ok", config=asdict(config), seed=config.seed, data=digest,
-                  commit=source_version(), processor=processor(), threads=threads())
-    start = time.time()
+                  commit=source_version(), processor=machine.processor(), threads=threads)
+    start = time.monotonic()  # a clock may be set
     try:
-        dataset, found = _load(*data)
-        if found != digest:
-            raise MnistCnnError("the data of {} on this worker are others than those of the sweep"
-                                .format(data[0] or data[1] or "the package"))
+        _use_threads(threads)
+        dataset = _load(*data)
+        if dataset.about.digest != digest:
+            raise MnistCnnError("this worker's data set ({}) differs from the sweep's".format(
+                data[0] or data[1] or "the package's"))
         weights = train(dataset, config, [Results()])
     except MnistCnnError as error:
         weights = []
         record.update(status="failed", error=str(error))
-    record["seconds"] = time.time() - start
+    record["seconds"] = time.monotonic() - start
     return record, weights
 
 

@@ -13,11 +13,13 @@ from pathlib import Path
 import lasagne
 
 from .. import compat
-from ..model import load_weights, save_weights
+from ..model import save_weights
 from ..support.errors import Interrupted, MnistCnnError, signals
+from ..support.film import quantize, thin_out
 from ..support.progress import progress_bar
 from ..support.records import (
-    history_path, load_snapshots, save_history, save_snapshots, snapshots_path)
+    history_path, load_film, load_snapshots, require_own_names, save_history, save_snapshots,
+    snapshots_path)
 from .checkpoint import load_checkpoint, save_checkpoint
 
 __all__ = ["Callback", "Report", "SaveWeights", "Checkpoint", "Snapshots", "StopRequests"]
@@ -102,8 +104,8 @@ class Report(Callback):
             self.say("  (Theano compiles C++ for this machine, once: about half a minute)")
 
     def on_start(self, run):
-        if run.engine.remark:
-            self.say("  ({})".format(run.engine.remark))
+        for remark in filter(None, [run.engine.remark, *run.remarks]):
+            self.say("  ({})".format(remark))
         if run.history:
             self.say("Going on in epoch {}".format(run.epoch))
         if run.config.all_data:
@@ -190,26 +192,34 @@ class SaveWeights(Callback):
         self.outputs = output, history_path(output)
 
     def on_build(self, run):
+        require_own_names(self.output)
         run.reserve(*self.outputs)
 
-    def on_epoch(self, run):
-        accuracies = [record[-1] for record in run.history]
-        if not self.keep_best or accuracies[-1] == max(accuracies):
-            self._save(run)
+    def on_start(self, run):
+        if self.keep_best and run.history and run.best_weights is None:
+            raise MnistCnnError("the checkpoint lacks the weights of epoch {}, the best so far; go on "
+                                "without keep_best, or start anew".format(run.best_epoch))
 
-    def on_interrupt(self, run):
-        if not (self.keep_best and run.history):
-            self._save(run)
+    def on_epoch(self, run):
+        self._save(run)
+
+    on_interrupt = on_epoch
 
     def _save(self, run):
         with _saving(run, self.output):
-            save_weights(self.output, lasagne.layers.get_all_param_values(run.network),
-                         run.about)
+            save_weights(self.output, self._weights(run), run.about)
             save_history(self.output, run.history, validated=not run.config.all_data)
+
+    def _weights(self, run):
+        if self.keep_best and run.history:
+            return run.best_weights
+        return lasagne.layers.get_all_param_values(run.network)
 
     def on_finish(self, run):
         if self.keep_best:
-            load_weights(self.output, run.network)
+            lasagne.layers.set_all_param_values(run.network, run.best_weights)
+        if not run.saved:  # the checkpoint was that of the last epoch
+            self._save(run)
 
 
 class Checkpoint(Callback):
@@ -258,7 +268,8 @@ class Checkpoint(Callback):
 
 
 class Snapshots(Callback):
-    """Save the first layer's kernels before training and after each epoch, beside the weights.
+    """Save the first layer's kernels before training and after each epoch, and of a dozen epochs
+    all weights at six bits, beside the weights.
 
     Parameters
     ----------
@@ -283,7 +294,7 @@ class Snapshots(Callback):
     """
 
     def __init__(self, output):
-        self.output, self.taken = output, {}
+        self.output, self.taken, self.film = output, {}, {}
         self.outputs = snapshots_path(output),
 
     def on_build(self, run):
@@ -293,7 +304,11 @@ class Snapshots(Callback):
         if run.history and os.path.exists(snapshots_path(self.output)):
             earlier = zip(*load_snapshots(self.output, self._kernels(run).shape))
             self.taken = {epoch: array for epoch, array in earlier if epoch < run.epoch}
-        self.taken.setdefault(run.epoch - 1, self._kernels(run))
+            weights = self._weights(run)
+            film = load_film(self.output, len(weights), sum(array.size for array in weights))
+            self.film = {epoch: frame for epoch, frame in film.items() if epoch < run.epoch}
+        if run.epoch - 1 not in self.taken:
+            self._take(run, run.epoch - 1)
 
     def on_epoch(self, run):
         self._save(run, run.epoch - 1)
@@ -303,9 +318,16 @@ class Snapshots(Callback):
             self._save(run, run.epoch)
 
     def _save(self, run, epoch):
-        self.taken[epoch] = self._kernels(run)
+        self._take(run, epoch)
         with _saving(run, snapshots_path(self.output)):
-            save_snapshots(self.output, self.taken)
+            save_snapshots(self.output, self.taken, self.film)
+
+    def _take(self, run, epoch):
+        self.taken[epoch] = self._kernels(run)
+        self.film = thin_out({**self.film, epoch: quantize(self._weights(run))})
+
+    def _weights(self, run):
+        return lasagne.layers.get_all_param_values(run.network)
 
     def _kernels(self, run):
         return lasagne.layers.get_all_params(run.network)[0].get_value()

@@ -4,8 +4,10 @@ import json
 from dataclasses import asdict, fields, replace
 from typing import Any, NamedTuple
 
+import lasagne
 import numpy as np
 
+from ..support import machine
 from ..support.errors import MnistCnnError
 from ..support.files import read_npz, write_npz
 from ..support.records import HISTORY_FIELDS, TRAINING_FIELDS
@@ -14,6 +16,7 @@ from .focus import LOSSES
 
 __all__ = ["save_checkpoint", "load_checkpoint"]
 
+FINGERPRINT = "data set (fingerprint of its arrays)"
 MAX_SETTINGS = 10 ** 5  # characters; a run's take less than a thousand
 LARGEST = float(np.finfo(np.float32).max)
 MRG_MODULI = 2147483647, 2147462579  # of Theano's generator, MRG31k3p; three words of each
@@ -30,6 +33,7 @@ def _settings(run):
     settings = {**_data_of(run), **asdict(run.config)}
     # weights of a device and of the CPU's plain layers go on as each other
     settings.update(run.data, engine="fused" if run.engine.name == "fused" else "plain")
+    settings[FINGERPRINT] = run.about.digest
     del settings["device"]
     if settings["schedule"] == "constant" and not settings["skip_easy"]:
         del settings["num_epochs"]  # a longer run begins with the shorter one
@@ -40,6 +44,13 @@ def _data_of(run):
     """What a run is trained on, as a checkpoint has it."""
     return {"data set": run.about.dataset or "one without a name",
             "shape of an image": list(run.about.shape)}
+
+
+def _best(run):
+    """What the best weights must be, by their names in a checkpoint: dtypes and shapes."""
+    params = [] if run.network is None else lasagne.layers.get_all_params(run.network)
+    return {"best_{}".format(i): (np.dtype(param.dtype).char, param.get_value(borrow=True).shape)
+            for i, param in enumerate(params)}
 
 
 class _Range(NamedTuple):
@@ -75,11 +86,7 @@ def _ranges(arrays, containers):
         "order_rest": _Range([0, 0, -13], [624, 1, 13], whole=[True, True, False])}
     for name, container in containers.items():
         now = np.asarray(container.data)
-        if now.dtype == np.uint64:  # PhiloxStreams: a key, and one of a mask's 2**40 blocks
-            first = int(now[1]) // 2 ** 40 * 2 ** 40
-            ranges[name] = _Range(np.array([0, first], np.uint64),
-                                  np.array([2 ** 63 - 1, first + 2 ** 40 - 1], np.uint64))
-        elif now.dtype == np.int32:  # MRG_RandomStreams: a row a stream
+        if now.dtype == np.int32:  # MRG_RandomStreams: a row a stream
             ranges[name] = _Range(0, np.repeat(MRG_MODULI, 3) - 1, group=3)
     return ranges
 
@@ -92,8 +99,8 @@ def save_checkpoint(path, run):
     path : path-like
         The file, npz.
     run : Run
-        The run: the shared variables of its train step, its history, its generator and what
-        the result depends on are saved.
+        The run: the shared variables of its train step, the best weights so far, its history, its
+        generator and what the result depends on are saved.
 
     Raises
     ------
@@ -118,9 +125,12 @@ def save_checkpoint(path, run):
     """
     arrays = {"variable_{}".format(i): np.asarray(container.data)
               for i, container in enumerate(_containers(run.train_fn))}
+    if run.best_weights is not None:
+        arrays.update(zip(_best(run), run.best_weights))
     _, keys, position, has_gauss, gauss = run.rng.get_state()
+    settings = json.dumps(dict(_settings(run), threads=machine.threads()))
     write_npz(path, dict(
-        arrays, settings=np.frombuffer(json.dumps(_settings(run)).encode(), np.uint8),
+        arrays, settings=np.frombuffer(settings.encode(), np.uint8),
         history=np.array(run.history, float).reshape(-1, _fields(run)),
         order_keys=keys, order_rest=np.array([position, has_gauss, gauss], float)))
 
@@ -133,7 +143,8 @@ def load_checkpoint(path, run):
     path : path-like
         A file that `save_checkpoint` wrote.
     run : Run
-        A run of the same network; its `train_fn`, `rng` and `history` are set.
+        A run of the same network; its `train_fn`, `rng`, `history` and `best_weights` are set. Where
+        it has another number of threads, on which sums' last bits depend, `remarks` say so.
 
     Raises
     ------
@@ -172,14 +183,14 @@ def load_checkpoint(path, run):
         arrays = read_npz(path, dict(
             wanted, settings=("Bd", (None,)), history=("d", (None, None)),
             order_keys=("LI", (624,)), order_rest=("d", (3,))),
-            optional=dict(batches=("l", ()), sums=("d", (3,))))
+            optional=dict(_best(run), batches=("l", ()), sums=("d", (3,))))
     except MnistCnnError as error:
         if isinstance(error.__cause__, OSError):
             raise
         # other settings have other arrays, and say more than these
         _compare(path, _settings_alone(path, error), run)
         raise
-    config = _compare(path, arrays, run)
+    config, threads = _compare(path, arrays, run)
     if arrays["history"].shape[1] not in (_fields(run), len(HISTORY_FIELDS)):
         raise _refusal(path, "no run has such a history")
     # a run on all data once validated on what it had trained on
@@ -193,11 +204,23 @@ def load_checkpoint(path, run):
            for name, container in containers.items()):
         raise _refusal(path, "it is of another number of examples")
 
+    best = [arrays[name] for name in _best(run) if name in arrays]
+    if len(best) not in (0, len(_best(run))):
+        raise _refusal(path, "it holds some of the best weights")
+
     run.config = config
     run.rng.set_state(("MT19937", arrays["order_keys"], int(position), int(has_gauss), gauss))
     run.history = [(int(record[0]), *record[1:]) for record in arrays["history"].tolist()]
     for name, container in containers.items():
         container.data = arrays[name]
+    run.best_weights = best or None
+    if not best and run.network is not None and run.best_epoch == len(run.history):
+        run.best_weights = lasagne.layers.get_all_param_values(run.network)  # of an earlier version
+    if threads not in (None, machine.threads()) and run.engine.name in ("plain", "fused"):
+        run.remarks.append(
+            "the checkpoint was saved with {} threads, and there are {} now: the last bits may differ "
+            "from those of an unbroken run; OMP_NUM_THREADS={} keeps them".format(
+                threads, machine.threads(), threads))
 
 
 def _fields(run):
@@ -218,7 +241,10 @@ def _settings_alone(path, error):
 
 
 def _compare(path, arrays, run):
-    """The run's settings with the checkpoint's seed; refuse one made with other settings."""
+    """The run's settings with the checkpoint's seed, and the checkpoint's number of threads.
+
+    One made with other settings is refused.
+    """
     if arrays["settings"].dtype != np.uint8:
         saved, settings = arrays["settings"].tolist(), _settings_of_version_1_0(run)
         if len(saved) != len(settings) or arrays.get("batches", 0):
@@ -232,7 +258,7 @@ def _compare(path, arrays, run):
     for name, now in settings.items():
         if name == "seed" and now is None:  # the generators' states are saved, and need none
             continue
-        if name not in saved and name in _data_of(run):
+        if name not in saved and name in (FINGERPRINT, *_data_of(run)):
             continue  # it came later
         if name not in saved:
             raise _refusal(path, "its settings lack {}".format(name))
@@ -240,8 +266,11 @@ def _compare(path, arrays, run):
             raise MnistCnnError("{} was made with another {} ({:.40}, now {:.40}); give that, or "
                                 "start anew without --resume".format(
                                     path, name, _in_words(saved[name]), _in_words(now)))
+    threads = saved.get("threads")
+    if threads is not None and type(threads) is not int:
+        raise _refusal(path, "its number of threads is none")
     try:
-        return replace(run.config, seed=saved.get("seed"))
+        return replace(run.config, seed=saved.get("seed")), threads
     except MnistCnnError as error:
         raise _refusal(path, error) from error
 

@@ -1,16 +1,55 @@
 """A training under way: what has been done, and who is told."""
 
 import contextlib
+import functools
+import threading
 import time
 import zlib
 
+import lasagne
 import numpy as np
 
 from ..support.about import About
 from ..support.errors import Interrupted, MnistCnnError
 from ..support.files import check_writable, keep_apart
 
-__all__ = ["Run"]
+__all__ = ["Run", "one_at_a_time"]
+
+_building, _mine = threading.RLock(), threading.local()
+
+
+def one_at_a_time(train):
+    """Have threads that train at once build their networks one after the other.
+
+    Lasagne draws the first weights from one generator for all threads, and neither Theano's compiler
+    nor its cache expects two of them. From `Run.built` on trainings go on side by side.
+
+    Parameters
+    ----------
+    train : callable
+        It makes a `Run` and calls its `built`.
+
+    Returns
+    -------
+    callable
+
+    Examples
+    --------
+    >>> from mnist_cnn.training.run import one_at_a_time
+    >>> one_at_a_time(lambda: "trained")()
+    'trained'
+    """
+    @functools.wraps(train)
+    def train_(*args, **kwargs):
+        before = getattr(_mine, "turn", None)
+        with contextlib.ExitStack() as turn:
+            turn.enter_context(_building)
+            _mine.turn = turn
+            try:
+                return train(*args, **kwargs)
+            finally:
+                _mine.turn = before
+    return train_
 
 
 class Run:
@@ -31,6 +70,8 @@ class Run:
     engine : Engine
     network : lasagne Layer
         The one that is measured and saved.
+    best_weights : list of arrays, or None
+        Its parameters after the epoch of the best validation accuracy; None where nobody knows.
     train_fn : Theano function
     rng : numpy.random.RandomState
         Of the order of the examples.
@@ -39,6 +80,8 @@ class Run:
     data : dict of str to number
         What tells one data set from another: its size, a checksum of its labels.
     steps_per_epoch : int
+    remarks : list of str
+        What the report says of it besides.
     reserved : list of paths
         What callbacks are going to write.
     saved : list of paths
@@ -57,7 +100,8 @@ class Run:
 
     def __init__(self, config, callbacks=()):
         self.config, self.callbacks = config, callbacks
-        self.history, self.saved, self.reserved = [], [], []
+        self.history, self.saved, self.reserved, self.remarks = [], [], [], []
+        self.network = self.best_weights = None
         self._start_epoch()
         self.tell("on_build")
 
@@ -80,6 +124,8 @@ class Run:
         self.steps_per_epoch = len(y_train) // self.config.batch_size
         self.data = {"number of training examples": len(y_train),
                      "data set (checksum of its labels)": zlib.crc32(y_train.tobytes())}
+        if getattr(_mine, "turn", None):
+            _mine.turn.close()  # the next thread's
 
     @contextlib.contextmanager
     def under_way(self):
@@ -95,7 +141,7 @@ class Run:
             self.tell("on_close")
 
     def _start_epoch(self):
-        self.sums, self.steps, self.started = np.zeros(2), 0, time.time()
+        self.sums, self.steps, self.started = np.zeros(2), 0, time.monotonic()
 
     @property
     def epoch(self):
@@ -105,6 +151,13 @@ class Run:
     @property
     def epochs_left(self):
         return range(self.epoch, self.config.num_epochs + 1)
+
+    @property
+    def best_epoch(self):
+        """That of the best validation accuracy, the last one of several; None where there is none."""
+        if self.config.all_data or not self.history:
+            return None
+        return max(self.history, key=lambda record: (record[-1], record[0]))[0]
 
     @property
     def learning_rate(self):
@@ -123,11 +176,13 @@ class Run:
         """Note an epoch with its validation loss and accuracy, as `step_done` a step."""
         _require_finite("validation", loss)  # after the last step's update: before it is saved
         validation = () if self.config.all_data else (loss, accuracy)
-        self.history.append((self.epoch, time.time() - self.started, *self.sums / self.steps,
+        self.history.append((self.epoch, time.monotonic() - self.started, *self.sums / self.steps,
                              *validation))
         self._start_epoch()
+        if self.network is not None and self.best_epoch == len(self.history):
+            self.best_weights = lasagne.layers.get_all_param_values(self.network)
         self.tell("on_epoch")
-        self.started = time.time()  # what callbacks save does not count
+        self.started = time.monotonic()  # what callbacks save does not count
 
     def finished(self):
         """Note the last epoch; a callback may now set the weights that are tested."""

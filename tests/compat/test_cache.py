@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -93,12 +94,14 @@ def test_first_start_compiles_side_by_side(tmp_path, refuses):
     assert not log.exists() or "mod.cpp" not in log.read_text()  # all were kept
 
 
-def test_cache_is_kept_apart_by_processor():
-    code = ("from mnist_cnn.compat import defaults; import theano; "
-            "print(defaults._cpu_id(), theano.config.compiledir)")
+def test_cache_is_kept_apart_by_processor_and_mends():
+    code = ("from mnist_cnn.compat import defaults, mends; import theano; "
+            "print(defaults._cpu_id(), mends.digest(), theano.config.compiledir, "
+            "*theano.gof.cmodule.GCC_compiler.compile_args(march_flags=False))")
     out = subprocess.check_output([sys.executable, "-c", code], universal_newlines=True)
-    cpu, folder = out.split()
-    assert folder.endswith("-" + cpu)
+    cpu, digest, folder, *flags = out.split()
+    assert folder.endswith("-{}-{}".format(cpu, digest))
+    assert "-DMNIST_CNN_MENDS=0x" + digest in flags  # a part of each module's key
 
 
 def test_cache_that_cannot_be_made():
@@ -108,6 +111,59 @@ def test_cache_that_cannot_be_made():
         env=dict(os.environ, THEANO_FLAGS="base_compiledir=/proc/nowhere"))
     assert process.returncode == 2
     assert process.stderr.count("\n") == 1 and "Unable to create the compiledir" in process.stderr
+
+
+@pytest.fixture
+def noexec(tmp_path):
+    """A folder on a disk that is mounted noexec, as hardened systems mount /home."""
+    folder = tmp_path / "noexec"
+    folder.mkdir()
+    if subprocess.call(["mount", "-t", "tmpfs", "-o", "noexec,size=1m", "tmpfs", str(folder)],
+                       stderr=subprocess.DEVNULL):
+        pytest.skip("nothing can be mounted here")
+    yield folder
+    subprocess.check_call(["umount", str(folder)])
+
+
+@pytest.mark.skipif(not shutil.which("mount"), reason="no mount")
+def test_cache_on_a_disk_that_runs_nothing(noexec):
+    """Theano compiled for ever, and printed thousands of lines."""
+    process = run_script("train.py", env=dict(os.environ, HOME=str(noexec), THEANO_FLAGS=""))
+    assert process.returncode == 2 and process.stderr.count("\n") == 1
+    assert str(noexec / ".theano") in process.stderr
+    assert "noexec" in process.stderr and "THEANO_FLAGS=base_compiledir=DIR" in process.stderr
+
+
+def test_a_lock_of_another_machine_is_as_old_as_it_is(tmp_path, caplog):
+    """One of two days ago was waited for as one of this second: two minutes."""
+    from mnist_cnn.compat import cache
+    lock = tmp_path / "compiledir_x" / "lock_dir" / "lock"
+    lock.parent.mkdir(parents=True)
+    for age, stays in ((0, True), (100, True), (2 * 86400, False), (-2 * 86400, False)):
+        lock.parent.mkdir(exist_ok=True)
+        lock.write_text("123_0_of another machine\n")
+        for path in (lock, lock.parent):
+            os.utime(str(path), (time.time() - age, time.time() - age))
+        cache.check_cache_folder({"base_compiledir": str(tmp_path), "compile.timeout": "120"})
+        assert lock.exists() == stays
+    assert "Removed the lock" in caplog.text and "2880 minutes" in caplog.text
+
+
+def test_missing_headers_on_a_first_start(tmp_path):
+    """Theano compiles as it is imported, before anybody could say what has to be installed."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sysconfig\n"
+        "for scheme in sysconfig._INSTALL_SCHEMES.values():\n"
+        "    scheme['include'] = {!r}\n".format(str(tmp_path / "no")))
+    compiler = tmp_path / "g++"
+    compiler.write_text("#!/bin/sh\necho 'mod.cpp:1:10: fatal error: Python.h: No such file or "
+                        "directory' >&2\nexit 1\n")
+    compiler.chmod(0o755)
+    process = run_script("train.py", env=dict(
+        os.environ, PYTHONPATH=str(tmp_path),
+        THEANO_FLAGS="base_compiledir={},cxx={}".format(tmp_path / "cache", compiler)))
+    assert process.returncode == 2 and process.stderr.count("\n") == 1, process.stderr
+    assert "Theano needs Python's header files (Python.h); install on Debian" in process.stderr
 
 
 def test_warm_start_compiles_nothing(tmp_path, training, small_mnist):

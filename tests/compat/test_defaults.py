@@ -31,7 +31,7 @@ def test_imports_with_a_blas_and_without_a_word(tmp_path):
     assert process.stderr == ""
     version, blas, floatX, openmp = process.stdout.split()
     assert version == "0.1"
-    assert blas.startswith(("-l:libopenblas", "-l:libmkl_rt"))
+    assert blas.startswith(("-l:libopenblas", "-l:libscipy_openblas", "-l:libmkl_rt"))
     assert (floatX, openmp) == ("float64", "True")  # float32 is the scripts' choice
 
 
@@ -60,6 +60,27 @@ def test_the_lesson_is_float32_unless_the_user_chose(flags, statement, expected)
 def test_theano_imported_first_is_named():
     process = run_python("import sys; sys.modules['theano'] = sys; import mnist_cnn")
     assert "ImportError: import mnist_cnn before theano" in process.stderr
+
+
+def test_theano_reads_what_the_program_set_before_it_imports_it(tmp_path):
+    """As neural-enhance and GRU4Rec do."""
+    (tmp_path / "old.py").write_text(
+        "import os\nos.environ['THEANO_FLAGS'] += ',floatX=float32'\n"
+        "import theano\nprint(theano.config.floatX)\n")
+    process = subprocess.run([sys.executable, "-m", "mnist_cnn.compat", str(tmp_path / "old.py")],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
+                             env=dict(os.environ, THEANO_FLAGS=base_flags()))
+    assert (process.stdout, process.stderr) == ("float32\n", "")
+
+
+def test_macos_has_a_blas(monkeypatch):
+    """Faked: there is no such machine here."""
+    from mnist_cnn.compat import defaults
+    monkeypatch.setattr(sys, "platform", "darwin")
+    settings = defaults._our_settings({})
+    assert settings["blas.ldflags"] == "-Wl,-framework,Accelerate" and "openmp" not in settings
+    assert theano.tensor.blas._ldflags(settings["blas.ldflags"], libs=False, flags=True, libs_dir=False,
+                                       include_dir=False) == ["-Wl,-framework,Accelerate"]
 
 
 def test_matrix_product_uses_the_blas():

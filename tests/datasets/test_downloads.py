@@ -1,6 +1,8 @@
 """A file from the net, from a real server: broken off, resumed, wrong, and two at a time."""
 
 import hashlib
+import re
+import resource
 import subprocess
 import sys
 
@@ -9,6 +11,8 @@ import pytest
 from conftest import ROOT
 from mirrors import Mirror
 
+from mnist_cnn.datasets import DATASETS
+from mnist_cnn.support import download
 from mnist_cnn.support.download import fetch
 from mnist_cnn.support.errors import MnistCnnError
 
@@ -79,6 +83,63 @@ def test_what_is_wrong_leaves_nothing(tmp_path, mirror, behaviour):
     with pytest.raises(MnistCnnError, match="that file .MD5 {}. elsewhere".format(MD5)):
         fetch(tmp_path, NAME, MD5, [mirror(behaviour).url])
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("behaviour, range_", [
+    ("drips", "bytes=2[0-9]{4}-"), ("drips a redirect", "None")])
+def test_a_server_that_drips_is_given_up(tmp_path, mirror, capsys, behaviour, range_):
+    """A byte at a time, each within the timeout; the next address goes on with what came."""
+    slow, good = mirror(behaviour), mirror()
+    fetch(tmp_path, NAME, MD5, [slow.url, good.url], timeout=.2)
+    assert "the server is too slow; what came is kept" in capsys.readouterr().out
+    assert (tmp_path / NAME).read_bytes() == CONTENT and names(tmp_path) == [NAME]
+    assert len(good.ranges) == 1 and re.fullmatch(range_, str(good.ranges[0]))
+
+
+def test_a_redirects_body_is_not_read(tmp_path, mirror):
+    """10 MB of gzip that are 10 GB: requests would unpack them."""
+    import gzip
+    good = mirror()
+    server = mirror("to " + good.url + NAME)
+    server.files["bomb"] = gzip.compress(bytes(10 ** 8), 1)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    fetch(tmp_path, NAME, MD5, [server.url])
+    assert (tmp_path / NAME).read_bytes() == CONTENT
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50000  # kilobytes
+
+
+@pytest.mark.parametrize("behaviour, said", [
+    ("to http://[::1", "sends one on to an address that is none: http://.::1"),
+    ("to ftp://example.org/x", "sends one on to an address that is none: ftp://"),
+    ("to http://a..b/", "is none|label|invalid"), ("to file.gz", "sends one on, again and again"),
+    ("rude", r"answers 404 \\x1b\[2Jgone")])
+def test_what_a_server_says(tmp_path, mirror, capsys, behaviour, said):
+    with pytest.raises(MnistCnnError, match="none of these gave file.gz"):
+        fetch(tmp_path, NAME, MD5, [mirror(behaviour).url])
+    out = capsys.readouterr().out
+    assert re.search(said, out) and "truncated" not in out and "\x1b" not in out
+    assert names(tmp_path) == []
+
+
+def test_https_comes_first_and_a_planted_link_is_not_followed(tmp_path, capsys):
+    addresses = ["http://127.0.0.1:9/", "https://127.0.0.1:9/"]
+    with pytest.raises(MnistCnnError):
+        fetch(tmp_path, NAME, MD5, addresses)
+    assert re.findall("https?:", capsys.readouterr().out) == ["https:", "http:"]
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / ".file.gz.part").symlink_to("precious")
+    with pytest.raises(MnistCnnError, match="cannot write to"):
+        fetch(tmp_path, NAME, MD5, addresses)
+    assert (tmp_path / "precious").read_text() == "precious"
+
+
+def test_the_published_sha256_counts_where_it_is_known(tmp_path, mirror, monkeypatch):
+    monkeypatch.setitem(download.SHA256, MD5, "0" * 64)
+    with pytest.raises(MnistCnnError, match="none of these gave"):
+        fetch(tmp_path, NAME, MD5, [mirror().url])
+    assert names(tmp_path) == []
+    published = {digest for entry in DATASETS.values() for digest in entry.packed.values()}
+    assert published <= set(download.SHA256)
 
 
 def test_two_processes_at_once(tmp_path, mirror):

@@ -9,7 +9,7 @@ import pytest
 from browsers import browser, written  # noqa: F401  fixtures
 from PIL import Image, ImageDraw
 
-from mnist_cnn.support.pictures import fit_to_field
+from mnist_cnn.support.digits import fit_to_field
 
 import lasagne
 import theano

@@ -132,7 +132,7 @@ def test_what_does_no_harm_is_borne(training, small_mnist, tmp_path):
     ("visualize.py", ["{model}", "--index", 0, "--data-dir", "{data}"]),
     ("predict.py", ["{model}", "nothing.png"]),
     ("sweep.py", ["junk"])])
-@pytest.mark.parametrize("flags", [["-W", "error"], ["-OO"]])
+@pytest.mark.parametrize("flags", [["-W", "error"], ["-OO"], ["-I"]])
 def test_python_flags(script, args, flags, training, small_mnist, tmp_path):
     places = dict(model=training[1], data=small_mnist)
     process = subprocess.run(

@@ -76,8 +76,6 @@ LABELS = "data/t10k-labels-idx1-ubyte.gz"
     lambda: sweeps.main(["results/table.md"], data_dir="data"),
     lambda: train.main(output=LABELS, data_dir="data"),
     lambda: train.main(checkpoint=LABELS, data_dir="data"),
-    lambda: train.main(output="model.csv", data_dir="data"),
-    lambda: train.main(output="model.checkpoint", data_dir="data"),
     lambda: train.main(checkpoint="model.npz", data_dir="data"),
     lambda: train.main(checkpoint="model.csv", data_dir="data"),
     lambda: train.main(checkpoint="model.snapshots.npz", snapshots=True, data_dir="data")])
@@ -87,6 +85,27 @@ def test_functions_refuse(call, trained, monkeypatch):
     with pytest.raises(MnistCnnError, match="would be written over"):
         call()
     assert contents(trained) == before
+
+
+@pytest.mark.parametrize("output, message", [
+    ("model.csv", "model.csv has the name of a training's history; .* such as model.npz"),
+    ("model.checkpoint", "has the name of a training's checkpoint"),
+    ("other.snapshots.npz", "has the name of a training's kernels"),
+    ("model", "model and model.npz would share model.csv; name another output")])
+def test_outputs_whose_names_are_anothers(output, message, trained, monkeypatch):
+    """Of a second run in one folder: it is refused where it would meet the first one's files."""
+    monkeypatch.chdir(trained)
+    before = contents(trained)
+    with pytest.raises(MnistCnnError, match=message):
+        train.main(output=output, data_dir="data")
+    assert contents(trained) == before
+
+
+def test_no_two_outputs_share_a_file(tmp_path):
+    """Dots are part of a name: lr0.01 and lr0.05 once shared lr0.csv and lr0.checkpoint."""
+    names = ["lr0.01", "lr0.05", "lr0", "lr0.01.npz.npz", "a.b.c.npz", "a.b.npz", "a.npz", ".npz.x"]
+    paths = [path for name in names for path in records.files_beside(tmp_path / name)]
+    assert len(set(paths)) == len(paths)
 
 
 def test_the_shell_too(trained):

@@ -105,7 +105,7 @@ def test_closed_from_the_start(closed, training, small_mnist, tmp_path):
 
 def test_names_that_stdout_cannot_show(training, small_mnist, tmp_path):
     """Bytes that are no text in a file's name, and a stdout that knows ASCII alone."""
-    name = tmp_path / os.fsdecode(b"\xff\xc3\xa4.npz")
+    name = tmp_path / os.fsdecode(b"\xff\xc3\xa4\x1b[2J\xe2\x80\xae.npz")
     name.write_bytes(training[1].read_bytes())
     for encoding in ("utf-8", "ascii"):
         process = subprocess.run(
@@ -114,6 +114,8 @@ def test_names_that_stdout_cannot_show(training, small_mnist, tmp_path):
             env=dict(os.environ, PYTHONIOENCODING=encoding + ":strict"))
         assert process.returncode == 0 and process.stderr == b""
         assert b"\\udcff" in process.stdout and b"mistakes in 1000" in process.stdout
+        # nor is what a terminal would obey sent there: it would clear the screen, and turn the text
+        assert b"\\x1b[2J\\u202e.npz" in process.stdout and b"\x1b" not in process.stdout
 
 
 def test_a_report_from_python_goes_on(monkeypatch):

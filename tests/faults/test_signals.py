@@ -61,12 +61,31 @@ class Held:
     ("import numpy", signal.SIGINT, 130, "interrupted\n"),
     ("import theano.tensor", signal.SIGINT, 130, "interrupted\n"),
     ("import lasagne", signal.SIGTERM, 143, "interrupted\n"),
+    ("import lasagne", signal.SIGHUP, 129, "interrupted\n"),
     ("import mnist_cnn.predict", signal.SIGTERM, 143, "interrupted\n")])
 def test_while_it_is_imported(place, signum, code, line, tmp_path):
     held = Held(place, "evaluate.py", "nothing.npz", cwd=str(tmp_path))
     held.wait()
     held.process.send_signal(signum)
     assert held.finish(release=False) == (code, "", line)
+
+
+def test_what_a_library_swallows_comes_again(tmp_path):
+    """A bare except around an import, as libraries have them: the next import ends the command."""
+    (tmp_path / "lasagne.py").write_text(
+        "import os, signal, time\n"
+        "try:\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(1)\nexcept:\n    pass\n"
+        "class Dies:\n    def __del__(self):\n        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        time.sleep(1)\n"
+        "Dies()\n"
+        "import this\nopen('reached', 'w')\n")
+    process = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "evaluate.py"), "nothing.npz"], cwd=str(tmp_path),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
+        env=dict(os.environ, PYTHONPATH=str(tmp_path)),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    assert (process.returncode, process.stdout, process.stderr) == (130, "", "interrupted\n")
+    assert not (tmp_path / "reached").exists()
 
 
 @pytest.mark.slow

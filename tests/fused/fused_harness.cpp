@@ -3,9 +3,8 @@
 #include "convolution/backward.h"
 #include "convolution/forward.h"
 #include "convolution/reference.h"
-#include "update/nesterov.h"
+#include "update/elementwise.h"
 #include "dropout/mrg31k3p.h"
-#include "dropout/philox.h"
 #include "dense/activation.h"
 #include "dense/sparse_product.h"
 #include "distortion/distortion.h"
@@ -166,33 +165,32 @@ static void check_activation(int rows, int columns) {
     }
 }
 
-// Parameters of these sizes, whose new values lie where the old do or elsewhere.
-static void check_nesterov(const std::vector<size_t> &sizes, bool in_place) {
-    const float rate = .1f, momentum = .9f;
-    std::vector<Floats> arrays;     // five a parameter
-    std::vector<std::vector<double>> wants;
-    std::vector<nesterov::Parameter> parameters;
-    for (size_t n : sizes) {
-        const Floats p = normal(n, 1), v = normal(n, 1), g = normal(n, 1);
-        std::vector<double> new_p(n), new_v(n);
-        for (size_t k = 0; k < n; k++) {
-            new_v[k] = (double)momentum * v[k] - (double)rate * g[k];
-            new_p[k] = p[k] + momentum * new_v[k] - (double)rate * g[k];
-        }
-        wants.push_back(new_p);
-        wants.push_back(new_v);
-        for (const Floats &a : {p, v, g, Floats(n), Floats(n)}) arrays.push_back(a);
+// A rule as updates.py writes it: u' = .5 u + s v, then v' = v - u', which both read a kept s v.
+struct Rule {
+    enum { ARRAYS = 2, SCALARS = 1, UPDATED = 2, LOCALS = 1 };
+    static void chunk(const float *const *arrays, const float *scalars, float *const *updated,
+                      float (*locals)[update::CHUNK], int n) {
+        const float *u = arrays[0], *v = arrays[1], s = scalars[0];
+        float *kept = locals[0], *to = updated[0];
+        UPDATE_LOOP for (int i = 0; i < n; i++) kept[i] = s * v[i];
+        UPDATE_LOOP for (int i = 0; i < n; i++) to[i] = .5f * u[i] + kept[i];
+        const float *changed = to;
+        to = updated[1];
+        UPDATE_LOOP for (int i = 0; i < n; i++) to[i] = v[i] - changed[i];
     }
-    for (size_t k = 0; k < sizes.size(); k++) {
-        Floats *a = &arrays[5 * k], *to = in_place ? a : a + 3;
-        parameters.push_back({a[0].data(), a[1].data(), a[2].data(), to[0].data(), to[1].data(), sizes[k]});
+};
+
+static void check_update(size_t n, bool in_place) {
+    Floats u = normal(n, 1), v = normal(n, 1), other_u(n), other_v(n);
+    std::vector<double> want_u(n), want_v(n);
+    for (size_t k = 0; k < n; k++) {
+        want_u[k] = .5 * u[k] + (double).1f * v[k];
+        want_v[k] = v[k] - want_u[k];
     }
-    nesterov::update(parameters.data(), (int)sizes.size(), rate, momentum);
-    for (size_t k = 0; k < sizes.size(); k++)
-        for (int v = 0; v < 2; v++)
-            for (size_t n = 0; n < sizes[k]; n++)       // of terms up to about 4
-                expect(std::fabs(arrays[5 * k + (in_place ? v : 3 + v)][n] - wants[2 * k + v][n]) < 2e-6,
-                       v ? "velocity" : "parameter", "nesterov");
+    const float *arrays[] = {u.data(), v.data()}, scalars[] = {.1f};
+    float *updated[] = {in_place ? u.data() : other_u.data(), in_place ? v.data() : other_v.data()};
+    update::step<Rule>(arrays, scalars, updated, n);
+    expect(close(updated[0], want_u, 1e-6) && close(updated[1], want_v, 1e-6), "value", "update");
 }
 
 // Jobs of parts, each to be done once, from two threads at a time.
@@ -242,19 +240,6 @@ static void check_mrg31k3p(size_t streams, size_t n) {
     mrg31k3p::draw(mrg31k3p::Bernoulli{.3f}, state.data(), streams, mask.data(), n);
     for (size_t k = 0; k < n; k++) expect(mask[k] == (single[k] < .3f), "mask", "mrg31k3p");
     expect(state == want, "state after a mask", "mrg31k3p");
-}
-
-// The published test vector of the generator: key 0, counter 0.
-static void check_philox() {
-    uint32_t words[philox::GROUP];
-    philox::blocks(0, 0, words);
-    const uint32_t want[4] = {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8};
-    for (int w = 0; w < 4; w++) expect(words[w * philox::SIDE] == want[w], "test vector", "philox");
-    for (size_t n : {0, 1, 63, 64, 65, 20000}) {
-        Floats mask(n, -1);
-        philox::bernoulli(5, 7, 1ull << 31, mask.data(), n);
-        for (float v : mask) expect(v == 0 || v == 1, "mask", "philox");
-    }
 }
 
 // Images distorted by `count` fields, some of them far beyond their borders; `others` stay as they are.
@@ -308,11 +293,8 @@ int main() {
     check_activation(33, 15);       // a block and one row, columns that fill no vector
     check_activation(0, 5);
     check_activation(3, 0);
-    for (bool in_place : {false, true}) {
-        check_nesterov({800, 32, 25600, 32, 131072, 256, 2560, 10}, in_place);  // the tutorial's
-        check_nesterov({1, 0, 7, 2 * nesterov::PART, 16, nesterov::PART - 1, 3}, in_place);
-        check_nesterov({0}, in_place);
-    }
+    for (size_t n : {size_t(0), size_t(1), size_t(7), update::CHUNK, update::CHUNK + 1, 3 * update::PART - 5})
+        for (bool in_place : {false, true}) check_update(n, in_place);
     check_distortion(9, 3, 28, 28, 28);     // groups of images, one of them not full
     check_distortion(1, 0, 5, 3, 1);
     check_distortion(2, 1, 1, 1, 2);
@@ -320,7 +302,6 @@ int main() {
     check_distortion(0, 2, 6, 6, 3);
     check_distortion(0, 0, 6, 6, 3);
     check_parallel();
-    check_philox();
     for (size_t streams : {1, 3, 16, 37, 2000})
         for (size_t n : {0, 1, 15, 36, 37, 100, 2000, 20011}) check_mrg31k3p(streams, n);
     if (!failures) printf("ok, vectors of %d\n", VL);

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, features
 
 from mnist_cnn.support import pictures
+from mnist_cnn.support.digits import MAX_DIGITS
 
 from . import mutations
 
@@ -157,7 +158,7 @@ class Pictures:
     def read(self, content):
         digits = pictures.load_digits(self.path, single=len(content) % 2 == 0)
         assert digits.dtype == np.float32 and digits.shape[1:] == (1, 28, 28), digits.shape
-        assert 1 <= len(digits) <= pictures.MAX_DIGITS
+        assert 1 <= len(digits) <= MAX_DIGITS
         bytes_ = digits * 256
         assert (bytes_ == np.floor(bytes_)).all() and bytes_.min() == 0
         assert (bytes_.max(axis=(1, 2, 3)) == 255).all()

@@ -2,6 +2,8 @@
 
 import importlib.util
 import os
+import sys
+import threading
 
 import numpy as np
 import pytest
@@ -118,3 +120,50 @@ def test_a_figure_is_shown_once(code, count, run):
     reply, cell = run(code)
     assert reply["status"] == "ok", reply
     assert len(cell.shown("image/png")) == count
+
+
+#: A compiler that, as long as the file is there, never ends where its arguments hold the file's text.
+COMPILER = """\
+#!{python}
+import os, subprocess, sys, time
+if os.path.exists({holds!r}) and open({holds!r}).read() in " ".join(sys.argv):
+    os.unlink({holds!r})
+    print("holding", file=open({told!r}, "w"), flush=True)
+    time.sleep(3600)
+sys.exit(subprocess.call(["g++"] + sys.argv[1:]))
+"""
+
+
+def test_interrupted_compilations_are_a_line_and_go_on(tmp_path):
+    """On a first start, with an empty cache: in the import, and in a function's compilation."""
+    compiler, holds, told = tmp_path / "g++", tmp_path / "holds", tmp_path / "told"
+    compiler.write_text(COMPILER.format(python=sys.executable, holds=str(holds), told=str(told)))
+    compiler.chmod(0o755)
+    os.mkfifo(str(told))
+    manager, client = start_new_kernel(kernel_name="python3", cwd=str(tmp_path), env=dict(
+        os.environ, PYTHONPATH=str(ROOT), THEANO_FLAGS="base_compiledir={},cxx={}".format(
+            tmp_path / "cache", compiler)))
+
+    def interrupt():
+        told.read_text()  # waits for the compiler
+        manager.interrupt_kernel()
+
+    function = ("x = theano.tensor.fvector()\n"
+                "print(theano.function([x], theano.tensor.tanh(x).sum())([0, 0]))")
+    try:
+        for code, text in (("import mnist_cnn, theano", "lazylinker_ext"), (function, "mod.cpp")):
+            holds.write_text(text)
+            thread = threading.Thread(target=interrupt)
+            thread.start()
+            cell = Cell()
+            reply = client.execute_interactive(code, output_hook=cell, timeout=120)["content"]
+            thread.join()
+            assert (reply["status"], reply["ename"]) == ("error", "Interrupted"), "\n".join(cell.contents("error")[0]["traceback"])
+            assert cell.contents("error")[0]["traceback"] == ["Interrupted"]
+            cell = Cell()
+            reply = client.execute_interactive(code, output_hook=cell, timeout=120)["content"]
+            assert reply["status"] == "ok", reply
+        assert cell.text() == "0.0\n"
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)

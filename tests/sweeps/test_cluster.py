@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,6 +86,10 @@ def test_a_killed_worker_is_replaced(small_mnist, tmp_path):
     wait_for(lambda: any(tmp_path.glob("*.json")))  # so all are amid their work
     workers = spawned(process.pid)
     assert len(workers) == 2
+    # whoever reaches their ports runs code: they are this machine's alone
+    sockets = [socket for one in [psutil.Process(process.pid), *workers]
+               for socket in one.connections("inet") if socket.status == psutil.CONN_LISTEN]
+    assert len(sockets) >= 3 and {socket.laddr.ip for socket in sockets} == {"127.0.0.1"}
     workers[0].kill()
     finish(process)
     assert {key[1]: record["status"] for key, record in load(tmp_path).items()} == {
@@ -113,20 +118,20 @@ def cluster(tmp_path):
     """A function that starts a scheduler with two workers; returns its process and address."""
     processes = []
 
-    def run(*args):
+    def run(threads, *args):
         processes.append(subprocess.Popen(
             [sys.executable, "-m", *map(str, args)], stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, cwd=str(ROOT), env=dict(os.environ, OMP_NUM_THREADS="1")))
+            stderr=subprocess.DEVNULL, cwd=str(ROOT), env=dict(os.environ, OMP_NUM_THREADS=threads)))
         return processes[-1]
 
-    def start_cluster(name):
+    def start_cluster(name, *options, threads=("1", "1")):
         file = tmp_path / (name + ".json")
-        scheduler = run("distributed.cli.dask_scheduler", "--port", 0, "--host", "127.0.0.1",
-                        "--no-dashboard", "--scheduler-file", file)
+        scheduler = run("1", "distributed.cli.dask_scheduler", "--port", 0, "--host", "127.0.0.1",
+                        "--no-dashboard", "--scheduler-file", file, *options)
         address = wait_for(lambda: file.exists() and json.loads(file.read_text())["address"])
-        for _ in range(2):
-            run("distributed.cli.dask_worker", address, "--nthreads", 1, "--no-dashboard",
-                "--local-directory", tmp_path, "--death-timeout", 20)
+        for count in threads:
+            run(count, "distributed.cli.dask_worker", address, "--nthreads", 1, "--no-dashboard",
+                "--local-directory", tmp_path, "--death-timeout", 20, *options)
         return scheduler, address
 
     yield start_cluster
@@ -156,3 +161,47 @@ def test_no_scheduler_there(small_mnist, tmp_path):
     _, err = finish(start(tmp_path, small_mnist, "--scheduler", "tcp://127.0.0.1:1"), 2)
     assert err.startswith("error: there is no Dask scheduler at tcp://127.0.0.1:1: ")
     assert err.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A key, and a certificate that is its own authority: what Dask's TLS is given everywhere."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl")
+    folder = tmp_path_factory.mktemp("tls")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                    "-subj", "/CN=sweep", "-keyout", "key.pem", "-out", "cert.pem"],
+                   cwd=str(folder), check=True, stderr=subprocess.DEVNULL)
+    return folder
+
+
+def test_tls_as_the_docs_have_it(small_mnist, tmp_path, cluster, certificate, monkeypatch):
+    """Who has no certificate is not heard; who has one names its files in Dask's variables."""
+    names = {"ca-file": "cert.pem", "cert": "cert.pem", "key": "key.pem"}
+    options = [word for name, file in names.items() for word in ("--tls-" + name, certificate / file)]
+    _, address = cluster("tls", "--protocol", "tls", *options, threads=["1"])
+    assert address.startswith("tls://127.0.0.1:")
+    args = [tmp_path / "out", small_mnist, "plain", "--epochs", 1, "--seeds", "1",
+            "--scheduler", address]
+    _, err = finish(start(*args), 2)
+    assert err.startswith("error: there is no Dask scheduler at tls://") and err.count("\n") == 1
+    for name, file in (("CA_FILE", "cert.pem"), ("CLIENT__CERT", "cert.pem"),
+                       ("CLIENT__KEY", "key.pem")):
+        monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TLS__" + name, str(certificate / file))
+    finish(start(*args))
+    assert load(tmp_path / "out")["plain", 1]["status"] == "ok"
+
+
+def test_the_number_of_threads_is_the_sweeps(small_mnist, tmp_path, cluster):
+    """Workers of several numbers have to be told one, which is then that of all trainings."""
+    import distributed
+    _, address = cluster("threads", threads=["1", "2"])
+    with distributed.Client(address, set_as_default=False) as client:
+        client.wait_for_workers(2)
+    args = [tmp_path, small_mnist, "plain", "--epochs", 1, "--seeds", "1-2", "--scheduler", address]
+    _, err = finish(start(*args), 2)
+    assert "have 1 or 2 threads, on which results depend" in err and err.count("\n") == 1
+    finish(start(*args, "--threads", 2))
+    finish(start(*args))  # those that are there say it now
+    assert {record["threads"] for record in load(tmp_path).values()} == {2}
+    assert len({record["sha256"] for record in load(tmp_path).values()}) == 2  # one each seed

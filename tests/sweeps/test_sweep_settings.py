@@ -1,10 +1,17 @@
 """Settings of a sweep from words and files, and what is reckoned from records."""
 
+import json
 import math
+import shutil
+import subprocess
+from concurrent.futures import Future
+from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import mnist_cnn
 from mnist_cnn import sweeps
 from mnist_cnn.benchmarks import ablation
 from mnist_cnn.support.errors import MnistCnnError
@@ -107,22 +114,89 @@ def test_table_and_comparison_against_the_formulas():
     assert summary.plot(made).startswith(b"\x89PNG")
 
 
-def test_digests_tell_data_apart():
-    arrays = [np.zeros((2, 1, 28, 28), np.float32), np.zeros(2, np.uint8)] * 3
-    digest = task.data_digest(arrays)
-    assert digest == task.data_digest([array.copy() for array in arrays])
-    arrays[3] = arrays[3] + np.uint8(1)
-    assert task.data_digest(arrays) != digest
-
-
 def test_records_are_told_apart_by_all_that_counts(tmp_path):
-    paths = {records.record_path(tmp_path, "a, b", config, digest)
+    paths = {records.record_path(tmp_path, "a, b", config, digest, threads)
              for config in (Config(seed=1), Config(seed=2), Config(seed=1, dropout=.1))
-             for digest in ("x", "y")}
-    assert len(paths) == 6 and all(path.name.startswith("a__b-") for path in paths)
+             for digest in ("x", "y") for threads in (1, 2)}
+    assert len(paths) == 12 and all(path.name.startswith("a__b-") for path in paths)
 
 
-def test_a_damaged_record(tmp_path):
-    (tmp_path / "plain-1-00000000.json").write_text('{"status": "ok"}')
+def whole_record(**changes):
+    record = dict(status="ok", setting="plain", seed=1, config=asdict(Config(seed=1)), data="0f",
+                  threads=2, seconds=3.5, commit="c", processor="p", engine="fused")
+    for part in ("training", "validation", "test"):
+        record.update({part + "_loss": .1, part + "_accuracy": .99})
+    return dict(record, **changes)
+
+
+@pytest.mark.parametrize("text", [
+    '{"status": "ok"}', "[" * 10 ** 5, "3", "\xff", " " * 2 * 10 ** 6 + "{}", *(
+        json.dumps(whole_record(**changes)) for changes in (
+            dict(test_accuracy=99), dict(test_accuracy="0.99"), dict(validation_accuracy=-.1),
+            dict(test_accuracy=None), dict(test_accuracy=True), dict(test_loss=float("nan")),
+            dict(seconds=float("inf")), dict(seconds=[]), dict(seed="1"), dict(seed=1.5),
+            dict(setting=["plain"]), dict(status="done"), dict(status=["ok"]), dict(config={}, data=5),
+            dict(config=[]), dict(config={"dropout": 7}), dict(config={"nonsense": 1}),
+            dict(threads=None), dict(status="failed"), dict(status="failed", error=5)))])
+def test_records_that_are_none(text, tmp_path):
+    """Damaged, or edited by hand: 9900 % of accuracy, or a traceback, came of them."""
+    path = tmp_path / "plain-1-00000000.json"
+    path.write_text(json.dumps(whole_record()))
+    assert records.read_records(tmp_path) == {path: whole_record()}
+    path.write_text(text, encoding="latin-1")
     with pytest.raises(MnistCnnError, match="no record of a sweep; remove it"):
         records.read_records(tmp_path)
+
+
+def test_a_sweep_goes_on_with_its_number_of_threads():
+    """Even if fewer of its trainings are left than the machine has cores."""
+    configs = [Config(seed=1), Config(seed=2)]
+    made = [whole_record(threads=1), whole_record(threads=4, config=asdict(Config(seed=3))),
+            whole_record(threads=8, data="other")]
+    assert sweeps._threads_of(made, configs, "0f") == 1
+    assert sweeps._threads_of(made[1:], configs, "0f") is None
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="no git")
+def test_the_commit_is_that_of_the_package(tmp_path, monkeypatch):
+    """Not that of a repository around the environment that it is installed in."""
+    def git(*args):
+        return subprocess.run(["git", "-C", str(tmp_path), "-c", "user.name=n", "-c", "user.email=e",
+                               *args], check=True, stdout=subprocess.PIPE).stdout.decode().strip()
+
+    package = tmp_path / ".venv" / "mnist_cnn"
+    (package / "sweeps").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (tmp_path / "own.py").touch()
+    git("init", "-q")
+    git("add", "own.py")
+    git("commit", "-qm", "of the user's")
+    monkeypatch.setenv("GIT_DIR", str(Path(task.__file__).parents[2] / ".git"))  # as in a hook
+    monkeypatch.setattr(task, "__file__", str(package / "sweeps" / "task.py"))
+    assert task.source_version() == mnist_cnn.__version__
+    monkeypatch.delenv("GIT_DIR")
+    git("add", "-f", str(package))
+    git("commit", "-qm", "with the package")
+    assert task.source_version() == git("rev-parse", "HEAD")
+    (package / "__init__.py").write_text("changed")
+    assert task.source_version() == git("rev-parse", "HEAD") + "+"
+
+
+@pytest.mark.parametrize("answer", [
+    None, 5, ({}, []), (whole_record(test_accuracy=99.), []), (whole_record(test_loss="0"), []),
+    (whole_record(), 5), (whole_record(), ["weights"]), (whole_record(), [np.array([object()])]),
+    ("text", []), ([], [])])
+def test_a_worker_that_lies_is_a_failed_training(answer):
+    """Or a scheduler: what comes back is no record, and the other trainings go on."""
+    pytest.importorskip("distributed")
+    from mnist_cnn.sweeps.engine import _result
+    common = {name: whole_record()[name] for name in ("setting", "config", "seed", "data", "threads")}
+    future = Future()
+    future.set_result(answer)
+    record, weights = _result(future, common)
+    records.require_record(record)
+    assert (record["status"], weights) == ("failed", []) and "\n" not in record["error"]
+    future = Future()
+    future.set_result((whole_record(seed=7, setting="another's"), [np.ones(1)]))
+    record, weights = _result(future, common)
+    assert record == whole_record() and len(weights) == 1

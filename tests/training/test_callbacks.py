@@ -2,13 +2,14 @@
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from mnist_cnn import train
 from mnist_cnn.support.errors import Interrupted, MnistCnnError
-from mnist_cnn.support.records import load_snapshots
+from mnist_cnn.support.records import load_history, load_snapshots
 from mnist_cnn.training.callbacks import Callback, Checkpoint, SaveWeights, StopRequests
 from mnist_cnn.training.config import Config
 
@@ -61,6 +62,57 @@ def test_snapshots_go_on_with_a_resumed_run(tmp_path, few, monkeypatch, capsys):
     np.testing.assert_array_equal(kernels[-1], weights[0])
     out = capsys.readouterr().out
     assert out.count("Final results:") == 2 and "Epoch" not in out
+
+
+def test_keep_best_of_a_resumed_run(tmp_path, few, monkeypatch):
+    """Begun at the resume, under another output, where another run's file lies: what the unbroken
+    run keeps, with the whole history."""
+    monkeypatch.setattr(train, "load_dataset", lambda data_dir, dataset: few)
+    options = dict(batch_size=50, seed=3, quiet=True, learning_rate=.15, momentum=.99)
+    unbroken, resumed = tmp_path / "unbroken.npz", tmp_path / "resumed.npz"
+    weights = train.main(num_epochs=6, output=unbroken, keep_best=True, **options)
+    history = load_history(unbroken)
+    best = history["validation_accuracy"].argmax() + 1
+    assert len(history) == 6 and best < 6
+    train.main(num_epochs=best + 1, output=tmp_path / "first.npz", **options)
+    resumed.write_bytes((tmp_path / "first.npz").read_bytes())
+    options["checkpoint"] = tmp_path / "first.checkpoint"
+    again = train.main(num_epochs=6, output=resumed, keep_best=True, resume=True, **options)
+    assert resumed.read_bytes() == unbroken.read_bytes()
+    for ours, theirs in zip(weights, again):
+        np.testing.assert_array_equal(ours, theirs)
+    assert len(load_history(resumed)) == 6
+    # nothing is left to train: the new output has it all the same
+    other = tmp_path / "other.npz"
+    train.main(num_epochs=6, output=other, keep_best=True, resume=True, **options)
+    assert other.read_bytes() == unbroken.read_bytes() and len(load_history(other)) == 6
+
+
+def test_a_resumed_run_says_that_it_has_other_threads_or_other_images(
+        tmp_path, few, monkeypatch, capsys):
+    """Images may be others where labels and counts are the same."""
+    monkeypatch.setattr(train, "load_dataset", lambda data_dir, dataset: few)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    options = dict(batch_size=50, seed=3, output=tmp_path / "model.npz")
+    train.main(num_epochs=1, **options)
+    for threads, said in (("1", False), ("2", True)):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        train.main(num_epochs=1, resume=True, **options)
+        assert ("saved with 1 threads, and there are 2 now" in capsys.readouterr().out) == said
+    before = (tmp_path / "model.checkpoint").read_bytes()
+    few = [1 - array if array.ndim == 4 else array for array in few]
+    with pytest.raises(MnistCnnError, match="another data set .fingerprint of its arrays."):
+        train.main(num_epochs=2, resume=True, **options)
+    assert (tmp_path / "model.checkpoint").read_bytes() == before
+
+
+def test_threads_that_train_at_once_keep_their_seeds(few):
+    configs = [Config(num_epochs=1, batch_size=50, seed=seed) for seed in (1, 2, 3)]
+    with ThreadPoolExecutor(3) as pool:
+        at_once = list(pool.map(lambda config: train.train(few, config), configs))
+    for config, weights in zip(configs, at_once):
+        for ours, theirs in zip(weights, train.train(few, config)):
+            np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.fixture

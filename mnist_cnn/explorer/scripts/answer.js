@@ -63,7 +63,7 @@ export function paintAnswer(pad) {
   const {digit, strokes} = pad.state;
   document.body.classList.toggle("empty", pad.isEmpty);
   byId("verdict-digit").textContent = pad.isEmpty ? "?" : state.names[best];
-  const doubt = pad.isEmpty ? "" : state.trust.doubt(state.network, state.names, state.noun);
+  const doubt = pad.isEmpty ? "" : doubtOf(digit);
   let text = pad.isEmpty ? "nothing drawn" : percent(output[best]);
   if (digit && digit.label !== undefined && strokes.length === 0 && digit.label !== best) {
     text += `, but it is ${aClass(digit.label)}`;
@@ -75,6 +75,15 @@ export function paintAnswer(pad) {
   if (doubt) text += `, but unsure: ${doubt}`;
   byId("glance").dataset.answer = pad.isEmpty ? "?" : state.names[best];
   say(pad.isEmpty ? "The pad is empty" : `The network sees ${aClass(best)}: ${text}`);
+}
+
+/* Why the answer deserves no trust: for what was put in, or for what the network makes of it. */
+function doubtOf(digit) {
+  const {count} = state.input;
+  if (count > 1) return `it looks like ${count === Infinity ? "many" : count} digits; draw one`;
+  return (
+    (digit && digit.doubt) || state.trust.doubt(state.network, state.names)
+  );
 }
 
 /* Tell a screen reader once the hand rests. */

@@ -1,6 +1,6 @@
 /* Two pictures or two models side by side: A is the page's own, B what is kept to compare it with. */
 
-import {byId, element, percent} from "./dom.js";
+import {byId, element, number, percent} from "./dom.js";
 import {LAYERS} from "./layers.js";
 import {Network} from "./network.js";
 import {Picture} from "./picture.js";
@@ -8,13 +8,15 @@ import {scaled, schedule, select, selected, selectionOf, state, strongest} from 
 import {cellAt} from "./stages.js";
 import {isShown} from "./tabs.js";
 
-let models, modelNames, keptPixels, title;
+let models, modelNames, keptPixels, title, examples;
 let sides = {};
 let modelOfB = 0;
 let layerShown = "conv1";
 
-/* others: the weights of further models. */
-export function buildCompare(names, others) {
+/* others: the weights of further models; gallery: pictures to begin with, and to match maps by. */
+export function buildCompare(names, others, gallery) {
+  examples = gallery.map(({pixels}) => scaled(pixels));
+  if (!others.length) keptPixels = (gallery[1] || gallery[0] || {pixels: null}).pixels;
   // "as learned" is the page's model without the changes made by hand
   models = [
     state.network.twin(),
@@ -106,6 +108,67 @@ function buildSide(name) {
   };
 }
 
+/* Two trainings find the same things in another order: for each map of A the map of B whose
+   activations on the examples correlate most with its own, each taken once, the surest first. */
+function matchMaps(a, b, layer) {
+  const {maps, size} = LAYERS[layer];
+  const gather = (network) => {
+    const all = examples.map((pixels) => {
+      network.forward(pixels);
+      return network.values[layer].slice();
+    });
+    return Array.from({length: maps}, (_, map) => standardize(all, map, size * size));
+  };
+  const [ours, theirs] = [gather(a), gather(b)];
+  const pairs = [];
+  ours.forEach((one, i) =>
+    theirs.forEach((other, j) =>
+      pairs.push({i, j, r: one.reduce((sum, value, k) => sum + value * other[k], 0)})
+    )
+  );
+  pairs.sort((one, other) => other.r - one.r);
+  const order = new Array(maps).fill(null);
+  const taken = new Set();
+  let total = 0;
+  for (const {i, j, r} of pairs) {
+    if (order[i] !== null || taken.has(j)) continue;
+    order[i] = j;
+    taken.add(j);
+    total += r;
+  }
+  return {order, correlation: total / maps};
+}
+
+/* A map's values over all examples, with mean 0 and length 1. */
+function standardize(all, map, area) {
+  const values = all.flatMap((layer) => Array.from(layer.subarray(map * area, (map + 1) * area)));
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const length = Math.hypot(...values.map((value) => value - mean)) || 1;
+  return values.map((value) => (value - mean) / length);
+}
+
+let matches = {};
+
+/* Of a model of another training, how its maps stand to A's; else null. */
+function matchOf(layer) {
+  if (modelOfB < 2) return null;
+  const key = [modelOfB, layer, state.edits.version].join();
+  if (!matches[key]) {
+    const [a, b] = [state.network.twin(), models[modelOfB].twin()];
+    matches = {[key]: matchMaps(a, b, layer)};
+  }
+  return matches[key];
+}
+
+function reorder(values, layer, order) {
+  const area = LAYERS[layer].size ** 2;
+  const result = new Float32Array(values.length);
+  order.forEach((from, to) =>
+    result.set(values.subarray(from * area, (from + 1) * area), to * area)
+  );
+  return result;
+}
+
 /* In how many rows and columns a layer's maps are laid. */
 const gridOf = (layer) => (LAYERS[layer].size > 1 ? [4, 8] : [8, 32]);
 
@@ -140,6 +203,12 @@ export function paintCompare() {
   models[modelOfB].forward(scaled(pixels.B));
   const chosen = selected().layer;
   const layer = (layerShown = chosen === "input" || chosen === "output" ? "conv1" : chosen);
+  const match = matchOf(layer);
+  const own = networks.B.values[layer];
+  const shown = {
+    A: networks.A.values[layer],
+    B: match ? reorder(own, layer, match.order) : own,
+  };
   for (const name of ["A", "B"]) {
     const {values} = networks[name];
     const side = sides[name];
@@ -154,14 +223,15 @@ export function paintCompare() {
       element("b", {}, `${name}: ${state.names[answer]}`),
       ` at ${percent(values.output[answer])}, ${model}`
     );
-    paintMaps(side, layer, values[layer], state.scale.values[layer]);
+    paintMaps(side, layer, shown[name], state.scale.values[layer]);
   }
-  const difference = networks.B.values[layer].map(
-    (value, i) => value - networks.A.values[layer][i]
-  );
+  const difference = shown.B.map((value, i) => value - shown.A[i]);
   sides.difference.heading.replaceChildren(
     element("b", {}, "B \u2212 A"),
-    ": orange where B has more, blue where A has"
+    ": orange where B has more, blue where A has" +
+      (match
+        ? `. B's maps stand beside those of A they correlate with most (mean ${number(match.correlation)})`
+        : "")
   );
   paintMaps(sides.difference, layer, difference, state.scale.values[layer]);
   title.textContent = byId(`title-${layer}`).textContent;

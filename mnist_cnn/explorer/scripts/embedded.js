@@ -57,9 +57,31 @@ function sumUp(differences) {
   return differences;
 }
 
+/* Weights of six bits, each array of them with a step of its own: see support/film.py. */
+function scaleUp(codes, scales, sizes) {
+  const weights = new Float32Array(codes.length);
+  let start = 0;
+  sizes.forEach((size, k) => {
+    for (let i = start; i < start + size; i++) weights[i] = codes[i] * scales[k];
+    start += size;
+  });
+  return weights;
+}
+
+/* The mean of the features, two components, and the points of some test pictures. */
+function planeOf(numbers) {
+  const {pool2, dense} = LAYERS;
+  const width = pool2.maps * pool2.size ** 2 + dense.maps;
+  const part = (i) => numbers.subarray(i * width, (i + 1) * width);
+  const points = [];
+  for (let i = 3 * width; i < numbers.length; i += 2) points.push([numbers[i], numbers[i + 1]]);
+  return {mean: part(0), components: [part(1), part(2)], points};
+}
+
 /* Returns {facts, weights, digitOf, favourites, trust, film}:
    weights: Float32Array of each model; digitOf(i): test digit i as {index, label, pixels};
-   favourites: indices of test digits, 9 for each map and unit; film: {epochs, kernels} or null. */
+   favourites: indices of test digits, 9 for each map and unit; film: [{epoch, accuracy, weights}];
+   plane: {mean, components, points}; training: training pictures like digitOf's. */
 export async function readEmbedded() {
   const facts = JSON.parse(byId("facts").textContent);
   shapeLayers({channels: facts.shape[0], side: facts.shape[1], classes: facts.names.length});
@@ -71,16 +93,25 @@ export async function readEmbedded() {
     : sumUp(await unpack("pixels"));
   const labels = await unpack("labels", Uint16Array);
   const count = inputCount();
+  const digitOf = (index) => ({
+    index,
+    label: labels[index],
+    pixels: images.subarray(index * count, (index + 1) * count),
+  });
   return {
     facts,
     weights,
-    digitOf: (index) => ({
-      index,
-      label: labels[index],
-      pixels: images.subarray(index * count, (index + 1) * count),
-    }),
+    digitOf,
     favourites: await unpack("favourites", Uint16Array),
+    plane: planeOf(await unpack("plane", Float32Array)),
+    training: Array.from({length: facts.known}, (_, i) => digitOf(facts.count + i)),
     trust: {...facts.trust, table: await unpack("centres")},
-    film: facts.epochs && {epochs: facts.epochs, kernels: await unpack("film", Float32Array)},
+    film: await Promise.all(
+      facts.film.map(async ({epoch, scales, accuracy}, i) => ({
+        epoch,
+        accuracy,
+        weights: scaleUp(await unpack(`film${i}`, Int8Array), scales, facts.sizes),
+      }))
+    ),
   };
 }

@@ -1,146 +1,96 @@
-/* The ink of a picture, be it dark on light or light on dark: read_picture and extract_ink of
-   support/pictures.py, step by step. */
+/* The ink of a picture, be it dark on light or light on dark, apart from paper, light and all else
+   in the frame: extract_ink of support/ink.py, step by step. */
 
-import {averages} from "./preprocess.js";
+import {
+  boxesOf,
+  cut,
+  extreme,
+  label,
+  mean,
+  medians,
+  plane,
+  quantile,
+  shrink,
+  transpose,
+} from "./planes.js";
 
-const WORK_SIZE = 280; // pixels of the longer side that are enough to find a digit
-const MOST_DRAWN = 2240; // larger pictures are made smaller by the browser first
 const MIN_CONTRAST = 0.1;
+const FAINT = 0.4; // of full ink, what a pattern on the paper may have at most
+const STRAIGHT = 0.7; // of a side, from which on a thin straight line is the paper's
+const THIN = 0.02; // of the shorter side, what such a line is wide at most
+const SLOPES = Array.from({length: 41}, (_, i) => (i - 20) / 200);
+const MAX_LINES = 60;
+const SMALL = 48; // pixels a side that tell light on dark
+const EDGE_LENGTH = Math.PI / 4; // of a pixel's edge in an outline, at all angles alike
+const MAX_STROKE = 0.3; // of a shape's longer side
 
-const sorted = (values) => Float64Array.from(values).sort();
+const sum = (values) => values.reduce((total, value) => total + value, 0);
+const largest = (values) => values.reduce((best, value) => Math.max(best, value), -Infinity);
 
-function quantile(values, share) {
-  const order = sorted(values);
-  const place = share * (order.length - 1);
-  const low = Math.floor(place);
-  const high = Math.min(order.length - 1, low + 1);
-  return order[low] + (place - low) * (order[high] - order[low]);
-}
-
-const median = (values) => quantile(values, 0.5);
-
-/* The brightness of a picture file, 0 to 1, with its longer side at most 280 pixels. */
-export async function readPicture(blob) {
-  const bitmap = await createImageBitmap(blob);
-  const scale = Math.min(1, MOST_DRAWN / Math.max(bitmap.width, bitmap.height));
-  const width = Math.max(1, Math.round(scale * bitmap.width));
-  const height = Math.max(1, Math.round(scale * bitmap.height));
-  const canvas = Object.assign(document.createElement("canvas"), {width, height});
-  const context = canvas.getContext("2d");
-  context.drawImage(bitmap, 0, 0, width, height);
-  return reduce(greyOf(context.getImageData(0, 0, width, height).data), width, height);
-}
-
-function greyOf(data) {
-  const grey = new Float64Array(data.length / 4);
-  let mass = 0,
-    opacity = 0;
-  for (let i = 0; i < grey.length; i++) {
-    const alpha = data[4 * i + 3] / 255;
-    grey[i] = (0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2]) / 255;
-    mass += grey[i] * alpha;
-    opacity += alpha;
-  }
-  // ink drawn on nothing: light ink wants a dark ground, dark ink a light one
-  const ground = mass / Math.max(opacity, 1) > 0.5 ? 0 : 1;
-  return grey.map((value, i) => {
-    const alpha = data[4 * i + 3] / 255;
-    return value * alpha + (alpha < 1 ? ground * (1 - alpha) : 0);
-  });
-}
-
-function reduce(grey, width, height) {
-  const scale = WORK_SIZE / Math.max(width, height);
-  if (scale >= 1) return {grey, width, height};
-  const columns = Math.max(1, Math.round(scale * width));
-  const rows = Math.max(1, Math.round(scale * height));
-  const across = averages(width, columns);
-  const down = averages(height, rows);
-  const narrow = new Float64Array(height * columns);
-  for (let y = 0; y < height; y++) {
-    across.forEach(({start, weights}, x) => {
-      narrow[y * columns + x] = weights.reduce(
-        (sum, weight, j) => sum + weight * grey[y * width + start + j],
-        0
-      );
-    });
-  }
-  const small = new Float64Array(rows * columns);
-  down.forEach(({start, weights}, y) => {
-    for (let x = 0; x < columns; x++) {
-      small[y * columns + x] = weights.reduce(
-        (sum, weight, j) => sum + weight * narrow[(start + j) * columns + x],
-        0
-      );
-    }
-  });
-  return {grey: small, width: columns, height: rows};
-}
-
-/* Returns bytes, 255 for full ink, or throws an Error that says why there is no digit. */
-export function extractInk({grey, width, height}) {
-  const margin = Math.max(1, Math.floor(Math.min(width, height) / 20));
-  const isMargin = (i) => {
-    const row = Math.floor(i / width);
-    const column = i % width;
-    return row < margin || row >= height - margin || column < margin || column >= width - margin;
-  };
-  const border = [...grey.keys()].filter(isMargin);
-  const place = (i) => [1, axis(i % width, width), axis(Math.floor(i / width), height)];
-  let kept = border;
-  let difference, spread;
-  for (let round = 0; round < 3; round++) {
-    // again without strokes that reach the margin
-    const plane = fitPlane(
-      kept.map(place),
-      kept.map((i) => grey[i])
-    );
-    difference = grey.map((value, i) => {
-      const [one, x, y] = place(i);
-      return value - plane[0] * one - plane[1] * x - plane[2] * y;
-    });
-    const middle = median(kept.map((i) => difference[i]));
-    spread = median(kept.map((i) => Math.abs(difference[i] - middle)));
-    kept = border.filter((i) => Math.abs(difference[i]) <= Math.max(4 * spread, 0.02));
-    if (kept.length < 3) break;
-  }
-  const noise = Math.max(4 * spread, 0.02);
-  const isLight = quantile(difference, 0.995) > -quantile(difference, 0.005);
-  const ink = isLight ? difference : difference.map((value) => -value);
-  const threshold = Math.max(otsu(ink), noise);
-  const strong = ink.filter((value) => value > threshold);
-  if (!strong.length || median(strong) < Math.max(MIN_CONTRAST, noise)) {
-    throw new Error("no digit stands out from an even background");
-  }
-  const full = quantile(strong, 0.9);
-  const shares = ink.map((value) =>
-    full > noise ? Math.max(0, Math.min(1, (value - noise) / (full - noise))) : 0
+/* grey: a plane of numbers in [0, 1]. Returns {ink, doubt}: a plane of bytes, 255 for full ink,
+   and why it may not be all of a digit; or throws an Error that says why there is none. */
+export function extractInk(grey) {
+  const {width, height} = grey;
+  const darkness = darknessOf(isLightOnDark(grey) ? negative(grey) : grey).values;
+  const middle = quantile(darkness, 0.5);
+  const spread = quantile(
+    darkness.map((value) => Math.abs(value - middle)),
+    0.5
   );
-  const count = (indices) => indices.filter((i) => shares[i] > 0.5).length / indices.length;
-  if (count([...shares.keys()]) > 0.5 || count(border) > 0.4) {
+  const above = darkness.map((value) => Math.max(0, value - middle));
+  const noise = Math.max(5 * spread, 0.02);
+  const threshold = Math.max(otsu(above), noise);
+  const strong = above.filter((value) => value > threshold);
+  if (!strong.length || quantile(strong, 0.5) < Math.max(MIN_CONTRAST, noise)) throw nothing();
+  const full = quantile(strong, 0.9);
+  if (full <= noise) throw nothing();
+  const ink = above.map((value) => Math.max(0, Math.min(1, (value - noise) / (full - noise))));
+  if (ink.filter((value) => value > 0.5).length > 0.5 * ink.length) {
     throw new Error("it is no single digit on an even background");
   }
-  return Uint8Array.from(withoutSpecks(shares, width), (value) => Math.round(255 * value));
+  return keepDigits(plane(ink, width, height));
 }
 
-const axis = (i, length) => (length > 1 ? (2 * i) / (length - 1) - 1 : -1);
+const nothing = () => new Error("no digit stands out from an even background");
 
-/* Least squares: the plane through points [1, x, y] with given heights. */
-function fitPlane(points, heights) {
-  const matrix = [0, 1, 2].map((a) => [
-    ...[0, 1, 2].map((b) => points.reduce((sum, point) => sum + point[a] * point[b], 0)),
-    points.reduce((sum, point, i) => sum + point[a] * heights[i], 0),
-  ]);
-  for (let a = 0; a < 3; a++) {
-    // elimination; a direction that nothing tells about stays 0
-    if (Math.abs(matrix[a][a]) < 1e-9) continue;
-    for (let b = 0; b < 3; b++) {
-      if (b === a) continue;
-      const factor = matrix[b][a] / matrix[a][a];
-      matrix[b] = matrix[b].map((value, k) => value - factor * matrix[a][k]);
-    }
+const negative = ({values, width, height}) =>
+  plane(
+    values.map((value) => 1 - value),
+    width,
+    height
+  );
+
+const windowOf = (width, height) =>
+  Math.max(3, Math.floor(Math.floor(Math.min(width, height) / 3) / 2) * 2 + 1);
+
+function isLightOnDark(grey) {
+  const small = shrink(grey, Math.min(SMALL, grey.width), Math.min(SMALL, grey.height));
+  const around = medians(small, windowOf(small.width, small.height)).values;
+  return sum(small.values.map((value, i) => (value - around[i]) ** 3)) > 0;
+}
+
+/* By how much of the paper's brightness each pixel is darker than the paper there. */
+function darknessOf(grey) {
+  const {values, width, height} = grey;
+  const side = windowOf(width, height);
+  const reach = Math.floor(side / 2);
+  const smooth = mean(grey, 3).values;
+  const wide = new Float64Array((width + 2 * reach) * (height + 2 * reach)).fill(-Infinity);
+  for (let y = 0; y < height; y++) {
+    const row = smooth.subarray(y * width, (y + 1) * width);
+    wide.set(row, (y + reach) * (width + 2 * reach) + reach);
   }
-  return matrix.map((row, a) => (Math.abs(row[a]) < 1e-9 ? 0 : row[3] / row[a]));
+  const raised = extreme(plane(wide, width + 2 * reach, height + 2 * reach), side);
+  const box = {top: reach, left: reach, bottom: reach + height, right: reach + width};
+  const paper = cut(extreme(raised, side, -1), box).values;
+  const least = 0.4 * quantile(paper, 0.9);
+  return plane(
+    Float64Array.from(values, (value, i) =>
+      Math.max(0, (paper[i] - value) / Math.max(paper[i], least, 0.05))
+    ),
+    width,
+    height
+  );
 }
 
 /* The threshold that parts values into the two groups of least variance within. */
@@ -150,45 +100,168 @@ function otsu(values) {
   const counts = new Float64Array(256);
   for (const value of values) counts[Math.min(255, Math.floor((value - least) / step))]++;
   const centre = (bin) => least + (bin + 0.5) * step;
-  const total = counts.reduce((sum, count, bin) => sum + count * centre(bin), 0);
+  const total = counts.reduce((all, count, bin) => all + count * centre(bin), 0);
   let below = 0,
-    sum = 0,
+    mass = 0,
     best = -1,
     threshold = 0;
   for (let bin = 0; bin < 255; bin++) {
     below += counts[bin];
-    sum += counts[bin] * centre(bin);
+    mass += counts[bin] * centre(bin);
     const above = values.length - below;
     if (below === 0 || above === 0) continue;
-    const between = below * above * (sum / below - (total - sum) / above) ** 2;
+    const between = below * above * (mass / below - (total - mass) / above) ** 2;
     if (between > best) [best, threshold] = [between, least + (bin + 1) * step];
   }
   return threshold;
 }
 
-/* Drop the parts with less than a twentieth of the largest one's ink. */
-function withoutSpecks(ink, width) {
-  const labels = new Int32Array(ink.length);
-  const masses = [0];
-  for (let start = 0; start < ink.length; start++) {
-    if (ink[start] === 0 || labels[start]) continue;
-    const label = masses.push(0) - 1;
-    const stack = [start];
-    labels[start] = label;
-    while (stack.length) {
-      const i = stack.pop();
-      masses[label] += ink[i];
-      for (let dy = -width; dy <= width; dy += width) {
-        for (let dx = -1; dx <= 1; dx++) {
-          const j = i + dy + dx;
-          const beside = (i % width) + dx;
-          if (beside < 0 || beside >= width || !(ink[j] > 0) || labels[j]) continue;
-          labels[j] = label;
-          stack.push(j);
-        }
-      }
-    }
+/* What of the ink is a digit's: no pattern of the paper, no frame, no specks. */
+function keepDigits(image) {
+  const {width, height} = image;
+  const reach = Math.ceil(Math.max(width, height) / 28); // a pixel of a digit that fills the picture
+  const solid = image.values.map((value) => (value > 0.5 ? 1 : 0));
+  const near = extreme(plane(solid, width, height), 2 * reach + 1).values;
+  const far = sum(image.values.map((value, i) => (near[i] ? 0 : value)));
+  if (far > 0.05 * sum(image.values.map((value, i) => (solid[i] ? value : 0)))) {
+    const values = image.values.map((value) => Math.max(0, (value - FAINT) / (1 - FAINT)));
+    image = plane(values, width, height);
   }
-  const least = Math.max(...masses) / 20;
-  return ink.map((value, i) => (masses[labels[i]] >= least ? value : 0));
+  image = transpose(withoutLines(transpose(withoutLines(image))));
+
+  const {values: ink} = image;
+  const {labels, count} = label(image);
+  const numbers = Array.from({length: count + 1}, (_, i) => i);
+  const mass = new Float64Array(count + 1);
+  const peak = new Float64Array(count + 1);
+  ink.forEach((value, i) => {
+    mass[labels[i]] += value;
+    peak[labels[i]] = Math.max(peak[labels[i]], value);
+  });
+  for (const i of numbers) if (i === 0 || peak[i] < 0.5) mass[i] = 0;
+  const heaviest = largest(mass);
+  if (heaviest === 0) throw nothing();
+  for (const i of numbers) if (mass[i] < heaviest / 100) mass[i] = 0;
+
+  const touching = new Float64Array(count + 1);
+  for (let x = 0; x < width; x++) {
+    touching[labels[x]]++;
+    touching[labels[(height - 1) * width + x]]++;
+  }
+  for (let y = 1; y < height - 1; y++) {
+    touching[labels[y * width]]++;
+    touching[labels[(y + 1) * width - 1]]++;
+  }
+  const boxes = boxesOf(labels, count, width);
+  const shapes = numbers.map((i) => {
+    if (mass[i] === 0) return {stroke: Infinity, longer: 0};
+    const own = plane(
+      ink.map((value, j) => (labels[j] === i ? value : 0)),
+      width,
+      height
+    );
+    const shape = cut(own, boxes[i]);
+    return {stroke: strokeWidth(shape), longer: Math.max(shape.width, shape.height)};
+  });
+  const isNarrow = ({stroke, longer}) => stroke <= MAX_STROKE * longer;
+  const pens = numbers.filter((i) => isNarrow(shapes[i]) && mass[i] >= heaviest / 20);
+  const pen = Math.min(...pens.map((i) => shapes[i].stroke)); // all digits by one
+  const isStroke = numbers.map(
+    (i) => pens.length > 0 && isNarrow(shapes[i]) && shapes[i].stroke <= 3 * pen
+  );
+  let whole = mass.map((value, i) => (touching[i] ? 0 : value));
+  let doubt = "";
+  if (whole.some((value, i) => value > 0 && isStroke[i])) {
+    whole = whole.map((value, i) => (isStroke[i] ? value : 0));
+    if (3 * largest(whole) < largest(mass.map((value, i) => (isStroke[i] ? value : 0)))) {
+      doubt = "most of the ink runs out of the picture";
+    }
+  } else if (whole.some((value) => value > 0)) {
+    doubt = "it has no strokes";
+  } else if (numbers.every((i) => mass[i] === 0 || touching[i] <= 0.2 * Math.min(width, height))) {
+    whole = mass;
+    doubt = "the ink touches the picture's edge; leave a margin around it";
+  } else {
+    throw new Error(
+      "what stands out runs out of the picture: there is no digit with a margin around it"
+    );
+  }
+  const least = largest(whole) / 20;
+  const kept = Uint8Array.from(ink, (value, i) =>
+    whole[labels[i]] >= least ? Math.floor(255 * value + 0.5) : 0
+  );
+  return {ink: plane(kept, width, height), doubt};
+}
+
+/* The width of a shape's strokes, in pixels: twice its area for each pixel of outline. */
+export function strokeWidth(shape) {
+  const box = {top: 0, left: 0, bottom: shape.height, right: shape.width};
+  const {values, width} = mean(cut(shape, box, 2), 3); // grain would count as outline
+  const limit = 0.5 * largest(values);
+  let area = 0,
+    edges = 0;
+  for (let i = 0; i < values.length; i++) {
+    const isSolid = values[i] > limit;
+    area += isSolid;
+    if (i % width) edges += isSolid !== values[i - 1] > limit;
+    if (i >= width) edges += isSolid !== values[i - width] > limit;
+  }
+  return (2 * area) / (EDGE_LENGTH * edges);
+}
+
+/* Remove thin straight lines that run across the picture, by and large along its rows. */
+function withoutLines({values, width, height}) {
+  const ink = values.slice();
+  const found = new Set();
+  const counts = new Int32Array(height);
+  for (;;) {
+    let best = {length: 0};
+    const places = [];
+    for (let i = 0; i < ink.length; i++) if (ink[i] > 0) places.push(i);
+    SLOPES.forEach((slope, s) => {
+      counts.fill(0);
+      for (const i of places) {
+        const x = i % width;
+        const at = Math.floor((i - x) / width - slope * (x - width / 2) + 0.5);
+        if (at >= 0 && at < height) counts[at]++;
+      }
+      let row = 0;
+      for (let y = 1; y < height; y++) if (counts[y] > counts[row]) row = y;
+      if (counts[row] > best.length && !found.has(`${s} ${row}`)) {
+        best = {length: counts[row], slope, row, key: `${s} ${row}`};
+      }
+    });
+    if (best.length < STRAIGHT * width || found.size === MAX_LINES) {
+      return plane(ink, width, height);
+    }
+    found.add(best.key);
+    eraseLine(ink, width, height, best);
+  }
+}
+
+/* A line's pixels go where it is as thin as it mostly is; where a stroke crosses it, they stay. */
+function eraseLine(ink, width, height, {slope, row}) {
+  const runs = [];
+  for (let x = 0; x < width; x++) {
+    const middle = Math.floor(row + slope * (x - width / 2) + 0.5);
+    const y = [middle, middle - 1, middle + 1].find(
+      (at) => at >= 0 && at < height && ink[at * width + x] > 0
+    );
+    if (y === undefined) continue;
+    let top = y,
+      bottom = y + 1;
+    while (top > 0 && ink[(top - 1) * width + x] > 0) top--;
+    while (bottom < height && ink[bottom * width + x] > 0) bottom++;
+    runs.push({x, top, bottom});
+  }
+  if (!runs.length) return;
+  const thickness = quantile(
+    runs.map(({top, bottom}) => bottom - top),
+    0.5
+  );
+  if (thickness > Math.max(1, THIN * Math.min(width, height))) return;
+  for (const {x, top, bottom} of runs) {
+    if (bottom - top > 1.5 * thickness + 1) continue;
+    for (let y = top; y < bottom; y++) ink[y * width + x] = 0;
+  }
 }

@@ -9,21 +9,25 @@ import {buildEditTools, paintEditTools} from "./edit_tools.js";
 import {Edits} from "./edits.js";
 import {readEmbedded} from "./embedded.js";
 import {buildFilm, paintFilm} from "./film.js";
+import {buildFool, paintFool} from "./fool.js";
 import {buildGallery, markPicked, recolourGallery} from "./gallery.js";
 import {Inspector} from "./inspector.js";
 import {LAYERS, isInk} from "./layers.js";
 import {buildLooks, paintLooks, recolourLooks} from "./looks.js";
+import {leastChange} from "./least_change.js";
 import {forgetPlaces, mark} from "./marks.js";
 import {buildMotion, paintControls} from "./motion.js";
 import {Network} from "./network.js";
 import {Pad} from "./pad.js";
 import {buildPicker, notify, paintPicker} from "./picker.js";
 import {preprocess} from "./preprocess.js";
+import {readDigits} from "./read.js";
 import {buildSaliency, paintSaliency} from "./saliency.js";
 import {measureScale} from "./scale.js";
 import {buildStages, paintStages, stages} from "./stages.js";
 import {
   drawNow,
+  followStrongest,
   narrow,
   onFrame,
   onKept,
@@ -40,6 +44,7 @@ import {buildTabs, isShown} from "./tabs.js";
 import {buildTheme} from "./theme.js";
 import {Stopwatch} from "./timing.js";
 import {Trust} from "./unsure.js";
+import {buildWhere, paintWhere, recolourWhere} from "./where.js";
 
 const timing = {forward: new Stopwatch(), frame: new Stopwatch()};
 
@@ -48,7 +53,7 @@ let pad, inspector;
 if ("DecompressionStream" in window) readEmbedded().then(start);
 else notify("This browser is too old for the page; it needs Chromium 123 or Firefox 121.");
 
-function start({facts, weights, digitOf, favourites, trust, film}) {
+function start({facts, weights, digitOf, favourites, trust, plane, training, film}) {
   const gallery = facts.gallery.map((digit) => ({...digitOf(digit.index), ...digit}));
   const network = (state.network = new Network(weights[0]));
   Object.assign(state, {
@@ -76,17 +81,21 @@ function start({facts, weights, digitOf, favourites, trust, film}) {
   buildStages();
   buildGlance();
   buildSaliency();
-  pad = new Pad(byId("ink"), byId("pen"), () => {
-    notify("");
-    refresh();
+  pad = new Pad(byId("ink"), byId("pen"), {
+    onChange() {
+      if (!pad.stroke) notify("");
+      refresh();
+    },
+    onReplaced: () => notify("A new drawing; Undo brings the picture back."),
   });
   const pick = (digit) => pad.pick(digit);
   buildGallery(gallery, pick);
-  buildPicker(facts.count, pick);
+  buildPicker(facts.count, {pick, current: () => pad.state});
   inspector = new Inspector(
     {heading: byId("inspected"), about: byId("inspected-about"), body: byId("sum")},
     {
-      onPixel: (row, column, keep) => select({...selected(), row, column}, keep),
+      onPixel: (row, column, keep) =>
+        select({...selected(), row, column, isChosen: true}, keep),
       onChannel: (channel, keep) => select({...selected(), channel}, keep),
       onLeave: pointAway,
     }
@@ -95,9 +104,11 @@ function start({facts, weights, digitOf, favourites, trust, film}) {
   buildEditTools();
   buildLooks(pick);
   buildCurves();
-  buildCompare(facts.models, weights.slice(1));
-  if (film) buildFilm(film);
-  buildTabs(["sum", "looks", "curves", "compare", ...(film ? ["film"] : [])], refresh);
+  buildFool(pick);
+  buildWhere({plane, training}, pick);
+  buildCompare(facts.models, weights.slice(1), gallery);
+  if (film.length) buildFilm(film);
+  buildTabs(["sum", "looks", "curves", "fool", "where", "compare", ...(film.length ? ["film"] : [])], refresh);
   wireTools();
   onFrame(drawFrame);
   onKept(moveBench);
@@ -111,24 +122,20 @@ function start({facts, weights, digitOf, favourites, trust, film}) {
     pad.redraw(state.palette);
     recolourGallery(state.palette);
     recolourLooks();
+    recolourWhere();
     refresh();
   });
   showExample(gallery);
   document.documentElement.dataset.ready = "";
   /* For the browser's console: look at any layer of your own network. */
-  window.explorer = {network, LAYERS, pad, preprocess, timing, state};
+  window.explorer = {network, LAYERS, pad, preprocess, readDigits, leastChange, timing, state};
 }
 
 /* A test picture to look at, and the map that has most to say about it. */
 function showExample(gallery) {
   const surest = [...gallery].sort((a, b) => b.confidence - a.confidence);
-  const example =
-    (state.noun === "digit" ? gallery : surest).find(
-      ({label, mistake}) => !mistake && (label === 5 || state.noun !== "digit")
-    ) ||
-    gallery[0] ||
-    state.digitOf(0);
-  pad.pick(example, true);
+  const example = surest.find(({mistake}) => !mistake) || state.digitOf(0);
+  pad.restore(history.state, state.digitOf) || pad.pick(example, true);
   pad.history.shift(); // nothing to undo yet
   drawNow();
   const {conv1} = state.network.values;
@@ -175,9 +182,11 @@ function paintTools() {
 function drawFrame(inputChanged) {
   timing.frame.time(() => {
     if (inputChanged) {
+      history.replaceState(pad.saved, ""); // so that a reload brings it back
       const read = pad.read();
       state.input = {...read, pixels: applyChange(read.pixels)};
       timing.forward.time(() => state.network.forward(scaled(state.input.pixels)));
+      followStrongest();
       paintSaliency(pad);
       paintAnswer(pad);
       paintTools();
@@ -189,8 +198,10 @@ function drawFrame(inputChanged) {
     paintEditTools();
     paintLooks();
     paintCurves(inputChanged);
+    paintFool();
+    paintWhere();
     paintCompare();
-    paintFilm();
+    paintFilm(inputChanged);
     mark();
   });
   byId("timing").textContent =

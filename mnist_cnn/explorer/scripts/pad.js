@@ -1,21 +1,24 @@
 /* The drawing pad: strokes by mouse, pen, finger or keys, and the way back. On pictures of several
    channels nothing is drawn.
 
-   What is on the pad is a state: a test digit that was picked (or none) and the strokes since.
+   What is on the pad is a state: a picture that was picked, or the strokes that were drawn.
    Each action puts a new state on the history; undo takes it off. */
 
 import {readColours} from "./colours.js";
+import {countDigits} from "./digits.js";
 import {element} from "./dom.js";
 import {Picture} from "./picture.js";
 import {LAYERS, inputCount, isInk} from "./layers.js";
+import {plane} from "./planes.js";
 import {preprocess} from "./preprocess.js";
 import {state} from "./state.js";
 
 export const PAD = 280; // the pad's side in its own units: 10 for a pixel of MNIST
 
 export class Pad {
-  constructor(canvas, pen, onChange) {
+  constructor(canvas, pen, {onChange, onReplaced}) {
     this.canvas = canvas;
+    this.onReplaced = onReplaced;
     this.pen = pen;
     this.onChange = onChange;
     this.brush = 24;
@@ -56,6 +59,21 @@ export class Pad {
     return this.state.digit === null && this.state.strokes.length === 0;
   }
 
+  /* What brings this back after a reload: strokes, or a test picture's number. */
+  get saved() {
+    const {digit, strokes} = this.state;
+    if (!digit) return {strokes};
+    return digit.index === undefined ? null : {index: digit.index};
+  }
+
+  /* saved: as above, of an earlier visit; whether there was any. */
+  restore(saved, digitOf) {
+    if (!saved) return false;
+    if (saved.strokes) this.push({digit: null, strokes: saved.strokes});
+    else this.pick(digitOf(saved.index));
+    return true;
+  }
+
   /* --- actions --- */
 
   /* digit: {pixels: bytes of the input, ...}; an example is one that the first stroke replaces. */
@@ -87,14 +105,14 @@ export class Pad {
     this.onChange();
   }
 
+  /* On a picture that was picked the first stroke begins a drawing of one's own. */
   startStroke(point) {
     const {digit, strokes, isExample} = this.state;
     this.endStroke();
     const stroke = {width: this.brush, points: [point]};
-    this.push(
-      isExample ? {digit: null, strokes: [stroke]} : {digit, strokes: [...strokes, stroke]}
-    );
+    this.push({digit: null, strokes: [...strokes, stroke]});
     this.stroke = stroke;
+    if (digit && !isExample) this.onReplaced();
   }
 
   extendStroke(point) {
@@ -223,8 +241,8 @@ export class Pad {
 
   /* What the network sees: its input's bytes, and how a point of the pad came to where it is.
 
-     A drawing is prepared as MNIST's digits were, where the data set is of that kind. On a picked
-     picture, which is prepared already, strokes are added where they are drawn. */
+     A drawing is prepared as MNIST's digits were, where the data set is of that kind; a picked
+     picture is prepared already. `count` is how many digits a drawing shows. */
   read() {
     const {digit, strokes} = this.state;
     const {size: side} = LAYERS.input;
@@ -236,7 +254,10 @@ export class Pad {
     const image = this.mask.getImageData(0, 0, PAD, PAD).data;
     const ink = new Uint8Array(PAD * PAD);
     for (let i = 0; i < ink.length; i++) ink[i] = image[4 * i + 3];
-    if (!digit && state.handwriting) return preprocess(ink, PAD) || nothing;
+    if (state.handwriting) {
+      const read = preprocess(ink, PAD);
+      return read ? {...read, count: countDigits(plane(ink, PAD, PAD))} : nothing;
+    }
 
     const covered = new Float32Array(side * side);
     for (let i = 0; i < ink.length; i++) {
@@ -244,9 +265,7 @@ export class Pad {
     }
     return {
       ...stay,
-      pixels: (digit || nothing).pixels.map((byte, i) =>
-        Math.max(byte, Math.min(255, Math.round(covered[i] / (cell * cell))))
-      ),
+      pixels: Uint8Array.from(covered, (ink) => Math.min(255, Math.round(ink / (cell * cell)))),
     };
   }
 }

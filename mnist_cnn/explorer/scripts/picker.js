@@ -1,14 +1,16 @@
 /* Other pictures for the pad: any test picture by its number, a random one, a picture from the disk
    or from the clipboard. */
 
-import {byId, onClick} from "./dom.js";
-import {extractInk, readPicture} from "./ink.js";
+import {byId, element, onClick} from "./dom.js";
 import {readPhoto} from "./photo.js";
-import {preprocess} from "./preprocess.js";
+import {lookAt, readDigits} from "./read.js";
+import {Picture} from "./picture.js";
+import {LAYERS} from "./layers.js";
 import {state} from "./state.js";
 
-/* pick(digit) puts a digit on the pad. */
-export function buildPicker(count, pick) {
+/* pick(digit) puts a digit on the pad; current() is what lies there. */
+export function buildPicker(count, {pick, current}) {
+  const open = (file, name) => load(file, name, {pick, current});
   byId("number").max = count - 1;
   byId("number").placeholder = `0–${count - 1}`;
   byId("number").addEventListener("change", () => {
@@ -23,36 +25,71 @@ export function buildPicker(count, pick) {
   onClick("open", () => byId("file").click());
   byId("file").addEventListener("change", () => {
     const [file] = byId("file").files;
-    if (file) load(file, file.name, pick);
+    if (file) open(file, file.name);
     byId("file").value = ""; // so that the same file can be chosen again
   });
   addEventListener("paste", (event) => {
     const file = [...event.clipboardData.files].find(({type}) => type.startsWith("image/"));
     if (!file) return;
     event.preventDefault();
-    load(file, "the clipboard's picture", pick);
+    open(file, "the clipboard's picture");
   });
   addEventListener("dragover", (event) => event.preventDefault());
   addEventListener("drop", (event) => {
     event.preventDefault();
     const [file] = event.dataTransfer.files;
-    if (file) load(file, file.name, pick);
+    if (file) open(file, file.name);
   });
 }
 
-async function readDrawing(file) {
-  const picture = await readPicture(file);
-  return preprocess(extractInk(picture), picture.width).pixels;
+let loads = 0;
+
+/* Read a file and put it on the pad, unless something newer has come there meanwhile. */
+async function load(file, name, {pick, current}) {
+  const number = ++loads;
+  const before = current();
+  const isLate = () => number !== loads || before !== current();
+  notify(`Reading ${name}\u2026`);
+  try {
+    const {digits, doubt} = state.handwriting
+      ? await readDigits(file)
+      : {digits: [await readPhoto(file)], doubt: ""};
+    const {moves} = await lookAt(file);
+    if (isLate()) return;
+    const found = digits.map((pixels) => ({pixels, name, doubt}));
+    pick(found[0]);
+    offer(found, pick);
+    if (moves) notify(`${name} is an animation; this is its first frame.`);
+  } catch (error) {
+    const {isHeic} = await lookAt(file);
+    if (isLate()) return;
+    const reason = isHeic
+      ? "this browser reads no HEIC pictures; save it as JPEG"
+      : error instanceof DOMException
+        ? "it is no picture"
+        : error.message;
+    notify(`Cannot use ${name}: ${reason}.`);
+  }
 }
 
-async function load(file, name, pick) {
-  try {
-    pick({pixels: await (state.handwriting ? readDrawing : readPhoto)(file), name});
-  } catch (error) {
-    notify(
-      `Cannot use ${name}: ${error instanceof DOMException ? "it is no picture" : error.message}.`
-    );
-  }
+/* Of a picture that shows several digits, each one to choose. */
+function offer(found, pick) {
+  if (found.length < 2) return;
+  const thumbs = found.map((digit, i) => {
+    const canvas = element("canvas");
+    new Picture(canvas, LAYERS.input.size).paintInput(digit.pixels, state.palette.ink);
+    const node = element("button", {type: "button", className: "thumb"}, canvas);
+    node.setAttribute("aria-label", `Digit ${i + 1} of ${found.length} in ${digit.name}`);
+    node.addEventListener("click", () => {
+      pick(digit);
+      offer(found, pick);
+    });
+    return node;
+  });
+  byId("notice").replaceChildren(
+    `${found[0].name} shows ${found.length} digits: `,
+    element("span", {className: "thumbs"}, ...thumbs)
+  );
 }
 
 export function notify(text) {

@@ -46,6 +46,26 @@ export class Picture {
     this.context.putImageData(this.image, 0, 0);
   }
 
+  /* What was added to a picture of one channel (or to the mean of several) or taken from it: both
+     in full colour, over the ink that stays. */
+  paintChange(before, after, palette) {
+    const {words} = this;
+    const area = words.length;
+    for (let i = 0; i < area; i++) {
+      let change = 0,
+        stays = 0;
+      for (let at = i; at < before.length; at += area) {
+        change += after[at] - before[at];
+        stays += Math.min(before[at], after[at]) / (before.length / area);
+      }
+      const shade = Math.max(-SHADES, Math.min(SHADES, Math.round(0.5 * change)));
+      words[i] = change
+        ? palette.signed[SHADES + shade + Math.sign(change) * (SHADES >> 2)] || palette.signed[SHADES + shade]
+        : palette.ink[Math.round(0.35 * stays)];
+    }
+    this.context.putImageData(this.image, 0, 0);
+  }
+
   /* One channel alone, bytes from `start` on; of a colour image in its colour on black. */
   paintChannel(bytes, start, channel, table) {
     const {words} = this;

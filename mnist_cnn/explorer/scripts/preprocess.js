@@ -8,21 +8,7 @@
    within half a pixel of it. fit_to_field in support/pictures.py does the same, step by step. */
 
 import {LAYERS} from "./layers.js";
-
-/* The average of `count` equal parts of a line of `length` samples, as weights: for each part,
-   where it starts and how much of each sample from there on it covers. */
-export function averages(length, count) {
-  return Array.from({length: count}, (_, i) => {
-    const from = (i * length) / count;
-    const to = ((i + 1) * length) / count;
-    const start = Math.floor(from);
-    const weights = [];
-    for (let j = start; j < Math.min(Math.ceil(to), length); j++) {
-      weights.push(((Math.min(to, j + 1) - Math.max(from, j)) * count) / length);
-    }
-    return {start, weights};
-  });
-}
+import {cut, plane, shrink} from "./planes.js";
 
 /* ink: bytes, row after row, `width` to a row; 0 is paper, 255 is ink.
 
@@ -53,27 +39,8 @@ export function preprocess(ink, width) {
   const columns = Math.max(1, Math.round((box * boxWidth) / longest));
   const rows = Math.max(1, Math.round((box * boxHeight) / longest));
 
-  // first along the rows, then along the columns: the same as averaging rectangles, and faster
-  const across = averages(boxWidth, columns);
-  const narrow = new Float64Array(boxHeight * columns);
-  for (let y = 0; y < boxHeight; y++) {
-    for (let x = 0; x < columns; x++) {
-      const {start, weights} = across[x];
-      const i = (top + y) * width + left + start;
-      let sum = 0;
-      for (let j = 0; j < weights.length; j++) sum += weights[j] * ink[i + j];
-      narrow[y * columns + x] = sum;
-    }
-  }
-  const grey = new Float64Array(rows * columns);
-  averages(boxHeight, rows).forEach(({start, weights}, y) => {
-    for (let x = 0; x < columns; x++) {
-      let sum = 0;
-      for (let j = 0; j < weights.length; j++)
-        sum += weights[j] * narrow[(start + j) * columns + x];
-      grey[y * columns + x] = sum;
-    }
-  });
+  const digit = cut(plane(ink, width, height), {top, left, bottom: bottom + 1, right: right + 1});
+  const {values: grey} = shrink(digit, columns, rows);
   const peak = grey.reduce((best, value) => Math.max(best, value), 0);
   const small = grey.map((value) => Math.round((255 * value) / peak));
 

@@ -79,7 +79,7 @@ function wireMap(node, canvas, layer, map) {
   const {size} = LAYERS[layer];
   const at = (event) => {
     const {row, column} = cellAt(event, canvas, size, size);
-    return selectionOf(layer, map, row, column);
+    return {...selectionOf(layer, map, row, column), isChosen: true};
   };
   node.addEventListener("pointermove", (event) => {
     if (event.pointerType !== "touch") select(at(event), false);

@@ -10,8 +10,8 @@ export const selectionOf = (layer, map, row = 0, column = 0) => ({
   channel: null,
 });
 
-export const narrow = matchMedia("(max-width: 1179px)");
-export const short = matchMedia("(min-width: 1180px) and (max-height: 819px)");
+export const narrow = matchMedia("screen and (max-width: 759px)");
+export const short = matchMedia("(min-width: 1260px) and (max-height: 819px)");
 
 export const state = {
   network: null,
@@ -95,6 +95,13 @@ export function select(selection, keep) {
 export function pointAway() {
   state.pointed = null;
   schedule();
+}
+
+/* Until a pixel was chosen, the one to look at is the map's strongest for what is drawn now. */
+export function followStrongest() {
+  const {layer, map, isChosen, channel} = state.kept;
+  if (isChosen || LAYERS[layer].size === 1 || layer === "input") return;
+  state.kept = {...strongest(layer, map), channel};
 }
 
 /* The place of a map's largest value: what to look at when nobody points at a pixel. */

@@ -2,7 +2,7 @@
 
 import {byId} from "./dom.js";
 
-const names = ["sum", "looks", "curves", "compare", "film"];
+const names = ["sum", "looks", "curves", "fool", "where", "compare", "film"];
 const shown = {name: "sum"};
 
 export const isShown = (name) => shown.name === name;

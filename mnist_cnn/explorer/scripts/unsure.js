@@ -9,6 +9,9 @@ const unit = (vector) => {
   return Float32Array.from(vector, (value) => value / length);
 };
 
+/* The inputs and the outputs of the last hidden layer, each of length 1, together too. */
+export const featuresOf = ({values}) => unit([...unit(values.pool2), ...unit(values.dense)]);
+
 export class Trust {
   /* table: for each class `centres` vectors of features, as bytes. */
   constructor({maxDistance, maxInk, centres, table}) {
@@ -22,8 +25,8 @@ export class Trust {
   }
 
   /* One minus the cosine to the nearest centre of a class. */
-  distance({values}, digit) {
-    const features = unit([...unit(values.pool2), ...unit(values.dense)]);
+  distance(network, digit) {
+    const features = featuresOf(network);
     let nearest = -1;
     for (const vector of this.vectors.slice(digit * this.centres, (digit + 1) * this.centres)) {
       let cosine = 0;
@@ -34,12 +37,12 @@ export class Trust {
   }
 
   /* Why the network's last answer deserves no trust, in a few words; "" where it does. */
-  doubt(network, names, noun = "digit") {
+  doubt(network, names) {
     const {input, output} = network.values;
     const best = output.indexOf(Math.max(...output));
     if (output[best] < MIN_PROBABILITY) return "no class has half of the probability";
     if (input.reduce((sum, value) => sum + value, 0) > this.maxInk)
-      return isInk() ? `more ink than ${noun}s have` : "brighter than the known pictures";
+      return isInk() ? "more ink than known pictures have" : "brighter than the known pictures";
     return this.distance(network, best) > this.maxDistance
       ? `unlike known pictures of ${names[best]}`
       : "";

@@ -8,7 +8,7 @@ from theano.tensor import DimShuffle
 from ..conv2d import first, last
 from ..normalization import BatchNorm
 from .matching import Match, Unifier, constant_value, is_elementwise
-from .nonlinearity import recognize
+from .nonlinearity import LOGARITHM, has_logarithm, recognize
 from .rewriting import Rewriting, in_float32
 
 __all__ = ["BatchNorms"]
@@ -43,6 +43,8 @@ class BatchNorms(Rewriting):
             normalized = _Normalized.of(variable)
         if normalized is None:
             return None
+        if z is not None and has_logarithm(fgraph, variable, nonlinearity):
+            return normalized.main, LOGARITHM
         if in_float32(normalized.x, variable):
             return normalized.main, in_float32(normalized.x, variable)
         return normalized.main, normalized.match(variable, options, inner)

@@ -2,12 +2,14 @@
 import numpy as np
 import theano.tensor as T
 from theano import scalar
+from theano.tensor import DimShuffle
 from theano.tensor.nnet.abstract_conv import AbstractConv2d
 
 from ..conv2d import Conv2D, Nonlinearity, Pooling, first, last
 from ..ops import ConvReluPool
+from .frames import uncropped, unpadded
 from .matching import Match, is_elementwise
-from .nonlinearity import describe, recognize
+from .nonlinearity import LOGARITHM, describe, has_logarithm, recognize
 from .pooling import describe_pooling, pooling_of
 from .rewriting import Rewriting, in_float32
 from .ties import are_compared
@@ -30,15 +32,20 @@ class Convolutions(Rewriting):
     name = "mnist_cnn_convolutions"
 
     def is_root(self, node):
-        return getattr(node.outputs[0], "ndim", None) == 4 and len(node.outputs) == 1
+        return (getattr(node.outputs[0], "ndim", None) == 4 and len(node.outputs) == 1 and
+                not isinstance(node.op, DimShuffle))
 
     def is_main(self, node):
         return isinstance(node.op, AbstractConv2d)
 
     def match(self, fgraph, variable):
-        chain = _Chain(variable)
+        chain = _Chain(variable, channels_last=False)
+        if chain.conv is None:
+            chain = _Chain(variable, channels_last=True)
         if chain.conv is None:
             return None
+        if has_logarithm(fgraph, variable, chain.nonlinearity):
+            return chain.conv, LOGARITHM
         return chain.conv, chain.why_not() or chain.match(fgraph)
 
     def describe(self, node):
@@ -52,6 +59,12 @@ class Convolutions(Rewriting):
 class _Chain(object):
     """A variable, taken apart down to the convolution that it comes from, if it does.
 
+    Parameters
+    ----------
+    output : Theano variable
+    channels_last : bool
+        Which axis is taken for that of the channels: the last, as Keras has it, or the second.
+
     Attributes
     ----------
     conv : Apply or None
@@ -61,55 +74,75 @@ class _Chain(object):
     nonlinearity : Nonlinearity
     pool : Pooling, str or None
         As `pooling_of` gives it.
+    x : Theano variable
+        The images, before zeros are put around them.
+    frame, crop : tuple of four int
+        Those zeros, and what is cropped from the sums: top, bottom, left, right. Lasagne 0.1 writes
+        its paddings so.
     inner : dict
         As for `Match`.
     """
 
-    def __init__(self, output):
+    def __init__(self, output, channels_last):
         self.output, self.conv, self.pool, self.inner = output, None, None, {}
+        self.ends_last = self.last = channels_last
         self.nonlinearity, self.steps = _LINEAR, []
         variable = self._below_pooling(output)
         if variable is output:  # a rectifier after a max-pooling of sums is one before it
             z, nonlinearity = recognize(output)
             below = None if z is None else self._below_pooling(z)
             if below is not None and below is not z:
-                if nonlinearity.nonlinearity != "lines" or self.pool.mode != "max":
+                if nonlinearity.nonlinearity != "lines" or getattr(self.pool, "mode", "") != "max":
                     return
                 self.nonlinearity, variable = nonlinearity, below
                 self.inner[z] = "its maps before the nonlinearity"
         if self.nonlinearity is _LINEAR:
+            variable = self._turned(variable)
             z, nonlinearity = recognize(variable)
             if z is not None:
                 self.nonlinearity, variable = nonlinearity, z
                 self.inner[z] = "its maps before the nonlinearity"
+        variable = self._turned(variable)
         while variable.owner is not None:
-            if isinstance(variable.owner.op, AbstractConv2d):
-                self.conv = variable.owner
-                self.inner.setdefault(variable, "its sums")
+            whole, self.crop = uncropped(variable)
+            if isinstance(whole.owner.op, AbstractConv2d):
+                if self.last:
+                    return
+                self.conv = whole.owner
+                self.inner.setdefault(whole, "its sums")
+                self.x, self.frame = unpadded(self.conv.inputs[0])
                 return
-            step = _step_for_each_channel(variable)
+            step = _step_for_each_channel(variable, 3 if self.last else 1)
             if step is None:
                 return
             variable, operation, operand = step
             self.steps.insert(0, (operation, operand))
+            variable = self._turned(variable)
+
+    def _turned(self, variable):
+        """A variable before its axes were put in another order, which is noted."""
+        while (variable.owner is not None and isinstance(variable.owner.op, DimShuffle) and
+               variable.owner.op.new_order == ((0, 2, 3, 1) if self.last else (0, 3, 1, 2))):
+            variable, self.last = variable.owner.inputs[0], not self.last
+        return variable
 
     def _below_pooling(self, variable):
         """What a variable pools, and the variable itself where it does not; sets `pool`."""
-        if variable.owner is None:
-            return variable
-        pool = pooling_of(variable.owner)
+        last, turned = self.last, self._turned(variable)
+        pool = None if turned.owner is None or self.last else pooling_of(turned.owner)
         if pool is None:
+            self.last = last
             return variable
         self.pool = pool
-        below = variable.owner.inputs[0]
+        below = turned.owner.inputs[0]
         self.inner[below] = "its unpooled maps"
-        return below
+        return self._turned(below)
 
     def why_not(self):
         """The words of `explain` for a convolution that stays, or None."""
         if isinstance(self.pool, str):
             return self.pool
-        op, (x, W) = self.conv.op, self.conv.inputs
+        op, W = self.conv.op, self.conv.inputs[1]
         if tuple(op.filter_dilation) != (1, 1):
             return "dilation {}".format(tuple(op.filter_dilation))
         if op.num_groups != 1:
@@ -119,7 +152,9 @@ class _Chain(object):
         size = self.size()
         if size is not None and max(size) > _LARGEST_FILTER:
             return "filters of {}x{} are larger than {}x{}".format(*size, *2 * [_LARGEST_FILTER])
-        return in_float32(x, W, self.output)
+        if self.pad() is None:
+            return "its result is cropped by more than its padding"
+        return in_float32(self.x, W, self.output)
 
     def size(self):
         """Rows and columns of the filters, where they are known."""
@@ -131,14 +166,21 @@ class _Chain(object):
         return None if value is None else value.shape[2:]
 
     def pad(self):
-        """Zeros around an image: (top, bottom, left, right), or a word for what the filters' size says."""
-        mode = self.conv.op.border_mode
-        if mode in ("half", "full"):
+        """Zeros around an image: (top, bottom, left, right), or a word for what the filters' size says.
+
+        None where more is cropped from the result than zeros were added.
+        """
+        mode, size = self.conv.op.border_mode, self.size()
+        if mode in ("half", "full") and (size is None or not any(self.crop + self.frame)):
             return mode
+        if mode in ("half", "full"):
+            mode = tuple(n // 2 if mode == "half" else n - 1 for n in size)
         if not isinstance(mode, tuple):
             mode = (0, 0) if mode == "valid" else (mode, mode)
         pairs = [pair if isinstance(pair, tuple) else (pair, pair) for pair in mode]
-        return tuple(int(n) for pair in pairs for n in pair)
+        pad = tuple(int(n) + added - cropped for n, added, cropped in zip(
+            [n for pair in pairs for n in pair], self.frame, self.crop))
+        return pad if min(pad) >= 0 else None
 
     def is_stage(self):
         """Whether the kernels with sizes known as they are compiled can do it."""
@@ -152,10 +194,10 @@ class _Chain(object):
                 all(shape[2] < n <= _LARGEST_STAGE for n in tuple(images)[2:4]))
 
     def match(self, fgraph):
-        op, (x, W) = self.conv.op, self.conv.inputs
+        op, W = self.conv.op, self.conv.inputs[1]
         steps, operands = [step for step, _ in self.steps], [operand for _, operand in self.steps]
         pad, pool, size = self.pad(), self.pool, self.size()
-        whole = self.is_stage()
+        whole, ends_last = self.is_stage(), self.ends_last
         ties = not whole and are_compared(fgraph, self.output)
         if whole:
             stage = ConvReluPool(op.kshp[1], op.kshp[0], size[0])
@@ -166,12 +208,14 @@ class _Chain(object):
             if not op.filter_flip:
                 W = W[:, :, ::-1, ::-1]
             if whole:
-                return [stage(x, W, b)[0]]
+                y = stage(x, W, b)[0]
+                return [last(y) if ends_last else y]
             conv = Conv2D(pad, pool=pool, ties=ties, stride=op.subsample, **options)
-            return [first(conv.result(last(x), W, b))]
+            y = conv.result(last(x), W, b)
+            return [y if ends_last else first(y)]
 
         becomes = "ConvReluPool" if whole else "Conv2D"
-        return Match([x, W] + operands, [self.output], build, self.inner, becomes, self.words())
+        return Match([self.x, W] + operands, [self.output], build, self.inner, becomes, self.words())
 
     def words(self):
         """What is computed in one pass."""
@@ -208,26 +252,26 @@ def _divide(maps, operand):
     return maps / operand
 
 
-def _step_for_each_channel(variable):
+def _step_for_each_channel(variable, axis):
     """(maps, operation, operand) of a variable that is an operation with a number a channel."""
     if not is_elementwise(variable, scalar.Add, scalar.Sub, scalar.Mul, scalar.TrueDiv):
         return None
     if len(variable.owner.inputs) != 2:
         return None
     a, b = variable.owner.inputs
-    if _is_for_each_channel(b):
+    if _is_for_each_channel(b, axis):
         kinds = {scalar.Add: _add, scalar.Sub: _subtract, scalar.Mul: _multiply,
                  scalar.TrueDiv: _divide}
         return a, kinds[type(variable.owner.op.scalar_op)], b
     kinds = {scalar.Add: _add, scalar.Sub: _subtract_from, scalar.Mul: _multiply}
     operation = kinds.get(type(variable.owner.op.scalar_op))
-    if operation is not None and _is_for_each_channel(a):
+    if operation is not None and _is_for_each_channel(a, axis):
         return b, operation, a
     return None
 
 
-def _is_for_each_channel(variable):
-    return variable.broadcastable in ((True, False, True, True), (True,) * 4)
+def _is_for_each_channel(variable, axis):
+    return all(broadcast or k == axis for k, broadcast in enumerate(variable.broadcastable))
 
 
 def _with_steps(W, steps):
@@ -236,7 +280,8 @@ def _with_steps(W, steps):
     for operation, operand in steps:
         if operand.dtype != "float32":
             operand = T.cast(operand, "float32")
-        operand = operand.dimshuffle(1) if not operand.broadcastable[1] else operand.flatten()[0]
+        kept = [k for k, broadcast in enumerate(operand.broadcastable) if not broadcast]
+        operand = operand.dimshuffle(*kept)
         if operation in (_add, _subtract, _subtract_from):
             if operation is _subtract_from:
                 scale = -1 if scale is None else -scale

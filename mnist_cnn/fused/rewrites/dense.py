@@ -6,7 +6,7 @@ from ..activation import Activation
 from ..ops import SparseProduct, _NativeOp
 from ..conv2d import first, last
 from .matching import Match, is_elementwise
-from .nonlinearity import describe, recognize
+from .nonlinearity import LOGARITHM, describe, has_logarithm, recognize
 from .rewriting import Rewriting, in_float32
 
 __all__ = ["Activations", "Products"]
@@ -41,8 +41,8 @@ class Activations(Rewriting):
             return None
         if in_float32(maps, b, variable):
             return node, in_float32(maps, b, variable)
-        if nonlinearity.nonlinearity == "sigmoid" and _has_logarithm(fgraph, variable):
-            return node, "Theano has a stable logarithm of a sigmoid"
+        if has_logarithm(fgraph, variable, nonlinearity):
+            return node, LOGARITHM
 
         def build(maps, b):
             op = Activation(**nonlinearity._asdict())
@@ -65,21 +65,6 @@ def _has_channels_last(variable):
     return (node is not None and isinstance(node.op, DimShuffle) and
             node.op.new_order == (0, 3, 1, 2) and node.inputs[0].owner is not None and
             isinstance(node.inputs[0].owner.op, _NativeOp))
-
-
-def _has_logarithm(fgraph, variable):
-    """Whether a logarithm is taken of a variable, or of 1 minus it."""
-    for node, _ in fgraph.clients(variable):
-        if node == "output":
-            continue
-        result = node.outputs[0]
-        if is_elementwise(result, scalar.Log, scalar.Log1p):
-            return True
-        if (is_elementwise(result, scalar.Sub, scalar.Neg, scalar.Mul) and
-                any(is_elementwise(reader.outputs[0], scalar.Log, scalar.Log1p)
-                    for reader, _ in fgraph.clients(result) if reader != "output")):
-            return True
-    return False
 
 
 class Products(Rewriting):

@@ -5,7 +5,7 @@ from theano.tensor.nnet import sigm
 from ..conv2d import Nonlinearity
 from .matching import constant_value, is_elementwise
 
-__all__ = ["describe", "recognize"]
+__all__ = ["LOGARITHM", "describe", "has_logarithm", "recognize"]
 
 
 def describe(nonlinearity):
@@ -41,19 +41,63 @@ def recognize(variable):
     >>> import theano.tensor as T
     >>> from mnist_cnn.fused.rewrites.nonlinearity import recognize
     >>> z = T.fmatrix("z")
-    >>> for y in (T.nnet.relu(z), T.maximum(z, 0), T.switch(z > 0, z, .1 * z), z * (z > 0), z + 1):
-    ...     print(*recognize(y))
-    z slope 0
-    z slope 0, maximum
-    z slope 0.1, switch
-    z slope 0, product
-    None None
+    >>> for y in (T.nnet.relu(z), T.maximum(z, 0), T.switch(z > 0, z, .1 * z), z * (z > 0)):
+    ...     recognize(y)[1].spelling
+    'abs'
+    'maximum'
+    'switch'
+    'product'
+    >>> recognize(z + 1)
+    (None, None)
     """
     for written in (_smooth, _sum_with_abs, _maximum, _switch, _product):
         z, parameters = written(variable)
         if z is not None and 0 <= parameters.get("slope", 1) <= 1:
             return z, Nonlinearity(**parameters)
     return None, None
+
+
+#: The reason in `explain`.
+LOGARITHM = "Theano knows a stable logarithm of a sigmoid"
+
+
+def has_logarithm(fgraph, variable, nonlinearity):
+    """Whether a variable is a sigmoid whose logarithm is taken, or that of 1 minus it.
+
+    Theano makes one stable operation of the two, without which the loss of a confident network is
+    infinite.
+
+    Parameters
+    ----------
+    fgraph : FunctionGraph
+    variable : Theano variable
+    nonlinearity : Nonlinearity
+        As `recognize` gives it.
+
+    Examples
+    --------
+    >>> import theano.tensor as T
+    >>> from theano.gof import FunctionGraph
+    >>> from mnist_cnn.fused.rewrites.nonlinearity import has_logarithm, recognize
+    >>> z = T.fmatrix()
+    >>> y = T.nnet.sigmoid(z)
+    >>> fgraph = FunctionGraph([z], [T.log(y)], clone=False)
+    >>> has_logarithm(fgraph, y, recognize(y)[1])
+    True
+    """
+    if nonlinearity.nonlinearity != "sigmoid":
+        return False
+    for node, _ in fgraph.clients(variable):
+        if node == "output":
+            continue
+        result = node.outputs[0]
+        if is_elementwise(result, scalar.Log, scalar.Log1p):
+            return True
+        if (is_elementwise(result, scalar.Sub, scalar.Neg, scalar.Mul) and
+                any(is_elementwise(reader.outputs[0], scalar.Log, scalar.Log1p)
+                    for reader, _ in fgraph.clients(result) if reader != "output")):
+            return True
+    return False
 
 
 def _orders(variable):

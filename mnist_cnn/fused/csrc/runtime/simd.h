@@ -38,7 +38,6 @@ constexpr int VL = VECTOR_LENGTH;
 typedef float vec __attribute__((vector_size(VL * 4), may_alias));
 typedef float vec_unaligned __attribute__((vector_size(VL * 4), aligned(4), may_alias));
 typedef int32_t ivec __attribute__((vector_size(VL * 4), may_alias));
-typedef uint64_t wide __attribute__((vector_size(VL * 4), may_alias));
 typedef uint8_t bytes __attribute__((vector_size(VL), aligned(1), may_alias));
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
@@ -176,18 +175,6 @@ template <class Float> ALWAYS_INLINE Float *keep(Float *p) {
     __asm__("" : "+r"(p));   // else each place at a constant distance from it gets a sum of its own
 #endif
     return p;
-}
-// Products of the lower halves of the lanes.
-ALWAYS_INLINE wide multiply_low(wide a, wide b) {
-#if defined(HAS_AVX512)
-    return (wide)_mm512_mul_epu32((__m512i)a, (__m512i)b);
-#elif defined(HAS_AVX2)
-    return (wide)_mm256_mul_epu32((__m256i)a, (__m256i)b);
-#elif defined(HAS_SSE2)
-    return (wide)_mm_mul_epu32((__m128i)a, (__m128i)b);
-#else
-    return (a & 0xffffffff) * (b & 0xffffffff);
-#endif
 }
 constexpr unsigned ALL_LANES = (1u << VL) - 1;
 

@@ -1,18 +1,15 @@
-"""What Lasagne wants of Theano and NumPy as they were, for 0.1 and for its master (0.2.dev1)."""
+"""Names and keywords of Theano before 0.9, which Lasagne and old programs use."""
 
-import contextlib
 import functools
 import sys
 import types
-import warnings
 
-import numpy as np
 import theano
 import theano.sandbox
 import theano.tensor.nnet
 import theano.tensor.signal.pool
 
-__all__ = ["apply", "around_lasagne", "mend_lasagne"]
+__all__ = ["apply"]
 
 
 def max_pool_2d(input, ds, ignore_border=None, st=None, padding=(0, 0), mode="max"):
@@ -83,55 +80,10 @@ def apply():
     >>> import mnist_cnn  # calls it
     >>> from theano.tensor.signal import downsample
     >>> downsample.max_pool_2d.__module__
-    'mnist_cnn.compat.patches'
+    'mnist_cnn.compat.mends.old_theano'
     """
     _add_downsample()
     _add_sandbox_cuda()
     _rename_image_shape()
     _renew_old_conv2d()
     _note_choice_of_floatx()
-
-
-@contextlib.contextmanager
-def around_lasagne():
-    """Keep Lasagne's import quiet: master compares with ``is``, a SyntaxWarning to its authors.
-
-    Examples
-    --------
-    >>> import warnings
-    >>> from mnist_cnn.compat.patches import around_lasagne
-    >>> with around_lasagne():
-    ...     warnings.warn("x is 1", SyntaxWarning)  # not seen
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SyntaxWarning)
-        yield
-
-
-class _NumPy(types.ModuleType):
-    """NumPy, but for what is set here."""
-
-    def __getattr__(self, name):
-        return getattr(np, name)
-
-
-def _linspace(start, stop, num=50, *args, **kwargs):
-    return np.linspace(start, stop, int(num), *args, **kwargs)
-
-
-def mend_lasagne():
-    """Mend what has gone in Lasagne itself, once it is imported.
-
-    Examples
-    --------
-    >>> import mnist_cnn  # calls it
-    >>> import lasagne
-    >>> lasagne.layers.InputLayer((None, 1, 28, 28)).output_shape
-    (None, 1, 28, 28)
-    """
-    import lasagne
-    if hasattr(lasagne.layers, "TPSTransformerLayer"):  # master's; 0.1 has none
-        # It counts points with a square root, 4.0, which NumPy 1.18 and later refuse as a number
-        # of points: "'numpy.float64' object cannot be interpreted as an integer".
-        lasagne.layers.special.np = _NumPy("numpy")
-        lasagne.layers.special.np.linspace = _linspace

@@ -1,6 +1,4 @@
-"""Old names of Theano's, recurrent layers, and what Lasagne's master wants besides."""
-
-import types
+"""Old names of Theano's, and recurrent layers."""
 
 import lasagne
 import numpy as np
@@ -8,7 +6,6 @@ import pytest
 
 import theano
 import theano.tensor as T
-from mnist_cnn.compat import patches
 from theano.tensor.signal.downsample import max_pool_2d
 
 
@@ -43,14 +40,3 @@ def test_recurrent_layers_run():
     for t in range(5):
         hidden = np.tanh(x[:, t] @ W_in + b + hidden @ W_hid)
         np.testing.assert_allclose(found[:, t], hidden, rtol=1e-4, atol=1e-5)
-
-
-def test_masters_grid_of_points(monkeypatch):
-    """Its TPSTransformerLayer counts points with a square root, 4.0."""
-    special = types.ModuleType("special")
-    special.np = np
-    monkeypatch.setattr(lasagne.layers, "TPSTransformerLayer", object, raising=False)
-    monkeypatch.setattr(lasagne.layers, "special", special, raising=False)
-    patches.mend_lasagne()
-    np.testing.assert_array_equal(special.np.linspace(-1, 1, np.sqrt(16)), np.linspace(-1, 1, 4))
-    assert special.np.meshgrid is np.meshgrid

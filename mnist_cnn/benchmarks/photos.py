@@ -1,0 +1,466 @@
+"""Photographs of digits as a class takes them, drawn by program, and how well they are read.
+
+``python -m mnist_cnn.benchmarks.photos model.npz`` prints the table of docs/explorer.md. Half of
+the photographs were looked at while the reading was made; the other half, ``--kept``, were not.
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections import Counter, namedtuple
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from ..analysis.trust import compile_features, learn_trust, why_unsure
+from ..data import load_dataset
+from ..model import load_model
+from ..support import errors
+from ..support.errors import MnistCnnError
+from ..support.pictures import read_digits
+
+__all__ = ["KINDS", "Photo", "draw_photo", "clear_digits", "judge", "measure"]
+
+ROWS, COLUMNS = 720, 960
+INKS = {"black": (.12, .12, .14), "blue": (.12, .2, .6), "red": (.75, .15, .15),
+        "green": (.1, .5, .2), "pencil": (.45, .45, .47)}
+
+#: ``pixels``, uint8 (rows, columns, 3); ``digits``, list of int, as they are read; ``quality`` of
+#: the JPEG file.
+Photo = namedtuple("Photo", "pixels digits quality")
+
+
+class _Scene:
+    """What lies before the camera: reflectance in [0, 1] by colour, and the light on it."""
+
+    def __init__(self, rng, images, labels, rows=ROWS, columns=COLUMNS):
+        self.rng, self.images, self.labels = rng, images, labels
+        self.shape = rows, columns
+        self.unit = rows / ROWS
+        self.y, self.x = np.mgrid[:rows, :columns].astype(np.float32) / np.float32(self.unit)
+        white = rng.uniform(.78, .95) * np.array([1, rng.uniform(.97, 1), rng.uniform(.9, 1)])
+        self.paper = np.ones((rows, columns, 1), np.float32) * np.float32(white)
+        self.light = np.ones((rows, columns), np.float32)
+        self.digits = []
+
+    def half_plane(self, angle, offset, softness=1.5):
+        """1 beyond a straight line at an angle, `offset` from the middle; soft over some pixels."""
+        distance = ((self.x - COLUMNS / 2) * np.cos(angle) + (self.y - ROWS / 2) * np.sin(angle)
+                    - offset)
+        return (distance / softness + .5).clip(0, 1)
+
+    def cover(self, mask, colour):
+        """Lay something over what is there."""
+        self.paper += mask[..., None] * (np.float32(colour) - self.paper)
+
+    def line(self, angle, offset, width, colour, strength):
+        band = (self.half_plane(angle, offset - width / 2)
+                - self.half_plane(angle, offset + width / 2))
+        self.cover(strength * band.clip(0, 1), colour)
+
+    def write(self, centre=None, side=None, ink="black", thin=None, turn=None, strength=1.):
+        """A test digit by a pen: its strokes' edges sharp, its width now and then a pen's."""
+        rng = self.rng
+        index = rng.randint(len(self.images))
+        side = rng.uniform(150, 330) if side is None else side
+        centre = (rng.uniform(.36, .64) * ROWS, rng.uniform(.36, .64) * COLUMNS) \
+            if centre is None else centre
+        turn = rng.uniform(-8, 8) if turn is None else turn
+        thin = rng.rand() < .5 if thin is None else thin
+        digit = ndimage.zoom(self.images[index, 0].astype(np.float32), 12, order=1)
+        if thin:  # the middle of the strokes, as a finer pen draws them
+            depth = ndimage.distance_transform_edt(digit > .45)
+            middle = depth > rng.uniform(.35, .6) * ndimage.maximum_filter(depth, 25)
+            digit = ndimage.gaussian_filter(np.float32(middle & (depth > 0)), 1.5)
+        digit = ndimage.rotate(digit, turn, reshape=False, order=1)
+        size = max(8, int(round(1.4 * side * self.unit)))
+        mark = np.asarray(Image.fromarray(np.uint8(255 * digit.clip(0, 1))).resize(
+            (size, size), Image.BILINEAR), np.float32) / 255
+        mark = ((mark - .3) / .4).clip(0, 1)
+        field = np.zeros(self.shape, np.float32)
+        top, left = (int(at * self.unit - size / 2) for at in centre)
+        rows = slice(max(0, top), min(self.shape[0], top + size))
+        columns = slice(max(0, left), min(self.shape[1], left + size))
+        field[rows, columns] = mark[rows.start - top:rows.stop - top,
+                                    columns.start - left:columns.stop - left]
+        if ink == "pencil":
+            grain = ndimage.gaussian_filter(rng.normal(0, 1, self.shape), .8 * self.unit)
+            field *= (.85 + .5 * grain).clip(.3, 1)
+        self.cover(strength * field, INKS[ink])
+        self.digits.append(int(self.labels[index]))
+
+    def lamp(self, least):
+        """Light that falls off from one side."""
+        angle = self.rng.uniform(0, 2 * np.pi)
+        along = ((self.x / COLUMNS - .5) * np.cos(angle) + (self.y / ROWS - .5) * np.sin(angle))
+        self.light *= np.float32(1 - (1 - least) * (along + .6).clip(0, 1.2) / 1.2)
+
+    def photograph(self, blur=None):
+        rng = self.rng
+        self.lamp(rng.uniform(.75, 1))
+        grain = rng.normal(0, rng.uniform(.004, .02), self.shape + (1,)).astype(np.float32)
+        pixels = self.paper * self.light[..., None] * np.float32(rng.uniform(.75, 1.05))
+        blur = rng.uniform(.4, 1.4) if blur is None else blur
+        pixels = ndimage.gaussian_filter(pixels, (blur * self.unit, blur * self.unit, 0))
+        return np.uint8(255 * (pixels + grain).clip(0, 1))
+
+
+def _plain(scene):
+    scene.write()
+
+
+def _table(scene):
+    rng = scene.rng
+    scene.write()
+    wood = np.float32([.45, .3, .18]) * rng.uniform(.4, 1.4)
+    grain = ndimage.gaussian_filter(rng.normal(0, 1, scene.shape), (2, 30)) * 9
+    colour = wood * (1 + .12 * np.float32(grain)[..., None])
+    for _ in range(rng.randint(1, 3)):
+        edge = scene.half_plane(rng.choice([0, .5, 1, 1.5]) * np.pi + rng.uniform(-.2, .2),
+                                rng.uniform(.72, .92) * 480)
+        edge[scene.paper.mean(axis=2) < .3] *= 0 if edge.mean() > .5 else 1
+        scene.paper += edge[..., None] * (colour - scene.paper)
+
+
+def _corner_shadow(scene):
+    rng = scene.rng
+    scene.write()
+    scene.light *= 1 - rng.uniform(.3, .65) * scene.half_plane(
+        (rng.randint(4) + .5) * np.pi / 2 + rng.uniform(-.3, .3), rng.uniform(220, 380),
+        rng.uniform(3, 60))
+
+
+def _shadow_across(scene):
+    rng = scene.rng
+    scene.write()
+    scene.light *= 1 - rng.uniform(.25, .55) * scene.half_plane(
+        rng.uniform(0, 2 * np.pi), rng.uniform(-100, 100), rng.uniform(6, 80))
+
+
+def _finger(scene):
+    rng = scene.rng
+    scene.write()
+    skin = np.float32([.8, .58, .45]) * rng.uniform(.5, 1.05)
+    angle, width, reach = rng.uniform(0, 2 * np.pi), rng.uniform(40, 90), rng.uniform(220, 330)
+    x, y = scene.x - COLUMNS / 2, scene.y - ROWS / 2
+    along = x * np.cos(angle) + y * np.sin(angle) - reach
+    across = -x * np.sin(angle) + y * np.cos(angle) - rng.uniform(-80, 80)
+    distance = np.where(along > width, np.abs(across), np.hypot(along - width, across))
+    scene.light *= 1 - .3 * ((width + 14 - distance) / 20).clip(0, 1)
+    scene.cover(((width - distance) / 2).clip(0, 1), skin)
+
+
+def _margin_line(scene):
+    rng = scene.rng
+    scene.line(rng.uniform(-.05, .05), rng.uniform(-460, -260), rng.uniform(2, 5), (.85, .3, .3),
+               rng.uniform(.6, 1))
+    scene.write(centre=(rng.uniform(.36, .64) * ROWS, rng.uniform(.55, .7) * COLUMNS))
+
+
+def _holes(scene):
+    rng = scene.rng
+    scene.write(centre=(rng.uniform(.36, .64) * ROWS, rng.uniform(.55, .7) * COLUMNS))
+    for row in (.28, .72):
+        radius, column = rng.uniform(14, 24), rng.uniform(50, 90)
+        hole = (radius - np.hypot(scene.x - column, scene.y - row * ROWS) + .5).clip(0, 1)
+        scene.cover(hole, np.float32([.3, .22, .16]) * rng.uniform(.4, 1.5))
+
+
+def _rule(scene, angle, strength=None):
+    rng = scene.rng
+    pitch, width = rng.uniform(45, 110), rng.uniform(1.5, 3)
+    strength = rng.uniform(.25, .8) if strength is None else strength
+    for offset in np.arange(-700, 700, pitch):
+        scene.line(angle, offset, width, (.45, .6, .85), strength)
+    return strength
+
+
+def _ruled(scene):
+    _rule(scene, np.pi / 2 + scene.rng.uniform(-.06, .06))
+    scene.write()
+
+
+def _ruled_pencil(scene):
+    _rule(scene, np.pi / 2 + scene.rng.uniform(-.06, .06))
+    scene.write(ink="pencil")
+
+
+def _squared(scene):
+    turn = scene.rng.uniform(-.06, .06)
+    strength = _rule(scene, np.pi / 2 + turn)
+    _rule(scene, turn, strength)
+    scene.write()
+
+
+def _uneven_light(scene):
+    scene.write()
+    scene.lamp(scene.rng.uniform(.2, .45))
+
+
+def _pencil(scene):
+    scene.write(ink="pencil")
+
+
+def _coloured_ink(scene):
+    scene.write(ink=scene.rng.choice(["blue", "red", "green"]))
+
+
+def _turned(scene):
+    scene.write(turn=scene.rng.choice([-1, 1]) * scene.rng.uniform(8, 18))
+
+
+def _perspective(scene):
+    _rule(scene, np.pi / 2, .3)
+    scene.write()
+
+
+def _thin_pen(scene):
+    scene.write(thin=True)
+
+
+def _marker(scene):
+    scene.write(thin=False, side=scene.rng.uniform(300, 430))
+
+
+def _board(scene):
+    scene.cover(np.ones(scene.shape, np.float32), np.float32([.1, .2, .15]) * scene.rng.uniform(.6, 1.8))
+    INK = (.9, .9, .88)
+    kept, INKS["black"] = INKS["black"], INK
+    try:
+        scene.write()
+    finally:
+        INKS["black"] = kept
+
+
+def _crease(scene):
+    rng = scene.rng
+    scene.write()
+    angle, offset = rng.uniform(0, np.pi), rng.uniform(-250, 250)
+    scene.light *= 1 - rng.uniform(.06, .16) * scene.half_plane(angle, offset, 2)
+    scene.line(angle, offset, 3, (1, 1, 1), .4)
+
+
+def _number(scene):
+    count, thin = scene.rng.randint(2, 5), scene.rng.rand() < .5
+    side = scene.rng.uniform(110, 170)
+    for i in range(count):
+        scene.write(centre=(.5 * ROWS + scene.rng.uniform(-15, 15),
+                            .5 * COLUMNS + (i - (count - 1) / 2) * 1.25 * side), side=side, thin=thin)
+
+
+def _lines(scene):
+    side, thin = scene.rng.uniform(110, 160), scene.rng.rand() < .5
+    for row in (-.5, .5):
+        for column in (-.5, .5):
+            scene.write(centre=(.5 * ROWS + row * 1.7 * side, .5 * COLUMNS + column * 1.4 * side),
+                        side=side, thin=thin)
+
+
+def _blurred(scene):
+    scene.write()
+
+
+def _several_at_once(scene):
+    rng = scene.rng
+    ground = [_ruled, _squared, _ruled_pencil, _plain, _pencil][rng.randint(5)]
+    ground(scene)
+    digits = scene.digits
+    scene.images = np.zeros_like(scene.images)  # what follows writes nothing more
+    others = [_table, _corner_shadow, _shadow_across, _finger, _uneven_light, _crease]
+    for i in rng.choice(len(others), 2, replace=False):
+        others[i](scene)
+    scene.digits = digits[:1]
+
+
+def _cut_off(scene):
+    scene.write(centre=(scene.rng.uniform(.02, .06) * ROWS, .5 * COLUMNS),
+                side=scene.rng.uniform(200, 330))
+
+
+#: What is drawn for each kind of photograph.
+KINDS = {
+    "plain paper": _plain, "the table's edge": _table, "a shadow in a corner": _corner_shadow,
+    "a shadow across": _shadow_across, "a finger": _finger, "a margin line": _margin_line,
+    "punched holes": _holes, "ruled paper": _ruled, "pencil on ruled paper": _ruled_pencil,
+    "squared paper": _squared, "uneven light": _uneven_light, "pencil": _pencil,
+    "coloured ink": _coloured_ink, "turned by 8 to 18 degrees": _turned, "perspective": _perspective,
+    "a thin pen": _thin_pen, "a thick marker": _marker, "chalk on a board": _board,
+    "a crease": _crease, "out of focus": _blurred, "JPEG blocks": _plain,
+    "4000 x 3000 pixels": _plain, "a number": _number, "two lines of digits": _lines,
+    "several of these at once": _several_at_once, "cut off by the picture's edge": _cut_off}
+
+
+def draw_photo(kind, number, images, labels):
+    """Draw a photograph of handwritten digits.
+
+    Parameters
+    ----------
+    kind : str
+        One of `KINDS`.
+    number : int
+        Which one of this kind; the same number is the same photograph.
+    images, labels : arrays
+        Digits to write with, (n, 1, 28, 28) in [0, 1], and their classes, (n,).
+
+    Returns
+    -------
+    Photo
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.benchmarks.photos import draw_photo
+    >>> photo = draw_photo("a finger", 0, np.ones((1, 1, 28, 28)), np.array([8]))
+    >>> photo.pixels.shape, photo.digits
+    ((720, 960, 3), [8])
+    """
+    rng = np.random.RandomState([list(KINDS).index(kind), number])
+    size = (3000, 4000) if kind == "4000 x 3000 pixels" else (ROWS, COLUMNS)
+    scene = _Scene(rng, images, labels, *size)
+    KINDS[kind](scene)
+    pixels = scene.photograph(blur=rng.uniform(3, 6) if kind == "out of focus" else None)
+    if kind == "perspective":
+        pixels = _tilted(pixels, rng)
+    return Photo(pixels, scene.digits, 8 if kind == "JPEG blocks" else int(rng.randint(60, 95)))
+
+
+def _tilted(pixels, rng):
+    """As a camera sees paper that it does not look at straight from above."""
+    rows, columns, _ = pixels.shape
+    tilt, side = rng.uniform(.15, .4), rng.uniform(-.15, .15)
+    y, x = np.mgrid[:rows, :columns]
+    depth = 1 + tilt * (y / rows - .5) + side * (x / columns - .5)
+    places = [(y - rows / 2) / depth + rows / 2, (x - columns / 2) / depth + columns / 2]
+    return np.stack([ndimage.map_coordinates(pixels[..., colour], places, order=1, mode="nearest")
+                     for colour in range(3)], axis=-1)
+
+
+def clear_digits():
+    """Test digits that leave no doubt of what they are, so that the photograph alone is the trial.
+
+    Returns
+    -------
+    images, labels : arrays
+        Of the first 1,000 test digits those whose five nearest training digits, of the first
+        20,000, are all of their class.
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.photos import clear_digits
+    >>> images, labels = clear_digits()
+    >>> len(images) > 800
+    True
+    """
+    known, known_labels, *_, images, labels = load_dataset()
+    images, labels = images[:1000], labels[:1000]
+    near, far = images.reshape(len(images), -1), known[:20000].reshape(-1, images[0].size)
+    distances = (far ** 2).sum(axis=1) - 2 * near @ far.T  # and a number for each row
+    nearest = np.argpartition(distances, 5, axis=1)[:, :5]
+    clear = (known_labels[nearest] == labels[:, None]).all(axis=1)
+    return images[clear], labels[clear]
+
+
+def judge(answers, digits):
+    """Tell how a photograph was read.
+
+    Parameters
+    ----------
+    answers : list of tuple
+        The class and whether it is marked unsure, in the order of reading; none where the
+        photograph was refused.
+    digits : list of int
+        What is written on it.
+
+    Returns
+    -------
+    str
+        'right', 'right, unsure', 'wrong, unsure', 'refused' or 'wrong'. As wrong counts a reading
+        with one digit too many, or a single one wrong, unless all of them are marked.
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.photos import judge
+    >>> judge([(4, False), (2, False)], [4, 2]), judge([(4, False), (1, True)], [4])
+    ('right', 'wrong')
+    """
+    if not answers:
+        return "refused"
+    unsure = [doubt for _, doubt in answers]
+    if [answer for answer, _ in answers] == digits:
+        return "right, unsure" if any(unsure) else "right"
+    return "wrong, unsure" if all(unsure) else "wrong"
+
+
+def measure(model, count=10, kept=False, show=None):
+    """Print how the photographs of each kind are read.
+
+    Parameters
+    ----------
+    model : path-like
+        The npz file of the weights.
+    count : int
+        Photographs of each kind.
+    kept : bool
+        Whether to take those that were not looked at while the reading was made.
+    show : path-like, optional
+        A folder that gets copies of those that were not read right.
+
+    Examples
+    --------
+    >>> from mnist_cnn.benchmarks.photos import measure
+    >>> measure("no-model.npz")
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.support.errors.MnistCnnError: cannot read no-model.npz: No such file or directory
+    """
+    network, _ = load_model(model)
+    *_, X_val, y_val, _, _ = load_dataset()
+    images, labels = clear_digits()
+    features_of = compile_features(network)
+    trust = learn_trust(features_of, X_val, y_val)
+
+    def ask(path):
+        try:
+            reading = read_digits(path)
+        except MnistCnnError:
+            return []
+        probabilities, features = features_of(reading.images)
+        reasons = why_unsure(trust, reading.images, probabilities, features, range(10))
+        return [(answer, bool(reading.doubt or reason))
+                for answer, reason in zip(probabilities.argmax(axis=1), reasons)]
+
+    verdicts = ("right", "right, unsure", "wrong, unsure", "refused", "wrong")
+    total = Counter()
+    print("{:30}".format("") + "".join("{:>15}".format(word) for word in verdicts))
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in KINDS:
+            counts = Counter()
+            for i in range(count):
+                number = 2 * i + kept
+                photo = draw_photo(kind, number, images, labels)
+                path = Path(folder) / "{} {}.jpg".format(kind.replace("'", ""), number)
+                Image.fromarray(photo.pixels).save(str(path), quality=photo.quality)
+                verdict = judge(ask(path), photo.digits)
+                counts[verdict] += 1
+                if show is not None and verdict != "right":
+                    shutil.copy(str(path), str(Path(show) / "{} {}".format(verdict, path.name)))
+            total += counts
+            print("{:30}".format(kind) + "".join("{:15}".format(counts[word])
+                                                 for word in verdicts), flush=True)
+    print("{:30}".format("all, in percent") + "".join(
+        "{:15.1f}".format(100 * total[word] / sum(total.values())) for word in verdicts))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", metavar="MODEL", help="the weights that train.py saved")
+    parser.add_argument("--count", type=int, default=10, help="of each kind (default: %(default)s)")
+    parser.add_argument("--kept", action="store_true",
+                        help="those that were not looked at while the reading was made")
+    parser.add_argument("--show", metavar="DIR", help="folder for copies of what was not read right")
+    arguments = parser.parse_args()
+    sys.exit(errors.run(lambda: measure(arguments.model, arguments.count, arguments.kept,
+                                        arguments.show)))

@@ -1,0 +1,136 @@
+"""Theano's C code, for NumPy 2's C API, today's Python and the BLAS of SciPy's wheels."""
+
+import functools
+import re
+
+from ..imports import after
+from .old_numpy import NUMPY_2
+
+__all__ = ["mend", "use_scipy_openblas"]
+
+# NumPy 2 has made the iterator private with which Theano adds to x[index] where an index comes twice.
+_INPLACE_INCREMENT = """
+static int inplace_increment(PyArrayObject *x, PyObject *index, PyArrayObject *y, int inc) {
+    int result = -1;
+    if (!inc) return PyObject_SetItem((PyObject *)x, index, (PyObject *)y);
+    PyObject *numpy = PyImport_ImportModule("numpy");
+    PyObject *add = numpy ? PyObject_GetAttrString(numpy, "add") : NULL;
+    PyObject *done = add ? PyObject_CallMethod(add, "at", "OOO", x, index, y) : NULL;
+    if (done) result = 0;
+    Py_XDECREF(done); Py_XDECREF(add); Py_XDECREF(numpy);
+    return result;
+}
+"""
+
+# What Theano takes from numpy/npy_3kcompat.h, which shrinks from release to release.
+_NPY_3KCOMPAT = """\
+#include <Python.h>
+#ifndef NPY_PY3K
+#define NPY_PY3K 1
+#define PyInt_Check PyLong_Check
+#define PyInt_AsLong PyLong_AsLong
+#define PyInt_FromLong PyLong_FromLong
+#define NpyCapsule_Check PyCapsule_CheckExact
+#define NpyCapsule_AsVoidPtr(capsule) PyCapsule_GetPointer(capsule, NULL)
+#define NpyCapsule_GetDesc(capsule) PyCapsule_GetContext(capsule)
+#endif
+"""
+
+# A complex number of its own: NumPy 2's is the C compiler's, without .real and .imag, and no struct
+# that a C++ struct could inherit from. {0} is 64 or 128, {1} half of it.
+_COMPLEX_HEAD = """\
+struct theano_complex{0} {{
+                npy_float{1} real, imag;
+                operator npy_complex{0}() const {{
+                    npy_complex{0} z; memcpy(&z, this, sizeof z); return z; }}"""
+
+_scipy_openblas = False
+
+
+def use_scipy_openblas():
+    """Have BLAS called by the names of SciPy's wheels since 1.13: ``scipy_sgemm_`` for ``sgemm_``."""
+    global _scipy_openblas
+    _scipy_openblas = True
+
+
+@functools.lru_cache(maxsize=None)
+def _scipy_names():
+    from theano.tensor.blas_headers import blas_header_text
+    names = set(re.findall(r"\b([a-z0-9]+_(?:sub_)?)\(", blas_header_text()))
+    names |= {"openblas_set_num_threads", "openblas_get_num_threads"}
+    return "".join("#define {0} scipy_{0}\n".format(name) for name in sorted(names))
+
+
+def mend(code):
+    """The C code of a module, for today's headers.
+
+    Parameters
+    ----------
+    code : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from mnist_cnn.compat.mends.c_code import mend
+    >>> "npy_3kcompat" in mend('#include "numpy/npy_3kcompat.h"')
+    False
+    """
+    if _scipy_openblas and "void xerbla_(" in code:
+        code = _scipy_names() + code
+    if NUMPY_2:  # the axis that means all of them; MAXDIMS is out of bounds since 2.0
+        code = re.sub(r"\bNPY_MAXDIMS\b", "NPY_RAVEL_AXIS", code)
+    return code.replace('#include "numpy/npy_3kcompat.h"', _NPY_3KCOMPAT)
+
+
+@after("theano.gof.cmodule")
+def _mend_what_is_compiled(module):
+    from . import digest
+    compiler = module.GCC_compiler
+    compile_args, compile_str = compiler.compile_args, compiler.compile_str
+    code = module.DynamicModule.code
+    # The flags are a part of the key of a compiled module: it is made anew where a mend has changed.
+    # NumPy 2 shows the element size of a dtype to those alone that ask for NumPy 2.
+    flags = ["-DMNIST_CNN_MENDS=0x" + digest()]
+    if NUMPY_2:
+        flags.append("-DNPY_TARGET_VERSION=NPY_2_0_API_VERSION")
+
+    @functools.wraps(compile_args)
+    def compile_args_(march_flags=True):
+        return compile_args(march_flags) + flags
+
+    @functools.wraps(compile_str)
+    def compile_str_(module_name, src_code, *args, **kwargs):
+        return compile_str(module_name, mend(src_code), *args, **kwargs)
+
+    @functools.wraps(code)
+    def code_(self):
+        return mend(code(self))
+
+    compiler.compile_args = staticmethod(compile_args_)
+    compiler.compile_str = staticmethod(compile_str_)
+    module.DynamicModule.code = code_
+
+
+if NUMPY_2:
+    @after("theano.tensor.inc_code")
+    def _mend_increment(module):
+        module.inc_code = lambda: _INPLACE_INCREMENT
+
+    @after("theano.scalar.basic")
+    def _mend_complex(module):
+        c_support_code = module.Scalar.c_support_code
+
+        @functools.wraps(c_support_code)
+        def c_support_code_(self):
+            code = c_support_code(self)
+            for bits in (64, 128):
+                head = "struct theano_complex{0} : public npy_complex{0}\n            {{".format(bits)
+                if code and head not in code:
+                    raise ImportError("Theano's C code has no {!r}: it is another version".format(head))
+                code = code.replace(head, _COMPLEX_HEAD.format(bits, bits // 2))
+            return "#include <string.h>\n" + code if code else code
+
+        module.Scalar.c_support_code = c_support_code_

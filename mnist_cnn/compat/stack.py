@@ -1,0 +1,61 @@
+"""Theano as it is imported: its settings and the machine before, our additions after."""
+
+import configparser
+import contextlib
+import gc
+import importlib
+import sys
+
+from . import defaults
+from .imports import around
+from .surroundings import compile_quietly, first_line, mute_old_code, plain_number_of_threads
+
+__all__ = []
+
+
+@contextlib.contextmanager
+def _no_collections():
+    """Keep Python from looking for garbage where modules are made that stay: a tenth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@around("theano")
+@contextlib.contextmanager
+def _start_theano():
+    from . import gpu  # noqa: F401  how the system's pygpu is found
+    from .cache import find_modules_again, find_truncated_extensions, remove_truncated_modules
+
+    # scan's C loop is Cython's output of 2017: it wants longintrepr.h, which Python 3.11 hides, and
+    # fields that NumPy 2 hides. Where its import fails, Theano runs the loop in Python.
+    sys.modules["theano.scan_module.scan_perform_ext"] = None
+    mute_old_code()
+    find_truncated_extensions()
+    try:
+        with defaults.theano_defaults(), plain_number_of_threads(), _no_collections(), \
+                compile_quietly():
+            yield
+    except (OSError, ValueError, TypeError, LookupError, AssertionError, configparser.Error) as error:
+        # a cache folder that cannot be made or filled, a value that Theano does not know
+        raise ImportError("Theano does not start; look at THEANO_FLAGS, .theanorc, the compiler and "
+                          "the disk: {}".format(first_line(error))) from error
+    import theano
+    remove_truncated_modules(theano.config.compiledir)
+
+    from . import ahead, random_streams
+    from .start import import_gpuarray_when_asked, remember_the_compiler, skip_source_lines
+    from .mends import old_theano
+    old_theano.apply()
+    find_modules_again()
+    import_gpuarray_when_asked()
+    remember_the_compiler()
+    skip_source_lines()
+    ahead.apply()
+    random_streams.apply()
+    if defaults.device != "cpu":
+        importlib.import_module(".devices", __package__)  # starts it
