@@ -6,6 +6,7 @@ import io
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,13 +14,19 @@ from browsers import browser, either, firefox, written  # noqa: F401  fixtures
 from PIL import Image, ImageDraw
 
 from mnist_cnn.analysis import trust
+from mnist_cnn.analysis.figures import FIGURES
 from mnist_cnn.support import pictures
+from mnist_cnn.support.film import restore
+from mnist_cnn.support.records import load_film
+
+import lasagne
+import theano
 
 pytestmark = pytest.mark.browser
 
 WIDE = (1400, 900)
-SIZES = [(1280, 620), (1366, 625), (1400, 857), (1920, 1080)]
-TABS = ["sum", "looks", "curves", "compare", "film"]
+SIZES = [(1024, 768), (1280, 620), (1366, 625), (1400, 857), (1920, 1080)]
+TABS = ["sum", "looks", "curves", "fool", "where", "compare", "film"]
 
 
 class View:
@@ -527,6 +534,7 @@ def test_side_by_side(view):
     view.pick(0)
     view.click("[data-layer=conv1] .map", 2)
     view.tab("compare")
+    assert view.text(".side-B figcaption b") != view.text(".compare figcaption b")  # two digits
 
     def differs():
         return view.js("""(() => {
@@ -534,8 +542,9 @@ def test_side_by_side(view):
             const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
             return new Set(new Uint32Array(data.buffer)).size;
           })()""") > 3
-    assert not differs()
+    assert differs()
     view.click(".compare-tools button")
+    assert not differs()
     view.pick(1)
     assert differs()
     assert view.text(".compare figcaption b") == "A: {}".format(view.probabilities.argmax())
@@ -548,21 +557,84 @@ def test_side_by_side(view):
     assert differs()
 
 
-def test_the_training_film(view, training):
-    with np.load(str(training[1]).replace(".npz", ".snapshots.npz")) as file:
-        epochs = file["epochs"]
+def test_the_training_film(view, training, cnn, mnist):
+    """All layers as they were answer for what is on the pad; checked against Theano."""
+    network, input_var, _ = cnn
+    weights = lasagne.layers.get_all_param_values(network)
+    film = load_film(training[1], len(weights), sum(array.size for array in weights))
+    ask = theano.function([input_var], lasagne.layers.get_output(network, deterministic=True))
+    view.pick(0)
     view.tab("film")
-    assert view.text(".film-tools b") == "after epoch {}".format(epochs[-1])
-    picture = lambda: view.js("""Array.from(document.querySelector(".film-map canvas")
-        .getContext("2d").getImageData(0, 0, 5, 5).data)""")  # noqa: E731
-    last = picture()
+    view.until("document.querySelector('.film-answer b').textContent !== ''")
+    shown = view.js("""[...document.querySelectorAll(".film-answer")].map((node) =>
+        [node.querySelector("b").textContent, node.children[3].textContent])""")
+    assert len(shown) == len(film)
+    try:
+        for (epoch, frame), (answer, share) in zip(sorted(film.items()), shown):
+            lasagne.layers.set_all_param_values(network, [
+                array.astype(theano.config.floatX) for array in restore(
+                    *frame, [array.shape for array in weights])])
+            wanted = ask(mnist[4][:1])[0]
+            assert answer == str(wanted.argmax())
+            if share[0] not in "<>":
+                assert abs(float(share.split()[0]) - 100 * wanted.max()) < .06
+    finally:
+        lasagne.layers.set_all_param_values(network, weights)
+    assert view.text(".film-tools b") == "after epoch {}".format(max(film))
     view.set_value(".film-tools input", 0)
     assert view.text(".film-tools b") == "before training"
-    assert picture() != last
     view.click(".film-tools button")
     view.until("document.querySelector('.film-tools b').textContent === arguments[0]",
-               "after epoch {}".format(epochs[-1]))
-    assert picture() == last
+               "after epoch {}".format(max(film)))
+
+
+def test_the_least_change_fools_the_true_network(view, cnn, mnist):
+    """Theano's network takes the page's changed pictures for what the page says, and each of the
+    changed pixels is needed."""
+    network, input_var, _ = cnn
+    ask = theano.function([input_var], lasagne.layers.get_output(network, deterministic=True))
+    for index, target in ((0, 2), (3, 6)):
+        before = np.rint(256 * mnist[4][index, 0])
+        result = view.js("""((pixels, target) => {
+            const found = explorer.leastChange(explorer.network.twin(), Uint8Array.from(pixels), target);
+            return found && {...found, pixels: Array.from(found.pixels)};
+          })(...arguments)""", before.ravel().tolist(), target)
+        after = np.array(result["pixels"]).reshape(28, 28)
+        answer = lambda picture: ask(np.float32(picture[None, None] / 256))[0].argmax()  # noqa: E731
+        assert answer(before) != target and answer(after) == target
+        change = (after - before) / 255
+        assert abs(change.clip(0).sum() - result["added"]) < 1e-3
+        assert abs((-change).clip(0).sum() - result["erased"]) < 1e-3
+        places = np.argwhere(change)
+        undone = [np.where(np.indices((28, 28)).transpose(1, 2, 0) == place, 0, 1).any(axis=2)
+                  for place in places]
+        needed = [answer(np.where(rest, after, before)) != target for rest in undone]
+        assert 0 < len(places) <= 60 and np.mean(needed) > .8
+
+
+def test_where_it_lives(view):
+    view.pick(0)
+    view.tab("where")
+    view.until("document.querySelectorAll('.where-side .thumb span')[4].textContent !== ''")
+    distances = [float(text.split(", ")[1]) for text in view.js(
+        "[...document.querySelectorAll('.where-side .thumb span')].map((node) => node.textContent)")]
+    assert distances == sorted(distances)
+    # a test digit's mark lies on its own dot: it was projected by Python
+    off = view.js("""(() => {
+        const {left, top} = document.querySelector(".where-mark").style;
+        const dot = explorer.placeOf(0);
+        return [parseFloat(left) - 100 * dot.x / 520, parseFloat(top) - 100 * dot.y / 360];
+      })()""")
+    assert np.abs(off).max() < .5
+
+
+def test_a_kernel_is_the_same_picture_in_figures_and_page(view, training):
+    """The page's table is what the figures draw: both as the kernel is laid on."""
+    with np.load(str(training[1])) as weights:
+        figure = FIGURES["signed_kernels"].draw(SimpleNamespace(weights=[weights["arr_0"]]))
+    drawn = figure.axes[6].images[0].get_array()
+    shown = view.numbers("explorer.network.terms('conv1', 6, 0, 0, 0).kernel").reshape(5, 5)
+    np.testing.assert_allclose(shown, drawn, atol=1e-6)
 
 
 def test_tabs_by_keyboard(view):

@@ -11,8 +11,9 @@ from PIL import Image
 
 from mnist_cnn import explorer, model
 from mnist_cnn.analysis.trust import Trust
-from mnist_cnn.explorer.content import Content
+from mnist_cnn.explorer.content import Content, Frame, Plane
 from mnist_cnn.explorer.embed import pack_pixels
+from mnist_cnn.support.film import quantize
 from mnist_cnn.support.photos import load_photo
 
 import lasagne
@@ -49,8 +50,11 @@ def content_of(weights, images, names, **changes):
         summary="A network.", names=names, models=[("model.npz", weights)], images=images,
         labels=np.arange(20), nothing=np.uint8([120] * images.shape[1]), gallery=gallery,
         favourites=np.arange(9 * (320 + count)).reshape(-1, 9) % 20,
-        trust=Trust(np.full((count, 1, features), 9, np.uint8), 1., 1e9), epochs=np.array([0, 1]),
-        kernels=np.stack([0 * weights[0], weights[0]]), handwriting=False), **changes})
+        trust=Trust(np.full((count, 1, features), 9, np.uint8), 1., 1e9),
+        plane=Plane(np.zeros(features), np.eye(2, features), np.random.RandomState(1).rand(9, 2)),
+        known=(images[:7], np.arange(7)), handwriting=False,
+        film=[Frame(epoch, *quantize([epoch * array for array in weights]), .5)
+              for epoch in (0, 1)]), **changes})
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +167,7 @@ def test_no_tab_is_too_wide_and_axe_finds_nothing(page, width, height):
     page.execute_script("document.querySelectorAll('[data-layer=output] button')[3].click()")
     # axe cannot tell the background of what lies under the lines between the layers
     page.execute_script("document.getElementById('wedges').style.display = 'none'")
-    for tab in ("sum", "looks", "curves", "compare", "film"):
+    for tab in ("sum", "looks", "curves", "fool", "where", "compare", "film"):
         page.execute_script("document.getElementById('tab-' + arguments[0]).click()", tab)
         settle(page)
         assert page.execute_script("return document.documentElement.scrollWidth") <= width, tab

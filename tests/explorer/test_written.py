@@ -10,7 +10,7 @@ from conftest import run_script
 
 from mnist_cnn import explorer
 from mnist_cnn.analysis.trust import Trust
-from mnist_cnn.explorer.content import Content, choose_digits, find_favourites, keep_small
+from mnist_cnn.explorer.content import Content, Plane, choose_digits, find_favourites, keep_small
 from mnist_cnn.explorer.embed import pack, pack_images
 
 import lasagne
@@ -22,7 +22,7 @@ def test_page_is_one_small_file(written):  # noqa: F811
     assert process.returncode == 0, process.stderr
     assert process.stderr == ""
     page = path.read_text(encoding="utf-8")
-    assert len(page.encode("utf-8")) < 3e6
+    assert len(page.encode("utf-8")) < 4e6
     assert "default-src 'none'" in page
 
 
@@ -65,8 +65,9 @@ def test_texts_are_texts_and_not_markup(training, cnn):
     weights = lasagne.layers.get_all_param_values(cnn[0])
     page = explorer.build_page(Content(
         "<b>{{packed}}</b>", ["<b>"] * 10, [("</script><b>.npz", weights)], np.zeros((9, 1, 28, 28), np.uint8),
-        np.zeros(9), np.zeros(1, np.uint8), [], np.zeros((330, 9)), Trust(np.zeros((10, 1, 768), np.uint8), 1., 1.), None,
-        None))
+        np.zeros(9), np.zeros(1, np.uint8), [], np.zeros((330, 9)), Trust(np.zeros((10, 1, 768), np.uint8), 1., 1.),
+        Plane(np.zeros(768), np.zeros((2, 768)), np.zeros((9, 2))),
+        (np.zeros((0, 1, 28, 28), np.uint8), np.zeros(0)), []))
     assert "<b>" not in page
     assert "&lt;b&gt;{{packed}}&lt;/b&gt;" in page
 

@@ -44,7 +44,7 @@ import {buildTabs, isShown} from "./tabs.js";
 import {buildTheme} from "./theme.js";
 import {Stopwatch} from "./timing.js";
 import {Trust} from "./unsure.js";
-import {buildWhere, paintWhere, recolourWhere} from "./where.js";
+import {buildWhere, paintWhere, placeOf, recolourWhere} from "./where.js";
 
 const timing = {forward: new Stopwatch(), frame: new Stopwatch()};
 
@@ -128,7 +128,7 @@ function start({facts, weights, digitOf, favourites, trust, plane, training, fil
   showExample(gallery);
   document.documentElement.dataset.ready = "";
   /* For the browser's console: look at any layer of your own network. */
-  window.explorer = {network, LAYERS, pad, preprocess, readDigits, leastChange, timing, state};
+  window.explorer = {network, LAYERS, pad, preprocess, readDigits, leastChange, placeOf, timing, state};
 }
 
 /* A test picture to look at, and the map that has most to say about it. */

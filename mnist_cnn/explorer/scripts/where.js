@@ -72,6 +72,9 @@ export function buildWhere(content, pick) {
   );
 }
 
+/* Where a test picture's dot is. */
+export const placeOf = (index) => dots[index];
+
 /* Points of the plane to pixels of the picture. */
 function layOut(points) {
   const xs = points.map(([x]) => x);
