@@ -7,7 +7,7 @@ __all__ = ["keep_freed_memory"]
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
-def keep_freed_memory(largest=2 ** 25, kept=2 ** 29):
+def keep_freed_memory(largest=2 ** 30, kept=2 ** 30):
     """Have the C library keep the memory of freed arrays.
 
     Theano frees every intermediate array of a function as soon as it is used. The C library hands
@@ -17,7 +17,7 @@ def keep_freed_memory(largest=2 ** 25, kept=2 ** 29):
     Parameters
     ----------
     largest : int
-        Bytes of an array up to which its memory is kept; 2 ** 25 is the most that glibc allows.
+        Bytes of an array up to which its memory is kept. Where the library allows less, it is 2 ** 25.
     kept : int
         Bytes that are kept at most at the end of the heap.
 
@@ -36,4 +36,5 @@ def keep_freed_memory(largest=2 ** 25, kept=2 ** 29):
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # TypeError: Windows has no such handle
         return False
-    return bool(mallopt(_M_MMAP_THRESHOLD, largest) and mallopt(_M_TRIM_THRESHOLD, kept))
+    return bool((mallopt(_M_MMAP_THRESHOLD, largest) or mallopt(_M_MMAP_THRESHOLD, 2 ** 25)) and
+                mallopt(_M_TRIM_THRESHOLD, kept))
