@@ -35,7 +35,7 @@ void transform_filters(const Input &W, int c, float *to) {
     }
 }
 
-constexpr int ROWS = VL == 16 ? 8 : 4;      // of the matrix product, held in registers at once, times two vectors
+constexpr int ROWS = REGISTERS / 4;      // of the matrix product, held in registers at once, times two vectors
 constexpr int TILES = 16;                   // handled together, to make more of each filter that is loaded
 
 // products[tile][o] = sum over c of patches[tile][c] * filters[c][o], for ROWS tiles, NV vectors.
