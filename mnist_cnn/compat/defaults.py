@@ -110,7 +110,7 @@ def _cpu_id():
     except OSError:
         lines = [platform.processor()]
     else:
-        lines = [line for line in lines if line.startswith(("model name", "flags", "Features"))]
+        lines = [line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))]
     return hashlib.sha256("\n".join(sorted(set(lines))).encode()).hexdigest()[:8]
 
 

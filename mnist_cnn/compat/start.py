@@ -121,8 +121,10 @@ def remember_the_compiler():
                                 or answers.values.get("flags of the processor"))
     OpenMPOp.gxx_support_openmp = answers.values.get("OpenMP")
     clang = _is_clang(answers)
-    if clang:  # Theano takes what it says of itself for flags: "unknown argument: '-target-feature'"
-        GCC_compiler.march_flags = ["-march=native"] if platform.machine() == "x86_64" else []
+    if clang or not _is_x86():
+        if "flags of the processor" not in answers.values:
+            answers.add("flags of the processor", _flags_of_processor())
+        GCC_compiler.march_flags = answers.values["flags of the processor"]
     compile_args, test_gxx_support = GCC_compiler.compile_args, OpenMPOp.test_gxx_support
 
     @functools.wraps(compile_args)
@@ -156,6 +158,32 @@ def _is_clang(answers):
             return False
         answers.add("Clang", b"clang" in version.lower())
     return answers.values["Clang"]
+
+
+def _is_x86():
+    return platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
+
+
+def _flags_of_processor():
+    """The flag for the processor at hand, where Theano does not find it.
+
+    Theano asks for -march=native alone, which is -mcpu=native on other processors than x86 (an
+    error to some compilers). And it takes what Clang says of itself for flags: "unknown argument:
+    '-target-feature'".
+
+    Examples
+    --------
+    >>> from mnist_cnn.compat.start import _flags_of_processor
+    >>> len(_flags_of_processor())
+    1
+    """
+    from theano import config
+    from theano.gof.cmodule import try_march_flag
+    if any(flag.startswith(("-march=", "-mcpu=")) for flag in config.gcc.cxxflags.split()):
+        return []  # the user's own
+    flag = "-march=native" if _is_x86() else "-mcpu=native"
+    compiles, _ = try_march_flag([flag])
+    return [flag] if compiles else []
 
 
 def skip_source_lines():

@@ -1,6 +1,4 @@
 """Whether the fast path can run on this machine."""
-import platform
-
 import theano
 
 from ..compat import on_device
@@ -22,8 +20,6 @@ def why_not():
     >>> print(why_not())
     None
     """
-    if platform.machine().lower() not in ("x86_64", "amd64"):
-        return "the processor is {}, not x86-64".format(platform.machine())
     if not theano.config.cxx:
         return "there is no C++ compiler"
     if on_device():

@@ -1,6 +1,7 @@
 """What makes the start short, and what must not be lost by it."""
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from conftest import run_script
+
+from mnist_cnn.compat import start
 
 import theano
 
@@ -75,6 +78,23 @@ def test_the_compiler_is_asked_once(tmp_path):
     assert start() == (folder, flags, True)
     assert start() == (folder, flags, False)
     assert [path.name for path in folder.iterdir() if path.name.startswith("compiler-")] == []
+
+
+@pytest.mark.parametrize("machine, cxxflags, refused, flags", [
+    ("aarch64", "-O3", "-march=native", ["-mcpu=native"]),
+    ("arm64", "-O3", "=native", []),
+    ("ppc64le", "-O3 -mcpu=power9", "nothing", []),
+    ("x86_64", "-O3", "-mcpu=native", ["-march=native"])])
+def test_flags_of_other_processors(tmp_path, monkeypatch, machine, cxxflags, refused, flags):
+    """What a compiler takes of "the processor at hand"; nothing beside the user's own choice."""
+    compiler = tmp_path / "g++"     # x86's takes -mcpu=native, with a warning
+    compiler.write_text(
+        "#!/bin/sh\ncase \"$*\" in *{}*) exit 1; esac\nexec g++ \"$@\"\n".format(refused))
+    compiler.chmod(0o755)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    monkeypatch.setattr(theano.config, "cxx", str(compiler))
+    monkeypatch.setattr(theano.config.gcc, "cxxflags", cxxflags)
+    assert start._flags_of_processor() == flags
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 // Checks the convolutions of any size against their definition in double precision, and the poolings for access
 // out of bounds, without Python, so that they can be built for any -march and under the sanitizers. Exits with 1
-// and a line for each failure.
+// and a line for each failure. With an argument n it takes every n-th convolution alone.
 #include "conv2d/measure.h"
 #include "conv2d/reference.h"
 #include "normalization/batch_norm.h"
@@ -204,7 +204,8 @@ static void check_empty_batch() {
 
 static int up_to(int n) { return (int)(generator() % (n + 1)); }
 
-int main() {
+int main(int count, char **arguments) {
+    const int every = count > 1 ? atoi(arguments[1]) : 1;
     const int sizes[] = {1, 2, 3, 4, 5, 7, 11}, channels[] = {1, 3, 16, 20, 33}, filters[] = {1, 7, 16, 40};
     const Nonlinearity nonlinearities[] = {{LINES, 1}, {LINES, 0}, {LINES, .1f}, {TANH, 1}, {SIGMOID, 1}, {ELU, 1},
                                            {LINES, 0, MAXIMUM}, {LINES, .5f, MAXIMUM_SECOND}, {LINES, 0, SWITCH},
@@ -218,7 +219,7 @@ int main() {
     int turn = 0;
     for (int size : sizes)
         for (int c : channels)
-            for (int f : filters)
+            for (int o : filters)
                 for (double share : {1., .3, .05})
                     for (int way = 0; way < 4; way++) {
                         const bool square = way != 3 && up_to(3);
@@ -226,20 +227,23 @@ int main() {
                             stride{way == 3 ? 1 + up_to(2) : 1, way == 3 ? 1 + up_to(2) : 1};
                         const Pad pad{up_to(size + 1), up_to(size + 1), up_to(size + 1), up_to(size + 1)};
                         const Problem p{1 + up_to(2), std::max(1, size - pad.top - pad.bottom) + up_to(8),
-                                        std::max(1, lengths.columns - pad.left - pad.right) + up_to(19), c, f, lengths,
+                                        std::max(1, lengths.columns - pad.left - pad.right) + up_to(19), c, o, lengths,
                                         pad, stride};
                         if (way == 2 && !has_winograd(p)) continue;
                         pooling::Window pool = pools[turn / kinds % (sizeof pools / sizeof *pools)];
                         if (p.out_rows() < 2 || p.out_columns() < 2) pool = NO_POOLING;
                         const bool by_lists = way == 1 || (way == 3 && up_to(1)), winograd = way == 2;
-                        check(p, After{nonlinearities[turn % kinds], pool, false}, share,
+                        const Nonlinearity &f = nonlinearities[turn % kinds];
+                        if (turn++ % every) continue;
+                        check(p, After{f, pool, false}, share,
                               Ways{winograd, winograd, winograd, by_lists ? 1.f : 0.f, by_lists ? .5f : 0.f});
-                        turn++;
                     }
     for (int size : {3, 5})
-        for (int c : channels)
+        for (int c : channels) {
+            if (turn++ % every) continue;
             check(Problem{3, 21, 17, c, 40, {size, size}, {1, 0, 0, 1}}, After{{LINES, 1}, NO_POOLING, false}, 1,
                   Ways{true, true, true, 0, 0});
+        }
     for (int c : channels) check_batch_norm(c);
     for (int size = 1; size < 5; size++)
         for (int stride = 1; stride < 4; stride++)

@@ -1,8 +1,8 @@
 // Checks the kernels against a naive reference in double precision, without Python, so that they
 // can be built for any -march and under the sanitizers. Exits with 1 and a line for each failure.
+#include "conv2d/reference.h"
 #include "convolution/backward.h"
 #include "convolution/forward.h"
-#include "convolution/reference.h"
 #include "update/elementwise.h"
 #include "dropout/mrg31k3p.h"
 #include "dense/activation.h"
@@ -44,6 +44,15 @@ template <class A> static bool close(const A &got, const std::vector<double> &wa
     return error <= tolerance * scale;
 }
 
+// (image, channel, place) in the order (image, place, channel).
+template <class A> static A turned(const A &v, int images, int channels, int places) {
+    A to(v.size());
+    for (size_t n = 0; n < (size_t)images; n++)
+        for (int c = 0; c < channels; c++)
+            for (int p = 0; p < places; p++) to[(n * places + p) * channels + c] = v[(n * channels + c) * places + p];
+    return to;
+}
+
 // exact: small integers, so that sums are exact and ties are ties in any order of the terms.
 template <int I, int O, int K> static void check(int N, int H, int V, bool channels_last, bool exact) {
     char where[80];
@@ -61,18 +70,17 @@ template <int I, int O, int K> static void check(int N, int H, int V, bool chann
     const int P = s.window_rows, Q = s.window_columns;
     Floats g = normal((size_t)N * O * P * Q, 1);
     for (float &v : g) if (generator() % 2) v = 0;
-    const Reference want = reference(N, I, O, K, H, V, x, W, b, g);
+    const conv2d::Problem p{N, H, V, I, O, {K, K}, {0, 0, 0, 0}};
+    const conv2d::After after{{conv2d::LINES, 0}, {2, 2, 2, 2, 0, 0, true, pooling::MAXIMUM}, false};
+    conv2d::Reference want = conv2d::reference(p, after, turned(x, N, I, H * V), W, b, turned(g, N, O, P * Q));
+    want.pooled = turned(want.pooled, N, P * Q, O);
+    want.dx = turned(want.dx, N, H * V, I);
 
     // Arrays of exactly their size, so that a sanitizer sees a step beyond them.
-    Floats other(x.size()), y(g.size()), dW(W.size()), db(O), dx(x.size()), got_dx(x.size());
+    Floats other = turned(x, N, I, H * V), y(g.size()), dW(W.size()), db(O), dx(x.size());
     std::vector<uint8_t> codes(g.size());
     Input xv{x.data(), I * H * V, H * V, V, 1};
-    if (channels_last) {
-        for (size_t n = 0; n < (size_t)N; n++)
-            for (int c = 0; c < I; c++)
-                for (int p = 0; p < H * V; p++) other[(n * H * V + p) * I + c] = x[(n * I + c) * H * V + p];
-        xv = Input{other.data(), H * V * I, 1, V * I, I};
-    }
+    if (channels_last) xv = Input{other.data(), H * V * I, 1, V * I, I};
     const Input Wv{W.data(), I * K * K, K * K, K, 1};
     const View4<float> maps = channels_last ? View4<float>{nullptr, O * P * Q, 1, Q * O, O}
                                             : View4<float>{nullptr, O * P * Q, P * Q, Q, 1};
@@ -88,18 +96,15 @@ template <int I, int O, int K> static void check(int N, int H, int V, bool chann
     const Output yv{y.data(), maps.image, maps.channel, maps.row, maps.column}, dxv{dx.data(), H * V * I, 1, V * I, I};
     forward<I, O, K>(s, xv, Wv, b.data(), 1, yv, codes.data());
     backward<I, O, K, true>(s, xv, Wv, gv, codes.data(), dW.data(), db.data(), dxv);
-    for (size_t n = 0; n < (size_t)N; n++)
-        for (int c = 0; c < I; c++)
-            for (int p = 0; p < H * V; p++) got_dx[(n * I + c) * H * V + p] = dx[(n * H * V + p) * I + c];
     for_maps([&](size_t k, size_t at) { got_y[k] = y[at]; });
-    expect(close(got_y, want.y, 1e-5), "y", where);
+    expect(close(got_y, want.pooled, 1e-5), "y", where);
     std::fill(y.begin(), y.end(), -9.f);
     forward<I, O, K>(s, xv, Wv, b.data(), 1, yv, nullptr);
     for_maps([&](size_t k, size_t at) { got_y[k] = y[at]; });
-    expect(close(got_y, want.y, 1e-5), "y without codes", where);
+    expect(close(got_y, want.pooled, 1e-5), "y without codes", where);
     expect(close(dW, want.dW, 1e-5), "dW", where);
     expect(close(db, want.db, 1e-5), "db", where);
-    expect(close(got_dx, want.dx, 1e-5), "dx", where);
+    expect(close(turned(dx, N, H * V, I), want.dx, 1e-5), "dx", where);
     backward<I, O, K, false>(s, xv, Wv, gv, codes.data(), dW.data(), db.data(), dxv);
     expect(close(dW, want.dW, 1e-5), "dW without dx", where);
     expect(close(db, want.db, 1e-5), "db without dx", where);

@@ -1,7 +1,5 @@
 """Batch normalization in one Op: against NumPy in double, and the plain graph."""
 
-import platform
-
 import numpy as np
 import pytest
 
@@ -20,9 +18,6 @@ except ImportError:  # Lasagne 0.1
     from batch_norm_layer import BatchNormLayer, batch_norm
 
 from plain import PLAIN, becomes, fast_and_plain
-
-pytestmark = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"),
-                                reason="the fast path is for x86-64 CPUs")
 
 EPSILON = 1e-3
 SHAPE = (5, 13, 11, 19)      # more than one block of rows, and no whole vectors

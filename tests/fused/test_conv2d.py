@@ -1,7 +1,6 @@
 """Convolutions and poolings of any size: against NumPy in double, and against the plain graph."""
 
 import functools
-import platform
 
 import numpy as np
 import pytest
@@ -25,9 +24,6 @@ from theano.tensor.signal.pool import pool_2d
 
 from batch_norm_layer import batch_norm
 from plain import PLAIN, becomes
-
-pytestmark = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"),
-                                reason="the fast path is for x86-64 CPUs")
 
 # Each example compiles Theano functions; the C++ modules in them are the same for all.
 drawn = settings(max_examples=25, deadline=None, derandomize=True, database=None,

@@ -1,7 +1,5 @@
 """The distortions in C++, against the NumPy ones."""
 
-import platform
-
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -11,9 +9,6 @@ from mnist_cnn.training import augment
 from mnist_cnn.training.engine import Engine
 
 import theano.tensor as T
-
-pytestmark = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"),
-                                reason="the fast path is for x86-64 CPUs")
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,12 @@
 """Elementwise operations beside fast ones leave OpenMP's threads alone."""
 
-import platform
-
 import numpy as np
-import pytest
 
 import theano
 import theano.tensor as T
 from theano.tensor import Elemwise
 
 from mnist_cnn import model, train
-
-pytestmark = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"),
-                                reason="the fast path is for x86-64 CPUs")
 
 
 def with_openmp(function):

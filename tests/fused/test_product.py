@@ -1,7 +1,5 @@
 """The product of matrices that skips zeros, against NumPy in double."""
 
-import platform
-
 import numpy as np
 import pytest
 
@@ -12,9 +10,6 @@ import theano.tensor as T
 from mnist_cnn.fused.ops import SparseProduct
 
 from openmp import threads
-
-pytestmark = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"),
-                                reason="the fast path is for x86-64 CPUs")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """What the optimizations take of a graph and what they leave, and that it computes what it did."""
 import pickle
-import platform
 
 import numpy as np
 import pytest
@@ -23,9 +22,6 @@ from theano.tensor.signal.pool import pool_2d
 import batch_norm_layer
 import random_graphs
 from plain import becomes, reasons, rows
-
-pytestmark = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"),
-                                reason="the fast path is for x86-64 CPUs")
 
 #: Without fusion all elementwise operations are ones that are compiled once.
 FAST = theano.compile.get_default_mode().excluding("fusion")

@@ -9,31 +9,29 @@ import sys
 import pytest
 from conftest import ROOT
 
-pytestmark = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"),
-                                reason="the fast path is for x86-64 CPUs")
-
+IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
 HEADERS = ROOT / "mnist_cnn" / "fused" / "csrc"
 HARNESSES = sorted(path.name for path in (ROOT / "tests" / "fused").glob("*_harness.cpp"))
 
 
-def build_harness(tmp_path, source, *flags):
-    compiler = shutil.which("g++")
-    if compiler is None:
-        pytest.skip("no g++")
+def build_harness(tmp_path, source, *flags, compiler="g++"):
+    if shutil.which(compiler) is None:
+        pytest.skip("no {}".format(compiler))
     program = tmp_path / "harness"
     subprocess.run([compiler, "-std=c++14", "-fopenmp", "-pthread", "-I", str(HEADERS), *flags,
                     str(ROOT / "tests" / "fused" / source), "-o", str(program)], check=True)
     return program
 
 
-def run_harness(program):
-    done = subprocess.run([str(program)], env=dict(os.environ, OMP_NUM_THREADS="2"),
+def run_harness(*command):
+    done = subprocess.run([str(word) for word in command], env=dict(os.environ, OMP_NUM_THREADS="2"),
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
     assert done.returncode == 0, done.stdout
     return done.stdout
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not IS_X86, reason="this is no x86-64 processor")
 @pytest.mark.parametrize("source", HARNESSES)
 @pytest.mark.parametrize("march, feature, width, flags", [
     ("x86-64", "sse2", 4, ()), ("x86-64-v3", "avx2", 8, ()),
@@ -51,9 +49,25 @@ def test_instruction_sets(tmp_path, source, march, feature, width, flags):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("source", HARNESSES)
+def test_arm(tmp_path, source):
+    """Arm's 64-bit processors, by an emulator where this is none; a share of the convolutions."""
+    emulator = []
+    if platform.machine().lower() not in ("aarch64", "arm64"):
+        names = [name for name in ("qemu-aarch64", "qemu-aarch64-static") if shutil.which(name)]
+        if not names:
+            pytest.skip("no qemu-aarch64")
+        emulator = [names[0], "-L", "/usr/aarch64-linux-gnu"]
+    program = build_harness(tmp_path, source, "-O1",
+                            compiler="aarch64-linux-gnu-g++" if emulator else "g++")
+    assert run_harness(*emulator, program, 29) == "ok, vectors of 4\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", HARNESSES)
 def test_sanitizers(tmp_path, source):
     """No access out of bounds, no leak and no undefined behaviour in the kernels."""
-    run_harness(build_harness(tmp_path, source, "-O1", "-g", "-march=native", "-fsanitize=address,undefined",
+    run_harness(build_harness(tmp_path, source, "-O1", "-g",
+                              "-march=native" if IS_X86 else "-mcpu=native", "-fsanitize=address,undefined",
                               "-fno-sanitize-recover=all"))
 
 

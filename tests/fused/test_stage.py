@@ -1,7 +1,6 @@
 """The tutorial's stage in one Op: against the plain graph, and by hand."""
 
 import os
-import platform
 
 import numpy as np
 import pytest
@@ -15,9 +14,6 @@ from mnist_cnn.fused.ops import ConvReluPool, ConvReluPoolGrad
 
 from openmp import threads
 from plain import PLAIN
-
-pytestmark = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"),
-                                reason="the fast path is for x86-64 CPUs")
 
 STAGES = {"first": (1, 32, 5), "second": (32, 32, 5), "other": (3, 20, 3)}
 SIZES = {"first": (28, 28), "second": (12, 12), "other": (11, 14)}

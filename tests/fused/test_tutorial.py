@@ -1,7 +1,5 @@
 """The tutorial's network, fast against plain: one step, hundreds, and runs with a seed."""
 
-import platform
-
 import numpy as np
 import pytest
 
@@ -13,9 +11,6 @@ from lasagne.layers import get_all_params, get_output
 
 from openmp import threads
 from plain import PLAIN, becomes, fast_and_plain
-
-pytestmark = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"),
-                                reason="the fast path is for x86-64 CPUs")
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ template <class Window> ALWAYS_INLINE ivec codes_of(vec most, const Nonlinearity
     if (f.is_linear()) return codes;
     const ivec positive = most > vec{};
     const ivec clear = (sum == sum) & (positive | (negative < 0));
-    if ((lanes(clear) & ALL_LANES) == ALL_LANES) return f.is_rectifier() ? codes & positive : codes;
+    if (!any(~clear)) return f.is_rectifier() ? codes & positive : codes;
     codes = ivec{};
     const ivec is_nan = (f.at_nan != f.at_nan ? -1 : 0) + ivec{};
     window([&](int h, int w, vec y) {

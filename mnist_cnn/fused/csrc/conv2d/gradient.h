@@ -115,7 +115,7 @@ inline Found back_through_codes(const pooling::Problem &pool, const Nonlinearity
                 const vec most = load_some(pooled + o, some);
                 const vec all = f.is_linear() || f.is_rectifier() ? gradient : through(gradient, most, f);
                 const ivec more = ((code & 2 * ALL_TIED) != 0) | (((ivec)gradient & INFINITE) == INFINITE);
-                const bool exact = lanes(more) & ALL_LANES;
+                const bool exact = any(more);
                 vec sum = {};
                 for (int h = 0; h < rows; h++)
                     for (int w = 0; w < columns; w++) {

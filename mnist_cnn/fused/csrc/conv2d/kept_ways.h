@@ -4,9 +4,6 @@
 
 #include <fcntl.h>
 #include <unistd.h>
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
 
 #include <cstdio>
 #include <map>
@@ -17,28 +14,13 @@
 
 namespace conv2d {
 
-// The processor's name in one word. (On a virtual machine the question takes tens of microseconds.)
-inline std::string processor() {
-    std::string name;
-#if defined(__x86_64__)
-    unsigned words[13] = {};    // the last one ends the text
-    for (unsigned k = 0; k < 3; k++)
-        __get_cpuid(0x80000002 + k, words + 4 * k, words + 4 * k + 1, words + 4 * k + 2, words + 4 * k + 3);
-    name = (const char *)words;
-    for (char &c : name)
-        if (c <= ' ') c = '_';
-#endif
-    return name;
-}
-
-// The shape, and the processor, for a file may be seen from several machines.
+// The shape. (The file is one processor's, as the folder of compiled modules is.)
 inline std::string key(const Problem &p) {
-    static const std::string *name = new std::string(processor());
     std::string text;
     for (int n : {p.rows, p.columns, p.channels, p.filters, p.size.rows, p.size.columns, p.stride.rows, p.stride.columns,
                   p.pad.top, p.pad.bottom, p.pad.left, p.pad.right, VL})
         text += std::to_string(n) + " ";
-    return text + *name;
+    return text;
 }
 
 // The first line that begins with the key, so that all processes that measured at once agree. False if there is none.

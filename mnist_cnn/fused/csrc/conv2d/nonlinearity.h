@@ -115,7 +115,7 @@ ALWAYS_INLINE vec times(vec g, vec derivative, const Nonlinearity &f) {
 ALWAYS_INLINE vec through(vec g, vec y, const Nonlinearity &f) {
     if (f.is_linear()) return g;
     const ivec more = ((ivec)y == 0) | (((ivec)y & INFINITE) == INFINITE);
-    if (f.kind != LINES || (lanes(more) & ALL_LANES)) return times(g, derivative(y, f), f);
+    if (f.kind != LINES || any(more)) return times(g, derivative(y, f), f);
     const vec below = f.selects ? vec{} : broadcast(f.slope) * g;
     return y > vec{} ? g : below;
 }

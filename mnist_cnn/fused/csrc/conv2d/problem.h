@@ -59,7 +59,7 @@ struct Filters {
 };
 
 // The largest tile: so many sums times two vectors fit in the registers, with two weights and a pixel.
-constexpr int TILE = VL == 16 ? 12 : 6;
+constexpr int TILE = REGISTERS == 32 ? 12 : 6;
 
 // What lies under one another in memory, padded to whole vectors.
 inline int padded(int floats) { return (int)round_up(floats); }

@@ -114,14 +114,14 @@ template <bool WHOLE> void write_tile(Doubtful &d, int i0, int j0, int o, const 
     const ptrdiff_t line = (ptrdiff_t)p.out_columns() * p.filters;
     const vec bias = load(d.bias + o), margin = load(d.margin + o);
     float *to = d.y + i0 * line + (ptrdiff_t)j0 * p.filters + o;
-    ivec any = {};
+    ivec near = {};
     for (int h = 0; h < rows; h++)
         for (int w = 0; w < columns; w++) {
             const vec z = sums[h][w] + bias;
-            any |= (z <= margin) & (z >= -margin);
+            near |= (z <= margin) & (z >= -margin);
             store_some_lanes(to + h * line + (ptrdiff_t)w * p.filters, rectified(z, f), some);
         }
-    if (f.slope == 1 || !(lanes(any) & ALL_LANES)) return;
+    if (f.slope == 1 || !any(near)) return;
     for (int h = 0; h < rows; h++)
         for (int w = 0; w < columns; w++) {
             const vec z = sums[h][w] + bias;

@@ -4,6 +4,7 @@
 // matrix product, which several tiles make together.
 #pragma once
 
+#include "conv2d/products.h"
 #include "convolution/copies.h"
 #include "convolution/term_by_term.h"
 #include "convolution/winograd.h"
@@ -35,25 +36,7 @@ void transform_filters(const Input &W, int c, float *to) {
     }
 }
 
-constexpr int ROWS = VL == 16 ? 8 : 4;      // of the matrix product, held in registers at once, times two vectors
 constexpr int TILES = 16;                   // handled together, to make more of each filter that is loaded
-
-// products[tile][o] = sum over c of patches[tile][c] * filters[c][o], for ROWS tiles, NV vectors.
-template <int NV, int IN_PADDED, int P>
-ALWAYS_INLINE void multiply(const float *patches, const float *filters, float *products) {
-    vec sum[ROWS][NV] = {};
-#pragma GCC unroll 2
-    for (int c = 0; c < IN_PADDED; c++) {
-        vec w[NV];
-        UNROLL for (int v = 0; v < NV; v++) keep(w[v] = load(filters + c * P + v * VL));
-        UNROLL for (int q = 0; q < ROWS; q++) {
-            const vec pixel = broadcast(patches[q * IN_PADDED + c]);
-            UNROLL for (int v = 0; v < NV; v++) sum[q][v] += pixel * w[v];
-        }
-    }
-    UNROLL for (int q = 0; q < ROWS; q++)
-        UNROLL for (int v = 0; v < NV; v++) store(products + q * P + v * VL, sum[q][v]);
-}
 
 inline int tile_columns(const Shape &s) { return (s.window_columns + 1) / 2; }
 inline int tiles(const Shape &s) { return (s.window_rows + 1) / 2 * tile_columns(s); }
@@ -144,16 +127,11 @@ template <int IN, int OUT, int SIZE> struct WinogradForward {
     }
 
     static void multiply_tiles(const Scratch &scratch, int count, const float *filters) {
-        for (int t = count; t % ROWS; t++)      // rows that no tile fills
+        for (int t = count; t < conv2d::rows_up(count); t++)    // rows that no tile fills
             for (int k = 0; k < 64; k++) memset(scratch.patches + k * matrix(C) + t * C, 0, C * sizeof(float));
         for (int k = 0; k < 64; k++)
-            for (int t = 0; t < count; t += ROWS) {
-                const float *from = scratch.patches + k * matrix(C) + t * C, *f = filters + (size_t)k * C * P;
-                float *to = scratch.products + k * matrix(P) + t * P;
-                int o = 0;
-                for (; o + 2 * VL <= P; o += 2 * VL) multiply<2, C, P>(from, f + o, to + o);
-                if (o < P) multiply<1, C, P>(from, f + o, to + o);
-            }
+            conv2d::multiply(conv2d::Matrix{scratch.patches + k * matrix(C), C, 1}, count, C,
+                             filters + (size_t)k * C * P, P, P, scratch.products + k * matrix(P), P, false);
     }
 
     // The windows of one tile, (i0, j0) the first of them.

@@ -15,7 +15,7 @@ constexpr int ALL_TIED = 0x55;
 
 // Whether in some window of a vector positions tie, or are zero.
 ALWAYS_INLINE bool several_shares(ivec code) {
-    return lanes(((code & (code - 1)) | (code & 2 * ALL_TIED)) != 0) & ALL_LANES;
+    return any(((code & (code - 1)) | (code & 2 * ALL_TIED)) != 0);
 }
 
 // Rectified maximum and code of four vectors of finite pre-activations. Every position that

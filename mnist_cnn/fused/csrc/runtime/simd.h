@@ -6,6 +6,8 @@
 #include <cstring>
 #if defined(__SSE2__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 namespace simd {
@@ -33,6 +35,15 @@ constexpr int VL = VECTOR_LENGTH;
 #define HAS_AVX
 #elif defined(__SSE2__) && VECTOR_LENGTH == 4
 #define HAS_SSE2
+#elif defined(__aarch64__) && VECTOR_LENGTH == 4
+#define HAS_NEON
+#endif
+
+// Registers for vectors.
+#if VECTOR_LENGTH == 16 || defined(HAS_NEON)
+constexpr int REGISTERS = 32;
+#else
+constexpr int REGISTERS = 16;
 #endif
 
 typedef float vec __attribute__((vector_size(VL * 4), may_alias));
@@ -71,6 +82,8 @@ ALWAYS_INLINE unsigned lanes(ivec mask) {
     return _mm256_movemask_ps((__m256)mask);
 #elif defined(HAS_SSE2)
     return _mm_movemask_ps((__m128)mask);
+#elif defined(HAS_NEON)
+    return vaddvq_u32((uint32x4_t)(mask & ivec{1, 2, 4, 8}));
 #else
     unsigned bits = 0;
     for (int l = 0; l < VL; l++) bits |= (mask[l] != 0) << l;
@@ -84,6 +97,10 @@ ALWAYS_INLINE void store_bytes(uint8_t *p, ivec v) {
     const __m128i low = _mm256_castsi256_si128((__m256i)v), high = _mm256_extractf128_si256((__m256i)v, 1);
     const __m128i words = _mm_packs_epi32(low, high);
     _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(words, words));
+#elif defined(HAS_NEON)
+    const uint16x4_t words = vmovn_u32((uint32x4_t)v);
+    const uint32_t four = vget_lane_u32((uint32x2_t)vmovn_u16(vcombine_u16(words, words)), 0);
+    memcpy(p, &four, sizeof four);
 #else
     *(bytes *)p = __builtin_convertvector(v, bytes);
 #endif
@@ -93,6 +110,10 @@ ALWAYS_INLINE ivec load_bytes(const uint8_t *p) {
     return (ivec)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
 #elif defined(HAS_AVX2)
     return (ivec)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+#elif defined(HAS_NEON)
+    uint32_t four;
+    memcpy(&four, p, sizeof four);
+    return (ivec)vmovl_u16(vget_low_u16(vmovl_u8((uint8x8_t)vdup_n_u32(four))));
 #else
     return __builtin_convertvector(*(const bytes *)p, ivec);
 #endif
@@ -119,6 +140,15 @@ ALWAYS_INLINE void transpose4(const float *from, ptrdiff_t from_row, float *to, 
     _mm_storeu_ps(to + to_row, b);
     _mm_storeu_ps(to + 2 * to_row, c);
     _mm_storeu_ps(to + 3 * to_row, d);
+#elif defined(__aarch64__)
+    const float32x4_t a = vld1q_f32(from), b = vld1q_f32(from + from_row);
+    const float32x4_t c = vld1q_f32(from + 2 * from_row), d = vld1q_f32(from + 3 * from_row);
+    const float64x2_t ab = (float64x2_t)vtrn1q_f32(a, b), AB = (float64x2_t)vtrn2q_f32(a, b);
+    const float64x2_t cd = (float64x2_t)vtrn1q_f32(c, d), CD = (float64x2_t)vtrn2q_f32(c, d);
+    vst1q_f32(to, (float32x4_t)vtrn1q_f64(ab, cd));
+    vst1q_f32(to + to_row, (float32x4_t)vtrn1q_f64(AB, CD));
+    vst1q_f32(to + 2 * to_row, (float32x4_t)vtrn2q_f64(ab, cd));
+    vst1q_f32(to + 3 * to_row, (float32x4_t)vtrn2q_f64(AB, CD));
 #else
     for (int i = 0; i < 4; i++)
         for (int j = 0; j < 4; j++) to[i * to_row + j] = from[j * from_row + i];
@@ -166,6 +196,8 @@ ALWAYS_INLINE vec gather(const float *p, ivec at) {
 ALWAYS_INLINE void keep(vec &v) {
 #if defined(HAS_AVX512) || defined(HAS_AVX) || defined(HAS_SSE2)
     __asm__("" : "+x"(v));   // else the compiler loads it again for each use, and loads are scarce
+#elif defined(HAS_NEON)
+    __asm__("" : "+w"(v));
 #else
     (void)v;
 #endif
@@ -177,6 +209,14 @@ template <class Float> ALWAYS_INLINE Float *keep(Float *p) {
     return p;
 }
 constexpr unsigned ALL_LANES = (1u << VL) - 1;
+// Whether a lane of a comparison is true.
+ALWAYS_INLINE bool any(ivec mask) {
+#if defined(HAS_NEON)
+    return vmaxvq_u32((uint32x4_t)mask);
+#else
+    return lanes(mask) & ALL_LANES;
+#endif
+}
 
 constexpr int vectors(int floats) { return (floats + VL - 1) / VL; }
 constexpr size_t round_up(size_t floats) { return (floats + VL - 1) / VL * VL; }

@@ -83,6 +83,8 @@ class ThreadPool {
                 if (ready()) return true;
 #if defined(__x86_64__)
                 _mm_pause();
+#elif defined(__aarch64__)
+                __asm__ volatile("yield");
 #endif
             }
         } while (std::chrono::steady_clock::now() < end);
