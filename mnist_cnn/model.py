@@ -8,7 +8,9 @@ from lasagne.nonlinearities import rectify, softmax
 from .compat import require_compiler, use_float32
 from .support.about import About, number_names
 from .support.errors import MnistCnnError
-from .support.files import read_npz, read_npz_shapes, write_npz
+from .support.files import write_npz
+from .weights.layouts import LAYOUTS
+from .weights.reading import match, open_weights
 
 __all__ = ["build_cnn", "save_weights", "load_weights", "read_about", "load_model"]
 
@@ -108,12 +110,13 @@ def save_weights(path, weights, about=None):
 
 
 def load_weights(path, network):
-    """Read weights from an npz file and set a network's parameters to them.
+    """Read weights from a file and set a network's parameters to them.
 
     Parameters
     ----------
     path : path-like
-        A file as `save_weights` or ``np.savez(file, *weights)`` writes it.
+        A file as `save_weights` or ``np.savez(file, *weights)`` writes it, or one that nolearn,
+        Keras or PyTorch wrote (`mnist_cnn.weights.reading.open_weights`).
     network : lasagne Layer
         The output layer of a network of the shape that the weights were learned by.
 
@@ -140,12 +143,22 @@ def load_weights(path, network):
     True
     """
     params = lasagne.layers.get_all_params(network)
-    wanted = {"arr_{}".format(i): ("fd", param.get_value(borrow=True).shape)
-              for i, param in enumerate(params)}
-    arrays = read_npz(path, wanted)
+    # what a dense layer behind a convolution sees: maps, rows, columns
+    maps = {layer.W: layer.input_shape[1:] for layer in lasagne.layers.get_all_layers(network)
+            if isinstance(layer, DenseLayer) and len(layer.input_shape) == 4}
+    stored = open_weights(path)
+    names, layout = match(stored, [param.get_value(borrow=True).shape for param in params], path)
+    arrays = [layout.to_lasagne(array, maps.get(param))
+              for array, param in zip(stored.load(names), params)]
     with np.errstate(over="ignore"):  # said below
-        weights = [arrays[name].astype(param.dtype) for name, param in zip(wanted, params)]
-    for name, array in zip(wanted, weights):
+        weights = [array.astype(param.dtype) for array, param in zip(arrays, params)]
+    for name, given, array in zip(names, arrays, weights):
+        if given.dtype.kind != "f":
+            raise MnistCnnError("{} holds no usable weights: {} has dtype {}, not float32".format(
+                path, name, given.dtype))
+        if not np.isfinite(given).all():
+            raise MnistCnnError("{} holds no usable weights: {} holds NaN or infinity".format(
+                path, name))
         if not (np.abs(array) <= MAX_WEIGHT).all():
             raise MnistCnnError("{} holds no usable weights: numbers of {} are greater than "
                                 "{:g}".format(path, name, MAX_WEIGHT))
@@ -159,7 +172,7 @@ def read_about(path):
     Parameters
     ----------
     path : path-like
-        A file as `save_weights` or ``np.savez(file, *weights)`` writes it.
+        As for `load_weights`.
 
     Returns
     -------
@@ -180,26 +193,35 @@ def read_about(path):
     >>> read_about("weights.npz").shape
     (1, 28, 28)
     """
-    shapes, comment = read_npz_shapes(path)
-    if not comment:
-        return _about_of_shapes(shapes)
+    stored = open_weights(path)
+    if not stored.comment:
+        return _about_of_shapes(stored)
     try:
-        return About.from_json(comment)
+        return About.from_json(stored.comment)
     except (ValueError, RecursionError, MnistCnnError) as error:  # ValueError: no JSON, no ASCII
         raise MnistCnnError("{} is not a file that train.py saved: what it says of its data makes "
                             "no sense ({})".format(path, " ".join(str(error).split()))) from error
 
 
-def _about_of_shapes(shapes):
-    """What weights without a word are for, by their own shapes; MNIST where they say nothing."""
-    first, dense, last = (shapes.get("arr_{}".format(i), ()) for i in (0, 4, 6))
-    if len(shapes) != 8 or (len(first), len(dense), len(last)) != (4, 2, 2):
-        return About()
-    side = round((dense[0] // 32) ** .5)  # of the second pooling's maps
-    try:
-        return About(None, (first[1], 4 * side + 12, 4 * side + 12), number_names(last[1]))
-    except MnistCnnError:
-        return About()
+def _about_of_shapes(stored):
+    """Infers image shape and number of classes from the weights' shapes; MNIST's where they do not tell."""
+    shapes = stored.shapes.values()
+    filters, dense = ([shape for shape in shapes if len(shape) == dims] for dims in (4, 2))
+    if len(shapes) == 8 and (len(filters), len(dense)) == (2, 2):
+        for layout in LAYOUTS if stored.layout is None else (stored.layout,):
+            channels = filters[0][layout.filters[1]]
+            inputs, classes = (dense[0][1], dense[1][0]) if layout.transposed else (
+                dense[0][0], dense[1][1])
+            side = round((inputs // 32) ** .5)  # of the second pooling's maps
+            try:
+                about = About(None, (channels, 4 * side + 12, 4 * side + 12), number_names(classes))
+            except MnistCnnError:
+                continue
+            wanted = [(32, channels, 5, 5), (32,), (32, 32, 5, 5), (32,), (32 * side ** 2, 256),
+                      (256,), (256, classes), (classes,)]
+            if sorted(map(layout.shape, wanted)) == sorted(shapes):
+                return about
+    return About()
 
 
 def load_model(path, input_var=None):
@@ -208,7 +230,7 @@ def load_model(path, input_var=None):
     Parameters
     ----------
     path : path-like
-        A file as `save_weights` or ``np.savez(file, *weights)`` writes it.
+        As for `load_weights`.
     input_var : Theano 4D tensor, optional
         As for `build_cnn`.
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import sys
 
 import lasagne
@@ -11,10 +12,12 @@ import theano
 
 from .analysis.trust import compile_features, learn_trust, why_unsure
 from .data import load_dataset_of
+from .datasets import tables
 from .model import load_model
 from .support.batches import run_in_batches
 from .support.errors import MnistCnnError
 from .support.photos import read_images
+from .support.pictures import Reading
 from .support.seen import save_seen
 
 __all__ = ["predict", "main"]
@@ -67,12 +70,14 @@ def main(model, files, single=False, output_format="table", show=None, data_dir=
         The npz file of the weights.
     files : sequence of path-like
         As for `mnist_cnn.support.photos.load_images`: digits and letters are taken apart and
-        centred; for other data sets a file is one picture.
+        centred; for other data sets a file is one picture. A file in CSV, such as Kaggle's
+        test.csv, has an image a row, which is taken as it is.
     single : bool
         Whether each file is one digit, even where its strokes lie apart. Otherwise several shapes
         are several digits, read from left to right.
     output_format : str
-        'table', 'csv' or 'json'.
+        'table', 'csv' or 'json'. For images in CSV 'csv' prints what Kaggle takes for a submission:
+        the number of each image, from 1, and the name of its class.
     show : path-like, optional
         A folder that gets a picture of each file, NAME.seen.png: the file with a box around each
         digit, and what the network saw of it.
@@ -119,7 +124,10 @@ def main(model, files, single=False, output_format="table", show=None, data_dir=
         answers = _answer(network, pictures, X_val, y_val, about.classes)
         if show is not None:
             save_seen(show, pictures, answers)
-    FORMATS[output_format](answers, about.classes, sys.stdout)
+    write = FORMATS[output_format]
+    if output_format == "csv" and all(map(_is_table, files)):
+        write = _print_submission
+    write(answers, about.classes, sys.stdout)
     for name, reading in pictures:
         if reading.note:
             print("{}: {}".format(name, reading.note), file=sys.stderr)
@@ -142,12 +150,23 @@ def _load_files(files, about, single):
     for file in files:
         name = os.fsencode(str(file)).decode(errors="replace")
         try:
-            pictures.append((name, read_images(file, about, single)))
+            pictures.append((name, _read_table(file, about) if _is_table(file)
+                             else read_images(file, about, single)))
         except MnistCnnError as error:
             if len(files) == 1:
                 raise
             errors.append(error)
     return pictures, errors
+
+
+def _read_table(file, about):
+    """Images in CSV as a `Reading`: none of them was taken apart."""
+    return Reading(tables.read_images(file, about.shape), None, None, "")
+
+
+def _is_table(file):
+    """Whether a file has images in CSV, by its name."""
+    return re.search(r"\.csv(\.gz)?$", str(file), re.IGNORECASE) is not None
 
 
 def _answer(network, pictures, X_val, y_val, classes):
@@ -205,6 +224,13 @@ def _print_csv(answers, classes, file):
                          _no_formula(answer["name"]),
                          round(answer["probability"], 6), int(answer["unsure"])]
                         + [round(p, 6) for p in answer["probabilities"]])
+
+
+def _print_submission(answers, classes, file):
+    """As Kaggle's competition Digit Recognizer takes it."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["ImageId", "Label"])
+    writer.writerows(enumerate((answer["name"] for answer in answers), 1))
 
 
 def _print_json(answers, classes, file):

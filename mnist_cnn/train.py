@@ -6,6 +6,7 @@ import theano
 import theano.tensor as T
 
 from .data import dataset_files, iterate_minibatches, load_dataset
+from .datasets.checks import check_arrays
 from .model import build_cnn
 from .support.about import about_of
 from .support.errors import MnistCnnError, interrupt, signals
@@ -171,6 +172,7 @@ def train(dataset, config=Config(), callbacks=()):
     >>> [array.shape for array in weights]
     [(32, 1, 5, 5), (32,), (32, 32, 5, 5), (32,), (512, 256), (256,), (256, 10), (10,)]
     """
+    dataset = check_arrays(dataset)
     about = about_of(dataset)
     X_train, y_train, X_val, y_val, X_test, y_test = _prepare(dataset, config)
     run = Run(config, callbacks)

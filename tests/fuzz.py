@@ -27,7 +27,7 @@ if __name__ == "__main__" and "--atheris" in sys.argv:
     import atheris
     # before they are imported
     with atheris.instrument_imports(["zipfile", "gzip", "numpy.lib.format", "ast", "pickletools",
-                                     "mnist_cnn.data", "mnist_cnn.support.files",
+                                     "mnist_cnn.datasets.idx", "mnist_cnn.support.files",
                                      "mnist_cnn.datasets.pickles", "mnist_cnn.datasets.archives"]):
         import mnist_cnn.datasets  # noqa: F401
 

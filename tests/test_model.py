@@ -118,8 +118,9 @@ def changed(weights, i, value):
 
 
 @pytest.mark.parametrize("change, message", [
-    (lambda w: w[:-1], r"holds 7 arrays, not 8 \(arr_0 to arr_7\)"),
-    (lambda w: changed(w, 2, w[2][:16]), r"arr_2 has shape \(16, 32, 5, 5\), not \(32, 32"),
+    (lambda w: w[:-1], r"it holds 7 arrays, not 8: arr_0 \(32, 1, 5, 5\), arr_1 \(32,\), "),
+    (lambda w: changed(w, 2, w[2][:16]), r"arr_2 has shape \(16, 32, 5, 5\), not \(32, 32, 5, 5\)$"),
+    (lambda w: w + [w[0]], r"it holds 9 arrays, not 8: "),
     (lambda w: changed(w, 3, np.arange(32)), r"arr_3 has dtype int64"),
     (lambda w: changed(w, 1, w[1] * np.nan), r"arr_1 holds NaN"),
     (lambda w: changed(w, 7, np.array([None] * 10)), r"arr_7 has dtype object"),

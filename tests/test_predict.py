@@ -1,6 +1,7 @@
 """predict.py: what picture files show, for people and for programs."""
 
 import csv
+import glob
 import io
 import json
 import os
@@ -11,7 +12,7 @@ import pytest
 from conftest import run_script
 from PIL import Image, ImageDraw
 
-from mnist_cnn import predict
+from mnist_cnn import model, predict
 from mnist_cnn.support.errors import MnistCnnError
 
 
@@ -125,6 +126,50 @@ def test_a_bad_file_alone(files, training):
     process = run_script("predict.py", training[1], files / "bad.png")
     assert process.returncode == 2 and process.stdout == ""
     assert re.fullmatch("error: cannot .*bad.png.*\n", process.stderr)
+
+
+def csv_of(images, header=True, first=()):
+    rows = [",".join([*first, *("pixel%d" % i for i in range(images[0].size))])] if header else []
+    rows += [",".join(map(str, [*(0 for _ in first), *np.uint8(image.ravel() * 256)]))
+             for image in images]
+    return "\n".join(rows) + "\n"
+
+
+@pytest.mark.parametrize("options", [{}, {"header": False}, {"first": ["label"]}])
+def test_kaggles_test_csv(tmp_path, training, mnist, small_mnist, capsys, options):
+    """A submission of its form, the answers those for the arrays themselves."""
+    images, labels = mnist[4][:200], mnist[5][:200]
+    (tmp_path / "test.csv").write_text(csv_of(images, **options))
+    answers = predict.main(training[1], [tmp_path / "test.csv"], output_format="csv",
+                           data_dir=small_mnist)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "ImageId,Label" and len(lines) == 201
+    network, _ = model.load_model(training[1])
+    wanted = predict.predict(network, images)
+    assert lines[1:] == ["{},{}".format(i, row.argmax()) for i, row in enumerate(wanted, 1)]
+    assert np.mean(wanted.argmax(axis=1) == labels) > .9
+    np.testing.assert_allclose([answer["probabilities"] for answer in answers], wanted, atol=1e-5)
+
+
+def test_images_in_csv_that_do_not_fit(tmp_path, training, mnist):
+    (tmp_path / "test.csv").write_text(csv_of(mnist[4][:2, :, :20]))
+    process = run_script("predict.py", training[1], tmp_path / "test.csv")
+    assert process.returncode == 2 and process.stdout == ""
+    assert process.stderr == ("error: {} has 560 columns; an image of the model has 784 pixels "
+                              "(1 x 28 x 28)\n".format(tmp_path / "test.csv"))
+
+
+def test_a_folder_of_pictures(files, training, small_mnist):
+    """The line says how to name the pictures; a shell makes paths of that."""
+    folder = files / "some"
+    folder.mkdir()
+    write_picture(folder / "a.png", np.zeros((1, 28, 28)) + np.eye(28))
+    process = run_script("predict.py", training[1], folder, "--data-dir", small_mnist)
+    assert process.returncode == 2
+    assert process.stderr == "error: {0} is a folder; name the pictures in it: {0}/*\n".format(folder)
+    advice = process.stderr.strip().rsplit(": ", 1)[1]
+    process = run_script("predict.py", training[1], *glob.glob(advice), "--data-dir", small_mnist)
+    assert process.returncode == 0 and len(process.stdout.splitlines()) == 2
 
 
 def test_unknown_format(files, training):

@@ -14,7 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from ..analysis.trust import compile_features, is_unsure, learn_trust
-from ..data import load_dataset, read_idx
+from ..data import load_dataset
+from ..datasets.idx import read_idx
 from ..model import load_model
 from ..support import errors
 from ..support.digits import fit_to_field

@@ -13,6 +13,7 @@ import runpy
 import sys
 
 from . import children, imports
+from .names import restore_names
 from ..support.errors import run
 
 
@@ -26,6 +27,7 @@ def main():
     del sys.argv[0]
     program = os.path.abspath(sys.argv[0])
     sys.path[0] = os.path.dirname(program)  # as Python does for a program
+    restore_names()
     imports.around("theano")(_tell_of_float64)
     runpy.run_path(program, run_name="__main__")
 

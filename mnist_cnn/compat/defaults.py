@@ -149,6 +149,23 @@ def _our_settings(user_flags):
 
 
 @contextlib.contextmanager
+def _some_home():
+    """A home for a user that has none, while Theano is imported: "assert home is not None".
+
+    It is the default of an option that is set in any case: a container's user without a name and
+    without HOME names another folder for the compiled modules.
+    """
+    if os.path.expanduser("~") != "~":
+        yield
+        return
+    os.environ["HOME"] = os.sep
+    try:
+        yield
+    finally:
+        del os.environ["HOME"]
+
+
+@contextlib.contextmanager
 def theano_defaults():
     """Put our settings in front of the user's THEANO_FLAGS while Theano is imported.
 
@@ -180,7 +197,8 @@ def theano_defaults():
         logger.setLevel(logging.ERROR)
     try:
         device = flags.get("device", "cpu")
-        yield
+        with _some_home():
+            yield
     finally:
         if before is None:
             del os.environ["THEANO_FLAGS"]

@@ -48,9 +48,11 @@ def _start_theano():
     remove_truncated_modules(theano.config.compiledir)
 
     from . import ahead, random_streams
+    from .gradients import prefer_own_gradients
     from .start import import_gpuarray_when_asked, remember_the_compiler, skip_source_lines
     from .mends import old_theano
     old_theano.apply()
+    prefer_own_gradients()
     find_modules_again()
     import_gpuarray_when_asked()
     remember_the_compiler()

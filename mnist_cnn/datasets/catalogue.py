@@ -4,9 +4,9 @@ import string
 from dataclasses import dataclass
 from typing import Mapping, Optional, Tuple
 
-from ..data import BASE_URLS, DIGESTS
 from ..support.about import number_names
 from ..support.errors import MnistCnnError
+from .mnist import BASE_URLS, DIGESTS
 
 __all__ = ["Entry", "DATASETS", "find_entry"]
 

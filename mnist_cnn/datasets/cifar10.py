@@ -10,21 +10,22 @@ References
    https://www.cs.toronto.edu/~kriz/cifar.html
 """
 
+import functools
 import hashlib
 from pathlib import Path
 
 import numpy as np
 
-from ..data import check_pair
 from ..support.about import number_names
 from ..support.errors import MnistCnnError
 from ..support.files import MAX_REASON
 from .archives import read_tar
 from .catalogue import DATASETS
-from .idx import MAX_LABELS, check_names
+from .folder import visible_files
+from .parts import MAX_LABELS, Found, Part, Source, check_names, check_pair
 from .pickles import read_pickle
 
-__all__ = ["find_source", "read_source", "missing", "read_entry"]
+__all__ = ["find", "read_source", "missing", "read_entry"]
 
 SHAPE = (3, 32, 32)
 ROW = 1 + 3 * 32 * 32
@@ -40,37 +41,45 @@ BINARY_DIGESTS = dict(zip((name + ".bin" for name in BATCHES), (
     "942cd6a4bcdd0dd3c604fbe906cb4421", "ae636b3ba5c66a11e91e8cb52e771fcb",
     "53f37980c15c3d472c316c40844f3f0d", "803d5f7f4d78ea53de84dbe85f74fb6d")))
 
-#: How a batch's file is called in each version, the folder of the unpacked files, the archive.
-VERSIONS = {"python": ("{}", "cifar-10-batches-py", "cifar-10-python.tar.gz"),
-            "binary": ("{}.bin", "cifar-10-batches-bin", "cifar-10-binary.tar.gz")}
+#: How a batch's file is called in each version, and the archive of them.
+VERSIONS = {"python": ("{}", "cifar-10-python.tar.gz"),
+            "binary": ("{}.bin", "cifar-10-binary.tar.gz")}
 
 
-def find_source(folder):
-    """Find where CIFAR-10's files lie in a folder.
+def find(paths):
+    """CIFAR-10's files among a folder's files.
 
     Parameters
     ----------
-    folder : pathlib.Path
-        It holds the six files, or the folder of them as the archives have it, or an archive.
+    paths : list of pathlib.Path
 
     Returns
     -------
-    (version, path) or None
-        'python' or 'binary', and the folder or the archive.
+    list of mnist_cnn.datasets.parts.Source
+        At most one, for the same data often lie there both packed and unpacked.
 
     Examples
     --------
     >>> from pathlib import Path
-    >>> from mnist_cnn.datasets.cifar10 import find_source
-    >>> find_source(Path("nowhere"))  # nothing of CIFAR-10 here
+    >>> from mnist_cnn.datasets.cifar10 import find
+    >>> [source.name for source in find([Path("data/cifar-10-binary.tar.gz"), Path("notes.txt")])]
+    ['data/cifar-10-binary.tar.gz']
     """
-    for version, (pattern, subfolder, archive) in VERSIONS.items():
-        for place in (folder, folder / subfolder):
-            if any((place / pattern.format(name)).is_file() for name in BATCHES):
-                return version, place
-        if (folder / archive).is_file():
-            return version, folder / archive
-    return None
+    for version, (pattern, archive) in VERSIONS.items():
+        names = [pattern.format(name) for name in BATCHES]
+        for path in paths:
+            if path.name in names or path.name == archive:
+                place = path if path.name == archive else path.parent
+                files = [path] if place is path else [
+                    other for other in paths if other.parent == place]
+                return [Source(str(place), functools.partial(_read_found, version, place), files)]
+    return []
+
+
+def _read_found(version, place):
+    training, test, classes, entry = read_source(version, place)
+    return Found({part: Part(*arrays, place, place) for part, arrays in (
+        ("train", training), ("test", test))}, classes, entry)
 
 
 def read_source(version, path):
@@ -78,8 +87,10 @@ def read_source(version, path):
 
     Parameters
     ----------
-    version, path
-        As `find_source` returns them.
+    version : str
+        'python' or 'binary'.
+    path : path-like
+        The folder of the files, or the archive.
 
     Returns
     -------
@@ -162,8 +173,9 @@ def _read_pickled(content, place):
         if not isinstance(batch, dict):
             raise ValueError("it is no dictionary")
         images, labels = (batch.get(key.encode(), batch.get(key)) for key in ("data", "labels"))
-        if not isinstance(images, np.ndarray) or images.ndim != 2 or images.shape[1] != ROW - 1:
-            raise ValueError("its 'data' are no array of shape (n, {})".format(ROW - 1))
+        if not isinstance(images, np.ndarray) or images.dtype != np.uint8 \
+                or images.ndim != 2 or images.shape[1] != ROW - 1:
+            raise ValueError("its 'data' are no array of bytes of shape (n, {})".format(ROW - 1))
         if not isinstance(labels, list) or not all(
                 type(label) is int and 0 <= label < MAX_LABELS for label in labels):
             raise ValueError("its 'labels' are no list of numbers from 0 to {}".format(
@@ -210,22 +222,21 @@ def missing(entry, folder):
     >>> missing(find_entry("cifar10"), Path("nowhere"))
     ['cifar-10-python.tar.gz']
     """
-    return [] if find_source(folder) else list(entry.packed)
+    return [] if find(visible_files(folder)) else list(entry.packed)
 
 
-def read_entry(entry, folder):
+def read_entry(entry, paths):
     """Read CIFAR-10 itself.
 
     Parameters
     ----------
     entry : Entry
-    folder : pathlib.Path
-        With its files, in any version.
+    paths : list of pathlib.Path
+        Its files, in any version.
 
     Returns
     -------
-    training, test : pairs of uint8 arrays
-        As `read_source` returns them.
+    mnist_cnn.datasets.parts.Found
 
     Raises
     ------
@@ -241,14 +252,14 @@ def read_entry(entry, folder):
     >>> folder.mkdir()
     >>> for name in BATCHES:
     ...     _ = (folder / (name + ".bin")).write_bytes(bytes(1 + 3 * 32 * 32))
-    >>> read_entry(find_entry("cifar10"), folder)  # doctest: +ELLIPSIS
+    >>> read_entry(find_entry("cifar10"), list(folder.iterdir()))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
     mnist_cnn.support.errors.MnistCnnError: other images is not CIFAR-10: its digests differ; ...
     """
-    version, path = find_source(folder)
-    training, test, _, found = read_source(version, path)
-    if found is not entry:
+    source, = find(paths)
+    found = source.read()
+    if found.entry is not entry:
         raise MnistCnnError("{} is not {}: its digests differ; without --dataset it is used as "
-                            "what it is".format(path, entry.title))
-    return training, test
+                            "what it is".format(source.name, entry.title))
+    return found

@@ -1,21 +1,137 @@
-"""The family of data sets that lie in four IDX files, as MNIST does."""
+"""The IDX format, in which MNIST is published: read, and told by a file's name."""
 
+import gzip
 import hashlib
+import math
+import re
 import struct
+import zlib
 
 import numpy as np
 
-from ..data import check_pair, parse_idx, read_idx
-from ..support.about import MAX_NAME, number_names
 from ..support.errors import MnistCnnError
-from .archives import open_in_zip
-from .catalogue import DATASETS
+from ..support.files import open_regular
 
-__all__ = ["idx_digest", "find_files", "find_splits", "missing", "read_entry", "read_unnamed",
-           "read_names", "check_names", "recognise"]
+__all__ = ["read_idx", "parse_idx", "idx_digest", "canonical_name"]
 
-MAX_LABELS = 256
-NAMES_FILE = "classes.txt"
+MAX_BYTES = 2 ** 30  # more than any data set of this kind holds
+
+#: NumPy's name of the type that the third byte of a file stands for.
+TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+
+_NAME = re.compile(r"((?:[a-z0-9]+[-_.])*?)(train|t10k|test)[-_.](images|labels)[-_.]idx([1-4])"
+                   r"(?:[-_.](ubyte|int))?(?:\.gz)?", re.IGNORECASE)
+
+
+def read_idx(path):
+    """Read an IDX file, gzipped or plain.
+
+    The format is a magic number (two zero bytes, a type code, the number of dimensions), the
+    dimensions as big-endian 32-bit integers, then the data in C order [1]_.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    array
+        Of the shape and type that the file's header states: unsigned bytes as a rule.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be read, or is not exactly what its header says.
+
+    References
+    ----------
+    .. [1] Y. LeCun, C. Cortes, C. J. C. Burges: The MNIST database of handwritten digits.
+       http://yann.lecun.com/exdb/mnist/
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from mnist_cnn.datasets.idx import read_idx
+    >>> _ = Path("two-labels").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 2, 5, 9]))
+    >>> read_idx("two-labels")
+    array([5, 9], dtype=uint8)
+    """
+    try:
+        with open_regular(path) as file:
+            return parse_idx(file, path)
+    except OSError as error:
+        raise MnistCnnError("{} is no usable IDX file: {}".format(
+            path, error.strerror or error)) from error
+
+
+def parse_idx(file, path):
+    """Read an IDX file that is open, as a file of its own or within an archive.
+
+    Parameters
+    ----------
+    file : binary file object
+        With `peek`.
+    path : path-like
+        What to call it in messages.
+
+    Returns
+    -------
+    array
+
+    Raises
+    ------
+    MnistCnnError
+        As `read_idx` does.
+
+    Examples
+    --------
+    >>> import io
+    >>> from mnist_cnn.datasets.idx import parse_idx
+    >>> file = io.BufferedReader(io.BytesIO(bytes([0, 0, 8, 1, 0, 0, 0, 2, 5, 9])))
+    >>> parse_idx(file, "two labels")
+    array([5, 9], dtype=uint8)
+    """
+    def refuse(what):
+        return MnistCnnError("{} is no usable IDX file: {}".format(path, what))
+
+    try:
+        start = file.peek(2)[:2]
+        if start.startswith(b"<"):
+            raise refuse("it holds a web page (HTML); download it anew, without the proxy or "
+                         "log-in page that sent this")
+        if start == b"\x1f\x8b":
+            file = gzip.GzipFile(fileobj=file)
+        magic = file.read(4)
+        if not magic:
+            raise refuse("it is empty")
+        if len(magic) < 4 or magic[:2] != b"\0\0":
+            raise refuse("it starts with the bytes '{}', not with the magic number 0000"
+                         .format(magic[:2].hex()))
+        if magic[2] not in TYPES:
+            raise refuse("its data type code is 0x{:02x}, not one of {}".format(
+                magic[2], ", ".join(map("0x{:02x}".format, TYPES))))
+        dtype = np.dtype(TYPES[magic[2]])
+        num_dims = magic[3]
+        if not 1 <= num_dims <= 4:
+            raise refuse("it claims {} dimensions, not 1 to 4".format(num_dims))
+        sizes = file.read(4 * num_dims)
+        if len(sizes) < 4 * num_dims:
+            raise refuse("it ends within its header")
+        shape = tuple(np.frombuffer(sizes, ">u4").tolist())
+        size = math.prod(shape) * dtype.itemsize
+        # where one size is 0 the others are still NumPy's to multiply
+        if math.prod(max(length, 1) for length in shape) * dtype.itemsize > MAX_BYTES:
+            raise refuse("its header claims more data than any data set of this kind holds "
+                         "({} values)".format(" x ".join(map(str, shape))))
+        data = file.read(size + 1)  # one more, to meet the end and gzip's checksum
+    except (OSError, EOFError, zlib.error) as error:
+        raise refuse(getattr(error, "strerror", None) or error) from error
+    if len(data) < size:
+        raise refuse("it is truncated: {} of {} bytes of data".format(len(data), size))
+    if len(data) > size:
+        raise refuse("more bytes follow the {} that its header announces".format(size))
+    return np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
 def idx_digest(array):
@@ -23,8 +139,8 @@ def idx_digest(array):
 
     Examples
     --------
-    >>> from mnist_cnn.data import PACKAGED, read_idx
-    >>> from mnist_cnn.datasets.idx import idx_digest
+    >>> from mnist_cnn.datasets.idx import idx_digest, read_idx
+    >>> from mnist_cnn.datasets.mnist import PACKAGED
     >>> idx_digest(read_idx(PACKAGED / "t10k-labels-idx1-ubyte.gz"))
     '27ae3e4e09519cfbb04c329615203637'
     """
@@ -34,295 +150,30 @@ def idx_digest(array):
     return digest.hexdigest()
 
 
-def find_files(entry, folder):
-    """Find an entry's files in a folder.
+def canonical_name(name):
+    """How MNIST's authors would call an IDX file of a data set.
 
     Parameters
     ----------
-    entry : Entry
-        Of this family.
-    folder : pathlib.Path
+    name : str
+        The file's, with dots or underscores in place of hyphens, packed or not.
 
     Returns
     -------
-    dict
-        From the name of each of `entry.files` that is there to its path, which is that of the
-        archive where it lies in one.
+    str or None
+        None where it is no name of such a file.
 
     Examples
     --------
-    >>> from mnist_cnn.data import PACKAGED
-    >>> from mnist_cnn.datasets import find_entry
-    >>> from mnist_cnn.datasets.idx import find_files
-    >>> find_files(find_entry("mnist"), PACKAGED)["t10k-images-idx3-ubyte"].name
-    't10k-images-idx3-ubyte.gz'
+    >>> from mnist_cnn.datasets.idx import canonical_name
+    >>> canonical_name("train-images.idx3-ubyte"), canonical_name("model.npz")
+    ('train-images-idx3-ubyte', None)
+    >>> canonical_name("emnist-letters-test-labels-idx1-ubyte.gz")
+    'emnist-letters-test-labels-idx1-ubyte'
     """
-    found = {}
-    for name in entry.files:
-        for path in (folder / (name + ".gz"), folder / name, folder / "gzip" / (name + ".gz"),
-                     *(folder / archive for archive in entry.packed if archive.endswith(".zip"))):
-            if path.is_file():
-                found[name] = path
-                break
-    return found
-
-
-def find_splits(folder):
-    """The entries, other than those in MNIST's own four files, whose files a folder holds.
-
-    Examples
-    --------
-    >>> from mnist_cnn.data import PACKAGED
-    >>> from mnist_cnn.datasets.idx import find_splits
-    >>> find_splits(PACKAGED)  # MNIST's own four files alone
-    []
-    """
-    return [entry for entry in DATASETS.values()
-            if entry.family == "idx" and entry.files.keys() != DATASETS["mnist"].files.keys()
-            and len(find_files(entry, folder)) == len(entry.files)]
-
-
-def missing(entry, folder):
-    """The files to download into a folder so that it holds an entry's data set.
-
-    Parameters
-    ----------
-    entry : Entry
-        Of this family.
-    folder : pathlib.Path
-
-    Returns
-    -------
-    list of str
-        Names out of `entry.packed`.
-
-    Raises
-    ------
-    MnistCnnError
-        When files are missing and those that are there are of another data set.
-
-    Examples
-    --------
-    >>> from mnist_cnn.data import PACKAGED
-    >>> from mnist_cnn.datasets import find_entry
-    >>> from mnist_cnn.datasets.idx import missing
-    >>> missing(find_entry("mnist"), PACKAGED)
-    []
-    """
-    found = find_files(entry, folder)
-    lacking = [name for name in entry.files if name not in found]
-    if not lacking:
-        return []
-    if len(entry.packed) == 1:  # an archive of them all
-        return list(entry.packed)
-    for name, path in found.items():
-        if entry.files[name] not in (None, idx_digest(read_idx(path))):
-            raise MnistCnnError(
-                "{} lacks {}, and its {} is not {}'s: put the missing files of that data set "
-                "there by hand, or name another folder".format(
-                    folder, ", ".join(lacking), path.name, entry.title))
-    return [name + ".gz" for name in lacking]
-
-
-def _read(path, name):
-    """The array of one file, which may lie in an archive, and what to call it in messages."""
-    if path.suffix != ".zip":
-        return read_idx(path), path
-    with open_in_zip(path, (name + ".gz", name)) as file:
-        if file is None:
-            raise MnistCnnError("{} holds no {}.gz".format(path, name))
-        place = "{} ({})".format(path, name)
-        return parse_idx(file, place), place
-
-
-def read_entry(entry, folder):
-    """Read a data set of the catalogue.
-
-    Parameters
-    ----------
-    entry : Entry
-        Of this family.
-    folder : pathlib.Path
-        With all of its files.
-
-    Returns
-    -------
-    training, test : pairs of uint8 arrays
-        Images, (n, rows, columns), upright, and labels, (n,), from 0.
-
-    Raises
-    ------
-    MnistCnnError
-        When a file cannot be read, is not what the entry says, or does not have its digest.
-
-    Examples
-    --------
-    >>> from mnist_cnn.data import PACKAGED
-    >>> from mnist_cnn.datasets import find_entry
-    >>> from mnist_cnn.datasets.idx import read_entry
-    >>> (images, labels), test = read_entry(find_entry("mnist"), PACKAGED)
-    >>> images.shape, labels[:5]
-    ((60000, 28, 28), array([5, 0, 4, 1, 9], dtype=uint8))
-    """
-    paths, names = find_files(entry, folder), list(entry.files)
-    halves = []
-    for half in (names[:2], names[2:]):
-        (images, images_at), (labels, labels_at) = (_read(paths[name], name) for name in half)
-        for name, array, place in zip(half, (images, labels), (images_at, labels_at)):
-            if entry.files[name] not in (None, idx_digest(array)):
-                raise MnistCnnError("{} is not {}'s: its digest differs".format(
-                    place, entry.title))
-        if entry.first_label and labels.size:
-            if labels.min() < entry.first_label:
-                raise MnistCnnError("{} has the label {}; those of {} begin at {}".format(
-                    labels_at, labels.min(), entry.title, entry.first_label))
-            labels = labels - np.uint8(entry.first_label)
-        check_pair(images_at, labels_at, images, labels, entry.shape[1:], len(entry.classes))
-        halves.append((images.swapaxes(1, 2) if entry.transposed else images, labels))
-    other = recognise(folder, *halves) if None in entry.files.values() else None
-    if other not in (None, entry):  # one whose digests nobody published may still be known
-        raise MnistCnnError("{} holds {}, not {}".format(folder, other.title, entry.title))
-    return halves
-
-
-def read_unnamed(folder):
-    """Read whatever data set lies in MNIST's four files.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        With the four files, and perhaps a text file ``classes.txt`` with a name of a class a line.
-
-    Returns
-    -------
-    training, test : pairs of uint8 arrays
-        Images, (n, rows, columns), and labels, (n,).
-    classes : tuple of str
-        The names from that file, else ten numbers.
-
-    Raises
-    ------
-    MnistCnnError
-        When a file is missing or cannot be used.
-
-    Examples
-    --------
-    >>> from mnist_cnn.data import PACKAGED
-    >>> from mnist_cnn.datasets.idx import read_unnamed
-    >>> training, (images, labels), classes = read_unnamed(PACKAGED)
-    >>> images.shape, classes[:3]
-    ((10000, 28, 28), ('0', '1', '2'))
-    """
-    entry = DATASETS["mnist"]
-    paths = find_files(entry, folder)
-    for name in entry.files:
-        if name not in paths:
-            raise MnistCnnError("{} has no file {}.gz".format(folder, name))
-    classes = read_names(folder / NAMES_FILE) or number_names(10)
-    arrays = [read_idx(paths[name]) for name in entry.files]
-    if arrays[0].ndim not in (3, 4):
-        raise MnistCnnError("{} holds an array of shape {}, not images of shape (n, rows, columns) "
-                            "or (n, channels, rows, columns)".format(
-                                paths["train-images-idx3-ubyte"], arrays[0].shape))
-    names = list(entry.files)
-    for first in (0, 2):
-        check_pair(paths[names[first]], paths[names[first + 1]], *arrays[first:first + 2],
-                   arrays[0].shape[1:], len(classes))
-    return tuple(arrays[:2]), tuple(arrays[2:]), classes
-
-
-def read_names(path):
-    """Names of classes, a line each, from a text file; None where there is no such file.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from mnist_cnn.datasets.idx import read_names
-    >>> path = Path("classes.txt")
-    >>> _ = path.write_text(chr(10).join(["cat", "dog"]))
-    >>> read_names(path)
-    ('cat', 'dog')
-    """
-    if not path.is_file():
+    match = _NAME.fullmatch(name)
+    if match is None:
         return None
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read(MAX_LABELS * 100)
-    except (OSError, UnicodeDecodeError) as error:
-        raise MnistCnnError("cannot read {}: {}".format(
-            path, getattr(error, "strerror", None) or "it is no text in UTF-8")) from error
-    return check_names(text.splitlines(), path)
-
-
-def check_names(names, place):
-    """Names of classes, a tuple, as they come from a file.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Empty ones do not count.
-    place : path-like
-        Where they come from, for a message.
-
-    Returns
-    -------
-    tuple of str
-
-    Raises
-    ------
-    MnistCnnError
-        When they are no names of classes.
-
-    Examples
-    --------
-    >>> from mnist_cnn.datasets.idx import check_names
-    >>> check_names(["cat", "dog", ""], "classes.txt")
-    ('cat', 'dog')
-    """
-    names = tuple(name.strip() for name in names if name.strip())
-    if not 2 <= len(names) <= MAX_LABELS or len(set(names)) < len(names) \
-            or not all(name.isprintable() and len(name) <= MAX_NAME for name in names):
-        raise MnistCnnError("{} holds no names of classes: 2 to {} different ones are wanted, a "
-                            "line each, of up to {} characters".format(place, MAX_LABELS, MAX_NAME))
-    return names
-
-
-def recognise(folder, training, test):
-    """Find the data set of the catalogue that lies in MNIST's four files.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Where they lie.
-    training, test : pairs of uint8 arrays
-        Images and labels, as `read_unnamed` returns them.
-
-    Returns
-    -------
-    Entry or None
-        The one whose published digests, unpacked or packed, are those of the files.
-
-    Examples
-    --------
-    >>> from mnist_cnn.data import PACKAGED
-    >>> from mnist_cnn.datasets.idx import read_unnamed, recognise
-    >>> training, test, classes = read_unnamed(PACKAGED)
-    >>> recognise(PACKAGED, training, test).title
-    'MNIST'
-    """
-    paths = find_files(DATASETS["mnist"], folder)
-    arrays = dict(zip(DATASETS["mnist"].files, (*training, *test)))
-
-    def belongs(entry, name):
-        if entry.files[name] is not None:
-            return idx_digest(arrays[name]) == entry.files[name]
-        return hashlib.md5(paths[name].read_bytes()).hexdigest() == entry.packed[name + ".gz"]
-
-    if not paths:
-        return None
-    smallest_first = sorted(arrays, key=lambda name: arrays[name].size)
-    for entry in DATASETS.values():
-        if entry.files.keys() == arrays.keys() \
-                and all(belongs(entry, name) for name in smallest_first):
-            return entry
-    return None
+    prefix, half, what, dims, kind = match.groups()
+    return "{}{}-{}-idx{}-{}".format(re.sub("[_.]", "-", prefix), half, what, dims,
+                                     kind or "ubyte").lower()

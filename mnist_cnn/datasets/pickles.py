@@ -1,12 +1,12 @@
 """A reader of pickles that executes nothing.
 
-Python's ``pickle`` runs what a file tells it to run. CIFAR-10's python version is a pickle of a
-dictionary of numbers, texts and one array of bytes. This reader takes a pickle apart with
-``pickletools``, which only parses, and puts together dictionaries, lists, tuples, numbers, texts
-and arrays of bytes by itself. No name in a file is ever looked up; where one stands for anything
-but NumPy's way of writing an array, the file is refused.
+Python's ``pickle`` runs what a file tells it to run. Data sets and weights are pickles of
+dictionaries, lists, numbers, texts and arrays. This reader takes a pickle apart with
+``pickletools``, which only parses, and puts these together by itself. No name in a file is ever
+looked up: a few stand for functions of this module, and a file with any other is refused.
 """
 
+import math
 import pickletools
 
 import numpy as np
@@ -14,77 +14,111 @@ import numpy as np
 __all__ = ["read_pickle"]
 
 MAX_DEPTH = 10
+MAX_DIMS = 5
+
+#: Types of arrays, by the letters that a pickle has for them.
+TYPES = ("b1", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8")
 
 
 class _Name:
-    """A global name in a pickle; nothing is ever made of it."""
+    """A global name in a pickle, with the function of ours that it stands for, if any."""
 
-    def __init__(self, module, name):
-        self.text = "{}.{}".format(module, name)
+    def __init__(self, text, function):
+        self.text, self.function = text, function
 
 
 class _Array:
-    """An array that is being put together: its shape, and its bytes once BUILD gives them."""
+    """An array that is being put together: BUILD gives its shape and bytes."""
 
-    def __init__(self):
-        self.value = None
+    value = None
 
-
-_MARK = object()
-_TYPE = object()  # of unsigned bytes
-_CORE = ("numpy.core.multiarray", "numpy._core.multiarray")
-_NAMES = {core + "._reconstruct" for core in _CORE} | {"numpy.ndarray", "numpy.dtype",
-                                                      "_codecs.encode"}
+    def build(self, state):
+        if not (isinstance(state, tuple) and len(state) == 5 and isinstance(state[2], _Type)):
+            raise ValueError("its array is none of numbers")
+        self.value = _array(state[4], state[2], state[1], "F" if state[3] else "C")
 
 
-def _array(shape, content):
-    if not (isinstance(shape, tuple) and 1 <= len(shape) <= 4
-            and all(isinstance(n, int) and 0 <= n < 2 ** 31 for n in shape)
-            and isinstance(content, bytes)):
-        raise ValueError("its array is none of bytes")
-    size = 1
-    for n in shape:
-        size *= n
-    if size != len(content):
+class _Type:
+    """An array's type; BUILD gives its order of bytes."""
+
+    def __init__(self, letters, *_):
+        letters = letters.decode("ascii") if isinstance(letters, bytes) else letters
+        if letters not in TYPES:
+            raise ValueError("its array has the type {!r}".format(letters)[:60])
+        self.dtype = np.dtype(letters)
+
+    def build(self, state):
+        if not (isinstance(state, tuple) and len(state) > 1 and state[1] in (
+                "<", ">", "|", "=", b"<", b">", b"|", b"=")):
+            raise ValueError("its array's type makes no sense")
+        if state[1] in (">", b">"):
+            self.dtype = self.dtype.newbyteorder(">")
+
+
+class _Ordered(dict):
+    """An OrderedDict; what BUILD adds to PyTorch's says nothing of its arrays."""
+
+    def __init__(self, pairs=()):
+        super().__init__()
+        for pair in pairs:
+            key, self[key] = pair
+
+    def build(self, state):
+        pass
+
+
+def _array(content, kind, shape, order="C"):
+    if not (isinstance(shape, tuple) and len(shape) <= MAX_DIMS
+            and all(type(n) is int and 0 <= n < 2 ** 31 for n in shape)
+            and isinstance(content, (bytes, bytearray)) and isinstance(kind, _Type)
+            and order in ("C", "F")):
+        raise ValueError("its array is none of numbers")
+    if math.prod(shape) * kind.dtype.itemsize != len(content):
         raise ValueError("its array of shape {} has {} bytes".format(shape, len(content)))
-    return np.frombuffer(content, np.uint8).reshape(shape)
+    array = np.frombuffer(content, kind.dtype).reshape(shape, order=order)
+    return array.astype(kind.dtype.newbyteorder("="), copy=False)
 
 
-def _call(function, arguments):
-    """What a pickle's call of a known name stands for."""
-    text = function.text if isinstance(function, _Name) else "something that is no name"
-    if text.endswith("._reconstruct"):
-        return _Array()
-    if text == "numpy.dtype" and arguments[:1] in (("u1",), (b"u1",)):
-        return _TYPE
-    if text == "_codecs.encode" and len(arguments) == 2 and isinstance(arguments[0], str) \
-            and arguments[1] in ("latin1", b"latin1"):
-        return arguments[0].encode("latin1")  # how Python 3 writes bytes for Python 2
-    raise ValueError("it calls {}".format(text))
+def _bytes_of(text, encoding):
+    """How Python 3 writes bytes for Python 2."""
+    if not isinstance(text, str) or encoding not in ("latin1", b"latin1"):
+        raise ValueError("it calls _codecs.encode for something else than bytes")
+    return text.encode("latin1")
 
 
-def _build(target, state):
-    """What a pickle's BUILD stands for: an array's shape and content, or a type's byte order."""
-    if target is _TYPE:
-        return
-    if not (isinstance(target, _Array) and isinstance(state, tuple) and len(state) == 5
-            and state[2] is _TYPE and not state[3]):
-        raise ValueError("its array is none of bytes in C's order")
-    target.value = _array(state[1], state[4])
+#: What the names of NumPy and Python stand for.
+NAMES = {"numpy.ndarray": None, "numpy.dtype": _Type, "_codecs.encode": _bytes_of,
+         "collections.OrderedDict": _Ordered}
+for _core in ("numpy.core", "numpy._core"):
+    NAMES[_core + ".multiarray._reconstruct"] = lambda *_: _Array()
+    NAMES[_core + ".numeric._frombuffer"] = _array
+
+_PLAIN = {"BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "FLOAT", "BINFLOAT",
+          "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "UNICODE", "BINBYTES",
+          "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
+_TEXTS = {"STRING", "BINSTRING", "SHORT_BINSTRING"}  # Python 2's: bytes
+_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+_EMPTY = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_TUPLE": tuple}
+_MARK = object()
 
 
-def read_pickle(content):
-    """Read a pickle of dictionaries, lists, tuples, numbers, texts and arrays of bytes.
+def read_pickle(content, names=None, persistent=None):
+    """Read a pickle of dictionaries, lists, tuples, numbers, texts and arrays of numbers.
 
     Parameters
     ----------
     content : bytes
-        Of protocol 2 to 4, as Python 2 or 3 and NumPy write it.
+        Of protocol 0 to 5, as Python 2 or 3 and NumPy write it.
+    names : dict, optional
+        From other global names that it may hold to the functions they stand for; None for one
+        that is never called.
+    persistent : callable, optional
+        From what the pickle calls an object outside of it to that object.
 
     Returns
     -------
     object
-        Texts that Python 2 wrote are bytes; arrays are uint8.
+        Texts that Python 2 wrote are bytes.
 
     Raises
     ------
@@ -98,6 +132,7 @@ def read_pickle(content):
     >>> read_pickle(pickle.dumps({"labels": [7, 2]}, protocol=2))
     {'labels': [7, 2]}
     """
+    names = dict(NAMES, **names or {})
     stack, memo = [], {}
 
     def pop_mark():
@@ -108,56 +143,61 @@ def read_pickle(content):
         return items[::-1]
 
     def name(module, name):
-        if not isinstance(module, str) or not isinstance(name, str) \
-                or "{}.{}".format(module, name) not in _NAMES:
-            raise ValueError("it names {}.{}, which no data set needs".format(module, name))
-        return _Name(module, name)
+        text = "{}.{}".format(module, name)
+        if text not in names:
+            raise ValueError("it names {}, which no such file needs".format(text))
+        return _Name(text, names[text])
+
+    def call(function, arguments):
+        if not isinstance(arguments, tuple):
+            raise ValueError("it calls something without arguments")
+        if not isinstance(function, _Name) or function.function is None:
+            raise ValueError("it calls {}".format(getattr(function, "text", "what is no name")))
+        return function.function(*arguments)
 
     def append(items):
         if not isinstance(stack[-1], list):
             raise ValueError("it appends to what is no list")
         stack[-1].extend(items)
 
-    def set_items(items):
-        if not isinstance(stack[-1], dict) or len(items) % 2:
+    def set_items(target, items):
+        if not isinstance(target, dict) or len(items) % 2:
             raise ValueError("it sets items of what is no dictionary")
         for key, value in zip(items[::2], items[1::2]):
             if not isinstance(key, (str, bytes)):
                 raise ValueError("a key is no text")
-            stack[-1][key] = value
+            target[key] = value
+        return target
 
-    plain = {"BININT", "BININT1", "BININT2", "SHORT_BINSTRING", "BINSTRING", "BINUNICODE",
-             "SHORT_BINUNICODE", "BINBYTES", "SHORT_BINBYTES", "LONG1"}
-    constants = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
     try:
         for opcode, argument, _ in pickletools.genops(content):
             code = opcode.name
-            if code in plain:
-                if isinstance(argument, str) and code.endswith("BINSTRING"):
-                    argument = argument.encode("latin1")
+            if code in _PLAIN:
                 stack.append(argument)
-            elif code in constants:
-                stack.append(constants[code])
+            elif code in _TEXTS:
+                stack.append(argument.encode("latin1"))
+            elif code in _CONSTANTS:
+                stack.append(_CONSTANTS[code])
+            elif code in _EMPTY:
+                stack.append(_EMPTY[code]())
             elif code in ("PROTO", "FRAME"):
                 pass
             elif code == "MARK":
                 stack.append(_MARK)
-            elif code == "EMPTY_DICT":
-                stack.append({})
-            elif code == "EMPTY_LIST":
-                stack.append([])
-            elif code == "EMPTY_TUPLE":
-                stack.append(())
             elif code in ("TUPLE1", "TUPLE2", "TUPLE3"):
                 count = int(code[-1])
                 stack[-count:] = [tuple(stack[-count:])]
             elif code == "TUPLE":
                 stack.append(tuple(pop_mark()))
-            elif code in ("BINPUT", "LONG_BINPUT"):
+            elif code == "LIST":
+                stack.append(pop_mark())
+            elif code == "DICT":
+                stack.append(set_items({}, pop_mark()))
+            elif code in ("PUT", "BINPUT", "LONG_BINPUT"):
                 memo[argument] = stack[-1]
             elif code == "MEMOIZE":
                 memo[len(memo)] = stack[-1]
-            elif code in ("BINGET", "LONG_BINGET"):
+            elif code in ("GET", "BINGET", "LONG_BINGET"):
                 stack.append(memo[argument])
             elif code == "APPEND":
                 append([stack.pop()])
@@ -165,9 +205,10 @@ def read_pickle(content):
                 append(pop_mark())
             elif code == "SETITEM":
                 value = stack.pop()
-                set_items([stack.pop(), value])
+                set_items(stack[-2], [stack.pop(), value])
             elif code == "SETITEMS":
-                set_items(pop_mark())
+                items = pop_mark()
+                set_items(stack[-1], items)
             elif code == "GLOBAL":
                 stack.append(name(*argument.split(" ", 1)))
             elif code == "STACK_GLOBAL":
@@ -175,30 +216,40 @@ def read_pickle(content):
                 stack.append(name(stack.pop(), last))
             elif code == "REDUCE":
                 arguments = stack.pop()
-                if not isinstance(arguments, tuple):
-                    raise ValueError("it calls something without arguments")
-                stack.append(_call(stack.pop(), arguments))
+                stack.append(call(stack.pop(), arguments))
             elif code == "BUILD":
                 state = stack.pop()
-                _build(stack[-1], state)
+                if not hasattr(stack[-1], "build"):
+                    raise ValueError("it builds what is no array")
+                stack[-1].build(state)
+            elif code == "BINPERSID" and persistent is not None:
+                stack.append(persistent(stack.pop()))
             elif code == "STOP":
-                return _finished(stack.pop(), MAX_DEPTH)
+                return _finished(stack.pop(), MAX_DEPTH, {})
             else:
-                raise ValueError("it uses {}, which no data set needs".format(code))
+                raise ValueError("it uses {}, which no such file needs".format(code))
     except (IndexError, KeyError, TypeError, AttributeError, UnicodeError, OverflowError,
             RecursionError) as error:
         raise ValueError("it is damaged") from error
     raise ValueError("it ends too soon")
 
 
-def _finished(value, depth):
-    """A value with its arrays in their places; lists of numbers and texts are left as they are."""
+def _finished(value, depth, done):
+    """A value with its arrays in their places, each part of it looked at once."""
+    if isinstance(value, (_Name, _Type)):
+        raise ValueError("it holds a name in the place of a value")
+    if not isinstance(value, (_Array, dict, list, tuple)):
+        return value
     if depth == 0:
         raise ValueError("it lies too deep")
-    if isinstance(value, _Array):
-        if value.value is None:
-            raise ValueError("its array is empty")
-        return value.value
-    if isinstance(value, dict):
-        return {key: _finished(item, depth - 1) for key, item in value.items()}
-    return value
+    if id(value) not in done:
+        if isinstance(value, _Array):
+            if value.value is None:
+                raise ValueError("its array is empty")
+            finished = value.value
+        elif isinstance(value, dict):
+            finished = {key: _finished(item, depth - 1, done) for key, item in value.items()}
+        else:
+            finished = type(value)(_finished(item, depth - 1, done) for item in value)
+        done[id(value)] = value, finished
+    return done[id(value)][1]

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import re
 import socket
 import threading
 import time
@@ -305,9 +306,18 @@ def _reason(error):
     if isinstance(error, (requests.exceptions.ChunkedEncodingError,
                           urllib3.exceptions.HTTPError)) and not isinstance(error, ValueError):
         return "the connection broke off; what came is kept, and the next try goes on from there"
+    if isinstance(error, requests.exceptions.SSLError):
+        return ("the server's TLS certificate is not trusted ({}); if it is your network's own, name "
+                "the file of its authority: REQUESTS_CA_BUNDLE=FILE".format(_of_certificate(error)))
     if isinstance(error, requests.ConnectionError):
         return "no connection to the server"
     if isinstance(error, ValueError) and not isinstance(error, (
             requests.RequestException, urllib3.exceptions.HTTPError)):
         return "what came is truncated or another file (its digest differs)"
     return printable(" ".join(str(error).split())[:200])
+
+
+def _of_certificate(error):
+    """What OpenSSL finds wrong with a certificate, such as 'self-signed certificate'."""
+    found = re.search(r"verify failed: ([^(']+?)\.? *[(']", str(error))
+    return printable(found.group(1)) if found else "TLS fails"

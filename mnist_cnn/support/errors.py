@@ -218,6 +218,21 @@ def run(command):
     return 0
 
 
+def note(text):
+    """Tell the user what was done with what they gave, in a line on stderr.
+
+    Parameters
+    ----------
+    text : str
+
+    Examples
+    --------
+    >>> from mnist_cnn.support.errors import note
+    >>> note("the labels begin at 1")
+    """
+    _say("note: {}".format(text))
+
+
 def _say(line):
     """Print a line to stderr, unless that is closed."""
     if sys.stderr is not None:

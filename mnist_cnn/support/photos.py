@@ -17,7 +17,7 @@ from PIL import Image
 from .errors import MnistCnnError
 from .pictures import Reading, open_picture, read_digits
 
-__all__ = ["load_photo", "read_images", "load_images"]
+__all__ = ["load_photo", "read_images", "load_images", "to_rgb"]
 
 
 def load_photo(path, shape):
@@ -58,16 +58,39 @@ def load_photo(path, shape):
                             "or 3".format(path, channels))
 
     if channels == 3:
-        picture = _crop(open_picture(path, _to_rgb, 8 * max(rows, columns)), rows, columns)
+        picture = _crop(open_picture(path, to_rgb, 8 * max(rows, columns)), rows, columns)
     else:
-        picture = _pad(open_picture(path, lambda picture: _to_rgb(picture).convert("L"),
+        picture = _pad(open_picture(path, lambda picture: to_rgb(picture).convert("L"),
                                     8 * max(rows, columns)), rows, columns)
     pixels = np.asarray(picture, np.float32).reshape(rows, columns, channels)
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)) / np.float32(256)
 
 
-def _to_rgb(picture):
-    """Colours of a byte each; nothing behind is white."""
+def to_rgb(picture):
+    """A picture in colours of a byte each; where it is transparent, white.
+
+    Parameters
+    ----------
+    picture : PIL.Image.Image
+        In any mode.
+
+    Returns
+    -------
+    PIL.Image.Image
+        In mode RGB.
+
+    Raises
+    ------
+    ValueError
+        When a pixel is no number.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from mnist_cnn.support.photos import to_rgb
+    >>> to_rgb(Image.new("LA", (1, 1), (7, 0))).getpixel((0, 0))
+    (255, 255, 255)
+    """
     if picture.mode.startswith("I") or picture.mode == "F":  # 16 bits a pixel, or more
         values = np.asarray(picture, np.float32)
         if not np.isfinite(values).all():

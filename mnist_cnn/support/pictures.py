@@ -123,6 +123,9 @@ def open_picture(path, convert, size=None):
                     picture.load()
                 enough = picture if size is None else _reduced(picture, size)
                 return _turned(convert(enough), _orientation(picture))
+    except IsADirectoryError as error:
+        raise MnistCnnError("{0} is a folder; name the pictures in it: {0}/*".format(
+            str(path).rstrip("/"))) from error
     except OSError as error:
         reason = error.strerror or _why_no_picture(path)
         raise MnistCnnError("cannot read {}: {}".format(path, reason)) from error

@@ -13,7 +13,7 @@ from formats import NAMES, batch_pickle, batches, binary_files, python_files, ta
 from mirrors import Mirror
 
 from mnist_cnn import data, datasets
-from mnist_cnn.datasets import archives, cifar10, catalogue
+from mnist_cnn.datasets import archives, catalogue, cifar10, split
 from mnist_cnn.support.errors import MnistCnnError
 
 PAIRS = batches(5)
@@ -23,7 +23,7 @@ ARCHIVES = {"cifar-10-python.tar.gz": (python_files, "cifar-10-batches-py/"),
 
 @pytest.fixture(autouse=True)
 def few_for_validation(monkeypatch):
-    monkeypatch.setattr(data, "NUM_VALIDATION", 10)
+    monkeypatch.setattr(split, "NUM_VALIDATION", 10)
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 import hashlib
 import re
 import resource
+import shutil
+import ssl
 import subprocess
 import sys
 
@@ -140,6 +142,34 @@ def test_the_published_sha256_counts_where_it_is_known(tmp_path, mirror, monkeyp
     assert names(tmp_path) == []
     published = {digest for entry in DATASETS.values() for digest in entry.packed.values()}
     assert published <= set(download.SHA256)
+
+
+@pytest.fixture
+def with_tls(mirror, tmp_path_factory):
+    """A server with a certificate that nobody has signed, and the certificate's file."""
+    folder = tmp_path_factory.mktemp("tls")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                    "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout",
+                    str(folder / "key.pem"), "-out", str(folder / "cert.pem")], check=True,
+                   stderr=subprocess.DEVNULL)
+    server = mirror()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(str(folder / "cert.pem"), str(folder / "key.pem"))
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    return server.url.replace("http:", "https:"), folder / "cert.pem"
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl to make a certificate with")
+def test_an_untrusted_certificate_is_named_and_the_advice_helps(tmp_path, with_tls, monkeypatch, capsys):
+    url, certificate = with_tls
+    with pytest.raises(MnistCnnError, match="none of these gave file.gz"):
+        fetch(tmp_path, NAME, MD5, [url])
+    assert "  no: the server's TLS certificate is not trusted (self-signed certificate); if it is your " \
+        "network's own, name the file of its authority: REQUESTS_CA_BUNDLE=FILE\n" in capsys.readouterr().out \
+        .replace("self signed", "self-signed")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    fetch(tmp_path, NAME, MD5, [url])
+    assert (tmp_path / NAME).read_bytes() == CONTENT
 
 
 def test_two_processes_at_once(tmp_path, mirror):

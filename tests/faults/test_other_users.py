@@ -28,6 +28,36 @@ def without_override(words):
             "--inh-caps=-dac_override,-dac_read_search", *words]
 
 
+@pytest.mark.skipif(not shutil.which("setpriv") or os.geteuid(), reason="only root becomes any user")
+def test_a_user_without_a_name_or_a_home(tmp_path):
+    """As containers have them; the line's advice is followed."""
+    import theano
+    rights = "+dac_override,+dac_read_search"  # to this Python, wherever it lies
+
+    def start(**variables):
+        environment = {name: value for name, value in os.environ.items()
+                       if name not in ("HOME", "USER", "LOGNAME", "THEANO_FLAGS")}
+        return subprocess.run(
+            ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", "--inh-caps=" + rights,
+             "--ambient-caps=" + rights, *command("evaluate.py", "nothing.npz")],
+            stderr=subprocess.PIPE, universal_newlines=True, cwd=str(tmp_path),
+            env=dict(environment, **variables))
+
+    process = start()
+    assert process.returncode == 2 and process.stderr.count("\n") == 1
+    advice = process.stderr.strip().rsplit("set HOME, or ", 1)[1]
+    assert advice == "THEANO_FLAGS=base_compiledir=DIR"
+    # a folder of that user's, with the modules that Theano would compile at its first start
+    cache = tmp_path / ".theano" / os.path.basename(theano.config.compiledir)
+    shutil.copytree(theano.config.compiledir, str(cache), ignore=shutil.ignore_patterns("tmp*", "lock*"))
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        os.chown(str(path), 54321, 54321)
+    name, value = advice.replace("DIR", str(cache.parent)).split("=", 1)
+    for variables in ({name: value}, {"HOME": str(tmp_path)}):
+        process = start(**variables)
+        assert process.stderr == "error: cannot read nothing.npz: No such file or directory\n"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("script, args", [
     ("train.py", ["--output", "{closed}/model.npz"]),

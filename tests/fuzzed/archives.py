@@ -8,7 +8,8 @@ import struct
 import numpy as np
 from stand_in import a_run, state
 
-from mnist_cnn import data, model
+from mnist_cnn import model
+from mnist_cnn.datasets import idx
 from mnist_cnn.support import records
 from mnist_cnn.support.about import About
 from mnist_cnn.training import checkpoint
@@ -21,7 +22,7 @@ from . import mutations
 class Idx:
     """`read_idx`: what comes back is to the last byte what the file holds."""
 
-    reader = staticmethod(data.read_idx)
+    reader = staticmethod(idx.read_idx)
 
     def __init__(self, path):
         self.path = path
@@ -51,12 +52,13 @@ class Idx:
         return content
 
     def read(self, content):
-        array = data.read_idx(self.path)
+        array = idx.read_idx(self.path)
         if content.startswith(b"\x1f\x8b"):
             content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(2 ** 20)
-        assert array.dtype == np.uint8
-        assert content == struct.pack(">4B{}I".format(array.ndim), 0, 0, 8, array.ndim,
-                                      *array.shape) + array.tobytes()
+        kind = content[2]
+        assert array.dtype == {8: "u1", 9: "i1", 11: "i2", 12: "i4", 13: "f4", 14: "f8"}[kind]
+        assert content == struct.pack(">4B{}I".format(array.ndim), 0, 0, kind, array.ndim,
+                                      *array.shape) + array.astype(array.dtype.newbyteorder(">")).tobytes()
 
 
 class _Npz:

@@ -1,0 +1,75 @@
+"""Arrays in an npz file: Keras' mnist.npz (x_train, ...), MedMNIST's (train_images, ...)."""
+
+import functools
+import re
+import zipfile
+
+import numpy as np
+
+from ..support.errors import MnistCnnError
+from ..support.files import MAX_REASON
+from .folder import is_own_output
+from .parts import Found, Part, Source, part_of
+
+__all__ = ["find"]
+
+IMAGES, LABELS = ("x", "images", "imgs", "image", "data"), ("y", "labels", "label", "targets", "target")
+
+
+def find(paths):
+    """The data sets in npz files among a folder's files.
+
+    Parameters
+    ----------
+    paths : list of pathlib.Path
+
+    Returns
+    -------
+    list of mnist_cnn.datasets.parts.Source
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from mnist_cnn.datasets.arrays import find
+    >>> np.savez("mnist.npz", x_train=np.zeros((2, 28, 28), np.uint8), y_train=[7, 2])
+    >>> source, = find([Path("mnist.npz")])
+    >>> source.read().parts["train"].labels
+    array([7, 2])
+    """
+    sources = []
+    for path in paths:
+        if path.suffix.lower() == ".npz" and not is_own_output(path):
+            names = _names_by_part(path)
+            if "train" in names:
+                sources.append(Source(str(path), functools.partial(_read, path, names), [path]))
+    return sources
+
+
+def _names_by_part(path):
+    """From each part to the names of its images and of its labels."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name[:-len(".npy")] for name in archive.namelist() if name.endswith(".npy")]
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
+        return {}
+    found = {}
+    for name in names:
+        words = re.split("[^a-z]+", name.lower())
+        for k, known in enumerate((IMAGES, LABELS)):
+            if set(words) & set(known):
+                found.setdefault(part_of(name), {}).setdefault(k, name)
+    found = {part: pair for part, pair in found.items() if len(pair) == 2}
+    return {"train": found[None]} if set(found) == {None} else found
+
+
+def _read(path, names):
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return Found({part: Part(*(archive[pair[k]] for k in (0, 1)),
+                                     *("{} ({})".format(path, pair[k]) for k in (0, 1)))
+                          for part, pair in names.items() if part})
+    except Exception as error:  # NumPy parses headers as Python, with all that can come of that
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:MAX_REASON]
+        raise MnistCnnError("{} holds no arrays that can be read: {}".format(
+            path, reason or "it is damaged")) from error

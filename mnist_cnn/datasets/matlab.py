@@ -1,0 +1,68 @@
+"""EMNIST's MATLAB files: a structure `dataset` with the parts `train` and `test`, and a mapping.
+
+Images lie on their side in them, as MATLAB stores arrays; labels of the letters begin at 1; the
+mapping has each label's characters [1]_.
+
+References
+----------
+.. [1] G. Cohen, S. Afshar, J. Tapson, A. van Schaik: EMNIST: an extension of MNIST to handwritten
+   letters. 2017. https://arxiv.org/abs/1702.05373
+"""
+
+import functools
+
+import numpy as np
+
+from ..support.errors import MnistCnnError
+from ..support.files import MAX_REASON
+from .parts import Found, Part, Source, as_images
+
+__all__ = ["find"]
+
+
+def find(paths):
+    """The data sets in MATLAB files among a folder's files.
+
+    Parameters
+    ----------
+    paths : list of pathlib.Path
+
+    Returns
+    -------
+    list of mnist_cnn.datasets.parts.Source
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scipy.io
+    >>> from pathlib import Path
+    >>> from mnist_cnn.datasets.matlab import find
+    >>> half = {"images": np.zeros((2, 784), np.uint8), "labels": np.array([[1], [2]])}
+    >>> mapping = np.array([[1, ord("A"), ord("a")], [2, ord("B"), ord("b")]])
+    >>> dataset = {"train": half, "test": half, "mapping": mapping}
+    >>> scipy.io.savemat("emnist-letters.mat", {"dataset": dataset})
+    >>> source, = find([Path("emnist-letters.mat")])
+    >>> source.read().classes
+    ('A', 'B')
+    """
+    return [Source(str(path), functools.partial(_read, path), [path])
+            for path in paths if path.suffix.lower() == ".mat"]
+
+
+def _read(path):
+    from scipy.io import loadmat  # here, for it takes a while to import
+    try:
+        dataset = loadmat(path, variable_names=["dataset"], simplify_cells=True)["dataset"]
+        parts = {part: (np.atleast_2d(dataset[part]["images"]), np.ravel(dataset[part]["labels"]))
+                 for part in ("train", "test")}
+        mapping = np.atleast_2d(dataset["mapping"]).astype(int)
+        classes = tuple(map(chr, mapping[mapping[:, 0].argsort(), 1]))
+    except NotImplementedError as error:
+        raise MnistCnnError("{} is in MATLAB's format 7.3; save it by: save('{}', 'dataset', '-v7')"
+                            .format(path, path.name)) from error
+    except Exception as error:  # SciPy's reader raises whatever a damaged file makes of it
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:MAX_REASON]
+        raise MnistCnnError("{} holds no data set as EMNIST's MATLAB files do: {}".format(
+            path, reason or "it is damaged")) from error
+    return Found({part: Part(as_images(images, path).swapaxes(2, 3), labels, path, path)
+                  for part, (images, labels) in parts.items()}, classes)

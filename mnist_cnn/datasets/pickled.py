@@ -1,0 +1,64 @@
+"""deeplearning.net's mnist.pkl.gz: three pairs of arrays, training, validation and test, pickled.
+
+Python 2 wrote it. It is read without executing it (`mnist_cnn.datasets.pickles`).
+"""
+
+import functools
+import gzip
+import re
+import zlib
+
+from ..support.errors import MnistCnnError
+from ..support.files import MAX_REASON, open_regular
+from .parts import Found, Part, Source
+from .pickles import read_pickle
+
+__all__ = ["find"]
+
+MAX_BYTES = 2 ** 30
+
+
+def find(paths):
+    """The data sets in pickles among a folder's files.
+
+    Parameters
+    ----------
+    paths : list of pathlib.Path
+
+    Returns
+    -------
+    list of mnist_cnn.datasets.parts.Source
+
+    Examples
+    --------
+    >>> import pickle
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from mnist_cnn.datasets.pickled import find
+    >>> pair = np.zeros((2, 784), np.float32), np.array([7, 2])
+    >>> _ = Path("mnist.pkl").write_bytes(pickle.dumps((pair, pair, pair)))
+    >>> source, = find([Path("mnist.pkl")])
+    >>> source.read().parts["val"].labels
+    array([7, 2])
+    """
+    return [Source(str(path), functools.partial(_read, path), [path]) for path in paths
+            if re.search(r"\.(pkl|pickle)(\.gz)?$", path.name, re.IGNORECASE)]
+
+
+def _read(path):
+    try:
+        with open_regular(path) as file:
+            if file.peek(2)[:2] == b"\x1f\x8b":
+                file = gzip.GzipFile(fileobj=file)
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ValueError("it has more than {} bytes".format(MAX_BYTES))
+        (*parts,) = (tuple(pair) for pair in read_pickle(content))
+        if [len(pair) for pair in parts] != [2, 2, 2]:
+            raise ValueError("it holds something else than three pairs of images and labels")
+    except (OSError, EOFError, zlib.error, ValueError, TypeError, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:MAX_REASON]
+        raise MnistCnnError("{} is no data set as mnist.pkl.gz is: {}".format(
+            path, reason or "it is damaged")) from error
+    return Found({part: Part(*pair, path, path)
+                  for part, pair in zip(("train", "val", "test"), parts)})

@@ -1,0 +1,166 @@
+"""Folders of pictures, one for each class: ``training/3/*.png`` and ``testing``, or ``3/*.png``."""
+
+import functools
+import warnings
+from collections import defaultdict
+
+import numpy as np
+
+from ..support.about import MAX_SIDE
+from ..support.errors import MnistCnnError
+from .folder import is_own_output
+from .parts import Found, Part, Source, check_names, part_of
+
+__all__ = ["find", "read_pixels", "join_pixels"]
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
+
+
+def find(paths):
+    """The data sets of pictures among a folder's files.
+
+    Parameters
+    ----------
+    paths : list of pathlib.Path
+
+    Returns
+    -------
+    list of mnist_cnn.datasets.parts.Source
+        Of folders with two classes at least.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> from mnist_cnn.datasets.pictures import find
+    >>> for name in ("cat", "dog"):
+    ...     Path(name).mkdir()
+    ...     Image.new("L", (28, 28)).save(name + "/1.png")
+    >>> source, = find([Path("cat/1.png"), Path("dog/1.png")])
+    >>> found = source.read()
+    >>> found.classes, found.parts["train"].images.shape
+    (('cat', 'dog'), (2, 28, 28))
+    """
+    roots = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    for path in paths:
+        if path.suffix.lower() in SUFFIXES and not is_own_output(path):
+            above = path.parent.parent
+            part = part_of(above.name)
+            roots[above.parent if part else above][part][path.parent.name].append(path)
+    sources = []
+    for root, parts in roots.items():
+        if "train" not in parts and len(parts) == 1:  # all in one folder, whatever its name
+            parts = {"train": parts[next(iter(parts))]}
+        if len(parts.get("train", ())) > 1:
+            parts = {part: files for part, files in parts.items() if part}
+            sources.append(Source(str(root), functools.partial(_read, root, parts),
+                                  [path for files in parts.values() for found in files.values()
+                                   for path in found]))
+    return sources
+
+
+def _read(root, parts):
+    """Pictures by part and class, as a `Found`."""
+    names = sorted({name for files in parts.values() for name in files},
+                   key=lambda name: (not name.isdecimal(), int(name) if name.isdecimal() else 0, name))
+    classes = check_names(names, root)
+    found = {}
+    for part, files in parts.items():
+        paths = [path for name in names for path in files.get(name, ())]
+        labels = np.repeat(np.arange(len(names)), [len(files.get(name, ())) for name in names])
+        images = join_pixels(((path, path) for path in paths))
+        found[part] = Part(images, labels, "{} ({})".format(root, part), root)
+    return Found(found, classes)
+
+
+def join_pixels(files):
+    """Decode pictures of one size.
+
+    Parameters
+    ----------
+    files : iterable of pairs
+        A path or a binary file, and what to call it in messages.
+
+    Returns
+    -------
+    uint8 array
+        (n, rows, columns) where all are grey, else (n, rows, columns, 3).
+
+    Raises
+    ------
+    MnistCnnError
+        When one is no picture, or its size differs from the first one's.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from mnist_cnn.datasets.pictures import join_pixels
+    >>> Image.new("RGB", (30, 20), "red").save("red.png")
+    >>> join_pixels([("red.png", "red.png")]).shape
+    (1, 20, 30, 3)
+    """
+    pixels, first = [], None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of damaged metadata; errors still come as such
+        for file, place in files:
+            array = read_pixels(file, place)
+            if first is None:
+                first = place, array.shape[:2]
+            if array.shape[:2] != first[1]:
+                raise MnistCnnError("{} has {} x {} pixels and {} has {} x {}; bring all pictures "
+                                    "to one size".format(first[0], *first[1], place,
+                                                         *array.shape[:2]))
+            pixels.append(array)
+    if all(array.ndim == 2 for array in pixels):
+        return np.array(pixels)
+    colours = np.array([array if array.ndim == 3 else np.stack([array] * 3, axis=-1)
+                        for array in pixels])
+    is_grey = (colours[..., :1] == colours).all()
+    return np.ascontiguousarray(colours[..., 0]) if is_grey else colours
+
+
+def read_pixels(file, place):
+    """Decode a small picture that nobody vouches for.
+
+    Parameters
+    ----------
+    file : path-like or binary file
+    place : path-like
+        What to call it in messages.
+
+    Returns
+    -------
+    uint8 array
+        (rows, columns) of a grey picture, (rows, columns, 3) of any other.
+
+    Raises
+    ------
+    MnistCnnError
+        When it is no picture, or larger than the network takes.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from mnist_cnn.datasets.pictures import read_pixels
+    >>> Image.new("L", (3, 2), 7).save("grey.png")
+    >>> read_pixels("grey.png", "grey.png")
+    array([[7, 7, 7],
+           [7, 7, 7]], dtype=uint8)
+    """
+    from PIL import Image  # here, for most data sets are no pictures
+    from ..support.photos import to_rgb
+    from ..support.pictures import FORMATS
+    try:
+        with Image.open(file, formats=FORMATS) as picture:
+            if max(picture.size) > MAX_SIDE:
+                raise MnistCnnError("{} has {} x {} pixels; make the pictures {} x {} or smaller"
+                                    .format(place, picture.height, picture.width, MAX_SIDE, MAX_SIDE))
+            if picture.mode == "1":
+                picture = picture.convert("L")
+            return np.array(picture if picture.mode == "L" else to_rgb(picture))
+    except OSError as error:
+        reason = error.strerror or "it is no picture (PNG, JPEG or the like), or a damaged one"
+        raise MnistCnnError("cannot read {}: {}".format(place, reason)) from error
+    except (SyntaxError, ValueError, EOFError, MemoryError, Image.DecompressionBombError,
+            IndexError, KeyError, TypeError, OverflowError) as error:
+        raise MnistCnnError("cannot read {}: it is a damaged picture".format(place)) from error

@@ -1,0 +1,155 @@
+"""Images in CSV files, a row each, as Kaggle's and OpenML's are: a label, and a grey square's pixels.
+
+The first line may name the columns; the label is in the one called label, class or target, else in
+the first.
+"""
+
+import functools
+import gzip
+import io
+import re
+import warnings
+import zlib
+
+import numpy as np
+
+from ..support.about import MIN_SIDE
+from ..support.errors import MnistCnnError
+from ..support.files import MAX_REASON, open_regular
+from .folder import is_own_output
+from .parts import Found, Part, Source, as_bytes, as_images, by_part
+
+__all__ = ["find", "read_images"]
+
+LABELS = ("label", "class", "target", "y")
+MAX_LINE = 10 ** 6  # bytes
+
+
+def find(paths):
+    """The data sets in CSV files among a folder's files.
+
+    Parameters
+    ----------
+    paths : list of pathlib.Path
+
+    Returns
+    -------
+    list of mnist_cnn.datasets.parts.Source
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from mnist_cnn.datasets.tables import find
+    >>> np.savetxt("train.csv", np.c_[[7, 2], np.zeros((2, 784))], "%d", ",")
+    >>> source, = find([Path("train.csv")])
+    >>> source.read().parts["train"].labels.tolist()
+    [7, 2]
+    """
+    columns = {}
+    for path in paths:
+        if re.search(r"\.csv(\.gz)?$", path.name, re.IGNORECASE) and not is_own_output(path):
+            columns[path] = _count_columns(path)
+    wide = [path for path in columns if columns[path] > MIN_SIDE ** 2]
+    sources = []
+    for key, files in by_part(wide).items():
+        # a test file without labels is for predict.py
+        files = {part: path for part, path in files.items()
+                 if columns[path] == columns[files["train"]]}
+        sources.append(Source(str(files["train"]), functools.partial(_read, files),
+                              list(files.values())))
+    return sources
+
+
+def _open(path):
+    file = open_regular(path)
+    return gzip.GzipFile(fileobj=file) if str(path).lower().endswith(".gz") else file
+
+
+def _count_columns(path):
+    """Of the first line; 0 where there is none."""
+    try:
+        with _open(path) as file:
+            return file.readline(MAX_LINE).count(b",") + 1
+    except (OSError, EOFError, zlib.error):
+        return 0
+
+
+def _read(files):
+    parts = {}
+    for part, path in files.items():
+        names, values = _read_table(path)
+        at = _label_column(names) or 0
+        images = as_images(np.delete(values, at, axis=1), path)
+        if path.name.lower().startswith("emnist"):  # its images lie on their side in this form too
+            images = images.swapaxes(2, 3)
+        parts[part] = Part(images, values[:, at], path, path)
+    return Found(parts)
+
+
+def _label_column(names):
+    """The number of the column of labels, by the names of all; None where none is called so."""
+    return next((i for i, name in enumerate(names) if name in LABELS), None)
+
+
+def _read_table(path):
+    """The columns' names, which may be none, and all rows as an array."""
+    try:
+        with io.TextIOWrapper(_open(path), encoding="utf-8-sig", errors="replace") as file:
+            names = [name.strip(" \t\r\n\"'").lower() for name in file.readline(MAX_LINE).split(",")]
+            if all(re.fullmatch(r"[-+0-9.e]+", name) for name in names):
+                names = []
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # a file without rows, numbers with a point
+                read = functools.partial(np.loadtxt, delimiter=",", skiprows=int(bool(names)),
+                                         ndmin=2, comments=None)
+                for dtype in (np.int16, np.float32):  # the first takes a seventh of the time
+                    file.seek(0)
+                    try:
+                        return names, read(file, dtype)
+                    except (ValueError, DeprecationWarning, OverflowError) as error:
+                        last = error
+                raise last
+    except (OSError, EOFError, zlib.error, ValueError, OverflowError, UserWarning,
+            MemoryError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:MAX_REASON]
+        raise MnistCnnError("{} is no table of numbers in CSV: {}".format(
+            path, reason or "it is damaged")) from error
+
+
+def read_images(path, shape):
+    """Images without labels from a CSV file, a row each.
+
+    Parameters
+    ----------
+    path : path-like
+        Such as Kaggle's test.csv. A column that the first line calls label is left out.
+    shape : tuple of int
+        Channels, rows and columns that they must have.
+
+    Returns
+    -------
+    float32 array
+        (n,) + `shape`, in [0, 255/256].
+
+    Raises
+    ------
+    MnistCnnError
+        When it is no such file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.datasets.tables import read_images
+    >>> np.savetxt("test.csv", np.zeros((2, 784)), "%d", ",")
+    >>> read_images("test.csv", (1, 28, 28)).shape
+    (2, 1, 28, 28)
+    """
+    names, values = _read_table(path)
+    at, pixels = _label_column(names), int(np.prod(shape))
+    if at is not None:
+        values = np.delete(values, at, axis=1)
+    if values.shape[1] != pixels:
+        raise MnistCnnError("{} has {} columns; an image of the model has {} pixels ({})".format(
+            path, values.shape[1], pixels, " x ".join(map(str, shape))))
+    return as_bytes(values, path).reshape((-1,) + tuple(shape)) / np.float32(256)

@@ -1,0 +1,234 @@
+"""The network in forms that other programs read: ONNX, safetensors, PyTorch's state_dict.
+
+The last two have the names and the layout of this module of PyTorch's::
+
+    class Net(nn.Module):
+        def __init__(self, channels=1, features=512, classes=10):
+            super().__init__()
+            self.conv1 = nn.Conv2d(channels, 32, 5)
+            self.conv2 = nn.Conv2d(32, 32, 5)
+            self.fc1 = nn.Linear(features, 256)
+            self.fc2 = nn.Linear(256, classes)
+
+        def forward(self, images):
+            maps = F.max_pool2d(F.relu(self.conv1(images)), 2)
+            maps = F.max_pool2d(F.relu(self.conv2(maps)), 2)
+            return F.softmax(self.fc2(F.relu(self.fc1(maps.flatten(1)))), dim=1)
+"""
+
+import io
+import json
+import struct
+import zipfile
+
+import numpy as np
+
+from ..support.errors import MnistCnnError
+from .layouts import TORCH
+
+__all__ = ["OPSET", "torch_arrays", "to_onnx", "to_safetensors", "to_state_dict", "WRITERS"]
+
+#: The version of ONNX's operators that a model names; onnxruntime reads it since 1.7, of 2021.
+OPSET = 13
+IR_VERSION = 7  # of the file's format, ONNX 1.8's as well
+
+LAYERS = ("conv1", "conv2", "fc1", "fc2")
+
+
+def torch_arrays(weights):
+    """The weights by PyTorch's names, in its layout.
+
+    Parameters
+    ----------
+    weights : list of 8 arrays
+        As `lasagne.layers.get_all_param_values` gives them.
+
+    Returns
+    -------
+    dict
+        From 'conv1.weight', 'conv1.bias' and so on to float32 arrays.
+
+    Examples
+    --------
+    >>> from mnist_cnn.model import build_cnn
+    >>> from mnist_cnn.weights.writing import torch_arrays
+    >>> import lasagne
+    >>> arrays = torch_arrays(lasagne.layers.get_all_param_values(build_cnn()))
+    >>> arrays["fc1.weight"].shape
+    (256, 512)
+    """
+    names = ["{}.{}".format(layer, what) for layer in LAYERS for what in ("weight", "bias")]
+    return {name: TORCH.from_lasagne(np.asarray(array, np.float32))
+            for name, array in zip(names, weights)}
+
+
+def to_safetensors(weights, about):
+    """The content of a safetensors file, bytes; what it was trained on is in its metadata.
+
+    Parameters
+    ----------
+    weights : list of 8 arrays
+    about : mnist_cnn.support.about.About
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    MnistCnnError
+        When the package safetensors is missing.
+
+    Examples
+    --------
+    >>> from mnist_cnn.model import build_cnn
+    >>> from mnist_cnn.support.about import About
+    >>> from mnist_cnn.weights.writing import to_safetensors
+    >>> import lasagne
+    >>> weights = lasagne.layers.get_all_param_values(build_cnn())
+    >>> len(to_safetensors(weights, About())) > 4 * sum(array.size for array in weights)
+    True
+    """
+    save, = _imported("safetensors.numpy", "save")
+    return save(torch_arrays(weights), metadata=_metadata(about))
+
+
+def _imported(module, *names):
+    """Names out of a module of the extra."""
+    import importlib
+    try:
+        found = importlib.import_module(module)
+    except ImportError as error:
+        raise MnistCnnError("to write this form, run: pip install 'mnist_cnn[exchange]'") from error
+    return [getattr(found, name) for name in names]
+
+
+def _metadata(about):
+    return {"classes": json.dumps(about.classes), "dataset": about.dataset or "",
+            "input": "images, (n, {}, {}, {}), bytes divided by 256".format(*about.shape)}
+
+
+def to_onnx(weights, about):
+    """The content of an ONNX file, bytes: images to the probabilities of the classes, without dropout.
+
+    Parameters
+    ----------
+    weights : list of 8 arrays
+    about : mnist_cnn.support.about.About
+        It gives the shape of an image, and the names of the classes in the model's metadata.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    MnistCnnError
+        When the package onnx is missing.
+
+    References
+    ----------
+    .. [1] Open Neural Network Exchange: operators. https://onnx.ai/onnx/operators/
+
+    Examples
+    --------
+    >>> from mnist_cnn.model import build_cnn
+    >>> from mnist_cnn.support.about import About
+    >>> from mnist_cnn.weights.writing import to_onnx
+    >>> import lasagne
+    >>> weights = lasagne.layers.get_all_param_values(build_cnn())
+    >>> len(to_onnx(weights, About())) > 4 * sum(array.size for array in weights)
+    True
+    """
+    helper, numpy_helper, TensorProto = _imported("onnx", "helper", "numpy_helper", "TensorProto")
+    arrays = torch_arrays(weights)
+
+    def node(kind, inputs, output, **attributes):
+        return helper.make_node(kind, inputs.split(), [output], **attributes)
+
+    nodes = [
+        node("Conv", "images conv1.weight conv1.bias", "conv1", kernel_shape=[5, 5]),
+        node("Relu", "conv1", "relu1"),
+        node("MaxPool", "relu1", "pool1", kernel_shape=[2, 2], strides=[2, 2]),
+        node("Conv", "pool1 conv2.weight conv2.bias", "conv2", kernel_shape=[5, 5]),
+        node("Relu", "conv2", "relu2"),
+        node("MaxPool", "relu2", "pool2", kernel_shape=[2, 2], strides=[2, 2]),
+        node("Flatten", "pool2", "flat"),
+        node("Gemm", "flat fc1.weight fc1.bias", "fc1", transB=1),
+        node("Relu", "fc1", "relu3"),
+        node("Gemm", "relu3 fc2.weight fc2.bias", "fc2", transB=1),
+        node("Softmax", "fc2", "probabilities", axis=1)]
+    graph = helper.make_graph(
+        nodes, "mnist_cnn",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", *about.shape])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", len(about.classes)])],
+        [numpy_helper.from_array(array, name) for name, array in arrays.items()])
+    model = helper.make_model(graph, producer_name="mnist_cnn", ir_version=IR_VERSION,
+                              opset_imports=[helper.make_opsetid("", OPSET)])
+    helper.set_model_props(model, _metadata(about))
+    return model.SerializeToString(deterministic=True)
+
+
+def to_state_dict(weights, about=None):
+    """The content of a file that ``torch.load(file, weights_only=True)`` reads as a state_dict, bytes.
+
+    It is a zip archive of a pickle, which names the tensors, and of their numbers.
+
+    Parameters
+    ----------
+    weights : list of 8 arrays
+    about : ignored
+        Such a file has no place for it.
+
+    Returns
+    -------
+    bytes
+
+    Examples
+    --------
+    >>> import io
+    >>> import zipfile
+    >>> from mnist_cnn.model import build_cnn
+    >>> from mnist_cnn.weights.writing import to_state_dict
+    >>> import lasagne
+    >>> content = to_state_dict(lasagne.layers.get_all_param_values(build_cnn()))
+    >>> len(zipfile.ZipFile(io.BytesIO(content)).namelist())
+    11
+    """
+    arrays = torch_arrays(weights)
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        def add(name, data):  # without a date: the same weights give the same file
+            archive.writestr(zipfile.ZipInfo("archive/" + name), data)
+
+        add("data.pkl", b"\x80\x02ccollections\nOrderedDict\n)R(" + b"".join(
+            _text(name) + _tensor(key, array.shape)
+            for key, (name, array) in enumerate(arrays.items())) + b"u.")
+        add("byteorder", b"little")
+        for key, array in enumerate(arrays.values()):
+            add("data/{}".format(key), array.astype("<f4").tobytes())
+        add("version", b"3\n")
+    return content.getvalue()
+
+
+def _text(text):
+    return b"X" + struct.pack("<I", len(text)) + text.encode("utf-8")
+
+
+def _numbers(numbers):
+    return b"(" + b"".join(b"J" + struct.pack("<i", number) for number in numbers) + b"t"
+
+
+def _tensor(key, shape):
+    """A call of torch._utils._rebuild_tensor_v2(storage, offset, shape, strides, False, {}), pickled."""
+    strides = [int(np.prod(shape[axis + 1:])) for axis in range(len(shape))]
+    storage = (b"(" + _text("storage") + b"ctorch\nFloatStorage\n" + _text(str(key)) + _text("cpu")
+               + b"J" + struct.pack("<i", int(np.prod(shape))) + b"tQ")
+    return (b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"K\0" + _numbers(shape)
+            + _numbers(strides) + b"\x89ccollections\nOrderedDict\n)RtR")
+
+
+#: The form of a file by the end of its name: what it is called, and the function that makes it.
+WRITERS = {".onnx": ("ONNX, opset {}".format(OPSET), to_onnx),
+           ".safetensors": ("safetensors with PyTorch's names", to_safetensors),
+           ".pt": ("PyTorch's state_dict", to_state_dict)}
