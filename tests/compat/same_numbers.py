@@ -222,7 +222,7 @@ def compute():
     groups = (constants, conversions, arithmetic, scalar_operations, elementwise, indexing, draws, initial_weights,
               networks)
     entries = {}
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), theano.configparser.change_flags(floatX="float64"):
         for group in groups:
             for name, value in group():
                 assert name not in entries, name
