@@ -149,6 +149,12 @@ def _client(scheduler, cluster=None):
     distributed = _import_dask()
     try:
         if cluster is None:
+            if scheduler.startswith("tls:") and not distributed.Security().get_connection_args(
+                    "client").get("ssl_context"):
+                raise MnistCnnError(
+                    "the Dask scheduler at {} wants a certificate; name its files, "
+                    "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, ..__CLIENT__CERT and ..__CLIENT__KEY "
+                    "(docs/sweeps.md)".format(scheduler))
             # a client that cannot connect would wait as Python exits, and print a traceback
             socket.create_connection(
                 distributed.comm.get_address_host_port(scheduler), timeout=10).close()
