@@ -62,7 +62,7 @@ def test_300_steps_follow_the_plain_graph(mnist):
         losses.append([float(step(images[n:n + 50], labels[n:n + 50])[0])
                        for n in range(0, 15000, 50)])
     fast, plain = np.array(losses)
-    assert plain[-20:].mean() < .8 * plain[:20].mean()      # they do learn
+    assert plain[-20:].mean() < plain[:20].mean() - .1      # they do learn
     np.testing.assert_allclose(fast, plain, rtol=0, atol=1e-3)
 
 
