@@ -258,7 +258,6 @@ def test_batches_of_any_size_and_layout(network):
     assert answers.shape == (0, 5) and not any(np.any(gradient) for gradient in gradients)
 
 
-@pytest.mark.xfail(strict=True, reason="Theano's DimShuffle takes strides of 0 for others")
 def test_a_batch_that_is_one_image_many_times(network):
     """As NumPy broadcasts it, without a copy."""
     x, weights, y = network

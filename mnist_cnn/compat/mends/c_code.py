@@ -82,6 +82,11 @@ def mend(code):
         code = _scipy_names() + code
     if NUMPY_2:  # the axis that means all of them; MAXDIMS is out of bounds since 2.0
         code = re.sub(r"\bNPY_MAXDIMS\b", "NPY_RAVEL_AXIS", code)
+    # DimShuffle takes a stride of 0 for that of a new axis, whose stride it makes up; an array of
+    # numpy.broadcast_to has longer axes of that kind, and was read past its end.
+    for axis in ("nd_out - 1", "i"):
+        code = code.replace("if (strides[{}] == 0)\n".format(axis),
+                            "if (strides[{0}] == 0 && dimensions[{0}] <= 1)\n".format(axis))
     return code.replace('#include "numpy/npy_3kcompat.h"', _NPY_3KCOMPAT)
 
 
