@@ -48,6 +48,7 @@ def after(name):
     >>> _ = sys.modules.pop("theano.misc.ordered_set", None)
     >>> import theano.misc.ordered_set
     imported theano.misc.ordered_set
+    >>> imports.AFTER["theano.misc.ordered_set"].remove(say)
     """
     def register(function):
         AFTER.setdefault(name, []).append(function)
@@ -56,7 +57,22 @@ def after(name):
 
 
 def around(name):
-    """A decorator: have the module `name` run inside the context manager that a function returns."""
+    """A decorator: have the module `name` of old code run inside the context manager that a function returns.
+
+    Examples
+    --------
+    >>> import contextlib
+    >>> import sys
+    >>> from mnist_cnn.compat import imports
+    >>> @imports.around("theano.misc.ordered_set")
+    ... def say():
+    ...     print("importing")
+    ...     return contextlib.nullcontext()
+    >>> _ = sys.modules.pop("theano.misc.ordered_set", None)
+    >>> import theano.misc.ordered_set
+    importing
+    >>> imports.AROUND["theano.misc.ordered_set"].remove(say)
+    """
     def register(function):
         AROUND.setdefault(name, []).append(function)
         return function
@@ -68,9 +84,11 @@ def import_as_it_was(name, globals=None, locals=None, fromlist=(), level=0):
 
     Examples
     --------
+    >>> import mnist_cnn
     >>> from mnist_cnn.compat.imports import import_as_it_was
     >>> import numpy
-    >>> import_as_it_was("numpy").float is float, hasattr(numpy, "float")
+    >>> import theano
+    >>> import_as_it_was("numpy").float is float, import_as_it_was("numpy") is numpy
     (True, False)
     """
     if level == 0:

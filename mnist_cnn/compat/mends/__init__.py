@@ -1,10 +1,25 @@
 """What breaks in Theano 1.0.5 and Lasagne 0.1 on today's Python and NumPy, and what is done.
 
-===================================================== ================ ==========================
-what breaks                                           since            what is done
-===================================================== ================ ==========================
-``distutils``, ``imp``, ``pkg_resources`` are gone    Python 3.12      `old_python`
-===================================================== ================ ==========================
+================================================================ ============= =================
+what breaks                                                      since         mended in
+================================================================ ============= =================
+``theano.tensor.signal.downsample``, ``theano.sandbox.cuda``     Theano 0.9    `old_theano`
+private functions of ``scipy.signal``                            SciPy 1.8     `old_python`
+lists of slices as indices: pooling and topk in Python modes     NumPy 1.23    `source_lines`
+products of matrices with an empty side                          NumPy 1.23    `source_lines`
+``np.float`` and its like                                        NumPy 1.24    `old_numpy`
+the functions of SciPy's OpenBLAS are ``scipy_sgemm_`` etc.      SciPy 1.13    `c_code`
+``distutils``, ``imp``, ``numpy.distutils``                      Python 3.12   `old_python`
+``np.product``, ``np.cast`` and some 60 others                   NumPy 2.0     `old_numpy`
+``copy=False``, the inverse of ``unique``, integers that wrap    NumPy 2.0     `old_numpy`
+C: ``npy_3kcompat.h``, ``elsize``, complex, MapIter, MAXDIMS     NumPy 2.0     `c_code`
+numbers that change without an error: copied generators, NEP 50  NumPy 2.0     `source_lines`
+``itemset``, ``tostring``, ``sig="f"``                           NumPy 2.0     `source_lines`
+``pkg_resources``                                                setuptools 81 `old_python`
+CorrMM has no Python code: FAST_COMPILE, DebugMode               ever          `python_modes`
+================================================================ ============= =================
+
+Each module registers what it does with `mnist_cnn.compat.imports`.
 """
 
 import functools

@@ -48,7 +48,13 @@ _scipy_openblas = False
 
 
 def use_scipy_openblas():
-    """Have BLAS called by the names of SciPy's wheels since 1.13: ``scipy_sgemm_`` for ``sgemm_``."""
+    """Have BLAS called by the names of SciPy's wheels since 1.13: ``scipy_sgemm_`` for ``sgemm_``.
+
+    Examples
+    --------
+    >>> from mnist_cnn.compat.mends import c_code
+    >>> c_code.use_scipy_openblas()  # doctest: +SKIP
+    """
     global _scipy_openblas
     _scipy_openblas = True
 
