@@ -51,7 +51,6 @@ def predict(network, images, batch_size=500):
     >>> probabilities[0].round(3)  # blank paper says nothing to an untrained network
     array([0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], dtype=float32)
     """
-    network = choose_engine().accelerate(network)
     inputs = lasagne.layers.get_all_layers(network)[0].input_var
     function = theano.function([inputs], lasagne.layers.get_output(network, deterministic=True))
     return run_in_batches(function, images.astype(inputs.dtype), batch_size)

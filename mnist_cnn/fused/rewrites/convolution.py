@@ -1,5 +1,4 @@
 """Convolutions with what follows them: factors and biases for each channel, nonlinearity, pooling."""
-import numpy as np
 import theano.tensor as T
 from theano import scalar
 from theano.tensor import DimShuffle
