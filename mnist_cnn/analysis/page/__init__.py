@@ -20,7 +20,7 @@ TEMPLATE = """<!DOCTYPE html>
 <title>{title}</title>
 <style>
 {style}</style>
-<header>
+<header id="top">
 <h1>{title}</h1>
 {lines}
 </header>
@@ -101,11 +101,11 @@ def build_page(title, lines, entries, places, sheet=None, columns=1, explorer=No
                   for picture in pictures]
         if name in places:
             parts.append('<p class="hint">{}</p>'.format(HINTS[name].format(a_noun)))
-        return "\n".join(parts + ["</section>"])
+        return "\n".join(parts + ['<p class="hint"><a href="#top">Up to all figures</a></p>',
+                                  "</section>"])
 
-    links = ['<a href="#{}" title="{}">{}</a>'.format(
-        name, html.escape(heading), html.escape(name.replace("_", " ")))
-        for name, (heading, _), _ in entries]
+    links = ['<a href="#{}">{}</a>'.format(name, html.escape(heading))
+             for name, (heading, _), _ in entries]
     if explorer is not None:
         links.append('<a href="{}">{}</a>'.format(
             html.escape(explorer), "Draw a digit, watch the network" if noun == "digit"

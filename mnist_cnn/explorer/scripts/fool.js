@@ -8,7 +8,7 @@ import {aClass, scaled, schedule, state} from "./state.js";
 import {isShown} from "./tabs.js";
 
 const REST = 250; // ms without a change before the search begins
-const LIKELIEST = 5; // other classes that are tried
+const LIKELIEST = 3; // other classes that are tried
 
 let timer = 0;
 let twin, choice, before, after, caption, put;

@@ -13,12 +13,6 @@ const best = (output) => output.indexOf(Math.max(...output));
    pixels to change at most. Returns {pixels, added, erased}, the last two in pixels of full ink, or
    null where no change of so many pixels does it. */
 export function leastChange(network, pixels, target, limit = MOST_PIXELS) {
-  const found = [NEIGHBOUR, 1].map((bonus) => change(network, pixels, target, limit, bonus));
-  const ink = (result) => (result ? result.added + result.erased : Infinity);
-  return ink(found[0]) <= ink(found[1]) ? found[0] : found[1];
-}
-
-function change(network, pixels, target, limit, bonus) {
   const answerTo = (bytes) => best(network.forward(scaled(bytes)));
   const changed = pixels.slice();
   const touched = [];
@@ -28,19 +22,20 @@ function change(network, pixels, target, limit, bonus) {
     const answer = answerTo(changed);
     if (answer === target) break;
     if (touched.length >= limit) return null;
-    const toward = network.gradient("output", target);
-    const away = network.gradient("output", answer);
+    const scores = new Float64Array(LAYERS.output.maps);
+    scores[target] = 1;
+    scores[answer] = -1;
+    const slopes = network.gradientOf("output", scores);
     let chosen = -1,
       most = 0;
     for (let i = 0; i < changed.length; i++) {
       if (touched.includes(i)) continue;
-      const slope = toward[i] - away[i];
-      const room = slope > 0 ? 255 - changed[i] : changed[i];
-      const gain = Math.abs(slope) * room * (isBeside[i] ? bonus : 1);
+      const room = slopes[i] > 0 ? 255 - changed[i] : changed[i];
+      const gain = Math.abs(slopes[i]) * room * (isBeside[i] ? NEIGHBOUR : 1);
       if (gain > most) [most, chosen] = [gain, i];
     }
     if (chosen < 0) return null;
-    changed[chosen] = toward[chosen] > away[chosen] ? 255 : 0;
+    changed[chosen] = slopes[chosen] > 0 ? 255 : 0;
     touched.push(chosen);
     for (const step of [-side - 1, -side, -side + 1, -1, 1, side - 1, side, side + 1]) {
       if (chosen + step >= 0 && chosen + step < isBeside.length) isBeside[chosen + step] = 1;

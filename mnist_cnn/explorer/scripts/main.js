@@ -24,7 +24,7 @@ import {preprocess} from "./preprocess.js";
 import {readDigits} from "./read.js";
 import {buildSaliency, paintSaliency} from "./saliency.js";
 import {measureScale} from "./scale.js";
-import {buildStages, paintStages, stages} from "./stages.js";
+import {buildStages, paintLegend, paintStages, stages} from "./stages.js";
 import {
   drawNow,
   followStrongest,
@@ -193,6 +193,7 @@ function drawFrame(inputChanged) {
     }
     if (inputChanged || state.motion || movedBefore) paintStages();
     movedBefore = Boolean(state.motion);
+    paintLegend();
     inspector.show(selected());
     paintControls();
     paintEditTools();

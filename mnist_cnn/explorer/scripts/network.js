@@ -82,8 +82,14 @@ export class Network {
   /* The gradient of one raw sum (a class's score, say) by each pixel of the last input. */
   gradient(layer, map, row = 0, column = 0) {
     const {size, maps} = LAYERS[layer];
-    let gradient = new Float64Array(maps * size * size);
-    gradient[(map * size + row) * size + column] = 1;
+    const weights = new Float64Array(maps * size * size);
+    weights[(map * size + row) * size + column] = 1;
+    return this.gradientOf(layer, weights);
+  }
+
+  /* The same of a weighted sum of a layer's raw sums. */
+  gradientOf(layer, weights) {
+    let gradient = weights;
     for (const name of ORDER.slice(ORDER.indexOf(layer))) {
       gradient = this.backward(name, gradient, name === layer);
     }

@@ -1,6 +1,6 @@
 /* The network's layers from left to right: their maps, built once and painted every frame. */
 
-import {byId, element} from "./dom.js";
+import {byId, element, number} from "./dom.js";
 import {buildBars} from "./answer.js";
 import {roveFocus} from "./focus.js";
 import {LAYERS} from "./layers.js";
@@ -12,6 +12,7 @@ import {
   pointAway,
   refresh,
   select,
+  selected,
   selectionOf,
   short,
   state,
@@ -143,6 +144,17 @@ function buildUnits(stage) {
     const unit = state.kept.map + moves[event.key];
     if (unit >= 0 && unit < units) select(selectionOf("dense", unit), true);
   });
+}
+
+/* The numbers that get full colour in the maps of the layer that is looked at. */
+export function paintLegend() {
+  const {layer} = selected();
+  if (layer === "input" || layer === "output") return;
+  const kind = state.showRaw && layer in state.network.raw ? "raw" : "values";
+  const most = number(state.scale[kind][layer], 1);
+  const [least, , largest] = byId("legend").querySelectorAll("span");
+  least.textContent = `\u2212${most}`;
+  largest.textContent = most;
 }
 
 export function paintStages() {
