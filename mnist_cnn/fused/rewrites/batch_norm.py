@@ -21,6 +21,17 @@ class BatchNorms(Rewriting):
 
     In the graph: ``f((x - mean(x)) * gamma / sqrt(var(x) + epsilon) + beta)``, over all axes but that
     of the channels, in any order of the factors; f, gamma and beta may be missing.
+
+    Examples
+    --------
+    >>> import mnist_cnn.model  # sets float32
+    >>> import theano
+    >>> import theano.tensor as T
+    >>> from mnist_cnn.fused import explain
+    >>> x = T.fmatrix("x")
+    >>> y = (x - x.mean(axis=0)) / T.sqrt(x.var(axis=0) + 1e-4)
+    >>> print(explain(theano.function([x], y)).splitlines()[1])
+    batch normalization  BatchNorm  statistics in two passes
     """
 
     name = "mnist_cnn_batch_norms"

@@ -26,6 +26,16 @@ class Convolutions(Rewriting):
 
     In the graph: ``pool(f(scale * conv(x, W) + shift))``, where every part but the convolution may
     be missing. A bias is such a shift; batch normalization by running averages is both.
+
+    Examples
+    --------
+    >>> import mnist_cnn.model  # sets float32
+    >>> import theano
+    >>> import theano.tensor as T
+    >>> from mnist_cnn.fused import explain
+    >>> x, W = T.ftensor4("x"), T.ftensor4("W")
+    >>> print(explain(theano.function([x, W], T.tanh(T.nnet.conv2d(x, W)))).splitlines()[1])
+    convolution  Conv2D   convolution and tanh in one pass
     """
 
     name = "mnist_cnn_convolutions"

@@ -17,6 +17,16 @@ class Activations(Rewriting):
 
     In the graph: ``f(z + b)`` with a matrix z and a number b for each column, or maps z that an Op
     of this package made and a number b for each channel.
+
+    Examples
+    --------
+    >>> import mnist_cnn.model  # sets float32
+    >>> import theano
+    >>> import theano.tensor as T
+    >>> from mnist_cnn.fused import explain
+    >>> z, b = T.fmatrix("z"), T.fvector("b")
+    >>> print(explain(theano.function([z, b], T.tanh(z + b))).splitlines()[1])
+    bias and tanh  Activation  bias and tanh in one pass
     """
 
     name = "mnist_cnn_activations"
@@ -68,7 +78,18 @@ def _has_channels_last(variable):
 
 
 class Products(Rewriting):
-    """Puts `SparseProduct`, which skips zeros, in the place of a product of two matrices."""
+    """Puts `SparseProduct`, which skips zeros, in the place of a product of two matrices.
+
+    Examples
+    --------
+    >>> import mnist_cnn.model  # sets float32
+    >>> import theano
+    >>> import theano.tensor as T
+    >>> from mnist_cnn.fused import explain
+    >>> a, b = T.fmatrices("a", "b")
+    >>> print(explain(theano.function([a, b], T.dot(a, b))).splitlines()[1])
+    product of matrices  SparseProduct  the product skips zeros
+    """
 
     name = "mnist_cnn_products"
 

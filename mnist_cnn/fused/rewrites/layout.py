@@ -9,7 +9,20 @@ __all__ = ["Layout"]
 
 
 class Layout(Optimizer):
-    """Has a stage put the channels of a pixel side by side where what reads it wants them so."""
+    """Has a stage put the channels of a pixel side by side where what reads it wants them so.
+
+    Examples
+    --------
+    >>> import lasagne
+    >>> import theano
+    >>> from mnist_cnn.model import build_cnn
+    >>> network = build_cnn()
+    >>> images = lasagne.layers.get_all_layers(network)[0].input_var
+    >>> f = theano.function([images], lasagne.layers.get_output(network, deterministic=True))
+    >>> [node.op.channels_last for node in f.maker.fgraph.toposort()
+    ...  if type(node.op).__name__ == "ConvReluPool"]
+    [True, False]
+    """
 
     name = "mnist_cnn_layout"
 

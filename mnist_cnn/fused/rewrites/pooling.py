@@ -43,7 +43,18 @@ def pooling_of(node):
 
 
 class Poolings(Rewriting):
-    """Puts `Pool2D` in the place of a pooling that is no part of a convolution."""
+    """Puts `Pool2D` in the place of a pooling that is no part of a convolution.
+
+    Examples
+    --------
+    >>> import mnist_cnn.model  # sets float32
+    >>> import theano
+    >>> import theano.tensor as T
+    >>> from mnist_cnn.fused import explain
+    >>> x = T.ftensor4("x")
+    >>> print(explain(theano.function([x], T.signal.pool.pool_2d(x, (2, 2), True))).splitlines()[1])
+    2x2 max-pooling  Pool2D   the channels of a pixel side by side
+    """
 
     name = "mnist_cnn_poolings"
 
