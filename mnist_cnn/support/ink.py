@@ -101,7 +101,15 @@ def _is_light_on_dark(grey):
 
 
 def average(values, count):
-    """Rows, (n, length), averaged over `count` equal parts of them: (n, count)."""
+    """Rows, (n, length), averaged over `count` equal parts of them: (n, count).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.support.ink import average
+    >>> average(np.array([[1., 2., 3.]]), 2)  # each part is one and a half numbers
+    array([[1.33333333, 2.66666667]])
+    """
     length = values.shape[1]
     if length == count:
         return values
@@ -114,7 +122,17 @@ def average(values, count):
 
 
 def stroke_width(ink):
-    """The width of the strokes of a shape, in pixels: twice its area for each pixel of outline."""
+    """The width of the strokes of a shape, in pixels: twice its area for each pixel of outline.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.support.ink import stroke_width
+    >>> bar = np.zeros((60, 60))
+    >>> bar[5:55, 28:34] = 1
+    >>> 5 < stroke_width(bar) < 8
+    True
+    """
     smooth = _mean(np.pad(ink, 2), 3)  # grain would count as outline
     solid = smooth > .5 * smooth.max()
     edges = sum(np.count_nonzero(solid[rows] != solid[others]) for rows, others in (

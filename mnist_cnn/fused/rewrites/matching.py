@@ -34,6 +34,15 @@ class Match(object):
         reader may want.
     becomes, why : str
         For `explain`: the Op in the part's place, and what is gained.
+
+    Examples
+    --------
+    >>> import theano.tensor as T
+    >>> from mnist_cnn.fused.rewrites.matching import Match
+    >>> x = T.fvector("x")
+    >>> match = Match([x], [x * 2], lambda x: [x + x], becomes="sum", why="no product")
+    >>> match.inputs, match.why
+    ([x], 'no product')
     """
 
     def __init__(self, inputs, outputs, build, inner=None, becomes="", why=""):
@@ -99,6 +108,20 @@ def substitute(fgraph, match, index, place):
         The nodes that are replaced; None where the graph stays, since it needs an inner value.
     str or None
         Then the words for that value.
+
+    Examples
+    --------
+    >>> import theano.tensor as T
+    >>> from theano.gof import FunctionGraph
+    >>> from theano.gof.toolbox import ReplaceValidate
+    >>> from mnist_cnn.fused.rewrites.matching import Match, index_by_op, substitute
+    >>> x = T.fvector("x")
+    >>> y = T.exp(x)
+    >>> fgraph = FunctionGraph([x], [T.log(y)], clone=False, features=[ReplaceValidate()])
+    >>> match = Match([y], [fgraph.outputs[0]], lambda y: [abs(y)])
+    >>> replaced, kept = substitute(fgraph, match, index_by_op(fgraph), place=0)
+    >>> len(replaced), fgraph.outputs[0].owner.op == abs(x).owner.op
+    (1, True)
     """
     forward = _nodes_between(match.inputs, match.outputs)
     gradients = _gradients(match, forward, index)
@@ -125,7 +148,18 @@ def substitute(fgraph, match, index, place):
 
 
 def index_by_op(fgraph):
-    """From each Op to the nodes that apply it."""
+    """From each Op to the nodes that apply it.
+
+    Examples
+    --------
+    >>> import theano.tensor as T
+    >>> from theano.gof import FunctionGraph
+    >>> from mnist_cnn.fused.rewrites.matching import index_by_op
+    >>> x = T.fvector("x")
+    >>> index = index_by_op(FunctionGraph([x], [abs(abs(x))], clone=False))
+    >>> [len(nodes) for nodes in index.values()]
+    [2]
+    """
     index = {}
     for node in fgraph.toposort():
         index.setdefault(node.op, []).append(node)
@@ -232,6 +266,17 @@ class Unifier(object):
         From a variable of the pattern to the one of the graph that it has to be.
     free : Theano variable, optional
         One of the pattern that may be any of its type.
+
+    Examples
+    --------
+    >>> import theano.tensor as T
+    >>> from mnist_cnn.fused.rewrites.matching import Unifier
+    >>> a, free, x, y = T.fvectors("a", "free", "x", "y")
+    >>> unifier = Unifier({a: x}, free)
+    >>> unifier.unify(T.exp(a) * free, abs(y) * T.exp(x)), unifier.incoming.owner.inputs
+    (True, [y])
+    >>> Unifier({a: x}).unify(T.exp(a), T.exp(y))
+    False
     """
 
     def __init__(self, known, free=None):

@@ -94,8 +94,15 @@ class Rewriting(Optimizer):
     """An optimization that puts a fast Op in the place of a part of the graph, or leaves it whole.
 
     The graph is gone through from its outputs to its inputs, so that the largest part comes first.
-    A part an inner value of which is read elsewhere stays as it is; then smaller parts of it are
-    tried.
+    Where something else reads an inner value of a part, the part stays as it is; then smaller parts
+    of it are tried.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused.rewrites.dense import Products
+    >>> from mnist_cnn.fused.rewrites.rewriting import Rewriting
+    >>> issubclass(Products, Rewriting), Products.name
+    (True, 'mnist_cnn_products')
     """
 
     #: of the registered optimization
