@@ -610,14 +610,15 @@ for ax, kernel in zip(axes.flat, kernels):
 # the network to do so. It found that edges help.
 #
 # Grey hides which weights are positive and which are negative. `plot_kernels` of the package draws
-# kernels with red for positive and blue for negative, and all at one scale. What is stored is upside
-# down, for Theano turns it by 180 degrees before it slides over the image. Turned here as well, each
-# kernel looks like what it finds.
+# the same kernels with red for positive and blue for negative, and all at one scale. These are the
+# arrays as they are stored. Theano turns them by 180 degrees before it slides them over the image, so
+# a kernel finds what it shows upside down. The package's other figures and its explorer page show
+# `kernels[..., ::-1, ::-1]`, which looks like what it finds.
 
 # %%
 from mnist_cnn.visualize import plot_kernels
 
-plot_kernels(kernels[..., ::-1, ::-1], diverging=True)
+plot_kernels(kernels, diverging=True)
 
 # %% [markdown]
 # **Try.** Draw the kernels of an untrained network: build a new `conv1` and show its `W`.

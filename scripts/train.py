@@ -28,8 +28,8 @@ def add_arguments(parser):
     add("--keep-best", action="store_true",
         help="keep the weights of the epoch with the best validation accuracy, not the last")
     add("--snapshots", action="store_true",
-        help="save the first layer's kernels at every epoch too, beside the weights, for "
-             "visualize.py")
+        help="save the first layer's kernels at every epoch too, and all weights of a dozen epochs, "
+             "beside the weights, for visualize.py and explore.py")
     add("--quiet", action="store_true", help="print the final results only")
 
 
