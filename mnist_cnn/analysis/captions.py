@@ -96,8 +96,9 @@ OTHERS = {
         lie together. Look at the islands, and at the images between them. How far two islands are
         from each other, and how large they are, means nothing."""),
     "evolution": ("How the kernels came to be", """
-        Before training the kernels, turned as they are laid on the image, are noise. Look how early the edges appear, and how they
-        then only grow sharper; a kernel that stays noise has found nothing to do."""),
+        Before training the kernels, turned as they are laid on the image, are noise. Look how
+        early the edges appear, and how they then only grow sharper; a kernel that stays noise has
+        found nothing to do."""),
 }
 
 #: Of images in several channels.

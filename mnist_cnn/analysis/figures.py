@@ -267,8 +267,9 @@ FIGURES = {
         lie together. Look at the islands, and at the digits between them. How far two islands are
         from each other, and how large they are, means nothing."""),
     "evolution": Figure(_evolution, "How the kernels came to be", """
-        Before training the kernels, turned as they are laid on the image, are noise. Look how early the strokes appear, and how they
-        then only grow sharper; a kernel that stays noise has found nothing to do."""),
+        Before training the kernels, turned as they are laid on the image, are noise. Look how
+        early the strokes appear, and how they then only grow sharper; a kernel that stays noise
+        has found nothing to do."""),
 }
 
 TUTORIAL = ("kernels", "signed_kernels", "digit", "feature_maps", "history")

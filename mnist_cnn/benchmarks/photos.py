@@ -26,7 +26,7 @@ __all__ = ["KINDS", "Photo", "draw_photo", "clear_digits", "judge", "measure"]
 
 ROWS, COLUMNS = 720, 960
 INKS = {"black": (.12, .12, .14), "blue": (.12, .2, .6), "red": (.75, .15, .15),
-        "green": (.1, .5, .2), "pencil": (.45, .45, .47)}
+        "green": (.1, .5, .2), "pencil": (.45, .45, .47), "chalk": (.9, .9, .88)}
 
 #: ``pixels``, uint8 (rows, columns, 3); ``digits``, list of int, as they are read; ``quality`` of
 #: the JPEG file.
@@ -226,13 +226,9 @@ def _marker(scene):
 
 
 def _board(scene):
-    scene.cover(np.ones(scene.shape, np.float32), np.float32([.1, .2, .15]) * scene.rng.uniform(.6, 1.8))
-    INK = (.9, .9, .88)
-    kept, INKS["black"] = INKS["black"], INK
-    try:
-        scene.write()
-    finally:
-        INKS["black"] = kept
+    board = np.float32([.1, .2, .15]) * scene.rng.uniform(.6, 1.8)
+    scene.cover(np.ones(scene.shape, np.float32), board)
+    scene.write(ink="chalk")
 
 
 def _crease(scene):
