@@ -61,3 +61,10 @@ def _start_theano():
     random_streams.apply()
     if defaults.device != "cpu":
         importlib.import_module(".devices", __package__)  # starts it
+
+
+@around("lasagne")
+@contextlib.contextmanager
+def _theano_before_lasagne():
+    importlib.import_module("theano")  # where it fails, Lasagne would say that it is not installed
+    yield
