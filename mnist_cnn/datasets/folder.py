@@ -78,7 +78,7 @@ def is_own_output(path):
                 names = set(archive.namelist())
         except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
             return False
-        return "arr_0.npy" in names or names == {"epochs.npy", "kernels.npy"}
+        return "arr_0.npy" in names or {"epochs.npy", "kernels.npy"} <= names
     if path.suffix == ".csv":
         try:
             with open(path, "rb") as file:

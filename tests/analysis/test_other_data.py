@@ -1,5 +1,6 @@
 """Figures and numbers of data that are no digits: names, many classes, colour, other shapes."""
 
+import re
 import types
 
 import matplotlib.pyplot as plt
@@ -203,4 +204,4 @@ def test_captions_speak_of_images(names, shape):
         heading, text = captions.caption(name, materials)
         assert "{" not in text and "digit" not in heading + text, name
     text = captions.caption("kernels", materials)[1]
-    assert ("red, green and blue" in text or "red" in text) == (shape[0] == 3)
+    assert bool(re.search(r"\bred\b", text)) == (shape[0] == 3)
