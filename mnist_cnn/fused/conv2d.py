@@ -397,7 +397,7 @@ class _Pool2DOp(_NativeOp):
 
 
 class Pool2D(_Pool2DOp):
-    """Pooling, as `theano.tensor.signal.pool` has it.
+    """Pooling, as ``theano.tensor.signal.pool`` has it.
 
     Parameters
     ----------

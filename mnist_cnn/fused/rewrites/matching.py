@@ -1,7 +1,7 @@
 """Finding parts of a Theano graph and putting equal ones in their place, gradients included.
 
 A pattern recognizes a forward computation alone. The gradients that belong to it are found without
-a list of their own: Theano is asked for the gradient of the recognized part (`theano.grad`), and
+a list of their own: Theano is asked for the gradient of the recognized part (``theano.grad``), and
 what it writes is looked up in the graph, variable by variable. So each way to write a rectifier
 brings its own gradient along.
 """
