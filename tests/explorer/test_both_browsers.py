@@ -543,17 +543,17 @@ def test_side_by_side(view):
             return new Set(new Uint32Array(data.buffer)).size;
           })()""") > 3
     assert differs()
-    view.click(".compare-tools button")
+    view.click("#panel-compare .compare-tools button")
     assert not differs()
     view.pick(1)
     assert differs()
     assert view.text(".compare figcaption b") == "A: {}".format(view.probabilities.argmax())
-    view.click(".compare-tools button", 1)
+    view.click("#panel-compare .compare-tools button", 1)
     assert not differs()
     view.tab("sum")
     view.click("#edits .switch span")
     view.tab("compare")
-    view.set_value(".compare-tools select", 1)  # as learned
+    view.set_value("#panel-compare .compare-tools select", 1)  # as learned
     assert differs()
 
 
