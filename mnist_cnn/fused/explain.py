@@ -22,9 +22,9 @@ def why_nothing(function):
 
     Examples
     --------
+    >>> from mnist_cnn.fused import why_nothing
     >>> import theano
     >>> import theano.tensor as T
-    >>> from mnist_cnn.fused import why_nothing
     >>> a, b = T.dmatrices("a", "b")
     >>> why_nothing(theano.function([a, b], T.dot(a, b)))
     'it computes in float64'
@@ -59,9 +59,9 @@ def explain(function, *batch, **kwargs):
 
     Examples
     --------
+    >>> from mnist_cnn.fused import explain
     >>> import theano
     >>> import theano.tensor as T
-    >>> from mnist_cnn.fused import explain
     >>> x, W = T.ftensor4("x"), T.ftensor4("W")
     >>> y = T.nnet.relu(T.nnet.conv2d(x, W, filter_shape=(32, 1, 5, 5)))
     >>> z = T.nnet.conv2d(x, W, filter_shape=(32, 1, 5, 5), filter_dilation=(2, 2))

@@ -163,10 +163,10 @@ def thicken_strokes(ink):
     --------
     >>> import numpy as np
     >>> from mnist_cnn.support.digits import thicken_strokes
-    >>> ink = np.zeros((60, 60))
-    >>> ink[5:55, 30] = 1  # fifty pixels tall, one wide
-    >>> np.count_nonzero(thicken_strokes(ink)[25])
-    3
+    >>> ink = np.zeros((120, 120))
+    >>> ink[10:110, 50] = 1  # a hundred pixels tall, one wide
+    >>> np.count_nonzero(thicken_strokes(ink)[50])
+    5
     """
     rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
     ink = ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]

@@ -33,8 +33,8 @@ def uncropped(variable):
 
     Examples
     --------
-    >>> import theano.tensor as T
     >>> from mnist_cnn.fused.rewrites.frames import uncropped
+    >>> import theano.tensor as T
     >>> x, W = T.ftensor4(), T.ftensor4()
     >>> y = T.nnet.conv2d(x, W, border_mode="full", filter_shape=(1, 1, 3, 3))
     >>> uncropped(y[:, :, 1:x.shape[2] + 1, :-1])[1]
@@ -82,8 +82,8 @@ def unpadded(variable):
 
     Examples
     --------
-    >>> import theano.tensor as T
     >>> from mnist_cnn.fused.rewrites.frames import unpadded
+    >>> import theano.tensor as T
     >>> x = T.ftensor4("x")
     >>> n, channels, rows, columns = (x.shape[k] for k in range(4))
     >>> zeros = T.zeros((n, channels, rows + 2, columns + 3))

@@ -13,9 +13,9 @@ class Layout(Optimizer):
 
     Examples
     --------
+    >>> from mnist_cnn.model import build_cnn
     >>> import lasagne
     >>> import theano
-    >>> from mnist_cnn.model import build_cnn
     >>> network = build_cnn()
     >>> images = lasagne.layers.get_all_layers(network)[0].input_var
     >>> f = theano.function([images], lasagne.layers.get_output(network, deterministic=True))

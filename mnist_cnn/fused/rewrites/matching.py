@@ -37,8 +37,8 @@ class Match(object):
 
     Examples
     --------
-    >>> import theano.tensor as T
     >>> from mnist_cnn.fused.rewrites.matching import Match
+    >>> import theano.tensor as T
     >>> x = T.fvector("x")
     >>> match = Match([x], [x * 2], lambda x: [x + x], becomes="sum", why="no product")
     >>> match.inputs, match.why
@@ -60,9 +60,9 @@ def is_elementwise(variable, *kinds):
 
     Examples
     --------
+    >>> from mnist_cnn.fused.rewrites.matching import is_elementwise
     >>> import theano.tensor as T
     >>> from theano import scalar
-    >>> from mnist_cnn.fused.rewrites.matching import is_elementwise
     >>> x = T.fmatrix()
     >>> is_elementwise(abs(x), scalar.Abs), is_elementwise(x, scalar.Abs)
     (True, False)
@@ -77,8 +77,8 @@ def constant_value(variable):
 
     Examples
     --------
-    >>> import theano.tensor as T
     >>> from mnist_cnn.fused.rewrites.matching import constant_value
+    >>> import theano.tensor as T
     >>> constant_value(T.constant(.5).dimshuffle("x", "x")), constant_value(T.fmatrix())
     (0.5, None)
     """
@@ -111,10 +111,10 @@ def substitute(fgraph, match, index, place):
 
     Examples
     --------
+    >>> from mnist_cnn.fused.rewrites.matching import Match, index_by_op, substitute
     >>> import theano.tensor as T
     >>> from theano.gof import FunctionGraph
     >>> from theano.gof.toolbox import ReplaceValidate
-    >>> from mnist_cnn.fused.rewrites.matching import Match, index_by_op, substitute
     >>> x = T.fvector("x")
     >>> y = T.exp(x)
     >>> fgraph = FunctionGraph([x], [T.log(y)], clone=False, features=[ReplaceValidate()])
@@ -152,9 +152,9 @@ def index_by_op(fgraph):
 
     Examples
     --------
+    >>> from mnist_cnn.fused.rewrites.matching import index_by_op
     >>> import theano.tensor as T
     >>> from theano.gof import FunctionGraph
-    >>> from mnist_cnn.fused.rewrites.matching import index_by_op
     >>> x = T.fvector("x")
     >>> index = index_by_op(FunctionGraph([x], [abs(abs(x))], clone=False))
     >>> [len(nodes) for nodes in index.values()]
@@ -269,8 +269,8 @@ class Unifier(object):
 
     Examples
     --------
-    >>> import theano.tensor as T
     >>> from mnist_cnn.fused.rewrites.matching import Unifier
+    >>> import theano.tensor as T
     >>> a, free, x, y = T.fvectors("a", "free", "x", "y")
     >>> unifier = Unifier({a: x}, free)
     >>> unifier.unify(T.exp(a) * free, abs(y) * T.exp(x)), unifier.incoming.owner.inputs

@@ -38,8 +38,8 @@ def recognize(variable):
 
     Examples
     --------
-    >>> import theano.tensor as T
     >>> from mnist_cnn.fused.rewrites.nonlinearity import recognize
+    >>> import theano.tensor as T
     >>> z = T.fmatrix("z")
     >>> for y in (T.nnet.relu(z), T.maximum(z, 0), T.switch(z > 0, z, .1 * z), z * (z > 0)):
     ...     recognize(y)[1].spelling
@@ -76,9 +76,9 @@ def has_logarithm(fgraph, variable, nonlinearity):
 
     Examples
     --------
+    >>> from mnist_cnn.fused.rewrites.nonlinearity import has_logarithm, recognize
     >>> import theano.tensor as T
     >>> from theano.gof import FunctionGraph
-    >>> from mnist_cnn.fused.rewrites.nonlinearity import has_logarithm, recognize
     >>> z = T.fmatrix()
     >>> y = T.nnet.sigmoid(z)
     >>> fgraph = FunctionGraph([z], [T.log(y)], clone=False)

@@ -24,9 +24,9 @@ def pooling_of(node):
 
     Examples
     --------
+    >>> from mnist_cnn.fused.rewrites.pooling import pooling_of
     >>> import theano.tensor as T
     >>> from theano.tensor.signal.pool import pool_2d
-    >>> from mnist_cnn.fused.rewrites.pooling import pooling_of
     >>> pooled = pool_2d(T.ftensor4(), (3, 3), ignore_border=True, stride=(2, 2))
     >>> pooling_of(pooled.owner).stride
     (2, 2)

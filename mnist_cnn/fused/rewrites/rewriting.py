@@ -38,8 +38,8 @@ def rows_of(fgraph):
 
     Examples
     --------
-    >>> from theano.gof import FunctionGraph
     >>> from mnist_cnn.fused.rewrites.rewriting import rows_of
+    >>> from theano.gof import FunctionGraph
     >>> rows_of(FunctionGraph([], []))
     OrderedDict()
     """
@@ -55,8 +55,8 @@ def in_float32(*variables):
 
     Examples
     --------
-    >>> import theano.tensor as T
     >>> from mnist_cnn.fused.rewrites.rewriting import in_float32
+    >>> import theano.tensor as T
     >>> in_float32(T.fmatrix()), in_float32(T.fmatrix(), T.dmatrix())
     (None, 'it computes in float64')
     """
@@ -79,9 +79,9 @@ def tell_of_float64(listener):
 
     Examples
     --------
+    >>> from mnist_cnn.fused.rewrites.rewriting import tell_of_float64
     >>> import theano
     >>> import theano.tensor as T
-    >>> from mnist_cnn.fused.rewrites.rewriting import tell_of_float64
     >>> tell_of_float64(print)
     >>> a, b = T.dmatrices("a", "b")
     >>> f = theano.function([a, b], T.dot(a, b))

@@ -33,9 +33,9 @@ def are_compared(fgraph, variable):
 
     Examples
     --------
+    >>> from mnist_cnn.fused.rewrites.ties import are_compared
     >>> import theano.tensor as T
     >>> from theano.gof import FunctionGraph
-    >>> from mnist_cnn.fused.rewrites.ties import are_compared
     >>> x, z = T.ftensor4(), T.ftensor4()
     >>> y = abs(x)
     >>> are_compared(FunctionGraph([x], [y.sum()], clone=False), y)
