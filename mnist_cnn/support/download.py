@@ -247,6 +247,18 @@ def _open(session, url, headers, timeout):
     raise MnistCnnError("the server sends one on, again and again")
 
 
+def _blocks(raw):
+    """What a server sends, as it comes."""
+    if not hasattr(raw, "read1"):  # urllib3 before 2
+        yield from raw.stream(BLOCK, decode_content=False)
+        return
+    # stream() of later ones drops what came of a block before the connection broke
+    block = raw.read1(BLOCK, decode_content=False)
+    while block:
+        yield block
+        block = raw.read1(BLOCK, decode_content=False)
+
+
 def _resume(url, part, file, output, timeout):
     """Download the rest of a file into its part, which is then moved to `output`."""
     import requests
@@ -274,7 +286,7 @@ def _resume(url, part, file, output, timeout):
             watch.expect(min(total or MAX_BYTES, MAX_BYTES) - there)
             with tqdm(total=total, initial=there, unit="B", unit_scale=True, leave=False,
                       disable=None) as bar:  # None: off where nobody looks
-                for block in response.raw.stream(BLOCK, decode_content=False):
+                for block in _blocks(response.raw):
                     if not there and block.startswith(b"<"):
                         raise MnistCnnError(
                             "a web page (HTML) came, perhaps a proxy's or a log-in's")
