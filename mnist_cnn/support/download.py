@@ -146,6 +146,7 @@ def _alone(part):
         yield file
     finally:
         with contextlib.suppress(OSError):
+            file.flush()
             if not part.stat().st_size:
                 part.unlink()
         file.close()
