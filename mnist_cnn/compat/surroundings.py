@@ -47,6 +47,9 @@ def check_environment():
                             and 1 <= int(number) <= MAX_THREADS for number in numbers):
             raise ImportError("{} is {!r} in the environment; it must be a whole number, 1 to {}"
                               .format(name, text, MAX_THREADS))
+    home = os.environ.get("HOME")
+    if home and not os.path.isabs(home) and "base_compiledir" not in os.environ.get("THEANO_FLAGS", ""):
+        raise ImportError("HOME is {!r} in the environment; it must be an absolute path".format(home))
 
 
 @contextlib.contextmanager
