@@ -18,6 +18,7 @@ COMMANDS = {
     "evaluate.py": ["{model}", "--data-dir", "{data}"],
     "predict.py": ["{model}", "{picture}", "--data-dir", "{data}"],
     "explore.py": ["{model}", "--data-dir", "{data}"],
+    "export.py": ["{model}", "--output", "model.onnx"],
     "visualize.py": ["{model}", "--index", "0", "--data-dir", "{data}"],
     "sweep.py": ["plain", "--epochs", "1", "--seeds", "1", "--workers", "1", "--data-dir", "{data}"],
     "ablation.py": ["--only", "plain", "--epochs", "1", "--seeds", "1", "--workers", "1",
@@ -28,6 +29,7 @@ COMMANDS = {
 FILES = {
     "train.py": {"model.npz", "model.csv", "model.checkpoint", "model.snapshots.npz"},
     "explore.py": {"explore.html"},
+    "export.py": {"model.onnx"},
     "visualize.py": {"pictures/" + name for name in (
         "kernels.png", "signed_kernels.png", "digit.png", "feature_maps.png", "history.png",
         "index.html")},
