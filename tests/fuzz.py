@@ -98,12 +98,13 @@ def strict():
 @contextlib.contextmanager
 def faster():
     """NumPy parses the few headers that return again and again but once."""
-    before = np.lib.format._filter_header
-    np.lib.format._filter_header = functools.lru_cache(1000)(before)
+    module = sys.modules.get("numpy.lib._format_impl", np.lib.format)  # NumPy 2.3 moved it there
+    before = module._filter_header
+    module._filter_header = functools.lru_cache(1000)(before)
     try:
         yield
     finally:
-        np.lib.format._filter_header = before
+        module._filter_header = before
 
 
 @contextlib.contextmanager

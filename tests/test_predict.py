@@ -190,7 +190,7 @@ def answers_of(classes, count=2):
         shares = rng.dirichlet(np.ones(len(classes)))
         yield {"file": "a.png", "digit": i + 1, "class": int(shares.argmax()),
                "name": classes[shares.argmax()], "probability": float(shares.max()),
-               "unsure": False, "probabilities": shares.tolist()}
+               "unsure": False, "reason": None, "probabilities": shares.tolist()}
 
 
 @pytest.mark.parametrize("classes", [("T-shirt/top", "bag", "boot"),

@@ -465,4 +465,4 @@ def _read_array(archive, name, dtypes, shape):
     if not np.isfinite(array).all():
         raise ValueError("{} holds NaN or infinity".format(name))
     # in this machine's order of bytes, and laid out as kernels read fastest
-    return np.array(array, array.dtype.newbyteorder("="), order="C", copy=False)
+    return np.asarray(array, array.dtype.newbyteorder("="), order="C")
