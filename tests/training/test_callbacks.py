@@ -68,7 +68,7 @@ def test_keep_best_of_a_resumed_run(tmp_path, few, monkeypatch):
     """Begun at the resume, under another output, where another run's file lies: what the unbroken
     run keeps, with the whole history."""
     monkeypatch.setattr(train, "load_dataset", lambda data_dir, dataset: few)
-    options = dict(batch_size=50, seed=3, quiet=True, learning_rate=.15, momentum=.99)
+    options = dict(batch_size=50, seed=4, quiet=True, learning_rate=.15, momentum=.99)
     unbroken, resumed = tmp_path / "unbroken.npz", tmp_path / "resumed.npz"
     weights = train.main(num_epochs=6, output=unbroken, keep_best=True, **options)
     history = load_history(unbroken)
