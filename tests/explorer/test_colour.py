@@ -211,7 +211,7 @@ def fashion(browser, fixed_weights, tmp_path_factory):  # noqa: F811
     path = tmp_path_factory.mktemp("fashion") / "explore.html"
     images = np.random.RandomState(2).randint(256, size=(20, 1, 28, 28)).astype(np.uint8)
     content = content_of(fixed_weights, images, FASHION, labels=np.arange(20) % 10,
-                         epochs=None, kernels=None)
+                         film=[])
     path.write_text(explorer.build_page(content), encoding="utf-8")
     show(browser, path, 390, 844)
     return browser
