@@ -69,16 +69,17 @@ def test_a_user_without_a_name_or_a_home(tmp_path):
     ("sweep.py", ["--output", "{closed}"]),
     ("sweep.py", ["--output", "{closed}/results"]),
     ("evaluate.py", ["{secret}"]),
-    ("train.py", ["--data-dir", "{closed}"])])
+    ("train.py", ["--data-dir", "{empty}"])])
 def test_what_may_not_be_touched(script, args, training, small_mnist, tmp_path):
-    closed, secret = tmp_path / "closed", tmp_path / "secret.npz"
+    closed, empty, secret = tmp_path / "closed", tmp_path / "empty", tmp_path / "secret.npz"
     closed.mkdir()
+    empty.mkdir(0o555)
     (tmp_path / "open").mkdir()
     (closed / "old.npz").write_bytes(b"old")
     shutil.copy(str(training[1]), str(secret))
     secret.chmod(0)
     closed.chmod(0o555)
-    places = dict(closed=closed, open=tmp_path / "open", secret=secret, model=training[1],
+    places = dict(closed=closed, empty=empty, open=tmp_path / "open", secret=secret, model=training[1],
                   data=small_mnist)
     try:
         process = subprocess.run(
