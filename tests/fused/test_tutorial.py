@@ -6,6 +6,7 @@ import pytest
 from mnist_cnn import model, train
 
 import lasagne
+import theano
 import theano.tensor as T
 from lasagne.layers import get_all_params, get_output
 
@@ -46,24 +47,35 @@ def test_network_on_real_digits(networks, training, mnist, weights):
 
 
 @pytest.mark.slow
-def test_300_steps_follow_the_plain_graph(mnist):
-    """From one seed, so with the same weights and masks of dropout, on the same batches.
+def test_300_steps_follow_the_plain_graph(mnist, fixed_rng):
+    """Without dropout, from the same weights, on the same batches.
 
     Rounding alone makes runs part: where two positions of a window all but tie, it chooses the one
     that gets the gradient. At the tutorial's rate of 0.01 the plain graph leaves *itself* by 0.1
     within 300 steps when its weights are changed by 1e-7, and by 0.004 at a tenth of that rate (the
     fast one leaves it by 0.002); hence a twentieth.
     """
+    x, t = T.tensor4("inputs"), T.ivector("targets")
+    network = model.build_cnn(x)
+    params = get_all_params(network, trainable=True)
+    start = [p.get_value() for p in params]
     dither = np.random.RandomState(0).uniform(0, 1 / 256, (15000, 1, 28, 28))
     images, labels = (mnist[0][:15000] + dither).astype("float32"), mnist[1].astype("int32")
+    p = get_output(network, deterministic=True)
+    loss = lasagne.objectives.categorical_crossentropy(p, t).mean()
+    updates = lasagne.updates.nesterov_momentum(loss, params, .0005, .9)
     losses = []
-    for mode in (None, PLAIN):
-        _, step = seeded_step(1, .0005, mode)
-        losses.append([float(step(images[n:n + 50], labels[n:n + 50])[0])
+    for mode in (PLAIN, None):
+        for variable in updates:
+            variable.set_value(0 * variable.get_value())
+        for param, value in zip(params, start):
+            param.set_value(value)
+        step = theano.function([x, t], loss, updates=updates, mode=mode)
+        losses.append([float(step(images[n:n + 50], labels[n:n + 50]))
                        for n in range(0, 15000, 50)])
-    fast, plain = np.array(losses)
-    assert plain[-20:].mean() < plain[:20].mean() - .1      # they do learn
-    np.testing.assert_allclose(fast, plain, rtol=0, atol=2e-3)
+    plain, fast = np.array(losses)
+    assert plain[-20:].mean() < .8 * plain[:20].mean()      # they do learn
+    np.testing.assert_allclose(fast, plain, rtol=0, atol=1e-3)
 
 
 def seeded_step(seed, learning_rate=.01, mode=None):
