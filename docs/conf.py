@@ -4,7 +4,6 @@ Everything works from the disk: formulas are MathML, and the addresses of other 
 in ``inventories``, so that neither the build nor the reader asks a server for anything.
 """
 
-import ast
 import sys
 from pathlib import Path
 
@@ -13,7 +12,6 @@ sys.path[:0] = [str(HERE.parent), str(HERE / "extensions")]
 
 import mnist_cnn  # noqa: E402
 from numpydoc import xref  # noqa: E402
-from sphinx.ext.autodoc import preserve_defaults  # noqa: E402
 
 project = "mnist_cnn"
 version = release = mnist_cnn.__version__
@@ -96,14 +94,6 @@ intersphinx_mapping = {name: (address, "inventories/{}.txt".format(name)) for na
 def leave_fields_out(app, what, name, obj, skip, options):
     """A named tuple's docstring tells its fields; each by itself is an "alias for field 0"."""
     return skip or (type(obj).__name__ == "_tuplegetter" or None)
-
-
-def get_function_def(obj, _original=preserve_defaults.get_function_def):
-    """Sphinx 7.1 expects source text of the `__init__` that a dataclass is given."""
-    return _original(obj) or ast.parse("def __init__(self): pass").body[0]
-
-
-preserve_defaults.get_function_def = get_function_def
 
 
 def link_known_words_alone(app):

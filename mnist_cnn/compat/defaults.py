@@ -173,6 +173,10 @@ def theano_defaults():
     as it is imported, before the libraries can be found, and where it fails log an error and train
     on the CPU. `mnist_cnn.compat.devices` starts it.
 
+    Yields
+    ------
+    None
+
     Examples
     --------
     >>> import os

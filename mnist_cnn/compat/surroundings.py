@@ -109,6 +109,10 @@ def first_line(error):
 def compile_quietly():
     """While Theano is imported, and compiles parts of its own where its cache is empty.
 
+    Yields
+    ------
+    None
+
     Raises
     ------
     OSError

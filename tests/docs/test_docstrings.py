@@ -52,7 +52,7 @@ def test_examples(module, tmp_path, monkeypatch):
 def test_numpydoc_form(module):
     """Sections that numpydoc knows, in its order; no parameter that the signature lacks."""
     validate = pytest.importorskip("numpydoc.validate").validate
-    codes = ("GL03", "GL05", "GL06", "GL07", "GL08", "PR02", "PR05", "PR10", "SS01")
+    codes = ("GL03", "GL05", "GL06", "GL07", "GL08", "PR02", "PR05", "PR10", "SS01", "YD01")
     errors = ["{}: {}".format(name, text) for name, value in public(importlib.import_module(module))
               for code, text in validate(name)["errors"] if code in codes
               # what a class' ** hands on may be its base's parameters

@@ -368,7 +368,7 @@ def test_checkpoint_of_other_layouts(tmp_path):
     path = tmp_path / "run.checkpoint"
     saved(path)
     with np.load(str(path)) as file:
-        arrays = {name: np.asfortranarray(array.astype(array.dtype.newbyteorder(">")))
+        arrays = {name: np.array(array, array.dtype.newbyteorder(">"), order="F")
                   for name, array in file.items()}
     files.write_npz(path, arrays)
     run = a_run()
