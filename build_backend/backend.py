@@ -1,4 +1,4 @@
-"""Builds the project's wheels, by setuptools, with Theano 1.0.5 in them.
+"""Builds the project's wheels, by setuptools, with Theano 1.0.5 in them and what mends it.
 
 Theano's last release is a source archive whose setup.py asks Python's configparser for names that
 Python 3.12 dropped: ``pip install Theano`` fails there. So a wheel of this project brings Theano along,
@@ -79,6 +79,9 @@ def _add_theano(path):
         files[egg_info + "top_level.txt"] = b""
         for file in info.rglob("LICENSE*"):
             files[egg_info + file.name] = file.read_bytes()
+    # `import lasagne` and `import theano` alone work then, whatever was imported before
+    files["mnist_cnn_mends.pth"] = b"import mnist_cnn_mends\n"
+    files["mnist_cnn_mends.py"] = (HERE.parent / "mnist_cnn" / "compat" / "hook.py").read_bytes()
     with zipfile.ZipFile(path) as wheel:
         contents = {name: wheel.read(name) for name in wheel.namelist()}
     record, = (name for name in contents if name.endswith(".dist-info/RECORD"))

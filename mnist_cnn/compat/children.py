@@ -48,27 +48,6 @@ def mend_workers():
 
 # --- for good ----------------------------------------------------------------------------------
 
-_HOOK = '''\
-"""Theano and Lasagne are mended at their first import: python -m mnist_cnn.compat --uninstall undoes it."""
-
-import importlib.util
-import sys
-
-
-class _Finder:
-    @classmethod
-    def find_spec(cls, fullname, path=None, target=None):
-        if fullname not in ("theano", "lasagne"):
-            return None
-        sys.meta_path.remove(cls)
-        import mnist_cnn.compat  # noqa: F401
-        return importlib.util.find_spec(fullname)
-
-
-sys.meta_path.insert(0, _Finder)
-'''
-
-
 def _files():
     folder = Path(sysconfig.get_path("purelib"))
     return folder / "mnist_cnn_mends.pth", folder / "mnist_cnn_mends.py"
@@ -76,6 +55,8 @@ def _files():
 
 def install():
     """Have every Python of this environment mend Theano and Lasagne at their first import.
+
+    Where the package was installed from its wheel, this is done.
 
     Returns
     -------
@@ -95,7 +76,7 @@ def install():
     """
     pth, hook = _files()
     try:
-        hook.write_text(_HOOK)
+        hook.write_bytes(Path(__file__).with_name("hook.py").read_bytes())
         pth.write_text("import mnist_cnn_mends\n")
     except OSError as error:
         raise MnistCnnError("cannot write {}: {}".format(pth, error.strerror)) from error

@@ -224,5 +224,5 @@ def install():
         return
     for name in PACKAGES & set(sys.modules):
         raise ImportError("import mnist_cnn before theano and lasagne: {} is imported already, and not "
-                          "mended".format(name))
+                          "mended (or, once: python -m mnist_cnn.compat --install)".format(name))
     sys.meta_path.insert(0, MendingFinder)

@@ -113,5 +113,15 @@ def test_an_environment_is_mended_for_good(tmp_path):
     out, err = run("-m", "mnist_cnn.compat", "--install")
     assert err == "" and str(folder) in out
     assert run("-c", show) == ("False\nTrue\n", "")
+    assert run("-c", "import mnist_cnn; " + show) == ("True\nTrue\n", "")
     out, err = run("-m", "mnist_cnn.compat", "--uninstall")
     assert err == "" and sorted(path.name for path in folder.glob("mnist_cnn*")) == []
+
+
+@pytest.mark.parametrize("first", ["lasagne", "theano"])
+def test_an_installed_package_may_be_imported_last(first):
+    """In the order of import sorters: the wheel brings the file that mends at the first import."""
+    code = "import {}; import mnist_cnn; from mnist_cnn.compat import imports; print(imports.MendingFinder)"
+    process = subprocess.run([sys.executable, "-c", code.format(first)], stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, universal_newlines=True)
+    assert (process.returncode, process.stderr) == (0, "") and "MendingFinder" in process.stdout
