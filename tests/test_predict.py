@@ -31,8 +31,8 @@ def files(tmp_path_factory, mnist):
         write_picture(folder / "digit{}.png".format(i), images[i:i + 1])
     write_picture(folder / "number.png", images[:2])
     scribble = Image.new("L", (280, 280), 255)
-    points = np.random.RandomState(0).randint(30, 250, (25, 2))
-    ImageDraw.Draw(scribble).line([tuple(p) for p in points.tolist()], fill=0, width=18)
+    points = np.random.RandomState(1).randint(30, 250, (60, 2))
+    ImageDraw.Draw(scribble).line([tuple(p) for p in points.tolist()], fill=0, width=6)
     scribble.save(str(folder / "scribble.png"))
     (folder / "bad.png").write_text("hello")
     return folder

@@ -41,14 +41,14 @@ def after(name):
     Examples
     --------
     >>> from mnist_cnn.compat import imports
-    >>> @imports.after("theano.misc.ordered_set")
+    >>> @imports.after("theano.misc.doubleop")
     ... def say(module):
     ...     print("imported", module.__name__)
     >>> import sys
-    >>> _ = sys.modules.pop("theano.misc.ordered_set", None)
-    >>> import theano.misc.ordered_set
-    imported theano.misc.ordered_set
-    >>> imports.AFTER["theano.misc.ordered_set"].remove(say)
+    >>> _ = sys.modules.pop("theano.misc.doubleop", None)
+    >>> import theano.misc.doubleop
+    imported theano.misc.doubleop
+    >>> imports.AFTER["theano.misc.doubleop"].remove(say)
     """
     def register(function):
         AFTER.setdefault(name, []).append(function)
@@ -64,14 +64,14 @@ def around(name):
     >>> import contextlib
     >>> import sys
     >>> from mnist_cnn.compat import imports
-    >>> @imports.around("theano.misc.ordered_set")
+    >>> @imports.around("theano.misc.doubleop")
     ... def say():
     ...     print("importing")
     ...     return contextlib.nullcontext()
-    >>> _ = sys.modules.pop("theano.misc.ordered_set", None)
-    >>> import theano.misc.ordered_set
+    >>> _ = sys.modules.pop("theano.misc.doubleop", None)
+    >>> import theano.misc.doubleop
     importing
-    >>> imports.AROUND["theano.misc.ordered_set"].remove(say)
+    >>> imports.AROUND["theano.misc.doubleop"].remove(say)
     """
     def register(function):
         AROUND.setdefault(name, []).append(function)

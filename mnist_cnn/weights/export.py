@@ -43,13 +43,13 @@ def main(model, output=None):
     >>> path = main("model.npz", "model.pt")
     model.pt: PyTorch's state_dict; images (n, 1, 28, 28), bytes divided by 256; 10 classes
     """
+    network, about = load_model(model)
     output = Path(model).with_suffix(".onnx") if output is None else Path(output)
     if output.suffix not in WRITERS:
         raise MnistCnnError("{} ends in no known form; name a file that ends in {}".format(
             output, ", ".join(WRITERS)))
     keep_apart([model], [output])
     check_writable(output)
-    network, about = load_model(model)
     form, write = WRITERS[output.suffix]
     content = write(lasagne.layers.get_all_param_values(network), about)
     with atomic_open(output) as file:

@@ -182,13 +182,12 @@ class Checkpoint(_Npz):
             assert state(run) == self.fresh, "the run has changed"
             raise
         # said anew, in other words than the reader's
-        weights, (key, block), streams = (v.get_value() for v in run.train_fn.variables)
+        weights, _, streams = (v.get_value() for v in run.train_fn.variables)
         for k, (epoch, seconds, *losses_and_accuracies) in enumerate(run.history):
             assert epoch == k + 1 and isinstance(epoch, int) and abs(seconds) < 1e39
             assert all(0 <= loss < 1e39 for loss in losses_and_accuracies[::2])
             assert all(0 <= accuracy <= 1 for accuracy in losses_and_accuracies[1::2])
         assert run.history and np.isfinite(weights).all()
-        assert 0 <= key < 2 ** 63 and 2 ** 40 <= block < 2 ** 41
         assert ((streams >= 0) & (streams < 2 ** 31 - 1)).all()
         assert (streams[:, :3].any(axis=1) & streams[:, 3:].any(axis=1)).all()
         assert sorted(run.rng.permutation(9)) == list(range(9)) and abs(run.rng.normal()) < 20

@@ -14,26 +14,25 @@ from mnist_cnn.support.errors import MnistCnnError
 from .pictures import Pictures
 
 #: What picker.js does with a file, and what comes of it.
-ENTRY = """import {extractInk, readPicture} from "./ink.js";
-import {preprocess} from "./preprocess.js";
+ENTRY = """import {readDigits} from "./read.js";
 
 window.upload = async (text) => {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   try {
-    const picture = await readPicture(new File([bytes], "picture"));
-    const {pixels} = preprocess(extractInk(picture), picture.width);
-    return {pixels: [...pixels]};
+    const {digits} = await readDigits(new File([bytes], "picture"));
+    return {digits: digits.map((pixels) => [...pixels])};
   } catch (error) {
     return error instanceof DOMException ? {reason: "it is no picture"} : {reason: error.message};
   }
 };
 """
 REASONS = {"it is no picture", "no digit stands out from an even background",
-           "it is no single digit on an even background"}
+           "it is no single digit on an even background",
+           "what stands out runs out of the picture: there is no digit with a margin around it"}
 
 
 class Page(Pictures):
-    """`readPicture`, `extractInk` and `preprocess`: a digit as MNIST's are, or a known reason."""
+    """`readDigits`: digits as MNIST's are, or a known reason."""
 
     def __init__(self, path):
         super().__init__(path)
@@ -53,8 +52,9 @@ class Page(Pictures):
         if "reason" in found:
             assert found["reason"] in REASONS, found["reason"]
             raise MnistCnnError(found["reason"])
-        pixels = found["pixels"]
-        assert len(pixels) == 784 and min(pixels) == 0 and max(pixels) == 255
+        assert found["digits"]
+        for pixels in found["digits"]:
+            assert len(pixels) == 784 and min(pixels) == 0 and max(pixels) == 255
 
     def close(self):
         self.driver.quit()
