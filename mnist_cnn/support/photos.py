@@ -108,8 +108,18 @@ def _crop(picture, rows, columns):
     scale = min(picture.width / columns, picture.height / rows)
     width, height = scale * columns, scale * rows
     left, top = (picture.width - width) / 2, (picture.height - height) / 2
-    return picture.resize((columns, rows), Image.BICUBIC,
-                          box=(left, top, left + width, top + height))
+    return _resize(picture, (columns, rows), (left, top, left + width, top + height))
+
+
+def _resize(picture, size, box):
+    """Part of a picture at another size: along the rows, then along the columns.
+
+    Pillow, asked for both at once, takes the one or the other first by its version, and rounds in between.
+    """
+    left, top, right, bottom = box
+    columns, _ = size
+    narrow = picture.resize((columns, picture.height), Image.BICUBIC, box=(left, 0, right, picture.height))
+    return narrow.resize(size, Image.BICUBIC, box=(0, top, columns, bottom))
 
 
 def _pad(picture, rows, columns):
@@ -121,7 +131,7 @@ def _pad(picture, rows, columns):
     scale = min(columns / picture.width, rows / picture.height)
     size = max(1, round(scale * picture.width)), max(1, round(scale * picture.height))
     field = Image.new("L", (columns, rows), margin)
-    field.paste(picture.resize(size, Image.BICUBIC),
+    field.paste(_resize(picture, size, (0, 0, *picture.size)),
                 ((columns - size[0]) // 2, (rows - size[1]) // 2))
     return field
 
