@@ -23,10 +23,10 @@ train: .venv/train
 	$(BIN)/python scripts/train.py --epochs 5 --batch-size 50
 
 test: .venv/installed
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 check: .venv/installed
-	$(BIN)/python -m pytest -m "not slow and not browser and not gpu" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser and not gpu" $(PYTEST_ARGS)
 
 pictures: .venv/installed model.npz
 	$(BIN)/python scripts/visualize.py model.npz

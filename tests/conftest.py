@@ -11,12 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_cnn import data, model, train
-
-import lasagne  # noqa: I100  after mnist_cnn, which makes it importable
-import theano.tensor as T
-
 ROOT = Path(__file__).parent.parent
+# Tests that run side by side have a home each, with a Theano cache of its own: only one process compiles into one.
+worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+if worker != "gw0":
+    home = Path.home() / ".cache" / "mnist_cnn-tests" / worker
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ["HOME"] = str(home)
+
+from mnist_cnn import data, model, train  # noqa: E402
+
+import lasagne  # noqa: E402
+import theano.tensor as T  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
