@@ -168,7 +168,7 @@ def written(training, small_mnist, tmp_path_factory):
     return run_script("explore.py", training[1], "--data-dir", small_mnist, "--output", path), path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # a page that stays open costs a quarter of a processor
 def browser(tmp_path_factory):
     """A headless Chromium, as selenium's driver."""
     driver = start_chromium(tmp_path_factory.mktemp("chromium"))
@@ -176,7 +176,7 @@ def browser(tmp_path_factory):
     driver.quit()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def firefox(tmp_path_factory):
     """A headless Firefox."""
     browser = Firefox(tmp_path_factory.mktemp("firefox"))
