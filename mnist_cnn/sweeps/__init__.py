@@ -1,5 +1,6 @@
 """Many trainings on many cores or machines: sweeps over settings and seeds."""
 
+import contextlib
 import os
 from collections import Counter
 from dataclasses import replace
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from ..data import dataset_files, load_dataset
 from ..support.errors import MnistCnnError
-from ..support.files import atomic_open, check_writable, keep_apart, make_folder
+from ..support.files import atomic_open, check_writable, keep_apart, lock, make_folder
 from ..training.config import Config
 from .records import read_records, record_path
 from .settings import expand, is_recipe, parse_grid, parse_seeds, read_spec
@@ -29,7 +30,8 @@ def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, t
         From a setting's name to its `Config`, without a seed.
     seeds : sequence of int
     output : path-like
-        The folder of the records and weights; made if missing.
+        The folder of the records and weights; made if missing. While another sweep is at work in it,
+        this one waits.
     data_dir, dataset
         As for `mnist_cnn.data.load_dataset`; workers load the data by these names.
     scheduler : str, optional
@@ -68,6 +70,11 @@ def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, t
     >>> records[0]["status"]
     'failed'
     """
+    return _sweep(configs, seeds, output, data_dir, scheduler, workers, threads, dataset)
+
+
+def _sweep(configs, seeds, output, data_dir, scheduler, workers, threads, dataset, then=None):
+    """A sweep, and what is to be done with its records before the next one may use its folder."""
     for name, value in (("workers", workers), ("threads", threads)):
         if value is not None and (int(value) != value or not 1 <= value <= MAX_THREADS):
             raise MnistCnnError("{} is {!r}; it must be a whole number, 1 to {}".format(
@@ -80,6 +87,32 @@ def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, t
     if data_dir is not None and os.path.isdir(data_dir) and os.path.samefile(folder, data_dir):
         raise MnistCnnError("{} is the folder of the data; name another for the results".format(
             output))
+    with _alone_in(folder):
+        records = _records(configs, seeds, folder, data_dir, scheduler, workers, threads, dataset)
+        if then is not None:
+            then(records, folder)
+    return records
+
+
+@contextlib.contextmanager
+def _alone_in(folder):
+    """No other sweep is at work in the folder until the block ends, or the process.
+
+    Two at once would train everything twice, one's failure could take the place of the other's result,
+    and the table and the picture could come of different ones.
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # Windows opens no folder
+            number = os.open(str(folder), os.O_RDONLY)
+            stack.callback(os.close, number)
+            if lock(number, wait=False) is False:
+                print("Another sweep is at work in {}; waiting for its end".format(folder), flush=True)
+                lock(number)
+        yield
+
+
+def _records(configs, seeds, folder, data_dir, scheduler, workers, threads, dataset):
+    """The records of these settings and seeds, after training those that are missing."""
     for path in _report_files(folder):
         check_writable(path)
     about = load_dataset(data_dir, dataset=dataset).about
@@ -193,6 +226,4 @@ def main(spec=(), seeds=None, grid=(), num_epochs=None, output="results", data_d
     configs = expand(recipes + found.get("recipes", []), options,
                      {**found.get("grid", {}), **parse_grid(grid)}, found.get("settings"))
     seeds = parse_seeds(found.get("seeds", "1-3") if seeds is None else seeds)
-    records = sweep(configs, seeds, output, data_dir, scheduler, workers, threads, dataset)
-    report(records, output)
-    return records
+    return _sweep(configs, seeds, output, data_dir, scheduler, workers, threads, dataset, report)

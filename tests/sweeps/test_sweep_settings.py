@@ -2,9 +2,10 @@
 
 import json
 import math
+import os
 import shutil
 import subprocess
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -155,6 +156,27 @@ def test_a_sweep_goes_on_with_its_number_of_threads():
             whole_record(threads=8, data="other")]
     assert sweeps._threads_of(made, configs, "0f") == 1
     assert sweeps._threads_of(made[1:], configs, "0f") is None
+
+
+def test_two_sweeps_in_one_folder_take_turns(tmp_path, mnist, capsys):
+    """The second trains nothing that the first has trained meanwhile: no scheduler is asked."""
+    fcntl = pytest.importorskip("fcntl")
+    config, digest = Config(num_epochs=1, seed=1), mnist.about.digest
+    failed = dict(status="failed", error="it failed", config=asdict(config), seed=1, data=digest,
+                  threads=1, seconds=2.)
+    first = os.open(str(tmp_path), os.O_RDONLY)
+    fcntl.flock(first, fcntl.LOCK_EX)
+    with ThreadPoolExecutor() as pool:
+        second = pool.submit(sweeps.main, ["plain"], seeds="1", num_epochs=1, output=tmp_path,
+                             scheduler="tcp://127.0.0.1:1", threads=1)
+        out = ""
+        while "another sweep" not in out.lower() and not second.done():
+            out += capsys.readouterr().out
+        records.write_record(records.record_path(tmp_path, "plain", config, digest, 1), "plain",
+                             failed, [])
+        assert not (tmp_path / "table.md").exists()
+        os.close(first)
+        assert second.result() == [dict(failed, setting="plain")]
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="no git")
