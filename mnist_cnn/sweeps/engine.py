@@ -12,7 +12,7 @@ from multiprocessing import resource_tracker
 import numpy as np
 
 from ..support import machine
-from ..support.errors import ENDING, MnistCnnError, interrupt, signals
+from ..support.errors import ENDING, Interrupted, MnistCnnError, interrupt, signals
 from ..support.progress import progress_bar
 from .records import require_record, write_record
 from .task import run_task, warm_up
@@ -53,7 +53,27 @@ def _without_signals():
 
     Dask starts its workers from a thread, and they inherit its mask. So a Ctrl-C, which a terminal
     sends to all of them, ends the sweep alone, which then ends its workers in good order.
+
+    The sweep itself ends after the block: a cluster that is half started cannot be closed. A mask is not
+    enough, since a signal may go to a thread that was there before. A second one ends the block at once.
     """
+    received = []
+
+    def note(signum, frame):
+        received.append(signum)
+        if len(received) > 1:
+            raise Interrupted(signum)
+
+    try:
+        with signals(note), _masked():
+            yield
+    finally:
+        if received:
+            raise Interrupted(received[0])
+
+
+@contextlib.contextmanager
+def _masked():
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -89,16 +109,14 @@ def local_cluster(workers, threads):
     distributed = _import_dask()
     env = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     env["OPENBLAS_NUM_THREADS"] = "1"
-    with _without_signals(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        cluster = distributed.LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0, env=env,
-            dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL)
-    try:
+    with contextlib.ExitStack() as stack:
+        with _without_signals(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            cluster = distributed.LocalCluster(
+                n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0, env=env,
+                dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL)
+            stack.callback(_close, cluster, timeout=10)
         yield cluster
-    finally:
-        with _without_signals():
-            cluster.close(timeout=10)
 
 
 def threads_there(scheduler, workers, tasks):
@@ -147,30 +165,35 @@ def threads_there(scheduler, workers, tasks):
 def _client(scheduler, cluster=None):
     """A client of a scheduler elsewhere, or of a cluster of this machine."""
     distributed = _import_dask()
-    try:
-        if cluster is None:
-            if scheduler.startswith("tls:") and not distributed.Security().get_connection_args(
-                    "client").get("ssl_context"):
-                raise MnistCnnError(
-                    "the Dask scheduler at {} wants a certificate; name its files, "
-                    "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, ..__CLIENT__CERT and ..__CLIENT__KEY "
-                    "(docs/sweeps.md)".format(scheduler))
-            # a client that cannot connect would wait as Python exits, and print a traceback
-            socket.create_connection(
-                distributed.comm.get_address_host_port(scheduler), timeout=10).close()
-        with _without_signals():
-            client = distributed.Client(cluster or scheduler, timeout="10s", set_as_default=False)
-    except (OSError, ValueError, OverflowError) as error:
-        raise MnistCnnError("there is no Dask scheduler at {}: {}".format(
-            scheduler, " ".join(str(error).split()) or "no answer")) from error
-    try:
-        yield client
-    except (distributed.CancelledError, distributed.comm.CommClosedError) as error:
+    with contextlib.ExitStack() as stack:
+        try:
+            if cluster is None:
+                _require_scheduler(scheduler)
+            with _without_signals():
+                client = distributed.Client(cluster or scheduler, timeout="10s", set_as_default=False)
+                stack.callback(_close, client, timeout=5)
+        except (OSError, ValueError, OverflowError) as error:
+            raise MnistCnnError("there is no Dask scheduler at {}: {}".format(
+                scheduler, " ".join(str(error).split()) or "no answer")) from error
+        try:
+            yield client
+        except (distributed.CancelledError, distributed.comm.CommClosedError) as error:
+            raise MnistCnnError(
+                "the Dask scheduler at {} has gone; what is finished is kept, and the same command "
+                "goes on from there".format(scheduler or "this machine")) from error
+
+
+def _require_scheduler(address):
+    """MnistCnnError without a certificate for it, OSError or ValueError where nothing answers."""
+    import distributed
+    if address.startswith("tls:") and not distributed.Security().get_connection_args(
+            "client").get("ssl_context"):
         raise MnistCnnError(
-            "the Dask scheduler at {} has gone; what is finished is kept, and the same command "
-            "goes on from there".format(scheduler or "this machine")) from error
-    finally:
-        _close(client)
+            "the Dask scheduler at {} wants a certificate; name its files, "
+            "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, ..__CLIENT__CERT and ..__CLIENT__KEY "
+            "(docs/sweeps.md)".format(address))
+    # a client that cannot connect would wait as Python exits, and print a traceback
+    socket.create_connection(distributed.comm.get_address_host_port(address), timeout=10).close()
 
 
 def train_all(wanted, done, data, about, threads, scheduler=None, workers=None):
@@ -220,10 +243,10 @@ def train_all(wanted, done, data, about, threads, scheduler=None, workers=None):
         _gather(client, wanted, done, data, about, threads)
 
 
-def _close(client):
-    """Close a client whose scheduler may have gone, without a word."""
+def _close(opened, timeout):
+    """Close a cluster, or a client whose scheduler may have gone, without a word."""
     with _without_signals(), contextlib.suppress(Exception):
-        client.close(timeout=5)
+        opened.close(timeout=timeout)
 
 
 def _warm_up(client, wanted, about):

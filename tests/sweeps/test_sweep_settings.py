@@ -4,7 +4,10 @@ import json
 import math
 import os
 import shutil
+import signal
 import subprocess
+import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +18,7 @@ import pytest
 import mnist_cnn
 from mnist_cnn import sweeps
 from mnist_cnn.benchmarks import ablation
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.support.errors import Interrupted, MnistCnnError, interrupt, signals
 from mnist_cnn.sweeps import records, settings, summary, task
 from mnist_cnn.training.config import Config, configure
 
@@ -177,6 +180,24 @@ def test_two_sweeps_in_one_folder_take_turns(tmp_path, mnist, capsys):
         assert not (tmp_path / "table.md").exists()
         os.close(first)
         assert second.result() == [dict(failed, setting="plain")]
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="Windows")
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_signal_waits_for_the_start_of_a_cluster(times):
+    """Also one that comes to another thread, such as a library's; a second one does not wait."""
+    from mnist_cnn.sweeps.engine import _without_signals
+    end, started = threading.Event(), False
+    thread = threading.Thread(target=end.wait)
+    thread.start()
+    with signals(interrupt), pytest.raises(Interrupted):
+        with _without_signals():
+            for _ in range(times):
+                signal.pthread_kill(thread.ident, signal.SIGTERM)
+                time.sleep(.1)
+            started = True
+    end.set()
+    assert started == (times == 1)
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="no git")
