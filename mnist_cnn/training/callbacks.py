@@ -129,7 +129,7 @@ class Report(Callback):
 
     def on_interrupt(self, run):
         self.on_close(run)
-        saved = ", ".join(dict.fromkeys(map(str, run.saved))) or "nothing"
+        saved = ", ".join(map(str, run.saved)) or "nothing"
         self.say("Interrupted in epoch {}; saved: {}".format(
             min(run.epoch, run.config.num_epochs), saved))
 
@@ -149,7 +149,7 @@ def _saving(run, *paths):
     """Note what is saved; where that fails, save the weights in the system's temporary folder."""
     try:
         yield
-        run.saved.extend(paths)
+        run.saved.extend(path for path in paths if path not in run.saved)
     except MnistCnnError as error:
         folder = Path(tempfile.gettempdir())
         fallback = folder / "mnist_cnn-{:x}.npz".format(time.time_ns())
@@ -181,8 +181,9 @@ class SaveWeights(Callback):
     >>> from mnist_cnn.training.run import Run
     >>> run = Run(configure(), [SaveWeights("weights.npz")])
     >>> run.built(Engine("plain"), build_cnn(), None, None, np.zeros(50, np.int32))
-    >>> run.step_done(loss=.5, accuracy=.8)
-    >>> run.epoch_done(loss=.4, accuracy=.9)
+    >>> for epoch in range(2):
+    ...     run.step_done(loss=.5, accuracy=.8)
+    ...     run.epoch_done(loss=.4, accuracy=.9)
     >>> run.saved
     ['weights.npz']
     """

@@ -85,7 +85,7 @@ class Run:
     reserved : list of paths
         What callbacks are going to write.
     saved : list of paths
-        What was written so far.
+        What was written so far, each once.
 
     Examples
     --------
