@@ -149,6 +149,19 @@ def test_a_lock_of_another_machine_is_as_old_as_it_is(tmp_path, caplog):
     assert "Removed the lock" in caplog.text and "2880 minutes" in caplog.text
 
 
+def test_a_lock_is_waited_for_by_a_clock_that_nobody_sets(tmp_path, monkeypatch):
+    """Where the clock was set back by a day, another machine's lock was waited for a day longer."""
+    from theano.gof import compilelock
+    folder = tmp_path / "lock_dir"
+    folder.mkdir()
+    (folder / "lock").write_text("123_0_of another machine\n")
+    monkeypatch.setattr(compilelock.get_lock, "unlocker", compilelock.Unlocker(str(folder)), raising=False)
+    looks = iter(range(100))
+    monkeypatch.setattr(time, "time", lambda: -86400. * next(looks))
+    compilelock.lock(str(folder), timeout=.05, min_wait=.001, verbosity=0)
+    assert (folder / "lock").read_text().startswith("{}_".format(os.getpid()))
+
+
 def test_missing_headers_on_a_first_start(tmp_path):
     """Theano compiles as it is imported, before anybody could say what has to be installed."""
     (tmp_path / "sitecustomize.py").write_text(

@@ -71,6 +71,12 @@ _substitute("tensor.signal.pool", ("yk[[region_slices[i][r[i]] for i in xrange(n
 # In C, all axes are -2**31 since NumPy 2.0 and MAXDIMS before; see NPY_RAVEL_AXIS in c_code.
 _substitute("tensor.extra_ops", ("np.MAXDIMS if self.axis", "np.RAVEL_AXIS if self.axis"))
 
+# --- a clock that is set ------------------------------------------------------------------------
+
+# Set back by a day, another machine's lock of the cache is waited for a day longer; set ahead, that of a process
+# that still compiles is taken away. Both times are of one process, and go nowhere else.
+_substitute("gof.compilelock", ("time.time()", "time.monotonic()"))
+
 # --- what NumPy 1.23 brought --------------------------------------------------------------------
 
 # The strides of empty arrays are 0, and a matrix with no unit stride is an error: "some matrix has no unit
