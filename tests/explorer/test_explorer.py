@@ -34,7 +34,7 @@ class Page:
         self.actions = lambda: ActionChains(driver, duration=10)
 
     def open(self, size="wide", scheme="light", anew=True):
-        width, height = SIZES[size]
+        width, height = SIZES.get(size, size)
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {
@@ -552,6 +552,30 @@ def test_pools_dense_and_answer(page):
     page.point_at(page.one("[data-layer=input] .map"), 10, 10)
     assert len(page.all(".grid-input td")) == 49
     assert page.terms()[1] == ("levels", "256")
+
+
+@pytest.mark.parametrize("size, layer", [((1024, 768), "pool1"), ((800, 700), "conv2")])
+def test_nothing_moves_while_one_walks_down_a_column(page, size, layer):
+    """From map 9 to map 13, from 0.02 to -0.02: the tables and the big map stay where they are."""
+    from selenium.webdriver.common.keys import Keys
+
+    def places():
+        return page.js("""["#here", ".below canvas", ".grid", "#equation", "#edits"].map((name) => {
+            const {left, top, width} = document.querySelector(name).getBoundingClientRect();
+            return [left, top + scrollY, width].map(Math.round).join();
+          }).join(" ")""")
+    page.open(size)
+    seen = set()
+    for node in page.all("[data-layer={}] .map".format(layer))[1::4]:
+        page.point_at(node)
+        seen.add(places())
+    node.click()
+    page.one("#here").send_keys(Keys.ARROW_UP)
+    for key in [Keys.ARROW_RIGHT] * 3 + [Keys.ARROW_DOWN] * 3:
+        page.press(key)
+        seen.add(places())
+    assert "map 29" in page.one("#inspected").text
+    assert len(seen) == 1, seen
 
 
 def picture(page, selector):

@@ -92,6 +92,10 @@ export class Inspector {
     };
     const figure = this.figure("below", "", canvas, this.below.box);
     this.below.caption = figure.firstChild;
+    const {maps} = LAYERS[LAYERS[this.layer].below];
+    this.below.caption.dataset.widest = Array.from({length: maps}, (_, i) =>
+      this.captionBelow(i)
+    ).reduce((a, b) => (b.length > a.length ? b : a));
     return figure;
   }
 
@@ -168,12 +172,13 @@ export class Inspector {
       this.below.picture.paintChannel(bytes, channel * LAYERS.input.size ** 2, channel, table);
     } else this.paint(this.below.picture, below, channel);
     this.place(this.below.box, row, column, count, LAYERS[below].size);
-    this.below.caption.textContent =
-      below === "input"
-        ? isInk()
-          ? "Input"
-          : `Input, ${channelName(channel)}`
-        : `${byId(`title-${below}`).textContent}, map ${channel}`;
+    this.below.caption.textContent = this.captionBelow(channel);
+  }
+
+  captionBelow(channel) {
+    const {below} = LAYERS[this.layer];
+    if (below !== "input") return `${byId(`title-${below}`).textContent}, map ${channel}`;
+    return isInk() ? "Input" : `Input, ${channelName(channel)}`;
   }
 
   paintHere(caption) {
