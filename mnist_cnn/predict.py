@@ -79,7 +79,7 @@ def main(model, files, single=False, output_format="table", show=None, data_dir=
         the number of each image, from 1, and the name of its class.
     show : path-like, optional
         A folder that gets a picture of each file, NAME.seen.png: the file with a box around each
-        digit, and what the network saw of it.
+        digit, and what the network saw of it. Of files with one name the second is NAME-2.seen.png.
     data_dir, dataset
         As for `mnist_cnn.data.load_dataset_of`: the data set that the model was trained on, whose
         validation images tell what the network knows.

@@ -108,18 +108,14 @@ def _crop(picture, rows, columns):
     scale = min(picture.width / columns, picture.height / rows)
     width, height = scale * columns, scale * rows
     left, top = (picture.width - width) / 2, (picture.height - height) / 2
-    return _resize(picture, (columns, rows), (left, top, left + width, top + height))
+    return _resized(picture, (columns, rows), (left, top, left + width, top + height))
 
 
-def _resize(picture, size, box):
-    """Part of a picture at another size: along the rows, then along the columns.
-
-    Pillow, asked for both at once, takes the one or the other first by its version, and rounds in between.
-    """
+def _resized(picture, size, box):
+    """A part of it by the cubic: first along the rows, whichever order this Pillow prefers."""
     left, top, right, bottom = box
-    columns, _ = size
-    narrow = picture.resize((columns, picture.height), Image.BICUBIC, box=(left, 0, right, picture.height))
-    return narrow.resize(size, Image.BICUBIC, box=(0, top, columns, bottom))
+    across = picture.resize((size[0], picture.height), Image.BICUBIC, (left, 0, right, picture.height))
+    return across.resize(size, Image.BICUBIC, (0, top, size[0], bottom))
 
 
 def _pad(picture, rows, columns):
@@ -131,7 +127,7 @@ def _pad(picture, rows, columns):
     scale = min(columns / picture.width, rows / picture.height)
     size = max(1, round(scale * picture.width)), max(1, round(scale * picture.height))
     field = Image.new("L", (columns, rows), margin)
-    field.paste(_resize(picture, size, (0, 0, *picture.size)),
+    field.paste(_resized(picture, size, (0, 0, *picture.size)),
                 ((columns - size[0]) // 2, (rows - size[1]) // 2))
     return field
 

@@ -86,7 +86,8 @@ def open_picture(path, convert, size=None):
     convert : callable
         Makes grey or colours of it, from a Pillow image in any mode to another.
     size : int, optional
-        Pixels a side that are enough; a JPEG may be decoded at as few. By default all of them.
+        Pixels a side that are enough: of twice as many and more, squares are made one. By default
+        all of them.
 
     Returns
     -------
@@ -117,12 +118,12 @@ def open_picture(path, convert, size=None):
                 if max(picture.size) > MAX_SIDE:
                     raise MnistCnnError("{} is too large: {} x {} pixels, of at most {} a side".format(
                         path, picture.width, picture.height, MAX_SIDE))
-                if size is not None:
-                    picture.draft(None, (size, size))  # JPEG: decode fewer pixels
                 with _without_libtiffs_lines(picture):
                     picture.load()
-                enough = picture if size is None else _reduced(picture, size)
-                return _turned(convert(enough), _orientation(picture))
+                orientation = _orientation(picture)
+                if size is None:
+                    return _turned(convert(picture), orientation)
+                return convert(_reduced(_turned(picture, orientation), size))
     except IsADirectoryError as error:
         raise MnistCnnError("{0} is a folder; name the pictures in it: {0}/*".format(
             str(path).rstrip("/"))) from error
@@ -186,6 +187,8 @@ def _orientation(picture):
 
 
 def _turned(picture, orientation):
+    if orientation not in range(2, 9):
+        return picture
     picture.getexif()[ORIENTATION] = orientation
     return ImageOps.exif_transpose(picture)
 

@@ -1,5 +1,6 @@
 """What the network saw of a picture file: the file with its digits in boxes, and each as 28 x 28."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -7,13 +8,14 @@ from PIL import Image, ImageDraw, ImageFont
 
 from .errors import MnistCnnError
 from .files import atomic_open
+from .palette import on_light
 
 __all__ = ["draw_seen", "save_seen"]
 
 TILE = 140  # pixels a side of what the network saw
 GAP = 12
 LINE = 22  # for a line of text
-BOXED, DOUBTED = (0, 110, 200), (205, 80, 0)
+BOXED, DOUBTED = on_light("negative-text", "doubt")
 
 
 def draw_seen(reading, texts, doubts):
@@ -73,6 +75,9 @@ def _as_picture(image):
 def save_seen(folder, pictures, answers):
     """Save `draw_seen` of each picture file in a folder, as NAME.seen.png.
 
+    Of several files with one name, such as a/1.png and b/1.png, the second goes to 1-2.seen.png, and
+    so on.
+
     Parameters
     ----------
     folder : path-like
@@ -106,11 +111,22 @@ def save_seen(folder, pictures, answers):
     except OSError as error:
         raise MnistCnnError("cannot make the folder {}: {}".format(folder, error.strerror)) from error
     answers = iter(answers)
-    for name, reading in pictures:
+    targets = _apart(Path(name).stem for name, _ in pictures)
+    for (_, reading), target in zip(pictures, targets):
         own = [next(answers) for _ in reading.images]
         sheet = draw_seen(reading, ["{}: {} at {:.1f} %{}".format(
             answer["digit"], answer["name"], min(99.9, 100 * answer["probability"]),
             ", unsure" if answer["unsure"] else "") for answer in own],
             [answer["unsure"] for answer in own])
-        with atomic_open(Path(folder) / (Path(name).stem + ".seen.png")) as file:
+        with atomic_open(Path(folder) / (target + ".seen.png")) as file:
             sheet.save(file, "PNG")
+
+
+def _apart(stems):
+    """A name for each stem that no other has, even where a disk takes A and a for one."""
+    taken = set()
+    for stem in stems:
+        tries = itertools.chain([stem], ("{}-{}".format(stem, n) for n in itertools.count(2)))
+        name = next(name for name in tries if name.casefold() not in taken)
+        taken.add(name.casefold())
+        yield name

@@ -3,8 +3,9 @@
    picture with a light margin is negated, and filled up with its margin to a square. */
 
 import {LAYERS, isColour} from "./layers.js";
+import {eachStrip} from "./strips.js";
 
-const MOST_DRAWN = 2240; // larger pictures are made smaller by the browser first
+const ENOUGH = 8; // pixels for one of the input's: of twice as many and more, squares are made one
 
 /* Bytes of the input, channel after channel. */
 export async function readPhoto(blob) {
@@ -12,41 +13,54 @@ export async function readPhoto(blob) {
   if (maps !== 1 && maps !== 3) {
     throw new Error(`the model's images have ${maps} channels, a picture has 1 or 3`);
   }
-  const bitmap = await createImageBitmap(blob);
-  const scale = Math.min(1, MOST_DRAWN / Math.max(bitmap.width, bitmap.height));
-  const width = Math.max(1, Math.round(scale * bitmap.width));
-  const height = Math.max(1, Math.round(scale * bitmap.height));
-  const canvas = Object.assign(document.createElement("canvas"), {width, height});
-  const context = canvas.getContext("2d");
-  context.fillStyle = "white"; // what is transparent lies on paper
-  context.fillRect(0, 0, width, height);
-  context.drawImage(bitmap, 0, 0, width, height);
-  const {data} = context.getImageData(0, 0, width, height);
-  return isColour() ? crop(data, width, height) : pad(greyOf(data), width, height);
+  const bitmap = await createImageBitmap(blob, {colorSpaceConversion: "none"});
+  const {planes, width, height} = await reduced(bitmap);
+  bitmap.close();
+  return isColour() ? crop(planes, width, height) : pad(greyOf(planes), width, height);
 }
 
-function crop(data, width, height) {
+/* Red, green and blue as bytes; of a large picture the means of squares, as Pillow's reduce. What is
+   transparent lies on white paper. */
+async function reduced(bitmap) {
+  const most = Math.max(bitmap.width, bitmap.height);
+  const side = Math.max(1, Math.floor(most / (2 * ENOUGH * LAYERS.input.size)));
+  const width = Math.ceil(bitmap.width / side);
+  const height = Math.ceil(bitmap.height / side);
+  const planes = Array.from({length: 3}, () => new Uint8Array(width * height));
+  await eachStrip(bitmap, side, "white", (data, start, rows) => {
+    const [top, small] = [start / side, Math.ceil(rows / side)];
+    planes.forEach((plane, channel) => {
+      const sums = new Float64Array(small * width);
+      for (let row = 0; row < rows; row++) {
+        const line = Math.floor(row / side) * width;
+        for (let column = 0; column < bitmap.width; column++) {
+          const value = data[4 * (row * bitmap.width + column) + channel];
+          sums[line + Math.floor(column / side)] += value;
+        }
+      }
+      sums.forEach((sum, i) => {
+        const high = Math.min(side, rows - Math.floor(i / width) * side);
+        const wide = Math.min(side, bitmap.width - (i % width) * side);
+        plane[top * width + i] = Math.floor(sum / (high * wide) + 0.5);
+      });
+    });
+  });
+  return {planes, width, height};
+}
+
+function crop(planes, width, height) {
   const {size} = LAYERS.input;
   const side = Math.min(width, height);
-  const left = (width - side) / 2;
-  const top = (height - side) / 2;
+  const across = weightsOf(width, (width - side) / 2, side, size);
+  const down = weightsOf(height, (height - side) / 2, side, size);
   const pixels = new Uint8Array(3 * size * size);
-  for (let channel = 0; channel < 3; channel++) {
-    const plane = Uint8Array.from({length: width * height}, (_, i) => data[4 * i + channel]);
-    const across = weightsOf(width, left, side, size);
-    const down = weightsOf(height, top, side, size);
-    pixels.set(resize(plane, width, across, down), channel * size * size);
-  }
+  planes.forEach((plane, i) => pixels.set(resize(plane, width, across, down), i * size * size));
   return pixels;
 }
 
 /* As Pillow has it: in 65,536ths, rounded. */
-const greyOf = (data) =>
-  Uint8Array.from(
-    {length: data.length / 4},
-    (_, i) =>
-      (19595 * data[4 * i] + 38470 * data[4 * i + 1] + 7471 * data[4 * i + 2] + 0x8000) >> 16
-  );
+const greyOf = ([red, green, blue]) =>
+  red.map((_, i) => (19595 * red[i] + 38470 * green[i] + 7471 * blue[i] + 0x8000) >> 16);
 
 function pad(grey, width, height) {
   const {size} = LAYERS.input;

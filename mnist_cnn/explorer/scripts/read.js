@@ -4,12 +4,9 @@ import {splitDigits, thickenStrokes} from "./digits.js";
 import {extractInk} from "./ink.js";
 import {preprocess} from "./preprocess.js";
 import {average, plane, transpose} from "./planes.js";
+import {eachStrip} from "./strips.js";
 
 const WORK_SIZE = 560; // pixels of the longer side that are enough to find a digit
-const STRIP = 2 ** 20; // pixels that are drawn at once
-const MOST_COLUMNS = 4096; // of a canvas
-
-const rest = () => new Promise((done) => setTimeout(done));
 
 /* The brightness of a picture file, a plane of numbers from 0 to 1, with its longer side at most
    560 pixels: each of them the mean of what it covers. */
@@ -21,13 +18,11 @@ export async function readPicture(blob) {
   const rows = Math.max(1, Math.floor(scale * height + 0.5));
   const light = new Float64Array(height * columns);
   const cover = new Float64Array(height * columns);
-  const step = Math.max(1, Math.floor(STRIP / width));
-  for (let start = 0; start < height; start += step) {
-    const strip = brightness(bitmap, start, Math.min(step, height - start));
+  await eachStrip(bitmap, 1, null, (data, start) => {
+    const strip = brightness(data);
     light.set(average(strip.light, width, columns), start * columns);
     cover.set(average(strip.cover, width, columns), start * columns);
-    if (start) await rest(); // a hand may draw meanwhile
-  }
+  });
   bitmap.close();
   const down = (values) => {
     const turned = transpose(plane(values, columns, height)).values;
@@ -41,25 +36,15 @@ export async function readPicture(blob) {
   return plane(Float64Array.from(grey), columns, rows);
 }
 
-/* Brightness times opacity, and opacity, of some rows of a bitmap. */
-function brightness(bitmap, start, rows) {
-  const {width} = bitmap;
-  const light = new Float64Array(rows * width);
-  const cover = new Float64Array(rows * width);
-  for (let left = 0; left < width; left += MOST_COLUMNS) {
-    const columns = Math.min(MOST_COLUMNS, width - left);
-    const canvas = Object.assign(document.createElement("canvas"), {width: columns, height: rows});
-    const context = canvas.getContext("2d", {willReadFrequently: true});
-    context.drawImage(bitmap, -left, -start);
-    const {data} = context.getImageData(0, 0, columns, rows);
-    for (let i = 0; i < rows * columns; i++) {
-      const at = Math.floor(i / columns) * width + left + (i % columns);
-      const alpha = data[4 * i + 3] / 255;
-      const grey =
-        (0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2]) / 255;
-      light[at] = grey * alpha;
-      cover[at] = alpha;
-    }
+/* Brightness times opacity, and opacity, of RGBA bytes. */
+function brightness(data) {
+  const light = new Float64Array(data.length / 4);
+  const cover = new Float64Array(data.length / 4);
+  for (let i = 0; i < light.length; i++) {
+    const alpha = data[4 * i + 3] / 255;
+    const grey = (0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2]) / 255;
+    light[i] = grey * alpha;
+    cover[i] = alpha;
   }
   return {light, cover};
 }
