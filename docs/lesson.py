@@ -610,7 +610,7 @@ for ax, kernel in zip(axes.flat, kernels):
 # the network to do so. It found that edges help.
 #
 # Grey hides which weights are positive and which are negative. `plot_kernels` of the package draws
-# the same kernels with red for positive and blue for negative, and all at one scale. These are the
+# the same kernels with orange for positive and blue for negative, and all at one scale. These are the
 # arrays as they are stored. Theano turns them by 180 degrees before it slides them over the image, so
 # a kernel finds what it shows upside down. The package's other figures and its explorer page show
 # `kernels[..., ::-1, ::-1]`, which looks like what it finds.

@@ -7,14 +7,16 @@ figures out; `mnist_cnn.analysis.plots` uses them as well.
 import matplotlib.figure
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import MaxNLocator
 
+from .support.palette import SIGNED, on_light
 
 __all__ = ["plot_kernels", "plot_feature_maps", "plot_digit", "plot_history",
            "as_picture", "in_colour", "new_figure", "mosaic", "scale_of", "bare", "axes_at",
-           "headline"]
+           "headline", "colour_map"]
 
-DARK, LIGHT = "#30343b", "#b8bdc6"
+DARK, LIGHT = on_light("text", "ink-tint")
 
 
 def plot_kernels(kernels, diverging=False):
@@ -25,7 +27,7 @@ def plot_kernels(kernels, diverging=False):
     kernels : array
         (maps, channels, rows, columns), at most 36 maps.
     diverging : bool
-        Blue for negative, white for zero and red for positive, instead of the tutorial's greys.
+        Blue for negative, nearly white for zero and orange for positive, instead of the tutorial's greys.
 
     Returns
     -------
@@ -318,15 +320,39 @@ def scale_of(arrays, diverging=True):
     --------
     >>> import numpy as np
     >>> from mnist_cnn.visualize import scale_of
-    >>> scale_of(np.array([-2, 1]))
-    {'cmap': 'RdBu_r', 'vmin': -2, 'vmax': 2}
+    >>> scale = scale_of(np.array([-2, 1]))
+    >>> scale["cmap"].name, scale["vmin"], scale["vmax"]
+    ('signed', -2, 2)
     >>> scale_of(np.array([-2, 1]), diverging=False)
     {'cmap': 'gray', 'vmin': -2, 'vmax': 1}
     """
     if not diverging:
         return dict(cmap="gray", vmin=np.nanmin(arrays), vmax=np.nanmax(arrays))
-    limit = np.nanmax(np.abs(arrays)) or 1  # zero is white
-    return dict(cmap="RdBu_r", vmin=-limit, vmax=limit)
+    limit = np.nanmax(np.abs(arrays)) or 1  # zero is in the middle
+    return dict(cmap=colour_map("signed", *SIGNED), vmin=-limit, vmax=limit)
+
+
+def colour_map(name, *colours):
+    """A colour map of matplotlib through some of the pages' colours, evenly.
+
+    Parameters
+    ----------
+    name : str
+    *colours : str
+        Out of `mnist_cnn.support.palette.COLOURS`, from the least number to the largest.
+
+    Returns
+    -------
+    matplotlib Colormap
+
+    Examples
+    --------
+    >>> from mnist_cnn.visualize import colour_map
+    >>> colour_map("ink", "paper", "ink")(0., bytes=True)[:3]  # paper's #fffefb
+    (255, 254, 251)
+    """
+    # an odd number of shades, so that the middle is one of them
+    return LinearSegmentedColormap.from_list(name, on_light(*colours), N=511)
 
 
 def bare(ax):

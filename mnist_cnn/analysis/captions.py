@@ -72,7 +72,7 @@ OTHERS = {
         where they agree, and at the bottom row for the pixels that decide between the two
         classes."""),
     "occlusion": ("What hiding a part does", """
-        A square of {hidden} x {hidden} pixels slides over the image and hides what is below. Red:
+        A square of {hidden} x {hidden} pixels slides over the image and hides what is below. Orange:
         the class loses score, so the hidden part speaks for it; blue: the class gains. Bottom left,
         how probable the answer stays; look for a dark place, where hiding one part turns the answer
         into another."""),
@@ -108,8 +108,8 @@ IN_CHANNELS = {
         {channels} channels side by side. These are the arrays as they are stored; Theano turns
         them by 180 degrees before it lays them on the image, and all other figures show them so."""),
     "signed_kernels": ("The same kernels, channel by channel", """
-        Red is positive, blue negative and white zero, for each of the {channels} channels. Where
-        the channels look alike, the kernel asks for bright and dark; where they differ, for
+        Orange is positive, blue negative and nearly white zero, for each of the {channels} channels.
+        Where the channels look alike, the kernel asks for bright and dark; where they differ, for
         colour. They are turned as they are laid on the image."""),
 }
 
@@ -123,7 +123,7 @@ IN_COLOUR = {
         which ignore the exact place. These are the arrays as they are stored; Theano turns
         them by 180 degrees before it lays them on the image, and all other figures show them so."""),
     "signed_kernels": ("The same kernels, channel by channel", """
-        Red, green and blue side by side; here red ink is positive, blue ink negative and white
+        Red, green and blue side by side; here orange is positive, blue negative and nearly white
         zero. Where the three look alike, the kernel asks for bright and dark; where they differ,
         for colour. They are turned as they are laid on the image."""),
     "attribution": ("Why this answer, and not another", """

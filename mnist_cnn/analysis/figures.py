@@ -175,7 +175,7 @@ def draw_film(materials):
     b'GIF89a'
     """
     epochs, snapshots = materials.snapshots
-    # spread evenly: the commonest colours would leave the few dark red and blue ones out
+    # spread evenly: the commonest colours would leave the few dark ones out
     frames = [Image.fromarray(frame).quantize(method=Image.Quantize.MAXCOVERAGE,
                                               dither=Image.Dither.NONE)
               for frame in plots.draw_evolution(features.as_laid_on(snapshots), epochs)]
@@ -202,10 +202,10 @@ FIGURES = {
         for edges and strokes, bright on one side and dark on the other, in many directions.
         This is the tutorial's figure: the arrays as they are stored. Theano turns them by 180
         degrees before it lays them on the image; all other figures show them turned."""),
-    "signed_kernels": Figure(_signed_kernels, "The same kernels, red and blue", """
-        Grey hides where a kernel's weights change sign. Here red is positive, blue negative and
-        white zero: a kernel finds a stroke where it is red on one side and blue on the other. They
-        are turned as they are laid on the image: each looks like what it finds."""),
+    "signed_kernels": Figure(_signed_kernels, "The same kernels, orange and blue", """
+        Grey hides where a kernel's weights change sign. Here orange is positive, blue negative
+        and nearly white zero: a kernel finds a stroke where it is orange on one side and blue on the
+        other. They are turned as they are laid on the image: each looks like what it finds."""),
     "digit": Figure(_digit, "The digit", """
         What the network sees: 28 x 28 pixels, the digit in a box of 20 x 20 and its centre of
         mass in the middle."""),
@@ -238,8 +238,8 @@ FIGURES = {
         among the inked pixels. Occlusion: how much is lost when a square is erased. Look where
         they agree, and at the bottom row for the pixels that decide between the two classes."""),
     "occlusion": Figure(_occlusion, "What hiding a part does", """
-        A square slides over the digit and hides what is below. Red: the class loses score, so
-        the hidden part speaks for it; blue: the class gains. Bottom left, how probable the
+        A square slides over the digit and hides what is below. Orange: the class loses score,
+        so the hidden part speaks for it; blue: the class gains. Bottom left, how probable the
         answer stays; look for a dark place, where hiding one stroke turns the digit into
         another."""),
     "confusion": Figure(_confusion, "What is taken for what", """

@@ -15,6 +15,7 @@ import numpy as np
 from ..data import dataset_files
 from ..support.classes import noun
 from ..support.files import atomic_open, check_writable, keep_apart
+from ..support.palette import css_colours
 from ..support.records import files_beside
 from .bundle import bundle_scripts, bundle_styles
 from .content import collect
@@ -24,7 +25,7 @@ from .words import page_words
 __all__ = ["build_page", "main"]
 
 SOURCE = Path(__file__).parent
-STYLES = ("colours.css", "page.css", "stages.css", "draw.css", "bench.css", "inspector.css",
+STYLES = ("root.css", "page.css", "stages.css", "draw.css", "bench.css", "inspector.css",
           "tabs.css", "narrow.css", "sizes.css", "tablet.css", "print.css")
 
 
@@ -89,7 +90,7 @@ def build_page(content):
     }
     parts = {
         **page_words(shape, content.names, content.handwriting),
-        "style": bundle_styles(SOURCE / "styles", STYLES),
+        "style": css_colours() + bundle_styles(SOURCE / "styles", STYLES),
         "script": bundle_scripts(SOURCE / "scripts", "main.js"),
         "summary": html.escape(content.summary),
         "facts": json.dumps(facts).replace("<", "\\u003c"),

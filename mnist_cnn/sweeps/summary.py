@@ -5,6 +5,7 @@ import io
 import numpy as np
 
 from ..support.errors import MnistCnnError
+from ..support.palette import on_light
 
 __all__ = ["mean_interval", "table", "comparison", "require_drawing", "plot"]
 
@@ -178,19 +179,20 @@ def plot(records):
     figure = Figure(figsize=(8, 1.6 + .5 * len(settings)), layout="constrained")
     FigureCanvasAgg(figure)
     ax = figure.subplots()
+    dots, dark, line = on_light("negative-mid", "text", "line")
     for row, (name, finished) in enumerate(settings.items()):
         test = [100 * record["test_accuracy"] for record in finished.values()]
         mean, half = mean_interval(test)
         # dots of equal accuracy lie beside each other, not on each other
         offsets = [test[:i].count(value) for i, value in enumerate(test)]
-        ax.plot(test, row - .12 - .09 * np.array(offsets), "o", color="#3f90da", markersize=5)
+        ax.plot(test, row - .12 - .09 * np.array(offsets), "o", color=dots, markersize=5)
         ax.errorbar(mean, row + .14, xerr=None if np.isnan(half) else half, fmt="|",
-                    color="#30343b", capsize=4, markersize=9)
+                    color=dark, capsize=4, markersize=9)
     ax.set_yticks(range(len(settings)))
     ax.set_yticklabels(settings)
     ax.set_ylim(len(settings) - .4, -.6)
     ax.set_xlabel("test accuracy [%]: a dot for each seed; mean and its 95 % interval")
-    ax.grid(axis="x", color="#e4e6ea")
+    ax.grid(axis="x", color=line)
     ax.set_axisbelow(True)
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=120)

@@ -121,11 +121,11 @@ def images(figure, cmap):
 
 def test_maps_that_are_compared_share_their_limits(materials):
     drops = gallery.FIGURES["occlusion"].draw(materials)
-    maps = images(drops, "RdBu_r")
+    maps = images(drops, "signed")
     assert len(maps) == 10 and len({image.get_clim() for image in maps}) == 1
     np.testing.assert_array_equal([image.get_array() for image in maps], materials.occlusion)
 
-    maps = images(gallery.FIGURES["attribution"].draw(materials), "RdBu_r")
+    maps = images(gallery.FIGURES["attribution"].draw(materials), "signed")
     assert len(maps) == 9
     for column in range(3):
         one, other, difference = maps[3 * column:3 * column + 3]
@@ -257,7 +257,7 @@ def test_the_page_can_be_looked_around_in(everything, tmp_path):
         driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
         button.click()
         dialog = driver.find_element("id", "dialog")
-        assert dialog.is_displayed() and "red pixels speak for the answer" in dialog.text
+        assert dialog.is_displayed() and "orange pixels speak for the answer" in dialog.text
         dialog.click()
         assert not dialog.is_displayed()
         driver.execute_script("document.querySelector('#kernels img').click()")

@@ -1,6 +1,7 @@
 """The page of figures in a real Chromium: its widths, its keys, what a pointer at it shows."""
 
 import importlib.util
+import re
 import time
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from browsers import browser  # noqa: F401  a fixture
 
 from mnist_cnn.analysis import gallery
+from mnist_cnn.support.palette import COLOURS
 
 pytestmark = pytest.mark.browser
 
@@ -78,6 +80,21 @@ def test_a_mistake_shows_the_digit_and_its_attribution(page, width):
     eventually(page, "!dialog.open")
 
 
+def test_every_figure_is_named_in_words_and_leads_back_up(page):
+    links, headings, alts = page.execute_script("""
+        const texts = (selector) => [...document.querySelectorAll(selector)].map((n) => n.textContent);
+        return [texts("nav a"), texts("section h2"),
+                [...document.querySelectorAll(".picture > img")].map((image) => image.alt)];""")
+    assert links == headings == ["The digit", "Sure, and wrong", "What the network thinks alike"]
+    assert alts == [heading + "; enlarge" for heading in headings]
+    for link, heading in zip(page.find_elements("css selector", "nav a"), headings):
+        link.click()
+        eventually(page, "document.querySelector(location.hash + ' h2').textContent === arguments[0]",
+                   heading)
+    page.find_element("css selector", "section:last-child .hint a").click()
+    eventually(page, "document.querySelector('h1').getBoundingClientRect().top > -1")
+
+
 def test_keys_enlarge_a_picture(page):
     picture = page.find_element("css selector", "#digit img")
     picture.send_keys("\ue007")  # Enter
@@ -94,7 +111,8 @@ def test_axe_finds_nothing(page, scheme):
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {
         "features": [{"name": "prefers-color-scheme", "value": scheme}]})
     background = page.execute_script("return getComputedStyle(document.body).backgroundColor")
-    assert (background == "rgb(255, 255, 255)") == (scheme == "light")
+    shown = "#{:02x}{:02x}{:02x}".format(*map(int, re.findall(r"\d+", background)))
+    assert shown == COLOURS["page"][scheme == "dark"]
     page.execute_script((Path(spec.origin).parent / "axe.min.js").read_text(encoding="utf-8"))
     violations, passes = page.execute_async_script("""
         const done = arguments[0];

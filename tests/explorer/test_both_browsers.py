@@ -11,8 +11,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from browsers import browser, either, firefox, written  # noqa: F401  fixtures
+from matplotlib.colors import to_rgb
 from PIL import Image, ImageDraw
 
+from mnist_cnn import visualize
 from mnist_cnn.analysis import trust
 from mnist_cnn.analysis.figures import FIGURES
 from mnist_cnn.support import pictures
@@ -629,12 +631,18 @@ def test_where_it_lives(view):
 
 
 def test_a_kernel_is_the_same_picture_in_figures_and_page(view, training):
-    """The page's table is what the figures draw: both as the kernel is laid on."""
+    """The page's table is what the figures draw: both as the kernel is laid on, in the same colours."""
     with np.load(str(training[1])) as weights:
         figure = FIGURES["signed_kernels"].draw(SimpleNamespace(weights=[weights["arr_0"]]))
     drawn = figure.axes[6].images[0].get_array()
     shown = view.numbers("explorer.network.terms('conv1', 6, 0, 0, 0).kernel").reshape(5, 5)
     np.testing.assert_allclose(shown, drawn, atol=1e-6)
+    words = np.uint32(view.numbers("explorer.state.palette.signed"))
+    colours = words[:, None] >> np.uint32([0, 8, 16]) & 255
+    cmap = figure.axes[6].images[0].get_cmap()
+    assert np.abs(colours - 255 * cmap(np.linspace(0, 1, len(words)))[:, :3]).max() < 1
+    ink = view.js("getComputedStyle(document.body).color")
+    assert ink == "rgb({})".format(", ".join(str(round(255 * part)) for part in to_rgb(visualize.DARK)))
 
 
 def test_tabs_by_keyboard(view):

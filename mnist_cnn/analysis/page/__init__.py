@@ -5,6 +5,8 @@ import html
 import json
 from pathlib import Path
 
+from ...support.palette import css_colours
+
 __all__ = ["build_page", "data_url"]
 
 SOURCE = Path(__file__).parent
@@ -117,5 +119,5 @@ def build_page(title, lines, entries, places, sheet=None, columns=1, explorer=No
             "<p>{}</p>".format(html.escape(line)) for line in lines),
         links="\n".join(links), sections="\n".join(section(*entry) for entry in entries),
         data=json.dumps(data).replace("<", "\\u003c"),
-        style=(SOURCE / "page.css").read_text(encoding="utf-8"),
+        style=css_colours() + (SOURCE / "page.css").read_text(encoding="utf-8"),
         script=(SOURCE / "page.js").read_text(encoding="utf-8"))

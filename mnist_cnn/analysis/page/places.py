@@ -3,14 +3,14 @@
 import io
 
 import numpy as np
-from matplotlib import colormaps
 from PIL import Image
 
 from . import data_url
 from .. import attribution, metrics
 from ..figures import MISTAKES
 from ...support.classes import named
-from ...visualize import as_picture
+from ...support.palette import SIGNED
+from ...visualize import as_picture, colour_map
 
 __all__ = ["PLACES", "PAGE_IMAGES", "COLUMNS", "image_sheet", "for_page"]
 
@@ -43,7 +43,7 @@ def _mistake_places(materials, figure):
         box = ax.get_position()
         places.append({
             "box": [round(part, 4) for part in (box.x0, 1 - box.y1, box.width, box.height)],
-            "text": "Test image {}, {}: red pixels speak for the answer {}, blue ones for {}."
+            "text": "Test image {}, {}: orange pixels speak for the answer {}, blue ones for {}."
                     .format(index, named(names, label), names[answer], names[label]),
             "sources": [data_url("image/png", _png(picture)) for picture in (
                 _bytes(materials.images[index]), _coloured(parts[0] - parts[1]))]})
@@ -51,9 +51,9 @@ def _mistake_places(materials, figure):
 
 
 def _coloured(values):
-    """A map's pixels in red and blue around white, (rows, columns, 3)."""
+    """A map's pixels in orange and blue, (rows, columns, 3)."""
     limit = np.abs(values).max() or 1
-    return colormaps["RdBu_r"](values / limit / 2 + .5, bytes=True)[..., :3]
+    return colour_map("signed", *SIGNED)(values / limit / 2 + .5, bytes=True)[..., :3]
 
 
 def _png(pixels):

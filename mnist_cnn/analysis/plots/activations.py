@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from ...visualize import DARK, axes_at, bare, headline, mosaic, new_figure
+from ...visualize import DARK, axes_at, bare, colour_map, headline, mosaic, new_figure
 from .marks import labels_of, likeliest, percent, plot_probabilities, width_of
 
 __all__ = ["plot_activations"]
@@ -69,13 +69,13 @@ def plot_activations(image, activations, name, names=None):
             for number in range(len(values)):  # as the other figures number them
                 ax.text(number % 4 * (values.shape[2] + gap_pixels) - .3,
                         number // 4 * (values.shape[1] + gap_pixels) - .3, str(number),
-                        fontsize=5, color="white", va="top", ha="left")
+                        fontsize=5, color=DARK, va="top", ha="left")
             size = "{} maps, {} x {}".format(*values.shape)
         else:
             sheet = values.reshape(-1, 8)
             size = "{} units".format(len(values))
-        drawn = ax.imshow(sheet, cmap="viridis", vmin=0, vmax=values.max() or 1, aspect="auto",
-                          interpolation="nearest")
+        drawn = ax.imshow(sheet, cmap=colour_map("amount", "zero", "positive-mid", "positive-full"),
+                          vmin=0, vmax=values.max() or 1, aspect="auto", interpolation="nearest")
         ax.axis("off")
         ax.set_title("{}\n{}".format(key, size))
         bar = axes_at(figure, left, top + height + .13, width, .12)

@@ -2,13 +2,15 @@
 
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
+from ...support.palette import on_light
 from ...visualize import DARK, headline, new_figure
 
 __all__ = ["plot_architecture"]
 
 #: The colour of each kind of layer.
-COLOURS = {"Input": "#d5d9e0", "Conv2D": "#8ab8e8", "MaxPool2D": "#f6c177", "Dropout": "#e8e3da",
-           "Dense": "#a3cf9b"}
+COLOURS = dict(zip(("Input", "Conv2D", "MaxPool2D", "Dropout", "Dense"), on_light(
+    "line", "negative-tint", "positive-tint", "zero", "ink-tint")))
+LEARNED, NOTE = on_light("negative-text", "muted")
 CHANNELS = ("#9db7e6", "#a3cf9b", "#eba3a3")  # of a colour image, the last one in front: red
 
 
@@ -45,7 +47,7 @@ def plot_architecture(rows):
     most = max(row.shape[0] for row in rows if len(row.shape) == 1)
     for i, row in enumerate(rows):
         x, y = .15 + step * (i + .5), 2.35
-        colour = COLOURS.get(row.kind.split(" ")[0], "#dddddd")
+        colour = COLOURS.get(row.kind.split(" ")[0], COLOURS["Input"])
         if len(row.shape) == 3:
             maps = min(5, row.shape[0])
             side = .35 + .65 * row.shape[1] / largest
@@ -67,7 +69,7 @@ def plot_architecture(rows):
                 fontsize=10)
         if row.parameters:
             ax.text(x, .42, "{:,}".format(row.parameters), ha="center", va="top", fontsize=10,
-                    color="#1f5f9f")
+                    color=LEARNED)
     ax.text(.15, .12, "below each layer: its output's shape; in blue, how many numbers it learns",
-            fontsize=9, color="#666a73")
+            fontsize=9, color=NOTE)
     return figure

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from ...visualize import axes_at, bare, headline, new_figure, scale_of
+from ...visualize import axes_at, bare, colour_map, headline, new_figure, scale_of
 from .marks import labels_of, likeliest, outline, percent, plot_probabilities, width_of
 
 __all__ = ["plot_attributions", "plot_occlusion"]
@@ -70,7 +70,7 @@ def plot_attributions(image, maps, classes, probabilities, name, names=None):
         scale = scale_of(trio)
         if trio.min() >= 0:  # how much, and not which way
             unsigned = True
-            scale = dict(cmap="Purples", vmin=0, vmax=scale["vmax"])
+            scale = dict(cmap=colour_map("unsigned", "zero", "accent"), vmin=0, vmax=scale["vmax"])
         left = first + column * (side + gap)
         for row, (values, text) in enumerate(zip(trio, rows)):
             ax = axes_at(figure, left, top + row * (side + gap), side, side)
@@ -86,9 +86,9 @@ def plot_attributions(image, maps, classes, probabilities, name, names=None):
         bar.xaxis.set_major_locator(MaxNLocator(5, symmetric=scale["vmin"] < 0))
         bar.tick_params(labelsize=9)
     figure.text((first + len(maps) * (side + gap) / 2) / figure.get_figwidth(),
-                .12 / figure.get_figheight(), "blue: speaks against        white: does not matter"
-                "        red: speaks for" + ("        violet: matters, for or against"
-                                             if unsigned else ""), ha="center", fontsize=12)
+                .12 / figure.get_figheight(), "blue: speaks against        pale: does not matter"
+                "        orange: speaks for" + ("        violet: matters, for or against"
+                                                if unsigned else ""), ha="center", fontsize=12)
     return figure
 
 
@@ -139,7 +139,7 @@ def plot_occlusion(image, drops, probability, probabilities, name, size, names=N
     ax.set_title("input, and the square's size", fontsize=11)
     bare(ax)
     ax = axes_at(figure, .2, top + side + .4, side, side)
-    drawn = ax.imshow(probability, cmap="cividis", vmin=0, vmax=1)
+    drawn = ax.imshow(probability, cmap=colour_map("probability", "negative-full", "negative-mid", "zero"), vmin=0, vmax=1)
     bare(ax)
     ax.set_title("probability of {}".format(labels[predicted]), fontsize=small)
     bar = axes_at(figure, .2 + side + .07, top + side + .4, .12, side)

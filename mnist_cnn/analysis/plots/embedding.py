@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 
-from ...visualize import bare, new_figure
+from ...visualize import DARK, bare, new_figure
 from .marks import class_colours, labels_of
 
 __all__ = ["plot_embedding"]
@@ -69,7 +69,7 @@ def plot_embedding(projected, labels, images, title, axes_labels=("", ""), marke
         ax.imshow(_stamp(images[i], colours[labels[i]]), interpolation="bilinear", zorder=2,
                   extent=(x - size / 2, x + size / 2, y - size / 2, y + size / 2))
     if marked is not None:
-        ax.plot(*marked, marker="o", markersize=32, markerfacecolor="none", markeredgecolor="black",
+        ax.plot(*marked, marker="o", markersize=32, markerfacecolor="none", markeredgecolor=DARK,
                 markeredgewidth=2, zorder=3)
     ax.set_xlim(low[0] - size, high[0] + size)
     ax.set_ylim(low[1] - size, high[1] + size)

@@ -7,14 +7,13 @@ from matplotlib.textpath import TextPath
 from matplotlib.ticker import PercentFormatter
 
 from ...support.classes import shorten
+from ...support.palette import on_light
 from ...visualize import DARK, LIGHT
 
 __all__ = ["MOST_CLASSES", "class_colours", "labels_of", "likeliest", "outline", "percent",
            "plot_probabilities", "width_of"]
 
-#: Ten colours of ten hues or shades (after S. Trubetskoy's list of distinct colours, 2017).
-CLASS_COLOURS = ("#e6194b", "#3a7d2c", "#4363d8", "#f58231", "#911eb4",
-                 "#17a7b5", "#7a4a1e", "#e04fc4", "#222222", "#b8a000")
+CLASS_COLOURS = tuple(on_light(*("class-{}".format(number) for number in range(10))))
 
 MOST_CLASSES = 10  # that a figure of one image has room for; of more, the likeliest are shown
 MOST_LETTERS = 16  # of a class's name
@@ -36,7 +35,7 @@ def class_colours(num_classes):
     --------
     >>> from mnist_cnn.analysis.plots.marks import class_colours
     >>> class_colours(2), len(set(class_colours(47)))
-    (('#e6194b', '#3a7d2c'), 47)
+    (('#1f5fb4', '#b3480a'), 47)
     """
     if num_classes <= len(CLASS_COLOURS):
         return CLASS_COLOURS[:num_classes]

@@ -5,7 +5,8 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
 from ...support.classes import are_digits, noun, shorten
-from ...visualize import DARK, LIGHT, new_figure
+from ...support.palette import on_light
+from ...visualize import DARK, LIGHT, colour_map, new_figure
 from .marks import MOST_CLASSES, labels_of, percent
 
 __all__ = ["plot_confusion", "plot_accuracy", "plot_mistakes", "plot_reliability"]
@@ -44,15 +45,15 @@ def plot_confusion(matrix, names=None):
                  fontsize=13, pad=10)
     mistakes = np.where(np.eye(len(matrix), dtype=bool), np.nan, matrix)
     top = max(np.nanmax(mistakes), 1)
-    ax.set_facecolor("#eceef1")  # shows where the mistakes are left blank
-    drawn = ax.imshow(mistakes, cmap="Blues", vmin=0, vmax=top)
+    ax.set_facecolor(on_light("line")[0])  # shows where the mistakes are left blank
+    drawn = ax.imshow(mistakes, cmap=colour_map("count", "zero", "negative-mid", "negative-full"), vmin=0, vmax=top)
     size = dict(fontsize=7) if len(matrix) > MOST_CLASSES else {}
     for (row, column), count in np.ndenumerate(matrix):
         if row == column:
             ax.text(column, row, str(count), ha="center", va="center", color=DARK, **size)
         elif count:
             ax.text(column, row, str(count), ha="center", va="center",
-                    color="white" if count > .55 * top else "black", **size)
+                    color="white" if count > .7 * top else "black", **size)
     ax.set_xticks(range(len(matrix)))
     ax.set_yticks(range(len(matrix)))
     ax.set_xticklabels(labels, rotation=90 if wordy else 0)

@@ -1,5 +1,5 @@
-/* Numbers made into colours. The colours themselves are style.css's, so that light and dark are
-   settled in one place. */
+/* Numbers made into colours. The colours themselves are the style sheet's, so that light and dark
+   are settled in one place. */
 
 /* Whole colour stops of the style sheet, from its custom properties. */
 export function readColours(names) {
