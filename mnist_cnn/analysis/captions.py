@@ -57,9 +57,9 @@ OTHERS = {
     "second_layer": ("What the second layer looks for", """
         A unit of the second layer sees 14 x 14 pixels. Left, the pieces of real images that excite
         it most, with the values of the first and the ninth; middle, the input that does so even
-        more, climbed to from noise; right, its nine heaviest kernels, with the numbers of the first
-        layer's maps that they read. Compare left and middle: where they agree, you know what the
-        filter is for."""),
+        more, climbed to from noise; right, its nine heaviest kernels, turned as they are laid
+        on, with the numbers of the first layer's maps that they read. Compare left and middle:
+        where they agree, you know what the filter is for."""),
     "classes": ("What each answer looks for", """
         Climbed to from noise, as the second layer's maxima: for each class an input that raises its
         score as far as it can. Above each, how probable the network finds the class there: it is

@@ -139,7 +139,8 @@ def plot_occlusion(image, drops, probability, probabilities, name, size, names=N
     ax.set_title("input, and the square's size", fontsize=11)
     bare(ax)
     ax = axes_at(figure, .2, top + side + .4, side, side)
-    drawn = ax.imshow(probability, cmap=colour_map("probability", "negative-full", "negative-mid", "zero"), vmin=0, vmax=1)
+    drawn = ax.imshow(probability, vmin=0, vmax=1, cmap=colour_map(
+        "probability", "negative-full", "negative-mid", "zero"))
     bare(ax)
     ax.set_title("probability of {}".format(labels[predicted]), fontsize=small)
     bar = axes_at(figure, .2 + side + .07, top + side + .4, .12, side)

@@ -279,8 +279,9 @@ function describe(table) {
     const best = row.indexOf(Math.max(...row));
     if (runs[runs.length - 1] !== best) runs.push(best);
   }
+  const answers = runs.map((run) => state.names[run]).join(", then ");
   return (
-    `Probabilities along "${CHANGES[chosen].name}": the answer goes ${runs.map((run) => state.names[run]).join(", then ")}; ` +
+    `Probabilities along "${CHANGES[chosen].name}": the answer goes ${answers}; ` +
     `now ${percent(Math.max(...state.network.values.output))}`
   );
 }
