@@ -18,13 +18,27 @@ pytest.importorskip("distributed")
 pytestmark = pytest.mark.slow
 
 
+_started = []
+
+
+@pytest.fixture(autouse=True)
+def no_sweep_outlives_its_test():
+    yield
+    while _started:
+        process = _started.pop()
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+
 def start(folder, data, *args):
     """A sweep by the script, in a group of processes of its own, as a shell starts it."""
-    return subprocess.Popen(
+    _started.append(subprocess.Popen(
         [sys.executable, "-u", str(ROOT / "scripts" / "sweep.py"), *map(str, args),
          "--output", str(folder), "--data-dir", str(data)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
-        preexec_fn=lambda: (os.setpgrp(), signal.signal(signal.SIGINT, signal.SIG_DFL)))
+        preexec_fn=lambda: (os.setpgrp(), signal.signal(signal.SIGINT, signal.SIG_DFL))))
+    return _started[-1]
 
 
 def finish(process, returncode=0):
