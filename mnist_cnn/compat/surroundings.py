@@ -56,6 +56,10 @@ def check_environment():
 def plain_number_of_threads():
     """Let Theano see the first number of OMP_NUM_THREADS: it reads no list such as "4,2".
 
+    Yields
+    ------
+    None
+
     Examples
     --------
     >>> import os

@@ -71,7 +71,7 @@ def css_colours():
     Examples
     --------
     >>> from mnist_cnn.support.palette import css_colours
-    >>> print(css_colours()[:80])
+    >>> print(*css_colours().splitlines()[:3], sep="\n")
     :root {
       color-scheme: light dark;
       --page: light-dark(#f6f4ef, #121419);
