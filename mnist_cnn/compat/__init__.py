@@ -36,4 +36,5 @@ _MODULES = {"use_float32": "defaults", "compile_cache_is_empty": "cache", **dict
 def __getattr__(name):
     if name not in _MODULES:
         raise AttributeError("module {!r} has no attribute {!r}".format(__name__, name))
+    importlib.import_module("theano")  # first: the fast path comes with it, and imports them as well
     return getattr(importlib.import_module("." + _MODULES[name], __name__), name)
