@@ -135,7 +135,7 @@ def test_maps_that_are_compared_share_their_limits(materials):
         np.testing.assert_allclose(
             difference.get_array(), one.get_array() - other.get_array(), atol=1e-6)
 
-    maps = images(gallery.FIGURES["activations"].draw(materials), "viridis")
+    maps = images(gallery.FIGURES["activations"].draw(materials), "amount")
     assert len(maps) == 5
     assert maps[0].get_clim() == maps[1].get_clim() and maps[2].get_clim() == maps[3].get_clim()
     matplotlib.pyplot.close("all")
