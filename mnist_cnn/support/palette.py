@@ -66,7 +66,7 @@ def on_light(*names):
 
 
 def css_colours():
-    """The colours as custom properties of a style sheet.
+    r"""The colours as custom properties of a style sheet.
 
     Examples
     --------
