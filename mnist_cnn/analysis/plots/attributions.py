@@ -86,9 +86,9 @@ def plot_attributions(image, maps, classes, probabilities, name, names=None):
         bar.xaxis.set_major_locator(MaxNLocator(5, symmetric=scale["vmin"] < 0))
         bar.tick_params(labelsize=9)
     figure.text((first + len(maps) * (side + gap) / 2) / figure.get_figwidth(),
-                .12 / figure.get_figheight(), "blue: speaks against        pale: does not matter"
-                "        orange: speaks for" + ("        violet: matters, for or against"
-                                                if unsigned else ""), ha="center", fontsize=12)
+                .12 / figure.get_figheight(), "blue: speaks against    pale: does not matter"
+                "    orange: speaks for" + ("    violet: matters, for or against" if unsigned else ""),
+                ha="center", fontsize=12)
     return figure
 
 
