@@ -224,10 +224,11 @@ def test_the_number_of_threads_is_the_sweeps(small_mnist, tmp_path, cluster):
     _, address = cluster("threads", threads=["1", "2"])
     with distributed.Client(address, set_as_default=False) as client:
         client.wait_for_workers(2)
-    args = [tmp_path, small_mnist, "plain", "--epochs", 1, "--seeds", "1-2", "--scheduler", address]
+    output = tmp_path / "out"  # beside the scheduler's own file
+    args = [output, small_mnist, "plain", "--epochs", 1, "--seeds", "1-2", "--scheduler", address]
     _, err = finish(start(*args), 2)
     assert "have 1 or 2 threads, on which results depend" in err and err.count("\n") == 1
     finish(start(*args, "--threads", 2))
     finish(start(*args))  # those that are there say it now
-    assert {record["threads"] for record in load(tmp_path).values()} == {2}
-    assert len({record["sha256"] for record in load(tmp_path).values()}) == 2  # one each seed
+    assert {record["threads"] for record in load(output).values()} == {2}
+    assert len({record["sha256"] for record in load(output).values()}) == 2  # one each seed
