@@ -35,7 +35,7 @@ def add_arguments(parser):
         help="the number of the class that the attribution holds against the predicted one, which it must not be "
              "(default: the second likeliest)")
     add("--diverging", action="store_true",
-        help="draw kernels and feature maps in blue, white and orange, with white for zero")
+        help="draw kernels and feature maps in blue and orange, with nearly white for zero")
     add("--output", metavar="DIR",
         help="folder for the pictures and the page (default: %(default)s)")
     add_data_options(parser, of_model=True)

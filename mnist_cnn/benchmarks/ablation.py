@@ -77,5 +77,4 @@ def main(num_epochs=50, seeds="1-3", only=None, output="ablation", data_dir=None
                 name, "; ".join(wanted)))
     configs = expand(settings={name: wanted[name] for name in only or wanted})
     records = sweep(configs, parse_seeds(seeds), output, data_dir, scheduler, workers, threads,
-                    dataset)
-    report(records, output)
+                    dataset, then=report)

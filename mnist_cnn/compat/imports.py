@@ -223,6 +223,6 @@ def install():
     if MendingFinder in sys.meta_path:
         return
     for name in PACKAGES & set(sys.modules):
-        raise ImportError("import mnist_cnn before theano and lasagne: {} is imported already, and not "
-                          "mended (or, once: python -m mnist_cnn.compat --install)".format(name))
+        raise ImportError("import mnist_cnn before theano and lasagne, or run python -m mnist_cnn.compat --install "
+                          "once: {} is imported already, and not mended".format(name))
     sys.meta_path.insert(0, MendingFinder)

@@ -21,7 +21,7 @@ MAX_TRAININGS = 10 ** 5  # years; a slip of the keyboard would fill the memory
 
 
 def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, threads=None,
-          dataset=None):
+          dataset=None, then=None):
     """Train every setting with every seed, but for what the folder has already.
 
     Parameters
@@ -41,6 +41,8 @@ def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, t
         machine has cores and memory for. Since results depend on the number of threads, all
         trainings have one: that of the records in the folder, else the scheduler's workers', or
         the cores shared out among local ones.
+    then : callable, optional
+        What is done with the records and the folder before another sweep may use it, such as `report`.
 
     Returns
     -------
@@ -70,11 +72,6 @@ def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, t
     >>> records[0]["status"]
     'failed'
     """
-    return _sweep(configs, seeds, output, data_dir, scheduler, workers, threads, dataset)
-
-
-def _sweep(configs, seeds, output, data_dir, scheduler, workers, threads, dataset, then=None):
-    """A sweep, and what is to be done with its records before the next one may use its folder."""
     for name, value in (("workers", workers), ("threads", threads)):
         if value is not None and (int(value) != value or not 1 <= value <= MAX_THREADS):
             raise MnistCnnError("{} is {!r}; it must be a whole number, 1 to {}".format(
@@ -226,4 +223,4 @@ def main(spec=(), seeds=None, grid=(), num_epochs=None, output="results", data_d
     configs = expand(recipes + found.get("recipes", []), options,
                      {**found.get("grid", {}), **parse_grid(grid)}, found.get("settings"))
     seeds = parse_seeds(found.get("seeds", "1-3") if seeds is None else seeds)
-    return _sweep(configs, seeds, output, data_dir, scheduler, workers, threads, dataset, report)
+    return sweep(configs, seeds, output, data_dir, scheduler, workers, threads, dataset, then=report)

@@ -1,7 +1,4 @@
-"""Every option of every script, with values that nobody means: a line, and nothing is harmed.
-
-All values of every option take minutes; so each option has a third of them, and three that follow each other all.
-"""
+"""Every option of every script, with values that nobody means: a line, and nothing is harmed."""
 
 import hashlib
 import itertools
@@ -52,6 +49,9 @@ WITH = {"--options": ["--whole"]}
 #: What else is the input itself, where a command reads this: what lies beside it, a link to it.
 THE_SAME = {"{inputs}/model.npz": ["{inputs}/model.csv", "{inputs}/model.checkpoint", "link.npz"],
             "{inputs}/data": ["{inputs}/data/t10k-labels-idx1-ubyte.gz"]}
+
+#: All values of every option take minutes: each has one in so many, and as many options in a row have all.
+SHARE = 3
 
 LIMIT = 8  # seconds; what takes longer was accepted, and is asked to end
 
@@ -139,12 +139,8 @@ def faults_of(code, out, err, stopped=False):
     return faults
 
 
-def all_cases(options, share=3):
-    """Each flag of each script, and each option with one in `share` values, others the next time: [script,
-    arguments...].
-
-    ``all_cases(options, share=1)`` are all.
-    """
+def all_cases(options):
+    """Each flag of each script, and each option with one value in `SHARE`: [script, arguments...]."""
     cases, turn = [], itertools.count()
     for script, actions in options.items():
         needed = [POSITIONAL[action["metavar"]] for action in actions if action["needed"]]
@@ -157,7 +153,7 @@ def all_cases(options, share=3):
             read = [word for word in needed + short if word.startswith("{inputs}")]
             read += [path for word in read for path in THE_SAME.get(word, ())]
             values = JUNK_NUMBERS if action["number"] else JUNK + read
-            for value in values[next(turn) % share::share]:
+            for value in values[next(turn) % SHARE::SHARE]:
                 if action["flag"]:
                     cases.append([script, *needed, *short, *WITH.get(action["flag"], ()),
                                   action["flag"] + "=" + value])

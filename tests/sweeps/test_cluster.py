@@ -176,10 +176,10 @@ def test_a_scheduler_that_goes_and_comes(small_mnist, tmp_path, cluster):
     finished = load(output)
     assert 1 <= len(finished) < 60
     _, address = cluster("second")
-    seeds = "1-{}".format(1 + max(seed for _, seed in finished))
-    finish(start(output, small_mnist, *args, "--seeds", seeds, "--scheduler", address))
+    seeds = 1 + max(seed for _, seed in finished)
+    finish(start(output, small_mnist, *args, "--seeds", "1-{}".format(seeds), "--scheduler", address))
     made = load(output)
-    assert len(made) > len(finished) and all(made[key] == record for key, record in finished.items())
+    assert len(made) == seeds and all(made[key] == record for key, record in finished.items())
 
 
 def test_no_scheduler_there(small_mnist, tmp_path):
