@@ -81,7 +81,7 @@ def _add_theano(path):
             files[egg_info + file.name] = file.read_bytes()
     # `import lasagne` and `import theano` alone work then, whatever was imported before
     files["mnist_cnn_mends.pth"] = b"import mnist_cnn_mends\n"
-    files["mnist_cnn_mends.py"] = (HERE.parent / "mnist_cnn" / "compat" / "hook.py").read_bytes()
+    files["mnist_cnn_mends.py"] = (HERE.parent / "mnist_cnn" / "compat" / "site_hook.py").read_bytes()
     with zipfile.ZipFile(path) as wheel:
         contents = {name: wheel.read(name) for name in wheel.namelist()}
     record, = (name for name in contents if name.endswith(".dist-info/RECORD"))

@@ -717,7 +717,7 @@ for number, row_of_axes in enumerate(axes):
 # **Question.** How many pixels wide is the piece that a number *after the second pooling* sees?
 
 # %%
-from mnist_cnn.analysis.features import receptive_field
+from mnist_cnn.analysis.patches import receptive_field
 
 my_answer = None
 rows, columns = receptive_field(pool2, 0, 0)
@@ -797,10 +797,10 @@ plt.show()
 #
 # Can the same network learn more? Yes, with more varied digits. We may turn, stretch and shift
 # each image a little in every step: a seven stays a seven. Twelve versions of one digit, as
-# `mnist_cnn.training.augment` makes them:
+# `mnist_cnn.training.distortions` makes them:
 
 # %%
-from mnist_cnn.training.augment import DISTORTIONS, distortions
+from mnist_cnn.training.distortions import DISTORTIONS, distortions
 
 augment = distortions(**DISTORTIONS)
 versions = augment(np.repeat(X_train[:1], 12, axis=0), np.random.default_rng(1))
@@ -854,7 +854,7 @@ paper.save("my_digit.png")
 # our network.
 
 # %%
-from mnist_cnn.support.pictures import load_picture
+from mnist_cnn.pictures.reading import load_picture
 
 mine = load_picture("my_digit.png")
 chances = predict_fn(mine[np.newaxis])[0]
@@ -890,7 +890,7 @@ print("I read a", chances.argmax())
 # error, and we go on without clothes.
 
 # %%
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.system.errors import MnistCnnError
 
 try:
     fashion = load_dataset(dataset="fashion-mnist")
@@ -906,7 +906,7 @@ if fashion is not None:
     figure, axes = plt.subplots(2, 6, figsize=(9, 3.6))
     for ax, image, label in zip(axes.flat, fashion[4], fashion[5]):
         ax.imshow(image[0], cmap="gray")
-        ax.set_title(fashion.about.classes[label])
+        ax.set_title(fashion.card.classes[label])
         ax.axis("off")
 
 # %%

@@ -10,7 +10,7 @@ import contextlib
 from . import compat  # first: it mends Theano and Lasagne as they are imported
 
 
-@compat.imports.around("theano")
+@compat.import_hooks.around("theano")
 @contextlib.contextmanager
 def _make_functions_fast():
     yield

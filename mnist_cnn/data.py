@@ -5,8 +5,8 @@ import numpy as np
 from .datasets import dataset_files, load
 from .datasets.idx import read_idx
 from .datasets.mnist import DIGESTS, PACKAGED
-from .support.about import Dataset, same_data
-from .support.errors import MnistCnnError
+from .datasets.card import Dataset, require_same_data
+from .system.errors import MnistCnnError
 
 __all__ = ["load_dataset", "load_dataset_of", "dataset_files", "iterate_minibatches"]
 
@@ -34,7 +34,7 @@ def load_dataset(data_dir=None, base_urls=None, dataset=None):
         Images, float32 of shape (n, channels, rows, columns) in [0, 255/256], and labels, uint8 of
         shape (n,). The last 10,000 training examples are held out for validation, of fewer than
         10,001 the last sixth, unless the data have a validation part. The tuple is a
-        `mnist_cnn.support.about.Dataset`, and its ``about`` says what they are.
+        `mnist_cnn.datasets.card.Dataset`, and its ``card`` says what they are.
 
     Raises
     ------
@@ -67,17 +67,17 @@ def load_dataset(data_dir=None, base_urls=None, dataset=None):
     return Dataset((X_train, y_train, X_val, y_val, X_test, y_test), "mnist")
 
 
-def load_dataset_of(model, about, data_dir=None, dataset=None):
+def load_dataset_of(model, card, data_dir=None, dataset=None):
     """Load the data set that a model was trained on.
 
     Parameters
     ----------
     model : path-like
         The model's file, for a message.
-    about : About
+    card : DataCard
         What it was trained on, as `mnist_cnn.model.load_model` returns it.
     data_dir, dataset
-        As for `load_dataset`; by default what `about` names. A model that does not know what it
+        As for `load_dataset`; by default what `card` names. A model that does not know what it
         was trained on takes MNIST, or any data set of its shape.
 
     Returns
@@ -93,19 +93,19 @@ def load_dataset_of(model, about, data_dir=None, dataset=None):
     Examples
     --------
     >>> from mnist_cnn.data import load_dataset, load_dataset_of
-    >>> about = load_dataset().about
-    >>> load_dataset_of("model.npz", about).name
+    >>> card = load_dataset().card
+    >>> load_dataset_of("model.npz", card).name
     'mnist'
     """
     if data_dir is None and dataset is None:
-        if about.dataset is None and about.digest is not None:
+        if card.dataset is None and card.digest is not None:
             raise MnistCnnError("{} was trained on a folder of data without a name; name the "
                                 "folder (--data-dir)".format(model))
-        dataset = about.dataset
-    elif dataset is not None and about.dataset not in (None, dataset):
-        raise MnistCnnError("{} was trained on {}, not on {}".format(model, about.dataset, dataset))
+        dataset = card.dataset
+    elif dataset is not None and card.dataset not in (None, dataset):
+        raise MnistCnnError("{} was trained on {}, not on {}".format(model, card.dataset, dataset))
     loaded = load_dataset(data_dir, dataset=dataset)
-    same_data(model, about, loaded.about)
+    require_same_data(model, card, loaded.card)
     return loaded
 
 

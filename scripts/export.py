@@ -1,19 +1,12 @@
 #!/usr/bin/env python
-"""Export a model to ONNX, safetensors or PyTorch."""
+"""The command ``mnist-cnn export``."""
 
+import os
 import sys
 
-from _command import run
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # python -I leaves it out
 
-
-def add_arguments(parser):
-    add = parser.add_argument
-    add("model", metavar="MODEL",
-        help="the weights that train.py saved, e.g. model.npz, or those of nolearn, Keras or PyTorch")
-    add("--output", metavar="FILE",
-        help="the file to write; its name's end says the form: .onnx, .safetensors or .pt, a "
-             "state_dict (default: beside the model, ending in .onnx)")
-
+from _launch import run  # noqa: E402
 
 if __name__ == "__main__":
-    sys.exit(run("weights.export", __doc__, add_arguments))
+    sys.exit(run("export"))

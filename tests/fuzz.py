@@ -27,14 +27,14 @@ if __name__ == "__main__" and "--atheris" in sys.argv:
     import atheris
     # before they are imported
     with atheris.instrument_imports(["zipfile", "gzip", "numpy.lib.format", "ast", "pickletools",
-                                     "mnist_cnn.datasets.idx", "mnist_cnn.support.files",
+                                     "mnist_cnn.datasets.idx", "mnist_cnn.storage.atomic",
                                      "mnist_cnn.datasets.pickles", "mnist_cnn.datasets.archives"]):
         import mnist_cnn.datasets  # noqa: F401
 
 import numpy as np
 
 import mnist_cnn  # noqa: F401  before Lasagne
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.system.errors import MnistCnnError
 
 TARGETS = {"idx": "archives.Idx", "weights": "archives.Weights",
            "checkpoint": "archives.Checkpoint", "history": "archives.History",

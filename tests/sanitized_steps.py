@@ -14,7 +14,7 @@ import numpy as np
 
 from mnist_cnn import fused, train
 from mnist_cnn.benchmarks.networks import NETWORKS
-from mnist_cnn.training.augment import DISTORTIONS, distortions
+from mnist_cnn.training.distortions import DISTORTIONS, distortions
 
 import lasagne
 import theano

@@ -21,7 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_cnn.support.records import load_history
+from mnist_cnn.system import process
+from mnist_cnn.training import trainer
+from mnist_cnn.storage.records import load_history
 
 ROOT = Path(__file__).parent.parent
 TOLERANCE = .01
@@ -31,8 +33,9 @@ PROGRAM = """
 import signal
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # while it imports, as the scripts have it
 import sys
-from mnist_cnn import data, train
-from mnist_cnn.support import errors
+from mnist_cnn import data
+from mnist_cnn.system import process
+from mnist_cnn.training import trainer
 from mnist_cnn.training.callbacks import Checkpoint, Report, SaveWeights, StopRequests
 from mnist_cnn.training.config import configure
 dataset = [array[:600 if k < 2 else 200].copy() for k, array in enumerate(data.load_dataset())]
@@ -40,7 +43,7 @@ folder, epochs, resume = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "resume"
 callbacks = [Checkpoint(folder + "/model.checkpoint", resume), SaveWeights(folder + "/model.npz"),
              Report(), StopRequests()]
 config = configure(num_epochs=epochs, batch_size=20, learning_rate=.005, distorted=.5, seed=5)
-sys.exit(errors.run(lambda: train.train(dataset, config, callbacks)))
+sys.exit(process.main_guard(lambda: trainer.train(dataset, config, callbacks)))
 """
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import theano
 
-from mnist_cnn.support.about import About
-from mnist_cnn.training import config, engine, run as run_module
+from mnist_cnn.datasets.card import DataCard
+from mnist_cnn.training import config, engine, state as run_module
 
 
 class Step:
@@ -26,9 +26,9 @@ class Updated:
 
 def a_run(batch_size=50, value=1, **options):
     """A run after an epoch."""
-    run = run_module.Run(config.Config(batch_size=batch_size, **options))
+    run = run_module.Training(config.Config(batch_size=batch_size, **options))
     run.built(engine.Engine("fused"), None, Step(), np.random.RandomState(3), np.arange(500),
-              About("mnist"))
+              DataCard("mnist"))
     run.history = [(1, 2.5, .4, .8) + (() if run.config.all_data else (.3, .9))]
     run.train_fn.variables[0].set_value(np.full((3, 2), value, "float32"))
     return run

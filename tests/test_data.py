@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from mnist_cnn import data, datasets
 from mnist_cnn.datasets import catalogue, idx
 from mnist_cnn.datasets import mnist as mnist_files
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.system.errors import MnistCnnError
 
 IMAGES = np.arange(3 * 28 * 28, dtype=np.uint8).reshape(3, 28, 28)
 LABELS = np.array([1, 0, 9], np.uint8)

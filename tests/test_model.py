@@ -14,9 +14,11 @@ from scipy.signal import convolve
 import lasagne
 import theano
 
-from mnist_cnn.support import files
+from mnist_cnn.system import process
+from mnist_cnn.weights import fitting
+from mnist_cnn.storage import atomic, npz
 from mnist_cnn import model
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.system.errors import MnistCnnError
 
 SHAPES = [(32, 1, 5, 5), (32,), (32, 32, 5, 5), (32,), (512, 256), (256,), (256, 10), (10,)]
 
@@ -177,7 +179,7 @@ def test_an_archive_that_lzma_refuses(tmp_path):
     properties = b"\x05\0\x5d"  # their length, and what describes the stream
     assert properties in path.read_bytes()
     path.write_bytes(path.read_bytes().replace(properties, b"\x05\0\xff"))
-    for read in (model.read_about, lambda path: model.load_weights(path, model.build_cnn())):
+    for read in (fitting.read_card, lambda path: model.load_weights(path, model.build_cnn())):
         with pytest.raises(MnistCnnError, match="compressed in a way that NumPy does not use"):
             read(path)
 
@@ -188,12 +190,12 @@ def test_an_archive_that_lzma_refuses(tmp_path):
 def test_damaged_archives_are_refused_or_whole(tmp_path, position, replacement, cut):
     path = tmp_path / "small.npz"
     wanted = {"a": ("f", (3, 2)), "b": ("d", (None,))}
-    files.write_npz(path, {"a": np.ones((3, 2), "f"), "b": np.arange(4.)})
+    npz.write_npz(path, {"a": np.ones((3, 2), "f"), "b": np.arange(4.)})
     content = bytearray(path.read_bytes())
     content[position:position + cut] = replacement
     path.write_bytes(bytes(content))
     try:
-        arrays = files.read_npz(path, wanted)
+        arrays = npz.read_npz(path, wanted)
     except MnistCnnError as error:
         assert str(path) in str(error) and "\n" not in str(error)
     else:
@@ -204,8 +206,8 @@ def test_full_disk_leaves_the_old_file(tmp_path):
     """With a real limit on the file size, as a full disk gives: a short write, then an error."""
     path = tmp_path / "model.npz"
     path.write_bytes(b"the old file")
-    code = ("import sys, numpy\nfrom mnist_cnn import model\nfrom mnist_cnn.support import errors\n"
-            "sys.exit(errors.run(lambda: model.save_weights(sys.argv[1], [numpy.ones(10**5)])))")
+    code = ("import sys, numpy\nfrom mnist_cnn import model\nfrom mnist_cnn.system import process\n"
+            "sys.exit(process.main_guard(lambda: model.save_weights(sys.argv[1], [numpy.ones(10**5)])))")
     process = subprocess.run(
         [sys.executable, "-c", code, str(path)], stderr=subprocess.PIPE, universal_newlines=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10000, 10000)))

@@ -12,8 +12,9 @@ import pytest
 from conftest import run_script
 from PIL import Image, ImageDraw
 
+from mnist_cnn.commands import predict as commands_predict
 from mnist_cnn import model, predict
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.system.errors import MnistCnnError
 
 
 def write_picture(path, digits):
@@ -58,18 +59,18 @@ def test_table(files, training, mnist, small_mnist):
 
 @pytest.mark.slow
 def test_a_number_is_read_digit_by_digit(files, training, mnist, small_mnist, capsys):
-    answers = predict.main(training[1], [files / "number.png"], data_dir=small_mnist)
+    answers = commands_predict.main(training[1], [files / "number.png"], data_dir=small_mnist)
     assert [answer["class"] for answer in answers] == mnist[5][:2].tolist()
     assert [answer["digit"] for answer in answers] == [1, 2]
     assert len(capsys.readouterr().out.splitlines()) == 3
-    single = predict.main(training[1], [files / "number.png"], single=True,
+    single = commands_predict.main(training[1], [files / "number.png"], single=True,
                           data_dir=small_mnist)
     assert len(single) == 1
     capsys.readouterr()
 
 
 def test_a_scribble_is_unsure(files, training, small_mnist, capsys):
-    answers = predict.main(training[1], [files / "scribble.png", files / "digit0.png"],
+    answers = commands_predict.main(training[1], [files / "scribble.png", files / "digit0.png"],
                            data_dir=small_mnist)
     assert [answer["unsure"] for answer in answers] == [True, False]
     marks = ["unsure" in line for line in capsys.readouterr().out.splitlines()]
@@ -140,7 +141,7 @@ def test_kaggles_test_csv(tmp_path, training, mnist, small_mnist, capsys, option
     """A submission of its form, the answers those for the arrays themselves."""
     images, labels = mnist[4][:200], mnist[5][:200]
     (tmp_path / "test.csv").write_text(csv_of(images, **options))
-    answers = predict.main(training[1], [tmp_path / "test.csv"], output_format="csv",
+    answers = commands_predict.main(training[1], [tmp_path / "test.csv"], output_format="csv",
                            data_dir=small_mnist)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "ImageId,Label" and len(lines) == 201
@@ -174,7 +175,7 @@ def test_a_folder_of_pictures(files, training, small_mnist):
 
 def test_unknown_format(files, training):
     with pytest.raises(MnistCnnError, match="output_format is 'xml'"):
-        predict.main(training[1], [files / "digit0.png"], output_format="xml")
+        commands_predict.main(training[1], [files / "digit0.png"], output_format="xml")
 
 
 def test_the_data_of_a_model_that_knows_only_a_folder(files, training):

@@ -44,7 +44,7 @@ def untimed(report):
     "import lasagne, theano, theano.tensor as T\nmain(data_dir={data!r}, **{options})"])
 def test_python_gives_the_bits_of_the_script(call, by_script, small_mnist, tmp_path):
     call = call.format(data=str(small_mnist), options=OPTIONS)
-    process = run_python("from mnist_cnn.train import main\n" + call, tmp_path)
+    process = run_python("from mnist_cnn.training.trainer import main\n" + call, tmp_path)
     assert process.returncode == 0 and process.stderr == ""
     assert same_files(tmp_path / "model.npz", by_script[0])
     assert untimed(process.stdout) == untimed(by_script[1])
@@ -53,7 +53,7 @@ def test_python_gives_the_bits_of_the_script(call, by_script, small_mnist, tmp_p
 
 
 def test_a_second_main_in_one_process(by_script, small_mnist, tmp_path):
-    code = "from mnist_cnn.train import main\nfor _ in range(2): main(data_dir={!r}, **{})".format(
+    code = "from mnist_cnn.training.trainer import main\nfor _ in range(2): main(data_dir={!r}, **{})".format(
         str(small_mnist), OPTIONS)
     assert run_python(code, tmp_path).returncode == 0
     assert same_files(tmp_path / "model.npz", by_script[0])
@@ -61,7 +61,7 @@ def test_a_second_main_in_one_process(by_script, small_mnist, tmp_path):
 
 @pytest.mark.slow
 def test_what_the_user_sets_wins_and_is_said(small_mnist, tmp_path):
-    code = ("from mnist_cnn.train import main\n"
+    code = ("from mnist_cnn.training.trainer import main\n"
             "weights = main(data_dir={!r}, num_epochs=1, batch_size=5000)\n"
             "print(weights[0].dtype)").format(str(small_mnist))
     process = run_python(code, tmp_path, flags="floatX=float64")
@@ -74,8 +74,8 @@ def test_what_the_user_sets_wins_and_is_said(small_mnist, tmp_path):
     ("engine='Fused'", "error: engine is 'Fused'; it must be 'auto' or 'fused' or 'plain'"),
     ("device='gpu'", "error: the device is 'gpu'; it can be cpu, cuda, ")])
 def test_an_engine_asked_for_by_name_is_that_or_an_error(options, message, small_mnist, tmp_path):
-    code = ("import sys\nfrom mnist_cnn import train\nfrom mnist_cnn.support import errors\n"
-            "sys.exit(errors.run(lambda: train.main(data_dir={!r}, {})))").format(
+    code = ("import sys\nfrom mnist_cnn.system import process\nfrom mnist_cnn.training import trainer\n"
+            "sys.exit(process.main_guard(lambda: trainer.main(data_dir={!r}, {})))").format(
                 str(small_mnist), options)
     process = run_python(code, tmp_path, flags="floatX=float64")
     assert process.returncode == 2 and process.stderr.startswith(message)
@@ -116,7 +116,7 @@ def test_readme_snippets(tmp_path):
 @pytest.mark.parametrize("script, module, args, options", [
     ("evaluate.py", "analysis.evaluate", ["{model}", "--data-dir", "{data}"],
      "['{model}'], data_dir='{data}'"),
-    ("predict.py", "predict", ["{model}", "{picture}", "--data-dir", "{data}"],
+    ("predict.py", "commands.predict", ["{model}", "{picture}", "--data-dir", "{data}"],
      "'{model}', ['{picture}'], data_dir='{data}'"),
     ("explore.py", "explorer", ["{model}", "--data-dir", "{data}"],
      "'{model}', data_dir='{data}'"),

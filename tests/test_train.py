@@ -8,9 +8,10 @@ from conftest import run_script, same_files
 import lasagne
 import theano.tensor as T
 
+from mnist_cnn.training import trainer
 from mnist_cnn import model, train
-from mnist_cnn.support import records
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.storage import records
+from mnist_cnn.system.errors import MnistCnnError
 
 EPOCH = r"""Epoch {0} of 2 took \d+\.\d{{3}}s
   training loss:\t\t(\d\.\d{{6}})
@@ -108,7 +109,7 @@ def test_nesterov_momentum_on_softmax_regression():
 
 
 def test_main_returns_the_parameters(small_mnist, capsys):
-    weights = train.main(batch_size=5000, num_epochs=1, data_dir=small_mnist, output=None,
+    weights = trainer.main(batch_size=5000, num_epochs=1, data_dir=small_mnist, output=None,
                          quiet=True)
     assert [w.shape for w in weights] == [
         p.get_value().shape for p in lasagne.layers.get_all_params(model.build_cnn())]

@@ -6,10 +6,11 @@ import pytest
 from conftest import run_script
 from scipy.signal import convolve2d
 
-from mnist_cnn.analysis import features, materials
+from mnist_cnn.analysis import plots
+from mnist_cnn.analysis import layers, materials
 from mnist_cnn import visualize
-from mnist_cnn.support import records
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.storage import records
+from mnist_cnn.system.errors import MnistCnnError
 
 
 def test_feature_maps_against_scipy(training, mnist):
@@ -17,7 +18,7 @@ def test_feature_maps_against_scipy(training, mnist):
     with np.load(training[1]) as f:
         kernels = f["arr_0"]
     images = mnist[4][:2]
-    maps = features.feature_maps(kernels, images)
+    maps = visualize.feature_maps(kernels, images)
     assert maps.shape == (2, 32, 24, 24)
     for n in range(2):
         for k in range(32):
@@ -43,7 +44,7 @@ def test_grids_show_each_map_at_one_scale():
 
 def test_history_curves(training):
     history = records.load_history(training[1])
-    figure = visualize.plot_history(history)
+    figure = plots.plot_history(history)
     loss, accuracy = figure.axes
     np.testing.assert_array_equal(loss.lines[1].get_ydata(), history["validation_loss"])
     np.testing.assert_array_equal(accuracy.lines[0].get_ydata(), 100 * history["training_accuracy"])

@@ -9,7 +9,7 @@ import numpy as np
 import theano
 import theano.tensor as T
 
-from .features import without_nonlinearity
+from .layers import without_nonlinearity
 
 __all__ = ["compile_scores", "saliency", "integrated_gradients", "occlusion"]
 

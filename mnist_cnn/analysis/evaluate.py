@@ -9,9 +9,9 @@ from ..data import load_dataset_of
 from .metrics import confusion_matrix, wilson_interval
 from ..model import load_model
 from ..predict import predict
-from ..support.about import same_data
-from ..support.errors import MnistCnnError
-from ..support.records import is_weights
+from ..datasets.card import require_same_data
+from ..system.errors import MnistCnnError
+from ..storage.records import is_weights
 
 __all__ = ["summary", "main"]
 
@@ -100,19 +100,19 @@ def main(models, data_dir=None, dataset=None):
     """
     models = _files(models)
     networks, abouts = zip(*map(load_model, models))
-    known = next((i for i, about in enumerate(abouts) if about.digest is not None), 0)
+    known = next((i for i, card in enumerate(abouts) if card.digest is not None), 0)
     loaded = load_dataset_of(models[known], abouts[known], data_dir, dataset)
-    for model, about in zip(models, abouts):
-        same_data(model, about, loaded.about)
+    for model, card in zip(models, abouts):
+        require_same_data(model, card, loaded.card)
     *_, images, labels = loaded
-    total = np.zeros((len(labels), len(loaded.about.classes)))
+    total = np.zeros((len(labels), len(loaded.card.classes)))
     for model, network in zip(models, networks):
         probabilities = predict(network, images)
         total += probabilities
-        print(summary(str(model), probabilities, labels, loaded.about.classes), flush=True)
+        print(summary(str(model), probabilities, labels, loaded.card.classes), flush=True)
     if len(models) > 1:
         print(summary("ensemble of the {}, probabilities averaged".format(len(models)),
-                      total / len(models), labels, loaded.about.classes))
+                      total / len(models), labels, loaded.card.classes))
 
 
 def _files(models):

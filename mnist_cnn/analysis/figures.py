@@ -6,11 +6,15 @@ import io
 import numpy as np
 from PIL import Image
 
-from . import architecture, attribution, features, metrics, plots
+from . import architecture, attribution, metrics, plots
+from .embedding import pca, tsne
+from .layers import as_laid_on
+from .patches import top_patches
+from .units import compile_units, maximize_activation
 from .. import visualize
-from ..visualize import as_picture
-from ..support.errors import MnistCnnError
-from ..support.records import load_history
+from ..drawing.colour import as_picture
+from ..system.errors import MnistCnnError
+from ..storage.records import load_history
 from .materials import HIDDEN
 
 __all__ = ["FIGURES", "TUTORIAL", "draw_film"]
@@ -29,7 +33,7 @@ def _kernels(materials):
 
 
 def _signed_kernels(materials):
-    return visualize.plot_kernels(features.as_laid_on(materials.weights[0]), diverging=True)
+    return visualize.plot_kernels(as_laid_on(materials.weights[0]), diverging=True)
 
 
 def _digit(materials):
@@ -37,12 +41,12 @@ def _digit(materials):
 
 
 def _feature_maps(materials):
-    maps = features.feature_maps(materials.weights[0], materials.image[None])[0]
+    maps = visualize.feature_maps(materials.weights[0], materials.image[None])[0]
     return visualize.plot_feature_maps(maps, materials.name, materials.diverging)
 
 
 def _history(materials):
-    return visualize.plot_history(load_history(materials.model))
+    return plots.plot_history(load_history(materials.model))
 
 
 def _activations(materials):
@@ -53,20 +57,20 @@ def _activations(materials):
 
 def _second_layer(materials):
     layer = materials.layers["conv 2"]
-    patches, values, _ = features.top_patches(layer, materials.test_activations["conv 2"],
+    patches, values, _ = top_patches(layer, materials.test_activations["conv 2"],
                                               materials.images)
-    unit_fn, shape = features.compile_units(layer)
-    maxima, maximum_values = features.maximize_activation(
+    unit_fn, shape = compile_units(layer)
+    maxima, maximum_values = maximize_activation(
         unit_fn, np.arange(layer.num_filters), shape, **materials.start_of_climb)
     return plots.plot_second_layer(
         np.stack([as_picture(nine) for nine in patches]), values, as_picture(maxima),
-        maximum_values, features.as_laid_on(layer.W.get_value()), materials.noun)
+        maximum_values, as_laid_on(layer.W.get_value()), materials.noun)
 
 
 def _classes(materials):
-    unit_fn, shape = features.compile_units(materials.layers["output"])
+    unit_fn, shape = compile_units(materials.layers["output"])
     classes = np.arange(len(materials.names))
-    maxima, _ = features.maximize_activation(unit_fn, classes, shape,
+    maxima, _ = maximize_activation(unit_fn, classes, shape,
                                             **materials.start_of_climb)
     probabilities = materials.activations_fn(maxima, ("output",))["output"]
     return plots.plot_classes(as_picture(maxima), probabilities[classes, classes], materials.names)
@@ -135,7 +139,7 @@ def _reliability(materials):
 
 def _embedding(materials):
     units = materials.test_activations["dense"]
-    projected, components, explained = features.pca(units)
+    projected, components, explained = pca(units)
     marked = components @ (materials.activations["dense"] - units.mean(axis=0))
     return plots.plot_embedding(
         projected, materials.labels, as_picture(materials.images),
@@ -148,7 +152,7 @@ def _embedding(materials):
 
 def _tsne(materials):
     units = materials.test_activations["dense"][:TSNE_DIGITS]
-    placed = features.tsne(np.vstack([units, materials.activations["dense"]]))
+    placed = tsne(np.vstack([units, materials.activations["dense"]]))
     return plots.plot_embedding(
         placed[:-1], materials.labels[:len(units)], as_picture(materials.images[:len(units)]),
         "The same features of {:,} test {}s, laid out by t-SNE so that neighbours stay "
@@ -158,7 +162,7 @@ def _tsne(materials):
 
 def _evolution(materials):
     epochs, snapshots = materials.snapshots
-    return plots.plot_evolution(features.as_laid_on(snapshots), epochs)
+    return plots.plot_evolution(as_laid_on(snapshots), epochs)
 
 
 def draw_film(materials):
@@ -178,7 +182,7 @@ def draw_film(materials):
     # spread evenly: the commonest colours would leave the few dark ones out
     frames = [Image.fromarray(frame).quantize(method=Image.Quantize.MAXCOVERAGE,
                                               dither=Image.Dither.NONE)
-              for frame in plots.draw_evolution(features.as_laid_on(snapshots), epochs)]
+              for frame in plots.draw_evolution(as_laid_on(snapshots), epochs)]
     file = io.BytesIO()
     frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], loop=0,
                    duration=[500] * (len(frames) - 1) + [2000])

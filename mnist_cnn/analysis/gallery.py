@@ -12,10 +12,10 @@ except ValueError as error:
     raise ImportError("Matplotlib does not start; look at MPLBACKEND and matplotlibrc: {}".format(
         " ".join(str(error).split()))) from error
 
-from ..data import dataset_files
-from ..support.errors import MnistCnnError
-from ..support.files import atomic_open, check_writable, keep_apart, make_folder
-from ..support.records import files_beside, history_path, snapshots_path
+from ..datasets import dataset_files
+from ..system.errors import MnistCnnError
+from ..storage.atomic import atomic_open, check_writable, keep_apart, make_folder
+from ..storage.records import files_beside, history_path, snapshots_path
 from .captions import caption
 from .figures import FIGURES, TUTORIAL, draw_film
 from .materials import Materials

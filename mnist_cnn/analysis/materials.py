@@ -6,13 +6,13 @@ from pathlib import Path
 import lasagne
 import numpy as np
 
-from . import attribution, features, metrics
+from . import attribution, layers, metrics
 from ..data import load_dataset_of
 from ..model import load_model
-from ..support.classes import are_digits, find_class, named, noun
-from ..support.errors import MnistCnnError
-from ..support.photos import load_images
-from ..support.records import load_snapshots, snapshots_path
+from ..datasets.labels import are_digits, find_class, named, noun
+from ..system.errors import MnistCnnError
+from ..pictures.photos import load_images
+from ..storage.records import load_snapshots, snapshots_path
 
 __all__ = ["Materials", "HIDDEN"]
 
@@ -44,20 +44,20 @@ class Materials:
     def __init__(self, model, index=None, digit=None, image=None, versus=None, diverging=False,
                  data_dir=None, dataset=None, class_name=None):
         self.model, self.diverging = model, diverging
-        self.network, about = load_model(model)
-        self.layers = features.name_layers(self.network)
+        self.network, card = load_model(model)
+        self.layers = layers.name_layers(self.network)
         self.weights = lasagne.layers.get_all_param_values(self.network)
-        loaded = load_dataset_of(model, about, data_dir, dataset)
+        loaded = load_dataset_of(model, card, data_dir, dataset)
         *_, self.images, self.labels = loaded
         self.labels = self.labels.astype(int)
-        self.names = list(loaded.about.classes)
+        self.names = list(loaded.card.classes)
         self.versus = None if versus is None else _class_number(self.names, versus)
         if class_name is not None:
             digit = find_class(self.names, class_name)
         elif digit is not None:
             digit = _class_number(self.names, digit)
         if image is not None:
-            self._shown = load_images(image, about, single=True)[0], _readable(Path(image).name)
+            self._shown = load_images(image, card, single=True)[0], _readable(Path(image).name)
         else:
             self._wanted = index, digit
             if index is not None or digit is not None:
@@ -106,7 +106,7 @@ class Materials:
 
     @cached_property
     def activations_fn(self):
-        return features.compile_activations(self.network)
+        return layers.compile_activations(self.network)
 
     @cached_property
     def activations(self):

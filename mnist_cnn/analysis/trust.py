@@ -27,7 +27,7 @@ import theano
 from lasagne.layers import DenseLayer
 from scipy.cluster.vq import kmeans2
 
-from ..support.batches import run_in_batches
+from ..predict import run_in_batches
 
 __all__ = ["Trust", "compile_features", "learn_trust", "feature_distance", "why_unsure",
            "is_unsure"]

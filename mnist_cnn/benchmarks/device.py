@@ -14,9 +14,9 @@ import theano.tensor as T
 from .. import compat
 from ..data import load_dataset
 from ..model import build_cnn
-from ..support.errors import MnistCnnError
-from ..support.files import atomic_open, make_folder
-from ..support.records import load_history
+from ..system.errors import MnistCnnError
+from ..storage.atomic import atomic_open, make_folder
+from ..storage.records import load_history
 from ..train import compile_functions
 from ..training.engine import choose_engine
 from .step import measure, theano_step
@@ -27,9 +27,8 @@ __all__ = ["train_apart", "noisy_digits", "main"]
 _TRAIN = """
 import json, sys
 import numpy as np
-from mnist_cnn import train
-from mnist_cnn.support import errors
-from mnist_cnn.training import callbacks, config
+from mnist_cnn.system.process import main_guard
+from mnist_cnn.training import callbacks, config, trainer
 
 device, dataset, options = json.loads(sys.argv[1])
 output, checkpoint = options.pop("output", None), options.pop("checkpoint", None)
@@ -37,7 +36,7 @@ saved = [callbacks.SaveWeights(output)] if output else []
 saved += [callbacks.Checkpoint(checkpoint)] if checkpoint else []
 with np.load(dataset) as file:
     dataset = [file["arr_%d" % i] for i in range(6)]
-sys.exit(errors.run(lambda: train.train(
+sys.exit(main_guard(lambda: trainer.train(
     dataset, config.configure(device=device, **options), saved + [callbacks.Report()])))
 """
 
@@ -276,7 +275,7 @@ def main(device="cuda", batch_sizes=(50, 500), full=False, num_epochs=5, example
     >>> main("quantum0")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    mnist_cnn.support.errors.MnistCnnError: ...
+    mnist_cnn.system.errors.MnistCnnError: ...
     """
     if not full and (num_epochs, output, torch_python) != (5, "gpu_check", sys.executable):
         raise MnistCnnError("num_epochs, output and torch_python are for the full comparison; give "

@@ -18,9 +18,9 @@ from scipy import ndimage
 from ..analysis.trust import compile_features, learn_trust, why_unsure
 from ..data import load_dataset
 from ..model import load_model
-from ..support import errors
-from ..support.errors import MnistCnnError
-from ..support.pictures import read_digits
+from ..system.process import main_guard
+from ..system.errors import MnistCnnError
+from ..pictures.reading import read_digits
 
 __all__ = ["KINDS", "Photo", "draw_photo", "clear_digits", "judge", "measure"]
 
@@ -410,7 +410,7 @@ def measure(model, count=10, kept=False, show=None):
     >>> measure("no-model.npz")
     Traceback (most recent call last):
         ...
-    mnist_cnn.support.errors.MnistCnnError: cannot read no-model.npz: No such file or directory
+    mnist_cnn.system.errors.MnistCnnError: cannot read no-model.npz: No such file or directory
     """
     network, _ = load_model(model)
     *_, X_val, y_val, _, _ = load_dataset()
@@ -458,5 +458,5 @@ if __name__ == "__main__":
                         help="those that were not looked at while the reading was made")
     parser.add_argument("--show", metavar="DIR", help="folder for copies of what was not read right")
     arguments = parser.parse_args()
-    sys.exit(errors.run(lambda: measure(arguments.model, arguments.count, arguments.kept,
+    sys.exit(main_guard(lambda: measure(arguments.model, arguments.count, arguments.kept,
                                         arguments.show)))

@@ -9,7 +9,7 @@ import numpy as np
 import theano.tensor as T
 
 from ..data import iterate_minibatches, load_dataset
-from ..support.errors import MnistCnnError
+from ..system.errors import MnistCnnError
 from ..train import compile_functions
 from ..training.engine import choose_engine
 from .answers import theano_answers, torch_answers
@@ -175,7 +175,7 @@ def main(batch_sizes=(50, 500), repeats=7, seconds=1.0, evaluate=False, whole=Fa
     >>> main(network="resnet")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    mnist_cnn.support.errors.MnistCnnError: the network is 'resnet'; it must be one of tutorial, ...
+    mnist_cnn.system.errors.MnistCnnError: the network is 'resnet'; it must be one of tutorial, ...
     """
     if not 1 <= repeats <= 10 ** 9 or not 0 < seconds <= 10 ** 9:
         raise MnistCnnError("repeats is {} and seconds is {}; both must be positive, up to 10**9"

@@ -17,8 +17,8 @@ from ..analysis.trust import compile_features, is_unsure, learn_trust
 from ..data import load_dataset
 from ..datasets.idx import read_idx
 from ..model import load_model
-from ..support import errors
-from ..support.digits import fit_to_field
+from ..system.process import main_guard
+from ..pictures.digits import fit_to_field
 
 __all__ = ["draw_letters", "draw_scribbles", "draw_shapes", "draw_dots", "pair_digits", "measure"]
 
@@ -156,7 +156,7 @@ def measure(model, fashion=None, data_dir=None):
     >>> measure("no-model.npz")
     Traceback (most recent call last):
         ...
-    mnist_cnn.support.errors.MnistCnnError: cannot read no-model.npz: No such file or directory
+    mnist_cnn.system.errors.MnistCnnError: cannot read no-model.npz: No such file or directory
     """
     network, _ = load_model(model)
     *_, X_val, y_val, X_test, y_test = load_dataset(data_dir)
@@ -188,4 +188,4 @@ if __name__ == "__main__":
     parser.add_argument("model", metavar="MODEL", help="the weights that train.py saved")
     parser.add_argument("--fashion", metavar="DIR", help="folder of Fashion-MNIST's test images")
     arguments = parser.parse_args()
-    sys.exit(errors.run(lambda: measure(arguments.model, arguments.fashion)))
+    sys.exit(main_guard(lambda: measure(arguments.model, arguments.fashion)))

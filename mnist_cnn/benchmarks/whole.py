@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from ..data import load_dataset
-from ..support.classes import shorten
-from ..support.errors import MnistCnnError
+from ..datasets.labels import shorten
+from ..system.errors import MnistCnnError
 
 __all__ = ["whole_command", "torch_first_epoch", "processor", "main"]
 
@@ -51,7 +51,7 @@ def whole_command(options, seed):
     >>> whole_command(["--epochs", "0"], seed=1)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    mnist_cnn.support.errors.MnistCnnError: ...num_epochs is 0; ...
+    mnist_cnn.system.errors.MnistCnnError: ...num_epochs is 0; ...
     """
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
@@ -99,7 +99,7 @@ def torch_first_epoch(torch_python, dataset, channels_last):
     >>> torch_first_epoch("no-python", "dataset.npz", False)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    mnist_cnn.support.errors.MnistCnnError: cannot run no-python: ...
+    mnist_cnn.system.errors.MnistCnnError: cannot run no-python: ...
     """
     env = os.environ
     if torch_python != sys.executable:  # another version, with packages of its own
@@ -167,7 +167,7 @@ def main(options="--recipe fast", repeats=5, torch_python=sys.executable, agains
     >>> main(repeats=0)
     Traceback (most recent call last):
         ...
-    mnist_cnn.support.errors.MnistCnnError: repeats is 0; it must be at least 1
+    mnist_cnn.system.errors.MnistCnnError: repeats is 0; it must be at least 1
     """
     if repeats < 1:
         raise MnistCnnError("repeats is {}; it must be at least 1".format(repeats))

@@ -1,6 +1,6 @@
 """Makes Lasagne 0.1 and Theano 1.0.5, the last releases of both, run on today's Python.
 
-Where the package is installed, Theano and Lasagne are mended as they are imported (``hook.py``);
+Where the package is installed, Theano and Lasagne are mended as they are imported (``site_hook.py``);
 elsewhere import this module, or the package, before them. All of Lasagne 0.1 then works on CPython 3.10 and
 later with NumPy 1.23 and later, its recurrent layers included. What breaks without each mend is in `mnist_cnn.compat.mends`. What the program, THEANO_FLAGS or
 .theanorc set is never overridden.
@@ -9,27 +9,18 @@ later with NumPy 1.23 and later, its recurrent layers included. What breaks with
 """
 
 import importlib
-import sys
 
-from .surroundings import check_environment, with_settings_of_the_user
+from . import children, import_hooks
+from .environment import check_environment, with_settings_of_the_user
 
-if sys.version_info < (3, 10):
-    raise ImportError("mnist_cnn needs CPython 3.10 or later, not {}.{}".format(*sys.version_info))
-if not getattr(sys, "_is_gil_enabled", lambda: True)():
-    raise ImportError("mnist_cnn needs an ordinary build of CPython, with its lock (the GIL), which Theano's "
-                      "C code counts on: run it with PYTHON_GIL=1, or by another Python")
-check_environment()
-
-from . import children, imports  # noqa: E402
-
-imports.install()
+import_hooks.install()
 children.mend_workers()
 
-__all__ = ["use_float32", "use_device", "on_device", "require_on_device", "require_compiler",
+__all__ = ["check_environment", "use_float32", "use_device", "on_device", "require_on_device", "require_compiler",
            "device_parts", "compile_cache_is_empty", "with_settings_of_the_user"]
 
 #: The modules of the functions that want Theano, which is imported when one of them is asked for.
-_MODULES = {"use_float32": "defaults", "compile_cache_is_empty": "cache", **dict.fromkeys(
+_MODULES = {"use_float32": "flags", "compile_cache_is_empty": "compile_cache", **dict.fromkeys(
     ["use_device", "on_device", "require_on_device", "require_compiler", "device_parts"], "devices")}
 
 

@@ -12,23 +12,23 @@ import os
 import runpy
 import sys
 
-from . import children, imports
-from .names import restore_names
-from ..support.errors import run
+from . import children, import_hooks
+from .dropped_names import restore_names
+from ..system.process import main_guard
 
 
 def main():
     if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
         sys.exit(__doc__.strip())
     if sys.argv[1] == "--install":
-        sys.exit(run(lambda: print("Theano and Lasagne are mended by", children.install())))
+        sys.exit(main_guard(lambda: print("Theano and Lasagne are mended by", children.install())))
     if sys.argv[1] == "--uninstall":
-        sys.exit(run(children.uninstall))
+        sys.exit(main_guard(children.uninstall))
     del sys.argv[0]
     program = os.path.abspath(sys.argv[0])
     sys.path[0] = os.path.dirname(program)  # as Python does for a program
     restore_names()
-    imports.around("theano")(_tell_of_float64)
+    import_hooks.around("theano")(_tell_of_float64)
     runpy.run_path(program, run_name="__main__")
 
 

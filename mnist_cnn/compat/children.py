@@ -4,8 +4,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from .imports import AFTER
-from ..support.errors import MnistCnnError
+from .import_hooks import AFTER
+from ..system.errors import MnistCnnError
 
 __all__ = ["mend_workers", "install", "uninstall"]
 
@@ -76,7 +76,7 @@ def install():
     """
     pth, hook = _files()
     try:
-        hook.write_bytes(Path(__file__).with_name("hook.py").read_bytes())
+        hook.write_bytes(Path(__file__).with_name("site_hook.py").read_bytes())
         pth.write_text("import mnist_cnn_mends\n")
     except OSError as error:
         raise MnistCnnError("cannot write {}: {}".format(pth, error.strerror)) from error

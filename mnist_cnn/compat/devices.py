@@ -4,10 +4,10 @@ import sys
 
 import theano
 
-from . import defaults, gpu
-from .start import fault_of_compiler
-from .surroundings import what_is_missing
-from ..support.errors import MnistCnnError
+from . import flags, gpu
+from .lean_import import fault_of_compiler
+from .environment import what_is_missing
+from ..system.errors import MnistCnnError
 
 __all__ = ["require_compiler", "use_device", "on_device", "require_on_device", "device_parts"]
 
@@ -124,9 +124,9 @@ def use_device(device=None):
     _start_device(device)
 
 
-if defaults.device != "cpu":  # what the user's configuration asks for
+if flags.device != "cpu":  # what the user's configuration asks for
     try:
-        use_device(defaults.device)
+        use_device(flags.device)
     except MnistCnnError as error:
         raise ImportError("device={} in THEANO_FLAGS or .theanorc: {}".format(
-            defaults.device, error)) from error
+            flags.device, error)) from error

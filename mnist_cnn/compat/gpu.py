@@ -16,7 +16,7 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-from ..support.errors import MnistCnnError
+from ..system.errors import MnistCnnError
 
 __all__ = ["prepare"]
 
@@ -261,7 +261,7 @@ def prepare(device, cxx):
     >>> prepare("quantum0", "g++")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    mnist_cnn.support.errors.MnistCnnError: the device is 'quantum0'; it can be cpu, cuda, ...
+    mnist_cnn.system.errors.MnistCnnError: the device is 'quantum0'; it can be cpu, cuda, ...
     """
     match = re.fullmatch(r"cuda(\d*)|opencl\d+:\d+", device)
     if not match:

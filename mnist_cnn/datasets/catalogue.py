@@ -4,8 +4,8 @@ import string
 from dataclasses import dataclass
 from typing import Mapping, Optional, Tuple
 
-from ..support.about import number_names
-from ..support.errors import MnistCnnError
+from .card import number_names
+from ..system.errors import MnistCnnError
 from .mnist import BASE_URLS, DIGESTS
 
 __all__ = ["Entry", "DATASETS", "find_entry"]

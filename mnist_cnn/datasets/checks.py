@@ -3,8 +3,8 @@
 import numpy as np
 import theano
 
-from ..support.about import MAX_CHANNELS, MAX_SIDE, MIN_SIDE, Dataset
-from ..support.errors import MnistCnnError
+from .card import MAX_CHANNELS, MAX_SIDE, MIN_SIDE, Dataset
+from ..system.errors import MnistCnnError
 
 __all__ = ["check_arrays"]
 
@@ -18,11 +18,11 @@ def check_arrays(dataset):
     Parameters
     ----------
     dataset : six arrays
-        As for `mnist_cnn.train.train`.
+        As for `mnist_cnn.training.trainer.train`.
 
     Returns
     -------
-    mnist_cnn.support.about.Dataset
+    mnist_cnn.datasets.card.Dataset
         The same, with images of other types than Theano's floatX, or float32, brought to it.
 
     Raises
@@ -40,7 +40,7 @@ def check_arrays(dataset):
     >>> check_arrays([images, labels] * 3)
     Traceback (most recent call last):
         ...
-    mnist_cnn.support.errors.MnistCnnError: X_train has the shape (2, 28, 28, 1), channels last; \
+    mnist_cnn.system.errors.MnistCnnError: X_train has the shape (2, 28, 28, 1), channels last; \
 it must be (n, channels, rows, columns): X_train.transpose(0, 3, 1, 2)
     """
     try:

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..support.about import number_names
-from ..support.errors import MnistCnnError
-from ..support.files import MAX_REASON
+from .card import number_names
+from ..system.errors import MnistCnnError
+from ..storage.npz import MAX_REASON
 from .archives import read_tar
 from .catalogue import DATASETS
 from .folder import visible_files
@@ -255,7 +255,7 @@ def read_entry(entry, paths):
     >>> read_entry(find_entry("cifar10"), list(folder.iterdir()))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    mnist_cnn.support.errors.MnistCnnError: other images is not CIFAR-10: its digests differ; ...
+    mnist_cnn.system.errors.MnistCnnError: other images is not CIFAR-10: its digests differ; ...
     """
     source, = find(paths)
     found = source.read()

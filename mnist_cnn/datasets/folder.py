@@ -4,8 +4,8 @@ import os
 import zipfile
 from pathlib import Path
 
-from ..support.errors import MnistCnnError
-from ..support.records import HISTORY_FIELDS
+from ..system.errors import MnistCnnError
+from ..storage.records import HISTORY_FIELDS
 
 __all__ = ["visible_files", "is_own_output"]
 
@@ -66,7 +66,7 @@ def is_own_output(path):
     Examples
     --------
     >>> from mnist_cnn.datasets.folder import is_own_output
-    >>> from mnist_cnn.support.records import save_history
+    >>> from mnist_cnn.storage.records import save_history
     >>> save_history("model.npz", [(1, .8, .4, .86, .08, .977)])
     >>> is_own_output("model.csv"), is_own_output("train.csv"), is_own_output("a.checkpoint")
     (True, False, True)

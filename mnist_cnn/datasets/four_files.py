@@ -7,7 +7,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from ..support.errors import MnistCnnError
+from ..system.errors import MnistCnnError
 from .archives import open_in_zip
 from .catalogue import DATASETS
 from .folder import visible_files

@@ -8,8 +8,9 @@ import gzip
 import re
 import zlib
 
-from ..support.errors import MnistCnnError
-from ..support.files import MAX_REASON, open_regular
+from ..system.errors import MnistCnnError
+from ..storage.npz import MAX_REASON
+from ..storage.atomic import open_regular
 from .parts import Found, Part, Source
 from .pickles import read_pickle
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..support.about import Dataset
-from ..support.errors import MnistCnnError, note
+from .card import Dataset
+from ..system.errors import MnistCnnError, note
 
 __all__ = ["split_dataset"]
 
@@ -34,7 +34,7 @@ def split_dataset(where, parts, name=None, classes=None):
 
     Returns
     -------
-    mnist_cnn.support.about.Dataset
+    mnist_cnn.datasets.card.Dataset
         As `mnist_cnn.data.load_dataset` returns it.
 
     Raises

@@ -13,9 +13,10 @@ import zlib
 
 import numpy as np
 
-from ..support.about import MIN_SIDE
-from ..support.errors import MnistCnnError
-from ..support.files import MAX_REASON, open_regular
+from .card import MIN_SIDE
+from ..system.errors import MnistCnnError
+from ..storage.npz import MAX_REASON
+from ..storage.atomic import open_regular
 from .folder import is_own_output
 from .parts import Found, Part, Source, as_bytes, as_images, by_part
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data import dataset_files
-from ..support.classes import noun
-from ..support.files import atomic_open, check_writable, keep_apart
-from ..support.palette import css_colours
-from ..support.records import files_beside
+from ..datasets import dataset_files
+from ..datasets.labels import noun
+from ..storage.atomic import atomic_open, check_writable, keep_apart
+from ..drawing.palette import css_colours
+from ..storage.records import files_beside
 from .bundle import bundle_scripts, bundle_styles
 from .content import collect
 from .embed import pack, pack_images, pack_pixels

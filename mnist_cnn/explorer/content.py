@@ -9,17 +9,17 @@ import numpy as np
 import theano
 from lasagne.layers import Conv2DLayer, DenseLayer
 
-from ..analysis.features import pca
+from ..analysis.embedding import pca
 from ..analysis.metrics import confident_mistakes
 from ..analysis.trust import Trust, compile_features, learn_trust
 from ..data import load_dataset_of
 from ..model import load_model
-from ..support.batches import run_in_batches
-from ..support.about import same_data
-from ..support.classes import noun
-from ..support.errors import MnistCnnError
-from ..support.film import restore, thin_out
-from ..support.records import load_film, load_snapshots, snapshots_path
+from ..predict import run_in_batches
+from ..datasets.card import require_same_data
+from ..datasets.labels import noun
+from ..system.errors import MnistCnnError
+from ..storage.film import restore, thin_out
+from ..storage.records import load_film, load_snapshots, snapshots_path
 from .embed import pack_images, pack_pixels
 
 __all__ = ["Content", "Plane", "Frame", "choose_digits", "find_favourites", "keep_small", "collect"]
@@ -48,7 +48,7 @@ Content = namedtuple(
 #: (2, features) and ``points`` (n, 2) of the first images.
 Plane = namedtuple("Plane", "mean components points")
 
-#: An epoch of the training: ``codes`` and ``scales`` of all weights, as `mnist_cnn.support.film.quantize`
+#: An epoch of the training: ``codes`` and ``scales`` of all weights, as `mnist_cnn.storage.film.quantize`
 #: gives them, and ``accuracy`` on the test set with just these, in [0, 1].
 Frame = namedtuple("Frame", "epoch codes scales accuracy")
 
@@ -202,15 +202,15 @@ def collect(model, compare=None, data_dir=None, dataset=None, names=None):
     >>> content.images.shape, content.favourites.shape
     ((10000, 1, 28, 28), (330, 9))
     """
-    network, about = load_model(model)
+    network, card = load_model(model)
     weights = lasagne.layers.get_all_param_values(network)
     models = [(Path(model).name, weights)]
     if compare is not None:
         second, about_second = load_model(compare)
         models.append((Path(compare).name, lasagne.layers.get_all_param_values(second)))
-    loaded = load_dataset_of(model, about, data_dir, dataset)
+    loaded = load_dataset_of(model, card, data_dir, dataset)
     if compare is not None:
-        same_data(compare, about_second, loaded.about)
+        require_same_data(compare, about_second, loaded.card)
     X_train, y_train, X_val, y_val, X_test, y_test = loaded
     shape = X_test.shape[1:]
     if shape[1] != shape[2]:
@@ -220,7 +220,7 @@ def collect(model, compare=None, data_dir=None, dataset=None, names=None):
         raise MnistCnnError("the page needs at least {} test images, and the data set has {}"
                             .format(NUM_FAVOURITES, len(X_test)))
     if names is None:
-        names = list(loaded.about.classes)
+        names = list(loaded.card.classes)
     print("Looking for the network's worst mistakes among {} test {}s...".format(
         len(y_test), noun(names)))
     features_of = compile_features(network)
@@ -239,7 +239,7 @@ def collect(model, compare=None, data_dir=None, dataset=None, names=None):
         _plane(features[shown][:PLANE_POINTS]),
         (_as_bytes(X_train[:KNOWN]), y_train[:KNOWN]),
         _film(model, network, features_of, X_test, y_test),
-        about.is_handwriting)  # as predict.py takes pictures
+        card.is_handwriting)  # as predict.py takes pictures
 
 
 def _as_bytes(images):

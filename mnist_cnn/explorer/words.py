@@ -2,7 +2,7 @@
 
 import html
 
-from ..support.classes import noun
+from ..datasets.labels import noun
 
 __all__ = ["page_words"]
 

@@ -2,9 +2,10 @@
 
 Importing this package registers them; nobody calls anything. See `docs/fused.md`.
 """
-from . import one_pool, random, rewrites, updates  # noqa: F401  registered as they are imported
+from .rewrites import one_pool, dropout, updates  # noqa: F401  registered as they are imported
+from . import rewrites  # noqa: F401  registered as they are imported
 from .availability import why_not
-from .distortion import compile_move_pixels
+from .ops.distortion import compile_move_pixels
 from .explain import explain, why_nothing
 from .memory import keep_freed_memory
 

@@ -6,9 +6,10 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from ..data import dataset_files, load_dataset
-from ..support.errors import MnistCnnError
-from ..support.files import atomic_open, check_writable, keep_apart, lock, make_folder
+from ..datasets import dataset_files
+from ..data import load_dataset
+from ..system.errors import MnistCnnError
+from ..storage.atomic import atomic_open, check_writable, keep_apart, lock, make_folder
 from ..training.config import Config
 from .records import read_records, record_path
 from .settings import expand, is_recipe, parse_grid, parse_seeds, read_spec
@@ -61,9 +62,9 @@ def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, t
     >>> from mnist_cnn.data import load_dataset
     >>> from mnist_cnn.sweeps import sweep
     >>> from mnist_cnn.sweeps.records import record_path, write_record
-    >>> from mnist_cnn.support.files import make_folder
+    >>> from mnist_cnn.storage.atomic import make_folder
     >>> from mnist_cnn.training.config import configure
-    >>> config, digest = configure(seed=1), load_dataset().about.digest
+    >>> config, digest = configure(seed=1), load_dataset().card.digest
     >>> path = record_path(make_folder("results"), "plain", config, digest, threads=1)
     >>> _ = write_record(path, "plain", {
     ...     "status": "failed", "error": "NaN", "config": asdict(config), "seed": 1,
@@ -112,16 +113,16 @@ def _records(configs, seeds, folder, data_dir, scheduler, workers, threads, data
     """The records of these settings and seeds, after training those that are missing."""
     for path in _report_files(folder):
         check_writable(path)
-    about = load_dataset(data_dir, dataset=dataset).about
+    card = load_dataset(data_dir, dataset=dataset).card
     trainings = [(name, replace(config, seed=seed)) for name, config in configs.items()
                  for seed in seeds]
     done = read_records(folder)
     if threads is None:
-        threads = _threads_of(done.values(), [config for _, config in trainings], about.digest)
+        threads = _threads_of(done.values(), [config for _, config in trainings], card.digest)
     if threads is None:
         from .engine import threads_there
         threads = threads_there(scheduler, workers, len(trainings))
-    wanted = {record_path(folder, name, config, about.digest, threads): (name, config)
+    wanted = {record_path(folder, name, config, card.digest, threads): (name, config)
               for name, config in trainings}
     # seeds outermost: a part of a sweep is fair, too
     missing = sorted((path for path in wanted if path not in done),
@@ -129,7 +130,7 @@ def _records(configs, seeds, folder, data_dir, scheduler, workers, threads, data
     if missing:
         from .engine import train_all
         train_all({path: wanted[path] for path in missing}, done=len(wanted) - len(missing),
-                  data=(data_dir, dataset), about=about, threads=threads, scheduler=scheduler,
+                  data=(data_dir, dataset), card=card, threads=threads, scheduler=scheduler,
                   workers=workers)
         done = read_records(folder)
     return [done[path] for path in wanted]
@@ -207,7 +208,7 @@ def main(spec=(), seeds=None, grid=(), num_epochs=None, output="results", data_d
     >>> main(["plain", "bset"])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    mnist_cnn.support.errors.MnistCnnError: ...
+    mnist_cnn.system.errors.MnistCnnError: ...
     """
     spec = [spec] if isinstance(spec, (str, Path)) else list(spec)
     recipes = [str(word) for word in spec if is_recipe(str(word))]

@@ -11,9 +11,10 @@ from multiprocessing import resource_tracker
 
 import numpy as np
 
-from ..support import machine
-from ..support.errors import ENDING, Interrupted, MnistCnnError, interrupt, signals
-from ..support.progress import progress_bar
+from ..system import machine
+from ..system.signals import ENDING, interrupt, signals
+from ..system.errors import Interrupted, MnistCnnError
+from ..system.progress import progress_bar
 from .records import require_record, write_record
 from .task import run_task, warm_up
 
@@ -142,7 +143,7 @@ def threads_there(scheduler, workers, tasks):
 
     Examples
     --------
-    >>> from mnist_cnn.support.machine import cores
+    >>> from mnist_cnn.system.machine import cores
     >>> from mnist_cnn.sweeps.engine import threads_there
     >>> threads_there(None, workers=1, tasks=5) == cores()
     True
@@ -196,7 +197,7 @@ def _require_scheduler(address):
     socket.create_connection(distributed.comm.get_address_host_port(address), timeout=10).close()
 
 
-def train_all(wanted, done, data, about, threads, scheduler=None, workers=None):
+def train_all(wanted, done, data, card, threads, scheduler=None, workers=None):
     """Run trainings as tasks, and write each one's record as soon as it is finished.
 
     Parameters
@@ -207,7 +208,7 @@ def train_all(wanted, done, data, about, threads, scheduler=None, workers=None):
         Trainings of the sweep that are finished already; the bar counts them.
     data : pair of path-like or None
         The data's folder and name, as for `mnist_cnn.data.load_dataset`.
-    about : mnist_cnn.support.about.About
+    card : mnist_cnn.datasets.card.DataCard
         What they are.
     threads : int
         Of each training.
@@ -224,7 +225,7 @@ def train_all(wanted, done, data, about, threads, scheduler=None, workers=None):
     With a Dask scheduler at work:
 
     >>> from mnist_cnn.sweeps.engine import train_all
-    >>> train_all(wanted, 0, (None, "mnist"), about, threads=1,
+    >>> train_all(wanted, 0, (None, "mnist"), card, threads=1,
     ...           scheduler="tcp://127.0.0.1:8786")  # doctest: +SKIP
     """
     data = None if data[0] is None else os.path.abspath(str(data[0])), data[1]
@@ -239,8 +240,8 @@ def train_all(wanted, done, data, about, threads, scheduler=None, workers=None):
             print("Dask's dashboard (with bokeh installed): {}".format(client.dashboard_link),
                   flush=True)
         if scheduler is None:
-            _warm_up(client, wanted, about)
-        _gather(client, wanted, done, data, about, threads)
+            _warm_up(client, wanted, card)
+        _gather(client, wanted, done, data, card, threads)
 
 
 def _close(opened, timeout):
@@ -249,27 +250,27 @@ def _close(opened, timeout):
         opened.close(timeout=timeout)
 
 
-def _warm_up(client, wanted, about):
+def _warm_up(client, wanted, card):
     """Compile once, on one worker, before many would compile the same at a time."""
     kinds = {(config.dropout, config.ema > 0, config.engine, config.momentum): config
              for _, config in wanted.values()}
-    client.submit(warm_up, list(kinds.values()), about, pure=False).result()
+    client.submit(warm_up, list(kinds.values()), card, pure=False).result()
 
 
-def _gather(client, wanted, done, data, about, threads):
+def _gather(client, wanted, done, data, card, threads):
     """Submit the tasks, and write their records as they come."""
     import distributed
-    futures = {client.submit(run_task, config, data, about.digest, threads, pure=False): path
+    futures = {client.submit(run_task, config, data, card.digest, threads, pure=False): path
                for path, (_, config) in wanted.items()}
     best = None
     with progress_bar(total=done + len(wanted), initial=done, unit="training") as bar:
         for future in distributed.as_completed(list(futures), loop=client.loop):
             path = futures.pop(future)
             name, config = wanted[path]
-            common = dict(setting=name, config=asdict(config), seed=config.seed, data=about.digest,
+            common = dict(setting=name, config=asdict(config), seed=config.seed, data=card.digest,
                           threads=threads)
             record, weights = _result(future, common)
-            record = write_record(path, name, record, weights, about)
+            record = write_record(path, name, record, weights, card)
             future.release()
             if record["status"] == "ok" and (best is None
                                              or record["test_accuracy"] > best["test_accuracy"]):

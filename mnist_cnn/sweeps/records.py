@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ..model import save_weights
-from ..support.errors import MnistCnnError
-from ..support.files import atomic_open, open_regular
+from ..system.errors import MnistCnnError
+from ..storage.atomic import atomic_open, open_regular
 from ..training.config import Config
 
 __all__ = ["record_path", "read_records", "write_record"]
@@ -52,7 +52,7 @@ def record_path(folder, name, config, digest, threads):
                                                  hashlib.sha256(key).hexdigest()[:8])
 
 
-def write_record(path, name, record, weights, about=None):
+def write_record(path, name, record, weights, card=None):
     """Write a training's weights, then its record.
 
     Parameters
@@ -64,7 +64,7 @@ def write_record(path, name, record, weights, about=None):
     record : dict
         As `mnist_cnn.sweeps.task.run_task` returns it.
     weights : list of arrays
-    about : mnist_cnn.support.about.About, optional
+    card : mnist_cnn.datasets.card.DataCard, optional
         What they were learned from.
 
     Returns
@@ -90,7 +90,7 @@ def write_record(path, name, record, weights, about=None):
     record = dict(record, setting=name)
     if record["status"] == "ok":
         model = path.with_suffix(".npz")
-        save_weights(model, weights, about)
+        save_weights(model, weights, card)
         record.update(weights=model.name, sha256=hashlib.sha256(model.read_bytes()).hexdigest())
     with atomic_open(path, "w") as file:
         json.dump(record, file, indent=1)

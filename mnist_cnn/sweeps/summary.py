@@ -4,8 +4,8 @@ import io
 
 import numpy as np
 
-from ..support.errors import MnistCnnError
-from ..support.palette import on_light
+from ..system.errors import MnistCnnError
+from ..drawing.palette import on_light
 
 __all__ = ["mean_interval", "table", "comparison", "require_drawing", "plot"]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..support import machine
-from ..support.errors import MnistCnnError
+from ..system import machine
+from ..system.errors import MnistCnnError
 
 MAX_THREADS = 1024  # of a training, and workers on a machine
 
@@ -78,7 +78,7 @@ def run_task(config, data, digest, threads):
     data : pair of str, optional
         The data's folder and name, as for `mnist_cnn.data.load_dataset`.
     digest : str
-        The `mnist_cnn.support.about.fingerprint` that it must have.
+        The `mnist_cnn.datasets.card.fingerprint` that it must have.
     threads : int
         How many to train with.
 
@@ -98,7 +98,7 @@ def run_task(config, data, digest, threads):
     >>> record["status"], record["error"]
     ('failed', "this worker's data set (the package's) differs from the sweep's")
     """
-    from ..train import train
+    from ..training.trainer import train
     from ..training.callbacks import Callback
 
     class Results(Callback):
@@ -117,7 +117,7 @@ def run_task(config, data, digest, threads):
     try:
         _use_threads(threads)
         dataset = _load(*data)
-        if dataset.about.digest != digest:
+        if dataset.card.digest != digest:
             raise MnistCnnError("this worker's data set ({}) differs from the sweep's".format(
                 data[0] or data[1] or "the package's"))
         weights = train(dataset, config, [Results()])
@@ -128,7 +128,7 @@ def run_task(config, data, digest, threads):
     return record, weights
 
 
-def warm_up(configs, about):
+def warm_up(configs, card):
     """Have everything compiled that trainings with these settings, on such data, need.
 
     Examples
@@ -136,11 +136,11 @@ def warm_up(configs, about):
     >>> from mnist_cnn.data import load_dataset
     >>> from mnist_cnn.sweeps.task import warm_up
     >>> from mnist_cnn.training.config import configure
-    >>> warm_up([configure("plain")], load_dataset().about)
+    >>> warm_up([configure("plain")], load_dataset().card)
     """
-    from ..support.about import Dataset
-    from ..train import train
-    few = Dataset([np.zeros((2,) + about.shape, np.float32), np.zeros(2, np.uint8)] * 3,
-                  classes=about.classes)
+    from ..datasets.card import Dataset
+    from ..training.trainer import train
+    few = Dataset([np.zeros((2,) + card.shape, np.float32), np.zeros(2, np.uint8)] * 3,
+                  classes=card.classes)
     for config in configs:
         train(few, replace(config, num_epochs=1, batch_size=2, warm_up=0., seed=1))

@@ -1,6 +1,6 @@
 """What a run may add to the training loop: a report, saved files, an end on request.
 
-A callback is any object with some of the methods of `Callback`; `mnist_cnn.training.run.Run` calls
+A callback is any object with some of the methods of `Callback`; `mnist_cnn.training.state.Training` calls
 them.
 """
 
@@ -14,30 +14,30 @@ import lasagne
 
 from .. import compat
 from ..model import save_weights
-from ..support.errors import Interrupted, MnistCnnError, signals
-from ..support.film import quantize, thin_out
-from ..support.progress import progress_bar
-from ..support.records import (
-    history_path, load_film, load_snapshots, require_own_names, save_history, save_snapshots,
-    snapshots_path)
+from ..system.errors import Interrupted, MnistCnnError
+from ..system.signals import signals
+from ..storage.film import quantize, thin_out
+from ..system.progress import progress_bar
+from ..storage.records import (
+    history_path, load_film, load_snapshots, require_own_names, save_history, save_snapshots, snapshots_path)
 from .checkpoint import load_checkpoint, save_checkpoint
 
 __all__ = ["Callback", "Report", "SaveWeights", "Checkpoint", "Snapshots", "StopRequests"]
 
 
 class Callback:
-    """The moments of a run that a callback can take part in, each given the `Run`.
+    """The moments of a run that a callback can take part in, each given the `Training`.
 
     Examples
     --------
     >>> from mnist_cnn.training.callbacks import Callback
     >>> from mnist_cnn.training.config import configure
-    >>> from mnist_cnn.training.run import Run
+    >>> from mnist_cnn.training.state import Training
     >>> class Watch(Callback):
     ...     def on_epoch(self, run):
     ...         print("epoch {}: {:.1f} % on validation".format(
     ...             len(run.history), 100 * run.history[-1][-1]))
-    >>> run = Run(configure(), [Watch()])  # as `mnist_cnn.train.train` makes it
+    >>> run = Training(configure(), [Watch()])  # as `mnist_cnn.training.trainer.train` makes it
     >>> run.step_done(loss=.5, accuracy=.8)
     >>> run.epoch_done(loss=.4, accuracy=.9)
     epoch 1: 90.0 % on validation
@@ -86,8 +86,8 @@ class Report(Callback):
     --------
     >>> from mnist_cnn.training.callbacks import Report
     >>> from mnist_cnn.training.config import configure
-    >>> from mnist_cnn.training.run import Run
-    >>> run = Run(configure(), [Report(quiet=True)])
+    >>> from mnist_cnn.training.state import Training
+    >>> run = Training(configure(), [Report(quiet=True)])
     >>> run.tested(loss=.03, accuracy=.99)  # doctest: +NORMALIZE_WHITESPACE
     Final results:
       test loss:      0.030000
@@ -154,7 +154,7 @@ def _saving(run, *paths):
         folder = Path(tempfile.gettempdir())
         fallback = folder / "mnist_cnn-{:x}.npz".format(time.time_ns())
         try:
-            save_weights(fallback, lasagne.layers.get_all_param_values(run.network), run.about)
+            save_weights(fallback, lasagne.layers.get_all_param_values(run.network), run.card)
         except MnistCnnError:
             raise MnistCnnError("{}; nor could the weights be saved in {}".format(
                 error, folder)) from error
@@ -178,8 +178,8 @@ class SaveWeights(Callback):
     >>> from mnist_cnn.training.callbacks import SaveWeights
     >>> from mnist_cnn.training.config import configure
     >>> from mnist_cnn.training.engine import Engine
-    >>> from mnist_cnn.training.run import Run
-    >>> run = Run(configure(), [SaveWeights("weights.npz")])
+    >>> from mnist_cnn.training.state import Training
+    >>> run = Training(configure(), [SaveWeights("weights.npz")])
     >>> run.built(Engine("plain"), build_cnn(), None, None, np.zeros(50, np.int32))
     >>> for epoch in range(2):
     ...     run.step_done(loss=.5, accuracy=.8)
@@ -208,7 +208,7 @@ class SaveWeights(Callback):
 
     def _save(self, run):
         with _saving(run, self.output):
-            save_weights(self.output, self._weights(run), run.about)
+            save_weights(self.output, self._weights(run), run.card)
             save_history(self.output, run.history, validated=not run.config.all_data)
 
     def _weights(self, run):
@@ -239,11 +239,11 @@ class Checkpoint(Callback):
     >>> from mnist_cnn.training.callbacks import Checkpoint
     >>> from mnist_cnn.training.config import configure
     >>> from mnist_cnn.training.engine import Engine
-    >>> from mnist_cnn.training.run import Run
+    >>> from mnist_cnn.training.state import Training
     >>> import theano
     >>> count = theano.shared(0.)
     >>> step = theano.function([], updates=[(count, count + 1)])
-    >>> run = Run(configure(), [Checkpoint("weights.checkpoint")])
+    >>> run = Training(configure(), [Checkpoint("weights.checkpoint")])
     >>> run.built(Engine("plain"), None, step, np.random.RandomState(1), np.zeros(50, np.int32))
     >>> run.step_done(loss=.5, accuracy=.8)
     >>> run.epoch_done(loss=.4, accuracy=.9)
@@ -280,11 +280,11 @@ class Snapshots(Callback):
     Examples
     --------
     >>> from mnist_cnn.model import build_cnn
-    >>> from mnist_cnn.support.records import load_snapshots
+    >>> from mnist_cnn.storage.records import load_snapshots
     >>> from mnist_cnn.training.callbacks import Snapshots
     >>> from mnist_cnn.training.config import configure
-    >>> from mnist_cnn.training.run import Run
-    >>> run = Run(configure(), [Snapshots("weights.npz")])
+    >>> from mnist_cnn.training.state import Training
+    >>> run = Training(configure(), [Snapshots("weights.npz")])
     >>> run.network = build_cnn()
     >>> with run.under_way():
     ...     run.step_done(loss=.5, accuracy=.8)
@@ -342,11 +342,11 @@ class StopRequests(Callback):
     Examples
     --------
     >>> import signal
-    >>> from mnist_cnn.support.errors import Interrupted
+    >>> from mnist_cnn.system.errors import Interrupted
     >>> from mnist_cnn.training.callbacks import StopRequests
     >>> from mnist_cnn.training.config import configure
-    >>> from mnist_cnn.training.run import Run
-    >>> run = Run(configure(), [StopRequests()])
+    >>> from mnist_cnn.training.state import Training
+    >>> run = Training(configure(), [StopRequests()])
     >>> try:
     ...     with run.under_way():
     ...         signal.raise_signal(signal.SIGTERM)  # amid a step

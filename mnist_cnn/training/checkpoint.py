@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import lasagne
 import numpy as np
 
-from ..support import machine
-from ..support.errors import MnistCnnError
-from ..support.files import read_npz, write_npz
-from ..support.records import HISTORY_FIELDS, TRAINING_FIELDS
+from ..system import machine
+from ..system.errors import MnistCnnError
+from ..storage.npz import read_npz, write_npz
+from ..storage.records import HISTORY_FIELDS, TRAINING_FIELDS
 from .config import Config
 from .focus import LOSSES
 
@@ -33,7 +33,7 @@ def _settings(run):
     settings = {**_data_of(run), **asdict(run.config)}
     # weights of a device and of the CPU's plain layers go on as each other
     settings.update(run.data, engine="fused" if run.engine.name == "fused" else "plain")
-    settings[FINGERPRINT] = run.about.digest
+    settings[FINGERPRINT] = run.card.digest
     del settings["device"]
     if settings["schedule"] == "constant" and not settings["skip_easy"]:
         del settings["num_epochs"]  # a longer run begins with the shorter one
@@ -42,8 +42,8 @@ def _settings(run):
 
 def _data_of(run):
     """What a run is trained on, as a checkpoint has it."""
-    return {"data set": run.about.dataset or "one without a name",
-            "shape of an image": list(run.about.shape)}
+    return {"data set": run.card.dataset or "one without a name",
+            "shape of an image": list(run.card.shape)}
 
 
 def _best(run):
@@ -98,7 +98,7 @@ def save_checkpoint(path, run):
     ----------
     path : path-like
         The file, npz.
-    run : Run
+    run : Training
         The run: the shared variables of its train step, the best weights so far, its history, its
         generator and what the result depends on are saved.
 
@@ -113,11 +113,11 @@ def save_checkpoint(path, run):
     >>> from mnist_cnn.training.checkpoint import save_checkpoint
     >>> from mnist_cnn.training.config import configure
     >>> from mnist_cnn.training.engine import Engine
-    >>> from mnist_cnn.training.run import Run
+    >>> from mnist_cnn.training.state import Training
     >>> import theano
     >>> count = theano.shared(0.)
     >>> step = theano.function([], updates=[(count, count + 1)])
-    >>> run = Run(configure())
+    >>> run = Training(configure())
     >>> run.built(Engine("plain"), None, step, np.random.RandomState(1), np.zeros(50, np.int32))
     >>> save_checkpoint("weights.checkpoint", run)
     >>> sorted(np.load("weights.checkpoint").files)
@@ -142,7 +142,7 @@ def load_checkpoint(path, run):
     ----------
     path : path-like
         A file that `save_checkpoint` wrote.
-    run : Run
+    run : Training
         A run of the same network; its `train_fn`, `rng`, `history` and `best_weights` are set. Where
         it has another number of threads, on which sums' last bits depend, `remarks` say so.
 
@@ -158,11 +158,11 @@ def load_checkpoint(path, run):
     >>> from mnist_cnn.training.checkpoint import load_checkpoint, save_checkpoint
     >>> from mnist_cnn.training.config import configure
     >>> from mnist_cnn.training.engine import Engine
-    >>> from mnist_cnn.training.run import Run
+    >>> from mnist_cnn.training.state import Training
     >>> import theano
     >>> count = theano.shared(7.)
     >>> step = theano.function([], updates=[(count, count + 1)])
-    >>> run = Run(configure())
+    >>> run = Training(configure())
     >>> run.built(Engine("plain"), None, step, np.random.RandomState(1), np.zeros(50, np.int32))
     >>> run.step_done(loss=.5, accuracy=.8)
     >>> run.epoch_done(loss=.4, accuracy=.9)

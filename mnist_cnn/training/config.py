@@ -1,7 +1,7 @@
 """The settings of a training: their defaults, ranges and meanings, for the shell and for Python.
 
 `Config` is the one place where a default stands. The command line is made from its fields, and
-`mnist_cnn.train.main` passes its options on to `configure`.
+`mnist_cnn.training.trainer.main` passes its options on to `configure`.
 """
 
 import argparse
@@ -9,8 +9,8 @@ import math
 import numbers
 from dataclasses import dataclass, field, fields
 
-from ..support.classes import shorten
-from ..support.errors import MnistCnnError
+from ..datasets.labels import shorten
+from ..system.errors import MnistCnnError
 
 __all__ = ["Config", "RECIPES", "configure", "add_options"]
 
@@ -31,7 +31,7 @@ class Config:
     """Everything that a training's result depends on, besides the data.
 
     The defaults are the tutorial's. A value out of its range raises
-    `mnist_cnn.support.errors.MnistCnnError` with the name of the argument.
+    `mnist_cnn.system.errors.MnistCnnError` with the name of the argument.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Config:
     dropout : float
         Probability that training drops a feature before each dense layer, in [0, 1).
     distorted : float
-        How much of each batch `mnist_cnn.training.augment` distorts, anew each time, in [0, 1].
+        How much of each batch `mnist_cnn.training.distortions` distorts, anew each time, in [0, 1].
     skip_easy : float
         How many of the easy examples a pass leaves out (`mnist_cnn.training.focus`), in [0, 1).
     ema : float
@@ -83,7 +83,7 @@ class Config:
     >>> Config(dropout=2)
     Traceback (most recent call last):
         ...
-    mnist_cnn.support.errors.MnistCnnError: dropout is 2; it must be a number in [0, 1)
+    mnist_cnn.system.errors.MnistCnnError: dropout is 2; it must be a number in [0, 1)
     """
 
     num_epochs: int = _setting(

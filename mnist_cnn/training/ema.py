@@ -2,7 +2,7 @@
 
 import lasagne
 
-__all__ = ["decay_of", "ema_updates"]
+__all__ = ["decay_of", "follow"]
 
 
 def decay_of(epochs, steps_per_epoch):
@@ -27,8 +27,8 @@ def decay_of(epochs, steps_per_epoch):
     return 1 - 1 / max(1., epochs * steps_per_epoch)
 
 
-def ema_updates(updates, network, averaged, decay):
-    r"""Make the updates with which a second network follows the first one [1]_.
+def follow(updates, network, averaged, decay):
+    r"""Add the updates with which a second network follows the first one [1]_.
 
     .. math:: \bar w \leftarrow \bar w + (1 - d) (w - \bar w)
 
@@ -45,7 +45,8 @@ def ema_updates(updates, network, averaged, decay):
 
     Returns
     -------
-    list of (shared variable, expression)
+    dict
+        The updates, and those of the second network's parameters.
 
     References
     ----------
@@ -54,16 +55,18 @@ def ema_updates(updates, network, averaged, decay):
 
     Examples
     --------
-    >>> from mnist_cnn.training.ema import ema_updates
+    >>> from mnist_cnn.training.ema import follow
     >>> import lasagne
     >>> layer = lasagne.layers.InputLayer((None, 1))
     >>> network, averaged = (lasagne.layers.DenseLayer(
     ...     layer, 1, W=lasagne.init.Constant(value), b=None) for value in (1, 0))
-    >>> (mean, following), = ema_updates({network.W: network.W}, network, averaged, decay=.75)
-    >>> following.eval().item()
+    >>> updates = follow({network.W: network.W}, network, averaged, decay=.75)
+    >>> updates[averaged.W].eval().item()
     0.25
     """
     params = lasagne.layers.get_all_params(network, trainable=True)
     means = lasagne.layers.get_all_params(averaged, trainable=True)
-    return [(mean, mean + (1 - decay) * (updates[param] - mean))
-            for param, mean in zip(params, means)]
+    following = updates.copy()  # an ordered dict stays one
+    for param, mean in zip(params, means):
+        following[mean] = mean + (1 - decay) * (updates[param] - mean)
+    return following

@@ -6,8 +6,8 @@ import theano.tensor as T
 
 from .. import compat
 from ..fused import compile_move_pixels, why_not, why_nothing
-from ..support.errors import MnistCnnError
-from . import augment
+from ..system.errors import MnistCnnError
+from . import distortions
 
 __all__ = ["Engine", "choose_engine"]
 
@@ -106,15 +106,15 @@ class Engine:
         Returns
         -------
         callable, or None
-            As `mnist_cnn.training.augment.distortions` makes it, in the fast form where the layers
+            As `mnist_cnn.training.distortions.distortions` makes it, in the fast form where the layers
             are fast: equal up to rounding. None where there is nothing to distort.
         """
         if not share:
             return None
-        move = augment.move_pixels
+        move = distortions.move_pixels
         if self.name == "fused":
             move = compile_move_pixels()
-        return augment.distortions(share=share, size=size, move=move, **augment.DISTORTIONS)
+        return distortions.distortions(share=share, size=size, move=move, **distortions.DISTORTIONS)
 
 
 def choose_engine(engine="auto", device=None):

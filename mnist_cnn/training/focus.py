@@ -55,19 +55,24 @@ class Focus:
         self.losses = theano.shared(np.full(count, -1, np.float32), LOSSES)  # -1: not known yet
         self.numbers = theano.shared(np.zeros(0, np.int64), "numbers of the batch")
 
-    def updates(self, losses):
-        """Make the update with which a train step keeps its examples' losses.
+    def remember(self, updates, losses):
+        """Add the update with which a train step keeps its examples' losses.
 
         Parameters
         ----------
+        updates : dict
+            The train step's updates, from a shared variable to its next value.
         losses : Theano float32 vector
             Of the examples of a batch.
 
         Returns
         -------
-        list of (shared variable, expression)
+        dict
+            The updates, and that of the losses.
         """
-        return [(self.losses, T.set_subtensor(self.losses[self.numbers], losses))]
+        remembering = updates.copy()
+        remembering[self.losses] = T.set_subtensor(self.losses[self.numbers], losses)
+        return remembering
 
     def minibatches(self, inputs, targets, batch_size, epoch, rng):
         """Cut an epoch into mini-batches, as `mnist_cnn.data.iterate_minibatches` does.

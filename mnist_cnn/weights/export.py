@@ -5,8 +5,8 @@ from pathlib import Path
 import lasagne
 
 from ..model import load_model
-from ..support.errors import MnistCnnError
-from ..support.files import atomic_open, check_writable, keep_apart
+from ..system.errors import MnistCnnError
+from ..storage.atomic import atomic_open, check_writable, keep_apart
 from .writing import WRITERS
 
 __all__ = ["main"]
@@ -43,7 +43,7 @@ def main(model, output=None):
     >>> path = main("model.npz", "model.pt")
     model.pt: PyTorch's state_dict; images (n, 1, 28, 28), bytes divided by 256; 10 classes
     """
-    network, about = load_model(model)
+    network, card = load_model(model)
     output = Path(model).with_suffix(".onnx") if output is None else Path(output)
     if output.suffix not in WRITERS:
         raise MnistCnnError("{} ends in no known form; name a file that ends in {}".format(
@@ -51,9 +51,9 @@ def main(model, output=None):
     keep_apart([model], [output])
     check_writable(output)
     form, write = WRITERS[output.suffix]
-    content = write(lasagne.layers.get_all_param_values(network), about)
+    content = write(lasagne.layers.get_all_param_values(network), card)
     with atomic_open(output) as file:
         file.write(content)
     print("{}: {}; images (n, {}, {}, {}), bytes divided by 256; {} classes".format(
-        output, form, *about.shape, len(about.classes)))
+        output, form, *card.shape, len(card.classes)))
     return output

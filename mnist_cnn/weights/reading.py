@@ -14,14 +14,14 @@ from typing import Callable, Dict, NamedTuple, Optional
 import numpy as np
 
 from ..datasets.pickles import read_pickle
-from ..support.errors import MnistCnnError
-from ..support.files import MAX_ITEMS, MAX_REASON, open_regular, read_npz, read_npz_shapes
+from ..system.errors import MnistCnnError
+from ..storage.npz import MAX_ITEMS, MAX_REASON, read_npz, read_npz_shapes
+from ..storage.atomic import open_regular
 from .layouts import KERAS, KERAS_CHANNELS_FIRST, LASAGNE, LAYOUTS, TORCH, Layout
 
-__all__ = ["Stored", "open_weights", "match"]
+__all__ = ["Stored", "open_weights"]
 
 MAX_BYTES = 2 ** 28  # of a pickle
-MAX_NAMED = 10  # arrays, in a message
 
 
 class Stored(NamedTuple):
@@ -282,58 +282,3 @@ _FORMS = (
     (lambda start: start[8:9] == b"{", _read_safetensors),
     (lambda start: start[:1] in (b"\x80", b"(", b"]", b"}", b"c") and len(start) > 1, _read_pickle),
 )
-
-
-def match(stored, shapes, path):
-    """Find out which array of a file is which of a network's, by their shapes.
-
-    Parameters
-    ----------
-    stored : Stored
-    shapes : list of tuples
-        The network's, in its order.
-    path : path-like
-        The file, for a message.
-
-    Returns
-    -------
-    names : list of str
-        The array for each of the network's.
-    layout : Layout
-        The one that the file's arrays have.
-
-    Raises
-    ------
-    MnistCnnError
-        When their numbers differ, or one of the network's has no array of its shape.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.weights.reading import match, open_weights
-    >>> np.savez("weights.npz", bias=np.zeros(10), weight=np.zeros((10, 256)))
-    >>> names, layout = match(open_weights("weights.npz"), [(256, 10), (10,)], "weights.npz")
-    >>> names, layout.name
-    (['weight', 'bias'], 'PyTorch')
-    """
-    best = None
-    for layout in LAYOUTS if stored.layout is None else (stored.layout,):
-        left, names = dict(stored.shapes), []
-        for shape in map(layout.shape, shapes):
-            names.append(next((name for name in left if left[name] == shape), None))
-            left.pop(names[-1], None)
-        if best is None or names.count(None) < best[0].count(None):
-            best = names, layout, left
-    names, layout, left = best
-    if len(stored.shapes) != len(shapes):
-        there = ["{} {}".format(name, shape) for name, shape in stored.shapes.items()]
-        raise MnistCnnError("{} does not fit the network: it holds {} arrays, not {}: {}{}".format(
-            path, len(there), len(shapes), ", ".join(there[:MAX_NAMED]),
-            " and others" if len(there) > MAX_NAMED else ""))
-    if None in names:
-        wanted = layout.shape(shapes[names.index(None)])
-        name = min(left, key=lambda name: len(left[name]) != len(wanted))
-        raise MnistCnnError("{} does not fit the network: {} has shape {}, not {}{}".format(
-            path, name, left[name], wanted,
-            "" if layout is LASAGNE else " as {} has it".format(layout.name)))
-    return names, layout

@@ -23,7 +23,7 @@ import zipfile
 
 import numpy as np
 
-from ..support.errors import MnistCnnError
+from ..system.errors import MnistCnnError
 from .layouts import TORCH
 
 __all__ = ["OPSET", "torch_arrays", "to_onnx", "to_safetensors", "to_state_dict", "WRITERS"]
@@ -62,13 +62,13 @@ def torch_arrays(weights):
             for name, array in zip(names, weights)}
 
 
-def to_safetensors(weights, about):
+def to_safetensors(weights, card):
     """The content of a safetensors file, bytes; what it was trained on is in its metadata.
 
     Parameters
     ----------
     weights : list of 8 arrays
-    about : mnist_cnn.support.about.About
+    card : mnist_cnn.datasets.card.DataCard
 
     Returns
     -------
@@ -82,15 +82,15 @@ def to_safetensors(weights, about):
     Examples
     --------
     >>> from mnist_cnn.model import build_cnn
-    >>> from mnist_cnn.support.about import About
+    >>> from mnist_cnn.datasets.card import DataCard
     >>> from mnist_cnn.weights.writing import to_safetensors
     >>> import lasagne
     >>> weights = lasagne.layers.get_all_param_values(build_cnn())
-    >>> len(to_safetensors(weights, About())) > 4 * sum(array.size for array in weights)
+    >>> len(to_safetensors(weights, DataCard())) > 4 * sum(array.size for array in weights)
     True
     """
     save, = _imported("safetensors.numpy", "save")
-    return save(torch_arrays(weights), metadata=_metadata(about))
+    return save(torch_arrays(weights), metadata=_metadata(card))
 
 
 def _imported(module, *names):
@@ -103,18 +103,18 @@ def _imported(module, *names):
     return [getattr(found, name) for name in names]
 
 
-def _metadata(about):
-    return {"classes": json.dumps(about.classes), "dataset": about.dataset or "",
-            "input": "images, (n, {}, {}, {}), bytes divided by 256".format(*about.shape)}
+def _metadata(card):
+    return {"classes": json.dumps(card.classes), "dataset": card.dataset or "",
+            "input": "images, (n, {}, {}, {}), bytes divided by 256".format(*card.shape)}
 
 
-def to_onnx(weights, about):
+def to_onnx(weights, card):
     """The content of an ONNX file, bytes: images to the probabilities of the classes, without dropout.
 
     Parameters
     ----------
     weights : list of 8 arrays
-    about : mnist_cnn.support.about.About
+    card : mnist_cnn.datasets.card.DataCard
         It gives the shape of an image, and the names of the classes in the model's metadata.
 
     Returns
@@ -133,11 +133,11 @@ def to_onnx(weights, about):
     Examples
     --------
     >>> from mnist_cnn.model import build_cnn
-    >>> from mnist_cnn.support.about import About
+    >>> from mnist_cnn.datasets.card import DataCard
     >>> from mnist_cnn.weights.writing import to_onnx
     >>> import lasagne
     >>> weights = lasagne.layers.get_all_param_values(build_cnn())
-    >>> len(to_onnx(weights, About())) > 4 * sum(array.size for array in weights)
+    >>> len(to_onnx(weights, DataCard())) > 4 * sum(array.size for array in weights)
     True
     """
     helper, numpy_helper, TensorProto = _imported("onnx", "helper", "numpy_helper", "TensorProto")
@@ -160,16 +160,16 @@ def to_onnx(weights, about):
         node("Softmax", "fc2", "probabilities", axis=1)]
     graph = helper.make_graph(
         nodes, "mnist_cnn",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", *about.shape])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", len(about.classes)])],
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", *card.shape])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", len(card.classes)])],
         [numpy_helper.from_array(array, name) for name, array in arrays.items()])
     model = helper.make_model(graph, producer_name="mnist_cnn", ir_version=IR_VERSION,
                               opset_imports=[helper.make_opsetid("", OPSET)])
-    helper.set_model_props(model, _metadata(about))
+    helper.set_model_props(model, _metadata(card))
     return model.SerializeToString(deterministic=True)
 
 
-def to_state_dict(weights, about=None):
+def to_state_dict(weights, card=None):
     """The content of a file that ``torch.load(file, weights_only=True)`` reads as a state_dict, bytes.
 
     It is a zip archive of a pickle, which names the tensors, and of their numbers.
@@ -177,7 +177,7 @@ def to_state_dict(weights, about=None):
     Parameters
     ----------
     weights : list of 8 arrays
-    about : ignored
+    card : ignored
         Such a file has no place for it.
 
     Returns

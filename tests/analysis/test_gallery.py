@@ -14,10 +14,10 @@ from texts import assert_texts_fit
 
 import lasagne
 
-from mnist_cnn.analysis import architecture, features, gallery, metrics, plots
+from mnist_cnn.analysis import architecture, embedding, layers, gallery, metrics, plots
 from mnist_cnn import model, visualize
-from mnist_cnn.support import records as snapshots
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.storage import records as snapshots
+from mnist_cnn.system.errors import MnistCnnError
 
 
 pytestmark = pytest.mark.slow
@@ -227,7 +227,7 @@ def test_tsne_keeps_neighbours_together():
     """Three clouds far apart in 20 dimensions: each point's neighbours are of its own cloud."""
     rng = np.random.RandomState(0)
     groups = np.repeat(np.arange(3), 40)
-    placed = features.tsne(rng.randn(120, 20) + 20 * np.eye(3, 20)[groups])
+    placed = embedding.tsne(rng.randn(120, 20) + 20 * np.eye(3, 20)[groups])
     distances = np.linalg.norm(placed[:, None] - placed, axis=2)
     nearest = np.argsort(distances, axis=1)[:, 1:6]
     assert (groups[nearest] == groups[:, None]).all()

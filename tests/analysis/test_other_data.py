@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from texts import assert_texts_fit
 
+from mnist_cnn.drawing import colour
+from mnist_cnn.drawing import layout
 from mnist_cnn import visualize
 from mnist_cnn.analysis import attribution, captions, figures, metrics, plots
-from mnist_cnn.support import classes
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.datasets import labels
+from mnist_cnn.system.errors import MnistCnnError
 
 FASHION = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker",
            "Bag", "Ankle boot"]
@@ -34,20 +36,20 @@ def close_figures():
 # --- names ------------------------------------------------------------------------------------
 
 def test_a_class_is_found_by_its_name():
-    assert classes.find_class(FASHION, "Sneaker") == classes.find_class(FASHION, "sneaker") == 7
-    assert classes.find_class(LETTERS, "a") != classes.find_class(LETTERS, "A")
+    assert labels.find_class(FASHION, "Sneaker") == labels.find_class(FASHION, "sneaker") == 7
+    assert labels.find_class(LETTERS, "a") != labels.find_class(LETTERS, "A")
     with pytest.raises(MnistCnnError, match="no class 'shoe'; there are: T-shirt/top, Trouser"):
-        classes.find_class(FASHION, "shoe")
+        labels.find_class(FASHION, "shoe")
     with pytest.raises(MnistCnnError):
-        classes.find_class(["ab", "AB", "c"], "Ab")  # which of the two?
+        labels.find_class(["ab", "AB", "c"], "Ab")  # which of the two?
 
 
 def test_digits_have_an_article_and_other_classes_have_none():
-    assert classes.named([str(number) for number in range(10)], 7) == "a 7"
-    assert classes.named(FASHION, 7) == "Sneaker"
-    assert classes.noun(FASHION) == classes.noun([str(n) for n in range(47)]) == "image"
-    assert classes.shorten("T-shirt/top", 11) == "T-shirt/top"
-    assert len(classes.shorten(LONG[0], 16)) <= 16
+    assert labels.named([str(number) for number in range(10)], 7) == "a 7"
+    assert labels.named(FASHION, 7) == "Sneaker"
+    assert labels.noun(FASHION) == labels.noun([str(n) for n in range(47)]) == "image"
+    assert labels.shorten("T-shirt/top", 11) == "T-shirt/top"
+    assert len(labels.shorten(LONG[0], 16)) <= 16
 
 
 # --- colour -----------------------------------------------------------------------------------
@@ -55,7 +57,7 @@ def test_digits_have_an_article_and_other_classes_have_none():
 def test_kernels_in_colour(rng):
     kernels = rng.randn(4, 3, 5, 5)
     kernels[1] = 0
-    pictures = visualize.in_colour(kernels)
+    pictures = colour.in_colour(kernels)
     for kernel, picture in zip(kernels, pictures):
         limit = abs(kernel).max() or 1
         for row in range(5):
@@ -73,10 +75,10 @@ def test_kernels_in_colour(rng):
 
 def test_images_are_laid_out_for_matplotlib(rng):
     images = rng.rand(5, 3, 4, 6)
-    np.testing.assert_array_equal(visualize.as_picture(images)[2, 3, 1], images[2, :, 3, 1])
-    assert visualize.as_picture(images[:, :1]).shape == (5, 4, 6)
-    np.testing.assert_allclose(visualize.as_picture(rng.rand(5, 2, 4, 6)).shape, (5, 4, 6))
-    sheet = visualize.mosaic(visualize.as_picture(images), 2)
+    np.testing.assert_array_equal(colour.as_picture(images)[2, 3, 1], images[2, :, 3, 1])
+    assert colour.as_picture(images[:, :1]).shape == (5, 4, 6)
+    np.testing.assert_allclose(colour.as_picture(rng.rand(5, 2, 4, 6)).shape, (5, 4, 6))
+    sheet = layout.mosaic(colour.as_picture(images), 2)
     assert sheet.shape == (14, 13, 3) and (sheet[4] == 1).all() and np.isfinite(sheet).all()
 
 
@@ -198,7 +200,7 @@ def test_the_film_of_colour_kernels(rng):
                                           (LETTERS, (2, 32, 24))])
 def test_captions_speak_of_images(names, shape):
     layer = types.SimpleNamespace(output_shape=(None, 32, 28, 28))
-    materials = types.SimpleNamespace(images=np.zeros((1,) + shape), noun=classes.noun(names),
+    materials = types.SimpleNamespace(images=np.zeros((1,) + shape), noun=labels.noun(names),
                                       layers={"conv 1": layer})
     for name in figures.FIGURES:
         heading, text = captions.caption(name, materials)

@@ -9,7 +9,7 @@ import pytest
 from browsers import browser  # noqa: F401  a fixture
 
 from mnist_cnn.analysis import gallery
-from mnist_cnn.support.palette import COLOURS
+from mnist_cnn.drawing.palette import COLOURS
 
 pytestmark = pytest.mark.browser
 

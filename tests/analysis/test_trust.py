@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from mnist_cnn.analysis import trust
-from mnist_cnn.support.digits import fit_to_field
+from mnist_cnn.pictures.digits import fit_to_field
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,11 @@ from conftest import run_script
 import lasagne
 import theano
 
+from mnist_cnn.training import trainer
 from mnist_cnn import model, train
 from mnist_cnn.benchmarks import device as check_device
 from mnist_cnn.compat import gpu
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.system.errors import MnistCnnError
 from mnist_cnn.training.callbacks import Checkpoint
 from mnist_cnn.training.config import Config
 
@@ -78,7 +79,7 @@ def test_the_cpu_goes_on_from_the_devices_checkpoint(trainings, tmp_path):
     results = []
     for name in ("cpu.checkpoint", "ope.checkpoint"):
         shutil.copy(str(trainings / name), str(tmp_path / name))
-        results.append(train.train(dataset, Config(num_epochs=3, seed=3, engine="plain"),
+        results.append(trainer.train(dataset, Config(num_epochs=3, seed=3, engine="plain"),
                                    [Checkpoint(tmp_path / name, resume=True)]))
     for a, b in zip(*results):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
@@ -88,7 +89,7 @@ def test_the_cpu_goes_on_from_the_devices_checkpoint(trainings, tmp_path):
 CODE = """
 import sys
 import numpy as np
-from mnist_cnn.support import errors
+from mnist_cnn.system import errors
 from mnist_cnn import compat, model
 import lasagne, theano, theano.tensor as T
 

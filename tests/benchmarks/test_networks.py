@@ -6,7 +6,7 @@ import pytest
 
 from mnist_cnn.benchmarks import step
 from mnist_cnn.benchmarks.networks import NETWORKS
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.system.errors import MnistCnnError
 
 
 @pytest.mark.parametrize("name, weights", [

@@ -7,7 +7,7 @@ import pytest
 from conftest import run_script
 
 from mnist_cnn.benchmarks import whole
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.system.errors import MnistCnnError
 
 
 def table(capsys):

@@ -6,7 +6,7 @@ import pytest
 from conftest import ROOT, run_script
 
 from mnist_cnn import compat
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.system.errors import MnistCnnError
 
 
 def test_missing_compiler_is_named(tmp_path):

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from mnist_cnn.training import trainer
 from mnist_cnn import train
 from mnist_cnn.datasets.checks import check_arrays
-from mnist_cnn.support.about import Dataset
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.datasets.card import Dataset
+from mnist_cnn.system.errors import MnistCnnError
 from mnist_cnn.training.config import configure
 
 
@@ -56,7 +57,7 @@ def with_nan(x):
     (0, np.ndarray.tolist, "X_train is a list; it must be an array: numpy.asarray(X_train)")])
 def test_what_cannot_be_meant_is_said_before_training(arrays, k, change, message):
     with pytest.raises(MnistCnnError) as caught:
-        train.train(with_array(arrays, k, change), configure(num_epochs=1))
+        trainer.train(with_array(arrays, k, change), configure(num_epochs=1))
     assert str(caught.value) == message
 
 
@@ -85,7 +86,7 @@ def test_other_numbers_of_arrays(arrays):
 def test_float64_trains_to_the_same_bits(arrays):
     wide = [array.astype("f8" if k % 2 == 0 else "i8") for k, array in enumerate(arrays)]
     config = configure(num_epochs=1, seed=1)
-    for found, wanted in zip(train.train(wide, config), train.train(arrays, config)):
+    for found, wanted in zip(trainer.train(wide, config), trainer.train(arrays, config)):
         np.testing.assert_array_equal(found, wanted)
 
 
@@ -93,4 +94,4 @@ def test_a_data_set_keeps_its_name(mnist, arrays):
     assert check_arrays(mnist) is mnist  # which knows its digest
     few, wide = (Dataset(given, "mnist", tuple("abcdefghij")) for given in (
         arrays, [array.astype("f8") for array in arrays]))
-    assert check_arrays(wide).about == few.about
+    assert check_arrays(wide).card == few.card

@@ -14,7 +14,7 @@ from mirrors import Mirror
 
 from mnist_cnn import data, datasets
 from mnist_cnn.datasets import archives, catalogue, cifar10, split
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.system.errors import MnistCnnError
 
 PAIRS = batches(5)
 ARCHIVES = {"cifar-10-python.tar.gz": (python_files, "cifar-10-batches-py/"),
@@ -51,8 +51,8 @@ def check(dataset, name="cifar10"):
     np.testing.assert_array_equal(X_test, PAIRS[5][0] / np.float32(256))
     np.testing.assert_array_equal(y_test, PAIRS[5][1])
     assert y_train.dtype == np.uint8
-    about = dataset.about
-    assert (about.dataset, about.shape, about.classes) == (name, (3, 32, 32), NAMES)
+    card = dataset.card
+    assert (card.dataset, card.shape, card.classes) == (name, (3, 32, 32), NAMES)
 
 
 @pytest.mark.parametrize("files", [python_files, binary_files])
@@ -80,10 +80,10 @@ def test_packed_and_packed_anew(tmp_path, published, archive):
 def test_other_data_in_this_format_have_no_name(tmp_path, published):
     others = batches(5, seed=1)
     write(tmp_path, binary_files(others, ("a", "b", "c", "d", "e", "f", "g", "h", "i", "j")))
-    about = data.load_dataset(tmp_path).about
-    assert about.dataset is None and about.classes == tuple("abcdefghij")
+    card = data.load_dataset(tmp_path).card
+    assert card.dataset is None and card.classes == tuple("abcdefghij")
     (tmp_path / "batches.meta.txt").unlink()
-    assert data.load_dataset(tmp_path).about.classes == tuple("0123456789")
+    assert data.load_dataset(tmp_path).card.classes == tuple("0123456789")
     with pytest.raises(MnistCnnError, match="is not CIFAR-10: its digests differ"):
         data.load_dataset(tmp_path, dataset="cifar10")
 

@@ -14,9 +14,9 @@ from conftest import ROOT
 from mirrors import Mirror
 
 from mnist_cnn.datasets import DATASETS
-from mnist_cnn.support import download
-from mnist_cnn.support.download import fetch
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.storage import download
+from mnist_cnn.storage.download import fetch
+from mnist_cnn.system.errors import MnistCnnError
 
 CONTENT = np.random.RandomState(0).bytes(300000)
 NAME, MD5 = "file.gz", hashlib.md5(CONTENT).hexdigest()
@@ -174,7 +174,7 @@ def test_an_untrusted_certificate_is_named_and_the_advice_helps(tmp_path, with_t
 
 def test_two_processes_at_once(tmp_path, mirror):
     server = mirror("slow")
-    code = ("import sys\nfrom mnist_cnn.support.download import fetch\n"
+    code = ("import sys\nfrom mnist_cnn.storage.download import fetch\n"
             "fetch(sys.argv[1], 'file.gz', sys.argv[2], [sys.argv[3]])")
     processes = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), MD5, server.url],
                                   cwd=str(ROOT), stdout=subprocess.DEVNULL) for _ in range(2)]

@@ -19,7 +19,7 @@ from mnist_cnn import data
 from mnist_cnn.datasets import FORMS, dataset_files
 from mnist_cnn.datasets.idx import read_idx
 from mnist_cnn.datasets.mnist import PACKAGED
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.system.errors import MnistCnnError
 
 X, Y = (read_idx(PACKAGED / "t10k-{}-ubyte.gz".format(what))[:90]
         for what in ("images-idx3", "labels-idx1"))
@@ -38,7 +38,7 @@ def check(path, train=TRAIN, test=TEST, classes=tuple("0123456789"), held=10):
         assert images.dtype == np.float32 and labels.dtype == np.uint8
         assert (images == wanted_images.reshape((-1,) + shape) / np.float32(256)).all()
         assert labels.tolist() == wanted_labels.tolist()
-    assert len(X_val) == held and dataset.about.classes == tuple(classes)
+    assert len(X_val) == held and dataset.card.classes == tuple(classes)
     return dataset
 
 
@@ -190,7 +190,7 @@ def test_medmnists_npz(tmp_path, labels):
     np.savez_compressed(tmp_path / "bloodmnist.npz", **arrays)
     dataset = check(tmp_path, (np.concatenate([colours["train"], colours["val"]]).transpose(0, 3, 1, 2),
                                TRAIN[1]), (colours["test"].transpose(0, 3, 1, 2), TEST[1]), held=20)
-    assert dataset.about.shape == (3, 28, 28)
+    assert dataset.card.shape == (3, 28, 28)
 
 
 def test_bad_npz(tmp_path):
@@ -302,7 +302,7 @@ def test_pictures_by_class(tmp_path, halves):
     train, val, test = splits_of(dataset)
     assert sorted(test) == list(range(60, 90)) and len(val) == 10
     assert len(set(dataset[3])) > 4  # in the order of the folders they would be of one class or two
-    assert dataset.about.classes == tuple("0123456789")
+    assert dataset.card.classes == tuple("0123456789")
 
 
 @pytest.mark.parametrize("change", [
@@ -318,7 +318,7 @@ def test_one_folder_of_pictures_is_split(tmp_path, capsys):
     colours = np.stack([X, 255 - X, X // 3], axis=-1)
     write_pictures(tmp_path / "flowers", colours, Y, names)
     dataset = data.load_dataset(tmp_path)
-    assert dataset.about.classes == ("no", "yes") and dataset.about.shape == (3, 28, 28)
+    assert dataset.card.classes == ("no", "yes") and dataset.card.shape == (3, 28, 28)
     assert [len(y) for y in dataset[1::2]] == [66, 12, 12]
     again = data.load_dataset(tmp_path / "flowers")
     assert all((a == b).all() for a, b in zip(dataset, again))
@@ -330,7 +330,7 @@ def test_one_folder_of_pictures_is_split(tmp_path, capsys):
 def test_class_names_that_are_numbers_are_in_their_order(tmp_path):
     write_pictures(tmp_path, X, Y, [str(number) for number in range(5, 15)])
     dataset = data.load_dataset(tmp_path)
-    assert dataset.about.classes == tuple(map(str, range(5, 15)))
+    assert dataset.card.classes == tuple(map(str, range(5, 15)))
     splits_of(dataset)
 
 
@@ -412,9 +412,9 @@ def test_mnist_is_known_in_any_form(tmp_path, mnist, monkeypatch):
     (tmp_path / "mnist.pkl").write_bytes(mnist_pickle(zip(mnist[::2], mnist[1::2]), scale=1))
     for name in ("mnist.npz", "mnist.pkl"):
         dataset = data.load_dataset(tmp_path / name)
-        assert dataset.about == mnist.about
+        assert dataset.card == mnist.card
         assert all((a == b).all() for a, b in zip(dataset, mnist))
-    assert data.load_dataset(tmp_path / "mnist.npz", dataset="mnist").about == mnist.about
+    assert data.load_dataset(tmp_path / "mnist.npz", dataset="mnist").card == mnist.card
     with pytest.raises(MnistCnnError, match="mnist.npz holds MNIST, not Fashion-MNIST"):
         data.load_dataset(tmp_path / "mnist.npz", dataset="fashion-mnist")
     with pytest.raises(MnistCnnError, match="holds 2 data sets; say which .*mnist.npz, .*mnist.pkl"):

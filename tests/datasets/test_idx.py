@@ -17,7 +17,7 @@ from mnist_cnn import data, datasets
 from mnist_cnn.datasets import cache, catalogue, idx
 from mnist_cnn.datasets import split as splitting
 from mnist_cnn.datasets.mnist import PACKAGED
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.system.errors import MnistCnnError
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 FASHION = datasets.DATASETS["fashion-mnist"]
@@ -67,7 +67,7 @@ def test_unknown_names():
 def test_debians_fashion_mnist_is_recognised(options, monkeypatch, tmp_path):
     monkeypatch.setenv("MNIST_CNN_DATA", str(tmp_path))
     X_train, y_train, _, _, X_test, _ = dataset = data.load_dataset(**options)
-    assert dataset.about.dataset == "fashion-mnist" and dataset.about.classes == FASHION.classes
+    assert dataset.card.dataset == "fashion-mnist" and dataset.card.classes == FASHION.classes
     assert X_train.shape == (50000, 1, 28, 28) and X_test.shape == (10000, 1, 28, 28)
     assert y_train[:10].tolist() == [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]  # as TensorFlow's tutorial shows
     assert list(tmp_path.iterdir()) == []
@@ -93,7 +93,7 @@ def test_one_changed_pixel_is_another_data_set(tmp_path):
     content[100000] ^= 1
     (tmp_path / "t10k-images-idx3-ubyte.gz").unlink()
     (tmp_path / "t10k-images-idx3-ubyte").write_bytes(content)
-    assert data.load_dataset(tmp_path).about.dataset is None
+    assert data.load_dataset(tmp_path).card.dataset is None
     with pytest.raises(MnistCnnError, match="t10k-images-idx3-ubyte is not Fashion-MNIST's"):
         data.load_dataset(tmp_path, dataset="fashion-mnist")
 
@@ -127,16 +127,16 @@ def small(monkeypatch, few, tmp_path):
 @pytest.mark.parametrize("name", ["fashion-mnist", "kmnist"])
 def test_download_by_name(small, name, tmp_path):
     dataset = data.load_dataset(dataset=name)
-    assert dataset[0].shape == (30, 1, 28, 28) and dataset.about.dataset == name
+    assert dataset[0].shape == (30, 1, 28, 28) and dataset.card.dataset == name
     again = data.load_dataset(dataset=name)
-    assert again.about == dataset.about and len(small[name].requests) == 4
+    assert again.card == dataset.card and len(small[name].requests) == 4
     # from the folder that it lies in it is recognised, and anew gzipped where a digest tells it
     folder = tmp_path / "cache" / name
-    assert data.load_dataset(folder).about == dataset.about
+    assert data.load_dataset(folder).card == dataset.card
     for path in folder.iterdir():
         path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()), 1))
-    assert data.load_dataset(folder, dataset=name).about == dataset.about
-    assert data.load_dataset(folder).about.dataset == (name if name == "fashion-mnist" else None)
+    assert data.load_dataset(folder, dataset=name).card == dataset.card
+    assert data.load_dataset(folder).card.dataset == (name if name == "fashion-mnist" else None)
 
 
 def test_a_folder_is_completed_with_its_own(small, tmp_path):
@@ -145,7 +145,7 @@ def test_a_folder_is_completed_with_its_own(small, tmp_path):
     folder.mkdir()
     labels = small[name].files["train-labels-idx1-ubyte.gz"]
     (folder / "train-labels-idx1-ubyte").write_bytes(gzip.decompress(labels))
-    assert data.load_dataset(folder, dataset=name).about.dataset == name
+    assert data.load_dataset(folder, dataset=name).card.dataset == name
     assert len(small[name].requests) == 3
     for path in folder.glob("t10k*"):
         path.unlink()
@@ -209,7 +209,7 @@ def test_emnist(emnist, tmp_path, split, first_label, classes, packed):
         zipfile.ZipFile(io.BytesIO(emnist_zip(split, arrays))).extractall(str(tmp_path))
     before = sorted(tmp_path.rglob("*"))
     dataset = data.load_dataset(tmp_path, dataset="emnist-" + split)
-    assert dataset.about.dataset == "emnist-" + split and len(dataset.about.classes) == classes
+    assert dataset.card.dataset == "emnist-" + split and len(dataset.card.classes) == classes
     for images in dataset[::2]:
         assert (images[:, 0, 3, 20] == np.float32(255 / 256)).all() and images.sum() == len(
             images) * np.float32(255 / 256)
@@ -217,7 +217,7 @@ def test_emnist(emnist, tmp_path, split, first_label, classes, packed):
     np.testing.assert_array_equal(labels, np.arange(2 * classes) % classes)
     assert sorted(tmp_path.rglob("*")) == before
     if not packed:  # the names of the files say which split it is
-        assert data.load_dataset(tmp_path).about == dataset.about
+        assert data.load_dataset(tmp_path).card == dataset.card
 
 
 def test_emnists_archive_wants_a_name(emnist, tmp_path):
@@ -293,7 +293,7 @@ def test_other_shapes_and_names(few, tmp_path):
     (tmp_path / "classes.txt").write_text("circle\nsquare\ntriangle\n")
     dataset = data.load_dataset(tmp_path)
     assert dataset[0].shape == (30, 3, 20, 24)
-    assert dataset.about.classes == ("circle", "square", "triangle")
+    assert dataset.card.classes == ("circle", "square", "triangle")
     np.testing.assert_array_equal(dataset[4], arrays[2] / np.float32(256))
     (tmp_path / "classes.txt").write_text("circle\nsquare\n")
     with pytest.raises(MnistCnnError, match="the label 2; .*classes.txt names the classes 0 to 1"):

@@ -10,6 +10,7 @@ from conftest import run_script
 from formats import NAMES, binary_files, python_files, tar_gz, write
 from PIL import Image
 
+from mnist_cnn.weights import fitting
 from mnist_cnn import model
 
 pytestmark = pytest.mark.slow
@@ -46,8 +47,8 @@ def trained(folder, tmp_path_factory):
 
 def test_it_learns_and_remembers(trained, folder):
     output, report = trained
-    about = model.read_about(output)
-    assert (about.dataset, about.shape, about.classes) == (None, (3, 32, 32), NAMES)
+    card = fitting.read_card(output)
+    assert (card.dataset, card.shape, card.classes) == (None, (3, 32, 32), NAMES)
     assert np.load(str(output))["arr_0"].shape == (32, 3, 5, 5)
     assert float(report.split()[-2]) > 60
 

@@ -17,9 +17,9 @@ from PIL import Image, ImageDraw
 from mnist_cnn import visualize
 from mnist_cnn.analysis import trust
 from mnist_cnn.analysis.figures import FIGURES
-from mnist_cnn.support import pictures
-from mnist_cnn.support.film import restore
-from mnist_cnn.support.records import load_film
+from mnist_cnn.pictures import reading
+from mnist_cnn.storage.film import restore
+from mnist_cnn.storage.records import load_film
 
 import lasagne
 import theano
@@ -196,7 +196,7 @@ def test_pictures_are_prepared_as_python_does(view, mnist, tmp_path, way):
         picture.save(stream, kind)
         path = tmp_path / "picture"
         path.write_bytes(stream.getvalue())
-        wanted = pictures.load_picture(path)[0] * 256
+        wanted = reading.load_picture(path)[0] * 256
         view.browser.js("""
             const bytes = Uint8Array.from(atob(arguments[0]), (letter) => letter.charCodeAt(0));
             const transfer = new DataTransfer();
@@ -256,7 +256,7 @@ def test_unsure_answers_are_pythons(view, cnn, mnist):
         picture = Image.new("L", (280, 280))
         points = [tuple(point) for point in rng.randint(30, 250, (15, 2)).tolist()]
         ImageDraw.Draw(picture).line(points, fill=255, width=20)
-        images.append(pictures.fit_to_field(np.asarray(picture) / 255)[None])
+        images.append(reading.fit_to_field(np.asarray(picture) / 255)[None])
     images = np.stack(images)
     wanted = trust.is_unsure(limits, images, *features_of(images))
     got = np.array(view.js("""((text) => {

@@ -13,8 +13,8 @@ from mnist_cnn import explorer, model
 from mnist_cnn.analysis.trust import Trust
 from mnist_cnn.explorer.content import Content, Frame, Plane
 from mnist_cnn.explorer.embed import pack_pixels
-from mnist_cnn.support.film import quantize
-from mnist_cnn.support.photos import load_photo
+from mnist_cnn.storage.film import quantize
+from mnist_cnn.pictures.photos import load_photo
 
 import lasagne
 import theano

@@ -10,7 +10,7 @@ from browsers import browser, written  # noqa: F401  fixtures
 from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image, ImageDraw
 
-from mnist_cnn.support.digits import fit_to_field
+from mnist_cnn.pictures.digits import fit_to_field
 
 import lasagne
 import theano

@@ -8,8 +8,8 @@ from browsers import Chromium, browser, either, firefox, written  # noqa: F401  
 from PIL import Image
 
 from mnist_cnn.benchmarks.photos import draw_photo
-from mnist_cnn.support.errors import MnistCnnError
-from mnist_cnn.support.pictures import read_digits
+from mnist_cnn.system.errors import MnistCnnError
+from mnist_cnn.pictures.reading import read_digits
 
 pytestmark = pytest.mark.browser
 

@@ -17,14 +17,14 @@ RUN = """
 import ctypes, os, re, shutil, sys, tempfile
 from mnist_cnn import model, train
 import numpy as np, theano.tensor as T
-from mnist_cnn.support import records
-from mnist_cnn.support.about import About
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.storage import records
+from mnist_cnn.datasets.card import DataCard
+from mnist_cnn.system.errors import MnistCnnError
 from mnist_cnn.training.callbacks import Checkpoint, SaveWeights, Snapshots
 from mnist_cnn.training.checkpoint import load_checkpoint
 from mnist_cnn.training.config import Config
 from mnist_cnn.training.engine import Engine
-from mnist_cnn.training.run import Run
+from mnist_cnn.training.state import Training
 
 disk = ctypes.CDLL(None)
 folder, tempfile.tempdir = sys.argv[1:]

@@ -8,10 +8,11 @@ import pytest
 from conftest import run_script
 from PIL import Image
 
+from mnist_cnn.training import trainer
 from mnist_cnn import explorer, train
 from mnist_cnn.analysis import gallery
-from mnist_cnn.support import files, records
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.storage import atomic, npz, records
+from mnist_cnn.system.errors import MnistCnnError
 from mnist_cnn import sweeps
 
 
@@ -31,15 +32,15 @@ def test_every_spelling_of_an_input(folder, spelling, monkeypatch):
     monkeypatch.chdir(folder)
     for output in (spelling, folder / spelling):
         with pytest.raises(MnistCnnError, match="would be written over a.npz, which is read"):
-            files.keep_apart([None, "missing", "a.npz"], ["other", output])
-    files.keep_apart(["a.npz", "missing"], ["b.npz", "missing.npz", "folder/b"])
+            atomic.keep_apart([None, "missing", "a.npz"], ["other", output])
+    atomic.keep_apart(["a.npz", "missing"], ["b.npz", "missing.npz", "folder/b"])
 
 
 @pytest.mark.parametrize("one, other", [("b", "folder/b"), ("link", "a.npz"), ("b", "B"),
                                         ("\u00e4", "a\u0308"), ("no/b", "no/../no/b")])
 def test_outputs_on_each_other(folder, one, other):
     with pytest.raises(MnistCnnError, match="would be written over each other"):
-        files.keep_apart([], [folder / one, folder / "c", folder / other])
+        atomic.keep_apart([], [folder / one, folder / "c", folder / other])
 
 
 @pytest.fixture
@@ -74,11 +75,11 @@ LABELS = "data/t10k-labels-idx1-ubyte.gz"
     lambda: explorer.main("model.npz", output=LABELS, data_dir="data"),
     lambda: gallery.main("model.npz", image="pictures/digit.png"),
     lambda: sweeps.main(["results/table.md"], data_dir="data"),
-    lambda: train.main(output=LABELS, data_dir="data"),
-    lambda: train.main(checkpoint=LABELS, data_dir="data"),
-    lambda: train.main(checkpoint="model.npz", data_dir="data"),
-    lambda: train.main(checkpoint="model.csv", data_dir="data"),
-    lambda: train.main(checkpoint="model.snapshots.npz", snapshots=True, data_dir="data")])
+    lambda: trainer.main(output=LABELS, data_dir="data"),
+    lambda: trainer.main(checkpoint=LABELS, data_dir="data"),
+    lambda: trainer.main(checkpoint="model.npz", data_dir="data"),
+    lambda: trainer.main(checkpoint="model.csv", data_dir="data"),
+    lambda: trainer.main(checkpoint="model.snapshots.npz", snapshots=True, data_dir="data")])
 def test_functions_refuse(call, trained, monkeypatch):
     monkeypatch.chdir(trained)
     before = contents(trained)
@@ -97,7 +98,7 @@ def test_outputs_whose_names_are_anothers(output, message, trained, monkeypatch)
     monkeypatch.chdir(trained)
     before = contents(trained)
     with pytest.raises(MnistCnnError, match=message):
-        train.main(output=output, data_dir="data")
+        trainer.main(output=output, data_dir="data")
     assert contents(trained) == before
 
 
@@ -126,7 +127,7 @@ def test_what_no_file_can_replace(path, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     os.mkfifo("fifo")
     (tmp_path / "file").touch()
-    for function in (files.check_writable, lambda path: files.write_npz(path, {"a": np.ones(1)})):
+    for function in (atomic.check_writable, lambda path: npz.write_npz(path, {"a": np.ones(1)})):
         with pytest.raises(MnistCnnError, match="(?i)" + message):
             function(path)
     assert sorted(os.listdir()) == ["fifo", "file"]
@@ -134,10 +135,10 @@ def test_what_no_file_can_replace(path, message, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("path", ["/dev/zero", "fifo"])
 def test_what_never_ends_is_not_read(path, tmp_path, monkeypatch):
-    from mnist_cnn.support.pictures import read_picture
+    from mnist_cnn.pictures.reading import read_picture
     from mnist_cnn.sweeps.settings import read_spec
     monkeypatch.chdir(tmp_path)
     os.mkfifo("fifo")
-    for read in (read_picture, read_spec, lambda path: files.read_npz(path, {})):
+    for read in (read_picture, read_spec, lambda path: npz.read_npz(path, {})):
         with pytest.raises(MnistCnnError, match="it is a device or a pipe"):
             read(path)

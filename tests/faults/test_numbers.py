@@ -6,10 +6,13 @@ from conftest import run_script
 
 import lasagne
 
+from mnist_cnn.analysis import plots
+from mnist_cnn.training import trainer
+from mnist_cnn.weights import fitting
 from mnist_cnn import model, predict, train, visualize
-from mnist_cnn.support import files, records
-from mnist_cnn.support.batches import run_in_batches
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.storage import atomic, npz, records
+from mnist_cnn.predict import run_in_batches
+from mnist_cnn.system.errors import MnistCnnError
 
 
 def weights_with(training, path, value):
@@ -39,7 +42,7 @@ def test_a_network_that_overflows(mnist):
     network = model.build_cnn()
     params = lasagne.layers.get_all_params(network)
     for param in params:
-        param.set_value(np.full_like(param.get_value(), model.MAX_WEIGHT))
+        param.set_value(np.full_like(param.get_value(), fitting.MAX_WEIGHT))
     assert np.isfinite(predict.predict(network, mnist[4][:10])).all()
     for value in (np.nan, np.inf):
         with pytest.raises(MnistCnnError, match="the network computes NaN or infinity"):
@@ -60,14 +63,14 @@ def test_the_history_of_a_run_on_all_data(mnist, tmp_path):
     few = [part[:200] for part in mnist]
     from mnist_cnn.training.callbacks import SaveWeights
     from mnist_cnn.training.config import configure
-    train.train(few, configure(num_epochs=1, all_data=True), [SaveWeights(tmp_path / "model.npz")])
+    trainer.train(few, configure(num_epochs=1, all_data=True), [SaveWeights(tmp_path / "model.npz")])
     header, record = (tmp_path / "model.csv").read_text().splitlines()
     assert header == "epoch,seconds,training_loss,training_accuracy"
     (tmp_path / "earlier.csv").write_text(
         header + ",validation_loss_trained_on,validation_accuracy_trained_on\n" + record + ",.1,.9\n")
     new, earlier = (records.load_history(tmp_path / name) for name in ("model.npz", "earlier.npz"))
     assert new == earlier and new["epoch"] == 1
-    for ax in visualize.plot_history(new).axes:
+    for ax in plots.plot_history(new).axes:
         assert [text.get_text() for text in ax.get_legend().get_texts()] == [
             "training (with dropout)"]
 
@@ -83,4 +86,4 @@ def test_more_than_an_arrays_bytes(tmp_path):
         with zipfile.ZipFile(str(path), "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("a.npy", array.getvalue() + rest)
         with pytest.raises(MnistCnnError, match="a holds more than the 12 bytes of its shape"):
-            files.read_npz(path, {"a": ("f", (3,))})
+            npz.read_npz(path, {"a": ("f", (3,))})

@@ -21,8 +21,6 @@ COMMANDS = {
     "export.py": ["{model}", "--output", "model.onnx"],
     "visualize.py": ["{model}", "--index", "0", "--data-dir", "{data}"],
     "sweep.py": ["plain", "--epochs", "1", "--seeds", "1", "--workers", "1", "--data-dir", "{data}"],
-    "ablation.py": ["--only", "plain", "--epochs", "1", "--seeds", "1", "--workers", "1",
-                    "--data-dir", "{data}"],
     "benchmark.py": ["--batch-sizes", "50", "--repeats", "1", "--seconds", ".01"],
     "check_device.py": ["--device", "none"],
 }
@@ -72,7 +70,7 @@ def test_the_reader_goes_away(script, training, small_mnist, tmp_path):
     else:
         assert (process.returncode, err) == (0, "")
     found = files(tmp_path / "run")
-    if script in ("sweep.py", "ablation.py"):
+    if script == "sweep.py":
         assert {os.path.splitext(name)[1] for name in found} == {".md", ".png", ".json", ".npz"}
     else:
         assert found == FILES.get(script, set())

@@ -31,8 +31,6 @@ SHORT = {
     "predict.py": ["--data-dir", "{inputs}/data"],
     "visualize.py": ["--data-dir", "{inputs}/data"],
     "sweep.py": ["--epochs", "1", "--seeds", "1", "--workers", "1", "--data-dir", "{inputs}/data"],
-    "ablation.py": ["--epochs", "1", "--seeds", "1", "--workers", "1", "--only", "plain",
-                    "--data-dir", "{inputs}/data"],
     "benchmark.py": ["--batch-sizes", "50", "--repeats", "1", "--seconds", ".01"],
 }
 

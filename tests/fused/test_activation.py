@@ -11,8 +11,8 @@ import theano.tensor as T
 from lasagne.layers import (Conv2DLayer, DenseLayer, InputLayer, NonlinearityLayer, get_all_layers,
                             get_all_params, get_output)
 from lasagne.nonlinearities import sigmoid
-from mnist_cnn.fused.activation import Activation
-from mnist_cnn.fused.normalization import BatchNorm
+from mnist_cnn.fused.ops.activation import Activation
+from mnist_cnn.fused.ops.batch_norm import BatchNorm
 
 from batch_norm_layer import BatchNormLayer, batch_norm
 from plain import PLAIN, becomes, fast_and_plain

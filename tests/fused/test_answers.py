@@ -6,7 +6,7 @@ import pytest
 import theano
 import theano.tensor as T
 
-from mnist_cnn.fused.ops import ConvReluPool
+from mnist_cnn.fused.ops.stage import ConvReluPool
 
 
 def stages(function):

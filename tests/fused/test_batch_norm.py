@@ -10,7 +10,7 @@ import theano
 import theano.tensor as T
 from lasagne.layers import (Conv2DLayer, DenseLayer, InputLayer, MaxPool2DLayer, get_all_params,
                             get_output)
-from mnist_cnn.fused.normalization import BatchNorm
+from mnist_cnn.fused.ops.batch_norm import BatchNorm
 
 try:
     from lasagne.layers import BatchNormLayer, batch_norm

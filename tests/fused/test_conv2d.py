@@ -17,9 +17,10 @@ from lasagne.layers import (Conv2DLayer, DenseLayer, DropoutLayer, GlobalPoolLay
                             MaxPool2DLayer, NonlinearityLayer, Pool2DLayer, get_all_layers,
                             get_all_params, get_output)
 from mnist_cnn.benchmarks.networks import NETWORKS
-from mnist_cnn.fused.activation import Activation
-from mnist_cnn.fused.conv2d import Conv2D, Conv2DGrad, Pool2D, Pooling, first, last
-from mnist_cnn.fused.normalization import BatchNorm
+from mnist_cnn.fused.ops.activation import Activation
+from mnist_cnn.fused.ops.conv2d import Conv2D, Conv2DGrad, first, last
+from mnist_cnn.fused.ops.pooling import Pool2D, Pooling
+from mnist_cnn.fused.ops.batch_norm import BatchNorm
 from theano.tensor.signal.pool import pool_2d
 
 from batch_norm_layer import batch_norm

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from mnist_cnn.fused.distortion import DistortImages, compile_move_pixels
-from mnist_cnn.training import augment
+from mnist_cnn.fused.ops.distortion import DistortImages, compile_move_pixels
+from mnist_cnn.training import distortions
 from mnist_cnn.training.engine import Engine
 
 import theano.tensor as T
@@ -28,7 +28,7 @@ def test_any_images_and_fields(move, distorted, others, rows, columns, count, si
     result = move(images, factors, fields)
     assert result.dtype == np.float32
     # a displacement of hundreds of pixels is known to 1e-4 of one
-    np.testing.assert_allclose(result, augment.move_pixels(images, factors, fields),
+    np.testing.assert_allclose(result, distortions.move_pixels(images, factors, fields),
                                atol=1e-5 + 1e-6 * size * count)
     np.testing.assert_array_equal(result[distorted:], images[distorted:])
     np.testing.assert_array_equal(images, before)

@@ -7,7 +7,7 @@ from mnist_cnn import model  # noqa: F401  it sets float32
 
 import theano
 import theano.tensor as T
-from mnist_cnn.fused.ops import SparseProduct
+from mnist_cnn.fused.ops.product import SparseProduct
 
 from openmp import threads
 

@@ -8,7 +8,7 @@ import theano
 import theano.tensor as T
 from lasagne.layers import DropoutLayer, InputLayer, get_output
 from mnist_cnn import fused
-from mnist_cnn.fused.random import BernoulliMask, VectorUniform
+from mnist_cnn.fused.ops.dropout import BernoulliMask, VectorUniform
 from theano.compile.debugmode import DebugMode
 from theano.sandbox.rng_mrg import MRG_RandomStreams, mrg_uniform
 

@@ -10,7 +10,7 @@ from mnist_cnn import model  # noqa: F401  it sets float32
 import theano
 import theano.tensor as T
 from lasagne.nonlinearities import rectify
-from mnist_cnn.fused.ops import ConvReluPool, ConvReluPoolGrad
+from mnist_cnn.fused.ops.stage import ConvReluPool, ConvReluPoolGrad
 
 from openmp import threads
 from plain import PLAIN

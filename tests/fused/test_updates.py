@@ -9,7 +9,7 @@ import pytest
 import theano
 import theano.tensor as T
 from mnist_cnn import fused
-from mnist_cnn.fused.updates import ElementwiseUpdate
+from mnist_cnn.fused.ops.update import ElementwiseUpdate
 from theano.compile.debugmode import DebugMode
 
 from openmp import threads

@@ -8,10 +8,11 @@ import struct
 import numpy as np
 from stand_in import a_run, state
 
+from mnist_cnn.weights import fitting
 from mnist_cnn import model
 from mnist_cnn.datasets import idx
-from mnist_cnn.support import records
-from mnist_cnn.support.about import About
+from mnist_cnn.storage import records
+from mnist_cnn.datasets.card import DataCard
 from mnist_cnn.training import checkpoint
 
 import lasagne  # noqa: I100  after mnist_cnn, which makes it importable
@@ -96,21 +97,21 @@ class _Npz:
 
 
 class Weights(_Npz):
-    """`read_about` and `load_weights`: finite numbers of the network's type, or it is unchanged."""
+    """`read_card` and `load_weights`: finite numbers of the network's type, or it is unchanged."""
 
     def __init__(self, path):
         import random
         self.path = path
         self.network = lasagne.layers.DenseLayer(lasagne.layers.InputLayer((None, 3)), 2)
         self.params = lasagne.layers.get_all_params(self.network)
-        self.about = About("mnist").to_json()
+        self.card = DataCard("mnist").to_json()
         self.prepare({"arr_0": np.ones((3, 2), "f"), "arr_1": np.ones(2)}, random.Random(0))
 
     def make(self, rng):
         content = super().make(rng)
         if rng.random() > .2 or content[-2:] != bytes(2):  # the end of a zip without a comment
             return content
-        fields = json.loads(self.about.decode())
+        fields = json.loads(self.card.decode())
         if rng.random() < .7:
             fields[rng.choice(list(fields))] = rng.choice((
                 None, True, 0, 1, -1, 1.5, 10 ** 400, "", "x\ny", [], [1, 28], [1, 28, 28],
@@ -124,15 +125,15 @@ class Weights(_Npz):
     def read(self, content):
         before = [param.get_value(borrow=True) for param in self.params]
         try:
-            about = model.read_about(self.path)
+            card = fitting.read_card(self.path)
             model.load_weights(self.path, self.network)
         except BaseException:
             assert all(param.get_value(borrow=True) is old
                        for param, old in zip(self.params, before)), "the network has changed"
             raise
-        assert isinstance(about.dataset, (str, type(None))) and len(about.shape) == 3
-        assert max(about.shape) <= 256 and 2 <= len(about.classes) <= 1000
-        assert all(isinstance(name, str) for name in about.classes)
+        assert isinstance(card.dataset, (str, type(None))) and len(card.shape) == 3
+        assert max(card.shape) <= 256 and 2 <= len(card.classes) <= 1000
+        assert all(isinstance(name, str) for name in card.classes)
         for param, old in zip(self.params, before):
             new = param.get_value(borrow=True)
             assert new.dtype == old.dtype and new.shape == old.shape and np.isfinite(new).all()

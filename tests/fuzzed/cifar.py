@@ -124,7 +124,7 @@ class Pickles:
         return _mutate_operations(rng, rng.choice(self.operations))
 
     def read(self, content):
-        from mnist_cnn.support.errors import MnistCnnError
+        from mnist_cnn.system.errors import MnistCnnError
         try:
             found = read_pickle(content)
         except ValueError as error:

@@ -9,7 +9,7 @@ from explorer.browsers import start_chromium
 
 from mnist_cnn import explorer
 from mnist_cnn.explorer.bundle import bundle_scripts
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.system.errors import MnistCnnError
 
 from .pictures import Pictures
 

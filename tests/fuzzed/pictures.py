@@ -7,8 +7,8 @@ import zlib
 import numpy as np
 from PIL import Image, ImageDraw, features
 
-from mnist_cnn.support import pictures
-from mnist_cnn.support.digits import MAX_DIGITS
+from mnist_cnn.pictures import reading
+from mnist_cnn.pictures.digits import MAX_DIGITS
 
 from . import mutations
 
@@ -156,7 +156,7 @@ class Pictures:
         return content
 
     def read(self, content):
-        digits = pictures.load_digits(self.path, single=len(content) % 2 == 0)
+        digits = reading.load_digits(self.path, single=len(content) % 2 == 0)
         assert digits.dtype == np.float32 and digits.shape[1:] == (1, 28, 28), digits.shape
         assert 1 <= len(digits) <= MAX_DIGITS
         bytes_ = digits * 256

@@ -17,8 +17,8 @@ import pytest
 
 import mnist_cnn
 from mnist_cnn import sweeps
-from mnist_cnn.benchmarks import ablation
-from mnist_cnn.support.errors import Interrupted, MnistCnnError, interrupt, signals
+from mnist_cnn.system.errors import Interrupted, MnistCnnError
+from mnist_cnn.system.signals import interrupt, signals
 from mnist_cnn.sweeps import records, settings, summary, task
 from mnist_cnn.training.config import Config, configure
 
@@ -75,16 +75,9 @@ def test_bad_calls(tmp_path, monkeypatch, options, message):
         sweeps.main(**options)
 
 
-@pytest.mark.parametrize("options, message", [
-    (dict(num_epochs=0), "num_epochs is 0"),
-    (dict(only=["none"]), "no variant 'none'; there are: plain")])
-def test_bad_ablations(options, message, tmp_path):
-    with pytest.raises(MnistCnnError, match=message):
-        ablation.main(output=tmp_path / "out", **options)
-
-
 def test_the_ablation_goes_from_plain_to_best():
-    configs = settings.expand(settings=ablation.variants(5))
+    spec = settings.read_spec(ROOT / "docs" / "ablation.toml")
+    configs = settings.expand(options={"num_epochs": 5}, settings=spec["settings"])
     assert configs["plain"] == Config() and len(set(configs.values())) == len(configs) == 8
     assert configs["best: half of the digits undistorted"] == configure("best", num_epochs=5)
 
@@ -164,7 +157,7 @@ def test_a_sweep_goes_on_with_its_number_of_threads():
 def test_two_sweeps_in_one_folder_take_turns(tmp_path, mnist, capsys):
     """The second trains nothing that the first has trained meanwhile: no scheduler is asked."""
     fcntl = pytest.importorskip("fcntl")
-    config, digest = Config(num_epochs=1, seed=1), mnist.about.digest
+    config, digest = Config(num_epochs=1, seed=1), mnist.card.digest
     failed = dict(status="failed", error="it failed", config=asdict(config), seed=1, data=digest,
                   threads=1, seconds=2.)
     first = os.open(str(tmp_path), os.O_RDONLY)

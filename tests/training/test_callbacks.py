@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from mnist_cnn.training import trainer
 from mnist_cnn import train
-from mnist_cnn.support.errors import Interrupted, MnistCnnError
-from mnist_cnn.support.records import load_history, load_snapshots
+from mnist_cnn.system.errors import Interrupted, MnistCnnError
+from mnist_cnn.storage.records import load_history, load_snapshots
 from mnist_cnn.training.callbacks import Callback, Checkpoint, SaveWeights, StopRequests
 from mnist_cnn.training.config import Config
 
@@ -27,7 +28,7 @@ def test_the_moments_of_a_run(few):
         def __getattr__(self, name):
             return lambda run, *args: told.append((name, len(run.history), run.steps))
 
-    train.train(few, Config(num_epochs=2, batch_size=50), [Listener(), Callback()])
+    trainer.train(few, Config(num_epochs=2, batch_size=50), [Listener(), Callback()])
     assert told == [
         ("on_build", 0, 0), ("on_start", 0, 0), ("on_step", 0, 1), ("on_step", 0, 2),
         ("on_step", 0, 3), ("on_epoch", 1, 0), ("on_step", 1, 1), ("on_step", 1, 2),
@@ -42,7 +43,7 @@ def test_weights_that_the_last_step_spoiled_are_not_saved(all_data, tmp_path, fe
     for name in ("model.npz", "model.checkpoint"):
         (tmp_path / name).write_bytes(b"good")
     with pytest.raises(MnistCnnError, match="^the validation loss became (nan|inf).*learning rate"):
-        train.train(few, Config(num_epochs=2, batch_size=batch_size, learning_rate=1e30,
+        trainer.train(few, Config(num_epochs=2, batch_size=batch_size, learning_rate=1e30,
                                 all_data=all_data),
                     [Checkpoint(tmp_path / "model.checkpoint"), SaveWeights(tmp_path / "model.npz")])
     for name in ("model.npz", "model.checkpoint"):
@@ -53,9 +54,9 @@ def test_snapshots_go_on_with_a_resumed_run(tmp_path, few, monkeypatch, capsys):
     monkeypatch.setattr(train, "load_dataset", lambda data_dir, dataset: few)
     output = tmp_path / "model.npz"
     options = dict(batch_size=50, seed=3, output=output, quiet=True, snapshots=True)
-    train.main(num_epochs=1, **options)
+    trainer.main(num_epochs=1, **options)
     _, first = load_snapshots(output, (32, 1, 5, 5))
-    weights = train.main(num_epochs=3, resume=True, **options)
+    weights = trainer.main(num_epochs=3, resume=True, **options)
     epochs, kernels = load_snapshots(output, (32, 1, 5, 5))
     assert epochs.tolist() == [0, 1, 2, 3]
     np.testing.assert_array_equal(kernels[:2], first)
@@ -70,21 +71,21 @@ def test_keep_best_of_a_resumed_run(tmp_path, few, monkeypatch):
     monkeypatch.setattr(train, "load_dataset", lambda data_dir, dataset: few)
     options = dict(batch_size=50, seed=4, quiet=True, learning_rate=.15, momentum=.99)
     unbroken, resumed = tmp_path / "unbroken.npz", tmp_path / "resumed.npz"
-    weights = train.main(num_epochs=6, output=unbroken, keep_best=True, **options)
+    weights = trainer.main(num_epochs=6, output=unbroken, keep_best=True, **options)
     history = load_history(unbroken)
     best = history["validation_accuracy"].argmax() + 1
     assert len(history) == 6 and best < 6
-    train.main(num_epochs=best + 1, output=tmp_path / "first.npz", **options)
+    trainer.main(num_epochs=best + 1, output=tmp_path / "first.npz", **options)
     resumed.write_bytes((tmp_path / "first.npz").read_bytes())
     options["checkpoint"] = tmp_path / "first.checkpoint"
-    again = train.main(num_epochs=6, output=resumed, keep_best=True, resume=True, **options)
+    again = trainer.main(num_epochs=6, output=resumed, keep_best=True, resume=True, **options)
     assert resumed.read_bytes() == unbroken.read_bytes()
     for ours, theirs in zip(weights, again):
         np.testing.assert_array_equal(ours, theirs)
     assert len(load_history(resumed)) == 6
     # nothing is left to train: the new output has it all the same
     other = tmp_path / "other.npz"
-    train.main(num_epochs=6, output=other, keep_best=True, resume=True, **options)
+    trainer.main(num_epochs=6, output=other, keep_best=True, resume=True, **options)
     assert other.read_bytes() == unbroken.read_bytes() and len(load_history(other)) == 6
 
 
@@ -94,24 +95,24 @@ def test_a_resumed_run_says_that_it_has_other_threads_or_other_images(
     monkeypatch.setattr(train, "load_dataset", lambda data_dir, dataset: few)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     options = dict(batch_size=50, seed=3, output=tmp_path / "model.npz")
-    train.main(num_epochs=1, **options)
+    trainer.main(num_epochs=1, **options)
     for threads, said in (("1", False), ("2", True)):
         monkeypatch.setenv("OMP_NUM_THREADS", threads)
-        train.main(num_epochs=1, resume=True, **options)
+        trainer.main(num_epochs=1, resume=True, **options)
         assert ("saved with 1 threads, and there are 2 now" in capsys.readouterr().out) == said
     before = (tmp_path / "model.checkpoint").read_bytes()
     few = [1 - array if array.ndim == 4 else array for array in few]
     with pytest.raises(MnistCnnError, match="another data set .fingerprint of its arrays."):
-        train.main(num_epochs=2, resume=True, **options)
+        trainer.main(num_epochs=2, resume=True, **options)
     assert (tmp_path / "model.checkpoint").read_bytes() == before
 
 
 def test_threads_that_train_at_once_keep_their_seeds(few):
     configs = [Config(num_epochs=1, batch_size=50, seed=seed) for seed in (1, 2, 3)]
     with ThreadPoolExecutor(3) as pool:
-        at_once = list(pool.map(lambda config: train.train(few, config), configs))
+        at_once = list(pool.map(lambda config: trainer.train(few, config), configs))
     for config, weights in zip(configs, at_once):
-        for ours, theirs in zip(weights, train.train(few, config)):
+        for ours, theirs in zip(weights, trainer.train(few, config)):
             np.testing.assert_array_equal(ours, theirs)
 
 
@@ -137,7 +138,7 @@ def test_signals_end_a_run_between_steps_and_are_given_back(few, ctrl_c):
             steps.append("told")
 
     with pytest.raises(KeyboardInterrupt) as caught:
-        train.train(few, Config(batch_size=50), [Impatient(), StopRequests()])
+        trainer.train(few, Config(batch_size=50), [Impatient(), StopRequests()])
     assert isinstance(caught.value, Interrupted) and steps == [1, 2, "told"]
     assert signal.getsignal(signal.SIGINT) is before
 
@@ -152,5 +153,5 @@ def test_signals_end_a_run_between_steps_and_are_given_back(few, ctrl_c):
 def test_options_that_do_not_go_together(options, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MnistCnnError, match=message):
-        train.main(**options)
+        trainer.main(**options)
     assert list(tmp_path.iterdir()) == []

@@ -15,18 +15,21 @@ import pytest
 from conftest import ROOT
 from stand_in import a_run, state
 
+from mnist_cnn.system import process
+from mnist_cnn.training import trainer
 from mnist_cnn.training import checkpoint, engine
-from mnist_cnn.support import files, records
+from mnist_cnn.storage import atomic, npz, records
 from mnist_cnn import model
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.system.errors import MnistCnnError
 
 pytestmark = pytest.mark.slow
 
 #: A training on a few digits, in a process of its own: argv is a folder, then key=value pairs.
 RUN = """
 import sys
-from mnist_cnn import data, train
-from mnist_cnn.support import errors
+from mnist_cnn import data
+from mnist_cnn.system import process
+from mnist_cnn.training import trainer
 from mnist_cnn.training.callbacks import Callback, Checkpoint, Report, SaveWeights, StopRequests
 from mnist_cnn.training.config import configure
 X_train, y_train, X_val, y_val, X_test, y_test = data.load_dataset()
@@ -44,7 +47,7 @@ class Hold(Callback):
                 sys.stdin.readline()
 callbacks = [Hold(), Checkpoint(sys.argv[1] + "/model.checkpoint", resume),
              SaveWeights(sys.argv[1] + "/model.npz", keep_best), Report(), StopRequests()]
-sys.exit(errors.run(lambda: train.train(dataset, configure(**options), callbacks)))
+sys.exit(process.main_guard(lambda: trainer.train(dataset, configure(**options), callbacks)))
 """
 
 
@@ -132,9 +135,9 @@ def test_second_ctrl_c_ends_at_once(tmp_path):
 
 def test_kill_9_leaves_a_whole_file(tmp_path):
     """Real SIGKILLs at random moments of a process that does nothing but save."""
-    code = ("import sys, numpy, itertools\nfrom mnist_cnn.support import files\nprint('go', flush=True)\n"
+    code = ("import sys, numpy, itertools\nfrom mnist_cnn.storage import atomic, npz\nprint('go', flush=True)\n"
             "for i in itertools.count():\n"
-            "    files.write_npz(sys.argv[1], {'a': numpy.full(50000, i % 100, float)})\n")
+            "    npz.write_npz(sys.argv[1], {'a': numpy.full(50000, i % 100, float)})\n")
     path = tmp_path / "state.checkpoint"
     random.seed(0)
     seen = set()
@@ -145,15 +148,15 @@ def test_kill_9_leaves_a_whole_file(tmp_path):
         for _ in range(8):  # read it in full flight, too
             time.sleep(random.uniform(.001, .02))
             if path.exists():
-                array = files.read_npz(path, {"a": ("d", (50000,))})["a"]
+                array = npz.read_npz(path, {"a": ("d", (50000,))})["a"]
                 assert (array == array[0]).all()
                 seen.add(array[0])
         process.kill()
         process.communicate()
-        array = files.read_npz(path, {"a": ("d", (50000,))})["a"]
+        array = npz.read_npz(path, {"a": ("d", (50000,))})["a"]
         assert (array == array[0]).all()
     assert len(seen) > 5  # the kills fell amid real work
-    files.check_writable(path)
+    atomic.check_writable(path)
     assert os.listdir(str(tmp_path)) == ["state.checkpoint"]  # and the pieces are gone
 
 
@@ -273,7 +276,7 @@ def damaged_settings(path):
     with np.load(str(path)) as file:
         arrays = dict(file)
     arrays["settings"] = arrays["settings"][:-3]
-    files.write_npz(path, arrays)
+    npz.write_npz(path, arrays)
 
 
 @pytest.mark.parametrize("damage, message", [
@@ -353,7 +356,7 @@ def test_crafted_checkpoints(tmp_path, name):
     saved(path)
     with np.load(str(path)) as file:
         arrays = dict(file)
-    files.write_npz(path, dict(arrays, **CRAFTED[name](arrays)))
+    npz.write_npz(path, dict(arrays, **CRAFTED[name](arrays)))
     run = a_run()
     before = state(run)
     with pytest.raises(MnistCnnError) as caught:
@@ -370,7 +373,7 @@ def test_checkpoint_of_other_layouts(tmp_path):
     with np.load(str(path)) as file:
         arrays = {name: np.array(array, array.dtype.newbyteorder(">"), order="F")
                   for name, array in file.items()}
-    files.write_npz(path, arrays)
+    npz.write_npz(path, arrays)
     run = a_run()
     checkpoint.load_checkpoint(path, run)
     assert state(run) == state(a_run(value=5))
@@ -389,10 +392,10 @@ def test_bomb_fails_fast_and_small(tmp_path):
                 np.lib.format.write_array_header_1_0(file, dict(header, shape=shape))
                 for _ in range(8 if content else 0):
                     file.write(content)
-        code = ("import resource, sys\nfrom mnist_cnn.support import errors, files\n"
+        code = ("import resource, sys\nfrom mnist_cnn.storage import npz\nfrom mnist_cnn.system import process\n"
                 "used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-                "def read():\n    print(files.read_npz(sys.argv[1], {'arr_0': ('f', (3, 2))}))\n"
-                "code = errors.run(read)\n"
+                "def read():\n    print(npz.read_npz(sys.argv[1], {'arr_0': ('f', (3, 2))}))\n"
+                "code = process.main_guard(read)\n"
                 "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - used)\n"
                 "sys.exit(code)")
         process = subprocess.run([sys.executable, "-c", code, str(path)], cwd=str(ROOT),

@@ -6,8 +6,9 @@ from dataclasses import FrozenInstanceError, fields
 import numpy as np
 import pytest
 
+from mnist_cnn.training import trainer
 from mnist_cnn import train
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.system.errors import MnistCnnError
 from mnist_cnn.training.config import Config, add_options, configure
 
 INF, NAN = float("inf"), float("nan")
@@ -24,7 +25,7 @@ def test_values_out_of_range(name, values):
         with pytest.raises(MnistCnnError, match="^{} is ".format(name)):
             Config(**{name: value})
         with pytest.raises(MnistCnnError, match="^{} is ".format(name)):
-            train.main(**{name: value})
+            trainer.main(**{name: value})
 
 
 def test_values_keep_their_type():
@@ -54,12 +55,12 @@ def test_the_users_options_win_over_the_recipes():
 @pytest.mark.parametrize("name", ["Best", "", None])
 def test_unknown_recipe(name):
     with pytest.raises(MnistCnnError, match="^recipe is .* must be 'plain' or 'best'"):
-        train.main(recipe=name)
+        trainer.main(recipe=name)
 
 
 def test_unknown_option():
     with pytest.raises(MnistCnnError, match="no option epochs; there are: num_epochs, "):
-        train.main(epochs=5)
+        trainer.main(epochs=5)
 
 
 @pytest.mark.parametrize("recipe", ["plain", "best"])

@@ -8,7 +8,7 @@ import theano.tensor as T
 
 from mnist_cnn import compat
 from mnist_cnn.fused import why_nothing
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.system.errors import MnistCnnError
 from mnist_cnn.training.engine import Engine, choose_engine
 
 

@@ -14,9 +14,10 @@ import lasagne
 import theano
 import theano.tensor as T
 
+from mnist_cnn.training import trainer
 from mnist_cnn import model, train
-from mnist_cnn.support import records
-from mnist_cnn.training import augment
+from mnist_cnn.storage import records
+from mnist_cnn.training import distortions
 from mnist_cnn.training.callbacks import Callback, SaveWeights, Snapshots
 from mnist_cnn.training.config import Config, configure
 from mnist_cnn.training.engine import Engine
@@ -69,9 +70,9 @@ def test_average_and_rate_against_a_loop():
     put(average, get(network))
     put(alone, get(network))
     rate = theano.shared(np.float32(0))
-    train_fn, val_fn = train.compile_functions(network, input_var, target_var, rate, .8,
+    train_fn, val_fn = trainer.compile_functions(network, input_var, target_var, rate, .8,
                                                average, .7)
-    alone_fn, alone_val_fn = train.compile_functions(alone, input_var, target_var, rate, .8)
+    alone_fn, alone_val_fn = trainer.compile_functions(alone, input_var, target_var, rate, .8)
     means = [w.astype(np.float64) for w in get(network)]
     start = get(network)
     for step in range(6):
@@ -114,7 +115,7 @@ def test_what_the_loop_does(few):
 
     config = Config(num_epochs=3, batch_size=50, learning_rate=.02, schedule="cosine", warm_up=1,
                     all_data=True, seed=1)
-    train.train(few, config, [Watch()])
+    trainer.train(few, config, [Watch()])
     assert rates == pytest.approx([config.learning_rate_at(step / 8) for step in range(24)])
 
 
@@ -125,7 +126,7 @@ def test_distort():
 
     def distorted(part):
         function = Engine("plain").distortions(part)
-        return [batch for batch, _ in augment.distort(batches, function, np.random.RandomState(5))]
+        return [batch for batch, _ in distortions.distort(batches, function, np.random.RandomState(5))]
 
     first, second, third = distorted(.5)
     assert abs(first[:5] - second[:5]).max() > .1 and abs(first[:5] - third[:5]).max() > .1
@@ -140,7 +141,7 @@ def test_keep_best_keeps_an_average(few, tmp_path):
     output = tmp_path / "model.npz"
     config = Config(num_epochs=4, batch_size=50, learning_rate=.8, schedule="cosine", warm_up=3.9,
                     ema=.5, seed=3)
-    weights = train.train(few, config, [SaveWeights(output, keep_best=True), Snapshots(output)])
+    weights = trainer.train(few, config, [SaveWeights(output, keep_best=True), Snapshots(output)])
     history = records.load_history(output)
     assert history["validation_accuracy"].argmax() < 3
     network = model.build_cnn()

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from stand_in import a_run, state
 
-from mnist_cnn.support.about import About
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.datasets.card import DataCard
+from mnist_cnn.system.errors import MnistCnnError
 from mnist_cnn.training.checkpoint import load_checkpoint, save_checkpoint
 
 
-def run_of(*about):
+def run_of(*card):
     run = a_run()
-    run.about = About(*about)
+    run.card = DataCard(*card)
     return run
 
 

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from conftest import run_script
 
+from mnist_cnn.weights import fitting
 from mnist_cnn import model
-from mnist_cnn.support.about import About
-from mnist_cnn.support.errors import MnistCnnError
+from mnist_cnn.datasets.card import DataCard
+from mnist_cnn.system.errors import MnistCnnError
 from mnist_cnn.weights import reading, writing
 from mnist_cnn.weights.export import main
 
@@ -71,8 +72,8 @@ def check(path, network, weights, tolerance=0):
         for found, wanted in zip(given, weights):
             np.testing.assert_allclose(found, wanted, atol=tolerance)
             assert found.dtype == np.float32
-    about = model.read_about(path)
-    assert about.shape == (1, 28, 28) and len(about.classes) == 10
+    card = fitting.read_card(path)
+    assert card.shape == (1, 28, 28) and len(card.classes) == 10
 
 
 # --- read ---
@@ -191,8 +192,8 @@ def test_other_shapes_are_told_by_the_weights(tmp_path, fixed_rng):
     network = model.build_cnn(shape=(3, 32, 32), num_classes=20)
     values = lasagne.layers.get_all_param_values(network)
     torch_file(tmp_path / "model.pt", torch_arrays(values))
-    loaded, about = model.load_model(tmp_path / "model.pt")
-    assert about.shape == (3, 32, 32) and len(about.classes) == 20
+    loaded, card = model.load_model(tmp_path / "model.pt")
+    assert card.shape == (3, 32, 32) and len(card.classes) == 20
     for found, wanted in zip(lasagne.layers.get_all_param_values(loaded), values):
         np.testing.assert_array_equal(found, wanted)
 
@@ -209,7 +210,7 @@ NO_FORM = "is no file of weights that is read (npz, nolearn's pickles, Keras' .h
 def test_files_that_are_none(tmp_path, monkeypatch, network, content, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model.h5").write_bytes(content)
-    for read in (model.read_about, lambda path: model.load_weights(path, network)):
+    for read in (fitting.read_card, lambda path: model.load_weights(path, network)):
         with pytest.raises(MnistCnnError) as caught:
             read("model.h5")
         assert str(caught.value).startswith(
@@ -237,10 +238,10 @@ def test_an_extra_that_is_missing_is_named(tmp_path, monkeypatch, network, weigh
     (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", 2) + b"{}")
     for package in ("h5py", "safetensors", "safetensors.numpy", "onnx"):
         monkeypatch.setitem(sys.modules, package, None)
-    for call in (lambda: model.read_about(tmp_path / "model.h5"),
-                 lambda: model.read_about(tmp_path / "model.safetensors"),
-                 lambda: writing.to_onnx(weights, About()),
-                 lambda: writing.to_safetensors(weights, About())):
+    for call in (lambda: fitting.read_card(tmp_path / "model.h5"),
+                 lambda: fitting.read_card(tmp_path / "model.safetensors"),
+                 lambda: writing.to_onnx(weights, DataCard()),
+                 lambda: writing.to_safetensors(weights, DataCard())):
         with pytest.raises(MnistCnnError, match=r"pip install 'mnist_cnn\[exchange\]'"):
             call()
 
@@ -253,7 +254,7 @@ def exported(tmp_path_factory, weights):
     folder = tmp_path_factory.mktemp("exported")
     model.save_weights(folder / "digits.npz", weights)
     colours = lasagne.layers.get_all_param_values(model.build_cnn(shape=(3, 20, 20), num_classes=3))
-    model.save_weights(folder / "colours.npz", colours, About(None, (3, 20, 20), ("a", "b", "c")))
+    model.save_weights(folder / "colours.npz", colours, DataCard(None, (3, 20, 20), ("a", "b", "c")))
     for name in ("digits", "colours"):
         for suffix in writing.WRITERS:
             main(folder / (name + ".npz"), folder / (name + suffix))
@@ -270,18 +271,18 @@ def test_onnx(exported, name, shape):
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     images = np.random.RandomState(0).rand(7, *shape).astype("f")
     found, = session.run(["probabilities"], {"images": images})
-    network, about = model.load_model(exported / (name + ".npz"))
+    network, card = model.load_model(exported / (name + ".npz"))
     wanted = lasagne.layers.get_output(network, images, deterministic=True).eval()
     np.testing.assert_allclose(found, wanted, atol=2e-6)
     said = session.get_modelmeta().custom_metadata_map
-    assert tuple(json.loads(said["classes"])) == about.classes
+    assert tuple(json.loads(said["classes"])) == card.classes
 
 
 @pytest.mark.parametrize("name", ["digits", "colours"])
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
 def test_what_leaves_comes_back(exported, name, suffix):
     wanted = lasagne.layers.get_all_param_values(model.load_model(exported / (name + ".npz"))[0])
-    network, about = model.load_model(exported / (name + suffix))
+    network, card = model.load_model(exported / (name + suffix))
     for found, array in zip(lasagne.layers.get_all_param_values(network), wanted):
         np.testing.assert_array_equal(found, array)
 

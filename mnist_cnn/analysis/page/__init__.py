@@ -5,7 +5,7 @@ import html
 import json
 from pathlib import Path
 
-from ...support.palette import css_colours
+from ...drawing.palette import css_colours
 
 __all__ = ["build_page", "data_url"]
 

@@ -8,9 +8,9 @@ from PIL import Image
 from . import data_url
 from .. import attribution, metrics
 from ..figures import MISTAKES
-from ...support.classes import named
-from ...support.palette import SIGNED
-from ...visualize import as_picture, colour_map
+from ...datasets.labels import named
+from ...drawing.palette import SIGNED
+from ...drawing.colour import as_picture, colour_map
 
 __all__ = ["PLACES", "PAGE_IMAGES", "COLUMNS", "image_sheet", "for_page"]
 

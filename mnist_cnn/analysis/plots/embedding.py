@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 
-from ...visualize import DARK, bare, new_figure
+from ...drawing.layout import DARK, bare, new_figure
 from .marks import class_colours, labels_of
 
 __all__ = ["plot_embedding"]

@@ -3,7 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from ...visualize import axes_at, headline, in_colour, mosaic, new_figure, scale_of
+from ...drawing.layout import axes_at, headline, mosaic, new_figure
+from ...drawing.colour import in_colour, scale_of
 
 __all__ = ["plot_evolution", "draw_evolution"]
 
@@ -14,7 +15,7 @@ def plot_evolution(snapshots, epochs, rows=8):
     Parameters
     ----------
     snapshots : array
-        (epochs, maps, channels, rows, columns), as `mnist_cnn.support.records.load_snapshots`
+        (epochs, maps, channels, rows, columns), as `mnist_cnn.storage.records.load_snapshots`
         returns them.
     epochs : int array
         (epochs,), their numbers; 0 is before training.

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ...visualize import axes_at, bare, headline, mosaic, new_figure, scale_of
+from ...drawing.layout import axes_at, bare, headline, mosaic, new_figure
+from ...drawing.colour import scale_of
 from .marks import labels_of, percent
 
 __all__ = ["plot_second_layer", "plot_classes"]
@@ -14,7 +15,7 @@ def plot_second_layer(patches, values, maxima, maximum_values, kernels, noun="di
     Parameters
     ----------
     patches, values : arrays
-        As `mnist_cnn.analysis.features.top_patches` returns them: (filters, 9, rows, columns)
+        As `mnist_cnn.analysis.patches.top_patches` returns them: (filters, 9, rows, columns)
         or, in colour, (filters, 9, rows, columns, 3), in [0, 1], and (filters, 9).
     maxima : array
         (filters, rows, columns[, 3]), in [0, 1]: the input that maximises the filter.

@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import PercentFormatter
 
-from ...support.classes import shorten
-from ...support.palette import on_light
-from ...visualize import DARK, LIGHT
+from ...datasets.labels import shorten
+from ...drawing.palette import on_light
+from ...drawing.layout import DARK, LIGHT
 
 __all__ = ["MOST_CLASSES", "class_colours", "labels_of", "likeliest", "outline", "percent",
            "plot_probabilities", "width_of"]

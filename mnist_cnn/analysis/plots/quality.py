@@ -4,9 +4,10 @@ import numpy as np
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
-from ...support.classes import are_digits, noun, shorten
-from ...support.palette import on_light
-from ...visualize import DARK, LIGHT, colour_map, new_figure
+from ...datasets.labels import are_digits, noun, shorten
+from ...drawing.palette import on_light
+from ...drawing.layout import DARK, LIGHT, new_figure
+from ...drawing.colour import colour_map
 from .marks import MOST_CLASSES, labels_of, percent
 
 __all__ = ["plot_confusion", "plot_accuracy", "plot_mistakes", "plot_reliability"]

@@ -19,14 +19,15 @@ numbers that change without an error: copied generators, NEP 50  NumPy 2.0     `
 CorrMM has no Python code: FAST_COMPILE, DebugMode               ever          `python_modes`
 ================================================================ ============= =================
 
-Each module registers what it does with `mnist_cnn.compat.imports`.
+Each module registers what it does with `mnist_cnn.compat.import_hooks`.
 """
 
 import functools
 import hashlib
 from pathlib import Path
 
-from . import c_code, old_numpy, old_python, python_modes, source_lines  # noqa: F401  they register themselves
+from . import (
+    c_code, old_numpy, old_python, python_modes, source_lines)  # noqa: F401  they register themselves
 
 __all__ = ["digest"]
 

@@ -3,7 +3,7 @@
 import functools
 import re
 
-from ..imports import after
+from ..import_hooks import after
 from .old_numpy import NUMPY_2
 
 __all__ = ["mend", "use_scipy_openblas"]

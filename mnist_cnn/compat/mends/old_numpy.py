@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 
-from ..imports import OLD_MODULES
+from ..import_hooks import OLD_MODULES
 
 __all__ = ["NUMPY_2", "old_numpy"]
 

@@ -9,7 +9,7 @@ from importlib import metadata
 
 import scipy
 
-from ..imports import OLD_MODULES
+from ..import_hooks import OLD_MODULES
 
 __all__ = []
 

@@ -6,7 +6,7 @@ stands for has.
 
 import numpy as np
 
-from ..imports import after
+from ..import_hooks import after
 
 __all__ = []
 

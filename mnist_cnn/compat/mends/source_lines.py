@@ -3,7 +3,7 @@
 Each new line gives on NumPy 1.23 what the old one gave, so that all versions run the same code.
 """
 
-from ..imports import LINES
+from ..import_hooks import LINES
 
 __all__ = []
 

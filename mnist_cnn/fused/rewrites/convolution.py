@@ -4,8 +4,9 @@ from theano import scalar
 from theano.tensor import DimShuffle
 from theano.tensor.nnet.abstract_conv import AbstractConv2d
 
-from ..conv2d import Conv2D, Nonlinearity, Pooling, first, last
-from ..ops import ConvReluPool
+from ..ops.conv2d import Conv2D, Nonlinearity, first, last
+from ..ops.pooling import Pooling
+from ..ops.stage import ConvReluPool
 from .frames import uncropped, unpadded
 from .matching import Match, is_elementwise
 from .nonlinearity import LOGARITHM, describe, has_logarithm, recognize

@@ -2,9 +2,10 @@
 from theano import scalar
 from theano.tensor import DimShuffle, Dot
 
-from ..activation import Activation
-from ..ops import SparseProduct, _NativeOp
-from ..conv2d import first, last
+from ..ops.activation import Activation
+from ..ops.product import SparseProduct
+from ..ops.base import NativeOp
+from ..ops.conv2d import first, last
 from .matching import Match, is_elementwise
 from .nonlinearity import LOGARITHM, describe, has_logarithm, recognize
 from .rewriting import Rewriting, in_float32
@@ -74,7 +75,7 @@ def _has_channels_last(variable):
     node = variable.owner
     return (node is not None and isinstance(node.op, DimShuffle) and
             node.op.new_order == (0, 3, 1, 2) and node.inputs[0].owner is not None and
-            isinstance(node.inputs[0].owner.op, _NativeOp))
+            isinstance(node.inputs[0].owner.op, NativeOp))
 
 
 class Products(Rewriting):

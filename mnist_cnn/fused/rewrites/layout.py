@@ -3,7 +3,8 @@ from theano.gof.opt import Optimizer
 from theano.gof.toolbox import ReplaceValidate
 from theano.tensor import DimShuffle
 
-from ..ops import ConvReluPool, _with_op
+from ..ops.stage import ConvReluPool
+from ..ops.base import with_op
 
 __all__ = ["Layout"]
 
@@ -38,7 +39,7 @@ class Layout(Optimizer):
             if any(client != "output" and _wants_channels_last(client)
                    for client, _ in fgraph.clients(y)):
                 new = ConvReluPool(op.channels, op.filters, op.size, True, op.codes, op.openmp)
-                fgraph.replace_all_validate(list(zip((y, codes), _with_op(node, new))),
+                fgraph.replace_all_validate(list(zip((y, codes), with_op(node, new))),
                                             reason=self.name)
 
 

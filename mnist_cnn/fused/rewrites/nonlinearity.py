@@ -2,7 +2,7 @@
 from theano import scalar
 from theano.tensor.nnet import sigm
 
-from ..conv2d import Nonlinearity
+from ..ops.conv2d import Nonlinearity
 from .matching import constant_value, is_elementwise
 
 __all__ = ["LOGARITHM", "describe", "has_logarithm", "recognize"]
@@ -13,7 +13,7 @@ def describe(nonlinearity):
 
     Examples
     --------
-    >>> from mnist_cnn.fused.conv2d import Nonlinearity
+    >>> from mnist_cnn.fused.ops.conv2d import Nonlinearity
     >>> from mnist_cnn.fused.rewrites.nonlinearity import describe
     >>> describe(Nonlinearity(slope=0)), describe(Nonlinearity(nonlinearity="tanh"))
     ('rectifier', 'tanh')

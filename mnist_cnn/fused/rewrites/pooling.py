@@ -3,7 +3,8 @@ import numpy as np
 from theano.gof import Constant
 from theano.tensor.signal.pool import Pool
 
-from ..conv2d import Pool2D, Pooling, first, last
+from ..ops.pooling import Pool2D, Pooling
+from ..ops.conv2d import first, last
 from .matching import Match
 from .rewriting import Rewriting, in_float32
 
@@ -87,7 +88,7 @@ def describe_pooling(pooling):
 
     Examples
     --------
-    >>> from mnist_cnn.fused.conv2d import Pooling
+    >>> from mnist_cnn.fused.ops.pooling import Pooling
     >>> from mnist_cnn.fused.rewrites.pooling import describe_pooling
     >>> describe_pooling(Pooling((2, 2), (2, 2), True, "max", (0, 0)))
     '2x2 max-pooling'

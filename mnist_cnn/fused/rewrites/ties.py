@@ -6,8 +6,8 @@ from theano.tensor.nnet.abstract_conv import BaseAbstractConv
 from theano.tensor.opt import Shape_i
 from theano.tensor.signal.pool import AveragePoolGrad, MaxPoolGrad, Pool
 
-from ..conv2d import Conv2D, Conv2DGrad
-from ..ops import ConvReluPool, ConvReluPoolGrad
+from ..ops.conv2d import Conv2D, Conv2DGrad
+from ..ops.stage import ConvReluPool, ConvReluPoolGrad
 
 __all__ = ["are_compared"]
 

@@ -1,0 +1,178 @@
+"""What the network computes on the way from an image to its answer, as arrays."""
+
+import copy
+
+import lasagne
+import numpy as np
+import theano
+import theano.tensor as T
+from lasagne.layers import Conv2DLayer, DenseLayer, InputLayer, MaxPool2DLayer
+from scipy import ndimage
+
+from ..predict import join_finite
+from ..system.errors import MnistCnnError
+
+__all__ = ["as_laid_on", "name_layers", "compile_activations", "with_input_shape", "without_nonlinearity"]
+
+
+def as_laid_on(kernels):
+    """Turn kernels by 180 degrees: as they lie on the image while they slide over it.
+
+    Theano convolves as mathematics does, and turns what is stored before it multiplies. In this
+    position a kernel looks like what it finds. The tutorial's own figure shows the arrays as they
+    are stored; all others, and the explorer page, show this.
+
+    Parameters
+    ----------
+    kernels : array
+        (..., rows, columns).
+
+    Returns
+    -------
+    array
+        Of the same shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.layers import as_laid_on
+    >>> as_laid_on(np.array([[1, 2], [3, 4]])).tolist()
+    [[4, 3], [2, 1]]
+    """
+    return kernels[..., ::-1, ::-1]
+
+
+def name_layers(network):
+    """Name the layers that a reader of the network would count.
+
+    Parameters
+    ----------
+    network : lasagne Layer
+        The output layer.
+
+    Returns
+    -------
+    dict of str to lasagne Layer
+        In order from the input: ``input``, ``conv 1``, ``pool 1``, ``conv 2``, ``pool 2``,
+        ``dense``, ``output``. Dropout changes nothing outside training and is left out.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.layers import name_layers
+    >>> from mnist_cnn.model import build_cnn
+    >>> list(name_layers(build_cnn()))
+    ['input', 'conv 1', 'pool 1', 'conv 2', 'pool 2', 'dense', 'output']
+    """
+    layers = {}
+    counts = {}
+    for layer in lasagne.layers.get_all_layers(network):
+        for kind, word in ((InputLayer, "input"), (Conv2DLayer, "conv"), (MaxPool2DLayer, "pool"),
+                           (DenseLayer, "dense")):
+            if isinstance(layer, kind):
+                counts[word] = counts.get(word, 0) + 1
+                name = word if word in ("input", "dense") and counts[word] == 1 else \
+                    "{} {}".format(word, counts[word])
+                layers["output" if layer is network else name] = layer
+    return layers
+
+
+def without_nonlinearity(layer):
+    """A layer with the same parameters and input whose output is not passed through anything.
+
+    Parameters
+    ----------
+    layer : lasagne Layer
+        A convolution or a dense layer; not changed.
+
+    Returns
+    -------
+    lasagne Layer
+        Gives the weighted sums: a rectifier's gradient is zero where the unit is silent, and
+        softmax's where the network is sure, so climbing and explaining start from these.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.layers import without_nonlinearity
+    >>> from mnist_cnn.model import build_cnn
+    >>> network = build_cnn()
+    >>> scores = without_nonlinearity(network)
+    >>> scores.W is network.W, scores.nonlinearity.__name__, network.nonlinearity.__name__
+    (True, 'linear', 'softmax')
+    """
+    linear = copy.copy(layer)  # shares W and b
+    linear.nonlinearity = lasagne.nonlinearities.linear
+    return linear
+
+
+def compile_activations(network):
+    """Compile the network's way from images to the output of every layer.
+
+    Parameters
+    ----------
+    network : lasagne Layer
+        The output layer.
+
+    Returns
+    -------
+    callable
+        ``activations(images, names, batch_size=500)`` takes images (n, channels, rows, columns)
+        and names out of `name_layers`; returns a dict of arrays (n, maps, rows, columns) or
+        (n, units), after each layer's nonlinearity and without dropout. The batches bound the
+        memory; all images may be given at once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.layers import compile_activations
+    >>> from mnist_cnn.model import build_cnn
+    >>> activations = compile_activations(build_cnn())
+    >>> images = np.zeros((2, 1, 28, 28), np.float32)
+    >>> {name: array.shape for name, array in activations(images, ["conv 1", "dense"]).items()}
+    {'conv 1': (2, 32, 24, 24), 'dense': (2, 256)}
+    """
+    layers = name_layers(network)
+    outputs = lasagne.layers.get_output(list(layers.values()), deterministic=True)
+    compute = theano.function([layers["input"].input_var], outputs)
+
+    def activations(images, names=tuple(layers), batch_size=500):
+        unknown = set(names) - set(layers)
+        if unknown:
+            raise ValueError("no layers {}; there are {}".format(sorted(unknown), list(layers)))
+        parts = {name: [] for name in names}
+        for start in range(0, len(images), batch_size):
+            batch = dict(zip(layers, compute(images[start:start + batch_size])))
+            for name in names:
+                parts[name].append(batch[name])
+        return {name: join_finite(arrays) for name, arrays in parts.items()}
+
+    return activations
+
+
+def with_input_shape(layer, shape):
+    """A layer with all below it, sharing their parameters, for images of another shape.
+
+    Parameters
+    ----------
+    layer : lasagne Layer
+        With one layer below each, down to the input.
+    shape : tuple of int
+        Of a batch of images.
+
+    Returns
+    -------
+    lasagne Layer
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.layers import with_input_shape
+    >>> from lasagne.layers import InputLayer, MaxPool2DLayer
+    >>> pool = MaxPool2DLayer(InputLayer((None, 1, 28, 28)), 2)
+    >>> with_input_shape(pool, (1, 1, 6, 6)).output_shape
+    (1, 1, 3, 3)
+    """
+    if isinstance(layer, InputLayer):
+        return InputLayer(shape)
+    smaller = copy.copy(layer)
+    smaller.input_layer = with_input_shape(layer.input_layer, shape)
+    smaller.input_shape = smaller.input_layer.output_shape
+    return smaller

@@ -1,0 +1,110 @@
+"""What a unit sees of the image, and the images that excite it most."""
+
+from lasagne.layers import Conv2DLayer
+from lasagne.layers import DenseLayer
+from lasagne.layers import InputLayer
+from lasagne.layers import MaxPool2DLayer
+import numpy as np
+
+__all__ = ["receptive_field", "top_patches"]
+
+
+def receptive_field(layer, row, column):
+    """Find the part of the image that one unit of a layer sees.
+
+    Parameters
+    ----------
+    layer : lasagne Layer
+        A convolution or pooling layer, with nothing but such layers (and dropout) before it.
+    row, column : int
+        The unit's position in the layer's map.
+
+    Returns
+    -------
+    rows, columns : slice
+        Into the image, clipped at its edge where a layer pads. A unit of the tutorial's second
+        convolution sees 14 x 14 pixels: 5 for its kernel, doubled by the pooling before (and 1
+        more of the window), widened by the first kernel's 4.
+
+    Examples
+    --------
+    >>> from mnist_cnn.analysis.layers import name_layers
+    >>> from mnist_cnn.analysis.patches import receptive_field
+    >>> from mnist_cnn.model import build_cnn
+    >>> receptive_field(name_layers(build_cnn())["conv 2"], row=0, column=7)
+    (slice(0, 14, None), slice(14, 28, None))
+    """
+    spans = []
+    for axis, position in enumerate((row, column)):
+        first = last = position
+        below = layer
+        while not isinstance(below, InputLayer):
+            if isinstance(below, (Conv2DLayer, MaxPool2DLayer)):
+                size = (below.filter_size if isinstance(below, Conv2DLayer)
+                        else below.pool_size)[axis]
+                pad = below.pad  # a word or a number for each axis
+                pad = ({"same": size // 2, "full": size - 1}[pad] if isinstance(pad, str)
+                       else pad[axis])
+                first = first * below.stride[axis] - pad
+                last = last * below.stride[axis] - pad + size - 1
+            elif isinstance(below, DenseLayer):
+                raise ValueError("a unit of a dense layer sees the whole image")
+            below = below.input_layer
+        spans.append(slice(max(first, 0), min(last + 1, below.shape[2 + axis])))
+    return tuple(spans)
+
+
+def top_patches(layer, maps, images, count=9):
+    """Find the patches of real images that excite each filter of a layer most [1]_.
+
+    Parameters
+    ----------
+    layer : lasagne Layer
+        A convolution or pooling layer.
+    maps : array
+        Its output for the images, (n, filters, rows, columns).
+    images : array
+        (n, channels, rows, columns), n at least `count`.
+    count : int
+        Patches a filter, each from another image: where the image excites the filter most.
+
+    Returns
+    -------
+    patches : array
+        (filters, count, channels, rows, columns) of the receptive field, strongest first.
+    values : array
+        (filters, count), the activations. 0 says that the filter was silent, and that the patch
+        means nothing.
+    indices : int array
+        (filters, count), the images' numbers.
+
+    References
+    ----------
+    .. [1] M. D. Zeiler, R. Fergus: Visualizing and understanding convolutional networks. ECCV
+       2014. https://arxiv.org/abs/1311.2901
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.analysis.layers import name_layers
+    >>> from mnist_cnn.analysis.patches import top_patches
+    >>> from mnist_cnn.model import build_cnn
+    >>> layer = name_layers(build_cnn())["conv 1"]
+    >>> maps = np.zeros((9, 32, 24, 24))
+    >>> maps[3, 0, 10, 20] = 1  # image 3 excites filter 0 there
+    >>> patches, values, indices = top_patches(layer, maps, np.zeros((9, 1, 28, 28)), count=2)
+    >>> patches.shape, values[0], indices[0, 0]
+    ((32, 2, 1, 5, 5), array([1., 0.]), 3)
+    """
+    num_images, num_filters, _, num_columns = maps.shape
+    flat = maps.reshape(num_images, num_filters, -1)
+    positions = flat.argmax(axis=2)
+    best = flat.max(axis=2)
+    indices = np.argsort(-best, axis=0, kind="stable")[:count].T
+    values = np.take_along_axis(best.T, indices, axis=1)
+    patches = []
+    for unit in range(num_filters):
+        for index in indices[unit]:
+            rows, columns = receptive_field(layer, *divmod(positions[index, unit], num_columns))
+            patches.append(images[index][:, rows, columns])
+    return np.reshape(patches, indices.shape + patches[0].shape), values, indices

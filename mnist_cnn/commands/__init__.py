@@ -1,0 +1,174 @@
+"""The commands: ``mnist-cnn NAME``, ``python -m mnist_cnn NAME`` and ``scripts/NAME.py`` are the same.
+
+A module of this package is a command: its docstring is the help, `add_arguments` its options, and `main`
+the function that gets them. The defaults are those of the function.
+"""
+
+import _signal  # in the interpreter itself, unlike signal: Ctrl-C is no traceback from here on
+
+if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
+import argparse  # noqa: E402
+import importlib  # noqa: E402
+import inspect  # noqa: E402
+import os  # noqa: E402
+import signal  # noqa: E402
+import sys  # noqa: E402
+
+from .. import __version__, compat  # noqa: E402
+from ..system.process import main_guard  # noqa: E402
+from ..system.signals import ENDING, set_handler  # noqa: E402
+
+__all__ = ["COMMANDS", "main", "run"]
+
+#: From a command's name to what it does.
+COMMANDS = {
+    "train": "train the network and save its weights",
+    "visualize": "draw what a trained network has learned",
+    "predict": "say which digits picture files show",
+    "explore": "write a page to draw digits on and watch the network",
+    "evaluate": "measure trained networks on the test digits",
+    "sweep": "train over settings and seeds, on all cores",
+    "export": "write a network to ONNX, safetensors or PyTorch",
+    "benchmark": "measure the speed of a training step",
+    "check_device": "check a GPU, and compare it with the CPU",
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message):
+        self.exit(2, "{0}: error: {1}; see {0} --help\n".format(self.prog, " ".join(message.split())))
+
+
+class _Start:
+    """Ctrl-C, SIGTERM and SIGHUP while a command is imported, and while Python exits.
+
+    Importing takes half a second, or half a minute where Theano compiles: what has begun is cleaned
+    up. A library's bare ``except:`` may swallow the exception; `received` does not forget it, and the
+    next import raises it again.
+    """
+
+    def __init__(self):
+        self.received = []
+        self.unraisable, sys.unraisablehook = sys.unraisablehook, self._drop_interrupts
+        for signum in ENDING:
+            set_handler(signum, self._interrupt)
+
+    def _interrupt(self, signum, frame):
+        self.received.append(signum)
+        sys.meta_path.insert(0, self)
+        raise KeyboardInterrupt
+
+    def find_spec(self, *args):
+        """Raise again, at each import."""
+        raise KeyboardInterrupt
+
+    def _drop_interrupts(self, unraisable):
+        """Keep the traceback of a Ctrl-C that fell into a destructor from stderr."""
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            self.unraisable(unraisable)
+
+    def end(self):
+        """From here on the first signal does not disturb the exit, the second ends it at once."""
+        sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self]
+        for signum in ENDING:
+            set_handler(signum, lambda signum, frame: signal.signal(signum, signal.SIG_DFL))
+
+
+def run(name, arguments=None, prog=None):
+    """Run a command.
+
+    Parameters
+    ----------
+    name : str
+        Out of `COMMANDS`.
+    arguments : list of str, optional
+        Its options; by default the command line's.
+    prog : str, optional
+        What the help calls it; by default the program's name.
+
+    Returns
+    -------
+    int
+        The exit code, as `mnist_cnn.system.process.main_guard` returns it.
+
+    Examples
+    --------
+    >>> from mnist_cnn.commands import run
+    >>> run("train", ["--epochs", "0"])
+    2
+    """
+    for number in range(3):  # a closed one's number would go to the next file that is opened
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    start = _Start()
+    try:
+        code = _run(name, arguments, prog, start.received)
+    except SystemExit as end:  # the parser's
+        code = end.code
+    except KeyboardInterrupt:
+        code = None
+    start.end()
+    if start.received:
+        print("interrupted", file=sys.stderr)
+        return 128 + start.received[0]
+    return code
+
+
+def _run(name, arguments, prog, received):
+    try:
+        compat.check_environment()
+        command = importlib.import_module("." + name, __name__)
+    except ImportError as error:
+        hint = "; install with: pip install -e ." if error.name else ""
+        print("error: {}{}".format(error, hint), file=sys.stderr)
+        return 2
+    if received:
+        raise KeyboardInterrupt
+    parser = _Parser(prog=prog, description=command.__doc__)
+    command.add_arguments(parser)
+    parser.set_defaults(**{
+        name: parameter.default for name, parameter in inspect.signature(command.main).parameters.items()
+        if parameter.default is not parameter.empty})
+    options = vars(parser.parse_args(arguments))
+    return main_guard(lambda: compat.with_settings_of_the_user(lambda: command.main(**options)))
+
+
+def main(arguments=None):
+    """Run the command that the first argument names; the entry point ``mnist-cnn``.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        By default the command line's.
+
+    Returns
+    -------
+    int
+        The exit code.
+
+    Examples
+    --------
+    >>> from mnist_cnn.commands import main
+    >>> main(["--version"])  # doctest: +ELLIPSIS
+    mnist_cnn 1...
+    0
+    """
+    first, *others = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    name = first.replace("-", "_")
+    if name in COMMANDS:
+        return run(name, others, "mnist-cnn " + first)
+    if first in ("--version", "-V"):
+        print("mnist_cnn", __version__)
+        return 0
+    listing = "".join("  {:14}{}\n".format(name.replace("_", "-"), what) for name, what in COMMANDS.items())
+    if first in ("--help", "-h"):
+        print("usage: mnist-cnn COMMAND ...\n\n{}\nmnist-cnn COMMAND --help lists its options.".format(listing))
+        return 0
+    print("mnist-cnn: error: there is no command {!r}; see mnist-cnn --help".format(first), file=sys.stderr)
+    return 2

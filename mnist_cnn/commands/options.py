@@ -1,0 +1,32 @@
+"""Options that several commands have."""
+
+__all__ = ["add_data_options"]
+
+
+def add_data_options(parser, of_model=False):
+    """Add --dataset and --data-dir.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+    of_model : bool
+        Whether they are by default those of a model.
+
+    Examples
+    --------
+    >>> import argparse
+    >>> from mnist_cnn.commands.options import add_data_options
+    >>> parser = argparse.ArgumentParser()
+    >>> add_data_options(parser)
+    >>> parser.parse_args(["--dataset", "kmnist"]).dataset
+    'kmnist'
+    """
+    default = "that of the model" if of_model else "MNIST"
+    parser.add_argument(
+        "--dataset", metavar="NAME",
+        help="a data set by name: mnist, fashion-mnist, kmnist, emnist-balanced and the other "
+             "splits of EMNIST, cifar10; downloaded where it is missing (default: {})".format(default))
+    parser.add_argument(
+        "--data-dir", metavar="DIR",
+        help="folder with the data set's files, packed or not (default: for MNIST the copy in the "
+             "package, else a folder in the user's cache)")

@@ -1,0 +1,224 @@
+"""Tell what picture files show, and how sure a trained network is."""
+
+import csv
+import json
+import os
+import re
+import sys
+
+import numpy as np
+
+from ..analysis.trust import compile_features, learn_trust, why_unsure
+from ..data import load_dataset_of
+from ..datasets import tables
+from ..model import load_model
+from ..pictures.photos import read_images
+from ..pictures.reading import Reading
+from ..pictures.seen import save_seen
+from ..system.errors import MnistCnnError
+from .options import add_data_options
+
+__all__ = ["add_arguments", "main"]
+
+
+def add_arguments(parser):
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="the weights that train.py saved, e.g. model.npz")
+    add("files", nargs="+", metavar="FILE",
+        help="pictures: PNG, JPEG or the like, any size. Of a digit or a number, dark on light or "
+             "light on dark: several shapes are several digits, read from left to right. For a "
+             "model of other images than handwriting a file is one picture, cut or filled up to "
+             "their proportions. Or images in CSV, a row each, such as Kaggle's test.csv")
+    add("--single", action="store_true",
+        help="take all that a picture shows for one digit, even where its strokes lie apart")
+    add("--show", metavar="DIR",
+        help="save there what the network saw of each file, beside the file with its digits boxed")
+    formats = parser.add_mutually_exclusive_group()
+    for name, note in (("csv", "; for images in CSV a submission to Kaggle"), ("json", "")):
+        formats.add_argument("--" + name, dest="output_format", action="store_const", const=name,
+                             help="print {} in place of a table{}".format(name.upper(), note))
+    add_data_options(parser, of_model=True)
+
+
+def main(model, files, single=False, output_format="table", show=None, data_dir=None, dataset=None):
+    """Print what a trained network sees on picture files: a line for each digit, or each picture.
+
+    A line has the answer's class, the probability of that class, the word "unsure" where the answer
+    deserves no trust (see `mnist_cnn.analysis.trust`), and the probabilities of all classes. A file
+    that cannot be used gets its line on stderr, and the others their answers.
+
+    Parameters
+    ----------
+    model : path-like
+        The npz file of the weights.
+    files : sequence of path-like
+        As for `mnist_cnn.pictures.photos.load_images`: digits and letters are taken apart and
+        centred; for other data sets a file is one picture. A file in CSV, such as Kaggle's
+        test.csv, has an image a row, which is taken as it is.
+    single : bool
+        Whether each file is one digit, even where its strokes lie apart. Otherwise several shapes
+        are several digits, read from left to right.
+    output_format : str
+        'table', 'csv' or 'json'. For images in CSV 'csv' prints what Kaggle takes for a submission:
+        the number of each image, from 1, and the name of its class.
+    show : path-like, optional
+        A folder that gets a picture of each file, NAME.seen.png: the file with a box around each
+        digit, and what the network saw of it. Of files with one name the second is NAME-2.seen.png.
+    data_dir, dataset
+        As for `mnist_cnn.data.load_dataset_of`: the data set that the model was trained on, whose
+        validation images tell what the network knows.
+
+    Returns
+    -------
+    list of dict
+        What is printed, for each digit: ``file``, ``digit`` (its place in the file, from 1),
+        ``class`` (its number), ``name`` (what the class is called), ``probability``, ``unsure``,
+        ``reason`` (why it is unsure, or "") and ``probabilities``.
+
+    Raises
+    ------
+    MnistCnnError
+        When the model, the data or the only file cannot be used; then nothing is printed. When
+        some of several files cannot be used; then at the end, with 1 for the exit code.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from mnist_cnn.data import load_dataset
+    >>> from mnist_cnn.model import build_cnn, save_weights
+    >>> from mnist_cnn.commands.predict import main
+    >>> import lasagne
+    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn()))
+    >>> plt.imsave("seven.png", 1 - load_dataset()[4][0, 0], cmap="gray")
+    >>> answers = main("weights.npz", ["seven.png"], output_format="csv")  # doctest: +ELLIPSIS
+    file,digit,class,name,probability,unsure,p0,p1,p2,p3,p4,p5,p6,p7,p8,p9
+    seven.png,1,...
+    >>> sorted(answers[0])
+    ['class', 'digit', 'file', 'name', 'probabilities', 'probability', 'reason', 'unsure']
+    """
+    if output_format not in FORMATS:
+        raise MnistCnnError("output_format is {!r}, not one of {}".format(
+            output_format, ", ".join(FORMATS)))
+    network, card = load_model(model)
+    pictures, errors = _load_files(files, card, single)
+    answers = []
+    if pictures:
+        *_, X_val, y_val, _, _ = load_dataset_of(model, card, data_dir, dataset)
+        answers = _answer(network, pictures, X_val, y_val, card.classes)
+        if show is not None:
+            save_seen(show, pictures, answers)
+    write = FORMATS[output_format]
+    if output_format == "csv" and all(map(_is_table, files)):
+        write = _print_submission
+    write(answers, card.classes, sys.stdout)
+    for name, reading in pictures:
+        if reading.note:
+            print("{}: {}".format(name, reading.note), file=sys.stderr)
+    for error in errors:
+        print("error: {}".format(error), file=sys.stderr)
+    if errors:
+        raise SomeFilesFailed("{} of {} files could not be used".format(len(errors), len(files)))
+    return answers
+
+
+class SomeFilesFailed(MnistCnnError):
+    """Some of several files could not be used; the others have their answers."""
+
+    exit_code = 1
+
+
+def _load_files(files, card, single):
+    """Pairs of a file's name and its `Reading`, and the errors of the files that have none."""
+    pictures, errors = [], []
+    for file in files:
+        name = os.fsencode(str(file)).decode(errors="replace")
+        try:
+            pictures.append((name, _read_table(file, card) if _is_table(file)
+                             else read_images(file, card, single)))
+        except MnistCnnError as error:
+            if len(files) == 1:
+                raise
+            errors.append(error)
+    return pictures, errors
+
+
+def _read_table(file, card):
+    """Images in CSV as a `Reading`: none of them was taken apart."""
+    return Reading(tables.read_images(file, card.shape), None, None, "")
+
+
+def _is_table(file):
+    """Whether a file has images in CSV, by its name."""
+    return re.search(r"\.csv(\.gz)?$", str(file), re.IGNORECASE) is not None
+
+
+def _answer(network, pictures, X_val, y_val, classes):
+    """The answer for each image of each picture, as `main` returns them."""
+    features_of = compile_features(network)
+    trust = learn_trust(features_of, X_val, y_val)
+    images = np.concatenate([reading.images for _, reading in pictures])
+    probabilities, features = features_of(images)
+    reasons = why_unsure(trust, images, probabilities, features, classes)
+    places = [(name, i + 1, reading.doubt) for name, reading in pictures
+              for i in range(len(reading.images))]
+    return [{"file": name, "digit": place, "class": int(row.argmax()),
+             "name": classes[row.argmax()], "probability": float(row.max()),
+             "unsure": bool(doubt or reason), "reason": doubt or reason,
+             "probabilities": row.tolist()}
+            for (name, place, doubt), row, reason in zip(places, probabilities, reasons)]
+
+
+def _print_table(answers, classes, file):
+    width = max([len("file")] + [len(answer["file"]) for answer in answers])
+    wide = max(5, *map(len, classes))
+    row = "{:{}}  {:>5}  {:>{}}  {:>11}  {:6}  {}"
+    few = len(classes) <= MAX_COLUMNS
+    print(row.format("file", width, "digit", "class", wide, "probability", "", " ".join(
+        "{:>6}".format(word) for word in classes) if few else "the likeliest"), file=file)
+    for answer in answers:
+        shares = answer["probabilities"]
+        line = row.format(
+            answer["file"], width, answer["digit"], answer["name"], wide,
+            _share(answer["probability"]), "unsure" if answer["unsure"] else "",
+            " ".join("{:>{}}".format(_share(p), max(6, len(word)))
+                     for word, p in zip(classes, shares))
+            if few else ", ".join("{} {}".format(classes[i], _share(shares[i]))
+                                  for i in np.argsort(shares)[:-4:-1]))
+        print(line + ("  ({})".format(answer["reason"]) if answer["reason"] else ""), file=file)
+
+
+def _share(probability):
+    """Four places; no answer is certain and none impossible, whatever rounding makes of it."""
+    return (">.9999" if probability > .99995 else "<.0001" if probability < .00005
+            else "{:.4f}".format(probability))
+
+
+def _no_formula(text, mark="'"):
+    """A cell that no spreadsheet computes; a file's name with ./ before it is still the file's."""
+    return mark + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def _print_csv(answers, classes, file):
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["file", "digit", "class", "name", "probability", "unsure"]
+                    + ["p{}".format(number) for number in range(len(classes))])
+    for answer in answers:
+        writer.writerow([_no_formula(answer["file"], "./"), answer["digit"], answer["class"],
+                         _no_formula(answer["name"]),
+                         round(answer["probability"], 6), int(answer["unsure"])]
+                        + [round(p, 6) for p in answer["probabilities"]])
+
+
+def _print_submission(answers, classes, file):
+    """As Kaggle's competition Digit Recognizer takes it."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["ImageId", "Label"])
+    writer.writerows(enumerate((answer["name"] for answer in answers), 1))
+
+
+def _print_json(answers, classes, file):
+    print(json.dumps(answers, indent=1), file=file)
+
+
+MAX_COLUMNS = 12  # of probabilities, in a table
+FORMATS = {"table": _print_table, "csv": _print_csv, "json": _print_json}

@@ -1,0 +1,228 @@
+"""The modules of Theano and Lasagne are mended as they are imported, and at no other time.
+
+A finder gives them a loader of ours, which does up to four things with a module of theirs:
+
+- it runs with an ``__import__`` of its own, for which ``numpy``, ``distutils`` and the like are what they
+  were (`OLD_MODULES`); nobody else sees those;
+- lines of its source are substituted (`LINES`); a line that is missing is an ImportError;
+- it runs inside context managers (`AROUND`);
+- functions are called with it once it has run (`AFTER`).
+
+What the mends are is in `mnist_cnn.compat.mends`; they register themselves in these tables.
+"""
+
+import builtins
+import contextlib
+import importlib.machinery
+import importlib.util
+import sys
+import warnings
+import zlib
+
+__all__ = ["PACKAGES", "OLD_MODULES", "LINES", "AROUND", "AFTER", "after", "around", "install"]
+
+#: packages whose modules are mended
+PACKAGES = {"theano", "lasagne"}
+#: what old code gets by these names: {"distutils.spawn": module}
+OLD_MODULES = {}
+#: parts of SciPy that old code imports and hardly ever uses; SciPy itself imports them at their first use
+USED_LATER = {"scipy.special", "scipy.stats"}
+#: {module: [(line as it is, line as it shall be), ...]}
+LINES = {}
+#: {module: [function that returns a context manager, ...]}
+AROUND = {}
+#: {module: [function that takes the module, ...]}
+AFTER = {}
+
+
+def after(name):
+    """A decorator: have a function called with the module `name`, of any package, when that has run.
+
+    Examples
+    --------
+    >>> from mnist_cnn.compat import import_hooks
+    >>> @import_hooks.after("theano.misc.doubleop")
+    ... def say(module):
+    ...     print("imported", module.__name__)
+    >>> import sys
+    >>> _ = sys.modules.pop("theano.misc.doubleop", None)
+    >>> import theano.misc.doubleop
+    imported theano.misc.doubleop
+    >>> import_hooks.AFTER["theano.misc.doubleop"].remove(say)
+    """
+    def register(function):
+        AFTER.setdefault(name, []).append(function)
+        return function
+    return register
+
+
+def around(name):
+    """A decorator: have the module `name` of old code run inside the context manager that a function returns.
+
+    Examples
+    --------
+    >>> import contextlib
+    >>> import sys
+    >>> from mnist_cnn.compat import import_hooks
+    >>> @import_hooks.around("theano.misc.doubleop")
+    ... def say():
+    ...     print("importing")
+    ...     return contextlib.nullcontext()
+    >>> _ = sys.modules.pop("theano.misc.doubleop", None)
+    >>> import theano.misc.doubleop
+    importing
+    >>> import_hooks.AROUND["theano.misc.doubleop"].remove(say)
+    """
+    def register(function):
+        AROUND.setdefault(name, []).append(function)
+        return function
+    return register
+
+
+def import_as_it_was(name, globals=None, locals=None, fromlist=(), level=0):
+    """``__import__`` for old code: what is in `OLD_MODULES` comes from there.
+
+    Examples
+    --------
+    >>> import mnist_cnn
+    >>> from mnist_cnn.compat.import_hooks import import_as_it_was
+    >>> import numpy
+    >>> import theano
+    >>> import_as_it_was("numpy").float is float, import_as_it_was("numpy") is numpy
+    (True, False)
+    """
+    if level == 0:
+        top = name.partition(".")[0]
+        if fromlist and name in OLD_MODULES:
+            return OLD_MODULES[name]
+        if not fromlist and (name in OLD_MODULES or name in USED_LATER):
+            name = top
+        if not fromlist and top in OLD_MODULES:  # "import numpy.random" gives numpy
+            if name not in OLD_MODULES:
+                importlib.import_module(name)
+            return OLD_MODULES[top]
+    return builtins.__import__(name, globals, locals, fromlist, level)
+
+
+_BUILTINS = dict(vars(builtins), __import__=import_as_it_was)
+
+
+def _is_old(name):
+    return name.partition(".")[0] in PACKAGES
+
+
+def _run(module, exec_module):
+    """Run a module by its loader's `exec_module`, mended."""
+    if _is_old(module.__name__):
+        from . import theano_import  # noqa: F401  it fills the tables, with the first module of old code
+        vars(module)["__builtins__"] = _BUILTINS
+    with contextlib.ExitStack() as stack:
+        for context in AROUND.get(module.__name__, ()):
+            stack.enter_context(context())
+        exec_module(module)
+        for function in AFTER.get(module.__name__, ()):
+            function(module)
+
+
+class _MendingLoader(importlib.machinery.SourceFileLoader):
+    """Loads a module from its source; the bytecode of substituted lines is kept in a file of its own."""
+
+    def exec_module(self, module):
+        _run(module, super().exec_module)
+
+    def _bytecode(self, path):
+        """Where the bytecode lies: beside Python's own, which other programs use."""
+        if path == self.path or self.name not in LINES:
+            return path
+        return path[:-len("pyc")] + "mnist_cnn.pyc"
+
+    def get_data(self, path):
+        return super().get_data(self._bytecode(path))
+
+    def set_data(self, path, data, **kwargs):
+        super().set_data(self._bytecode(path), data, **kwargs)
+
+    def path_stats(self, path):
+        stats = super().path_stats(path)
+        if self.name in LINES:  # Python compares the time of the source with that in the bytecode
+            stats["mtime"] = int(stats["mtime"]) ^ zlib.crc32(repr(LINES[self.name]).encode())
+        return stats
+
+    def source_to_code(self, data, path, **kwargs):
+        if self.name in LINES:
+            data = _substitute(self.name, importlib.util.decode_source(data)).encode()
+        if sys.flags.optimize > 1:
+            # Theano puts docstrings together as it is imported, and -OO drops them: "unsupported
+            # operand type(s) for +: 'NoneType' and 'str'".
+            kwargs["_optimize"] = 1
+        with warnings.catch_warnings():  # words to the authors: "\\s" is no escape, "is" with a literal
+            warnings.simplefilter("ignore")
+            return super().source_to_code(data, path, **kwargs)
+
+
+def _substitute(name, text):
+    for old, new in LINES[name]:
+        if old not in text:
+            raise ImportError("{} has no line {!r}: mnist_cnn mends Theano 1.0.5 and Lasagne, and this is "
+                              "another version".format(name, old), name=name)
+        text = text.replace(old, new)
+    return text
+
+
+class _Wrapped:
+    """Another tool's loader, such as pytest's of test modules, whose module runs mended."""
+
+    def __init__(self, loader):
+        self._loader = loader
+
+    def __getattr__(self, name):
+        return getattr(self._loader, name)
+
+    def create_module(self, spec):
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module):
+        _run(module, self._loader.exec_module)
+
+
+class MendingFinder:
+    """Finds the modules of `PACKAGES` and of `AFTER` where the others find them, and mends them."""
+
+    @classmethod
+    def find_spec(cls, fullname, path=None, target=None):
+        if not _is_old(fullname) and fullname not in AFTER:
+            return None
+        for finder in sys.meta_path:
+            spec = None if finder is cls else finder.find_spec(fullname, path, target)
+            if spec is None:
+                continue
+            if type(spec.loader) is importlib.machinery.SourceFileLoader and _is_old(fullname):
+                spec.loader = _MendingLoader(fullname, spec.origin)
+            elif hasattr(spec.loader, "exec_module") and not isinstance(
+                    spec.loader, importlib.machinery.ExtensionFileLoader):
+                spec.loader = _Wrapped(spec.loader)
+            return spec
+        return None
+
+
+def install():
+    """Have the modules of Theano and Lasagne mended from now on.
+
+    Raises
+    ------
+    ImportError
+        When one of them is imported already, and not mended.
+
+    Examples
+    --------
+    >>> import sys
+    >>> import mnist_cnn  # calls it
+    >>> [getattr(finder, "__name__", "") for finder in sys.meta_path].count("MendingFinder")
+    1
+    """
+    if MendingFinder in sys.meta_path:
+        return
+    for name in PACKAGES & set(sys.modules):
+        raise ImportError("import mnist_cnn before theano and lasagne, or run python -m mnist_cnn.compat --install "
+                          "once: {} is imported already, and not mended".format(name))
+    sys.meta_path.insert(0, MendingFinder)

@@ -1,0 +1,205 @@
+"""A short start: what nobody needs is left out, and what the compiler said is kept."""
+
+import contextlib
+import functools
+import importlib
+import inspect
+import json
+import os
+import platform
+import subprocess
+import tempfile
+import types
+from pathlib import Path
+
+__all__ = ["import_gpuarray_when_asked", "remember_the_compiler", "fault_of_compiler",
+           "skip_source_lines"]
+
+
+def import_gpuarray_when_asked():
+    """Have ``theano.gpuarray`` imported by its first use: on the CPU nobody needs it.
+
+    Examples
+    --------
+    >>> import mnist_cnn  # calls it
+    >>> import theano
+    >>> theano.gpuarray.pygpu_activated
+    False
+    """
+    import theano
+
+    def __getattr__(name):
+        if name == "gpuarray":
+            return importlib.import_module("theano.gpuarray")
+        raise AttributeError("module 'theano' has no attribute {!r}".format(name))
+
+    theano.__getattr__ = __getattr__
+
+
+def _identity_of_compiler():
+    """What may change the compiler's answers; the cache's folder has the processor in its name."""
+    from theano import config
+    from theano.configdefaults import gcc_version_str
+    file = os.stat(config.cxx)
+    return [os.path.realpath(config.cxx), file.st_size, file.st_mtime_ns, gcc_version_str,
+            config.gcc.cxxflags]
+
+
+class _Answers:
+    """The compiler's answers, in a file of the cache's folder; forgotten with another compiler."""
+
+    def __init__(self, path, identity):
+        self.path, self.identity, self.values = path, identity, {}
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            stored = json.loads(path.read_text())
+            if stored["compiler"] == identity:
+                self.values = dict(stored["answers"])
+
+    def add(self, name, value):
+        self.values[name] = value
+        text = json.dumps({"compiler": self.identity, "answers": self.values})
+        with contextlib.suppress(OSError):  # a full disk: the compiler is asked again
+            with tempfile.NamedTemporaryFile("w", dir=str(self.path.parent), prefix="compiler-",
+                                             delete=False) as file:
+                file.write(text)
+            os.replace(file.name, str(self.path))
+
+
+_known = []  # the answers of the compiler in use, once there is one
+
+
+def fault_of_compiler():
+    """Why the compiler cannot make a module of Theano's with its flags, or None; asked once.
+
+    Examples
+    --------
+    >>> from mnist_cnn.compat.lean_import import fault_of_compiler
+    >>> print(fault_of_compiler())
+    None
+    """
+    from theano import config
+    from theano.gof.cmodule import std_include_dirs
+    if any("works" in answers.values for answers in _known):
+        return None
+    try:
+        process = subprocess.run(
+            [config.cxx, "-shared", "-fPIC", *config.gcc.cxxflags.split(),
+             *("-I" + folder for folder in std_include_dirs()), "-x", "c++", "-", "-o", os.devnull],
+            input="#include <Python.h>\n#include <numpy/arrayobject.h>\n", stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, universal_newlines=True, errors="replace")
+    except OSError as error:
+        return error.strerror
+    if process.returncode:
+        lines = [line for line in process.stdout.splitlines() if "error" in line]
+        return (lines or process.stdout.splitlines() or ["it ends with exit code {}".format(
+            process.returncode)])[0].strip()
+    for answers in _known:
+        answers.add("works", True)
+    return None
+
+
+def remember_the_compiler():
+    """Keep which flags this processor takes and whether OpenMP works: four processes a start.
+
+    Examples
+    --------
+    >>> import mnist_cnn  # calls it
+    >>> import theano
+    >>> hasattr(theano.gof.cmodule.GCC_compiler.compile_args, "__wrapped__")
+    True
+    """
+    from theano import config
+    from theano.gof.cmodule import GCC_compiler
+    from theano.gof.op import OpenMPOp
+    try:
+        answers = _Answers(Path(config.compiledir, "compiler.json"), _identity_of_compiler())
+    except OSError:  # no compiler
+        return
+    _known.append(answers)
+    # Where Theano's own modules were compiled just now, the flags are known already.
+    GCC_compiler.march_flags = (GCC_compiler.march_flags
+                                or answers.values.get("flags of the processor"))
+    OpenMPOp.gxx_support_openmp = answers.values.get("OpenMP")
+    clang = _is_clang(answers)
+    if clang or not _is_x86():
+        if "flags of the processor" not in answers.values:
+            answers.add("flags of the processor", _flags_of_processor())
+        GCC_compiler.march_flags = answers.values["flags of the processor"]
+    compile_args, test_gxx_support = GCC_compiler.compile_args, OpenMPOp.test_gxx_support
+
+    @functools.wraps(compile_args)
+    def compile_args_(march_flags=True):
+        args = compile_args(march_flags)
+        if clang:  # an error to it, in Theano's elementwise operations
+            args.append("-Wno-c++11-narrowing")
+        if GCC_compiler.march_flags and "flags of the processor" not in answers.values:
+            answers.add("flags of the processor", GCC_compiler.march_flags)
+        return args
+
+    @functools.wraps(test_gxx_support)
+    def test_gxx_support_():
+        works = test_gxx_support()
+        if works:
+            answers.add("OpenMP", True)
+        return works
+
+    GCC_compiler.compile_args = staticmethod(compile_args_)
+    OpenMPOp.test_gxx_support = staticmethod(test_gxx_support_)
+
+
+def _is_clang(answers):
+    """Whether the compiler is Clang, by whatever name."""
+    if "Clang" not in answers.values:
+        from theano import config
+        try:
+            version = subprocess.run([config.cxx, "--version"], stdout=subprocess.PIPE,
+                                     stderr=subprocess.DEVNULL).stdout
+        except OSError:  # what it is does not matter then
+            return False
+        answers.add("Clang", b"clang" in version.lower())
+    return answers.values["Clang"]
+
+
+def _is_x86():
+    return platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
+
+
+def _flags_of_processor():
+    """The flag for the processor at hand, where Theano does not find it.
+
+    Theano asks for -march=native alone, which is -mcpu=native on other processors than x86 (an
+    error to some compilers). And it takes what Clang says of itself for flags: "unknown argument:
+    '-target-feature'".
+
+    Examples
+    --------
+    >>> from mnist_cnn.compat.lean_import import _flags_of_processor
+    >>> len(_flags_of_processor())
+    1
+    """
+    from theano import config
+    from theano.gof.cmodule import try_march_flag
+    if any(flag.startswith(("-march=", "-mcpu=")) for flag in config.gcc.cxxflags.split()):
+        return []  # the user's own
+    flag = "-march=native" if _is_x86() else "-mcpu=native"
+    compiles, _ = try_march_flag([flag])
+    return [flag] if compiles else []
+
+
+def skip_source_lines():
+    """Keep Theano from reading its own source where a rewriting of the graph is not valid.
+
+    It wants the name of the calling function alone; to find the source line as well, Python looks
+    through all modules, 0.03 s each time.
+
+    Examples
+    --------
+    >>> import mnist_cnn  # calls it
+    >>> import theano
+    >>> theano.gof.toolbox.inspect.getframeinfo.keywords
+    {'context': 0}
+    """
+    from theano.gof import toolbox
+    toolbox.inspect = types.SimpleNamespace(
+        currentframe=inspect.currentframe,
+        getframeinfo=functools.partial(inspect.getframeinfo, context=0))

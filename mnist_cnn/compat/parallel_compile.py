@@ -1,0 +1,271 @@
+"""The modules of a graph, compiled several at a time before Theano asks for them."""
+
+import atexit
+import contextlib
+import functools
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import theano
+import theano.tensor
+
+from .compile_cache import compile_cache_is_empty
+from ..system.errors import Interrupted
+from ..storage.atomic import lock
+
+__all__ = ["apply"]
+
+#: What nearly every module that Theano writes includes, in its order; and what the fused layers' do.
+_COMMON_HEADERS = """\
+#include <Python.h>
+#include <iostream>
+#include <math.h>
+#include <numpy/arrayobject.h>
+#include <numpy/arrayscalars.h>
+#include <vector>
+#include <algorithm>
+#ifdef _OPENMP
+#include <chrono>
+#include <cmath>
+#include <condition_variable>
+#include <thread>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+#endif
+"""
+
+
+def _compiler_call(flags, folders, output, *args):
+    """Theano's call of the compiler, but for debugging information: a tenth of the time."""
+    return [theano.config.cxx, "-shared", *flags, "-g0", "-fvisibility=hidden",
+            *("-I" + folder for folder in folders if folder), "-o", str(output), *args]
+
+
+def _compile(call, folder):
+    """Start a compiler, without a word. Its temporary files go with the folder, if it is killed."""
+    return subprocess.Popen(call, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL, env=dict(os.environ, TMPDIR=str(folder)))
+
+
+class _TemporaryFolder:
+    """A temporary folder that is locked as long as it is in use; those of killed processes go."""
+
+    def __init__(self):
+        for path in Path(tempfile.gettempdir()).glob("mnist_cnn-*-*"):
+            with contextlib.suppress(OSError):
+                folder = os.open(str(path), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+                try:
+                    if lock(folder, wait=False):
+                        shutil.rmtree(path, ignore_errors=True)
+                finally:
+                    os.close(folder)
+        # one that is removed as it is locked would be another's: of that chance a compilation fails,
+        # and Theano does it again
+        self.name = tempfile.mkdtemp(prefix="mnist_cnn-{}-".format(os.getpid()))
+        self.number = os.open(self.name, os.O_RDONLY | os.O_DIRECTORY)
+        lock(self.number)
+
+    def cleanup(self):
+        shutil.rmtree(self.name, ignore_errors=True)
+        os.close(self.number)
+
+
+class _ParsedHeaders:
+    """The common headers, which a compiler parses in the background for one set of its flags."""
+
+    def __init__(self, flags):
+        self.folder = _TemporaryFolder()
+        self.path = Path(self.folder.name, "common.h")
+        self.path.write_text(_COMMON_HEADERS)
+        self.process = _compile(_compiler_call(
+            flags, theano.gof.cmodule.std_include_dirs(), str(self.path) + ".gch",
+            "-x", "c++-header", str(self.path)), self.folder.name)
+
+    def result(self):
+        """The header's path when it is parsed; where that failed it is read as it is."""
+        self.process.wait()
+        return self.path
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.folder.cleanup()
+
+
+class _Builds:
+    """The modules of a graph, compiled several at a time before Theano asks for them.
+
+    Theano runs one compiler at a time, and has it parse the headers of Python and NumPy for each
+    of some forty modules: a first start would take twice as long on two cores (64 seconds for 26).
+    """
+
+    def __init__(self, fgraph):
+        self.fgraph = fgraph
+        self.folder = self.pool = None
+        self.headers = {}  # compiler flags to the common headers parsed with these
+        self.libraries = {}  # a module's source to the Future of its library
+        self.lock, self.processes, self.closed = threading.Lock(), [], False
+
+    def start(self):
+        """Have all modules of the graph compiled that are not in Theano's cache."""
+        self.folder = _TemporaryFolder()
+        self.pool = ThreadPoolExecutor(min(4, len(os.sched_getaffinity(0))))
+        cache = theano.gof.cc.get_module_cache()
+        linkers = {}
+        for node in self.fgraph.toposort():
+            try:
+                linker = theano.gof.cc.CLinker().accept(
+                    theano.gof.FunctionGraph(node.inputs, node.outputs))
+                key, source = linker.cmodule_key(), linker.get_src_code()
+                # Two Ops that differ at run time alone have one source, and one module.
+                if (key not in cache.entry_from_key and theano.gof.cmodule.get_module_hash(
+                        source, key) not in cache.module_hash_to_key_data):
+                    linkers[source] = linker
+            except Exception:  # an Op without C code, most often; if not, Theano will say it
+                continue
+        uses = Counter(tuple(linker.compile_args()) for linker in linkers.values())
+        for flags, count in uses.items():
+            if flags in _early_headers:
+                self.headers[flags] = _early_headers.pop(flags)
+            elif count > 2:  # takes as long as three modules save
+                self.headers[flags] = _ParsedHeaders(flags)
+        # Those with headers of their own take longest: first, lest one be left for the end.
+        for source, linker in sorted(linkers.items(), key=lambda item: -len(item[1].header_dirs())):
+            self.libraries[source] = self.pool.submit(self.build, source, linker)
+
+    def build(self, source, linker):
+        cmodule, flags = theano.gof.cmodule, tuple(linker.compile_args())
+        folder = Path(tempfile.mkdtemp(dir=self.folder.name))
+        code = folder / "mod.cpp"
+        code.write_text(source + "\n")
+        library = folder / "{}.{}".format(linker.get_dynamic_module().code_hash,
+                                          cmodule.get_lib_extension())
+        header = ["-include", str(self.headers[flags].result())] if flags in self.headers else []
+        call = _compiler_call(
+            flags, linker.header_dirs() + cmodule.std_include_dirs(), library, *header, str(code),
+            *("-L" + folder for folder in linker.lib_dirs() + cmodule.std_lib_dirs() if folder),
+            *("-l" + name for name in linker.libraries() + cmodule.std_libs()))
+        with self.lock:
+            if self.closed:
+                return None
+            process = _compile(call, folder)
+            self.processes.append(process)
+        return library if process.wait() == 0 else None
+
+    def take(self, source, location):
+        """Move a module to where Theano wants it; its path there, or None where there is none."""
+        try:
+            if self.pool is None:
+                self.start()
+            library = self.libraries[source].result() if source in self.libraries else None
+            if library is None:
+                return None
+            # as long as it was empty, another process may have cleaned it away
+            os.makedirs(location, exist_ok=True)
+            shutil.move(str(library.with_name("mod.cpp")), os.path.join(location, "mod.cpp"))
+            return shutil.move(str(library), os.path.join(location, library.name))
+        except OSError:  # no room for temporary files, say: Theano does what it can
+            return None
+
+    def close(self):
+        if self.pool is not None:
+            with self.lock:
+                self.closed = True  # what an interrupted start no longer needs is not begun
+            for future in self.libraries.values():
+                future.cancel()
+            for headers in self.headers.values():
+                headers.close()
+            for process in self.processes:
+                process.kill()
+            self.pool.shutdown()
+            self.folder.cleanup()
+
+
+_builds = []  # of the graph that is compiled now, last; before it those that it is a loop of
+_make_all = theano.gof.vm.VM_Linker.make_all
+_compile_str = theano.gof.cmodule.GCC_compiler.compile_str
+
+
+@functools.wraps(_make_all)
+def make_all(self, *args, **kwargs):
+    if self.c_thunks is False:  # a mode that runs Python: one Op or two have no other form than C
+        return _make_all(self, *args, **kwargs)
+    _builds.append(_Builds(self.fgraph))
+    try:
+        return _make_all(self, *args, **kwargs)
+    finally:
+        _builds.pop().close()
+
+
+@functools.wraps(_compile_str)
+def compile_str(module_name, src_code, location=None, *args, **kwargs):
+    library = _builds[-1].take(src_code, location) if _builds else None
+    if library is None:
+        return _compile_str(module_name, src_code, location, *args, **kwargs)
+    return theano.gof.cmodule.dlimport(library)
+
+
+def _interrupted_in_a_line(function):
+    """Have Ctrl-C raise what a notebook shows in a line, not with the way through all of Theano."""
+    @functools.wraps(function)
+    def function_(*args, **kwargs):
+        try:
+            return function(*args, **kwargs)
+        except Interrupted:
+            raise
+        except KeyboardInterrupt as error:
+            raise Interrupted(signal.SIGINT) from error
+    return function_
+
+
+_early_headers = {}  # compiler flags to headers that no graph has asked for yet
+
+
+def _parse_headers_early():
+    """Parse what most modules of a first start need while the data is read and graphs are built."""
+    x = theano.tensor.fvector()
+    for openmp in {False, theano.config.openmp}:  # two sets of flags
+        total = theano.tensor.Elemwise(theano.scalar.add, openmp=openmp)(x, x)
+        linker = theano.gof.cc.CLinker().accept(theano.gof.FunctionGraph([x], [total]))
+        with contextlib.suppress(OSError):
+            flags = tuple(linker.compile_args())
+            _early_headers[flags] = _ParsedHeaders(flags)
+
+
+@atexit.register
+def _close_early_headers():
+    for headers in _early_headers.values():
+        headers.close()
+
+
+def apply():
+    """Have Theano take what was compiled ahead, where its compiler is g++ on Linux as it is.
+
+    Ctrl-C in a compilation is an `Interrupted`, which a notebook shows in a line.
+
+    Examples
+    --------
+    >>> import mnist_cnn  # calls it
+    >>> import theano
+    >>> theano.gof.vm.VM_Linker.make_all.__name__  # with g++ on Linux ours, which goes on to theirs
+    'make_all'
+    """
+    for name in ("__init__", "create"):
+        setattr(theano.compile.FunctionMaker, name,
+                _interrupted_in_a_line(getattr(theano.compile.FunctionMaker, name)))
+    if (sys.platform == "linux" and "clang" not in theano.config.cxx
+            and not theano.config.cmodule.remove_gxx_opt
+            and not theano.config.cmodule.compilation_warning):
+        theano.gof.vm.VM_Linker.make_all = make_all
+        theano.gof.cmodule.GCC_compiler.compile_str = staticmethod(compile_str)
+        if theano.config.cxx and compile_cache_is_empty():
+            _parse_headers_early()

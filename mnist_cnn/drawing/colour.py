@@ -1,0 +1,117 @@
+"""Arrays as colours: signed numbers, filters, images."""
+
+from matplotlib.colors import LinearSegmentedColormap
+from .palette import SIGNED
+import numpy as np
+from .palette import on_light
+
+__all__ = ["as_picture", "in_colour", "scale_of", "colour_map"]
+
+
+def as_picture(images):
+    """Bring images from the network's layout to the one that matplotlib draws.
+
+    Parameters
+    ----------
+    images : array
+        (channels, rows, columns), or several of them, (n, channels, rows, columns).
+
+    Returns
+    -------
+    array
+        ([n,] rows, columns) of one channel, ([n,] rows, columns, 3) of three: red, green, blue. Of
+        any other number of channels the mean, which has no colour.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.drawing.colour import as_picture
+    >>> as_picture(np.zeros((5, 3, 32, 30))).shape, as_picture(np.zeros((1, 28, 28))).shape
+    ((5, 32, 30, 3), (28, 28))
+    """
+    if images.shape[-3] == 1:
+        return images[..., 0, :, :]
+    return np.moveaxis(images, -3, -1) if images.shape[-3] == 3 else images.mean(axis=-3)
+
+
+def in_colour(kernels, limits=None):
+    """Make kernels of colour images pictures: the colours that each filter multiplies with.
+
+    Each filter is scaled by one number, jointly over its channels and pixels: grey is zero, and
+    the weight of largest magnitude becomes no light or full light of its channel. (Other pictures
+    of this kind stretch a filter from its least to its largest weight [1]_; there the grey of zero
+    differs from filter to filter.)
+
+    Parameters
+    ----------
+    kernels : array
+        (n, 3, rows, columns).
+    limits : array, optional
+        (n,), the magnitude that gets full colour; by default each filter's largest.
+
+    Returns
+    -------
+    array
+        (n, rows, columns, 3), in [0, 1].
+
+    References
+    ----------
+    .. [1] A. Krizhevsky, I. Sutskever, G. Hinton: ImageNet classification with deep convolutional
+       neural networks. NeurIPS 2012. Figure 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.drawing.colour import in_colour
+    >>> kernel = np.zeros((1, 3, 1, 2))
+    >>> kernel[0, :, 0, 0] = .2, -.2, .1  # red and a little blue, no green
+    >>> in_colour(kernel)[0, 0]
+    array([[1.  , 0.  , 0.75],
+           [0.5 , 0.5 , 0.5 ]])
+    """
+    if limits is None:
+        limits = np.abs(kernels).max(axis=(1, 2, 3))
+    limits = np.where(limits > 0, limits, 1)[:, None, None, None]
+    return as_picture(.5 + kernels / (2 * limits)).clip(0, 1)
+
+
+def scale_of(arrays, diverging=True):
+    """Colour map and limits for arrays that are to be compared, as imshow takes them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.drawing.colour import scale_of
+    >>> scale = scale_of(np.array([-2, 1]))
+    >>> scale["cmap"].name, scale["vmin"], scale["vmax"]
+    ('signed', -2, 2)
+    >>> scale_of(np.array([-2, 1]), diverging=False)
+    {'cmap': 'gray', 'vmin': -2, 'vmax': 1}
+    """
+    if not diverging:
+        return dict(cmap="gray", vmin=np.nanmin(arrays), vmax=np.nanmax(arrays))
+    limit = np.nanmax(np.abs(arrays)) or 1  # zero is in the middle
+    return dict(cmap=colour_map("signed", *SIGNED), vmin=-limit, vmax=limit)
+
+
+def colour_map(name, *colours):
+    """A colour map of matplotlib through some of the pages' colours, evenly.
+
+    Parameters
+    ----------
+    name : str
+    *colours : str
+        Out of `mnist_cnn.drawing.palette.COLOURS`, from the least number to the largest.
+
+    Returns
+    -------
+    matplotlib Colormap
+
+    Examples
+    --------
+    >>> from mnist_cnn.drawing.colour import colour_map
+    >>> colour_map("ink", "paper", "ink")(0., bytes=True)[:3]  # paper's #fffefb
+    (255, 254, 251)
+    """
+    # an odd number of shades, so that the middle is one of them
+    return LinearSegmentedColormap.from_list(name, on_light(*colours), N=511)

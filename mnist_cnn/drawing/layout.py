@@ -1,0 +1,166 @@
+"""Figures laid out in inches, and images laid out in rows."""
+
+from .colour import scale_of
+import matplotlib
+import numpy as np
+from .palette import on_light
+import matplotlib.pyplot as plt
+
+__all__ = ["DARK", "LIGHT", "new_figure", "mosaic", "bare", "axes_at", "headline", "plot_grid"]
+
+DARK, LIGHT = on_light("text", "ink-tint")
+
+
+class Figure(matplotlib.figure.Figure):
+    """A figure that a notebook shows once.
+
+    A notebook shows a cell's last value, and at the cell's end every figure that pyplot has open:
+    a figure that is returned would come twice.
+    """
+
+    def _repr_html_(self):
+        plt.close(self)
+        return super()._repr_html_()
+
+
+def new_figure(**kwargs):
+    """Make a figure, as `matplotlib.pyplot.figure` does, that a notebook shows once.
+
+    Examples
+    --------
+    >>> from mnist_cnn.drawing.layout import new_figure
+    >>> figure = new_figure(figsize=(4, 2))
+    >>> figure.get_size_inches()
+    array([4., 2.])
+    """
+    return plt.figure(FigureClass=Figure, **kwargs)
+
+
+def mosaic(images, columns, gap=1):
+    """Lay images of one size out in rows, from left to right.
+
+    Parameters
+    ----------
+    images : array
+        (n, rows, columns) or, in colour, (n, rows, columns, 3).
+    columns : int
+        Images a row.
+    gap : int
+        Pixels between two.
+
+    Returns
+    -------
+    float array
+        (rows, columns) or (rows, columns, 3). Between the images, and where there is none, it is
+        NaN, which matplotlib leaves blank, or, in colour, white.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.drawing.layout import mosaic
+    >>> mosaic(np.ones((3, 1, 2)), columns=2)
+    array([[ 1.,  1., nan,  1.,  1.],
+           [nan, nan, nan, nan, nan],
+           [ 1.,  1., nan, nan, nan]])
+    """
+    num_images, height, width = images.shape[:3]
+    num_rows = -(-num_images // columns)
+    sheet = np.full((num_rows * (height + gap) - gap, columns * (width + gap) - gap)
+                    + images.shape[3:], np.nan if images.ndim == 3 else 1.)
+    for i, image in enumerate(images):
+        top, left = i // columns * (height + gap), i % columns * (width + gap)
+        sheet[top:top + height, left:left + width] = image
+    return sheet
+
+
+def bare(ax):
+    """Take ticks and labels away, and leave a thin frame.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from mnist_cnn.drawing.layout import bare
+    >>> ax = plt.figure().add_subplot()
+    >>> bare(ax)
+    >>> len(ax.get_xticks())
+    0
+    """
+    ax.set_xticks([])
+    ax.set_yticks([])
+    for spine in ax.spines.values():
+        spine.set_color(LIGHT)
+        spine.set_linewidth(.8)
+
+
+def axes_at(figure, left, top, width, height):
+    """Axes at a place counted in inches from the figure's top left corner.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from mnist_cnn.drawing.layout import axes_at
+    >>> figure = plt.figure(figsize=(4, 2))
+    >>> axes_at(figure, left=1, top=.5, width=2, height=1).get_position().bounds
+    (0.25, 0.25, 0.5, 0.5)
+    """
+    full_width, full_height = figure.get_size_inches()
+    return figure.add_axes([left / full_width, 1 - (top + height) / full_height,
+                            width / full_width, height / full_height])
+
+
+def headline(figure, text, top=.2, size=15):
+    """A title at a distance in inches from the top.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from mnist_cnn.drawing.layout import headline
+    >>> figure = plt.figure()
+    >>> headline(figure, "A seven")
+    >>> [text.get_text() for text in figure.texts]
+    ['A seven']
+    """
+    figure.suptitle(text, fontsize=size, y=1 - top / figure.get_figheight())
+
+
+def plot_grid(images, title, label, diverging):
+    """Draw up to 36 images of one size, at one scale, in the tutorial's 6x6 grid.
+
+    Parameters
+    ----------
+    images : array
+        (n, rows, columns), or, in colour, (n, rows, columns, 3).
+    title : str
+    label : str or None
+        What the numbers are, beside the scale; None for images in colour, which have none.
+    diverging : bool
+        As for `mnist_cnn.drawing.colour.scale_of`.
+
+    Returns
+    -------
+    matplotlib Figure
+        Numbered from 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.drawing.layout import plot_grid
+    >>> figure = plot_grid(np.zeros((2, 5, 5)), "Two kernels", "weight", diverging=False)
+    >>> [ax.get_title() for ax in figure.axes]
+    ['0', '1', '']
+    """
+    side, gap, top = .92, .22, .62 + .2 * title.count("\n")
+    width = side * images.shape[2] / images.shape[1]
+    right = 1.15 if label else .12
+    figure = new_figure(figsize=(6 * (width + .1) + right, top + 6 * (side + gap)))
+    headline(figure, title, size=13)
+    scale = scale_of(images, diverging) if label else {}
+    for i, image in enumerate(images):
+        ax = axes_at(figure, .12 + i % 6 * (width + .1), top + i // 6 * (side + gap), width, side)
+        drawn = ax.imshow(image, **scale)
+        bare(ax)  # a frame, since white is a value too
+        ax.set_title(str(i), fontsize=9, pad=2)
+    if label:
+        figure.colorbar(drawn, label=label, cax=axes_at(
+            figure, .12 + 6 * (width + .1) + .08, top + 1.5 * (side + gap), .2, 3 * (side + gap)))
+    return figure

@@ -1,0 +1,68 @@
+"""What all Ops in C++ have in common: their code is in `csrc`, compiled by Theano for the processor it runs on."""
+
+from theano.gof.op import OpenMPOp
+from pathlib import Path
+import theano.tensor as T
+import copy
+import functools
+import hashlib
+import os
+
+__all__ = ["NativeOp", "checked_tensor", "with_op"]
+
+
+_SOURCES = Path(__file__).resolve().parent.parent / "csrc"
+
+
+@functools.lru_cache(maxsize=None)
+def _digest():
+    """Hash of all headers: a changed one must not find modules compiled from the old."""
+    sha = hashlib.sha256()
+    for path in sorted(_SOURCES.rglob("*.h")):
+        sha.update(path.read_bytes())
+    return sha.hexdigest()
+
+
+class NativeOp(OpenMPOp):
+    """An Op that is one call of a C++ function from a header of this package."""
+
+    header = None
+    check_input = False     # the headers check, and name the argument
+
+    def c_headers(self):
+        return super(NativeOp, self).c_headers() + ['"%s"' % self.header]
+
+    def c_header_dirs(self):
+        return [str(_SOURCES)]
+
+    def c_libraries(self):
+        return super(NativeOp, self).c_libraries() + ["pthread"]
+
+    def c_code_cache_version(self):
+        # Theano does not see by itself that `params_type` has other fields than before.
+        fields = self.params_type.fields if hasattr(self, "params_type") else ()
+        return (2, _digest()) + tuple(fields)
+
+    def make_thunk(self, node, storage_map, compute_map, no_recycling, impl=None):
+        # There is no Python version; modes that prefer one (FAST_COMPILE) run this one too.
+        return super(NativeOp, self).make_thunk(
+            node, storage_map, compute_map, no_recycling, impl="c")
+
+    def call(self, expression, sub):
+        return "if (%s) { %s }" % (expression, sub["fail"])
+
+
+def with_op(node, op):
+    """The outputs of another Op in a node's place; `explain` still knows what part it is of."""
+    new = op.make_node(*node.inputs)
+    new.tag = copy.copy(node.tag)
+    return new.outputs
+
+
+def checked_tensor(value, name, ndim, dtype):
+    value = T.as_tensor_variable(value)
+    if value.ndim != ndim:
+        raise TypeError("%s: wanted %d dimensions, got %d" % (name, ndim, value.ndim))
+    if value.dtype != dtype:
+        raise TypeError("%s: wanted dtype %s, got %s" % (name, dtype, value.dtype))
+    return value

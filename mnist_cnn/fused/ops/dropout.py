@@ -1,0 +1,103 @@
+"""Theano Ops for the random numbers of MRG31k3p and masks of them, in C++: in vectors, on all threads."""
+
+from theano.gof import Apply
+from .base import NativeOp
+import theano.tensor as T
+from .base import checked_tensor
+from theano.sandbox.rng_mrg import mrg_uniform
+import numpy as np
+
+__all__ = ["BernoulliMask", "VectorUniform"]
+
+
+class VectorUniform(NativeOp, mrg_uniform):
+    """Random numbers between 0 and 1 of MRG31k3p [1]_, as ``MRG_RandomStreams`` draws them.
+
+    Takes the place of Theano's ``mrg_uniform`` and gives the same numbers and states, bit for bit,
+    with any number of threads. Its Python version is Theano's own.
+
+    Parameters
+    ----------
+    output_type : TensorType
+        Of the numbers: float32 or float64, of any number of dimensions.
+    inplace : bool
+        Whether the state is overwritten. Theano's own rule for its generators turns it on where
+        nothing else reads the old state later.
+
+    Notes
+    -----
+    Called with a state, int32 (streams, 6), and a shape, an integer vector. Gives the state to go on
+    with and the numbers, of which number i is the next one of stream ``i % streams``.
+
+    References
+    ----------
+    .. [1] P. L'Ecuyer, R. Touzin: Fast combined multiple recursive generators with multipliers of
+       the form a = +/- 2^d +/- 2^e. Winter Simulation Conference 2000.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.ops.dropout import VectorUniform
+    >>> import theano.tensor as T
+    >>> state = np.full((1, 6), 12345, np.int32)  # the seed of MRG_RandomStreams, one stream
+    >>> following, numbers = VectorUniform(T.fvector)(state, [3])
+    >>> numbers.eval()
+    array([0.7353244 , 0.6142074 , 0.11007805], dtype=float32)
+    """
+
+    header = "bindings/mrg31k3p.h"
+
+    def __init__(self, output_type, inplace=False, openmp=None):
+        NativeOp.__init__(self, openmp)
+        mrg_uniform.__init__(self, output_type, inplace)
+
+    def c_support_code(self):
+        return ""   # not Theano's
+
+    def c_kind(self, inputs):
+        return "mrg31k3p::Uniform()"
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return self.call(
+            "mrg31k3p::draw_numpy({kind}, {0}, {1}, {{{p}->ndim, {p}->otypenum, (bool){p}->inplace}}, "
+            "&{2}, &{3})".format(*inputs[:2], *outputs, kind=self.c_kind(inputs), p=sub["params"]), sub)
+
+
+class BernoulliMask(VectorUniform):
+    """Random zeros and ones: whether the numbers of `VectorUniform` are less than p.
+
+    Parameters
+    ----------
+    output_type : TensorType
+        Of the mask: float32, of any number of dimensions.
+    inplace : bool
+        As for `VectorUniform`.
+
+    Notes
+    -----
+    Called with a state and a shape, as `VectorUniform` is, and the probability of a one, p, a number or
+    an expression without dimensions. Gives the state to go on with and the mask.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.ops.dropout import BernoulliMask
+    >>> import theano.tensor as T
+    >>> state = np.full((1, 6), 12345, np.int32)
+    >>> following, mask = BernoulliMask(T.fvector)(state, [3], .7)
+    >>> mask.eval()
+    array([0., 1., 1.], dtype=float32)
+    """
+
+    def make_node(self, rstate, size, p):
+        node = super(BernoulliMask, self).make_node(rstate, size)
+        return Apply(self, node.inputs + [checked_tensor(T.cast(p, "float64"), "p", 0, "float64")],
+                     [variable.type() for variable in node.outputs])
+
+    def perform(self, node, inputs, outputs, params):
+        super(BernoulliMask, self).perform(node, inputs[:2], outputs, params)
+        numbers = outputs[1]
+        numbers[0] = np.asarray(numbers[0] < inputs[2], numbers[0].dtype)
+
+    def c_kind(self, inputs):
+        return "mrg31k3p::Bernoulli{mrg31k3p::up(*(const double *)PyArray_DATA(%s))}" % inputs[2]

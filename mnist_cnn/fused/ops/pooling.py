@@ -1,0 +1,153 @@
+"""Theano Ops for poolings of any size, in C++."""
+
+from theano.gof import Apply
+from theano.gradient import DisconnectedType
+from .base import NativeOp
+from theano.gof import ParamsType
+from theano.tensor.signal.pool import Pool
+import theano.tensor as T
+from theano.scalar import bool as bool_t
+from .base import checked_tensor
+from theano.scalar import int64 as int64_t
+from collections import namedtuple
+
+__all__ = ["Pooling", "Pool2D", "Pool2DGrad"]
+
+# The names of csrc/pooling/pooling.h, in their order.
+MODES = ("max", "average_inc_pad", "average_exc_pad", "sum")
+
+
+class Pooling(namedtuple("Pooling", "size stride ignore_border mode pad")):
+    """What `Pool2D` does, as its parameters."""
+
+    __slots__ = ()
+    params = dict(rows=int64_t, columns=int64_t, stride_rows=int64_t, stride_columns=int64_t,
+                  pad_rows=int64_t, pad_columns=int64_t, ignore_border=bool_t, mode=int64_t)
+
+    def __new__(cls, size, stride, ignore_border=True, mode="max", pad=(0, 0)):
+        size, stride, pad = [tuple(int(n) for n in pair) for pair in (size, stride, pad)]
+        for name, pair, least in (("size", size, 1), ("stride", stride, 1), ("pad", pad, 0)):
+            if len(pair) != 2 or min(pair) < least:
+                raise ValueError("%s: wanted two numbers from %d, got %r" % (name, least, pair))
+        if mode not in MODES:
+            raise ValueError("mode: wanted one of %s, got %r" % (", ".join(MODES), mode))
+        if any(pad) and not ignore_border:
+            raise ValueError("pad: wanted none where the border is not ignored, got %r" % (pad,))
+        if pad[0] >= size[0] or pad[1] >= size[1]:
+            raise ValueError("pad: wanted less than the window's %r, got %r" % (size, pad))
+        return super(Pooling, cls).__new__(cls, size, stride, bool(ignore_border), mode, pad)
+
+    def out_shape(self, shape):
+        """(batch, rows, columns, channels) of what is pooled, from that of the images."""
+        rows, columns = Pool.out_shape(shape[1:3], self.size, self.ignore_border, self.stride,
+                                       self.pad)
+        return shape[0], rows, columns, shape[3]
+
+    def values(self):
+        """Of `params`."""
+        return dict(rows=self.size[0], columns=self.size[1], stride_rows=self.stride[0],
+                    stride_columns=self.stride[1], pad_rows=self.pad[0], pad_columns=self.pad[1],
+                    ignore_border=self.ignore_border, mode=MODES.index(self.mode))
+
+    @staticmethod
+    def c_value(sub):
+        return ("pooling::Window{{(int){0}->rows, (int){0}->columns, (int){0}->stride_rows, "
+                "(int){0}->stride_columns, (int){0}->pad_rows, (int){0}->pad_columns, "
+                "(bool){0}->ignore_border, (pooling::Mode){0}->mode}}".format(sub["params"]))
+
+
+class _Pool2DOp(NativeOp):
+    header = "bindings/pooling.h"
+    __props__ = ("window",)
+    params_type = ParamsType(**Pooling.params)
+
+    def __init__(self, size, stride, ignore_border=True, mode="max", pad=(0, 0), openmp=None):
+        super(_Pool2DOp, self).__init__(openmp)
+        self.window = Pooling(size, stride, ignore_border, mode, pad)
+
+    def get_params(self, node):
+        return self.params_type.get_params(self, **self.window.values())
+
+
+class Pool2D(_Pool2DOp):
+    """Pooling, as ``theano.tensor.signal.pool`` has it.
+
+    Parameters
+    ----------
+    size, stride : tuple of two int
+        Of the window: rows and columns.
+    ignore_border : bool
+        Whether a window that reaches over the border is left out; else it is cut.
+    mode : {'max', 'average_inc_pad', 'average_exc_pad', 'sum'}
+        A mean is over the pixels that a window has, with 'average_inc_pad' over the padding, too.
+    pad : tuple of two int
+        Rows above and below, columns left and right, fewer than the window has. They are never the
+        maximum.
+
+    Notes
+    -----
+    Called with x float32 (batch, rows, columns, channels), gives y (batch, rows', columns',
+    channels).
+    Where several pixels equal the maximum, each gets the whole gradient, as in Theano.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.ops.pooling import Pool2D
+    >>> x = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)
+    >>> Pool2D(size=(2, 2), stride=(2, 2))(x).eval()[0, :, :, 0]
+    array([[ 5.,  7.],
+           [13., 15.]], dtype=float32)
+    """
+
+    def make_node(self, x):
+        x = checked_tensor(x, "x", 4, "float32")
+        broadcastable = (x.broadcastable[0], False, False, x.broadcastable[3])
+        return Apply(self, [x], [T.TensorType("float32", broadcastable)()])
+
+    def infer_shape(self, node, shapes):
+        return [self.window.out_shape(shapes[0])]
+
+    def L_op(self, inputs, outputs, gradients):
+        if isinstance(gradients[0].type, DisconnectedType):
+            return [DisconnectedType()()]
+        dx = Pool2DGrad(*self.window, openmp=self.openmp)(inputs[0], outputs[0], gradients[0])
+        return [T.patternbroadcast(dx, inputs[0].broadcastable)]
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return self.call("pooling::forward_numpy(%s, %s, &%s)" % (
+            inputs[0], Pooling.c_value(sub), outputs[0]), sub)
+
+
+class Pool2DGrad(_Pool2DOp):
+    """Gradient of `Pool2D`, whose parameters it has.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.ops.pooling import Pool2D
+    >>> import theano
+    >>> x = theano.shared(np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1))
+    >>> y = Pool2D(size=(2, 2), stride=(2, 2), mode="average_exc_pad")(x)
+    >>> theano.grad(y.sum(), x).eval()[0, :, :, 0]
+    array([[0.25, 0.25, 0.25, 0.25],
+           [0.25, 0.25, 0.25, 0.25],
+           [0.25, 0.25, 0.25, 0.25],
+           [0.25, 0.25, 0.25, 0.25]], dtype=float32)
+    """
+
+    def make_node(self, x, y, g):
+        inputs = [checked_tensor(value, name, 4, "float32")
+                  for value, name in ((x, "x"), (y, "y"), (g, "g"))]
+        return Apply(self, inputs, [T.tensor4(dtype="float32")])
+
+    def infer_shape(self, node, shapes):
+        return [shapes[0]]
+
+    def L_op(self, inputs, outputs, gradients):
+        raise NotImplementedError("Pool2D has a first derivative only; for a second, take the "
+                                  "plain network")
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return self.call("pooling::backward_numpy(%s, %s, &%s)" % (
+            ", ".join(inputs), Pooling.c_value(sub), outputs[0]), sub)

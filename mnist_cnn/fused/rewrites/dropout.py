@@ -1,0 +1,57 @@
+"""Dropout: Theano's random numbers, MRG31k3p, and the masks that are made of them."""
+from ..ops.dropout import BernoulliMask
+from ..ops.dropout import VectorUniform
+import numpy as np
+import theano
+import theano.tensor as T
+from theano import scalar
+from theano.compile import optdb
+from theano.gof import Apply, local_optimizer
+from theano.gof.opt import in2out
+from theano.sandbox.rng_mrg import mrg_uniform
+from theano.tensor.elemwise import DimShuffle, Elemwise
+
+from ..ops.base import NativeOp, checked_tensor
+
+
+def _only_client(variable, kind):
+    """The node that reads a variable, if there is one alone and it is of this elementwise kind."""
+    if len(variable.clients) == 1:
+        node, _ = variable.clients[0]
+        if node != "output" and isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, kind):
+            return node
+    return None
+
+
+def _mask(numbers):
+    """(mask, p) where nothing is made of numbers but ``cast(numbers < p, "float32")``; else None."""
+    less = _only_client(numbers, scalar.LT)
+    cast = less and _only_client(less.outputs[0], scalar.Cast)
+    if not cast or numbers.dtype != "float32" or cast.outputs[0].dtype != "float32":
+        return None
+    left, p = less.inputs
+    if left is not numbers or not all(p.broadcastable) or p.dtype not in ("float32", "float64"):
+        return None
+    if isinstance(p, T.TensorConstant):
+        return cast.outputs[0], T.constant(p.data.item(), dtype="float64")
+    return cast.outputs[0], DimShuffle(p.broadcastable, [])(p)
+
+
+@local_optimizer([mrg_uniform])
+def local_vector_random(node):
+    """Replaces Theano's generator on the CPU, with the comparison that makes a mask of its numbers."""
+    op = node.op
+    if (type(op) is not mrg_uniform or op.output_type.dtype not in ("float32", "float64")
+            or not theano.config.cxx):
+        return False
+    state, numbers = node.outputs
+    mask, p = _mask(numbers) or (None, None)
+    if mask is None:
+        return VectorUniform(op.output_type, op.inplace)(*node.inputs, return_list=True)
+    return dict(zip([state, mask], BernoulliMask(op.output_type, op.inplace)(*node.inputs, p)))
+
+
+# After the GPU's (48.5), before comparison and cast are fused with others (49). Theano's rule that makes its
+# generators work in place (99) is for these as well.
+optdb.register("mnist_cnn_random", in2out(local_vector_random, ignore_newtrees=True), 48.6,
+               "fast_run", "mnist_cnn")

@@ -1,0 +1,190 @@
+"""A picture file of anything but handwriting, brought to the shape of a data set's images.
+
+CIFAR-10's photographs are cut close to what they show, in colour [1]_; Fashion-MNIST's are grey, of
+one article in the middle of black, made from photographs on white by negating them [2]_. A picture
+of one's own is brought to the same.
+
+References
+----------
+.. [1] A. Krizhevsky: Learning multiple layers of features from tiny images. 2009.
+.. [2] H. Xiao, K. Rasul, R. Vollgraf: Fashion-MNIST: a novel image dataset for benchmarking machine
+   learning algorithms. 2017, section 2. https://arxiv.org/abs/1708.07747
+"""
+
+import numpy as np
+from PIL import Image
+
+from ..system.errors import MnistCnnError
+from .reading import Reading, open_picture, read_digits
+
+__all__ = ["load_photo", "read_images", "load_images", "to_rgb"]
+
+
+def load_photo(path, shape):
+    """Bring a picture file to the shape of a network's images.
+
+    Parameters
+    ----------
+    path : path-like
+        As for `mnist_cnn.pictures.reading.read_picture`.
+    shape : tuple of int
+        Channels, rows and columns. With three channels the picture is taken in RGB, and the largest
+        part of these proportions is cut out of its middle. With one it is taken in grey, a picture
+        with a light margin is negated, and it is filled up with its margin to these proportions.
+
+    Returns
+    -------
+    float32 array
+        Of that shape, in [0, 255/256], as `mnist_cnn.data.load_dataset` gives images.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file is no picture, or images have other than 1 or 3 channels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from PIL import Image
+    >>> from mnist_cnn.pictures.photos import load_photo
+    >>> Image.fromarray(np.full((60, 90, 3), [255, 0, 0], np.uint8)).save("red.png")
+    >>> photo = load_photo("red.png", (3, 32, 32))
+    >>> photo.shape, photo[:, 16, 16]
+    ((3, 32, 32), array([0.99609375, 0.        , 0.        ], dtype=float32))
+    """
+    channels, rows, columns = shape
+    if channels not in (1, 3):
+        raise MnistCnnError("cannot use {}: the model's images have {} channels, a picture has 1 "
+                            "or 3".format(path, channels))
+
+    if channels == 3:
+        picture = _crop(open_picture(path, to_rgb, 8 * max(rows, columns)), rows, columns)
+    else:
+        picture = _pad(open_picture(path, lambda picture: to_rgb(picture).convert("L"),
+                                    8 * max(rows, columns)), rows, columns)
+    pixels = np.asarray(picture, np.float32).reshape(rows, columns, channels)
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1)) / np.float32(256)
+
+
+def to_rgb(picture):
+    """A picture in colours of a byte each; where it is transparent, white.
+
+    Parameters
+    ----------
+    picture : PIL.Image.Image
+        In any mode.
+
+    Returns
+    -------
+    PIL.Image.Image
+        In mode RGB.
+
+    Raises
+    ------
+    ValueError
+        When a pixel is no number.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from mnist_cnn.pictures.photos import to_rgb
+    >>> to_rgb(Image.new("LA", (1, 1), (7, 0))).getpixel((0, 0))
+    (255, 255, 255)
+    """
+    if picture.mode.startswith("I") or picture.mode == "F":  # 16 bits a pixel, or more
+        values = np.asarray(picture, np.float32)
+        if not np.isfinite(values).all():
+            raise ValueError("a pixel is no number")
+        values = values * np.float32(255 / (65535 if values.max() > 255 else 255))
+        picture = Image.fromarray(np.uint8(values.clip(0, 255)))
+    if picture.mode in ("LA", "RGBA", "PA") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return picture.convert("RGB")
+
+
+def _crop(picture, rows, columns):
+    """The largest part of these proportions out of the middle, at this size."""
+    scale = min(picture.width / columns, picture.height / rows)
+    width, height = scale * columns, scale * rows
+    left, top = (picture.width - width) / 2, (picture.height - height) / 2
+    return _resized(picture, (columns, rows), (left, top, left + width, top + height))
+
+
+def _resized(picture, size, box):
+    """A part of it by the cubic: first along the rows, whichever order this Pillow prefers."""
+    left, top, right, bottom = box
+    across = picture.resize((size[0], picture.height), Image.BICUBIC, (left, 0, right, picture.height))
+    return across.resize(size, Image.BICUBIC, (0, top, size[0], bottom))
+
+
+def _pad(picture, rows, columns):
+    """All of it, dark-grounded, in the middle of its margin's grey, at this size."""
+    pixels = np.asarray(picture)
+    margin = int(np.median(np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])))
+    if margin > 127:
+        picture, margin = Image.fromarray(255 - pixels), 255 - margin
+    scale = min(columns / picture.width, rows / picture.height)
+    size = max(1, round(scale * picture.width)), max(1, round(scale * picture.height))
+    field = Image.new("L", (columns, rows), margin)
+    field.paste(_resized(picture, size, (0, 0, *picture.size)),
+                ((columns - size[0]) // 2, (rows - size[1]) // 2))
+    return field
+
+
+def read_images(path, card, single=False):
+    """Read what a picture file shows, in the form of a model's images.
+
+    Parameters
+    ----------
+    path : path-like
+        As for `mnist_cnn.pictures.reading.read_picture`.
+    card : mnist_cnn.datasets.card.DataCard
+        What the model was trained on: handwriting is taken apart and centred as MNIST's, all else
+        is one image, as `load_photo` gives it.
+    single : bool
+        Whether handwriting is one digit, even where its strokes lie apart.
+
+    Returns
+    -------
+    mnist_cnn.pictures.reading.Reading
+        Its images are (n,) + the model's shape; of anything but handwriting, ``boxes`` and ``grey``
+        are None.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file is no picture, or shows no digit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from PIL import Image
+    >>> from mnist_cnn.data import load_dataset
+    >>> from mnist_cnn.pictures.photos import read_images
+    >>> paper = np.full((100, 150), 230, np.uint8)
+    >>> paper[20:80, 45:55] = paper[20:80, 95:105] = 30
+    >>> Image.fromarray(paper).save("eleven.png")
+    >>> read_images("eleven.png", load_dataset().card).images.shape
+    (2, 1, 28, 28)
+    """
+    if card.is_handwriting:
+        return read_digits(path, single)
+    return Reading(load_photo(path, card.shape)[None], None, None, "")
+
+
+def load_images(path, card, single=False):
+    """The images alone of `read_images`.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from mnist_cnn.data import load_dataset
+    >>> from mnist_cnn.pictures.photos import load_images
+    >>> picture = Image.new("L", (100, 150), 230)
+    >>> picture.paste(30, (45, 20, 55, 80))
+    >>> picture.save("one.png")
+    >>> load_images("one.png", load_dataset().card).shape
+    (1, 1, 28, 28)
+    """
+    return read_images(path, card, single).images

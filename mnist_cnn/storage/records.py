@@ -1,0 +1,346 @@
+"""What a training leaves beside its weights: the history, and its weights epoch by epoch."""
+
+import csv
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+
+from ..system.errors import MnistCnnError
+from .atomic import atomic_open, open_regular
+from .npz import read_npz, write_npz
+
+__all__ = ["HISTORY_FIELDS", "history_path", "save_history", "load_history", "checkpoint_path",
+           "snapshots_path", "save_snapshots", "load_snapshots", "load_film", "files_beside",
+           "require_own_names", "is_weights"]
+
+#: A record of an epoch: seconds, losses in nats, accuracies in [0, 1].
+HISTORY_FIELDS = ("epoch", "seconds", "training_loss", "training_accuracy",
+                  "validation_loss", "validation_accuracy")
+
+#: Those of a run on all data, which has nothing left to validate on.
+TRAINING_FIELDS = HISTORY_FIELDS[:4]
+
+
+#: What a training leaves beside its weights, by the end of the file's name.
+_BESIDE = {".csv": "history", ".snapshots.npz": "kernels", ".checkpoint": "checkpoint"}
+
+
+def _beside(output, suffix):
+    """The path of what goes beside a file of weights: its whole name, but for .npz, and a suffix.
+
+    No two files of weights share one, since those that would are refused here and by
+    `require_own_names`.
+    """
+    output = Path(output)
+    if not output.name:
+        raise MnistCnnError("{} is a folder; name a file of weights".format(output))
+    for ending, what in _BESIDE.items():
+        if output.name.endswith(ending):
+            raise MnistCnnError("{} has the name of a training's {}; name a file of weights, such "
+                                "as {}.npz".format(output, what, output.name[:-len(ending)] or "model"))
+    return output.with_name(_stem(output.name) + suffix)
+
+
+def _stem(name):
+    return name[:-len(".npz")] if name.endswith(".npz") else name
+
+
+def require_own_names(output):
+    """Refuse a file of weights beside another that differs from it in .npz alone.
+
+    Parameters
+    ----------
+    output : path-like
+        The file to be written.
+
+    Raises
+    ------
+    MnistCnnError
+        When there is such another: the two would share history and checkpoint.
+
+    Examples
+    --------
+    >>> from mnist_cnn.storage.records import require_own_names
+    >>> _ = open("weights.npz", "w")
+    >>> require_own_names("weights.npz")
+    >>> require_own_names("weights")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    mnist_cnn.system.errors.MnistCnnError: weights and weights.npz would share weights.csv; ...
+    """
+    output = Path(output)
+    stem = _stem(output.name)
+    other = output.with_name(stem if output.name != stem else stem + ".npz")
+    if os.path.isfile(other):
+        raise MnistCnnError("{} and {} would share {}; name another output".format(
+            output, other, history_path(output)))
+
+
+def is_weights(path):
+    """Whether a file has the name of a training's weights, rather than of what lies beside them.
+
+    Examples
+    --------
+    >>> from mnist_cnn.storage.records import is_weights
+    >>> is_weights("lr0.01.npz"), is_weights("lr0.01.snapshots.npz"), is_weights("lr0.01.csv")
+    (True, False, False)
+    """
+    name = str(path)
+    return name.endswith(".npz") and not name.endswith(tuple(_BESIDE))
+
+
+def history_path(output):
+    """The CSV file that goes beside a file of weights.
+
+    Examples
+    --------
+    >>> from mnist_cnn.storage.records import history_path
+    >>> history_path("model.npz").name, history_path("lr0.01").name
+    ('model.csv', 'lr0.01.csv')
+    """
+    return _beside(output, ".csv")
+
+
+def checkpoint_path(output):
+    """The file of a run's whole state that goes beside its file of weights.
+
+    Examples
+    --------
+    >>> from mnist_cnn.storage.records import checkpoint_path
+    >>> checkpoint_path("model.npz").name
+    'model.checkpoint'
+    """
+    return _beside(output, ".checkpoint")
+
+
+def files_beside(model):
+    """All that a training may have saved: the file of weights itself and what goes beside it.
+
+    Examples
+    --------
+    >>> from mnist_cnn.storage.records import files_beside
+    >>> [path.name for path in files_beside("model.npz")]
+    ['model.npz', 'model.csv', 'model.snapshots.npz', 'model.checkpoint']
+    """
+    return [Path(model), history_path(model), snapshots_path(model), checkpoint_path(model)]
+
+
+def save_history(output, history, validated=True):
+    """Write a history beside a file of weights, whole or not at all.
+
+    Parameters
+    ----------
+    output : path-like
+        The file of the weights.
+    history : list of tuples
+        For each epoch the values of `HISTORY_FIELDS`.
+    validated : bool
+        Whether it has the last two of them; a run on all data has not.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be written.
+
+    Examples
+    --------
+    >>> from mnist_cnn.storage.records import save_history
+    >>> save_history("weights.npz", [(1, .8, .4, .86, .08, .977)])
+    >>> print(open("weights.csv").read())
+    epoch,seconds,training_loss,training_accuracy,validation_loss,validation_accuracy
+    1,0.8,0.4,0.86,0.08,0.977
+    <BLANKLINE>
+    """
+    with atomic_open(history_path(output), "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(HISTORY_FIELDS if validated else TRAINING_FIELDS)
+        writer.writerows(history)
+
+
+def load_history(output):
+    """Read the history beside a file of weights.
+
+    Parameters
+    ----------
+    output : path-like
+        The file of the weights.
+
+    Returns
+    -------
+    structured array
+        A record an epoch, with the fields `HISTORY_FIELDS`, but for the last two where the run
+        trained on all data.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be read or is no history.
+
+    Examples
+    --------
+    >>> from mnist_cnn.storage.records import load_history, save_history
+    >>> save_history("weights.npz", [(1, .8, .4, .86, .08, .977), (2, .8, .15, .95, .06, .983)])
+    >>> load_history("weights.npz")["validation_accuracy"]
+    array([0.977, 0.983])
+    """
+    path = history_path(output)
+    try:
+        with io.TextIOWrapper(open_regular(path), newline="") as file:
+            header, *rows = csv.reader(file)
+        header = tuple(header)
+        # a run on all data once validated on what it had trained on, and said so here
+        trained_on = tuple(name + "_trained_on" for name in HISTORY_FIELDS[4:])
+        if header not in (HISTORY_FIELDS, TRAINING_FIELDS, TRAINING_FIELDS + trained_on):
+            raise ValueError
+        values = np.array([list(map(float, row)) for row in rows], float)
+        values = values.reshape(len(rows), len(header))
+        if not np.isfinite(values).all():
+            raise ValueError
+        fields = [name for name in header if name not in trained_on]
+        return np.array([tuple(row[:len(fields)]) for row in values],
+                        dtype=[(name, float) for name in fields])
+    except OSError as error:
+        raise MnistCnnError("cannot read {}: {}".format(path, error.strerror)) from error
+    except (ValueError, csv.Error) as error:
+        raise MnistCnnError("{} is no history that train.py saved; remove it to draw the other "
+                            "pictures".format(path)) from error
+
+
+def snapshots_path(output):
+    """The npz file of the kernels that goes beside a file of weights.
+
+    Examples
+    --------
+    >>> from mnist_cnn.storage.records import snapshots_path
+    >>> snapshots_path("model.npz").name
+    'model.snapshots.npz'
+    """
+    return _beside(output, ".snapshots.npz")
+
+
+def save_snapshots(output, snapshots, film=None):
+    """Write kernels, and all weights, beside a file of weights, whole or not at all.
+
+    Parameters
+    ----------
+    output : path-like
+        The file of the weights.
+    snapshots : dict of int to array
+        An epoch, 0 for before training, to the kernels then, (maps, channels, rows, columns).
+    film : dict of int to pair of arrays, optional
+        Some of these epochs to all weights then, as `mnist_cnn.storage.film.quantize` gives them.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.storage.records import save_snapshots
+    >>> save_snapshots("weights.npz", {0: np.zeros((32, 1, 5, 5)), 1: np.ones((32, 1, 5, 5))})
+    >>> sorted(np.load("weights.snapshots.npz").files)
+    ['epochs', 'kernels']
+    """
+    epochs = sorted(snapshots)
+    arrays = {"epochs": np.array(epochs),
+              "kernels": np.stack([snapshots[epoch] for epoch in epochs])}
+    if film:
+        codes, scales = zip(*(film[epoch] for epoch in sorted(film)))
+        arrays.update(film_epochs=np.array(sorted(film)), codes=np.stack(codes),
+                      scales=np.stack(scales))
+    write_npz(snapshots_path(output), arrays)
+
+
+def load_snapshots(output, shape):
+    """Read the kernels that were saved beside a file of weights.
+
+    Parameters
+    ----------
+    output : path-like
+        The file of the weights.
+    shape : tuple of int
+        (maps, channels, rows, columns) of the kernels.
+
+    Returns
+    -------
+    epochs : int array
+        (n,), increasing, 0 for before training.
+    snapshots : array
+        (n,) + shape, n at least 1.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be read or is none that `save_snapshots` wrote.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.storage.records import load_snapshots, save_snapshots
+    >>> save_snapshots("weights.npz", {0: np.zeros((32, 1, 5, 5)), 1: np.ones((32, 1, 5, 5))})
+    >>> epochs, kernels = load_snapshots("weights.npz", (32, 1, 5, 5))
+    >>> epochs, kernels.shape
+    (array([0, 1]), (2, 32, 1, 5, 5))
+    """
+    path = snapshots_path(output)
+    if not os.path.exists(path):
+        raise MnistCnnError("there is no {}; train with --snapshots to see how the kernels came "
+                            "to be".format(path))
+    arrays = read_npz(path, {"epochs": ("lqi", (None,)), "kernels": ("fd", (None,) + tuple(shape))},
+                      others=True)
+    epochs, snapshots = arrays["epochs"], arrays["kernels"]
+    if not len(epochs) or len(epochs) != len(snapshots) or epochs[0] < 0 or (
+            np.diff(epochs) <= 0).any():
+        raise MnistCnnError("{} is not a file that train.py saved: its epochs and kernels do not "
+                            "match".format(path))
+    return epochs, snapshots
+
+
+def load_film(output, num_arrays, num_weights):
+    """Read all weights of some epochs that were saved beside a file of weights.
+
+    Parameters
+    ----------
+    output : path-like
+        The file of the weights.
+    num_arrays, num_weights : int
+        How many arrays the network has, and numbers in all of them.
+
+    Returns
+    -------
+    dict of int to pair of arrays
+        From the epoch to codes and scales, as `mnist_cnn.storage.film.quantize` gives them; empty
+        where only kernels were saved.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be read or is none that `save_snapshots` wrote.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.storage.film import quantize
+    >>> from mnist_cnn.storage.records import load_film, save_snapshots
+    >>> kernels = np.ones((32, 1, 5, 5))
+    >>> save_snapshots("weights.npz", {1: kernels}, {1: quantize([kernels, np.zeros(32)])})
+    >>> codes, scales = load_film("weights.npz", 2, 832)[1]
+    >>> codes.shape, scales.shape
+    ((832,), (2,))
+    """
+    path = snapshots_path(output)
+    arrays = read_npz(path, {}, optional={
+        "film_epochs": ("lqi", (None,)), "codes": ("b", (None, num_weights)),
+        "scales": ("f", (None, num_arrays))}, others=True)
+    if not arrays:
+        return {}
+    epochs = arrays.get("film_epochs", np.zeros(0, int))
+    if len({len(epochs), *(len(array) for array in arrays.values())}) > 1 or len(arrays) < 3 or (
+            np.diff(epochs) <= 0).any() or (epochs < 0).any():
+        raise MnistCnnError("{} is not a file that train.py saved: its epochs and weights do not "
+                            "match".format(path))
+    return dict(zip(epochs.tolist(), zip(arrays["codes"], arrays["scales"])))

@@ -1,1 +1,0 @@
-"""What every part of the package stands on: errors, files, batches, pictures."""

@@ -1,0 +1,53 @@
+"""The machine that a result was computed on, as far as the result depends on it."""
+
+import os
+import platform
+import re
+from pathlib import Path
+
+__all__ = ["cores", "threads", "processor"]
+
+
+def cores():
+    """How many processors this process may use.
+
+    Examples
+    --------
+    >>> from mnist_cnn.system.machine import cores
+    >>> cores() >= 1
+    True
+    """
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def threads():
+    """How many threads a training shares its work out to: OMP_NUM_THREADS, else all processors.
+
+    A sum's last bits depend on it, since each thread adds up a part.
+
+    Examples
+    --------
+    >>> import os
+    >>> from mnist_cnn.system.machine import threads
+    >>> os.environ["OMP_NUM_THREADS"] = "4,2"  # 4 of them; 2 where a thread starts others
+    >>> threads()
+    4
+    >>> del os.environ["OMP_NUM_THREADS"]
+    """
+    text = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(text) if text.isdigit() else cores()
+
+
+def processor():
+    """The processor's name.
+
+    Examples
+    --------
+    >>> from mnist_cnn.system.machine import processor
+    >>> type(processor())
+    <class 'str'>
+    """
+    try:
+        return re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text()).group(1)
+    except (OSError, AttributeError):
+        return platform.processor() or platform.machine()

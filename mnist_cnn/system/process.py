@@ -1,0 +1,114 @@
+"""A command-line program as a process: its outputs, its signals, its exit code."""
+
+import contextlib
+import errno
+import os
+import signal
+import sys
+
+from .errors import MnistCnnError, printable, say
+from .signals import interrupt, signals
+
+__all__ = ["Output", "main_guard"]
+
+
+class Output:
+    """Standard output or error of a command, which goes on where nobody reads it any more.
+
+    ``train.py | head -1`` trains and saves to its end. What cannot be shown is escaped, as is what a
+    terminal would obey, and a line is shown when it is there, in a pipe as well.
+
+    Parameters
+    ----------
+    stream : text file
+    obeyed : str
+        Control characters that the package itself writes there.
+
+    Attributes
+    ----------
+    error : OSError or None
+        Why some of it went nowhere, if it was not the reader who went away: a full disk.
+    """
+
+    def __init__(self, stream, obeyed="\n\t"):
+        self.stream, self.error, self.obeyed = stream, None, obeyed
+        with contextlib.suppress(AttributeError, ValueError):  # a stand-in, or closed
+            stream.reconfigure(errors="backslashreplace", line_buffering=True)
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+    def write(self, text):
+        with self._never_broken():
+            self.stream.write(printable(text, self.obeyed))
+        return len(text)
+
+    def flush(self):
+        with self._never_broken():
+            self.stream.flush()
+
+    @contextlib.contextmanager
+    def _never_broken(self):
+        try:
+            yield
+        except OSError as error:
+            if error.errno != errno.EPIPE:
+                self.error = error
+            # what is left in its buffer, and all that follows, goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+
+
+@contextlib.contextmanager
+def _outputs():
+    """Make both outputs patient; MnistCnnError at the end where some of stdout found no room."""
+    before = sys.stdout, sys.stderr
+    sys.stdout = sys.stdout and Output(sys.stdout)
+    sys.stderr = sys.stderr and Output(sys.stderr, "\n\t\r")  # a progress bar begins its line anew
+    wrapped = sys.stdout
+    try:
+        try:
+            yield
+        finally:
+            for stream in filter(None, (sys.stdout, sys.stderr)):
+                stream.flush()
+        if isinstance(wrapped, Output) and wrapped.error:
+            raise MnistCnnError("cannot write the output: {}".format(wrapped.error.strerror))
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+def main_guard(command):
+    """Run a command-line program and return its exit code.
+
+    Parameters
+    ----------
+    command : callable
+        The program; takes no arguments.
+
+    Returns
+    -------
+    int
+        0 for success, a `MnistCnnError`'s own, which is mostly 2 (its line goes to stderr), 130 for
+        Ctrl-C, 143 for SIGTERM, 129 for SIGHUP. Any other exception is a defect of ours and goes through,
+        with its traceback.
+
+    Examples
+    --------
+    >>> from mnist_cnn.system.process import main_guard
+    >>> main_guard(lambda: print("done"))
+    done
+    0
+    """
+    try:
+        with signals(interrupt), _outputs():
+            command()
+    except MnistCnnError as error:
+        say("error: {}".format(error))
+        return error.exit_code
+    except MemoryError:
+        say("error: the memory is full; end other programs, or take fewer examples or workers")
+        return 2
+    except KeyboardInterrupt as error:
+        say("interrupted")
+        return 128 + getattr(error, "signum", signal.SIGINT)
+    return 0

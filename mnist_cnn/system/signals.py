@@ -1,0 +1,82 @@
+"""The signals that end a process in good order: Ctrl-C, SIGTERM, and SIGHUP of a terminal that is closed."""
+
+import contextlib
+import signal
+import threading
+
+from .errors import Interrupted
+
+__all__ = ["ENDING", "interrupt", "set_handler", "signals"]
+
+#: Their numbers; Windows has no SIGHUP.
+ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+def set_handler(signum, handler):
+    """Set a signal's handler, unless the process ignores the signal, as under nohup.
+
+    Parameters
+    ----------
+    signum : int
+    handler : callable or signal.Handlers
+
+    Returns
+    -------
+    callable, signal.Handlers or None
+        The handler before; None where the signal is ignored, or this is not the main thread, which alone
+        may set handlers.
+
+    Examples
+    --------
+    >>> import signal
+    >>> from mnist_cnn.system.signals import set_handler
+    >>> before = set_handler(signal.SIGTERM, lambda signum, frame: print("ended"))
+    >>> signal.raise_signal(signal.SIGTERM)
+    ended
+    >>> _ = set_handler(signal.SIGTERM, before)
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signum) == signal.SIG_IGN:
+        return None
+    return signal.signal(signum, handler)
+
+
+@contextlib.contextmanager
+def signals(handler):
+    """Have the signals of `ENDING` call a handler in the block.
+
+    Parameters
+    ----------
+    handler : callable
+        Takes the signal's number and a frame.
+
+    Examples
+    --------
+    >>> import signal
+    >>> from mnist_cnn.system.signals import signals
+    >>> with signals(lambda signum, frame: print("ended")):
+    ...     signal.raise_signal(signal.SIGTERM)
+    ended
+    """
+    before = {signum: set_handler(signum, handler) for signum in ENDING}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            if handler is not None:
+                signal.signal(signum, handler)
+
+
+def interrupt(signum, frame):
+    """Raise `Interrupted`: a signal's handler.
+
+    Examples
+    --------
+    >>> from mnist_cnn.system.errors import Interrupted
+    >>> from mnist_cnn.system.signals import interrupt
+    >>> try:
+    ...     interrupt(15, None)
+    ... except Interrupted as error:
+    ...     error.signum
+    15
+    """
+    raise Interrupted(signum)

@@ -1,0 +1,201 @@
+"""A training under way: what has been done, and who is told."""
+
+import contextlib
+import functools
+import threading
+import time
+import zlib
+
+import lasagne
+import numpy as np
+
+from ..datasets.card import DataCard
+from ..system.errors import Interrupted, MnistCnnError
+from ..storage.atomic import check_writable, keep_apart
+
+__all__ = ["Training", "one_at_a_time"]
+
+_building, _mine = threading.RLock(), threading.local()
+
+
+def one_at_a_time(train):
+    """Have threads that train at once build their networks one after the other.
+
+    Lasagne draws the first weights from one generator for all threads, and neither Theano's compiler
+    nor its cache expects two of them. From `Training.built` on trainings go on side by side.
+
+    Parameters
+    ----------
+    train : callable
+        It makes a `Training` and calls its `built`.
+
+    Returns
+    -------
+    callable
+
+    Examples
+    --------
+    >>> from mnist_cnn.training.state import one_at_a_time
+    >>> one_at_a_time(lambda: "trained")()
+    'trained'
+    """
+    @functools.wraps(train)
+    def train_(*args, **kwargs):
+        before = getattr(_mine, "turn", None)
+        with contextlib.ExitStack() as turn:
+            turn.enter_context(_building)
+            _mine.turn = turn
+            try:
+                return train(*args, **kwargs)
+            finally:
+                _mine.turn = before
+    return train_
+
+
+class Training:
+    """A training under way: it keeps the count, and tells the callbacks.
+
+    Parameters
+    ----------
+    config : Config
+        The settings.
+    callbacks : sequence of Callback
+        Told in this order.
+
+    Attributes
+    ----------
+    history : list of tuples
+        For each finished epoch the values of `mnist_cnn.storage.records.HISTORY_FIELDS`; on all
+        data without the last two.
+    engine : Engine
+    network : lasagne Layer
+        The one that is measured and saved.
+    best_weights : list of arrays, or None
+        Its parameters after the epoch of the best validation accuracy; None where nobody knows.
+    train_fn : Theano function
+    rng : numpy.random.RandomState
+        Of the order of the examples.
+    card : mnist_cnn.datasets.card.DataCard
+        What the model is trained on.
+    data : dict of str to number
+        What tells one data set from another: its size, a checksum of its labels.
+    steps_per_epoch : int
+    remarks : list of str
+        What the report says of it besides.
+    reserved : list of paths
+        What callbacks are going to write.
+    saved : list of paths
+        What was written so far, each once.
+
+    Examples
+    --------
+    >>> from mnist_cnn.training.config import configure
+    >>> from mnist_cnn.training.state import Training
+    >>> run = Training(configure(num_epochs=3))
+    >>> run.step_done(loss=.5, accuracy=.8)
+    >>> run.epoch_done(loss=.4, accuracy=.9)
+    >>> run.epoch, list(run.epochs_left)
+    (2, [2, 3])
+    """
+
+    def __init__(self, config, callbacks=()):
+        self.config, self.callbacks = config, callbacks
+        self.history, self.saved, self.reserved, self.remarks = [], [], [], []
+        self.network = self.best_weights = None
+        self._start_epoch()
+        self.tell("on_build")
+
+    def tell(self, event, *args):
+        """Call a method of every callback that has it."""
+        for callback in self.callbacks:
+            getattr(callback, event, lambda *args: None)(self, *args)
+
+    def reserve(self, *paths):
+        """Note files that a callback will write; MnistCnnError where it cannot, or another does."""
+        self.reserved += paths
+        keep_apart((), self.reserved)
+        for path in paths:
+            check_writable(path)
+
+    def built(self, engine, network, train_fn, rng, y_train, card=DataCard()):
+        """Note what is trained, and on what: the labels tell one data set from another."""
+        self.card = card
+        self.engine, self.network, self.train_fn, self.rng = engine, network, train_fn, rng
+        self.steps_per_epoch = len(y_train) // self.config.batch_size
+        self.data = {"number of training examples": len(y_train),
+                     "data set (checksum of its labels)": zlib.crc32(y_train.tobytes())}
+        if getattr(_mine, "turn", None):
+            _mine.turn.close()  # the next thread's
+
+    @contextlib.contextmanager
+    def under_way(self):
+        """The time in which steps are made: callbacks are told how it began, and how it ended."""
+        try:
+            self.tell("on_start")
+            self._start_epoch()
+            yield
+        except Interrupted:
+            self.tell("on_interrupt")
+            raise
+        finally:
+            self.tell("on_close")
+
+    def _start_epoch(self):
+        self.sums, self.steps, self.started = np.zeros(2), 0, time.monotonic()
+
+    @property
+    def epoch(self):
+        """The epoch under way, from 1."""
+        return len(self.history) + 1
+
+    @property
+    def epochs_left(self):
+        return range(self.epoch, self.config.num_epochs + 1)
+
+    @property
+    def best_epoch(self):
+        """That of the best validation accuracy, the last one of several; None where there is none."""
+        if self.config.all_data or not self.history:
+            return None
+        return max(self.history, key=lambda record: (record[-1], record[0]))[0]
+
+    @property
+    def learning_rate(self):
+        """That of the next step."""
+        return self.config.learning_rate_at(
+            len(self.history) + self.steps / self.steps_per_epoch)
+
+    def step_done(self, loss, accuracy):
+        """Note a step; raises MnistCnnError where the loss is no number any more."""
+        _require_finite("training", loss)
+        self.sums += loss, accuracy
+        self.steps += 1
+        self.tell("on_step")
+
+    def epoch_done(self, loss, accuracy):
+        """Note an epoch with its validation loss and accuracy, as `step_done` a step."""
+        _require_finite("validation", loss)  # after the last step's update: before it is saved
+        validation = () if self.config.all_data else (loss, accuracy)
+        self.history.append((self.epoch, time.monotonic() - self.started, *self.sums / self.steps,
+                             *validation))
+        self._start_epoch()
+        if self.network is not None and self.best_epoch == len(self.history):
+            self.best_weights = lasagne.layers.get_all_param_values(self.network)
+        self.tell("on_epoch")
+        self.started = time.monotonic()  # what callbacks save does not count
+
+    def finished(self):
+        """Note the last epoch; a callback may now set the weights that are tested."""
+        self.tell("on_finish")
+
+    def tested(self, loss, accuracy):
+        """Note the result on the test set."""
+        self.tell("on_result", loss, accuracy)
+
+
+def _require_finite(which, loss):
+    """Raise MnistCnnError where the weights have run away."""
+    if not np.isfinite(loss):
+        raise MnistCnnError(
+            "the {} loss became {}: the learning rate is too high for this data and batch size; "
+            "try a tenth of it".format(which, loss))

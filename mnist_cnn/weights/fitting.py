@@ -1,0 +1,185 @@
+"""Weights of a file as a network takes them: which array is whose, and what they were learned from."""
+
+import lasagne
+import numpy as np
+from lasagne.layers import DenseLayer
+
+from ..datasets.card import DataCard, number_names
+from ..system.errors import MnistCnnError
+from .layouts import LASAGNE, LAYOUTS
+from .reading import open_weights
+
+__all__ = ["match", "read_weights", "read_card"]
+
+MAX_NAMED = 10  # arrays, in a message
+
+#: Larger weights are rejected: activations could overflow to NaN, which the rectifier would turn into 0.
+MAX_WEIGHT = 1e6
+
+
+def match(stored, shapes, path):
+    """Find out which array of a file is which of a network's, by their shapes.
+
+    Parameters
+    ----------
+    stored : Stored
+    shapes : list of tuples
+        The network's, in its order.
+    path : path-like
+        The file, for a message.
+
+    Returns
+    -------
+    names : list of str
+        The array for each of the network's.
+    layout : Layout
+        The one that the file's arrays have.
+
+    Raises
+    ------
+    MnistCnnError
+        When their numbers differ, or one of the network's has no array of its shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.weights.fitting import match
+    >>> from mnist_cnn.weights.reading import open_weights
+    >>> np.savez("weights.npz", bias=np.zeros(10), weight=np.zeros((10, 256)))
+    >>> names, layout = match(open_weights("weights.npz"), [(256, 10), (10,)], "weights.npz")
+    >>> names, layout.name
+    (['weight', 'bias'], 'PyTorch')
+    """
+    best = None
+    for layout in LAYOUTS if stored.layout is None else (stored.layout,):
+        left, names = dict(stored.shapes), []
+        for shape in map(layout.shape, shapes):
+            names.append(next((name for name in left if left[name] == shape), None))
+            left.pop(names[-1], None)
+        if best is None or names.count(None) < best[0].count(None):
+            best = names, layout, left
+    names, layout, left = best
+    if len(stored.shapes) != len(shapes):
+        there = ["{} {}".format(name, shape) for name, shape in stored.shapes.items()]
+        raise MnistCnnError("{} does not fit the network: it holds {} arrays, not {}: {}{}".format(
+            path, len(there), len(shapes), ", ".join(there[:MAX_NAMED]),
+            " and others" if len(there) > MAX_NAMED else ""))
+    if None in names:
+        wanted = layout.shape(shapes[names.index(None)])
+        name = min(left, key=lambda name: len(left[name]) != len(wanted))
+        raise MnistCnnError("{} does not fit the network: {} has shape {}, not {}{}".format(
+            path, name, left[name], wanted,
+            "" if layout is LASAGNE else " as {} has it".format(layout.name)))
+    return names, layout
+
+
+def read_weights(path, network):
+    """Read weights from a file, in the order and the layout of a network's parameters.
+
+    Parameters
+    ----------
+    path : path-like
+        A file as `mnist_cnn.weights.reading.open_weights` reads it.
+    network : lasagne Layer
+        The output layer of a network of the shape that the weights were learned by; it is not changed.
+
+    Returns
+    -------
+    list of arrays
+        In the parameters' dtype.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be read, does not fit the network, or holds NaN, infinity or numbers above 1e6.
+
+    Examples
+    --------
+    >>> from mnist_cnn.model import build_cnn, save_weights
+    >>> from mnist_cnn.weights.fitting import read_weights
+    >>> import lasagne
+    >>> network = build_cnn()
+    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(network))
+    >>> read_weights("weights.npz", network)[0].shape
+    (32, 1, 5, 5)
+    """
+    params = lasagne.layers.get_all_params(network)
+    # what a dense layer behind a convolution sees: maps, rows, columns
+    maps = {layer.W: layer.input_shape[1:] for layer in lasagne.layers.get_all_layers(network)
+            if isinstance(layer, DenseLayer) and len(layer.input_shape) == 4}
+    stored = open_weights(path)
+    names, layout = match(stored, [param.get_value(borrow=True).shape for param in params], path)
+    arrays = [layout.to_lasagne(array, maps.get(param))
+              for array, param in zip(stored.load(names), params)]
+    with np.errstate(over="ignore"):  # said below
+        weights = [array.astype(param.dtype) for array, param in zip(arrays, params)]
+    for name, given, array in zip(names, arrays, weights):
+        if given.dtype.kind != "f":
+            raise MnistCnnError("{} holds no usable weights: {} has dtype {}, not float32".format(
+                path, name, given.dtype))
+        if not np.isfinite(given).all():
+            raise MnistCnnError("{} holds no usable weights: {} holds NaN or infinity".format(
+                path, name))
+        if not (np.abs(array) <= MAX_WEIGHT).all():
+            raise MnistCnnError("{} holds no usable weights: numbers of {} are greater than "
+                                "{:g}".format(path, name, MAX_WEIGHT))
+    return weights
+
+
+def read_card(path):
+    """Read what a model was trained on.
+
+    Parameters
+    ----------
+    path : path-like
+        A file of weights, as `mnist_cnn.weights.reading.open_weights` reads it.
+
+    Returns
+    -------
+    mnist_cnn.datasets.card.DataCard
+        What the file says. Where it says nothing, as the tutorial's and version 1.0's: what shape
+        the weights are for, classes named by their numbers, and no data set.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be read, or what it says makes no sense.
+
+    Examples
+    --------
+    >>> from mnist_cnn.model import build_cnn, save_weights
+    >>> from mnist_cnn.weights.fitting import read_card
+    >>> import lasagne
+    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn()))
+    >>> read_card("weights.npz").shape
+    (1, 28, 28)
+    """
+    stored = open_weights(path)
+    if not stored.comment:
+        return _card_of_shapes(stored)
+    try:
+        return DataCard.from_json(stored.comment)
+    except (ValueError, RecursionError, MnistCnnError) as error:  # ValueError: no JSON, no ASCII
+        raise MnistCnnError("{} is not a file that train.py saved: what it says of its data makes "
+                            "no sense ({})".format(path, " ".join(str(error).split()))) from error
+
+
+def _card_of_shapes(stored):
+    """Infers image shape and number of classes from the weights' shapes; MNIST's where they do not tell."""
+    shapes = stored.shapes.values()
+    filters, dense = ([shape for shape in shapes if len(shape) == dims] for dims in (4, 2))
+    if len(shapes) == 8 and (len(filters), len(dense)) == (2, 2):
+        for layout in LAYOUTS if stored.layout is None else (stored.layout,):
+            channels = filters[0][layout.filters[1]]
+            inputs, classes = (dense[0][1], dense[1][0]) if layout.transposed else (
+                dense[0][0], dense[1][1])
+            side = round((inputs // 32) ** .5)  # of the second pooling's maps
+            try:
+                card = DataCard(None, (channels, 4 * side + 12, 4 * side + 12), number_names(classes))
+            except MnistCnnError:
+                continue
+            wanted = [(32, channels, 5, 5), (32,), (32, 32, 5, 5), (32,), (32 * side ** 2, 256),
+                      (256,), (256, classes), (classes,)]
+            if sorted(map(layout.shape, wanted)) == sorted(shapes):
+                return card
+    return DataCard()
