@@ -104,7 +104,7 @@ def test_csv_is_no_program(name):
     answer = {"file": name, "digit": 1, "class": 0, "name": name, "probability": 1., "unsure": False,
               "probabilities": [1., 0.]}
     file = io.StringIO()
-    predict.FORMATS["csv"]([answer], ["a", "b"], file)
+    commands_predict.FORMATS["csv"]([answer], ["a", "b"], file)
     row, = csv.DictReader(io.StringIO(file.getvalue()))
     assert os.path.normpath(row["file"]) == name and row["name"].lstrip("'") == name
     assert row["file"][0] not in "=+-@\t" and row["name"][0] not in "=+-@\t"
@@ -198,8 +198,8 @@ def answers_of(classes, count=2):
                                      tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")])
 def test_class_names(classes):
     answers = list(answers_of(classes))
-    out = {name: io.StringIO() for name in predict.FORMATS}
-    for name, write in predict.FORMATS.items():
+    out = {name: io.StringIO() for name in commands_predict.FORMATS}
+    for name, write in commands_predict.FORMATS.items():
         write(answers, classes, out[name])
     lines = out["table"].getvalue().splitlines()
     assert len({len(line) for line in lines}) == 1 or len(classes) > 12

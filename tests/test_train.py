@@ -1,3 +1,6 @@
+"""The lesson and the script that trains: report, steps, options, errors."""
+
+import inspect
 import os
 import re
 
@@ -9,6 +12,7 @@ import lasagne
 import theano.tensor as T
 
 from mnist_cnn.training import trainer
+from mnist_cnn.training.config import Config
 from mnist_cnn import model, train
 from mnist_cnn.storage import records
 from mnist_cnn.system.errors import MnistCnnError
@@ -152,3 +156,23 @@ def test_bad_values(args, message, tmp_path):
 def test_help(script):
     process = run_script(script, "--help")
     assert process.returncode == 0 and "default" in process.stdout
+
+
+@pytest.mark.slow
+def test_the_lesson_is_the_trainers_run(tmp_path, monkeypatch, capsys):
+    """The same report and the same file, to the byte, of the tutorial's loop and of scripts/train.py."""
+    monkeypatch.chdir(tmp_path)
+    train.main(batch_size=500, num_epochs=2, seed=3)
+    lesson = re.sub(r"[\d.]+s\n", "", capsys.readouterr().out)
+    process = run_script("train.py", "--batch-size", 500, "--epochs", 2, "--seed", 3, "--output", "script.npz")
+    assert (process.returncode, process.stderr) == (0, "")
+    assert re.sub(r"[\d.]+s\n", "", process.stdout) == lesson
+    assert same_files(tmp_path / "model.npz", tmp_path / "script.npz")
+
+
+def test_the_lesson_has_the_trainers_defaults():
+    """They stand in both, for a reader of the lesson."""
+    options = {**inspect.signature(train.main).parameters, **inspect.signature(train.compile_functions).parameters,
+               **inspect.signature(model.build_cnn).parameters}
+    for name in ("num_epochs", "batch_size", "learning_rate", "momentum", "dropout", "seed"):
+        assert options[name].default == getattr(Config(), name), name

@@ -7,7 +7,7 @@ OMP_NUM_THREADS, or all processors.
 
 from ..benchmarks.step import main
 
-__all__ = ["add_arguments", "main"]
+__all__ = ["main"]
 
 
 def add_arguments(parser):

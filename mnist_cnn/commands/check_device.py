@@ -6,7 +6,7 @@ the CPU and with PyTorch, and Theano's profile, in a table.
 
 from ..benchmarks.device import main
 
-__all__ = ["add_arguments", "main"]
+__all__ = ["main"]
 
 
 def add_arguments(parser):

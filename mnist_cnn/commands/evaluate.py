@@ -3,7 +3,7 @@
 from ..analysis.evaluate import main
 from .options import add_data_options
 
-__all__ = ["add_arguments", "main"]
+__all__ = ["main"]
 
 
 def add_arguments(parser):

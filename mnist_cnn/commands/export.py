@@ -2,7 +2,7 @@
 
 from ..weights.export import main
 
-__all__ = ["add_arguments", "main"]
+__all__ = ["main"]
 
 
 def add_arguments(parser):

@@ -18,7 +18,7 @@ from ..pictures.seen import save_seen
 from ..system.errors import MnistCnnError
 from .options import add_data_options
 
-__all__ = ["add_arguments", "main"]
+__all__ = ["main"]
 
 
 def add_arguments(parser):

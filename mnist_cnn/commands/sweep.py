@@ -4,7 +4,7 @@ them. Broken off, it goes on where it was when it is started again."""
 from ..sweeps import main
 from .options import add_data_options
 
-__all__ = ["add_arguments", "main"]
+__all__ = ["main"]
 
 
 def add_arguments(parser):

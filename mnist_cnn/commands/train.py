@@ -4,7 +4,7 @@ from ..training.config import RECIPES, add_options
 from ..training.trainer import main
 from .options import add_data_options
 
-__all__ = ["add_arguments", "main"]
+__all__ = ["main"]
 
 
 def add_arguments(parser):

@@ -4,7 +4,7 @@ and the training curves, and a page, index.html, that explains what one sees."""
 from ..analysis.gallery import main
 from .options import add_data_options
 
-__all__ = ["add_arguments", "main"]
+__all__ = ["main"]
 
 
 def add_arguments(parser):

@@ -85,7 +85,7 @@ def save_seen(folder, pictures, answers):
     pictures : list of tuple
         The files' names and their `Reading`.
     answers : list of dict
-        As `mnist_cnn.predict.main` returns them, for all images of all pictures.
+        As `mnist_cnn.commands.predict.main` returns them, for all images of all pictures.
 
     Raises
     ------

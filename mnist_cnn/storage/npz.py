@@ -122,6 +122,14 @@ def read_npz_shapes(path):
     ------
     MnistCnnError
         When the file cannot be read, or is no npz file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.storage.npz import read_npz_shapes, write_npz
+    >>> write_npz("numbers.npz", {"a": np.zeros((2, 3))})
+    >>> read_npz_shapes("numbers.npz")
+    ({'a': (2, 3)}, b'')
     """
     with _refused(path), open_regular(path) as file, zipfile.ZipFile(file) as archive:
         names = [name[:-4] for name in archive.namelist() if name.endswith(".npy")]

@@ -13,7 +13,7 @@ __all__ = ["Output", "main_guard"]
 
 
 class Output:
-    """Standard output or error of a command, which goes on where nobody reads it any more.
+    r"""Standard output or error of a command, which goes on where nobody reads it any more.
 
     ``train.py | head -1`` trains and saves to its end. What cannot be shown is escaped, as is what a
     terminal would obey, and a line is shown when it is there, in a pipe as well.
@@ -28,6 +28,15 @@ class Output:
     ----------
     error : OSError or None
         Why some of it went nowhere, if it was not the reader who went away: a full disk.
+
+    Examples
+    --------
+    >>> import io
+    >>> from mnist_cnn.system.process import Output
+    >>> stream = io.StringIO()
+    >>> _ = Output(stream).write("a\x1b[2J")  # a terminal would clear its screen
+    >>> stream.getvalue()
+    'a\\x1b[2J'
     """
 
     def __init__(self, stream, obeyed="\n\t"):

@@ -51,7 +51,7 @@ def test_weights_that_the_last_step_spoiled_are_not_saved(all_data, tmp_path, fe
 
 
 def test_snapshots_go_on_with_a_resumed_run(tmp_path, few, monkeypatch, capsys):
-    monkeypatch.setattr(train, "load_dataset", lambda data_dir, dataset: few)
+    monkeypatch.setattr(trainer, "load_dataset", lambda data_dir, dataset: few)
     output = tmp_path / "model.npz"
     options = dict(batch_size=50, seed=3, output=output, quiet=True, snapshots=True)
     trainer.main(num_epochs=1, **options)
@@ -68,7 +68,7 @@ def test_snapshots_go_on_with_a_resumed_run(tmp_path, few, monkeypatch, capsys):
 def test_keep_best_of_a_resumed_run(tmp_path, few, monkeypatch):
     """Begun at the resume, under another output, where another run's file lies: what the unbroken
     run keeps, with the whole history."""
-    monkeypatch.setattr(train, "load_dataset", lambda data_dir, dataset: few)
+    monkeypatch.setattr(trainer, "load_dataset", lambda data_dir, dataset: few)
     options = dict(batch_size=50, seed=4, quiet=True, learning_rate=.15, momentum=.99)
     unbroken, resumed = tmp_path / "unbroken.npz", tmp_path / "resumed.npz"
     weights = trainer.main(num_epochs=6, output=unbroken, keep_best=True, **options)
@@ -92,7 +92,7 @@ def test_keep_best_of_a_resumed_run(tmp_path, few, monkeypatch):
 def test_a_resumed_run_says_that_it_has_other_threads_or_other_images(
         tmp_path, few, monkeypatch, capsys):
     """Images may be others where labels and counts are the same."""
-    monkeypatch.setattr(train, "load_dataset", lambda data_dir, dataset: few)
+    monkeypatch.setattr(trainer, "load_dataset", lambda data_dir, dataset: few)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     options = dict(batch_size=50, seed=3, output=tmp_path / "model.npz")
     trainer.main(num_epochs=1, **options)

@@ -6,7 +6,7 @@ import pytest
 import lasagne
 import theano.tensor as T
 
-from mnist_cnn import train
+from mnist_cnn.training import trainer
 from mnist_cnn.training.focus import Focus
 
 

@@ -24,7 +24,16 @@ def _digest():
 
 
 class NativeOp(OpenMPOp):
-    """An Op that is one call of a C++ function from a header of this package."""
+    """An Op that is one call of a C++ function from a header of this package.
+
+    A class of it has `header`, and a ``c_code`` that returns what `call` makes of the function's call.
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused.ops.base import NativeOp
+    >>> NativeOp().call("run(x)", {"fail": "goto fail;"})
+    'if (run(x)) { goto fail; }'
+    """
 
     header = None
     check_input = False     # the headers check, and name the argument
@@ -53,13 +62,59 @@ class NativeOp(OpenMPOp):
 
 
 def with_op(node, op):
-    """The outputs of another Op in a node's place; `explain` still knows what part it is of."""
+    """Apply another Op to a node's inputs; `explain` still knows what part it is of.
+
+    Parameters
+    ----------
+    node : theano.gof.Apply
+    op : theano.gof.Op
+
+    Returns
+    -------
+    list of Theano variables
+        The new node's outputs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.ops.base import with_op
+    >>> import theano.tensor as T
+    >>> product, = with_op((T.constant(2) + T.constant(3)).owner, T.mul)
+    >>> product.eval().item()
+    6
+    """
     new = op.make_node(*node.inputs)
     new.tag = copy.copy(node.tag)
     return new.outputs
 
 
 def checked_tensor(value, name, ndim, dtype):
+    """Make a value a Theano variable of a kind.
+
+    Parameters
+    ----------
+    value : array or Theano variable
+    name : str
+        What the errors call it.
+    ndim : int
+    dtype : str
+
+    Returns
+    -------
+    Theano variable
+
+    Raises
+    ------
+    TypeError
+        When it has other dimensions or another dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mnist_cnn.fused.ops.base import checked_tensor
+    >>> checked_tensor(np.zeros((2, 3)), "x", 2, "float64").type
+    TensorType(float64, matrix)
+    """
     value = T.as_tensor_variable(value)
     if value.ndim != ndim:
         raise TypeError("%s: wanted %d dimensions, got %d" % (name, ndim, value.ndim))
