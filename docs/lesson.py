@@ -561,8 +561,7 @@ np.savez("lesson.npz", *lasagne.layers.get_all_param_values(network))
 
 # %% [markdown]
 # `mnist_cnn.train.main` does all that you have done so far, in one call: data, network, loss,
-# updates, functions, loop. It also saves the weights after each epoch, and on an interruption (the
-# square button, or Kernel > Interrupt). One epoch of it:
+# updates, functions, loop, and it saves the weights. One epoch of it:
 
 # %%
 from mnist_cnn.train import main
@@ -812,9 +811,13 @@ for ax, image in zip(axes, versions):
 # %% [markdown]
 # The recipe `best` distorts half of each minibatch so. It also begins with larger steps and ends
 # with tiny ones, drops fewer numbers, and keeps an average of the last weights. All these were
-# chosen by the validation digits.
+# chosen by the validation digits. The `main` of `mnist_cnn.training.trainer` is the one of
+# `mnist_cnn.train` with such options; it also saves the weights after each epoch, and on an
+# interruption (the square button, or Kernel > Interrupt).
 
 # %%
+from mnist_cnn.training.trainer import main
+
 weights = main(recipe="best", num_epochs=5, seed=1, output="best.npz", quiet=True)
 
 # %% [markdown]
@@ -876,7 +879,7 @@ print("I read a", chances.argmax())
 # <details><summary>Answer</summary>
 #
 # It gives ten probabilities that sum to 1, so it must name a digit, and it may even be sure. It
-# has never seen anything but digits. `mnist_cnn.predict` therefore marks an answer as unsure when
+# has never seen anything but digits. `scripts/predict.py` therefore marks an answer as unsure when
 # the picture is unlike the validation digits.
 #
 # </details>

@@ -56,7 +56,7 @@ def run(kernel):
         return kernel[1].execute_interactive(code, output_hook=cell, timeout=300)["content"], cell
 
     reply, _ = run("import numpy as np\nfrom mnist_cnn import visualize\n"
-                   "from mnist_cnn.train import main")
+                   "from mnist_cnn.training.trainer import main")
     assert reply["status"] == "ok", reply
     return run
 

@@ -1,4 +1,4 @@
-/* Ink parted into digits, and thin pens' strokes widened: support/digits.py, step by step. */
+/* Ink parted into digits, and thin pens' strokes widened: pictures/digits.py, step by step. */
 
 import {strokeWidth} from "./ink.js";
 import {boxesOf, cut, label, plane} from "./planes.js";

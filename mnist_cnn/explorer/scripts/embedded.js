@@ -57,7 +57,7 @@ function sumUp(differences) {
   return differences;
 }
 
-/* Weights of six bits, each array of them with a step of its own: see support/film.py. */
+/* Weights of six bits, each array of them with a step of its own: see storage/film.py. */
 function scaleUp(codes, scales, sizes) {
   const weights = new Float32Array(codes.length);
   let start = 0;

@@ -1,5 +1,5 @@
 /* The ink of a picture, be it dark on light or light on dark, apart from paper, light and all else
-   in the frame: extract_ink of support/ink.py, step by step. */
+   in the frame: extract_ink of pictures/ink.py, step by step. */
 
 import {
   boxesOf,

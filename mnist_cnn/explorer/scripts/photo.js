@@ -1,5 +1,5 @@
 /* A picture of anything but handwriting, brought to the size of the network's input: load_photo of
-   support/photos.py, step by step. In colour the largest square is cut out of the middle; in grey a
+   pictures/photos.py, step by step. In colour the largest square is cut out of the middle; in grey a
    picture with a light margin is negated, and filled up with its margin to a square. */
 
 import {LAYERS, isColour} from "./layers.js";

@@ -5,7 +5,7 @@
    grey levels where a pixel is partly covered; the brightest pixel becomes 255; then the picture
    is shifted by whole pixels until its centre of mass is in the middle of 28 x 28. In MNIST's own
    files that middle is pixel (14, 14), counted from 0: all 10,000 test digits have their centre
-   within half a pixel of it. fit_to_field in support/pictures.py does the same, step by step. */
+   within half a pixel of it. fit_to_field in pictures/digits.py does the same, step by step. */
 
 import {LAYERS} from "./layers.js";
 import {cut, plane, shrink} from "./planes.js";

@@ -1,4 +1,4 @@
-/* Picture files of digits, read as support/pictures.py reads them: the same answer by both roads. */
+/* Picture files of digits, read as pictures/reading.py reads them: the same answer by both roads. */
 
 import {splitDigits, thickenStrokes} from "./digits.js";
 import {extractInk} from "./ink.js";
