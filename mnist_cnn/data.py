@@ -39,8 +39,7 @@ def load_dataset(data_dir=None, base_urls=None, dataset=None):
     Raises
     ------
     MnistCnnError
-        When there is no such data set, or files are missing and cannot be had, or are not what
-        they should be.
+        When there is no such data set, or its files cannot be had or are damaged.
 
     Examples
     --------

@@ -24,8 +24,7 @@ def build_cnn(input_var=None, dropout=0.5, shape=(1, 28, 28), num_classes=10):
     dropout : float
         Probability that training drops a feature before each dense layer, in [0, 1).
     shape : tuple of int
-        Channels, rows and columns of an image; at least 16 rows and columns. Colour images of
-        CIFAR-10 have (3, 32, 32).
+        Channels, rows and columns of an image, at least 16 rows and columns; CIFAR-10 has (3, 32, 32).
     num_classes : int
         How many classes there are, at least 2.
 
@@ -37,8 +36,7 @@ def build_cnn(input_var=None, dropout=0.5, shape=(1, 28, 28), num_classes=10):
     Raises
     ------
     MnistCnnError
-        When `shape` or `num_classes` is out of range, or Theano lacks a C++ compiler or Python's
-        header files.
+        When `shape` or `num_classes` is out of range, or Theano lacks a compiler or Python's headers.
 
     Examples
     --------
@@ -51,21 +49,18 @@ def build_cnn(input_var=None, dropout=0.5, shape=(1, 28, 28), num_classes=10):
     [(32, 1, 5, 5), (32,), (32, 32, 5, 5), (32,), (512, 256), (256,), (256, 10), (10,)]
     """
     if len(shape) != 3 or shape[0] < 1 or min(shape[1:]) < 16:
-        raise MnistCnnError("shape is {}, not (channels, rows, columns) with at least 16 rows and "
-                            "columns".format(tuple(shape)))
+        raise MnistCnnError("shape is {}, not (channels, rows, columns) with at least 16 rows and columns"
+                            .format(tuple(shape)))
     if num_classes < 2:
         raise MnistCnnError("num_classes is {}, not at least 2".format(num_classes))
     require_compiler()
     network = InputLayer((None,) + tuple(shape), input_var)
-
     network = Conv2DLayer(network, num_filters=32, filter_size=(5, 5), nonlinearity=rectify,
                           W=lasagne.init.GlorotUniform())
     network = MaxPool2DLayer(network, pool_size=(2, 2))
-
     network = Conv2DLayer(network, num_filters=32, filter_size=(5, 5), nonlinearity=rectify,
                           W=lasagne.init.GlorotUniform())
     network = MaxPool2DLayer(network, pool_size=(2, 2))
-
     network = DenseLayer(DropoutLayer(network, p=dropout), num_units=256, nonlinearity=rectify)
     network = DenseLayer(DropoutLayer(network, p=dropout), num_units=num_classes, nonlinearity=softmax)
     return network
@@ -109,7 +104,6 @@ def load_weights(path, network):
     Returns
     -------
     list of arrays
-        The weights, in the parameters' dtype.
 
     Examples
     --------

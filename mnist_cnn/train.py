@@ -94,8 +94,7 @@ def main(model="cnn", batch_size=50, num_epochs=5, seed=None, output="model.npz"
 
     Parameters
     ----------
-    model : str
-        'cnn', the tutorial's only one.
+    model : 'cnn'
     batch_size, num_epochs : int
         Examples in a training step, 1 to 50,000; passes over the training data.
     seed : int, optional

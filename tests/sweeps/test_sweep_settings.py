@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conftest import ROOT
+
 import mnist_cnn
 from mnist_cnn import sweeps
 from mnist_cnn.system.errors import Interrupted, MnistCnnError

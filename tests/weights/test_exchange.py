@@ -16,7 +16,7 @@ from mnist_cnn import model
 from mnist_cnn.datasets.card import DataCard
 from mnist_cnn.system.errors import MnistCnnError
 from mnist_cnn.weights import reading, writing
-from mnist_cnn.weights.export import main
+from mnist_cnn.commands.export import main
 
 #: The names of the tutorial's layers in Keras, where nobody gives others.
 KERAS_LAYERS = "conv2d_1", "conv2d_2", "dense_1", "dense_2"

@@ -1,0 +1,1 @@
+"""How figures are laid out, and their colours."""

@@ -1,0 +1,1 @@
+"""Picture files, read as images that a network knows: ink, digits, photographs."""

@@ -1,0 +1,1 @@
+"""The ground floor: errors, signals, the process, the machine."""
