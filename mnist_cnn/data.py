@@ -3,9 +3,9 @@
 import numpy as np
 
 from .datasets import dataset_files, load
+from .datasets.card import Dataset, require_same_data
 from .datasets.idx import read_idx
 from .datasets.mnist import DIGESTS, PACKAGED
-from .datasets.card import Dataset, require_same_data
 from .system.errors import MnistCnnError
 
 __all__ = ["load_dataset", "load_dataset_of", "dataset_files", "iterate_minibatches"]

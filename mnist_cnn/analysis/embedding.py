@@ -1,7 +1,8 @@
 """Feature vectors in the plane: principal components and t-SNE."""
 
-from ..system.errors import MnistCnnError
 import numpy as np
+
+from ..system.errors import MnistCnnError
 
 __all__ = ["pca", "tsne"]
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from ..data import load_dataset_of
-from .metrics import confusion_matrix, wilson_interval
+from ..datasets.card import require_same_data
 from ..model import load_model
 from ..predict import predict
-from ..datasets.card import require_same_data
-from ..system.errors import MnistCnnError
 from ..storage.records import is_weights
+from ..system.errors import MnistCnnError
+from .metrics import confusion_matrix, wilson_interval
 
 __all__ = ["summary", "main"]
 

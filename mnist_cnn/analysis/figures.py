@@ -6,16 +6,16 @@ import io
 import numpy as np
 from PIL import Image
 
+from .. import visualize
+from ..drawing.colour import as_picture
+from ..storage.records import load_history
+from ..system.errors import MnistCnnError
 from . import architecture, attribution, metrics, plots
 from .embedding import pca, tsne
 from .layers import as_laid_on
+from .materials import HIDDEN
 from .patches import top_patches
 from .units import compile_units, maximize_activation
-from .. import visualize
-from ..drawing.colour import as_picture
-from ..system.errors import MnistCnnError
-from ..storage.records import load_history
-from .materials import HIDDEN
 
 __all__ = ["FIGURES", "TUTORIAL", "draw_film"]
 

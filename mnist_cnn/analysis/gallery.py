@@ -13,9 +13,9 @@ except ValueError as error:
         " ".join(str(error).split()))) from error
 
 from ..datasets import dataset_files
-from ..system.errors import MnistCnnError
 from ..storage.atomic import atomic_open, check_writable, keep_apart, make_folder
 from ..storage.records import files_beside, history_path, snapshots_path
+from ..system.errors import MnistCnnError
 from .captions import caption
 from .figures import FIGURES, TUTORIAL, draw_film
 from .materials import Materials

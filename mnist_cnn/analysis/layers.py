@@ -3,14 +3,10 @@
 import copy
 
 import lasagne
-import numpy as np
 import theano
-import theano.tensor as T
 from lasagne.layers import Conv2DLayer, DenseLayer, InputLayer, MaxPool2DLayer
-from scipy import ndimage
 
 from ..predict import join_finite
-from ..system.errors import MnistCnnError
 
 __all__ = ["as_laid_on", "name_layers", "compile_activations", "with_input_shape", "without_nonlinearity"]
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import lasagne
 import numpy as np
 
-from . import attribution, layers, metrics
 from ..data import load_dataset_of
-from ..model import load_model
 from ..datasets.labels import are_digits, find_class, named, noun
-from ..system.errors import MnistCnnError
+from ..model import load_model
 from ..pictures.photos import load_images
 from ..storage.records import load_snapshots, snapshots_path
+from ..system.errors import MnistCnnError
+from . import attribution, layers, metrics
 
 __all__ = ["Materials", "HIDDEN"]
 

@@ -1,10 +1,7 @@
 """What a unit sees of the image, and the images that excite it most."""
 
-from lasagne.layers import Conv2DLayer
-from lasagne.layers import DenseLayer
-from lasagne.layers import InputLayer
-from lasagne.layers import MaxPool2DLayer
 import numpy as np
+from lasagne.layers import Conv2DLayer, DenseLayer, InputLayer, MaxPool2DLayer
 
 __all__ = ["receptive_field", "top_patches"]
 

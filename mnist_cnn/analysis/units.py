@@ -1,13 +1,13 @@
 """Images that a single unit answers to most, climbed to by its gradient."""
 
-import theano.tensor as T
-from .layers import with_input_shape
 import lasagne
-from scipy import ndimage
 import numpy as np
-from .patches import receptive_field
 import theano
-from .layers import without_nonlinearity
+import theano.tensor as T
+from scipy import ndimage
+
+from .layers import with_input_shape, without_nonlinearity
+from .patches import receptive_field
 
 __all__ = ["compile_units", "maximize_activation"]
 

@@ -14,9 +14,9 @@ import theano.tensor as T
 from .. import compat
 from ..data import load_dataset
 from ..model import build_cnn
-from ..system.errors import MnistCnnError
 from ..storage.atomic import atomic_open, make_folder
 from ..storage.records import load_history
+from ..system.errors import MnistCnnError
 from ..train import compile_functions
 from ..training.engine import choose_engine
 from .step import measure, theano_step

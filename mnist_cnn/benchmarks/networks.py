@@ -7,8 +7,15 @@ Names: 'tutorial', this package's own; 'lasagne-cnn', that of Lasagne's examples
 import functools
 from collections import namedtuple
 
-from lasagne.layers import (Conv2DLayer, DenseLayer, DropoutLayer, InputLayer, MaxPool2DLayer,
-                            NonlinearityLayer, Pool2DLayer)
+from lasagne.layers import (
+    Conv2DLayer,
+    DenseLayer,
+    DropoutLayer,
+    InputLayer,
+    MaxPool2DLayer,
+    NonlinearityLayer,
+    Pool2DLayer,
+)
 from lasagne.nonlinearities import linear, rectify, softmax
 
 from ..model import build_cnn

@@ -18,9 +18,9 @@ from scipy import ndimage
 from ..analysis.trust import compile_features, learn_trust, why_unsure
 from ..data import load_dataset
 from ..model import load_model
-from ..system.process import main_guard
-from ..system.errors import MnistCnnError
 from ..pictures.reading import read_digits
+from ..system.errors import MnistCnnError
+from ..system.process import main_guard
 
 __all__ = ["KINDS", "Photo", "draw_photo", "clear_digits", "judge", "measure"]
 

@@ -17,8 +17,8 @@ from ..analysis.trust import compile_features, is_unsure, learn_trust
 from ..data import load_dataset
 from ..datasets.idx import read_idx
 from ..model import load_model
-from ..system.process import main_guard
 from ..pictures.digits import fit_to_field
+from ..system.process import main_guard
 
 __all__ = ["draw_letters", "draw_scribbles", "draw_shapes", "draw_dots", "pair_digits", "measure"]
 

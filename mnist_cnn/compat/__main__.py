@@ -12,9 +12,9 @@ import os
 import runpy
 import sys
 
+from ..system.process import main_guard
 from . import children, import_hooks
 from .dropped_names import restore_names
-from ..system.process import main_guard
 
 
 def main():

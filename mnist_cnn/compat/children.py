@@ -4,8 +4,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from .import_hooks import AFTER
 from ..system.errors import MnistCnnError
+from .import_hooks import AFTER
 
 __all__ = ["mend_workers", "install", "uninstall"]
 

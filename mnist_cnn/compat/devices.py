@@ -4,10 +4,10 @@ import sys
 
 import theano
 
-from . import flags, gpu
-from .lean_import import fault_of_compiler
-from .environment import what_is_missing
 from ..system.errors import MnistCnnError
+from . import flags, gpu
+from .environment import what_is_missing
+from .lean_import import fault_of_compiler
 
 __all__ = ["require_compiler", "use_device", "on_device", "require_on_device", "device_parts"]
 

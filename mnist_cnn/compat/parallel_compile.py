@@ -17,9 +17,9 @@ from pathlib import Path
 import theano
 import theano.tensor
 
-from .compile_cache import compile_cache_is_empty
-from ..system.errors import Interrupted
 from ..storage.atomic import lock
+from ..system.errors import Interrupted
+from .compile_cache import compile_cache_is_empty
 
 __all__ = ["apply"]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..storage.atomic import make_folder
 from ..storage.download import fetch
 from ..system.errors import MnistCnnError
-from ..storage.atomic import make_folder
 from . import arrays, cifar10, four_files, matlab, parquet, pickled, pictures, tables
 from .cache import SYSTEM_FOLDERS, VARIABLE, cache_folder
 from .catalogue import DATASETS, Entry, find_entry

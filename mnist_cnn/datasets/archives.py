@@ -13,8 +13,8 @@ import zipfile
 import zlib
 from pathlib import PurePosixPath
 
-from ..system.errors import MnistCnnError
 from ..storage.npz import MAX_REASON
+from ..system.errors import MnistCnnError
 
 __all__ = ["read_tar", "open_in_zip"]
 

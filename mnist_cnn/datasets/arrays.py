@@ -6,8 +6,8 @@ import zipfile
 
 import numpy as np
 
-from ..system.errors import MnistCnnError
 from ..storage.npz import MAX_REASON
+from ..system.errors import MnistCnnError
 from .folder import is_own_output
 from .parts import Found, Part, Source, part_of
 

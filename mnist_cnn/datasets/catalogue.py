@@ -4,8 +4,8 @@ import string
 from dataclasses import dataclass
 from typing import Mapping, Optional, Tuple
 
-from .card import number_names
 from ..system.errors import MnistCnnError
+from .card import number_names
 from .mnist import BASE_URLS, DIGESTS
 
 __all__ = ["Entry", "DATASETS", "find_entry"]

@@ -3,8 +3,8 @@
 import numpy as np
 import theano
 
-from .card import MAX_CHANNELS, MAX_SIDE, MIN_SIDE, Dataset
 from ..system.errors import MnistCnnError
+from .card import MAX_CHANNELS, MAX_SIDE, MIN_SIDE, Dataset
 
 __all__ = ["check_arrays"]
 

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .card import number_names
-from ..system.errors import MnistCnnError
 from ..storage.npz import MAX_REASON
+from ..system.errors import MnistCnnError
 from .archives import read_tar
+from .card import number_names
 from .catalogue import DATASETS
 from .folder import visible_files
 from .parts import MAX_LABELS, Found, Part, Source, check_names, check_pair

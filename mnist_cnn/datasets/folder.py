@@ -4,8 +4,8 @@ import os
 import zipfile
 from pathlib import Path
 
-from ..system.errors import MnistCnnError
 from ..storage.records import HISTORY_FIELDS
+from ..system.errors import MnistCnnError
 
 __all__ = ["visible_files", "is_own_output"]
 

@@ -9,8 +9,8 @@ import zlib
 
 import numpy as np
 
-from ..system.errors import MnistCnnError
 from ..storage.atomic import open_regular
+from ..system.errors import MnistCnnError
 
 __all__ = ["read_idx", "parse_idx", "idx_digest", "canonical_name"]
 

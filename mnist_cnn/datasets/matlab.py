@@ -13,8 +13,8 @@ import functools
 
 import numpy as np
 
-from ..system.errors import MnistCnnError
 from ..storage.npz import MAX_REASON
+from ..system.errors import MnistCnnError
 from .parts import Found, Part, Source, as_images
 
 __all__ = ["find"]

@@ -10,8 +10,8 @@ from collections import defaultdict
 
 import numpy as np
 
-from ..system.errors import MnistCnnError
 from ..storage.npz import MAX_REASON
+from ..system.errors import MnistCnnError
 from .parts import Found, Part, Source, check_names, part_of
 from .pictures import join_pixels
 

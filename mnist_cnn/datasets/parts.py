@@ -6,8 +6,8 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from .card import MAX_NAME, MAX_SIDE, MIN_SIDE, number_names
 from ..system.errors import MnistCnnError, note
+from .card import MAX_NAME, MAX_SIDE, MIN_SIDE, number_names
 
 __all__ = ["Source", "Part", "Found", "part_of", "by_part", "as_bytes", "as_images", "as_labels", "check_pair",
            "read_names", "check_names", "name_classes"]

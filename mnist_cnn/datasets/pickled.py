@@ -8,9 +8,9 @@ import gzip
 import re
 import zlib
 
-from ..system.errors import MnistCnnError
-from ..storage.npz import MAX_REASON
 from ..storage.atomic import open_regular
+from ..storage.npz import MAX_REASON
+from ..system.errors import MnistCnnError
 from .parts import Found, Part, Source
 from .pickles import read_pickle
 

@@ -6,8 +6,8 @@ from collections import defaultdict
 
 import numpy as np
 
-from .card import MAX_SIDE
 from ..system.errors import MnistCnnError
+from .card import MAX_SIDE
 from .folder import is_own_output
 from .parts import Found, Part, Source, check_names, part_of
 
@@ -148,6 +148,7 @@ def read_pixels(file, place):
            [7, 7, 7]], dtype=uint8)
     """
     from PIL import Image  # here, for most data sets are no pictures
+
     from ..pictures.photos import to_rgb
     from ..pictures.reading import FORMATS
     try:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .card import Dataset
 from ..system.errors import MnistCnnError, note
+from .card import Dataset
 
 __all__ = ["split_dataset"]
 

@@ -13,10 +13,10 @@ import zlib
 
 import numpy as np
 
-from .card import MIN_SIDE
-from ..system.errors import MnistCnnError
-from ..storage.npz import MAX_REASON
 from ..storage.atomic import open_regular
+from ..storage.npz import MAX_REASON
+from ..system.errors import MnistCnnError
+from .card import MIN_SIDE
 from .folder import is_own_output
 from .parts import Found, Part, Source, as_bytes, as_images, by_part
 

@@ -1,9 +1,9 @@
 """Arrays as colours: signed numbers, filters, images."""
 
-from matplotlib.colors import LinearSegmentedColormap
-from .palette import SIGNED
 import numpy as np
-from .palette import on_light
+from matplotlib.colors import LinearSegmentedColormap
+
+from .palette import SIGNED, on_light
 
 __all__ = ["as_picture", "in_colour", "scale_of", "colour_map"]
 

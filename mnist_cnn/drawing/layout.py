@@ -1,10 +1,11 @@
 """Figures laid out in inches, and images laid out in rows."""
 
-from .colour import scale_of
 import matplotlib
-import numpy as np
-from .palette import on_light
 import matplotlib.pyplot as plt
+import numpy as np
+
+from .colour import scale_of
+from .palette import on_light
 
 __all__ = ["DARK", "LIGHT", "new_figure", "mosaic", "bare", "axes_at", "headline", "plot_grid"]
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from ..datasets import dataset_files
 from ..datasets.labels import noun
-from ..storage.atomic import atomic_open, check_writable, keep_apart
 from ..drawing.palette import css_colours
+from ..storage.atomic import atomic_open, check_writable, keep_apart
 from ..storage.records import files_beside
 from .bundle import bundle_scripts, bundle_styles
 from .content import collect

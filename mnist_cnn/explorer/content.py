@@ -13,13 +13,13 @@ from ..analysis.embedding import pca
 from ..analysis.metrics import confident_mistakes
 from ..analysis.trust import Trust, compile_features, learn_trust
 from ..data import load_dataset_of
-from ..model import load_model
-from ..predict import run_in_batches
 from ..datasets.card import require_same_data
 from ..datasets.labels import noun
-from ..system.errors import MnistCnnError
+from ..model import load_model
+from ..predict import run_in_batches
 from ..storage.film import restore, thin_out
 from ..storage.records import load_film, load_snapshots, snapshots_path
+from ..system.errors import MnistCnnError
 from .embed import pack_images, pack_pixels
 
 __all__ = ["Content", "Plane", "Frame", "choose_digits", "find_favourites", "keep_small", "collect"]

@@ -15,9 +15,9 @@ from collections import namedtuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from .digits import fit_to_field, split_digits, thicken_strokes
-from ..system.errors import MnistCnnError
 from ..storage.atomic import open_regular
+from ..system.errors import MnistCnnError
+from .digits import fit_to_field, split_digits, thicken_strokes
 from .ink import average, extract_ink
 
 __all__ = ["Reading", "read_digits", "read_picture", "open_picture", "load_picture", "load_digits"]

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ..system.errors import MnistCnnError
-from ..storage.atomic import atomic_open
 from ..drawing.palette import on_light
+from ..storage.atomic import atomic_open
+from ..system.errors import MnistCnnError
 
 __all__ = ["draw_seen", "save_seen"]
 

@@ -4,7 +4,6 @@ import contextlib
 import errno
 import functools
 import glob
-import io
 import itertools
 import operator
 import os
@@ -12,12 +11,7 @@ import secrets
 import shutil
 import stat
 import unicodedata
-import warnings
-import zipfile
-import zlib
 from pathlib import Path
-
-import numpy as np
 
 from ..system.errors import MnistCnnError
 

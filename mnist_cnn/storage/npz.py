@@ -1,14 +1,15 @@
 """Arrays in npz files, written whole, and read from files that anybody may have written."""
 
-from ..system.errors import MnistCnnError
-from .atomic import atomic_open
 import contextlib
 import io
-import numpy as np
-from .atomic import open_regular
 import warnings
 import zipfile
 import zlib
+
+import numpy as np
+
+from ..system.errors import MnistCnnError
+from .atomic import atomic_open, open_regular
 
 __all__ = ["write_npz", "read_npz", "read_npz_shapes"]
 

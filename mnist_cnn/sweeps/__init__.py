@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from ..datasets import dataset_files
 from ..data import load_dataset
-from ..system.errors import MnistCnnError
+from ..datasets import dataset_files
 from ..storage.atomic import atomic_open, check_writable, keep_apart, lock, make_folder
+from ..system.errors import MnistCnnError
 from ..training.config import Config
 from .records import read_records, record_path
 from .settings import expand, is_recipe, parse_grid, parse_seeds, read_spec

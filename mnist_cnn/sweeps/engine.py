@@ -12,9 +12,9 @@ from multiprocessing import resource_tracker
 import numpy as np
 
 from ..system import machine
-from ..system.signals import ENDING, interrupt, signals
 from ..system.errors import Interrupted, MnistCnnError
 from ..system.progress import progress_bar
+from ..system.signals import ENDING, interrupt, signals
 from .records import require_record, write_record
 from .task import run_task, warm_up
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ..model import save_weights
-from ..system.errors import MnistCnnError
 from ..storage.atomic import atomic_open, open_regular
+from ..system.errors import MnistCnnError
 from ..training.config import Config
 
 __all__ = ["record_path", "read_records", "write_record"]

@@ -4,8 +4,8 @@ import itertools
 import sys
 from pathlib import Path
 
-from ..system.errors import MnistCnnError
 from ..storage.atomic import open_regular
+from ..system.errors import MnistCnnError
 from ..training.config import RECIPES, configure
 
 MAX_SEEDS = 10 ** 4

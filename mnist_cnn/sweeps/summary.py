@@ -4,8 +4,8 @@ import io
 
 import numpy as np
 
-from ..system.errors import MnistCnnError
 from ..drawing.palette import on_light
+from ..system.errors import MnistCnnError
 
 __all__ = ["mean_interval", "table", "comparison", "require_drawing", "plot"]
 

@@ -98,8 +98,8 @@ def run_task(config, data, digest, threads):
     >>> record["status"], record["error"]
     ('failed', "this worker's data set (the package's) differs from the sweep's")
     """
-    from ..training.trainer import train
     from ..training.callbacks import Callback
+    from ..training.trainer import train
 
     class Results(Callback):
         def on_finish(self, run):

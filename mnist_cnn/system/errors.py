@@ -1,13 +1,8 @@
 """The package's own errors, and how a command ends with them."""
 
 import contextlib
-import errno
-import os
 import re
-import signal
 import sys
-import threading
-
 
 # Control characters, lone halves of pairs, and what turns the order of text or begins a new line.
 _OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")

@@ -14,12 +14,19 @@ import lasagne
 
 from .. import compat
 from ..model import save_weights
-from ..system.errors import Interrupted, MnistCnnError
-from ..system.signals import signals
 from ..storage.film import quantize, thin_out
-from ..system.progress import progress_bar
 from ..storage.records import (
-    history_path, load_film, load_snapshots, require_own_names, save_history, save_snapshots, snapshots_path)
+    history_path,
+    load_film,
+    load_snapshots,
+    require_own_names,
+    save_history,
+    save_snapshots,
+    snapshots_path,
+)
+from ..system.errors import Interrupted, MnistCnnError
+from ..system.progress import progress_bar
+from ..system.signals import signals
 from .checkpoint import load_checkpoint, save_checkpoint
 
 __all__ = ["Callback", "Report", "SaveWeights", "Checkpoint", "Snapshots", "StopRequests"]

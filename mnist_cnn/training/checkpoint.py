@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import lasagne
 import numpy as np
 
-from ..system import machine
-from ..system.errors import MnistCnnError
 from ..storage.npz import read_npz, write_npz
 from ..storage.records import HISTORY_FIELDS, TRAINING_FIELDS
+from ..system import machine
+from ..system.errors import MnistCnnError
 from .config import Config
 from .focus import LOSSES
 

@@ -10,8 +10,8 @@ import lasagne
 import numpy as np
 
 from ..datasets.card import DataCard
-from ..system.errors import Interrupted, MnistCnnError
 from ..storage.atomic import check_writable, keep_apart
+from ..system.errors import Interrupted, MnistCnnError
 
 __all__ = ["Training", "one_at_a_time"]
 

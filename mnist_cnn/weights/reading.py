@@ -14,10 +14,10 @@ from typing import Callable, Dict, NamedTuple, Optional
 import numpy as np
 
 from ..datasets.pickles import read_pickle
-from ..system.errors import MnistCnnError
-from ..storage.npz import MAX_ITEMS, MAX_REASON, read_npz, read_npz_shapes
 from ..storage.atomic import open_regular
-from .layouts import KERAS, KERAS_CHANNELS_FIRST, LASAGNE, LAYOUTS, TORCH, Layout
+from ..storage.npz import MAX_ITEMS, MAX_REASON, read_npz, read_npz_shapes
+from ..system.errors import MnistCnnError
+from .layouts import KERAS, KERAS_CHANNELS_FIRST, TORCH, Layout
 
 __all__ = ["Stored", "open_weights"]
 

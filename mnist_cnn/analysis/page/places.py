@@ -5,12 +5,12 @@ import io
 import numpy as np
 from PIL import Image
 
-from . import data_url
+from ...datasets.labels import named
+from ...drawing.colour import as_picture, colour_map
+from ...drawing.palette import SIGNED
 from .. import attribution, metrics
 from ..figures import MISTAKES
-from ...datasets.labels import named
-from ...drawing.palette import SIGNED
-from ...drawing.colour import as_picture, colour_map
+from . import data_url
 
 __all__ = ["PLACES", "PAGE_IMAGES", "COLUMNS", "image_sheet", "for_page"]
 

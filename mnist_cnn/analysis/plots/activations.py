@@ -3,8 +3,8 @@
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from ...drawing.layout import DARK, axes_at, bare, headline, mosaic, new_figure
 from ...drawing.colour import colour_map
+from ...drawing.layout import DARK, axes_at, bare, headline, mosaic, new_figure
 from .marks import labels_of, likeliest, percent, plot_probabilities, width_of
 
 __all__ = ["plot_activations"]

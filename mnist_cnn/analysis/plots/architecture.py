@@ -2,8 +2,8 @@
 
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from ...drawing.palette import on_light
 from ...drawing.layout import DARK, headline, new_figure
+from ...drawing.palette import on_light
 
 __all__ = ["plot_architecture"]
 

@@ -3,8 +3,8 @@
 import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from ...drawing.layout import axes_at, bare, headline, new_figure
 from ...drawing.colour import colour_map, scale_of
+from ...drawing.layout import axes_at, bare, headline, new_figure
 from .marks import labels_of, likeliest, outline, percent, plot_probabilities, width_of
 
 __all__ = ["plot_attributions", "plot_occlusion"]

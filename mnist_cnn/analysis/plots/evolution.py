@@ -3,8 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from ...drawing.layout import axes_at, headline, mosaic, new_figure
 from ...drawing.colour import in_colour, scale_of
+from ...drawing.layout import axes_at, headline, mosaic, new_figure
 
 __all__ = ["plot_evolution", "draw_evolution"]
 

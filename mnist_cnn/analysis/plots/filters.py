@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ...drawing.layout import axes_at, bare, headline, mosaic, new_figure
 from ...drawing.colour import scale_of
+from ...drawing.layout import axes_at, bare, headline, mosaic, new_figure
 from .marks import labels_of, percent
 
 __all__ = ["plot_second_layer", "plot_classes"]

@@ -1,6 +1,7 @@
 """The training curves."""
 
 from matplotlib.ticker import MaxNLocator
+
 from ...drawing.layout import new_figure
 
 __all__ = ["plot_history"]

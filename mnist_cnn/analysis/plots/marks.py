@@ -7,8 +7,8 @@ from matplotlib.textpath import TextPath
 from matplotlib.ticker import PercentFormatter
 
 from ...datasets.labels import shorten
-from ...drawing.palette import on_light
 from ...drawing.layout import DARK, LIGHT
+from ...drawing.palette import on_light
 
 __all__ = ["MOST_CLASSES", "class_colours", "labels_of", "likeliest", "outline", "percent",
            "plot_probabilities", "width_of"]

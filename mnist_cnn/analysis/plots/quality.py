@@ -5,9 +5,9 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
 from ...datasets.labels import are_digits, noun, shorten
-from ...drawing.palette import on_light
-from ...drawing.layout import DARK, LIGHT, new_figure
 from ...drawing.colour import colour_map
+from ...drawing.layout import DARK, LIGHT, new_figure
+from ...drawing.palette import on_light
 from .marks import MOST_CLASSES, labels_of, percent
 
 __all__ = ["plot_confusion", "plot_accuracy", "plot_mistakes", "plot_reliability"]

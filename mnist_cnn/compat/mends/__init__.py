@@ -26,8 +26,8 @@ import functools
 import hashlib
 from pathlib import Path
 
-from . import (
-    c_code, old_numpy, old_python, python_modes, source_lines)  # noqa: F401  they register themselves
+# they register themselves
+from . import c_code, old_numpy, old_python, python_modes, source_lines  # noqa: F401
 
 __all__ = ["digest"]
 

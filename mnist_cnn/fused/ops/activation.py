@@ -3,8 +3,8 @@ import theano.tensor as T
 from theano.gof import Apply, ParamsType
 from theano.gradient import DisconnectedType
 
-from .conv2d import Nonlinearity
 from .base import NativeOp, checked_tensor
+from .conv2d import Nonlinearity
 
 __all__ = ["Activation", "ActivationGrad"]
 

@@ -1,12 +1,12 @@
 """What all Ops in C++ have in common: their code is in `csrc`, compiled by Theano for the processor it runs on."""
 
-from theano.gof.op import OpenMPOp
-from pathlib import Path
-import theano.tensor as T
 import copy
 import functools
 import hashlib
-import os
+from pathlib import Path
+
+import theano.tensor as T
+from theano.gof.op import OpenMPOp
 
 __all__ = ["NativeOp", "checked_tensor", "with_op"]
 

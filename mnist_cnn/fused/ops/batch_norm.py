@@ -5,8 +5,8 @@ from theano.gradient import DisconnectedType
 from theano.scalar import float64 as float64_t
 
 from .activation import _ActivationOp
-from .conv2d import Nonlinearity
 from .base import checked_tensor
+from .conv2d import Nonlinearity
 
 
 class _BatchNormOp(_ActivationOp):

@@ -6,7 +6,6 @@ Their images lie with the channels of a pixel side by side, (batch, rows, column
 between layers.
 All sizes are known to the C++ code at run time, so that Theano compiles one module for all layers.
 """
-from .pooling import Pooling
 import json
 import os
 from collections import namedtuple
@@ -18,9 +17,9 @@ from theano.gof import Apply, ParamsType, local_optimizer
 from theano.gradient import DisconnectedType
 from theano.scalar import bool as bool_t, float64 as float64_t, int64 as int64_t
 from theano.tensor.opt import register_canonicalize
-from theano.tensor.signal.pool import Pool
 
 from .base import NativeOp, checked_tensor, with_op
+from .pooling import Pooling
 
 __all__ = ["Conv2D", "Conv2DGrad", "first", "last"]
 

@@ -1,11 +1,11 @@
 """Theano Ops for the random numbers of MRG31k3p and masks of them, in C++: in vectors, on all threads."""
 
-from theano.gof import Apply
-from .base import NativeOp
-import theano.tensor as T
-from .base import checked_tensor
-from theano.sandbox.rng_mrg import mrg_uniform
 import numpy as np
+import theano.tensor as T
+from theano.gof import Apply
+from theano.sandbox.rng_mrg import mrg_uniform
+
+from .base import NativeOp, checked_tensor
 
 __all__ = ["BernoulliMask", "VectorUniform"]
 

@@ -1,15 +1,14 @@
 """Theano Ops for poolings of any size, in C++."""
 
-from theano.gof import Apply
-from theano.gradient import DisconnectedType
-from .base import NativeOp
-from theano.gof import ParamsType
-from theano.tensor.signal.pool import Pool
-import theano.tensor as T
-from theano.scalar import bool as bool_t
-from .base import checked_tensor
-from theano.scalar import int64 as int64_t
 from collections import namedtuple
+
+import theano.tensor as T
+from theano.gof import Apply, ParamsType
+from theano.gradient import DisconnectedType
+from theano.scalar import bool as bool_t, int64 as int64_t
+from theano.tensor.signal.pool import Pool
+
+from .base import NativeOp, checked_tensor
 
 __all__ = ["Pooling", "Pool2D", "Pool2DGrad"]
 

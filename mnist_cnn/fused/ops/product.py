@@ -1,9 +1,9 @@
 """A Theano Op for the product of a sparse and a dense matrix, in C++."""
 
-from theano.gof import Apply
-from .base import NativeOp
 import theano.tensor as T
-from .base import checked_tensor
+from theano.gof import Apply
+
+from .base import NativeOp, checked_tensor
 
 __all__ = ["SparseProduct"]
 

@@ -3,22 +3,15 @@
 The sizes of the filters are constants of their code, as the tutorial's few pixels reward. `docs/fused.md`
 explains it.
 """
-from .base import NativeOp
-from .base import checked_tensor
-from .base import with_op
-import copy
-import functools
-import hashlib
-import os
-from pathlib import Path
 
 import theano.tensor as T
 from theano import scalar
 from theano.gof import Apply, local_optimizer
-from theano.gof.op import OpenMPOp
 from theano.gof.params_type import ParamsType
 from theano.gradient import DisconnectedType
 from theano.tensor.opt import register_canonicalize
+
+from .base import NativeOp, checked_tensor, with_op
 
 __all__ = ["ConvReluPool", "ConvReluPoolGrad"]
 

@@ -1,11 +1,10 @@
 """A Theano Op for the update of a parameter in one pass, in C++."""
 
-from theano.gof import Apply
-from .base import NativeOp
-from theano.gof import ParamsType
 import theano.tensor as T
-from .base import checked_tensor
 from theano import scalar
+from theano.gof import Apply, ParamsType
+
+from .base import NativeOp, checked_tensor
 
 __all__ = ["ElementwiseUpdate"]
 

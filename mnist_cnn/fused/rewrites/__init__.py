@@ -5,6 +5,7 @@ before Theano's canonicalization (1), while a graph looks as it was written.
 """
 from theano.compile import optdb
 
+from . import dropout, one_pool, updates  # noqa: F401  registered as they are imported
 from .batch_norm import BatchNorms
 from .convolution import Convolutions
 from .dense import Activations, Products

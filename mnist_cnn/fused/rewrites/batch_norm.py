@@ -5,8 +5,8 @@ import theano.tensor as T
 from theano import scalar
 from theano.tensor import DimShuffle
 
-from ..ops.conv2d import first, last
 from ..ops.batch_norm import BatchNorm
+from ..ops.conv2d import first, last
 from .matching import Match, Unifier, constant_value, is_elementwise
 from .nonlinearity import LOGARITHM, has_logarithm, recognize
 from .rewriting import Rewriting, in_float32

@@ -3,9 +3,9 @@ from theano import scalar
 from theano.tensor import DimShuffle, Dot
 
 from ..ops.activation import Activation
-from ..ops.product import SparseProduct
 from ..ops.base import NativeOp
 from ..ops.conv2d import first, last
+from ..ops.product import SparseProduct
 from .matching import Match, is_elementwise
 from .nonlinearity import LOGARITHM, describe, has_logarithm, recognize
 from .rewriting import Rewriting, in_float32

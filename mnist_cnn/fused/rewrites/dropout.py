@@ -1,17 +1,14 @@
 """Dropout: Theano's random numbers, MRG31k3p, and the masks that are made of them."""
-from ..ops.dropout import BernoulliMask
-from ..ops.dropout import VectorUniform
-import numpy as np
 import theano
 import theano.tensor as T
 from theano import scalar
 from theano.compile import optdb
-from theano.gof import Apply, local_optimizer
+from theano.gof import local_optimizer
 from theano.gof.opt import in2out
 from theano.sandbox.rng_mrg import mrg_uniform
 from theano.tensor.elemwise import DimShuffle, Elemwise
 
-from ..ops.base import NativeOp, checked_tensor
+from ..ops.dropout import BernoulliMask, VectorUniform
 
 
 def _only_client(variable, kind):

@@ -3,8 +3,8 @@ from theano.gof.opt import Optimizer
 from theano.gof.toolbox import ReplaceValidate
 from theano.tensor import DimShuffle
 
-from ..ops.stage import ConvReluPool
 from ..ops.base import with_op
+from ..ops.stage import ConvReluPool
 
 __all__ = ["Layout"]
 

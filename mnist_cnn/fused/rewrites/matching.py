@@ -10,8 +10,7 @@ from theano import scalar
 from theano.gof import Constant
 from theano.gof.graph import ancestors, clone_get_equiv
 from theano.gof.opt import copy_stack_trace
-from theano.tensor import (Elemwise, NotScalarConstantError, Shape, get_scalar_constant_value,
-                           patternbroadcast)
+from theano.tensor import Elemwise, NotScalarConstantError, Shape, get_scalar_constant_value, patternbroadcast
 from theano.tensor.elemwise import CAReduce
 from theano.tensor.opt import Shape_i
 

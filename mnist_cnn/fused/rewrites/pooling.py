@@ -3,8 +3,8 @@ import numpy as np
 from theano.gof import Constant
 from theano.tensor.signal.pool import Pool
 
-from ..ops.pooling import Pool2D, Pooling
 from ..ops.conv2d import first, last
+from ..ops.pooling import Pool2D, Pooling
 from .matching import Match
 from .rewriting import Rewriting, in_float32
 

@@ -1,6 +1,6 @@
 """Whether what follows may compare values, so that equal patches have to give equal ones."""
 import theano.tensor as T
-from theano.tensor import Dot, DimShuffle, Elemwise, Join, Rebroadcast, Reshape, Shape, Subtensor
+from theano.tensor import DimShuffle, Dot, Elemwise, Join, Rebroadcast, Reshape, Shape, Subtensor
 from theano.tensor.elemwise import Sum
 from theano.tensor.nnet.abstract_conv import BaseAbstractConv
 from theano.tensor.opt import Shape_i

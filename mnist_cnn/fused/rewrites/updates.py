@@ -3,19 +3,16 @@
 Theano computes a rule such as Adam's with several elementwise operations for each parameter, on one thread. Here
 the operations whose arrays have one shape, from the gradient to the new values, become one Op.
 """
-from ..ops.update import ElementwiseUpdate
 import theano
-import theano.tensor as T
 from theano import scalar
 from theano.compile import optdb
-from theano.gof import Apply, InconsistencyError, ParamsType
+from theano.gof import InconsistencyError
 from theano.gof.opt import Optimizer
 from theano.gof.toolbox import ReplaceValidate
 from theano.gof.utils import MethodNotDefined
 from theano.tensor.elemwise import DimShuffle, Elemwise
 
-from ..ops.base import NativeOp, checked_tensor
-
+from ..ops.update import ElementwiseUpdate
 
 # --- which operations --------------------------------------------------------------------------
 
