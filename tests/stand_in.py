@@ -4,7 +4,8 @@ import numpy as np
 import theano
 
 from mnist_cnn.datasets.card import DataCard
-from mnist_cnn.training import config, engine, state as run_module
+from mnist_cnn.training import config, engine
+from mnist_cnn.training.state import Training
 
 
 class Step:
@@ -26,7 +27,7 @@ class Updated:
 
 def a_run(batch_size=50, value=1, **options):
     """A run after an epoch."""
-    run = run_module.Training(config.Config(batch_size=batch_size, **options))
+    run = Training(config.Config(batch_size=batch_size, **options))
     run.built(engine.Engine("fused"), None, Step(), np.random.RandomState(3), np.arange(500),
               DataCard("mnist"))
     run.history = [(1, 2.5, .4, .8) + (() if run.config.all_data else (.3, .9))]

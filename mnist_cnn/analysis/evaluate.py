@@ -99,10 +99,10 @@ def main(models, data_dir=None, dataset=None):
       mistakes       0   1135   1032   1010    982    892    958   1028    974   1009
     """
     models = _files(models)
-    networks, abouts = zip(*map(load_model, models))
-    known = next((i for i, card in enumerate(abouts) if card.digest is not None), 0)
-    loaded = load_dataset_of(models[known], abouts[known], data_dir, dataset)
-    for model, card in zip(models, abouts):
+    networks, cards = zip(*map(load_model, models))
+    known = next((i for i, card in enumerate(cards) if card.digest is not None), 0)
+    loaded = load_dataset_of(models[known], cards[known], data_dir, dataset)
+    for model, card in zip(models, cards):
         require_same_data(model, card, loaded.card)
     *_, images, labels = loaded
     total = np.zeros((len(labels), len(loaded.card.classes)))

@@ -95,8 +95,8 @@ def test_first_start_compiles_side_by_side(tmp_path, refuses):
 
 
 def test_cache_is_kept_apart_by_processor_and_mends():
-    code = ("from mnist_cnn.compat import defaults, mends; import theano; "
-            "print(defaults._cpu_id(), mends.digest(), theano.config.compiledir, "
+    code = ("from mnist_cnn.compat import flags, mends; import theano; "
+            "print(flags._cpu_id(), mends.digest(), theano.config.compiledir, "
             "*theano.gof.cmodule.GCC_compiler.compile_args(march_flags=False))")
     out = subprocess.check_output([sys.executable, "-c", code], universal_newlines=True)
     cpu, digest, folder, *flags = out.split()

@@ -121,7 +121,7 @@ def test_an_environment_is_mended_for_good(tmp_path):
 @pytest.mark.parametrize("first", ["lasagne", "theano"])
 def test_an_installed_package_may_be_imported_last(first):
     """In the order of import sorters: the wheel brings the file that mends at the first import."""
-    code = "import {}; import mnist_cnn; from mnist_cnn.compat import imports; print(import_hooks.MendingFinder)"
+    code = "import {}; import mnist_cnn; from mnist_cnn.compat import import_hooks; print(import_hooks.MendingFinder)"
     process = subprocess.run([sys.executable, "-c", code.format(first)], stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, universal_newlines=True)
     assert (process.returncode, process.stderr) == (0, "") and "MendingFinder" in process.stdout

@@ -14,7 +14,7 @@ from browsers import browser, either, firefox, written  # noqa: F401  fixtures
 from matplotlib.colors import to_rgb
 from PIL import Image, ImageDraw
 
-from mnist_cnn import visualize
+from mnist_cnn.drawing import layout
 from mnist_cnn.analysis import trust
 from mnist_cnn.analysis.figures import FIGURES
 from mnist_cnn.pictures import reading
@@ -642,7 +642,7 @@ def test_a_kernel_is_the_same_picture_in_figures_and_page(view, training):
     cmap = figure.axes[6].images[0].get_cmap()
     assert np.abs(colours - 255 * cmap(np.linspace(0, 1, len(words)))[:, :3]).max() < 1
     ink = view.js("getComputedStyle(document.body).color")
-    assert ink == "rgb({})".format(", ".join(str(round(255 * part)) for part in to_rgb(visualize.DARK)))
+    assert ink == "rgb({})".format(", ".join(str(round(255 * part)) for part in to_rgb(layout.DARK)))
 
 
 def test_tabs_by_keyboard(view):
