@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Optional, Tuple
 
@@ -48,8 +48,7 @@ class DataCard:
     classes : tuple of str
         What the classes are called.
     digest : str, optional
-        The data's `fingerprint`; None where nobody knows, as of files that the tutorial or an
-        earlier version wrote.
+        The data's `fingerprint`; None where nobody knows, as of files that the tutorial wrote.
 
     Examples
     --------
@@ -111,16 +110,13 @@ class DataCard:
     def from_json(cls, content):
         """Of what `to_json` gave; anything else raises ValueError or MnistCnnError."""
         fields = json.loads(content.decode("ascii"))
-        if not isinstance(fields, dict) or fields.pop("mnist_cnn", None) != 1:
+        if not isinstance(fields, dict) or fields.pop("mnist_cnn", None) != 1 or "digest" in fields:
             raise ValueError("it has other fields")
-        earlier = "digest" in fields  # it left most images out, and tells nothing today
-        if not earlier:
-            fields["digest"] = fields.pop("fingerprint", "")
+        fields["digest"] = fields.pop("fingerprint", "")
         if set(fields) != {"dataset", "shape", "classes", "digest"} \
                 or not all(isinstance(fields[name], list) for name in ("shape", "classes")):
             raise ValueError("it has other fields")
-        card = cls(**fields)
-        return replace(card, digest=None) if earlier else card
+        return cls(**fields)
 
 
 class Dataset(tuple):
@@ -150,7 +146,7 @@ class Dataset(tuple):
 
     @cached_property
     def card(self):
-        """An `DataCard`; computed when first asked for."""
+        """A `DataCard`; computed when first asked for."""
         return describe_arrays(self, self.name, self.classes)
 
 

@@ -206,11 +206,11 @@ def collect(model, compare=None, data_dir=None, dataset=None, names=None):
     weights = lasagne.layers.get_all_param_values(network)
     models = [(Path(model).name, weights)]
     if compare is not None:
-        second, about_second = load_model(compare)
+        second, card_second = load_model(compare)
         models.append((Path(compare).name, lasagne.layers.get_all_param_values(second)))
     loaded = load_dataset_of(model, card, data_dir, dataset)
     if compare is not None:
-        require_same_data(compare, about_second, loaded.card)
+        require_same_data(compare, card_second, loaded.card)
     X_train, y_train, X_val, y_val, X_test, y_test = loaded
     shape = X_test.shape[1:]
     if shape[1] != shape[2]:

@@ -190,17 +190,13 @@ def load_history(output):
         with io.TextIOWrapper(open_regular(path), newline="") as file:
             header, *rows = csv.reader(file)
         header = tuple(header)
-        # a run on all data once validated on what it had trained on, and said so here
-        trained_on = tuple(name + "_trained_on" for name in HISTORY_FIELDS[4:])
-        if header not in (HISTORY_FIELDS, TRAINING_FIELDS, TRAINING_FIELDS + trained_on):
+        if header not in (HISTORY_FIELDS, TRAINING_FIELDS):
             raise ValueError
         values = np.array([list(map(float, row)) for row in rows], float)
         values = values.reshape(len(rows), len(header))
         if not np.isfinite(values).all():
             raise ValueError
-        fields = [name for name in header if name not in trained_on]
-        return np.array([tuple(row[:len(fields)]) for row in values],
-                        dtype=[(name, float) for name in fields])
+        return np.array(list(map(tuple, values)), dtype=[(name, float) for name in header])
     except OSError as error:
         raise MnistCnnError("cannot read {}: {}".format(path, error.strerror)) from error
     except (ValueError, csv.Error) as error:

@@ -181,9 +181,9 @@ def load_checkpoint(path, run):
         for name, container in containers.items()}
     try:
         arrays = read_npz(path, dict(
-            wanted, settings=("Bd", (None,)), history=("d", (None, None)),
+            wanted, settings=("B", (None,)), history=("d", (None, None)),
             order_keys=("LI", (624,)), order_rest=("d", (3,))),
-            optional=dict(_best(run), batches=("l", ()), sums=("d", (3,))))
+            optional=_best(run))
     except MnistCnnError as error:
         if isinstance(error.__cause__, OSError):
             raise
@@ -191,10 +191,8 @@ def load_checkpoint(path, run):
         _compare(path, _settings_alone(path, error), run)
         raise
     config, threads = _compare(path, arrays, run)
-    if arrays["history"].shape[1] not in (_fields(run), len(HISTORY_FIELDS)):
+    if arrays["history"].shape[1] != _fields(run):
         raise _refusal(path, "no run has such a history")
-    # a run on all data once validated on what it had trained on
-    arrays["history"] = arrays["history"][:, :_fields(run)]
     for name, numbers in _ranges(arrays, containers).items():
         if not arrays[name].size or not numbers.holds(arrays[name]):
             raise _refusal(path, "no run has such numbers in {}".format(name))
@@ -214,8 +212,6 @@ def load_checkpoint(path, run):
     for name, container in containers.items():
         container.data = arrays[name]
     run.best_weights = best or None
-    if not best and run.network is not None and run.best_epoch == len(run.history):
-        run.best_weights = lasagne.layers.get_all_param_values(run.network)  # of an earlier version
     if threads not in (None, machine.threads()) and run.engine.name in ("plain", "fused"):
         run.remarks.append(
             "the checkpoint was saved with {} threads, and there are {} now: the last bits may differ "
@@ -235,7 +231,7 @@ def _refusal(path, reason):
 def _settings_alone(path, error):
     """The settings of a checkpoint whose other arrays are not what they should be, or `error`."""
     try:
-        return read_npz(path, dict(settings=("Bd", (None,))), others=True)
+        return read_npz(path, dict(settings=("B", (None,))), others=True)
     except MnistCnnError:
         raise error from error.__cause__
 
@@ -245,21 +241,10 @@ def _compare(path, arrays, run):
 
     One made with other settings is refused.
     """
-    if arrays["settings"].dtype != np.uint8:
-        saved, settings = arrays["settings"].tolist(), _settings_of_version_1_0(run)
-        if len(saved) != len(settings) or arrays.get("batches", 0):
-            raise MnistCnnError("{} was saved by version 1.0 with another recipe or amid an epoch; "
-                                "start anew without --resume".format(path))
-        saved = dict(zip(settings, saved))
-    else:
-        if "batches" in arrays or "sums" in arrays:
-            raise _refusal(path, "it holds arrays of version 1.0")
-        saved, settings = _parse(path, arrays["settings"]), _settings(run)
-    for name, now in settings.items():
+    saved = _parse(path, arrays["settings"])
+    for name, now in _settings(run).items():
         if name == "seed" and now is None:  # the generators' states are saved, and need none
             continue
-        if name not in saved and name in (FINGERPRINT, *_data_of(run)):
-            continue  # it came later
         if name not in saved:
             raise _refusal(path, "its settings lack {}".format(name))
         if saved[name] != now:
@@ -293,18 +278,3 @@ def _parse(path, settings):
     defaults = {setting.name: setting.default for setting in fields(Config)}
     del defaults["engine"]  # each is saved by the name of the one that was chosen
     return dict(defaults, **saved)
-
-
-def _settings_of_version_1_0(run):
-    """The settings as version 1.0 saved them: numbers alone, in this order."""
-    config = run.config
-    settings = {"batch_size": config.batch_size, "learning_rate": config.learning_rate,
-                "momentum": config.momentum, "engine": run.engine.name == "fused", **run.data}
-    if config.schedule == "cosine":  # its highest rate was the highest of 1001
-        rates = map(config.learning_rate_at, np.linspace(0, config.num_epochs, 1001))
-        settings = {"num_epochs": config.num_epochs, **settings, "learning_rate": max(rates)}
-    if config.dropout != .5:
-        settings["dropout"] = config.dropout
-    if config.distorted or config.ema:
-        settings.update(distorted=config.distorted > 0, ema=config.ema)
-    return settings

@@ -137,7 +137,7 @@ def read_card(path):
     Returns
     -------
     mnist_cnn.datasets.card.DataCard
-        What the file says. Where it says nothing, as the tutorial's and version 1.0's: what shape
+        What the file says. Where it says nothing, as the tutorial's: what shape
         the weights are for, classes named by their numbers, and no data set.
 
     Raises
