@@ -1,6 +1,7 @@
 # make train    trains on MNIST and saves model.npz
 # make test     runs the tests
 # make check    runs the quick ones, in less than two minutes
+# make lint     looks for what the linter knows: unused and undefined names, imports out of order, ...
 # make notebook opens the lesson, docs/lesson.ipynb, in JupyterLab
 # make lesson   makes that notebook from docs/lesson.py, executed
 # make docs     makes the documentation site, build/docs/index.html
@@ -13,7 +14,7 @@
 # another) and the versions of requirements/: what training needs for `make train`, the rest for the others.
 # Where there is no such CPython, uv (from PyPI, in an environment of its own) fetches one.
 
-.PHONY: train test check pictures notebook lesson docs lasagne-tests fuzz soak interrupts sanitize clean
+.PHONY: train test check lint pictures notebook lesson docs lasagne-tests fuzz soak interrupts sanitize clean
 .DEFAULT_GOAL := train
 
 SHELL := /bin/bash
@@ -27,6 +28,9 @@ test: .venv/installed
 
 check: .venv/installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser and not gpu" $(PYTEST_ARGS)
+
+lint: .venv/installed
+	$(BIN)/python -m ruff check mnist_cnn scripts tests docs build_backend
 
 pictures: .venv/installed model.npz
 	$(BIN)/python scripts/visualize.py model.npz

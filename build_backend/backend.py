@@ -17,8 +17,11 @@ from pathlib import Path
 
 from setuptools import build_meta
 from setuptools.build_meta import (  # noqa: F401  a front-end calls them
-    build_sdist, get_requires_for_build_sdist, prepare_metadata_for_build_editable,
-    prepare_metadata_for_build_wheel)
+    build_sdist,
+    get_requires_for_build_sdist,
+    prepare_metadata_for_build_editable,
+    prepare_metadata_for_build_wheel,
+)
 
 HERE = Path(__file__).parent
 

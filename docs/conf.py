@@ -10,8 +10,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "extensions")]
 
-import mnist_cnn  # noqa: E402
 from numpydoc import xref  # noqa: E402
+
+import mnist_cnn  # noqa: E402
 
 project = "mnist_cnn"
 version = release = mnist_cnn.__version__

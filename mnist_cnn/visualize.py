@@ -23,9 +23,9 @@ def plot_kernels(kernels, diverging=False):
     Returns
     -------
     matplotlib Figure
-        All kernels at one scale, numbered from 0. Those of colour images are drawn in colour (see
-        `mnist_cnn.drawing.colour.in_colour`), each at a scale of its own; `diverging` draws their channels side by side, as
-        it does for any other number of channels.
+        All kernels at one scale, numbered from 0. Those of colour images are drawn in colour
+        (`mnist_cnn.drawing.colour.in_colour`), each at a scale of its own; `diverging` draws their
+        channels side by side, as it does for any other number of channels.
 
     Examples
     --------

@@ -5,9 +5,9 @@ import _signal  # in the interpreter itself, unlike signal: Ctrl-C is no traceba
 if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
-import os  # noqa: E402
-import sys  # noqa: E402
+import os
+import sys
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from mnist_cnn.commands import run  # noqa: E402, F401
+from mnist_cnn.commands import run  # noqa: F401

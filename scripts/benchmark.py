@@ -6,7 +6,7 @@ import sys
 
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # python -I leaves it out
 
-from _launch import run  # noqa: E402
+from _launch import run
 
 if __name__ == "__main__":
     sys.exit(run("benchmark"))

@@ -1,5 +1,6 @@
 """What the tests share: real MNIST, one trained model, compiled functions."""
 
+import ctypes
 import filecmp
 import gzip
 import os
@@ -19,17 +20,21 @@ if worker != "gw0":
     home.mkdir(parents=True, exist_ok=True)
     os.environ["HOME"] = str(home)
 
-from mnist_cnn import data, model, train  # noqa: E402
-
 import lasagne  # noqa: E402
 import theano.tensor as T  # noqa: E402
+
+from mnist_cnn import data, model, train  # noqa: E402
+
+#: The library that shares the kernels' work out to threads.
+OPENMP = ctypes.CDLL("libgomp.so.1")
 
 
 @pytest.fixture(autouse=True)
 def same_environment():
-    """Every test leaves the environment as it was: Dask, for one, sets the number of threads."""
-    before = dict(os.environ)
+    """Every test leaves the environment and OpenMP's number of threads as they were: Dask and sweeps set them."""
+    before, threads = dict(os.environ), OPENMP.omp_get_max_threads()
     yield
+    OPENMP.omp_set_num_threads(threads)
     for name in set(os.environ) - set(before):
         del os.environ[name]
     os.environ.update(before)
@@ -57,8 +62,7 @@ def write_dataset(folder, images, labels, test_images, test_labels):
 def run_script(name, *args, **kwargs):
     """Run one of the scripts as a user does."""
     return subprocess.run([sys.executable, str(ROOT / "scripts" / name), *map(str, args)],
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          universal_newlines=True, **kwargs)
+                          capture_output=True, text=True, **kwargs)
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +76,7 @@ def small_mnist(tmp_path_factory, mnist):
     """A folder with 5,000 + 10,000 training and 1,000 test digits of MNIST."""
     folder = tmp_path_factory.mktemp("small_mnist")
     X_train, y_train, X_val, y_val, X_test, y_test = mnist
-    pixels = lambda X: np.uint8(X[:, 0] * 256)  # noqa: E731
+    pixels = lambda X: np.uint8(X[:, 0] * 256)
     write_dataset(folder, pixels(np.concatenate([X_train[:5000], X_val])),
                   np.concatenate([y_train[:5000], y_val]), pixels(X_test[:1000]), y_test[:1000])
     return folder

@@ -29,7 +29,7 @@ if __name__ == "__main__" and "--atheris" in sys.argv:
     with atheris.instrument_imports(["zipfile", "gzip", "numpy.lib.format", "ast", "pickletools",
                                      "mnist_cnn.datasets.idx", "mnist_cnn.storage.atomic",
                                      "mnist_cnn.datasets.pickles", "mnist_cnn.datasets.archives"]):
-        import mnist_cnn.datasets  # noqa: F401
+        import mnist_cnn.datasets
 
 import numpy as np
 
@@ -65,7 +65,7 @@ def try_input(target, content):
     except MnistCnnError as error:
         text = str(error)
         if "\n" in text or len(text) > 500:
-            raise AssertionError("more than one line: {!r}".format(text))
+            raise AssertionError("more than one line: {!r}".format(text)) from None
         return False
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
@@ -200,8 +200,8 @@ def main():
     parser.add_argument("--atheris", action="store_true")
     args = parser.parse_args()
     if args.target is None:
-        sys.exit(any([subprocess.call([sys.executable, __file__, name, *sys.argv[1:]])
-                      for name in TARGETS]))
+        sys.exit(any([  # noqa: C419  all of them
+            subprocess.call([sys.executable, __file__, name, *sys.argv[1:]]) for name in TARGETS]))
     if args.atheris and args.target != "page":  # whose reader is another process
         with_atheris(args.target, args.seconds or 600, _keep)
     report(args.target, *fuzz(args.target, args.inputs, args.seconds, args.seed, _keep))

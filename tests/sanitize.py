@@ -42,7 +42,7 @@ class Failed(Exception):
 def run(*command, what="failed", **kwargs):
     """A process's output; Failed where its exit code is not 0."""
     done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, universal_newlines=True, **kwargs)
+                          stderr=subprocess.STDOUT, text=True, **kwargs)
     if done.returncode:
         lines = done.stdout.splitlines()
         found = [line for line in lines if "runtime error" in line or "Sanitizer" in line]
@@ -50,7 +50,7 @@ def run(*command, what="failed", **kwargs):
     return done.stdout
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def processor_features():
     try:
         words = Path("/proc/cpuinfo").read_text().split()
@@ -59,7 +59,7 @@ def processor_features():
     return frozenset(words)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def openmp_flags(compiler):
     """How the compiler takes OpenMP; nothing where it cannot (Clang without libomp)."""
     with tempfile.TemporaryDirectory() as folder:

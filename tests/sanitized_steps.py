@@ -10,18 +10,24 @@ import sys
 
 os.environ.pop("LD_PRELOAD", None)  # it is for this process, not for the compilers that it starts
 
+import lasagne
 import numpy as np
+import theano.tensor as T
+from lasagne.layers import (
+    ConcatLayer,
+    Conv2DLayer,
+    DenseLayer,
+    DropoutLayer,
+    GlobalPoolLayer,
+    InputLayer,
+    MaxPool2DLayer,
+    Pool2DLayer,
+)
+from lasagne.nonlinearities import LeakyRectify, rectify, softmax, tanh
 
 from mnist_cnn import fused, train
 from mnist_cnn.benchmarks.networks import NETWORKS
 from mnist_cnn.training.distortions import DISTORTIONS, distortions
-
-import lasagne
-import theano
-import theano.tensor as T
-from lasagne.layers import (ConcatLayer, Conv2DLayer, DenseLayer, DropoutLayer, GlobalPoolLayer,
-                            InputLayer, MaxPool2DLayer, Pool2DLayer)
-from lasagne.nonlinearities import LeakyRectify, rectify, softmax, tanh
 
 
 def layers(images):

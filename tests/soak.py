@@ -21,8 +21,6 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_cnn.system import process
-from mnist_cnn.training import trainer
 from mnist_cnn.storage.records import load_history
 
 ROOT = Path(__file__).parent.parent

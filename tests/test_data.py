@@ -9,14 +9,12 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT, idx_bytes, write_dataset
+from hypothesis import HealthCheck, given, settings, strategies as st
 from mirrors import Mirror
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
+from conftest import ROOT, idx_bytes, write_dataset
 from mnist_cnn import data, datasets
-from mnist_cnn.datasets import catalogue, idx
-from mnist_cnn.datasets import mnist as mnist_files
+from mnist_cnn.datasets import catalogue, idx, mnist as mnist_files
 from mnist_cnn.system.errors import MnistCnnError
 
 IMAGES = np.arange(3 * 28 * 28, dtype=np.uint8).reshape(3, 28, 28)
@@ -270,7 +268,7 @@ def test_minibatches(n, batchsize, shuffle):
 
 
 def test_shuffling_follows_the_generator():
-    order = lambda seed: [b.tolist() for b, _ in data.iterate_minibatches(  # noqa: E731
+    order = lambda seed: [b.tolist() for b, _ in data.iterate_minibatches(
         np.arange(100), np.arange(100), 50, True, np.random.RandomState(seed))]
     assert order(1) == order(1) != order(2)
     assert order(1)[0] != list(range(50))

@@ -41,6 +41,6 @@ def test_a_find_is_kept_and_raised(monkeypatch):
         raise ValueError
 
     reads_with(raises)
-    reads_with(lambda: warnings.warn("a warning"))
+    reads_with(lambda: warnings.warn("a warning", stacklevel=1))
     reads_with(lambda: os.write(2, b"a line"))
     assert kept == [b"input"] * 3

@@ -5,20 +5,17 @@ import subprocess
 import sys
 import zipfile
 
+import lasagne
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+import theano
+from hypothesis import HealthCheck, given, settings, strategies as st
 from scipy.signal import convolve
 
-import lasagne
-import theano
-
-from mnist_cnn.system import process
-from mnist_cnn.weights import fitting
-from mnist_cnn.storage import atomic, npz
 from mnist_cnn import model
+from mnist_cnn.storage import npz
 from mnist_cnn.system.errors import MnistCnnError
+from mnist_cnn.weights import fitting
 
 SHAPES = [(32, 1, 5, 5), (32,), (32, 32, 5, 5), (32,), (512, 256), (256,), (256, 10), (10,)]
 
@@ -209,7 +206,7 @@ def test_full_disk_leaves_the_old_file(tmp_path):
     code = ("import sys, numpy\nfrom mnist_cnn import model\nfrom mnist_cnn.system import process\n"
             "sys.exit(process.main_guard(lambda: model.save_weights(sys.argv[1], [numpy.ones(10**5)])))")
     process = subprocess.run(
-        [sys.executable, "-c", code, str(path)], stderr=subprocess.PIPE, universal_newlines=True,
+        [sys.executable, "-c", code, str(path)], stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10000, 10000)))
     assert process.returncode == 2
     assert process.stderr.startswith("error: cannot write ") and process.stderr.count("\n") == 1

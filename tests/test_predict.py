@@ -9,11 +9,11 @@ import re
 
 import numpy as np
 import pytest
-from conftest import run_script
 from PIL import Image, ImageDraw
 
-from mnist_cnn.commands import predict as commands_predict
+from conftest import run_script
 from mnist_cnn import model, predict
+from mnist_cnn.commands import predict as commands_predict
 from mnist_cnn.system.errors import MnistCnnError
 
 

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from conftest import ROOT, run_script, same_files
 
 OPTIONS = dict(num_epochs=1, batch_size=50, learning_rate=.03, seed=7)
@@ -16,9 +17,8 @@ def run_python(code, cwd, flags="", **kwargs):
     """Run code as a user types it, in a process of its own."""
     flags = ",".join(filter(None, [os.environ.get("THEANO_FLAGS"), flags]))
     return subprocess.run(
-        [sys.executable, "-c", code], cwd=str(cwd), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        universal_newlines=True, env=dict(os.environ, THEANO_FLAGS=flags, PYTHONPATH=str(ROOT)),
-        **kwargs)
+        [sys.executable, "-c", code], cwd=str(cwd), capture_output=True, text=True,
+        env=dict(os.environ, THEANO_FLAGS=flags, PYTHONPATH=str(ROOT)), **kwargs)
 
 
 @pytest.fixture(scope="module")

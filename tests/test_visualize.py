@@ -3,12 +3,11 @@ import re
 import matplotlib.image
 import numpy as np
 import pytest
-from conftest import run_script
 from scipy.signal import convolve2d
 
-from mnist_cnn.analysis import plots
-from mnist_cnn.analysis import layers, materials
+from conftest import run_script
 from mnist_cnn import visualize
+from mnist_cnn.analysis import materials, plots
 from mnist_cnn.storage import records
 from mnist_cnn.system.errors import MnistCnnError
 

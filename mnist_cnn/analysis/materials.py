@@ -61,7 +61,7 @@ class Materials:
         else:
             self._wanted = index, digit
             if index is not None or digit is not None:
-                self._shown  # a number out of range is said before anything is drawn
+                _ = self._shown  # a number out of range is said before anything is drawn
 
     @cached_property
     def _shown(self):

@@ -81,7 +81,7 @@ def train_apart(device, dataset, environment=None, **options):
     env.pop("THEANO_GPU_IS_ALREADY_ACTIVE", None)
     process = subprocess.run(
         [sys.executable, "-c", _TRAIN, json.dumps([device, str(dataset), options])],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, env=env)
+        capture_output=True, text=True, env=env)
     if process.returncode:
         raise MnistCnnError("training on {} failed: {}".format(
             device, (process.stderr.splitlines() or ["no word of why"])[-1]))
@@ -163,7 +163,7 @@ def _rows_of_torch(torch_python, dataset, batch_sizes, num_epochs):
         process = subprocess.run(
             [torch_python, str(Path(__file__).with_name("torch_baseline.py")), str(dataset),
              str(num_epochs), *map(str, batch_sizes)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, env=env)
+            capture_output=True, text=True, env=env)
     except OSError as error:
         raise MnistCnnError("cannot run {}: {}".format(torch_python, error.strerror)) from error
     if process.returncode:

@@ -58,7 +58,7 @@ def whole_command(options, seed):
         process = subprocess.run(
             [sys.executable, str(_SCRIPT), *options, "--seed", str(seed),
              "--output", os.path.join(folder, "model.npz")],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+            capture_output=True, text=True)
         seconds = time.perf_counter() - start
     if process.returncode:
         raise MnistCnnError("{} failed: {}".format(
@@ -108,7 +108,7 @@ def torch_first_epoch(torch_python, dataset, channels_last):
         process = subprocess.run(
             [torch_python, str(Path(__file__).with_name("torch_baseline.py")), str(dataset), "1",
              str(_TORCH_BATCH_SIZE), "--cpu", *(["--channels-last"] if channels_last else [])],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, env=env)
+            capture_output=True, text=True, env=env)
     except OSError as error:
         raise MnistCnnError("cannot run {}: {}".format(torch_python, error.strerror)) from error
     if process.returncode:

@@ -9,16 +9,16 @@ import _signal  # in the interpreter itself, unlike signal: Ctrl-C is no traceba
 if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
-import argparse  # noqa: E402
-import importlib  # noqa: E402
-import inspect  # noqa: E402
-import os  # noqa: E402
-import signal  # noqa: E402
-import sys  # noqa: E402
+import argparse
+import importlib
+import inspect
+import os
+import signal
+import sys
 
-from .. import __version__, compat  # noqa: E402
-from ..system.process import main_guard  # noqa: E402
-from ..system.signals import ENDING, set_handler  # noqa: E402
+from .. import __version__, compat
+from ..system.process import main_guard
+from ..system.signals import ENDING, set_handler
 
 __all__ = ["COMMANDS", "main", "run"]
 

@@ -1,9 +1,9 @@
 """Makes Lasagne 0.1 and Theano 1.0.5, the last releases of both, run on today's Python.
 
 Where the package is installed, Theano and Lasagne are mended as they are imported (``site_hook.py``);
-elsewhere import this module, or the package, before them. All of Lasagne 0.1 then works on CPython 3.10 and
-later with NumPy 1.23 and later, its recurrent layers included. What breaks without each mend is in `mnist_cnn.compat.mends`. What the program, THEANO_FLAGS or
-.theanorc set is never overridden.
+elsewhere import this module, or the package, before them. All of Lasagne 0.1 then works on CPython 3.10
+and later with NumPy 1.23 and later, its recurrent layers included. What breaks without each mend is in
+`mnist_cnn.compat.mends`. What the program, THEANO_FLAGS or .theanorc set is never overridden.
 
 `python -m pytest -p mnist_cnn.compat` runs old test-suites on the mended stack.
 """

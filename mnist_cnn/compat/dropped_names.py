@@ -42,9 +42,8 @@ _NAMES = {
     inspect: {"getargspec": _getargspec, "ArgSpec": ArgSpec},
     time: {"clock": time.perf_counter},
     fractions: {"gcd": math.gcd},
-    np: dict({name: kind for name, kind in (
-        ("bool", bool), ("int", int), ("float", float), ("complex", complex), ("object", object),
-        ("str", str), ("unicode", str), ("long", int))},
+    np: dict(
+        bool=bool, int=int, float=float, complex=complex, object=object, str=str, unicode=str, long=int,
         asscalar=_asscalar, float_=np.float64, complex_=np.complex128, unicode_=np.str_,
         string_=np.bytes_, Inf=np.inf, Infinity=np.inf, PINF=np.inf, NINF=-np.inf, NaN=np.nan,
         NAN=np.nan, product=np.prod, cumproduct=np.cumprod, sometrue=np.any, alltrue=np.all,

@@ -40,7 +40,7 @@ def check_environment():
     GOTO_NUM_THREADS is 'four' in the environment; it must be a whole number, 1 to 1024
     >>> del os.environ["GOTO_NUM_THREADS"]
     """
-    if sys.version_info < (3, 10):
+    if sys.version_info < (3, 10):  # noqa: UP036  a clone may be run by any Python
         raise ImportError("mnist_cnn needs CPython 3.10 or later, not {}.{}".format(*sys.version_info))
     if not getattr(sys, "_is_gil_enabled", lambda: True)():
         raise ImportError("mnist_cnn needs an ordinary build of CPython, with its lock (the GIL), which Theano's "

@@ -69,7 +69,8 @@ def _cache_folder():
 def _find_blas():
     """The BLAS library to link Theano's C code with: MKL where installed, else SciPy's OpenBLAS.
 
-    Both come as wheels; NumPy's own OpenBLAS takes integers of 64 bits. None on systems whose linker does not know ``-l:FILE``.
+    Both come as wheels; NumPy's own OpenBLAS takes integers of 64 bits. None on systems whose
+    linker does not know ``-l:FILE``.
     """
     if sys.platform != "linux":
         return None

@@ -61,7 +61,7 @@ def _find(name):
              for path in sorted(folder.glob(name + "*"), reverse=True)]  # newer ones first
     try:
         listed = subprocess.run(["/sbin/ldconfig", "-p"], stdout=subprocess.PIPE,
-                                stderr=subprocess.DEVNULL, universal_newlines=True).stdout
+                                stderr=subprocess.DEVNULL, text=True).stdout
     except OSError:
         listed = ""
     paths += map(Path, re.findall(r"^\s*{}\S* .*=> (.+)$".format(re.escape(name)), listed, re.M))
@@ -83,7 +83,7 @@ def _link(paths, cxx):
             process = subprocess.run(
                 [cxx, "-shared", "-nostdlib", "-Wl,-soname," + name, "-Wl,--no-as-needed",
                  str(path), "-o", stand_in],
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             if process.returncode:
                 raise MnistCnnError("{} could not be linked with: {}".format(
                     path, " ".join(process.stdout.split())))

@@ -86,7 +86,7 @@ def fault_of_compiler():
             [config.cxx, "-shared", "-fPIC", *config.gcc.cxxflags.split(),
              *("-I" + folder for folder in std_include_dirs()), "-x", "c++", "-", "-o", os.devnull],
             input="#include <Python.h>\n#include <numpy/arrayobject.h>\n", stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, universal_newlines=True, errors="replace")
+            stderr=subprocess.STDOUT, text=True, errors="replace")
     except OSError as error:
         return error.strerror
     if process.returncode:

@@ -7,13 +7,7 @@ import importlib
 import sys
 
 from . import flags
-from .environment import (
-    check_environment,
-    compile_quietly,
-    first_line,
-    mute_old_code,
-    plain_number_of_threads,
-)
+from .environment import check_environment, compile_quietly, first_line, mute_old_code, plain_number_of_threads
 from .import_hooks import around
 
 __all__ = []

@@ -6,7 +6,6 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Optional, Tuple
 
 import numpy as np
 
@@ -58,10 +57,10 @@ class DataCard:
     ('mnist', (1, 28, 28), ('0', '1', '2'))
     """
 
-    dataset: Optional[str] = None
-    shape: Tuple[int, ...] = (1, 28, 28)
-    classes: Tuple[str, ...] = number_names(10)
-    digest: Optional[str] = None
+    dataset: str | None = None
+    shape: tuple[int, ...] = (1, 28, 28)
+    classes: tuple[str, ...] = number_names(10)
+    digest: str | None = None
 
     def __post_init__(self):
         def is_word(value):

@@ -1,8 +1,8 @@
 """The data sets that are known by name: what they are, and where they are published."""
 
 import string
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Mapping, Optional, Tuple
 
 from ..system.errors import MnistCnnError
 from .card import number_names
@@ -53,13 +53,13 @@ class Entry:
 
     name: str
     title: str
-    classes: Tuple[str, ...]
-    shape: Tuple[int, int, int]
-    counts: Optional[Tuple[int, int]]
+    classes: tuple[str, ...]
+    shape: tuple[int, int, int]
+    counts: tuple[int, int] | None
     family: str
-    files: Mapping[str, Optional[str]]
+    files: Mapping[str, str | None]
     packed: Mapping[str, str]
-    urls: Tuple[str, ...]
+    urls: tuple[str, ...]
     balanced: bool = False
     first_label: int = 0
     transposed: bool = False

@@ -1,8 +1,9 @@
 """What a reader finds, brought to one form: images of bytes, labels from 0, names of classes."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,7 +40,7 @@ class Source(NamedTuple):
 
     name: str
     read: Callable
-    paths: List
+    paths: list
 
 
 class Part(NamedTuple):
@@ -76,8 +77,8 @@ class Found:
     ['test', 'train']
     """
 
-    parts: Dict[str, Part]
-    classes: Optional[Tuple[str, ...]] = None
+    parts: dict[str, Part]
+    classes: tuple[str, ...] | None = None
     entry: object = None
     packed: dict = field(default_factory=dict)
 

@@ -68,7 +68,7 @@ def _read(root, parts):
     for part, files in parts.items():
         paths = [path for name in names for path in files.get(name, ())]
         labels = np.repeat(np.arange(len(names)), [len(files.get(name, ())) for name in names])
-        images = join_pixels(((path, path) for path in paths))
+        images = join_pixels((path, path) for path in paths)
         found[part] = Part(images, labels, "{} ({})".format(root, part), root)
     return Found(found, classes)
 

@@ -53,7 +53,7 @@ def find(paths):
             columns[path] = _count_columns(path)
     wide = [path for path in columns if columns[path] > MIN_SIDE ** 2]
     sources = []
-    for key, files in by_part(wide).items():
+    for files in by_part(wide).values():
         # a test file without labels is for predict.py
         files = {part: path for part, path in files.items()
                  if columns[path] == columns[files["train"]]}

@@ -180,7 +180,7 @@ def plot(records):
     FigureCanvasAgg(figure)
     ax = figure.subplots()
     dots, dark, line = on_light("negative-mid", "text", "line")
-    for row, (name, finished) in enumerate(settings.items()):
+    for row, finished in enumerate(settings.values()):
         test = [100 * record["test_accuracy"] for record in finished.values()]
         mean, half = mean_interval(test)
         # dots of equal accuracy lie beside each other, not on each other

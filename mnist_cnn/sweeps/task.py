@@ -44,7 +44,7 @@ def source_version():
     def git(*args):
         return subprocess.run(
             ["git", "-C", str(folder), *args], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            universal_newlines=True, check=True, env=env).stdout.strip()
+            text=True, check=True, env=env).stdout.strip()
 
     try:
         # a repository around the environment that the package is installed in is not the package's

@@ -9,7 +9,8 @@ import math
 import re
 import zipfile
 import zlib
-from typing import Callable, Dict, NamedTuple, Optional
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -47,9 +48,9 @@ class Stored(NamedTuple):
     {'arr_0': (2, 3)}
     """
 
-    shapes: Dict[str, tuple]
+    shapes: dict[str, tuple]
     load: Callable
-    layout: Optional[Layout] = None
+    layout: Layout | None = None
     comment: bytes = b""
 
 
@@ -250,7 +251,7 @@ def _read_h5(file, config, path):
         raise _wants_the_extra(path) from error
     with h5py.File(file, "r") as archive:
         root = archive.get("model_weights", archive)
-        text = lambda word: word.decode("utf-8") if isinstance(word, bytes) else str(word)  # noqa: E731
+        text = lambda word: word.decode("utf-8") if isinstance(word, bytes) else str(word)
         config = archive.attrs.get("model_config", config or b"")
         backend = text(root.attrs.get("backend", archive.attrs.get("backend", "")))
         arrays = {}

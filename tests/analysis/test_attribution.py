@@ -1,9 +1,8 @@
 """Why this answer, and how good the answers are: the numbers behind the figures."""
 
+import lasagne
 import numpy as np
 import pytest
-
-import lasagne
 
 from mnist_cnn.analysis import attribution, metrics
 

@@ -2,14 +2,13 @@
 
 import re
 
+import lasagne
 import numpy as np
 import pytest
+
 from conftest import run_script
-
-import lasagne
-
-from mnist_cnn.analysis import evaluate
 from mnist_cnn import model
+from mnist_cnn.analysis import evaluate
 
 
 def wilson(share, n, z=1.959964):

@@ -4,21 +4,19 @@ import base64
 import io
 import re
 
+import lasagne
 import matplotlib.image
 import matplotlib.pyplot
 import numpy as np
 import pytest
-from conftest import run_script
 from PIL import Image
 from texts import assert_texts_fit
 
-import lasagne
-
-from mnist_cnn.analysis import architecture, embedding, layers, gallery, metrics, plots
+from conftest import run_script
 from mnist_cnn import model, visualize
+from mnist_cnn.analysis import architecture, embedding, gallery, metrics, plots
 from mnist_cnn.storage import records as snapshots
 from mnist_cnn.system.errors import MnistCnnError
-
 
 pytestmark = pytest.mark.slow
 

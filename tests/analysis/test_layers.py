@@ -1,9 +1,8 @@
 """What the network computes on its way: positions, patches, maxima and components."""
 
+import lasagne
 import numpy as np
 import pytest
-
-import lasagne
 
 from mnist_cnn.analysis.embedding import pca
 from mnist_cnn.analysis.layers import compile_activations, name_layers, without_nonlinearity

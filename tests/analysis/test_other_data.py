@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from texts import assert_texts_fit
 
-from mnist_cnn.drawing import colour
-from mnist_cnn.drawing import layout
 from mnist_cnn import visualize
 from mnist_cnn.analysis import attribution, captions, figures, metrics, plots
 from mnist_cnn.datasets import labels
+from mnist_cnn.drawing import colour, layout
 from mnist_cnn.system.errors import MnistCnnError
 
 FASHION = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker",

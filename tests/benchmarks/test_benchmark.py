@@ -2,8 +2,8 @@ import re
 import time
 
 import numpy as np
-from conftest import run_script
 
+from conftest import run_script
 from mnist_cnn.benchmarks import step as benchmark
 
 

@@ -9,18 +9,17 @@ import shutil
 import subprocess
 import sys
 
+import lasagne
 import numpy as np
 import pytest
-from conftest import run_script
-
-import lasagne
 import theano
 
-from mnist_cnn.training import trainer
-from mnist_cnn import model, train
+from conftest import run_script
+from mnist_cnn import model
 from mnist_cnn.benchmarks import device as check_device
 from mnist_cnn.compat import gpu
 from mnist_cnn.system.errors import MnistCnnError
+from mnist_cnn.training import trainer
 from mnist_cnn.training.callbacks import Checkpoint
 from mnist_cnn.training.config import Config
 
@@ -153,7 +152,7 @@ def make(folder, name, **macros):
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run([theano.config.cxx, "-shared", "-fPIC", "-x", "c", "-", "-Wl,-soname," + name,
                     "-o", str(folder / name), *("-D{}={}".format(*m) for m in macros.items())],
-                   input=FAKES[name], universal_newlines=True, check=True)
+                   input=FAKES[name], text=True, check=True)
 
 
 def driver(folder, init=0, version=12040, capability=(9, 0)):

@@ -4,8 +4,8 @@ import json
 import re
 
 import pytest
-from conftest import run_script
 
+from conftest import run_script
 from mnist_cnn.benchmarks import whole
 from mnist_cnn.system.errors import MnistCnnError
 

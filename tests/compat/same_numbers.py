@@ -12,16 +12,15 @@ import json
 import sys
 import warnings
 
-import numpy as np
-
-import mnist_cnn  # noqa: F401  before Theano and Lasagne
-
 import lasagne
+import numpy as np
 import theano
 import theano.tensor as T
 from lasagne import layers
 from theano.sandbox.rng_mrg import MRG_RandomStreams
 from theano.tensor.shared_randomstreams import RandomStreams
+
+import mnist_cnn  # noqa: F401  before Theano and Lasagne
 
 PYTHON = theano.Mode("py", "fast_compile")
 C = theano.Mode("cvm", "fast_run")
@@ -128,10 +127,10 @@ def elementwise():
         "complex": T.real(T.complex(a, b)) + T.imag(T.complex(a, b)) + T.abs_(T.complex(a * 0 + 3, a * 0 + 4)),
         "rounded tanh": T.tanh(a) + T.exp(b), "rounded sigmoid": T.nnet.sigmoid(a) + T.nnet.softplus(b)}
     compiled = {name: outputs[name] for name in ("mixed", "complex", "casts", "argmax")}
-    for kind, mode, outputs in (("Python", PYTHON, outputs), ("C", C, compiled)):
-        results = theano.function([a, b, i, u], list(outputs.values()), mode=mode,
+    for kind, mode, wanted in (("Python", PYTHON, outputs), ("C", C, compiled)):
+        results = theano.function([a, b, i, u], list(wanted.values()), mode=mode,
                                   on_unused_input="ignore")(*values)
-        for name, value in zip(outputs, results):
+        for name, value in zip(wanted, results):
             yield ("rounded " if "rounded" in name else "") + "elementwise {} {}".format(name, kind), value
 
 
@@ -147,9 +146,9 @@ def indexing():
         "repeat": T.repeat(m, 2, axis=1), "diff": T.extra_ops.diff(m), "take int32": m.flatten()[T.cast(i, "int32")],
         "mask": m[T.gt(m, 2).nonzero()]}
     compiled = {name: outputs[name] for name in ("argmax", "argmax of rows", "cumsum", "take", "add", "add pairs")}
-    for kind, mode, outputs in (("Python", PYTHON, outputs), ("C", C, compiled)):
-        results = theano.function([m, i], list(outputs.values()), mode=mode)(value, index)
-        for name, value_ in zip(outputs, results):
+    for kind, mode, wanted in (("Python", PYTHON, outputs), ("C", C, compiled)):
+        results = theano.function([m, i], list(wanted.values()), mode=mode)(value, index)
+        for name, value_ in zip(wanted, results):
             yield "indexing {} {}".format(name, kind), value_
     outputs = {"topk": T.topk(m, 2, sorted=False),
                "unique": T.extra_ops.Unique(True, True, True)(m)[1]}

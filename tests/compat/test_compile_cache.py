@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import run_script
 
+from conftest import run_script
 
 #: A graph of three modules or so, compiled and run.
 CODE = """
@@ -107,7 +107,7 @@ def test_cache_is_kept_apart_by_processor_and_mends():
 def test_cache_that_cannot_be_made():
     process = subprocess.run(
         [sys.executable, str(Path(__file__).parents[2] / "scripts" / "train.py")],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
+        capture_output=True, text=True,
         env=dict(os.environ, THEANO_FLAGS="base_compiledir=/proc/nowhere"))
     assert process.returncode == 2
     assert process.stderr.count("\n") == 1 and "Unable to create the compiledir" in process.stderr
@@ -202,6 +202,7 @@ def test_warm_start_compiles_nothing(tmp_path, training, small_mnist):
 def test_a_folder_that_another_process_cleaned_away(tmp_path):
     """Empty until a module is ready: the module does not take the folder's own name."""
     from concurrent.futures import Future
+
     from mnist_cnn.compat import parallel_compile
     built = tmp_path / "built"
     built.mkdir()

@@ -3,8 +3,8 @@
 import os
 
 import pytest
-from conftest import ROOT, run_script
 
+from conftest import ROOT, run_script
 from mnist_cnn import compat
 from mnist_cnn.system.errors import MnistCnnError
 

@@ -6,7 +6,6 @@ import sys
 
 import numpy as np
 import pytest
-
 import theano
 import theano.tensor as T
 
@@ -17,8 +16,7 @@ SHOW = ("import mnist_cnn, theano, lasagne; c = theano.config; "
 def run_python(code, cwd=None, **env):
     """Run code in a fresh process with all warnings of ordinary runs shown."""
     return subprocess.run(
-        [sys.executable, "-c", code], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        universal_newlines=True, env=dict(os.environ, **env))
+        [sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True, env=dict(os.environ, **env))
 
 
 def base_flags():
@@ -68,7 +66,7 @@ def test_theano_reads_what_the_program_set_before_it_imports_it(tmp_path):
         "import os\nos.environ['THEANO_FLAGS'] += ',floatX=float32'\n"
         "import theano\nprint(theano.config.floatX)\n")
     process = subprocess.run([sys.executable, "-m", "mnist_cnn.compat", str(tmp_path / "old.py")],
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
+                             capture_output=True, text=True,
                              env=dict(os.environ, THEANO_FLAGS=base_flags()))
     assert (process.stdout, process.stderr) == ("float32\n", "")
 

@@ -3,10 +3,9 @@
 import lasagne
 import numpy as np
 import pytest
-from scipy.signal import convolve, correlate
-
 import theano
 import theano.tensor as T
+from scipy.signal import convolve, correlate
 
 X = np.array([-1.2, .3, 2.7])
 

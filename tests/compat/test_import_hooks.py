@@ -78,7 +78,7 @@ if __name__ == "__main__":
 def test_children_get_the_mends(method, tmp_path):
     (tmp_path / "program.py").write_text(WORKER.format(first=""))
     process = subprocess.run([sys.executable, "-m", "mnist_cnn.compat", str(tmp_path / "program.py"), method],
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=300)
+                             capture_output=True, text=True, timeout=300)
     assert (process.stdout, process.stderr) == ("[2.0, 4.0]\n", "")
 
 
@@ -88,8 +88,8 @@ def test_children_of_joblib_get_the_mends(tmp_path):
         "import mnist_cnn, joblib\n"
         "def work():\n    import theano\n    return theano.__version__\n"
         "print(joblib.Parallel(2)([joblib.delayed(work)()]))\n")
-    process = subprocess.run([sys.executable, str(tmp_path / "program.py")], stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE, universal_newlines=True, timeout=300,
+    process = subprocess.run([sys.executable, str(tmp_path / "program.py")], capture_output=True,
+                             text=True, timeout=300,
                              env=dict(os.environ, OMP_NUM_THREADS="2"))
     assert (process.stdout, process.stderr) == ("['1.0.5']\n", "")
 
@@ -106,8 +106,7 @@ def test_an_environment_is_mended_for_good(tmp_path):
             :-len("mnist_cnn")])]))
 
     def run(*args):
-        process = subprocess.run([python, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                 universal_newlines=True, cwd=str(tmp_path))
+        process = subprocess.run([python, *args], capture_output=True, text=True, cwd=str(tmp_path))
         return process.stdout, process.stderr
     show = "import sys; print('mnist_cnn' in sys.modules); import theano; print('mnist_cnn' in sys.modules)"
     out, err = run("-m", "mnist_cnn.compat", "--install")
@@ -122,6 +121,6 @@ def test_an_environment_is_mended_for_good(tmp_path):
 def test_an_installed_package_may_be_imported_last(first):
     """In the order of import sorters: the wheel brings the file that mends at the first import."""
     code = "import {}; import mnist_cnn; from mnist_cnn.compat import import_hooks; print(import_hooks.MendingFinder)"
-    process = subprocess.run([sys.executable, "-c", code.format(first)], stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE, universal_newlines=True)
+    process = subprocess.run([sys.executable, "-c", code.format(first)], capture_output=True,
+                             text=True)
     assert (process.returncode, process.stderr) == (0, "") and "MendingFinder" in process.stdout

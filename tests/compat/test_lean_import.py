@@ -8,11 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import run_script
-
-from mnist_cnn.compat import lean_import
-
 import theano
+
+from conftest import run_script
+from mnist_cnn.compat import lean_import
 
 IMPORTS = """
 import sys
@@ -36,8 +35,7 @@ print(theano.tensor.slinalg.imported_scipy, hasattr(theano, "gpuarrays"))
 
 def test_what_is_not_imported_is_there_when_used(tmp_path):
     process = subprocess.run(
-        [sys.executable, "-c", IMPORTS], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        universal_newlines=True, env=dict(
+        [sys.executable, "-c", IMPORTS], capture_output=True, text=True, env=dict(
             os.environ, THEANO_FLAGS="base_compiledir=" + theano.config.base_compiledir))
     assert process.stderr == ""
     assert process.stdout.splitlines() == [

@@ -10,8 +10,7 @@ import theano
 def run_python(*args):
     """A fresh process in which Theano's settings are its defaults but for the cache's folder."""
     return subprocess.run(
-        [sys.executable, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        universal_newlines=True, env=dict(
+        [sys.executable, *args], capture_output=True, text=True, env=dict(
             os.environ, THEANORC="",
             THEANO_FLAGS="base_compiledir=" + theano.config.base_compiledir))
 

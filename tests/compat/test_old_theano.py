@@ -3,7 +3,6 @@
 import lasagne
 import numpy as np
 import pytest
-
 import theano
 import theano.tensor as T
 from theano.tensor.signal.downsample import max_pool_2d

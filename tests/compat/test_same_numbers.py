@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 import same_numbers
 
 #: Made by ``python tests/compat/same_numbers.py tests/compat/same_numbers.json.gz`` on CPython 3.10, NumPy 1.23.5.

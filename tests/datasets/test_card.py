@@ -3,15 +3,14 @@
 import json
 import zipfile
 
+import lasagne
 import numpy as np
 import pytest
 
-import lasagne
-
-from mnist_cnn.weights import fitting
 from mnist_cnn import data, model
-from mnist_cnn.datasets.card import DataCard, Dataset, describe_arrays, describe, require_same_data
+from mnist_cnn.datasets.card import DataCard, Dataset, describe, describe_arrays, require_same_data
 from mnist_cnn.system.errors import MnistCnnError
+from mnist_cnn.weights import fitting
 
 COLOUR = DataCard("cifar10", (3, 32, 32), tuple("abcdefghij"), "0" * 64)
 

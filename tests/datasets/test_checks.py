@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from mnist_cnn.training import trainer
-from mnist_cnn import train
-from mnist_cnn.datasets.checks import check_arrays
 from mnist_cnn.datasets.card import Dataset
+from mnist_cnn.datasets.checks import check_arrays
 from mnist_cnn.system.errors import MnistCnnError
+from mnist_cnn.training import trainer
 from mnist_cnn.training.config import configure
 
 

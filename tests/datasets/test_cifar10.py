@@ -8,10 +8,10 @@ import tarfile
 
 import numpy as np
 import pytest
-from conftest import run_script
 from formats import NAMES, batch_pickle, batches, binary_files, python_files, tar_gz, write
 from mirrors import Mirror
 
+from conftest import run_script
 from mnist_cnn import data, datasets
 from mnist_cnn.datasets import archives, catalogue, cifar10, split
 from mnist_cnn.system.errors import MnistCnnError
@@ -30,7 +30,7 @@ def few_for_validation(monkeypatch):
 def published(monkeypatch):
     """Small batches in the place of those that are published, with their digests and counts."""
     python, binary = python_files(PAIRS), binary_files(PAIRS)
-    digest = lambda content: hashlib.md5(content).hexdigest()  # noqa: E731
+    digest = lambda content: hashlib.md5(content).hexdigest()
     archive = tar_gz(python)
     entry = dataclasses.replace(
         datasets.DATASETS["cifar10"], counts=(25, 5), balanced=False,

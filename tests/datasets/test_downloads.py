@@ -10,9 +10,9 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from mirrors import Mirror
 
+from conftest import ROOT
 from mnist_cnn.datasets import DATASETS
 from mnist_cnn.storage import download
 from mnist_cnn.storage.download import fetch

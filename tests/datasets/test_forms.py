@@ -11,10 +11,10 @@ import zipfile
 import numpy as np
 import pytest
 import scipy.io
-from conftest import idx_bytes, run_script
 from mirrors import Mirror
 from PIL import Image
 
+from conftest import idx_bytes, run_script
 from mnist_cnn import data
 from mnist_cnn.datasets import FORMS, dataset_files
 from mnist_cnn.datasets.idx import read_idx
@@ -247,7 +247,7 @@ def array_2(array):
     """An array as Python 2's cPickle wrote it in protocol 2, opcode by opcode."""
     kind = array.dtype.str[1:].encode()
     order = {"|": b"|", "<": b"<"}[array.dtype.str[0]]
-    number = lambda n: b"K" + bytes([n]) if n < 256 else b"M" + struct.pack("<H", n)  # noqa: E731
+    number = lambda n: b"K" + bytes([n]) if n < 256 else b"M" + struct.pack("<H", n)
     shape = b"".join(map(number, array.shape)) + bytes([0x84 + array.ndim])
     content = array.tobytes()
     return b"".join([

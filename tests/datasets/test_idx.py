@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import idx_bytes, write_dataset
 from mirrors import Mirror
 
+from conftest import idx_bytes, write_dataset
 from mnist_cnn import data, datasets
-from mnist_cnn.datasets import cache, catalogue, idx
-from mnist_cnn.datasets import split as splitting
+from mnist_cnn.datasets import cache, catalogue, idx, split as splitting
 from mnist_cnn.datasets.mnist import PACKAGED
 from mnist_cnn.system.errors import MnistCnnError
 

@@ -7,8 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 from formats import batch_pickle, batches, meta_pickle
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from mnist_cnn.datasets.pickles import read_pickle
 

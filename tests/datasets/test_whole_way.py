@@ -6,12 +6,11 @@ import json
 
 import numpy as np
 import pytest
-from conftest import run_script
 from formats import NAMES, binary_files, python_files, tar_gz, write
 from PIL import Image
 
+from conftest import run_script
 from mnist_cnn.weights import fitting
-from mnist_cnn import model
 
 pytestmark = pytest.mark.slow
 

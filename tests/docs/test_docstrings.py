@@ -8,8 +8,8 @@ import re
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from conftest import ROOT
 
+from conftest import ROOT
 from mnist_cnn import fused
 
 MODULES = sorted(

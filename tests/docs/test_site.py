@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from browsers import start_chromium
+
 from conftest import ROOT
 
 PAGES = ("index.html", "training.html", "speed.html", "lesson.html", "tries.html",
@@ -23,7 +24,7 @@ def site(tmp_path_factory):
     process = subprocess.run(
         [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html",
          "-d", str(folder / "doctrees"), str(ROOT / "docs"), str(folder / "html")],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.returncode == 0, process.stdout
     return folder / "html"
 

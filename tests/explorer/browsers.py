@@ -12,6 +12,7 @@ import subprocess
 import time
 
 import pytest
+
 from conftest import run_script
 
 CHROMIUM = next(filter(None, map(shutil.which, (

@@ -8,21 +8,20 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 
+import lasagne
 import numpy as np
 import pytest
+import theano
 from browsers import browser, either, firefox, written  # noqa: F401  fixtures
 from matplotlib.colors import to_rgb
 from PIL import Image, ImageDraw
 
-from mnist_cnn.drawing import layout
 from mnist_cnn.analysis import trust
 from mnist_cnn.analysis.figures import FIGURES
+from mnist_cnn.drawing import layout
 from mnist_cnn.pictures import reading
 from mnist_cnn.storage.film import restore
 from mnist_cnn.storage.records import load_film
-
-import lasagne
-import theano
 
 pytestmark = pytest.mark.browser
 
@@ -127,7 +126,7 @@ class View:
 
 
 @pytest.fixture
-def view(either, written):  # noqa: F811
+def view(either, written):
     view = View(either, written[1].as_uri())
     view.open()
     return view
@@ -251,7 +250,7 @@ def test_unsure_answers_are_pythons(view, cnn, mnist):
     features_of = trust.compile_features(cnn[0])
     limits = trust.learn_trust(features_of, mnist[2], mnist[3])
     rng = np.random.RandomState(0)
-    images = [image for image in mnist[4][:150]]
+    images = list(mnist[4][:150])
     for _ in range(50):
         picture = Image.new("L", (280, 280))
         points = [tuple(point) for point in rng.randint(30, 250, (15, 2)).tolist()]
@@ -299,7 +298,7 @@ def test_screen_readers_hear_the_answer_in_time(view):
 
 def test_frame_times_are_measured(view):
     """Browsers round their clocks; the mean of many frames is right, and never 0."""
-    for number in range(60):
+    for _ in range(60):
         view.browser.js("document.getElementById('random').click()")
         view.settle()
     forward, frame = view.js("[explorer.timing.forward.mean, explorer.timing.frame.mean]")
@@ -572,7 +571,7 @@ def test_the_training_film(view, training, cnn, mnist):
         [node.querySelector("b").textContent, node.children[3].textContent])""")
     assert len(shown) == len(film)
     try:
-        for (epoch, frame), (answer, share) in zip(sorted(film.items()), shown):
+        for (_, frame), (answer, share) in zip(sorted(film.items()), shown):
             lasagne.layers.set_all_param_values(network, [
                 array.astype(theano.config.floatX) for array in restore(
                     *frame, [array.shape for array in weights])])
@@ -602,7 +601,7 @@ def test_the_least_change_fools_the_true_network(view, cnn, mnist):
             return found && {...found, pixels: Array.from(found.pixels)};
           })(...arguments)""", before.ravel().tolist(), target)
         after = np.array(result["pixels"]).reshape(28, 28)
-        answer = lambda picture: ask(np.float32(picture[None, None] / 256))[0].argmax()  # noqa: E731
+        answer = lambda picture: ask(np.float32(picture[None, None] / 256))[0].argmax()
         assert answer(before) != target and answer(after) == target
         change = (after - before) / 255
         assert abs(change.clip(0).sum() - result["added"]) < 1e-3
@@ -658,7 +657,7 @@ def test_tabs_by_keyboard(view):
 # --- everybody --------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
-def checked_page(written, tmp_path_factory):  # noqa: F811
+def checked_page(written, tmp_path_factory):
     """The page with axe-core, Deque's accessibility checker, put into it."""
     spec = importlib.util.find_spec("axe_playwright_python")
     if spec is None:
@@ -673,7 +672,7 @@ def checked_page(written, tmp_path_factory):  # noqa: F811
 
 @pytest.mark.parametrize("size", [(1280, 620), (500, 844)])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(either, checked_page, scheme, size):  # noqa: F811
+def test_axe_finds_nothing(either, checked_page, scheme, size):
     view = View(either, checked_page.as_uri())
     view.open(size, scheme)
     view.click("#saliency ~ span")

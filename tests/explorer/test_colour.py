@@ -4,8 +4,11 @@ import base64
 import importlib.util
 from pathlib import Path
 
+import lasagne
 import numpy as np
 import pytest
+import theano
+import theano.tensor as T
 from browsers import browser  # noqa: F401  a fixture
 from PIL import Image
 
@@ -13,12 +16,8 @@ from mnist_cnn import explorer, model
 from mnist_cnn.analysis.trust import Trust
 from mnist_cnn.explorer.content import Content, Frame, Plane
 from mnist_cnn.explorer.embed import pack_pixels
-from mnist_cnn.storage.film import quantize
 from mnist_cnn.pictures.photos import load_photo
-
-import lasagne
-import theano
-import theano.tensor as T
+from mnist_cnn.storage.film import quantize
 
 pytestmark = pytest.mark.browser
 
@@ -69,7 +68,7 @@ def page_path(network, images, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def page(browser, page_path):  # noqa: F811
+def page(browser, page_path):
     show(browser, page_path)
     return browser
 
@@ -206,7 +205,7 @@ def fashion_path(fixed_weights, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def fashion(browser, fashion_path):  # noqa: F811
+def fashion(browser, fashion_path):
     show(browser, fashion_path, 390, 844)
     return browser
 
@@ -250,7 +249,7 @@ def test_words_fit_on_a_phone(fashion):
 # --- both ----------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("kind, shape", [("page", SHAPE), ("fashion", (1, 28, 28))])
-def test_pictures_are_prepared_as_python_does(kind, shape, browser, request, tmp_path):  # noqa: F811
+def test_pictures_are_prepared_as_python_does(kind, shape, browser, request, tmp_path):
     show(browser, request.getfixturevalue(kind + "_path"))
     page = browser
     rng = np.random.RandomState(0)

@@ -4,17 +4,16 @@ import base64
 import json
 import time
 
+import lasagne
 import numpy as np
 import pytest
+import theano
+import theano.tensor as T
 from browsers import browser, written  # noqa: F401  fixtures
 from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image, ImageDraw
 
 from mnist_cnn.pictures.digits import fit_to_field
-
-import lasagne
-import theano
-import theano.tensor as T
 
 pytestmark = pytest.mark.browser
 
@@ -424,7 +423,7 @@ def test_touch_draws(page):
             "type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]})
     box = page.js("(({x, y, width}) => [x, y, width])"
                   "(document.getElementById('ink').getBoundingClientRect())")
-    at = lambda x, y: (box[0] + x * box[2], box[1] + y * box[2])  # noqa: E731
+    at = lambda x, y: (box[0] + x * box[2], box[1] + y * box[2])
     touch("touchStart", at(.5, .2))
     for y in (.4, .6, .8):
         touch("touchMove", at(.5, y))
@@ -606,7 +605,7 @@ def test_raw_convolution_toggle(page):
     chosen = int((raw < -.05).sum(axis=(1, 2)).argmax())
     selector = selector.format(chosen + 1)
     relu = picture(page, selector)
-    blue = lambda image: image[..., 2].astype(int) - image[..., 0] > 10  # noqa: E731
+    blue = lambda image: image[..., 2].astype(int) - image[..., 0] > 10
     assert not blue(relu).any()
     page.click("#stage-values label:nth-of-type(2)")
     assert blue(picture(page, selector)).sum() > 20  # sums below zero have the other colour
@@ -683,7 +682,7 @@ def test_everything_by_keyboard(page):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_sizes_and_colours(page, size, scheme):
     page.open(size, scheme)
-    luminance = lambda: sum(map(float, page.js(  # noqa: E731
+    luminance = lambda: sum(map(float, page.js(
         "getComputedStyle(document.body).backgroundColor").strip("rgb()").split(",")))
     assert (luminance() < 384) == (scheme == "dark")
     for layer in LAYERS:

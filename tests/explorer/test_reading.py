@@ -8,8 +8,8 @@ from browsers import Chromium, browser, either, firefox, written  # noqa: F401  
 from PIL import Image
 
 from mnist_cnn.benchmarks.photos import draw_photo
-from mnist_cnn.system.errors import MnistCnnError
 from mnist_cnn.pictures.reading import read_digits
+from mnist_cnn.system.errors import MnistCnnError
 
 pytestmark = pytest.mark.browser
 
@@ -23,7 +23,7 @@ def draw_picture(path, number, images):
     ground, ink = rng.permutation([int(rng.randint(0, 70)), int(rng.randint(170, 256))])
     mode = ["L", "RGB", "RGBA", "P", "LA"][number % 5]
     picture = Image.new("L", (width, height), int(ground))
-    for i in range(1 + number % 3):
+    for _ in range(1 + number % 3):
         side = max(4, int(min(width, height) * rng.uniform(.2, .9)))
         digit = Image.fromarray(np.uint8(256 * images[rng.randint(len(images)), 0])).resize(
             (side, side), Image.BILINEAR)
@@ -55,7 +55,7 @@ def read_by_python(path):
     return np.uint8(256 * reading.images[:, 0]), reading.doubt
 
 
-def open_page(browser, written):  # noqa: F811
+def open_page(browser, written):
     browser.open(written[1].as_uri(), (1280, 900))
     browser.wait("""const done = arguments[0];
         const look = () => "ready" in document.documentElement.dataset ? done() : setTimeout(look, 20);
@@ -74,7 +74,7 @@ def compare(page, paths):
     return shown
 
 
-def test_the_same_digits_by_both_roads(browser, written, mnist, tmp_path):  # noqa: F811
+def test_the_same_digits_by_both_roads(browser, written, mnist, tmp_path):
     page = Chromium(browser)
     open_page(page, written)
     paths = [tmp_path / "{}.{}".format(number, ["png", "webp", "gif"][number % 3 if number % 5 < 2 else 0])
@@ -87,7 +87,7 @@ def test_the_same_digits_by_both_roads(browser, written, mnist, tmp_path):  # no
 COUNT = 30
 
 
-def test_photographs_and_large_pictures_in_both_browsers(either, written, mnist, tmp_path):  # noqa: F811
+def test_photographs_and_large_pictures_in_both_browsers(either, written, mnist, tmp_path):
     open_page(either, written)
     paths = []
     for kind in ("a finger", "squared paper", "two lines of digits"):

@@ -3,21 +3,20 @@
 import base64
 import zlib
 
+import lasagne
 import numpy as np
 import pytest
 from browsers import written  # noqa: F401  a fixture
-from conftest import run_script
 
+from conftest import run_script
 from mnist_cnn import explorer
 from mnist_cnn.analysis.trust import Trust
 from mnist_cnn.explorer.content import Content, Plane, choose_digits, find_favourites, keep_small
 from mnist_cnn.explorer.embed import pack, pack_images
 
-import lasagne
-
 
 @pytest.mark.slow
-def test_page_is_one_small_file(written):  # noqa: F811
+def test_page_is_one_small_file(written):
     process, path = written
     assert process.returncode == 0, process.stderr
     assert process.stderr == ""

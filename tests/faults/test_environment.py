@@ -6,9 +6,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import ROOT
-
 from test_walk import faults_of
+
+from conftest import ROOT
 
 NUMBERS = ("junk", "0", "-1", "99999999999", "1.5", "\u0665")
 
@@ -47,8 +47,8 @@ BORNE = [
 
 def run(variables, script, *args, **kwargs):
     return subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / script), *map(str, args)], stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, universal_newlines=True, errors="replace", **kwargs, env=dict(
+        [sys.executable, str(ROOT / "scripts" / script), *map(str, args)], capture_output=True,
+        text=True, errors="replace", **kwargs, env=dict(
             {name: value for name, value in os.environ.items() if name != "MPLBACKEND"},
             **variables))
 
@@ -137,7 +137,7 @@ def test_python_flags(script, args, flags, training, small_mnist, tmp_path):
     places = dict(model=training[1], data=small_mnist)
     process = subprocess.run(
         [sys.executable, *flags, str(ROOT / "scripts" / script),
-         *[str(arg).format(**places) for arg in args]], stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, universal_newlines=True, cwd=str(tmp_path))
+         *[str(arg).format(**places) for arg in args]], capture_output=True,
+        text=True, cwd=str(tmp_path))
     assert not faults_of(process.returncode, process.stdout, process.stderr), process.stderr
     assert process.returncode == (0 if script in ("train.py", "visualize.py") else 2)

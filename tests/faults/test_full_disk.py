@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from conftest import ROOT
 
 pytestmark = pytest.mark.slow
@@ -102,8 +103,8 @@ def test_full_disk_at_every_write(with_temporary, tmp_path):
     (disk / "run").mkdir(parents=True)
     temporary.mkdir(exist_ok=True)
     process = subprocess.run(
-        [sys.executable, "-c", RUN, str(disk / "run"), str(temporary)], cwd=str(ROOT), stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, universal_newlines=True,
+        [sys.executable, "-c", RUN, str(disk / "run"), str(temporary)], cwd=str(ROOT), capture_output=True,
+        text=True,
         env=dict(os.environ, LD_PRELOAD=str(library), FULL_DISK=str(disk)))
     assert process.returncode == 0 and process.stderr == "", process.stderr
     *failed, last = [line.split() for line in process.stdout.splitlines()]

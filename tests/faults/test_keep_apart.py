@@ -5,15 +5,14 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import run_script
 from PIL import Image
 
-from mnist_cnn.training import trainer
-from mnist_cnn import explorer, train
+from conftest import run_script
+from mnist_cnn import explorer, sweeps
 from mnist_cnn.analysis import gallery
 from mnist_cnn.storage import atomic, npz, records
 from mnist_cnn.system.errors import MnistCnnError
-from mnist_cnn import sweeps
+from mnist_cnn.training import trainer
 
 
 @pytest.fixture

@@ -1,18 +1,17 @@
 """Numbers that float32 does not hold, in files that are else what they should be."""
 
+import lasagne
 import numpy as np
 import pytest
+
 from conftest import run_script
-
-import lasagne
-
+from mnist_cnn import model, predict
 from mnist_cnn.analysis import plots
+from mnist_cnn.predict import run_in_batches
+from mnist_cnn.storage import npz, records
+from mnist_cnn.system.errors import MnistCnnError
 from mnist_cnn.training import trainer
 from mnist_cnn.weights import fitting
-from mnist_cnn import model, predict, train, visualize
-from mnist_cnn.storage import atomic, npz, records
-from mnist_cnn.predict import run_in_batches
-from mnist_cnn.system.errors import MnistCnnError
 
 
 def weights_with(training, path, value):

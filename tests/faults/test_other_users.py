@@ -7,8 +7,8 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
 
+from conftest import ROOT
 from mnist_cnn import model
 
 pytestmark = pytest.mark.skipif(
@@ -40,7 +40,7 @@ def test_a_user_without_a_name_or_a_home(tmp_path):
         return subprocess.run(
             ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", "--inh-caps=" + rights,
              "--ambient-caps=" + rights, *command("evaluate.py", "nothing.npz")],
-            stderr=subprocess.PIPE, universal_newlines=True, cwd=str(tmp_path),
+            stderr=subprocess.PIPE, text=True, cwd=str(tmp_path),
             env=dict(environment, **variables))
 
     process = start()
@@ -84,7 +84,7 @@ def test_what_may_not_be_touched(script, args, training, small_mnist, tmp_path):
     try:
         process = subprocess.run(
             without_override(command(script, *[arg.format(**places) for arg in args])),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
+            capture_output=True, text=True,
             cwd=str(tmp_path))
         assert process.returncode == 2
         assert process.stderr.count("\n") == 1 and "Permission denied" in process.stderr

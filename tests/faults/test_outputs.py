@@ -6,9 +6,9 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from PIL import Image
 
+from conftest import ROOT
 from mnist_cnn.training import callbacks
 
 #: Each script's shortest run that prints and saves.
@@ -110,8 +110,8 @@ def test_names_that_stdout_cannot_show(training, small_mnist, tmp_path):
     for encoding in ("utf-8", "ascii"):
         process = subprocess.run(
             [sys.executable, str(ROOT / "scripts" / "evaluate.py"), str(name),
-             "--data-dir", str(small_mnist)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env=dict(os.environ, PYTHONIOENCODING=encoding + ":strict"))
+             "--data-dir", str(small_mnist)],
+            capture_output=True, env=dict(os.environ, PYTHONIOENCODING=encoding + ":strict"))
         assert process.returncode == 0 and process.stderr == b""
         assert b"\\udcff" in process.stdout and b"mistakes in 1000" in process.stdout
         # nor is what a terminal would obey sent there: it would clear the screen, and turn the text

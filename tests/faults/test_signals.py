@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from conftest import ROOT
 
 HERE = Path(__file__).parent
@@ -81,7 +82,7 @@ def test_what_a_library_swallows_comes_again(tmp_path):
         "import this\nopen('reached', 'w')\n")
     process = subprocess.run(
         [sys.executable, str(ROOT / "scripts" / "evaluate.py"), "nothing.npz"], cwd=str(tmp_path),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
+        capture_output=True, text=True,
         env=dict(os.environ, PYTHONPATH=str(tmp_path)),
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     assert (process.returncode, process.stdout, process.stderr) == (130, "", "interrupted\n")

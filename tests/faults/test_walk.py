@@ -13,8 +13,9 @@ from queue import Queue
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from PIL import Image
+
+from conftest import ROOT
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ class BatchNormLayer(Layer):
 
     def __init__(self, incoming, axes="auto", epsilon=1e-4, alpha=.1, beta=init.Constant(0),
                  gamma=init.Constant(1), **kwargs):
-        super(BatchNormLayer, self).__init__(incoming, **kwargs)
+        super().__init__(incoming, **kwargs)
         if axes == "auto":
             axes = (0,) + tuple(range(2, len(self.input_shape)))
         self.axes = (axes,) if isinstance(axes, int) else axes

@@ -11,14 +11,13 @@ import sys
 from unittest import mock
 
 import numpy as np
-
-from mnist_cnn import model  # noqa: F401  sets float32
-from mnist_cnn.fused.rewrites import convolution, ties
-
 import theano
 import theano.tensor as T
 from theano.gof import Query
 from theano.tensor.signal.pool import pool_2d
+
+from mnist_cnn import model  # noqa: F401  sets float32
+from mnist_cnn.fused.rewrites import convolution, ties
 
 #: Without Theano's fusion, all elementwise operations are ones that are compiled once.
 PLAIN = theano.Mode(linker="cvm", optimizer=Query(include=["fast_compile"], exclude=["fusion"]))
@@ -34,7 +33,7 @@ BENT = [T.nnet.relu, lambda z: T.maximum(z, 0), lambda z: T.maximum(0, z),
         lambda z: T.switch(z >= 0, z, .25 * z), lambda z: T.clip(z, 0, 100)]
 
 
-class Network(object):
+class Network:
     """A random network: an expression, its inputs with their values, and what to differentiate."""
 
     def __init__(self, rng, exact, dtype="float32"):

@@ -1,21 +1,26 @@
 """Bias and nonlinearity, against their definitions in NumPy and against the plain graph."""
 
+import lasagne
 import numpy as np
 import pytest
-
-from mnist_cnn import model  # noqa: F401  it sets float32
-
-import lasagne
 import theano
 import theano.tensor as T
-from lasagne.layers import (Conv2DLayer, DenseLayer, InputLayer, NonlinearityLayer, get_all_layers,
-                            get_all_params, get_output)
+from batch_norm_layer import BatchNormLayer, batch_norm
+from lasagne.layers import (
+    Conv2DLayer,
+    DenseLayer,
+    InputLayer,
+    NonlinearityLayer,
+    get_all_layers,
+    get_all_params,
+    get_output,
+)
 from lasagne.nonlinearities import sigmoid
+from plain import PLAIN, becomes, fast_and_plain
+
+from mnist_cnn import model  # noqa: F401  it sets float32
 from mnist_cnn.fused.ops.activation import Activation
 from mnist_cnn.fused.ops.batch_norm import BatchNorm
-
-from batch_norm_layer import BatchNormLayer, batch_norm
-from plain import PLAIN, becomes, fast_and_plain
 
 # f, and f' where z is not 0; for float64
 DEFINITIONS = {

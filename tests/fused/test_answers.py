@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 import theano
 import theano.tensor as T
 

@@ -1,15 +1,13 @@
 """Batch normalization in one Op: against NumPy in double, and the plain graph."""
 
+import lasagne
 import numpy as np
 import pytest
-
-from mnist_cnn import model  # noqa: F401  it sets float32
-
-import lasagne
 import theano
 import theano.tensor as T
-from lasagne.layers import (Conv2DLayer, DenseLayer, InputLayer, MaxPool2DLayer, get_all_params,
-                            get_output)
+from lasagne.layers import Conv2DLayer, DenseLayer, InputLayer, MaxPool2DLayer, get_all_params, get_output
+
+from mnist_cnn import model  # noqa: F401  it sets float32
 from mnist_cnn.fused.ops.batch_norm import BatchNorm
 
 try:

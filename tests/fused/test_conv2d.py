@@ -2,29 +2,36 @@
 
 import functools
 
+import lasagne
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
-from mnist_cnn import model  # noqa: F401  it sets float32
-
-import lasagne
 import theano
 import theano.tensor as T
+from batch_norm_layer import batch_norm
+from hypothesis import HealthCheck, given, settings, strategies as st
 from lasagne import nonlinearities
-from lasagne.layers import (Conv2DLayer, DenseLayer, DropoutLayer, GlobalPoolLayer, InputLayer,
-                            MaxPool2DLayer, NonlinearityLayer, Pool2DLayer, get_all_layers,
-                            get_all_params, get_output)
-from mnist_cnn.benchmarks.networks import NETWORKS
-from mnist_cnn.fused.ops.activation import Activation
-from mnist_cnn.fused.ops.conv2d import Conv2D, Conv2DGrad, first, last
-from mnist_cnn.fused.ops.pooling import Pool2D, Pooling
-from mnist_cnn.fused.ops.batch_norm import BatchNorm
+from lasagne.layers import (
+    Conv2DLayer,
+    DenseLayer,
+    DropoutLayer,
+    GlobalPoolLayer,
+    InputLayer,
+    MaxPool2DLayer,
+    NonlinearityLayer,
+    Pool2DLayer,
+    get_all_layers,
+    get_all_params,
+    get_output,
+)
+from plain import PLAIN, becomes
 from theano.tensor.signal.pool import pool_2d
 
-from batch_norm_layer import batch_norm
-from plain import PLAIN, becomes
+from mnist_cnn import model  # noqa: F401  it sets float32
+from mnist_cnn.benchmarks.networks import NETWORKS
+from mnist_cnn.fused.ops.activation import Activation
+from mnist_cnn.fused.ops.batch_norm import BatchNorm
+from mnist_cnn.fused.ops.conv2d import Conv2D, Conv2DGrad, first, last
+from mnist_cnn.fused.ops.pooling import Pool2D, Pooling
 
 # Each example compiles Theano functions; the C++ modules in them are the same for all.
 drawn = settings(max_examples=25, deadline=None, derandomize=True, database=None,
@@ -129,7 +136,7 @@ def test_rule_is_the_derivative():
     pad, slope = (1, 2, 0, 1), .1
     data = [normal(k, *shape).astype(float) for k, shape in
             enumerate([(2, 3, 6, 5), (4, 3, 3, 3), (4,), (2, 4, 7, 4)])]
-    def loss(*data):  # noqa: E306
+    def loss(*data):
         return (numpy_conv(*data, pad=pad, slope=slope)[0] * data[3]).sum()
     rng = np.random.RandomState(1)
     for k, grad in zip((1, 2, 0), numpy_conv(*data, pad=pad, slope=slope)[1:]):
@@ -143,7 +150,7 @@ def test_rule_is_the_derivative():
             assert (ends[0] - ends[1]) / 2e-6 == pytest.approx(grad[at], rel=1e-5, abs=1e-7)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def fast_and_plain(pad, pool):
     """A convolution with a rectifier and this pooling, by the Op and in the plain graph."""
     x, W, b, g = T.ftensor4(), T.ftensor4(), T.fvector(), T.ftensor4()
@@ -192,7 +199,7 @@ BENDS = [(dict(slope=1), lambda z: z)] + [
         ("product", 0, lambda z: z * (z > 0)))]
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def bent(kind):
     """Of each of BENDS, by the Op and in the plain graph: the pooled, and gradients for W, b, x."""
     x, W, b, g = T.ftensor4(), T.ftensor4(), T.fvector(), T.ftensor4()
@@ -228,7 +235,7 @@ def test_blank_areas_and_ties_are_theanos(kind, shape, value):
                                        err_msg="%s %s" % (name, options))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def strided(pad, stride):
     """A convolution of this border_mode and stride, by the Op and in the plain graph."""
     x, W, b, g = T.ftensor4(), T.ftensor4(), T.fvector(), T.ftensor4()

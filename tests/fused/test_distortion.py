@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
+import theano.tensor as T
 from hypothesis import given, settings, strategies as st
 
 from mnist_cnn.fused.ops.distortion import DistortImages, compile_move_pixels
 from mnist_cnn.training import distortions
 from mnist_cnn.training.engine import Engine
-
-import theano.tensor as T
 
 
 @pytest.fixture(scope="module")

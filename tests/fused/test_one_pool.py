@@ -1,7 +1,6 @@
 """Elementwise operations beside fast ones leave OpenMP's threads alone."""
 
 import numpy as np
-
 import theano
 import theano.tensor as T
 from theano.tensor import Elemwise

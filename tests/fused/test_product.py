@@ -2,14 +2,12 @@
 
 import numpy as np
 import pytest
-
-from mnist_cnn import model  # noqa: F401  it sets float32
-
 import theano
 import theano.tensor as T
-from mnist_cnn.fused.ops.product import SparseProduct
-
 from openmp import threads
+
+from mnist_cnn import model  # noqa: F401  it sets float32
+from mnist_cnn.fused.ops.product import SparseProduct
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +32,8 @@ def test_equals_numpy(product, m, k, n):
     wide = [array.astype(float) for array in (a, b, g)]
     for got, left, right in zip(product(a, b, g), (wide[0], wide[2], wide[0].T), (wide[1], wide[1].T, wide[2])):
         assert got.dtype == np.float32
-        np.testing.assert_allclose(got, left.dot(right), rtol=0, atol=1e-5 * max(1, np.abs(left.dot(right)).max(initial=0)))
+        wanted = left.dot(right)
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-5 * max(1, np.abs(wanted).max(initial=0)))
 
 
 def test_any_memory_layout(product):

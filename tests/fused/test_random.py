@@ -1,18 +1,17 @@
 """Random numbers in vectors, against Theano's own, bit for bit; by Python's integers from the paper."""
 
+import lasagne
 import numpy as np
 import pytest
-
-import lasagne
 import theano
 import theano.tensor as T
 from lasagne.layers import DropoutLayer, InputLayer, get_output
-from mnist_cnn import fused
-from mnist_cnn.fused.ops.dropout import BernoulliMask, VectorUniform
+from openmp import threads
 from theano.compile.debugmode import DebugMode
 from theano.sandbox.rng_mrg import MRG_RandomStreams, mrg_uniform
 
-from openmp import threads
+from mnist_cnn import fused
+from mnist_cnn.fused.ops.dropout import BernoulliMask, VectorUniform
 
 pytestmark = pytest.mark.skipif(fused.why_not() is not None, reason=str(fused.why_not()))
 

@@ -6,7 +6,6 @@ Two hundred of them: a thousand take Theano minutes to compile, and these cover 
 import platform
 
 import pytest
-
 from random_graphs import compare
 
 pytestmark = [

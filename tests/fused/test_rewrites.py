@@ -1,27 +1,23 @@
 """What the optimizations take of a graph and what they leave, and that it computes what it did."""
 import pickle
 
+import lasagne
 import numpy as np
 import pytest
-
-from mnist_cnn import model  # noqa: F401  it sets float32
-
-import lasagne
+import random_graphs
 import theano
 import theano.tensor as T
 from lasagne import nonlinearities
-from lasagne.layers import (Conv2DLayer, DenseLayer, DropoutLayer, InputLayer, Layer, MaxPool2DLayer,
-                            NonlinearityLayer, Pool2DLayer, get_all_params, get_output)
-from mnist_cnn.fused import explain, why_nothing
+from lasagne.layers import Conv2DLayer, InputLayer, MaxPool2DLayer, get_all_params, get_output
+from plain import becomes, reasons, rows
 from theano.compile.debugmode import DebugMode
 from theano.compile.nanguardmode import NanGuardMode
 from theano.gof import Constant, FunctionGraph, Query
 from theano.gof.graph import inputs as inputs_of
 from theano.tensor.signal.pool import pool_2d
 
-import batch_norm_layer
-import random_graphs
-from plain import becomes, reasons, rows
+from mnist_cnn import model  # noqa: F401  it sets float32
+from mnist_cnn.fused import explain, why_nothing
 
 #: Without fusion all elementwise operations are ones that are compiled once.
 FAST = theano.compile.get_default_mode().excluding("fusion")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+
 from conftest import ROOT
 
 IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
@@ -25,7 +26,7 @@ def build_harness(tmp_path, source, *flags, compiler="g++"):
 
 def run_harness(*command):
     done = subprocess.run([str(word) for word in command], env=dict(os.environ, OMP_NUM_THREADS="2"),
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert done.returncode == 0, done.stdout
     return done.stdout
 

@@ -4,16 +4,14 @@ import os
 
 import numpy as np
 import pytest
-
-from mnist_cnn import model  # noqa: F401  it sets float32
-
 import theano
 import theano.tensor as T
 from lasagne.nonlinearities import rectify
-from mnist_cnn.fused.ops.stage import ConvReluPool, ConvReluPoolGrad
-
 from openmp import threads
 from plain import PLAIN
+
+from mnist_cnn import model  # noqa: F401  it sets float32
+from mnist_cnn.fused.ops.stage import ConvReluPool, ConvReluPoolGrad
 
 STAGES = {"first": (1, 32, 5), "second": (32, 32, 5), "other": (3, 20, 3)}
 SIZES = {"first": (28, 28), "second": (12, 12), "other": (11, 14)}
@@ -54,7 +52,7 @@ def arrays(name, batch, seed=0, shape=None):
     rng = np.random.RandomState(seed)
     channels, filters, size = STAGES[name]
     rows, columns = shape or SIZES[name]
-    make = lambda *shape: rng.normal(size=shape).astype("float32")  # noqa: E731
+    make = lambda *shape: rng.normal(size=shape).astype("float32")
     return [make(batch, channels, rows, columns), make(filters, channels, size, size) / size ** 2,
             make(filters), make(batch, filters, (rows - size + 1) // 2, (columns - size + 1) // 2)]
 
@@ -232,7 +230,7 @@ def test_bad_gradients_name_the_argument():
     x, W, codes, g = T.ftensor4(), T.ftensor4(), T.TensorType("uint8", (False,) * 4)(), T.ftensor4()
     f = theano.function([x, W, codes, g], ConvReluPoolGrad(1, 32, 5)(x, W, codes, g))
     right = [(2, 1, 28, 28), (32, 1, 5, 5), (2, 12, 12, 32), (2, 32, 12, 12)]
-    make = lambda shapes: [np.zeros(s, "uint8" if k == 2 else "float32")  # noqa: E731
+    make = lambda shapes: [np.zeros(s, "uint8" if k == 2 else "float32")
                            for k, s in enumerate(shapes)]
     f(*make(right))
     with pytest.raises(ValueError, match="codes: wanted length 12 along axis 1"):

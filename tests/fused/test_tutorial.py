@@ -1,17 +1,15 @@
 """The tutorial's network, fast against plain: one step, hundreds, and runs with a seed."""
 
+import lasagne
 import numpy as np
 import pytest
-
-from mnist_cnn import model, train
-
-import lasagne
 import theano
 import theano.tensor as T
 from lasagne.layers import get_all_params, get_output
-
 from openmp import threads
 from plain import PLAIN, becomes, fast_and_plain
+
+from mnist_cnn import model, train
 
 
 @pytest.fixture(scope="session")

@@ -5,14 +5,13 @@ import pickle
 import lasagne.updates as rules
 import numpy as np
 import pytest
-
 import theano
 import theano.tensor as T
-from mnist_cnn import fused
-from mnist_cnn.fused.ops.update import ElementwiseUpdate
+from openmp import threads
 from theano.compile.debugmode import DebugMode
 
-from openmp import threads
+from mnist_cnn import fused
+from mnist_cnn.fused.ops.update import ElementwiseUpdate
 
 pytestmark = pytest.mark.skipif(fused.why_not() is not None, reason=str(fused.why_not()))
 

@@ -2,21 +2,33 @@
 
 import itertools
 
+import lasagne
 import numpy as np
 import pytest
-
-from mnist_cnn import model  # noqa: F401  it sets float32
-
-import lasagne
 import theano
 import theano.tensor as T
-from lasagne.layers import (BatchNormLayer, BiasLayer, Conv2DLayer, DenseLayer, ElemwiseSumLayer,
-                            ExpressionLayer, GlobalPoolLayer, InputLayer, InverseLayer,
-                            MaxPool2DLayer, NonlinearityLayer, PadLayer, ScaleLayer, batch_norm,
-                            get_all_params, get_output)
+from lasagne.layers import (
+    BatchNormLayer,
+    BiasLayer,
+    Conv2DLayer,
+    DenseLayer,
+    ElemwiseSumLayer,
+    ExpressionLayer,
+    GlobalPoolLayer,
+    InputLayer,
+    InverseLayer,
+    MaxPool2DLayer,
+    NonlinearityLayer,
+    PadLayer,
+    ScaleLayer,
+    batch_norm,
+    get_all_params,
+    get_output,
+)
 from lasagne.nonlinearities import elu, rectify, selu, softmax
-
 from plain import PLAIN, becomes, fast_and_plain, reasons
+
+from mnist_cnn import model  # noqa: F401  it sets float32
 
 SHAPE = (3, 12, 12)
 

@@ -5,17 +5,16 @@ import io
 import json
 import struct
 
+import lasagne  # noqa: I100  after mnist_cnn, which makes it importable
 import numpy as np
 from stand_in import a_run, state
 
-from mnist_cnn.weights import fitting
 from mnist_cnn import model
 from mnist_cnn.datasets import idx
-from mnist_cnn.storage import records
 from mnist_cnn.datasets.card import DataCard
+from mnist_cnn.storage import records
 from mnist_cnn.training import checkpoint
-
-import lasagne  # noqa: I100  after mnist_cnn, which makes it importable
+from mnist_cnn.weights import fitting
 
 from . import mutations
 

@@ -7,11 +7,10 @@ import pickletools
 import tarfile
 
 import numpy as np
+from datasets import formats  # noqa: I100  tests/datasets
 
 from mnist_cnn.datasets import cifar10
 from mnist_cnn.datasets.pickles import read_pickle
-
-from datasets import formats  # noqa: I100  tests/datasets
 
 from . import mutations
 

@@ -7,8 +7,9 @@ import threading
 
 import numpy as np
 import pytest
-from conftest import ROOT, same_files
 from jupyter_client.manager import start_new_kernel
+
+from conftest import ROOT, same_files
 
 pytestmark = pytest.mark.slow
 
@@ -158,7 +159,8 @@ def test_interrupted_compilations_are_a_line_and_go_on(tmp_path):
             cell = Cell()
             reply = client.execute_interactive(code, output_hook=cell, timeout=120)["content"]
             thread.join()
-            assert (reply["status"], reply["ename"]) == ("error", "Interrupted"), "\n".join(cell.contents("error")[0]["traceback"])
+            traceback = cell.contents("error")[0]["traceback"]
+            assert (reply["status"], reply["ename"]) == ("error", "Interrupted"), "\n".join(traceback)
             assert cell.contents("error")[0]["traceback"] == ["Interrupted"]
             cell = Cell()
             reply = client.execute_interactive(code, output_hook=cell, timeout=120)["content"]

@@ -7,8 +7,9 @@ import sys
 import jupytext
 import nbformat
 import pytest
-from conftest import ROOT
 from nbclient import NotebookClient
+
+from conftest import ROOT
 
 LESSON = ROOT / "docs" / "lesson.py"
 

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from mnist_cnn.datasets.card import DataCard, number_names
-from mnist_cnn.system.errors import MnistCnnError
 from mnist_cnn.pictures.photos import load_images, load_photo
+from mnist_cnn.system.errors import MnistCnnError
 
 COLOUR = DataCard("cifar10", (3, 32, 32), number_names(10))
 

@@ -1,17 +1,14 @@
 """Picture files of digits, brought to MNIST's form, and read."""
 
-import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from conftest import run_script
 from PIL import Image
 from scipy import ndimage
 
-from mnist_cnn.pictures import digits as digits_of
-from mnist_cnn.pictures import reading
+from mnist_cnn.pictures import digits as digits_of, reading
 from mnist_cnn.system.errors import MnistCnnError
 
 
@@ -140,7 +137,7 @@ def test_a_picture_as_large_as_any(tmp_path):
             "print(reading.load_picture(sys.argv[1]).shape,\n"
             "      resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)")
     done = subprocess.run([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE,
-                          check=True, universal_newlines=True)
+                          check=True, text=True)
     shape, memory = done.stdout.rsplit(None, 1)
     assert shape == "(1, 28, 28)" and int(memory) < 1100000  # kilobytes
 

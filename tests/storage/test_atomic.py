@@ -7,8 +7,8 @@ import threading
 
 import numpy as np
 import pytest
-from conftest import ROOT
 
+from conftest import ROOT
 from mnist_cnn.storage import atomic, npz
 from mnist_cnn.system.errors import MnistCnnError
 

@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+
 from conftest import ROOT, run_script, same_files
 
 psutil = pytest.importorskip("psutil")

@@ -15,13 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import ROOT
-
 import mnist_cnn
+from conftest import ROOT
 from mnist_cnn import sweeps
+from mnist_cnn.sweeps import records, settings, summary, task
 from mnist_cnn.system.errors import Interrupted, MnistCnnError
 from mnist_cnn.system.signals import interrupt, signals
-from mnist_cnn.sweeps import records, settings, summary, task
 from mnist_cnn.training.config import Config, configure
 
 

@@ -7,10 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from mnist_cnn.training import trainer
-from mnist_cnn import train
-from mnist_cnn.system.errors import Interrupted, MnistCnnError
 from mnist_cnn.storage.records import load_history, load_snapshots
+from mnist_cnn.system.errors import Interrupted, MnistCnnError
+from mnist_cnn.training import trainer
 from mnist_cnn.training.callbacks import Callback, Checkpoint, SaveWeights, StopRequests
 from mnist_cnn.training.config import Config
 

@@ -12,15 +12,13 @@ import time
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from stand_in import a_run, state
 
-from mnist_cnn.system import process
-from mnist_cnn.training import trainer
-from mnist_cnn.training import checkpoint, engine
-from mnist_cnn.storage import atomic, npz, records
+from conftest import ROOT
 from mnist_cnn import model
+from mnist_cnn.storage import atomic, npz, records
 from mnist_cnn.system.errors import MnistCnnError
+from mnist_cnn.training import checkpoint, engine
 
 pytestmark = pytest.mark.slow
 
@@ -194,6 +192,7 @@ def test_keep_best(tmp_path, unbroken):
     network = model.build_cnn()
     model.load_weights(tmp_path / "model.npz", network)
     import lasagne
+
     from mnist_cnn import data
     _, _, X_val, y_val, _, _ = data.load_dataset()
     probabilities = lasagne.layers.get_output(
@@ -397,7 +396,6 @@ def test_bomb_fails_fast_and_small(tmp_path):
                 "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - used)\n"
                 "sys.exit(code)")
         process = subprocess.run([sys.executable, "-c", code, str(path)], cwd=str(ROOT),
-                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                 universal_newlines=True)
+                                 capture_output=True, text=True)
         assert int(process.stdout.split()[-1]) < 50000  # kilobytes
         assert process.returncode == 2 and process.stderr.count("\n") == 1

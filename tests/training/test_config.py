@@ -6,9 +6,8 @@ from dataclasses import FrozenInstanceError, fields
 import numpy as np
 import pytest
 
-from mnist_cnn.training import trainer
-from mnist_cnn import train
 from mnist_cnn.system.errors import MnistCnnError
+from mnist_cnn.training import trainer
 from mnist_cnn.training.config import Config, add_options, configure
 
 INF, NAN = float("inf"), float("nan")

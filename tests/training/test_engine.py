@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 import theano
 import theano.tensor as T
 
@@ -15,9 +14,9 @@ from mnist_cnn.training.engine import Engine, choose_engine
 def test_images_by_number():
     """On a device batches are numbers; what takes the images' place gives them back."""
     parts = [np.random.RandomState(0).rand(n, 1, 28, 28).astype("float32") for n in (5, 3, 2)]
-    input_var, images, numbers = Engine("cuda0").place(*parts)
+    input_var, images, all_numbers = Engine("cuda0").place(*parts)
     get = theano.function([input_var], images)
-    for part, numbers in zip(parts, numbers):
+    for part, numbers in zip(parts, all_numbers):
         np.testing.assert_array_equal(get(numbers[::-1]), part[::-1])
         assert len(numbers) == len(part)
     with pytest.raises(IndexError):

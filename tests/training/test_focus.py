@@ -1,9 +1,8 @@
 """Hard examples more often: what a pass leaves out, and what the train step keeps of it."""
 
+import lasagne
 import numpy as np
 import pytest
-
-import lasagne
 import theano.tensor as T
 
 from mnist_cnn.training import trainer

@@ -5,19 +5,17 @@ import signal
 import subprocess
 import sys
 
+import lasagne
 import numpy as np
 import pytest
-from conftest import ROOT, run_script, same_files
-from hypothesis import given, strategies as st
-
-import lasagne
 import theano
 import theano.tensor as T
+from hypothesis import given, strategies as st
 
-from mnist_cnn.training import trainer
-from mnist_cnn import model, train
+from conftest import ROOT, run_script, same_files
+from mnist_cnn import model
 from mnist_cnn.storage import records
-from mnist_cnn.training import distortions
+from mnist_cnn.training import distortions, trainer
 from mnist_cnn.training.callbacks import Callback, SaveWeights, Snapshots
 from mnist_cnn.training.config import Config, configure
 from mnist_cnn.training.engine import Engine

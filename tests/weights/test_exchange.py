@@ -9,14 +9,13 @@ from collections import OrderedDict
 import lasagne
 import numpy as np
 import pytest
-from conftest import run_script
 
-from mnist_cnn.weights import fitting
+from conftest import run_script
 from mnist_cnn import model
+from mnist_cnn.commands.export import main
 from mnist_cnn.datasets.card import DataCard
 from mnist_cnn.system.errors import MnistCnnError
-from mnist_cnn.weights import reading, writing
-from mnist_cnn.commands.export import main
+from mnist_cnn.weights import fitting, reading, writing
 
 #: The names of the tutorial's layers in Keras, where nobody gives others.
 KERAS_LAYERS = "conv2d_1", "conv2d_2", "dense_1", "dense_2"
@@ -141,12 +140,15 @@ def test_keras_3(tmp_path, network, weights, packed):
     check(path, network, weights)
 
 
-def torch_file(path, arrays, types={"f4": "Float", "f8": "Double", "f2": "Half"}, wrap=False):
+TORCH_TYPES = {"f4": "Float", "f8": "Double", "f2": "Half"}
+
+
+def torch_file(path, arrays, types=TORCH_TYPES, wrap=False):
     """As ``torch.save`` writes a state_dict, opcode by opcode: PyTorch 1.6 to 2."""
-    text = lambda word: b"X" + struct.pack("<I", len(word)) + word.encode()  # noqa: E731
-    number = lambda n: b"K" + bytes([n]) if n < 256 else (  # noqa: E731
+    text = lambda word: b"X" + struct.pack("<I", len(word)) + word.encode()
+    number = lambda n: b"K" + bytes([n]) if n < 256 else (
         b"M" + struct.pack("<H", n) if n < 65536 else b"J" + struct.pack("<i", n))
-    some = lambda numbers: b"(" + b"".join(map(number, numbers)) + b"t"  # noqa: E731
+    some = lambda numbers: b"(" + b"".join(map(number, numbers)) + b"t"
     body, memo = b"", 0
     for key, (name, array) in enumerate(arrays.items()):
         kind = types[array.dtype.str[1:]]

@@ -32,7 +32,7 @@ from . import c_code, old_numpy, old_python, python_modes, source_lines  # noqa:
 __all__ = ["digest"]
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def digest():
     """Eight hexadecimal digits for all mends and NumPy's ABI; compiled modules are keyed by them.
 

@@ -59,7 +59,7 @@ def use_scipy_openblas():
     _scipy_openblas = True
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _scipy_names():
     from theano.tensor.blas_headers import blas_header_text
     names = set(re.findall(r"\b([a-z0-9]+_(?:sub_)?)\(", blas_header_text()))

@@ -162,7 +162,8 @@ def _functions():
     core = getattr(np, "_core", None) or np.core
     exceptions = getattr(np, "exceptions", np)  # since 1.25
     return {
-        "array": array, "asarray": asarray, "unique": unique, "linspace": linspace, "zeros": _takes_named_dtype(np.zeros),
+        "array": array, "asarray": asarray, "unique": unique, "linspace": linspace,
+        "zeros": _takes_named_dtype(np.zeros),
         "ones": _takes_named_dtype(np.ones), "empty": _takes_named_dtype(np.empty), "cast": _Cast(),
         "core": core,
         # dropped by 2.0 and after it

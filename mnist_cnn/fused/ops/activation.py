@@ -22,7 +22,7 @@ class _ActivationOp(NativeOp):
     params_type = ParamsType(**Nonlinearity.params)
 
     def __init__(self, slope=1, nonlinearity="lines", spelling="abs", openmp=None):
-        super(_ActivationOp, self).__init__(openmp)
+        super().__init__(openmp)
         self.f = Nonlinearity(slope, nonlinearity, spelling)
 
     def get_params(self, node):

@@ -14,7 +14,7 @@ __all__ = ["NativeOp", "checked_tensor", "with_op"]
 _SOURCES = Path(__file__).resolve().parent.parent / "csrc"
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _digest():
     """Hash of all headers: a changed one must not find modules compiled from the old."""
     sha = hashlib.sha256()
@@ -39,13 +39,13 @@ class NativeOp(OpenMPOp):
     check_input = False     # the headers check, and name the argument
 
     def c_headers(self):
-        return super(NativeOp, self).c_headers() + ['"%s"' % self.header]
+        return super().c_headers() + ['"%s"' % self.header]
 
     def c_header_dirs(self):
         return [str(_SOURCES)]
 
     def c_libraries(self):
-        return super(NativeOp, self).c_libraries() + ["pthread"]
+        return super().c_libraries() + ["pthread"]
 
     def c_code_cache_version(self):
         # Theano does not see by itself that `params_type` has other fields than before.
@@ -54,7 +54,7 @@ class NativeOp(OpenMPOp):
 
     def make_thunk(self, node, storage_map, compute_map, no_recycling, impl=None):
         # There is no Python version; modes that prefer one (FAST_COMPILE) run this one too.
-        return super(NativeOp, self).make_thunk(
+        return super().make_thunk(
             node, storage_map, compute_map, no_recycling, impl="c")
 
     def call(self, expression, sub):

@@ -15,7 +15,7 @@ class _BatchNormOp(_ActivationOp):
     params_type = ParamsType(epsilon=float64_t, **Nonlinearity.params)
 
     def __init__(self, epsilon, slope=1, nonlinearity="lines", spelling="abs", openmp=None):
-        super(_BatchNormOp, self).__init__(slope, nonlinearity, spelling, openmp)
+        super().__init__(slope, nonlinearity, spelling, openmp)
         self.epsilon = float(epsilon)
 
     def get_params(self, node):

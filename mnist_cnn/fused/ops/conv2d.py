@@ -77,7 +77,7 @@ class Nonlinearity(namedtuple("Nonlinearity", "slope nonlinearity spelling")):
             raise ValueError("slope: %s has none, got %r" % (nonlinearity, slope))
         if spelling == "product" and slope not in (0, 1):
             raise ValueError("slope: a product has 0, got %r" % (slope,))
-        return super(Nonlinearity, cls).__new__(cls, float(slope), nonlinearity, spelling)
+        return super().__new__(cls, float(slope), nonlinearity, spelling)
 
     def values(self):
         """Of `params`."""
@@ -99,7 +99,7 @@ class _Conv2DOp(NativeOp):
 
     def __init__(self, pad, slope=1, nonlinearity="lines", pool=None, ties=False, spelling="abs",
                  stride=(1, 1), openmp=None):
-        super(_Conv2DOp, self).__init__(openmp)
+        super().__init__(openmp)
         self.pad = pad if pad in ("half", "full") else tuple(int(n) for n in pad)
         self.f, self.stride = Nonlinearity(slope, nonlinearity, spelling), tuple(map(int, stride))
         self.pool, self.ties = pool and Pooling(*pool), bool(ties)
@@ -207,7 +207,7 @@ class Conv2D(_Conv2DOp):
 
     def __init__(self, pad, slope=1, nonlinearity="lines", pool=None, ties=False, spelling="abs",
                  stride=(1, 1), keep_y=True, keep_codes=True, openmp=None):
-        super(Conv2D, self).__init__(pad, slope, nonlinearity, pool, ties, spelling, stride, openmp)
+        super().__init__(pad, slope, nonlinearity, pool, ties, spelling, stride, openmp)
         self.keep_y = bool(keep_y) or not pool
         self.keep_codes = bool(keep_codes) and self.has_codes()
 
@@ -290,7 +290,7 @@ class Conv2DGrad(_Conv2DOp):
 
     def __init__(self, pad, slope=1, nonlinearity="lines", pool=None, ties=False, spelling="abs",
                  stride=(1, 1), wrt_x=True, openmp=None):
-        super(Conv2DGrad, self).__init__(pad, slope, nonlinearity, pool, ties, spelling, stride,
+        super().__init__(pad, slope, nonlinearity, pool, ties, spelling, stride,
                                          openmp)
         self.wrt_x = bool(wrt_x)
 

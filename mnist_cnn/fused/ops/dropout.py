@@ -90,12 +90,12 @@ class BernoulliMask(VectorUniform):
     """
 
     def make_node(self, rstate, size, p):
-        node = super(BernoulliMask, self).make_node(rstate, size)
+        node = super().make_node(rstate, size)
         return Apply(self, node.inputs + [checked_tensor(T.cast(p, "float64"), "p", 0, "float64")],
                      [variable.type() for variable in node.outputs])
 
     def perform(self, node, inputs, outputs, params):
-        super(BernoulliMask, self).perform(node, inputs[:2], outputs, params)
+        super().perform(node, inputs[:2], outputs, params)
         numbers = outputs[1]
         numbers[0] = np.asarray(numbers[0] < inputs[2], numbers[0].dtype)
 

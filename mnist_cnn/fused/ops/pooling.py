@@ -34,7 +34,7 @@ class Pooling(namedtuple("Pooling", "size stride ignore_border mode pad")):
             raise ValueError("pad: wanted none where the border is not ignored, got %r" % (pad,))
         if pad[0] >= size[0] or pad[1] >= size[1]:
             raise ValueError("pad: wanted less than the window's %r, got %r" % (size, pad))
-        return super(Pooling, cls).__new__(cls, size, stride, bool(ignore_border), mode, pad)
+        return super().__new__(cls, size, stride, bool(ignore_border), mode, pad)
 
     def out_shape(self, shape):
         """(batch, rows, columns, channels) of what is pooled, from that of the images."""
@@ -61,7 +61,7 @@ class _Pool2DOp(NativeOp):
     params_type = ParamsType(**Pooling.params)
 
     def __init__(self, size, stride, ignore_border=True, mode="max", pad=(0, 0), openmp=None):
-        super(_Pool2DOp, self).__init__(openmp)
+        super().__init__(openmp)
         self.window = Pooling(size, stride, ignore_border, mode, pad)
 
     def get_params(self, node):

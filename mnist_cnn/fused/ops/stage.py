@@ -61,7 +61,7 @@ class ConvReluPool(_ConvReluPoolOp):
     params_type = ParamsType(codes=scalar.bool)     # known when it runs: one module for both
 
     def __init__(self, channels, filters, size, channels_last=False, codes=True, openmp=None):
-        super(ConvReluPool, self).__init__(openmp)
+        super().__init__(openmp)
         for name, value in (("channels", channels), ("filters", filters), ("size", size)):
             if int(value) != value or value < 1:
                 raise ValueError("%s: wanted a positive integer, got %r" % (name, value))
@@ -128,7 +128,7 @@ class ConvReluPoolGrad(_ConvReluPoolOp):
     __props__ = ("channels", "filters", "size", "wrt_x")
 
     def __init__(self, channels, filters, size, wrt_x=True, openmp=None):
-        super(ConvReluPoolGrad, self).__init__(openmp)
+        super().__init__(openmp)
         self.channels, self.filters, self.size, self.wrt_x = channels, filters, size, wrt_x
 
     def make_node(self, x, W, codes, g):

@@ -50,7 +50,7 @@ class ElementwiseUpdate(NativeOp):
     params_type = ParamsType(in_place=scalar.int64)     # known when it runs: one module for all
 
     def __init__(self, arrays, scalars, program, results, old, in_place=0, openmp=None):
-        super(ElementwiseUpdate, self).__init__(openmp)
+        super().__init__(openmp)
         self.arrays, self.scalars, self.program = arrays, scalars, tuple(program)
         self.results, self.old, self.in_place = tuple(results), tuple(old), in_place
         if in_place:
@@ -72,7 +72,7 @@ class ElementwiseUpdate(NativeOp):
         return [shapes[0]] * len(node.outputs)
 
     def c_code_cache_version(self):
-        return super(ElementwiseUpdate, self).c_code_cache_version() + tuple(
+        return super().c_code_cache_version() + tuple(
             op.c_code_cache_version() for op, _ in self.program)
 
     def c_support_code_apply(self, node, name):

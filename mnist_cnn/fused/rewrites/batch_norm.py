@@ -64,7 +64,7 @@ class BatchNorms(Rewriting):
         return "batch normalization"
 
 
-class _Normalized(object):
+class _Normalized:
     """A variable taken apart: ``(x - mean) * inv_std * gamma + beta``."""
 
     @classmethod
@@ -165,7 +165,7 @@ def _statistic(variable):
             return variable
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _pattern(function, ndim, keepdims):
     """A statistic as Theano's function writes it: (its argument, the expression)."""
     x = T.TensorType("float32", (False,) * ndim)()

@@ -66,7 +66,7 @@ class Convolutions(Rewriting):
             *tuple(shape[:4]), "" if shape[1] == 1 else "s")
 
 
-class _Chain(object):
+class _Chain:
     """A variable, taken apart down to the convolution that it comes from, if it does.
 
     Parameters

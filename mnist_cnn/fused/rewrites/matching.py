@@ -17,7 +17,7 @@ from theano.tensor.opt import Shape_i
 __all__ = ["Match", "Unifier", "constant_value", "index_by_op", "is_elementwise", "substitute"]
 
 
-class Match(object):
+class Match:
     """A recognized part of a graph.
 
     Parameters
@@ -173,13 +173,13 @@ def _like(new, old):
 
 def _nodes_between(inputs, outputs):
     """The nodes on the ways from `inputs` to `outputs`, in the order of a computation."""
-    nodes, depends = [], {variable: True for variable in inputs}
+    nodes, depends = [], dict.fromkeys(inputs, True)
 
     def visit(variable):
         if variable not in depends:
             node = variable.owner
             depends[variable] = (node is not None and not _asks_for_shape(node) and
-                                 any([visit(v) for v in node.inputs]))
+                                 any([visit(v) for v in node.inputs]))  # noqa: C419  all are visited
             if depends[variable] and node not in nodes:
                 nodes.append(node)
         return depends[variable]
@@ -256,7 +256,7 @@ def _copy(variable, memo, sums_apart, copies):
     return new.outputs[node.outputs.index(variable)]
 
 
-class Unifier(object):
+class Unifier:
     """Lays a pattern over a graph, variable by variable.
 
     Parameters
