@@ -16,6 +16,8 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from ..system.errors import MnistCnnError
 
 __all__ = ["prepare"]
@@ -27,11 +29,12 @@ class _DebianPygpu(importlib.abc.MetaPathFinder):
     """Finds Debian's and Ubuntu's pygpu, and Mako, which it needs, from any environment.
 
     There is no pygpu on PyPI, and a virtual environment does not see the system's packages: "No
-    module named 'pygpu'". With all of them in sight, the system's NumPy would come too.
+    module named 'pygpu'". With all of them in sight, the system's NumPy would come too. It is made for NumPy 1:
+    with a later one its import raises a ValueError, which Theano, where it looks for a GPU, does not expect.
     """
 
     def find_spec(self, fullname, path, target=None):
-        if fullname in ("pygpu", "mako", "markupsafe"):
+        if fullname in ("pygpu", "mako", "markupsafe") and np.lib.NumpyVersion(np.__version__) < "2.0.0":
             return importlib.machinery.PathFinder.find_spec(fullname, [str(_DEBIAN)])
         return None
 
