@@ -37,8 +37,8 @@ rng = np.random.RandomState(0)
 x, y = rng.rand(20, 1, 28, 28).astype("float32"), rng.randint(10, size=20).astype("int32")
 
 def new_run(callbacks=()):
-    run = Run(Config(num_epochs=2, batch_size=20), callbacks)
-    run.built(Engine("plain"), network, train_fn, np.random.RandomState(0), y, About())
+    run = Training(Config(num_epochs=2, batch_size=20), callbacks)
+    run.built(Engine("plain"), network, train_fn, np.random.RandomState(0), y, DataCard())
     return run
 
 def go():
