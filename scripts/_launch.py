@@ -10,4 +10,9 @@ import sys
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from mnist_cnn.commands import run  # noqa: F401
+from mnist_cnn.commands import end_process, run
+
+
+def launch(name):
+    """Run a command of the package by the command line's options, and end the process."""
+    end_process(run(name))

@@ -6,7 +6,7 @@ import sys
 
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # python -I leaves it out
 
-from _launch import run
+from _launch import launch
 
 if __name__ == "__main__":
-    sys.exit(run("evaluate"))
+    launch("evaluate")

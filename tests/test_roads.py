@@ -140,3 +140,18 @@ def test_what_a_script_does_the_function_does(script, module, args, options, tra
     files = [{path.relative_to(folder): path.read_bytes() for path in folder.rglob("*")
               if path.is_file()} for folder in folders]
     assert files[0] == files[1]
+
+
+def test_a_command_called_from_python_leaves_signals_alone(tmp_path):
+    """Ctrl-C stays an exception in a notebook; a handler of the user's, and a hook, stay what they were."""
+    code = ("import signal, sys\n"
+            "signal.signal(signal.SIGTERM, print)\n"
+            "state = lambda: [*map(signal.getsignal, (signal.SIGINT, signal.SIGTERM)), sys.unraisablehook,"
+            " len(sys.meta_path)]\n"
+            "import mnist_cnn.commands, mnist_cnn.commands.evaluate\n"
+            "before = state()\n"
+            "assert before[:2] == [signal.default_int_handler, print], before\n"
+            "print(mnist_cnn.commands.main(['evaluate', 'nowhere.npz']))\n"
+            "assert state() == before, (before, state())\n")
+    process = run_python(code, tmp_path)
+    assert (process.returncode, process.stdout) == (0, "2\n"), process.stderr

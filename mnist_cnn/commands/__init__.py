@@ -4,11 +4,6 @@ A module of this package is a command: its docstring is the help, `add_arguments
 the function that gets them. The defaults are those of the function.
 """
 
-import _signal  # in the interpreter itself, unlike signal: Ctrl-C is no traceback from here on
-
-if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
-    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
-
 import argparse
 import importlib
 import inspect
@@ -20,7 +15,7 @@ from .. import __version__, compat
 from ..system.process import main_guard
 from ..system.signals import ENDING, set_handler
 
-__all__ = ["COMMANDS", "main", "run"]
+__all__ = ["COMMANDS", "end_process", "main", "run"]
 
 #: From a command's name to what it does.
 COMMANDS = {
@@ -44,7 +39,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Start:
-    """Ctrl-C, SIGTERM and SIGHUP while a command is imported, and while Python exits.
+    """Ctrl-C, SIGTERM and SIGHUP while a command is imported.
 
     Importing takes half a second, or half a minute where Theano compiles: what has begun is cleaned
     up. A library's bare ``except:`` may swallow the exception; `received` does not forget it, and the
@@ -54,8 +49,7 @@ class _Start:
     def __init__(self):
         self.received = []
         self.unraisable, sys.unraisablehook = sys.unraisablehook, self._drop_interrupts
-        for signum in ENDING:
-            set_handler(signum, self._interrupt)
+        self.handlers = {signum: set_handler(signum, self._interrupt) for signum in ENDING}
 
     def _interrupt(self, signum, frame):
         self.received.append(signum)
@@ -72,10 +66,36 @@ class _Start:
             self.unraisable(unraisable)
 
     def end(self):
-        """From here on the first signal does not disturb the exit, the second ends it at once."""
+        """Set everything back."""
         sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self]
-        for signum in ENDING:
-            set_handler(signum, lambda signum, frame: signal.signal(signum, signal.SIG_DFL))
+        sys.unraisablehook = self.unraisable
+        for signum, handler in self.handlers.items():
+            if handler is not None:
+                signal.signal(signum, handler)
+
+
+def end_process(code):
+    """End the process: the first signal does not disturb Python's exit any more, the second ends it at once.
+
+    Parameters
+    ----------
+    code : int
+        The exit code.
+
+    Raises
+    ------
+    SystemExit
+
+    Examples
+    --------
+    >>> import subprocess, sys
+    >>> code = "from mnist_cnn.commands import end_process; end_process(3)"
+    >>> subprocess.call([sys.executable, "-c", code])
+    3
+    """
+    for signum in ENDING:
+        set_handler(signum, lambda signum, frame: signal.signal(signum, signal.SIG_DFL))
+    sys.exit(code)
 
 
 def run(name, arguments=None, prog=None):
@@ -140,7 +160,7 @@ def _run(name, arguments, prog, received):
 
 
 def main(arguments=None):
-    """Run the command that the first argument names; the entry point ``mnist-cnn``.
+    """Run the command that the first argument names, as ``mnist-cnn`` does.
 
     Parameters
     ----------
