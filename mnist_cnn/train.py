@@ -1,4 +1,4 @@
-"""Training, as the tutorial does it: loss, updates, two compiled functions, and the loop."""
+"""Training, as the tutorial does it; `mnist_cnn.training.trainer` is the same with more options."""
 
 import time
 
@@ -9,6 +9,8 @@ import theano.tensor as T
 
 from .data import iterate_minibatches, load_dataset
 from .model import build_cnn, save_weights
+from .storage.atomic import check_writable
+from .system.errors import MnistCnnError
 
 __all__ = ["compile_functions", "evaluate", "main"]
 
@@ -90,8 +92,6 @@ def evaluate(val_fn, inputs, targets, batch_size):
 def main(model="cnn", batch_size=50, num_epochs=5, seed=None, output="model.npz"):
     """Load MNIST, train, report and save: the tutorial's main function.
 
-    `mnist_cnn.training.trainer.main` is the same training with more options.
-
     Parameters
     ----------
     model : 'cnn'
@@ -113,7 +113,10 @@ def main(model="cnn", batch_size=50, num_epochs=5, seed=None, output="model.npz"
     Loading data...
     ...
     """
-    assert model == "cnn", "the tutorial has one model, 'cnn'"
+    if model != "cnn" or not 1 <= batch_size <= 50000 or num_epochs < 1:
+        raise MnistCnnError("main trains the model 'cnn', at least one epoch, in batches of 1 to 50000")
+    if output is not None:
+        check_writable(output)
     rng = np.random.RandomState(seed)
     lasagne.random.set_rng(rng)
 
@@ -132,18 +135,15 @@ def main(model="cnn", batch_size=50, num_epochs=5, seed=None, output="model.npz"
             losses_and_accuracies.append(train_fn(inputs, targets))
         train_loss, train_accuracy = np.mean(losses_and_accuracies, axis=0, dtype=float)
         val_loss, val_accuracy = evaluate(val_fn, X_val, y_val, batch_size)
-
         print("Epoch {} of {} took {:.3f}s".format(epoch + 1, num_epochs, time.monotonic() - start))
         print("  training loss:\t\t{:.6f}".format(train_loss))
         print("  training accuracy:\t\t{:.2f} %".format(train_accuracy * 100))
         print("  validation loss:\t\t{:.6f}".format(val_loss))
         print("  validation accuracy:\t\t{:.2f} %".format(val_accuracy * 100))
-
     test_loss, test_accuracy = evaluate(val_fn, X_test, y_test, batch_size)
     print("Final results:")
     print("  test loss:\t\t\t{:.6f}".format(test_loss))
     print("  test accuracy:\t\t{:.2f} %".format(test_accuracy * 100))
-
     weights = lasagne.layers.get_all_param_values(network)
     if output is not None:
         save_weights(output, weights, dataset.card)

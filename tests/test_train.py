@@ -178,3 +178,12 @@ def test_the_lesson_has_the_trainers_defaults():
                **inspect.signature(model.build_cnn).parameters}
     for name in ("num_epochs", "batch_size", "learning_rate", "momentum", "dropout", "seed"):
         assert options[name].default == getattr(Config(), name), name
+
+
+@pytest.mark.parametrize("options", [
+    dict(model="mlp"), dict(batch_size=0), dict(batch_size=50001), dict(num_epochs=0),
+    dict(output="nowhere/model.npz")])
+def test_the_lesson_refuses_before_it_begins(options, capsys):
+    with pytest.raises(MnistCnnError):
+        train.main(**options)
+    assert capsys.readouterr().out == ""
