@@ -127,8 +127,11 @@ def test_convolution_of_whole_numbers(case):
     data = conv_arrays(case, exact=True)
     got = compile_conv(case["pad"], case["slope"])(*data)
     want = numpy_conv(*data, pad=case["pad"], slope=case["slope"])
-    assert_close(got[1:3], want[1:3], ("dW", "db"), 1e-6)
-    assert_close([got[0], got[3]], [want[0], want[3]], ("y", "dx"), 1e-5)   # Winograd's fractions are not exact
+    # Winograd's fractions, of filters of 3 and 5, round as the terms of a sum do, however small it is itself
+    bound = 5e-6 if case["size"] in (3, 5) else 0
+    terms = numpy_conv(*map(np.abs, data), pad=case["pad"], slope=1)
+    for name, a, b, scale in zip(("y", "dW", "db", "dx"), got, want, terms):
+        np.testing.assert_allclose(a, b, rtol=0, atol=bound * scale.max(initial=0), err_msg=name)
 
 
 def test_rule_is_the_derivative():
