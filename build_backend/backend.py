@@ -55,14 +55,34 @@ def build_editable(wheel_directory, config_settings=None, metadata_directory=Non
 
 def _install_theano(folder):
     """Have Theano fetched, checked, built and unpacked into a folder."""
-    options = ["--no-deps", "--no-build-isolation", "--no-binary", "theano", "--require-hashes",
-               "--target", str(folder), "-r", str(HERE / "theano.txt")]
-    command = ([_uv(), "pip", "install", "--quiet", "--python", sys.executable] if _uv() else
-               [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-                "--no-user", "--no-compile", "--use-pep517"])
+    options = [
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-binary",
+        "theano",
+        "--require-hashes",
+        "--target",
+        str(folder),
+        "-r",
+        str(HERE / "theano.txt"),
+    ]
+    command = (
+        [_uv(), "pip", "install", "--quiet", "--python", sys.executable]
+        if _uv()
+        else [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-user",
+            "--no-compile",
+            "--use-pep517",
+        ]
+    )
     # pip tells a back-end what it is by variables, which are not for this one's child.
-    env = {name: value for name, value in os.environ.items()
-           if not name.startswith(("PEP517_", "_PYPROJECT_HOOKS_"))}
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("PEP517_", "_PYPROJECT_HOOKS_"))}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE / "python_3_11"), env.get("PYTHONPATH")]))
     subprocess.run(command + options, check=True, env=env)
 
@@ -71,13 +91,15 @@ def _add_theano(path):
     """Add Theano's files to a wheel, and its metadata, by which pip knows that Theano is there."""
     with tempfile.TemporaryDirectory() as folder:
         _install_theano(folder)
-        info, = Path(folder).glob("[Tt]heano-*.dist-info")
-        files = {str(file.relative_to(folder)): file.read_bytes()
-                 for file in sorted(Path(folder, "theano").rglob("*"))
-                 if file.is_file() and file.suffix != ".pyc"}
+        (info,) = Path(folder).glob("[Tt]heano-*.dist-info")
+        files = {
+            str(file.relative_to(folder)): file.read_bytes()
+            for file in sorted(Path(folder, "theano").rglob("*"))
+            if file.is_file() and file.suffix != ".pyc"
+        }
         # A wheel has one .dist-info, its own; the older form beside it says what else is inside. Its
         # list of modules is empty: uv sync takes away what is not in its lock, by that list.
-        egg_info = "Theano-{}.egg-info/".format(info.name[len("theano-"):-len(".dist-info")])
+        egg_info = "Theano-{}.egg-info/".format(info.name[len("theano-") : -len(".dist-info")])
         files[egg_info + "PKG-INFO"] = (info / "METADATA").read_bytes()
         files[egg_info + "top_level.txt"] = b""
         for file in info.rglob("LICENSE*"):
@@ -87,7 +109,7 @@ def _add_theano(path):
     files["mnist_cnn_mends.py"] = (HERE.parent / "mnist_cnn" / "compat" / "site_hook.py").read_bytes()
     with zipfile.ZipFile(path) as wheel:
         contents = {name: wheel.read(name) for name in wheel.namelist()}
-    record, = (name for name in contents if name.endswith(".dist-info/RECORD"))
+    (record,) = (name for name in contents if name.endswith(".dist-info/RECORD"))
     lines = contents.pop(record).decode().splitlines()
     for name, data in files.items():
         digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()

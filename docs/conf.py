@@ -16,8 +16,15 @@ import mnist_cnn  # noqa: E402
 
 project = "mnist_cnn"
 version = release = mnist_cnn.__version__
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.intersphinx",
-              "numpydoc", "myst_parser", "mathml", "notebook"]
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "numpydoc",
+    "myst_parser",
+    "mathml",
+    "notebook",
+]
 exclude_patterns = ["README.md"]
 nitpicky = True
 highlight_language = "none"  # but where a page names one
@@ -48,10 +55,15 @@ numpydoc_xref_aliases = {
     "None": ":data:`python:None`",
     "array": ":class:`array <numpy:numpy.ndarray>`",
     "arrays": ":class:`arrays <numpy:numpy.ndarray>`",
-    "bool": ":class:`python:bool`", "bytes": ":class:`python:bytes`",
-    "callable": ":func:`python:callable`", "dict": ":class:`python:dict`",
-    "float": ":class:`python:float`", "int": ":class:`python:int`", "list": ":class:`python:list`",
-    "slice": ":class:`python:slice`", "str": ":class:`python:str`",
+    "bool": ":class:`python:bool`",
+    "bytes": ":class:`python:bytes`",
+    "callable": ":func:`python:callable`",
+    "dict": ":class:`python:dict`",
+    "float": ":class:`python:float`",
+    "int": ":class:`python:int`",
+    "list": ":class:`python:list`",
+    "slice": ":class:`python:slice`",
+    "str": ":class:`python:str`",
     "tuple": ":class:`python:tuple`",
     "iterable": ":class:`iterable <python:collections.abc.Iterable>`",
     "sequence": ":class:`sequence <python:collections.abc.Sequence>`",
@@ -81,15 +93,18 @@ numpydoc_xref_aliases = {
 # fields and attributes, which have no entry of their own
 nitpick_ignore_regex = [("py:obj", r"\w+")]
 
-intersphinx_mapping = {name: (address, "inventories/{}.txt".format(name)) for name, address in (
-    ("python", "https://docs.python.org/3/"),
-    ("numpy", "https://numpy.org/doc/stable/"),
-    ("scipy", "https://docs.scipy.org/doc/scipy/"),
-    ("matplotlib", "https://matplotlib.org/stable/"),
-    ("lasagne", "https://lasagne.readthedocs.io/en/latest/"),
-    ("tqdm", "https://tqdm.github.io/"),
-    ("theano", "https://theano-pymc.readthedocs.io/en/latest/"),
-)}
+intersphinx_mapping = {
+    name: (address, "inventories/{}.txt".format(name))
+    for name, address in (
+        ("python", "https://docs.python.org/3/"),
+        ("numpy", "https://numpy.org/doc/stable/"),
+        ("scipy", "https://docs.scipy.org/doc/scipy/"),
+        ("matplotlib", "https://matplotlib.org/stable/"),
+        ("lasagne", "https://lasagne.readthedocs.io/en/latest/"),
+        ("tqdm", "https://tqdm.github.io/"),
+        ("theano", "https://theano-pymc.readthedocs.io/en/latest/"),
+    )
+}
 
 
 def leave_fields_out(app, what, name, obj, skip, options):

@@ -28,26 +28,30 @@ def set_ids(notebook):
 def tidy(notebook):
     """Leave out what differs from run to run and from machine to machine."""
     language = notebook.metadata.language_info.name
-    notebook.metadata = {"kernelspec": notebook.metadata.kernelspec,
-                         "language_info": {"name": language}}
+    notebook.metadata = {"kernelspec": notebook.metadata.kernelspec, "language_info": {"name": language}}
     for cell in notebook.cells:
         cell.metadata = {}
         if cell.cell_type == "code":  # a progress bar is over, as a widget or as text
-            cell.outputs = [output for output in cell.outputs
-                            if WIDGET not in output.get("data", ())]
+            cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", ())]
             for output in cell.outputs:
                 if output.output_type == "stream":
-                    output.text = "".join(line.rpartition("\r")[2] for line in
-                                          output.text.splitlines(True) if LOCK not in line)
+                    output.text = "".join(
+                        line.rpartition("\r")[2] for line in output.text.splitlines(True) if LOCK not in line
+                    )
             cell.outputs = [output for output in cell.outputs if output.get("text", True)]
 
 
 def main():
     notebook = jupytext.read(HERE / "lesson.py")
     set_ids(notebook)
-    NotebookClient(notebook, timeout=1200, kernel_name="python3", record_timing=False,
-                   coalesce_streams=True,
-                   resources={"metadata": {"path": str(HERE)}}).execute()
+    NotebookClient(
+        notebook,
+        timeout=1200,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(HERE)}},
+    ).execute()
     tidy(notebook)
     jupytext.write(notebook, HERE / "lesson.ipynb")
 

@@ -16,4 +16,5 @@ def _make_functions_fast():
     yield
     from . import fused  # noqa: F401  its optimizations are registered
 
+
 __version__ = "1.0.0"

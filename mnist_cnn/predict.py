@@ -71,8 +71,7 @@ def run_in_batches(function, images, batch_size):
     >>> run_in_batches(lambda batch: 10 * batch, np.arange(5), batch_size=2)
     array([ 0, 10, 20, 30, 40])
     """
-    parts = [function(images[start:start + batch_size])
-             for start in range(0, len(images), batch_size)]
+    parts = [function(images[start : start + batch_size]) for start in range(0, len(images), batch_size)]
     if isinstance(parts[0], list):
         return [join_finite(part) for part in zip(*parts)]
     return join_finite(parts)
@@ -90,6 +89,8 @@ def join_finite(parts):
     """
     array = np.concatenate(parts)
     if not np.isfinite(array).all():
-        raise MnistCnnError("the network computes NaN or infinity: its weights are too large for "
-                            "{}; train it anew, with a smaller learning rate".format(array.dtype))
+        raise MnistCnnError(
+            "the network computes NaN or infinity: its weights are too large for "
+            "{}; train it anew, with a smaller learning rate".format(array.dtype)
+        )
     return array

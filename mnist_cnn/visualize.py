@@ -39,11 +39,9 @@ def plot_kernels(kernels, diverging=False):
     num_channels = kernels.shape[1]
     title = "Kernels of the first layer ({} x {} pixels)".format(*kernels.shape[2:])
     if num_channels == 3 and not diverging:
-        return plot_grid(in_colour(kernels), title + "\ngrey is zero; each has its own scale",
-                          None, diverging)
+        return plot_grid(in_colour(kernels), title + "\ngrey is zero; each has its own scale", None, diverging)
     if num_channels > 1:
-        title += "\nof the {} channels{}".format(
-            num_channels, ": red, green, blue" if num_channels == 3 else "")
+        title += "\nof the {} channels{}".format(num_channels, ": red, green, blue" if num_channels == 3 else "")
     sheets = np.stack([mosaic(kernel, num_channels) for kernel in kernels])
     return plot_grid(sheets, title, "weight", diverging)
 
@@ -107,8 +105,12 @@ def plot_feature_maps(maps, name, diverging=False):
     >>> len(figure.axes)
     33
     """
-    return plot_grid(maps, "Feature maps of {}:\nthe image convolved with each kernel"
-                      .format(name), "activation before bias and rectifier", diverging)
+    return plot_grid(
+        maps,
+        "Feature maps of {}:\nthe image convolved with each kernel".format(name),
+        "activation before bias and rectifier",
+        diverging,
+    )
 
 
 def plot_digit(image, name):

@@ -47,22 +47,25 @@ def same_files(one, other):
 
 def idx_bytes(array):
     """An unsigned-byte array in IDX format."""
-    return struct.pack(">BBBB{}I".format(array.ndim), 0, 0, 8, array.ndim,
-                       *array.shape) + array.tobytes()
+    return struct.pack(">BBBB{}I".format(array.ndim), 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
 
 
 def write_dataset(folder, images, labels, test_images, test_labels):
     """The four files of a data set; images uint8 (n, 28, 28), labels uint8 (n,)."""
-    for name, array in (("train-images-idx3-ubyte", images), ("train-labels-idx1-ubyte", labels),
-                        ("t10k-images-idx3-ubyte", test_images),
-                        ("t10k-labels-idx1-ubyte", test_labels)):
+    for name, array in (
+        ("train-images-idx3-ubyte", images),
+        ("train-labels-idx1-ubyte", labels),
+        ("t10k-images-idx3-ubyte", test_images),
+        ("t10k-labels-idx1-ubyte", test_labels),
+    ):
         (folder / (name + ".gz")).write_bytes(gzip.compress(idx_bytes(array), 1))
 
 
 def run_script(name, *args, **kwargs):
     """Run one of the scripts as a user does."""
-    return subprocess.run([sys.executable, str(ROOT / "scripts" / name), *map(str, args)],
-                          capture_output=True, text=True, **kwargs)
+    return subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / name), *map(str, args)], capture_output=True, text=True, **kwargs
+    )
 
 
 @pytest.fixture(scope="session")
@@ -77,8 +80,13 @@ def small_mnist(tmp_path_factory, mnist):
     folder = tmp_path_factory.mktemp("small_mnist")
     X_train, y_train, X_val, y_val, X_test, y_test = mnist
     pixels = lambda X: np.uint8(X[:, 0] * 256)
-    write_dataset(folder, pixels(np.concatenate([X_train[:5000], X_val])),
-                  np.concatenate([y_train[:5000], y_val]), pixels(X_test[:1000]), y_test[:1000])
+    write_dataset(
+        folder,
+        pixels(np.concatenate([X_train[:5000], X_val])),
+        np.concatenate([y_train[:5000], y_val]),
+        pixels(X_test[:1000]),
+        y_test[:1000],
+    )
     return folder
 
 
@@ -86,8 +94,22 @@ def small_mnist(tmp_path_factory, mnist):
 def training(tmp_path_factory, small_mnist):
     """A real, short training by the script: the finished process, and the model's path."""
     output = tmp_path_factory.mktemp("training") / "model.npz"
-    process = run_script("train.py", "--epochs", 2, "--batch-size", 50, "--learning-rate", .03,
-                         "--seed", 7, "--data-dir", small_mnist, "--output", output, "--snapshots")
+    process = run_script(
+        "train.py",
+        "--epochs",
+        2,
+        "--batch-size",
+        50,
+        "--learning-rate",
+        0.03,
+        "--seed",
+        7,
+        "--data-dir",
+        small_mnist,
+        "--output",
+        output,
+        "--snapshots",
+    )
     return process, output
 
 

@@ -25,10 +25,21 @@ import warnings
 
 if __name__ == "__main__" and "--atheris" in sys.argv:
     import atheris
+
     # before they are imported
-    with atheris.instrument_imports(["zipfile", "gzip", "numpy.lib.format", "ast", "pickletools",
-                                     "mnist_cnn.datasets.idx", "mnist_cnn.storage.atomic",
-                                     "mnist_cnn.datasets.pickles", "mnist_cnn.datasets.archives"]):
+    with atheris.instrument_imports(
+        [
+            "zipfile",
+            "gzip",
+            "numpy.lib.format",
+            "ast",
+            "pickletools",
+            "mnist_cnn.datasets.idx",
+            "mnist_cnn.storage.atomic",
+            "mnist_cnn.datasets.pickles",
+            "mnist_cnn.datasets.archives",
+        ]
+    ):
         import mnist_cnn.datasets
 
 import numpy as np
@@ -36,13 +47,19 @@ import numpy as np
 import mnist_cnn  # noqa: F401  before Lasagne
 from mnist_cnn.system.errors import MnistCnnError
 
-TARGETS = {"idx": "archives.Idx", "weights": "archives.Weights",
-           "checkpoint": "archives.Checkpoint", "history": "archives.History",
-           "snapshots": "archives.Snapshots", "picture": "pictures.Pictures",
-           "pickle": "cifar.Pickles", "cifar10": "cifar.Cifar",
-           "page": "page.Page"}
+TARGETS = {
+    "idx": "archives.Idx",
+    "weights": "archives.Weights",
+    "checkpoint": "archives.Checkpoint",
+    "history": "archives.History",
+    "snapshots": "archives.Snapshots",
+    "picture": "pictures.Pictures",
+    "pickle": "cifar.Pickles",
+    "cifar10": "cifar.Cifar",
+    "page": "page.Page",
+}
 SECONDS_AN_INPUT = 20  # of processor time; more is a hang
-MOST_MEMORY = 2 ** 20  # kilobytes that reading may add
+MOST_MEMORY = 2**20  # kilobytes that reading may add
 
 
 def target_of(name, folder):
@@ -175,8 +192,9 @@ def with_atheris(name, seconds, keep):
             return target.make(random.Random(seed))[:most]
 
         atheris.instrument_func(one)
-        atheris.Setup([sys.argv[0], corpus, "-print_final_stats=0", "-verbosity=0",
-                       "-max_len=20000"], one, custom_mutator=mutate)
+        atheris.Setup(
+            [sys.argv[0], corpus, "-print_final_stats=0", "-verbosity=0", "-max_len=20000"], one, custom_mutator=mutate
+        )
         atheris.Fuzz()
 
 
@@ -191,8 +209,7 @@ def _keep(content):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("target", nargs="?", choices=TARGETS)
     parser.add_argument("--inputs", type=int)
     parser.add_argument("--seconds", type=float)
@@ -200,8 +217,13 @@ def main():
     parser.add_argument("--atheris", action="store_true")
     args = parser.parse_args()
     if args.target is None:
-        sys.exit(any([  # noqa: C419  all of them
-            subprocess.call([sys.executable, __file__, name, *sys.argv[1:]]) for name in TARGETS]))
+        sys.exit(
+            any(
+                [  # noqa: C419  all of them
+                    subprocess.call([sys.executable, __file__, name, *sys.argv[1:]]) for name in TARGETS
+                ]
+            )
+        )
     if args.atheris and args.target != "page":  # whose reader is another process
         with_atheris(args.target, args.seconds or 600, _keep)
     report(args.target, *fuzz(args.target, args.inputs, args.seconds, args.seed, _keep))

@@ -25,12 +25,24 @@ def start(folder):
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     flags = "base_compiledir={}".format(folder / "cache")
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "scripts" / "train.py"), "--epochs", "1", "--batch-size", "5000",
-         "--output", str(folder / "model.npz")],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, cwd=str(folder),
+        [
+            sys.executable,
+            str(ROOT / "scripts" / "train.py"),
+            "--epochs",
+            "1",
+            "--batch-size",
+            "5000",
+            "--output",
+            str(folder / "model.npz"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+        cwd=str(folder),
         env=dict(os.environ, THEANO_FLAGS=flags, TMPDIR=str(folder / "tmp")),
         # a group of its own, as a shell starts it
-        preexec_fn=lambda: (os.setpgrp(), signal.signal(signal.SIGINT, signal.SIG_DFL)))
+        preexec_fn=lambda: (os.setpgrp(), signal.signal(signal.SIGINT, signal.SIG_DFL)),
+    )
 
 
 def left_behind(folder, group):
@@ -50,7 +62,7 @@ def interrupt(folder, moment):
     process = start(folder)
     try:
         process.wait(timeout=moment)
-        return 0., ["it had ended"], False
+        return 0.0, ["it had ended"], False
     except subprocess.TimeoutExpired:
         pass
     sent = time.monotonic()
@@ -64,7 +76,7 @@ def interrupt(folder, moment):
         faults.append("exit code {}".format(process.returncode))
     if err not in ("", "interrupted\n") and not early:
         faults.append(" ".join(err.split())[-300:])
-    time.sleep(.1)  # compilers that were killed are gone
+    time.sleep(0.1)  # compilers that were killed are gone
     faults += ["left: {}".format(thing) for thing in left_behind(folder, process.pid)]
     return seconds, faults, early
 
@@ -72,8 +84,11 @@ def interrupt(folder, moment):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--moments", type=int, default=40)
-    parser.add_argument("--until", type=float, help="the last moment, in seconds (default: near the "
-                                                    "end of a first start, which is then timed)")
+    parser.add_argument(
+        "--until",
+        type=float,
+        help="the last moment, in seconds (default: near the end of a first start, which is then timed)",
+    )
     parser.add_argument("--limit", type=float, default=2, help="seconds until the prompt is back")
     args = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="interrupts-"))
@@ -83,15 +98,19 @@ def main():
             begin = time.monotonic()
             process = start(folder / "whole")
             assert process.wait() == 0, process.communicate()
-            last = .9 * (time.monotonic() - begin)
+            last = 0.9 * (time.monotonic() - begin)
         longest, failed = 0, 0
         for k in range(args.moments):
             # close together at the beginning: 2 ms, 4 ms, ...
-            moment = .002 * (last / .002) ** (k / max(1, args.moments - 1))
+            moment = 0.002 * (last / 0.002) ** (k / max(1, args.moments - 1))
             seconds, faults, early = interrupt(folder / str(k), moment)
             longest, failed = max(longest, seconds), failed + bool(faults)
-            print("{:8.3f} s: back after {:.2f} s  {}{}".format(
-                moment, seconds, "as Python started  " if early else "", "; ".join(faults)), flush=True)
+            print(
+                "{:8.3f} s: back after {:.2f} s  {}{}".format(
+                    moment, seconds, "as Python started  " if early else "", "; ".join(faults)
+                ),
+                flush=True,
+            )
             if k == args.moments - 1 and moment > 1:
                 process = start(folder / str(k))
                 out, err = process.communicate()
@@ -99,8 +118,7 @@ def main():
                     failed += 1
                     print("          the next start ends with {}: {}".format(process.returncode, err))
             shutil.rmtree(str(folder / str(k)))
-        print("{} moments, {} failed, back after {:.2f} s at most".format(
-            args.moments, failed, longest))
+        print("{} moments, {} failed, back after {:.2f} s at most".format(args.moments, failed, longest))
         return failed > 0 or longest > args.limit
     finally:
         shutil.rmtree(str(folder), ignore_errors=True)

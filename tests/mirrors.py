@@ -55,8 +55,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.end_headers()
                 return
             self.send_response(206)
-            self.send_header("Content-Range", "bytes {}-{}/{}".format(
-                start, len(content) - 1, len(content)))
+            self.send_header("Content-Range", "bytes {}-{}/{}".format(start, len(content) - 1, len(content)))
             content = content[start:]
         else:
             self.send_response(200)
@@ -71,11 +70,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if server.behaviour == "silent":
             time.sleep(3)
         if server.behaviour == "truncated":
-            content = content[:len(content) // 2]
+            content = content[: len(content) // 2]
         if server.behaviour == "slow":
             for i in range(0, len(content), len(content) // 4 + 1):
-                self.wfile.write(content[i:i + len(content) // 4 + 1])
-                time.sleep(.1)
+                self.wfile.write(content[i : i + len(content) // 4 + 1])
+                time.sleep(0.1)
             return
         self.wfile.write(content)
 
@@ -84,7 +83,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         try:
             for byte in content:
                 self.wfile.write(bytes([byte]))
-                time.sleep(.05)
+                time.sleep(0.05)
         except OSError:  # the other end has had enough
             pass
 

@@ -26,9 +26,12 @@ NO_OPENMP = "without OpenMP, which {} has not here"
 
 #: -march, the feature that it needs, the vector's length, further flags.
 INSTRUCTION_SETS = (
-    ("x86-64", "sse2", 4, ()), ("x86-64-v3", "avx2", 8, ()), ("skylake-avx512", "avx512dq", 16, ()),
+    ("x86-64", "sse2", 4, ()),
+    ("x86-64-v3", "avx2", 8, ()),
+    ("skylake-avx512", "avx512dq", 16, ()),
     # the code for 16 lanes, but for its four instructions, where no processor has them
-    ("x86-64-v3", "avx2", 16, ("-DVECTOR_LENGTH=16", "-Wno-psabi")))
+    ("x86-64-v3", "avx2", 16, ("-DVECTOR_LENGTH=16", "-Wno-psabi")),
+)
 
 
 class Skipped(Exception):
@@ -41,8 +44,9 @@ class Failed(Exception):
 
 def run(*command, what="failed", **kwargs):
     """A process's output; Failed where its exit code is not 0."""
-    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, **kwargs)
+    done = subprocess.run(
+        [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **kwargs
+    )
     if done.returncode:
         lines = done.stdout.splitlines()
         found = [line for line in lines if "runtime error" in line or "Sanitizer" in line]
@@ -65,8 +69,11 @@ def openmp_flags(compiler):
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "probe.cpp")
         source.write_text("#include <omp.h>\nint main() { return omp_get_max_threads() < 1; }\n")
-        done = subprocess.run([compiler, "-fopenmp", str(source), "-o", str(source) + ".out"],
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        done = subprocess.run(
+            [compiler, "-fopenmp", str(source), "-o", str(source) + ".out"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
     return ("-fopenmp",) if done.returncode == 0 else ()
 
 
@@ -78,9 +85,19 @@ def require(compiler):
 def build_harness(folder, source, compiler, *flags):
     """The program, compiled from a harness."""
     program = Path(folder, "harness")
-    run(compiler, "-std=c++14", "-pthread", *openmp_flags(compiler),
-        "-I", ROOT / "mnist_cnn" / "fused" / "csrc", *flags, source, "-o", program,
-        what="does not compile")
+    run(
+        compiler,
+        "-std=c++14",
+        "-pthread",
+        *openmp_flags(compiler),
+        "-I",
+        ROOT / "mnist_cnn" / "fused" / "csrc",
+        *flags,
+        source,
+        "-o",
+        program,
+        what="does not compile",
+    )
     return program
 
 
@@ -90,11 +107,11 @@ def check_harness(source, compiler, sanitizers, march, feature, width, flags):
     if feature not in processor_features():
         raise Skipped("this processor has no {}".format(feature))
     with tempfile.TemporaryDirectory() as folder:
-        program = build_harness(folder, source, compiler, "-O1", "-g", "-march=" + march,
-                                *sanitizers, *flags)
-        said = run(program, env=dict(os.environ, OMP_NUM_THREADS="3",
-                                     TSAN_OPTIONS="halt_on_error=1:"
-                                     "ignore_noninstrumented_modules=1"))  # OpenMP's own library
+        program = build_harness(folder, source, compiler, "-O1", "-g", "-march=" + march, *sanitizers, *flags)
+        said = run(
+            program,
+            env=dict(os.environ, OMP_NUM_THREADS="3", TSAN_OPTIONS="halt_on_error=1:ignore_noninstrumented_modules=1"),
+        )  # OpenMP's own library
     if said != "ok, vectors of {}\n".format(width):
         raise Failed(said)
     return "" if openmp_flags(compiler) else NO_OPENMP.format(compiler)
@@ -125,17 +142,20 @@ def check_ops(network, compiler, cache):
         theanos = Path(cache, "theanos-own.txt")
         theanos.parent.mkdir(parents=True, exist_ok=True)
         theanos.write_text("[null]\nsrc:*/mod.cpp\n")
-        flags += ["-shared-libsan", "-fno-sanitize=function",
-                  "-fsanitize-ignorelist={}".format(theanos)]
+        flags += ["-shared-libsan", "-fno-sanitize=function", "-fsanitize-ignorelist={}".format(theanos)]
         if not openmp_flags(compiler):
             theano_flags.append("openmp=False")
             remark = ", " + NO_OPENMP.format(compiler)
     theano_flags.append("gcc.cxxflags=" + " ".join(flags))
     environment = dict(
-        os.environ, THEANO_FLAGS=",".join(theano_flags), OMP_NUM_THREADS="3",
-        LD_PRELOAD=runtimes(compiler, "address"), UBSAN_OPTIONS="print_stacktrace=1",
+        os.environ,
+        THEANO_FLAGS=",".join(theano_flags),
+        OMP_NUM_THREADS="3",
+        LD_PRELOAD=runtimes(compiler, "address"),
+        UBSAN_OPTIONS="print_stacktrace=1",
         # Python's own objects live until it ends; its C stack is deep
-        ASAN_OPTIONS="detect_leaks=0:detect_stack_use_after_return=0")
+        ASAN_OPTIONS="detect_leaks=0:detect_stack_use_after_return=0",
+    )
     said = run(sys.executable, ROOT / "tests" / "sanitized_steps.py", network, env=environment)
     return said.strip().splitlines()[-1] + remark
 
@@ -143,21 +163,22 @@ def check_ops(network, compiler, cache):
 def checks():
     """(name, function) of each check."""
     from mnist_cnn.benchmarks.networks import NETWORKS
+
     for source in HARNESSES:
         for compiler in COMPILERS:
             for machine in INSTRUCTION_SETS:
-                name = "harness {} address {} {} lanes of {}".format(
-                    source.name, compiler, machine[2], machine[0])
+                name = "harness {} address {} {} lanes of {}".format(source.name, compiler, machine[2], machine[0])
                 yield name, functools.partial(check_harness, source, compiler, ADDRESS, *machine)
             for machine in INSTRUCTION_SETS[1:3]:
-                name = "harness {} thread {} {} lanes of {}".format(
-                    source.name, compiler, machine[2], machine[0])
+                name = "harness {} thread {} {} lanes of {}".format(source.name, compiler, machine[2], machine[0])
                 yield name, functools.partial(check_harness, source, compiler, THREAD, *machine)
     cache = ROOT / "build" / "sanitize"
     for compiler in COMPILERS:
         for network in ["layers", *NETWORKS]:
-            yield "ops of {} address {}".format(network, compiler), functools.partial(
-                check_ops, network, compiler, str(cache / compiler))
+            yield (
+                "ops of {} address {}".format(network, compiler),
+                functools.partial(check_ops, network, compiler, str(cache / compiler)),
+            )
 
 
 def main():
@@ -174,8 +195,7 @@ def main():
             verdict, remark = "FAILED", error
         counts[verdict] += 1
         remark = ": {}".format(remark) if str(remark) else ""
-        print("{:<8}{} ({:.0f} s){}".format(verdict, name, time.time() - started, remark),
-              flush=True)
+        print("{:<8}{} ({:.0f} s){}".format(verdict, name, time.time() - started, remark), flush=True)
     print(", ".join("{} {}".format(count, verdict) for verdict, count in counts.items()))
     sys.exit(counts["FAILED"] > 0)
 

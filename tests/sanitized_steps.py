@@ -33,21 +33,19 @@ from mnist_cnn.training.distortions import DISTORTIONS, distortions
 def layers(images):
     """All that the fast path takes, in sizes that fill no vector."""
     network = InputLayer((None, 1, 28, 28), images)
-    network = Conv2DLayer(network, 7, 3, pad="same", nonlinearity=LeakyRectify(.1))
+    network = Conv2DLayer(network, 7, 3, pad="same", nonlinearity=LeakyRectify(0.1))
     network = Conv2DLayer(network, 20, 2, pad=(1, 0), nonlinearity=tanh)
-    network = ConcatLayer([MaxPool2DLayer(network, 2),
-                           Pool2DLayer(network, 2, mode="average_inc_pad")])
+    network = ConcatLayer([MaxPool2DLayer(network, 2), Pool2DLayer(network, 2, mode="average_inc_pad")])
     network = Conv2DLayer(network, 33, 5, nonlinearity=rectify)
     network = MaxPool2DLayer(network, 2)
     network = Conv2DLayer(network, 16, 1, b=None, nonlinearity=rectify)
     network = MaxPool2DLayer(network, 3, 1, ignore_border=False)
-    network = DropoutLayer(GlobalPoolLayer(network), .3)
+    network = DropoutLayer(GlobalPoolLayer(network), 0.3)
     return DenseLayer(DenseLayer(network, 31, nonlinearity=rectify), 10, nonlinearity=softmax)
 
 
 def main(name):
-    shape, build = (NETWORKS[name].shape, NETWORKS[name].build) if name in NETWORKS \
-        else ((1, 28, 28), layers)
+    shape, build = (NETWORKS[name].shape, NETWORKS[name].build) if name in NETWORKS else ((1, 28, 28), layers)
     lasagne.random.set_rng(np.random.RandomState(1))
     rng = np.random.RandomState(2)
     images, targets = T.tensor4("images"), T.ivector("targets")
@@ -56,9 +54,9 @@ def main(name):
     functions = [train_fn, val_fn]
     if shape == (1, 28, 28):
         functions.append(fused.compile_move_pixels())
-        distort = distortions(share=.6, move=functions[-1], **DISTORTIONS)
+        distort = distortions(share=0.6, move=functions[-1], **DISTORTIONS)
     for size in (1, 2, 50, 17, 50, 3) if shape == (1, 28, 28) else (1, 9, 2):
-        batch = np.float32(rng.rand(size, *shape) * (rng.rand(size, *shape) < .3))
+        batch = np.float32(rng.rand(size, *shape) * (rng.rand(size, *shape) < 0.3))
         answers = rng.randint(0, 10, size).astype("int32")
         if shape == (1, 28, 28):
             batch = distort(batch, np.random.default_rng(size))
@@ -66,8 +64,12 @@ def main(name):
         assert np.isfinite(loss)
         val_fn(batch, answers)
         val_fn(np.asfortranarray(batch)[:, :, ::-1], answers)  # strides of another order
-    ops = {type(node.op).__name__ for function in functions
-           for node in function.maker.fgraph.apply_nodes if hasattr(node.op, "header")}
+    ops = {
+        type(node.op).__name__
+        for function in functions
+        for node in function.maker.fgraph.apply_nodes
+        if hasattr(node.op, "header")
+    }
     print("steps with {}".format(", ".join(sorted(ops))))
 
 

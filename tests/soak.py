@@ -24,7 +24,7 @@ import numpy as np
 from mnist_cnn.storage.records import load_history
 
 ROOT = Path(__file__).parent.parent
-TOLERANCE = .01
+TOLERANCE = 0.01
 
 #: A training on a few digits: argv is a folder, the number of epochs, and whether to resume.
 PROGRAM = """
@@ -49,9 +49,12 @@ def start(folder, epochs):
     """A process that trains, from its checkpoint where there is one."""
     resume = (folder / "model.checkpoint").exists()
     return subprocess.Popen(
-        [sys.executable, "-u", "-c", PROGRAM, str(folder), str(epochs),
-         "resume" if resume else "anew"], cwd=str(ROOT),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+        [sys.executable, "-u", "-c", PROGRAM, str(folder), str(epochs), "resume" if resume else "anew"],
+        cwd=str(ROOT),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+    )
 
 
 def resident(process):
@@ -79,7 +82,7 @@ def broken(folder, epochs, kills, seed):
         signum = rng.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGINT))
         if sum(codes.values()) < kills:
             # in the first seconds, or after a few epochs and a part of one
-            if rng.random() < .2:
+            if rng.random() < 0.2:
                 time.sleep(rng.uniform(0, 3))
             else:
                 lines = rng.randrange(1, 2 + 2 * epochs // (kills + 1))
@@ -87,7 +90,7 @@ def broken(folder, epochs, kills, seed):
                     lines -= line.startswith("Epoch ")
                     if not lines:
                         break
-                time.sleep(rng.uniform(0, .1))
+                time.sleep(rng.uniform(0, 0.1))
             process.send_signal(signum)
         _, err = process.communicate()
         # Theano says so where it waits for a lock, or takes over that of a killed process
@@ -113,8 +116,7 @@ def differences(one, other):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=500)
     parser.add_argument("--kills", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
@@ -124,15 +126,18 @@ def main():
         whole.mkdir()
         pieces.mkdir()
         sizes = unbroken(whole, args.epochs)
-        warm = sizes[args.epochs // 10:]
+        warm = sizes[args.epochs // 10 :]
         print("epoch  resident MB")
         for epoch in sorted({1, *np.linspace(0, args.epochs, 11).astype(int)[1:]} - {0}):
             print("{:>5}  {:>8.2f}".format(epoch, sizes[epoch - 1] / 1e6))
-        print("after warm-up within {:.2f} %".format(100 * (warm.max() / warm.min() - 1)),
-              flush=True)
+        print("after warm-up within {:.2f} %".format(100 * (warm.max() / warm.min() - 1)), flush=True)
         codes = broken(pieces, args.epochs, args.kills, args.seed)
-        print("{} runs; exit codes: {}".format(sum(codes.values()), ", ".join(
-            "{} {} times".format(code, count) for code, count in sorted(codes.items()))))
+        print(
+            "{} runs; exit codes: {}".format(
+                sum(codes.values()),
+                ", ".join("{} {} times".format(code, count) for code, count in sorted(codes.items())),
+            )
+        )
         faults = list(differences(whole, pieces))
     if warm.max() > warm.min() * (1 + TOLERANCE):
         faults.append("the memory is not flat")

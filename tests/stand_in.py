@@ -15,7 +15,8 @@ class Step:
         self.variables = [
             theano.shared(np.ones((3, 2), "float32")),
             theano.shared(np.array(7, "int64")),
-            theano.shared(np.full((4, 6), 12345, "int32"))]  # MRG_RandomStreams: a row a stream
+            theano.shared(np.full((4, 6), 12345, "int32")),
+        ]  # MRG_RandomStreams: a row a stream
         self.maker = self
         self.expanded_inputs = [Updated(variable.container) for variable in self.variables]
 
@@ -28,9 +29,8 @@ class Updated:
 def a_run(batch_size=50, value=1, **options):
     """A run after an epoch."""
     run = Training(config.Config(batch_size=batch_size, **options))
-    run.built(engine.Engine("fused"), None, Step(), np.random.RandomState(3), np.arange(500),
-              DataCard("mnist"))
-    run.history = [(1, 2.5, .4, .8) + (() if run.config.all_data else (.3, .9))]
+    run.built(engine.Engine("fused"), None, Step(), np.random.RandomState(3), np.arange(500), DataCard("mnist"))
+    run.history = [(1, 2.5, 0.4, 0.8) + (() if run.config.all_data else (0.3, 0.9))]
     run.train_fn.variables[0].set_value(np.full((3, 2), value, "float32"))
     return run
 
@@ -38,5 +38,4 @@ def a_run(batch_size=50, value=1, **options):
 def state(run):
     """All that `load_checkpoint` may set, to be compared."""
     _, keys, *rest = run.rng.get_state()
-    return (run.history, keys.tolist(), rest,
-            [variable.get_value().tolist() for variable in run.train_fn.variables])
+    return (run.history, keys.tolist(), rest, [variable.get_value().tolist() for variable in run.train_fn.variables])

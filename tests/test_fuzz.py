@@ -6,9 +6,9 @@ import pytest
 INPUTS = {"picture": 300, "checkpoint": 400, "weights": 400, "page": 60}
 
 
-@pytest.mark.parametrize("name", [
-    pytest.param(name, marks=pytest.mark.browser if name == "page" else ())
-    for name in fuzz.TARGETS])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.browser if name == "page" else ()) for name in fuzz.TARGETS]
+)
 def test_hostile_inputs(name):
     """Refused in one line or read as they should be, by the same inputs each time."""
     inputs = INPUTS.get(name, 500)
@@ -21,6 +21,7 @@ def test_a_find_is_kept_and_raised(monkeypatch):
     """A reader that lets another error out, warns, or writes to stderr."""
     import os
     import warnings
+
     kept = []
 
     def reads_with(fault):
@@ -33,6 +34,7 @@ def test_a_find_is_kept_and_raised(monkeypatch):
 
             def read(self, content):
                 fault()
+
         monkeypatch.setattr(fuzz, "target_of", lambda name, folder: Target(folder + "/input"))
         with pytest.raises((ValueError, UserWarning, AssertionError)):
             fuzz.fuzz("none", 1, keep=kept.append)

@@ -9,9 +9,27 @@ import mnist_cnn
 from conftest import ROOT
 
 #: From the ground floor up; the lesson's five files are rooms of their own.
-ROOMS = ("system", "storage", "compat", "fused", "drawing", "pictures", "datasets", "weights",
-         "data", "model", "train", "predict", "visualize",
-         "training", "analysis", "explorer", "benchmarks", "sweeps", "commands")
+ROOMS = (
+    "system",
+    "storage",
+    "compat",
+    "fused",
+    "drawing",
+    "pictures",
+    "datasets",
+    "weights",
+    "data",
+    "model",
+    "train",
+    "predict",
+    "visualize",
+    "training",
+    "analysis",
+    "explorer",
+    "benchmarks",
+    "sweeps",
+    "commands",
+)
 #: The program that old programs are run by: it has the fast path say what float64 costs them.
 EXCEPT = {("compat/__main__.py", "fused")}
 FOLDER = Path(mnist_cnn.__file__).parent
@@ -22,7 +40,7 @@ def imported(path):
     package = path.relative_to(FOLDER).parent.parts
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:
-            parent = [*package[:len(package) - node.level + 1], *(node.module or "").split(".")]
+            parent = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
             first = next(filter(None, parent), None)
             yield from [first] if first else [alias.name for alias in node.names]
 
@@ -48,7 +66,23 @@ def test_the_lesson_is_short():
 
 def test_the_linter_finds_nothing():
     """ruff, with the rules of pyproject.toml."""
-    process = subprocess.run([sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format", "concise",
-                              "mnist_cnn", "scripts", "tests", "docs", "build_backend"],
-                             capture_output=True, text=True, cwd=str(ROOT))
+    process = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "ruff",
+            "check",
+            "--no-cache",
+            "--output-format",
+            "concise",
+            "mnist_cnn",
+            "scripts",
+            "tests",
+            "docs",
+            "build_backend",
+        ],
+        capture_output=True,
+        text=True,
+        cwd=str(ROOT),
+    )
     assert process.returncode == 0, process.stdout + process.stderr

@@ -21,8 +21,7 @@ def test_feature_maps_against_scipy(training, mnist):
     assert maps.shape == (2, 32, 24, 24)
     for n in range(2):
         for k in range(32):
-            np.testing.assert_allclose(
-                maps[n, k], convolve2d(images[n, 0], kernels[k, 0], mode="valid"), atol=1e-5)
+            np.testing.assert_allclose(maps[n, k], convolve2d(images[n, 0], kernels[k, 0], mode="valid"), atol=1e-5)
 
 
 def drawn(figure):
@@ -32,8 +31,10 @@ def drawn(figure):
 
 def test_grids_show_each_map_at_one_scale():
     maps = np.random.RandomState(0).randn(32, 24, 24)
-    for figure in (visualize.plot_feature_maps(maps, "test image 0, a 7"),
-                   visualize.plot_kernels(maps[:, None, :5, :5])):
+    for figure in (
+        visualize.plot_feature_maps(maps, "test image 0, a 7"),
+        visualize.plot_kernels(maps[:, None, :5, :5]),
+    ):
         panels = drawn(figure)
         shown = [array for array, _ in panels]
         source = maps if shown[0].shape == (24, 24) else maps[:, :5, :5]
@@ -52,8 +53,7 @@ def test_history_curves(training):
 @pytest.mark.slow
 def test_script_writes_the_pictures(training, small_mnist, tmp_path, mnist):
     output = tmp_path / "pictures"
-    process = run_script("visualize.py", training[1], "--digit", 4, "--data-dir", small_mnist,
-                         "--output", output)
+    process = run_script("visualize.py", training[1], "--digit", 4, "--data-dir", small_mnist, "--output", output)
     assert process.returncode == 0 and process.stderr == ""
     index = int(re.match(r"Showing test image (\d+), a 4 \(--index \1\)\n", process.stdout).group(1))
     assert mnist[5][index] == 4
@@ -63,8 +63,7 @@ def test_script_writes_the_pictures(training, small_mnist, tmp_path, mnist):
     assert all(min(picture.shape[:2]) > 300 for picture in first.values())
 
     again = tmp_path / "again"
-    run_script("visualize.py", training[1], "--index", index, "--data-dir", small_mnist,
-               "--output", again)
+    run_script("visualize.py", training[1], "--index", index, "--data-dir", small_mnist, "--output", again)
     for name in names:  # the number that was printed brings the same pictures back
         np.testing.assert_array_equal(matplotlib.image.imread(again / name), first[name])
 

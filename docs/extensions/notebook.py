@@ -41,8 +41,8 @@ class NotebookParser(MystParser):
         folder = Path(env.app.doctreedir).parent / "notebook"
         body, resources = MarkdownExporter().from_notebook_node(
             _one_title(nbformat.reads(inputstring, as_version=4)),
-            {"output_files_dir": os.path.relpath(folder, Path(env.doc2path(env.docname)).parent),
-             "unique_key": name})
+            {"output_files_dir": os.path.relpath(folder, Path(env.doc2path(env.docname)).parent), "unique_key": name},
+        )
         folder.mkdir(parents=True, exist_ok=True)
         for path, picture in resources["outputs"].items():
             (folder / Path(path).name).write_bytes(picture)

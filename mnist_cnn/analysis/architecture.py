@@ -38,9 +38,14 @@ def layer_rows(network):
             if value is not None:
                 kind += " {}".format(value if word == "p" else "{} x {}".format(*value))
         name = layer.name or str(number)
-        rows.append(Row(name, kind, tuple(layer.output_shape[1:]),
-                        sum(int(np.prod(param.get_value(borrow=True).shape))
-                            for param in layer.params)))
+        rows.append(
+            Row(
+                name,
+                kind,
+                tuple(layer.output_shape[1:]),
+                sum(int(np.prod(param.get_value(borrow=True).shape)) for param in layer.params),
+            )
+        )
     return rows
 
 
@@ -76,7 +81,9 @@ def summary_table(network):
     """
     rows = layer_rows(network)
     lines = ["{:>3}  {:18}{:16}{:>12}".format("", "layer", "output", "parameters")]
-    lines += ["{:>3}  {:18}{:16}{:>12,}".format(
-        row.name, row.kind, " x ".join(map(str, row.shape)), row.parameters) for row in rows]
+    lines += [
+        "{:>3}  {:18}{:16}{:>12,}".format(row.name, row.kind, " x ".join(map(str, row.shape)), row.parameters)
+        for row in rows
+    ]
     lines.append("{:>3}  {:34}{:>12,}".format("", "all", sum(row.parameters for row in rows)))
     return "\n".join(lines)

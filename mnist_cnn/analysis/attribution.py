@@ -48,8 +48,7 @@ def compile_scores(network):
     classes = T.ivector("classes")
     scores = lasagne.layers.get_output(without_nonlinearity(network), deterministic=True)
     chosen = scores[T.arange(classes.shape[0]), classes]
-    return (theano.function([images], scores),
-            theano.function([images, classes], T.grad(chosen.sum(), images)))
+    return (theano.function([images], scores), theano.function([images, classes], T.grad(chosen.sum(), images)))
 
 
 def saliency(gradient_fn, image, classes):
@@ -91,10 +90,10 @@ def saliency(gradient_fn, image, classes):
     """
     terms = [pair if isinstance(pair, tuple) else (pair,) for pair in classes]
     asked = sorted({number for term in terms for number in term})
-    gradients = dict(zip(asked, gradient_fn(np.stack([image] * len(asked)),
-                                            np.asarray(asked, np.int32))))
-    maps = np.stack([gradients[term[0]] - gradients[term[1]] if len(term) == 2
-                     else gradients[term[0]] for term in terms])
+    gradients = dict(zip(asked, gradient_fn(np.stack([image] * len(asked)), np.asarray(asked, np.int32))))
+    maps = np.stack(
+        [gradients[term[0]] - gradients[term[1]] if len(term) == 2 else gradients[term[0]] for term in terms]
+    )
     return maps[:, 0] if maps.shape[1] == 1 else np.abs(maps).max(axis=1)
 
 
@@ -148,13 +147,13 @@ def integrated_gradients(gradient_fn, image, classes, baseline=None, steps=128, 
     if baseline is None:
         baseline = np.zeros_like(image)
     baseline = np.broadcast_to(baseline, image.shape).astype(image.dtype)
-    points = ((np.arange(steps) + .5) / steps).astype(image.dtype)
+    points = ((np.arange(steps) + 0.5) / steps).astype(image.dtype)
     way = baseline + points[:, None, None, None] * (image - baseline)
     attributions = []
     for number in classes:
         total = np.zeros(image.shape)
         for start in range(0, steps, batch_size):
-            batch = way[start:start + batch_size]
+            batch = way[start : start + batch_size]
             total += gradient_fn(batch, np.full(len(batch), number, np.int32)).sum(axis=0)
         attributions.append(((image - baseline) * total / steps).sum(axis=0))
     return np.stack(attributions)
@@ -202,13 +201,12 @@ def occlusion(score_fn, image, size=5, fill=0, batch_size=500):
     if size < 1 or size % 2 == 0:
         raise ValueError("size is {}, not an odd positive number".format(size))
     _, num_rows, num_columns = image.shape
-    near_row, near_column = (
-        np.abs(np.arange(n)[:, None] - np.arange(n)) <= size // 2 for n in (num_rows, num_columns))
+    near_row, near_column = (np.abs(np.arange(n)[:, None] - np.arange(n)) <= size // 2 for n in (num_rows, num_columns))
     # hidden[r, c] is the mask of the square centred there
     hidden = near_row[:, None, :, None] & near_column[None, :, None, :]
-    occluded = np.where(hidden.reshape(-1, 1, num_rows, num_columns),
-                        np.asarray(fill, image.dtype), image)
-    scores = np.concatenate([score_fn(occluded[start:start + batch_size])
-                             for start in range(0, len(occluded), batch_size)])
+    occluded = np.where(hidden.reshape(-1, 1, num_rows, num_columns), np.asarray(fill, image.dtype), image)
+    scores = np.concatenate(
+        [score_fn(occluded[start : start + batch_size]) for start in range(0, len(occluded), batch_size)]
+    )
     drops = score_fn(image[None]) - scores
     return drops.T.reshape(-1, num_rows, num_columns)

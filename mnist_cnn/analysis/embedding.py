@@ -42,7 +42,7 @@ def pca(features, num_components=2):
     largest = np.abs(components).argmax(axis=1)
     components = components * np.sign(components[np.arange(len(components)), largest])[:, None]
     components = components[:num_components]
-    explained = sizes[:num_components] ** 2 / max((sizes ** 2).sum(), np.finfo(float).tiny)
+    explained = sizes[:num_components] ** 2 / max((sizes**2).sum(), np.finfo(float).tiny)
     return centred @ components.T, components, explained
 
 

@@ -52,19 +52,25 @@ def summary(name, probabilities, labels, classes=None):
     shares = ["{:.2f}".format(100 * r / n) if n else "-" for r, n in zip(right, total)]
     if classes is None:
         classes = range(len(total))
-    lines = ["{}: {:.2f} % (95 % interval: {:.2f} to {:.2f} %), {} mistakes in {}".format(
-        name, 100 * right.sum() / len(labels), 100 * low, 100 * high, len(labels) - right.sum(),
-        len(labels))]
+    lines = [
+        "{}: {:.2f} % (95 % interval: {:.2f} to {:.2f} %), {} mistakes in {}".format(
+            name, 100 * right.sum() / len(labels), 100 * low, 100 * high, len(labels) - right.sum(), len(labels)
+        )
+    ]
     if max(len(str(word)) for word in classes) == 1 and len(classes) <= 10:
-        lines += ["  digit     " + " ".join("{:>6}".format(word) for word in classes),
-                  "  accuracy  " + " ".join("{:>6}".format(share) for share in shares),
-                  "  mistakes  " + " ".join("{:>6}".format(n) for n in total - right)]
+        lines += [
+            "  digit     " + " ".join("{:>6}".format(word) for word in classes),
+            "  accuracy  " + " ".join("{:>6}".format(share) for share in shares),
+            "  mistakes  " + " ".join("{:>6}".format(n) for n in total - right),
+        ]
     else:
         width = max(len("class"), *(len(str(word)) for word in classes))
         row = "  {:{}}  {:>8}  {:>8}  {:>6}"
         lines.append(row.format("class", width, "accuracy", "mistakes", "images"))
-        lines += [row.format(word, width, share, wrong, n)
-                  for word, share, wrong, n in zip(classes, shares, total - right, total)]
+        lines += [
+            row.format(word, width, share, wrong, n)
+            for word, share, wrong, n in zip(classes, shares, total - right, total)
+        ]
     return "\n".join(lines)
 
 
@@ -111,8 +117,14 @@ def main(models, data_dir=None, dataset=None):
         total += probabilities
         print(summary(str(model), probabilities, labels, loaded.card.classes), flush=True)
     if len(models) > 1:
-        print(summary("ensemble of the {}, probabilities averaged".format(len(models)),
-                      total / len(models), labels, loaded.card.classes))
+        print(
+            summary(
+                "ensemble of the {}, probabilities averaged".format(len(models)),
+                total / len(models),
+                labels,
+                loaded.card.classes,
+            )
+        )
 
 
 def _files(models):

@@ -9,8 +9,9 @@ from pathlib import Path
 try:
     import matplotlib.pyplot as plt
 except ValueError as error:
-    raise ImportError("Matplotlib does not start; look at MPLBACKEND and matplotlibrc: {}".format(
-        " ".join(str(error).split()))) from error
+    raise ImportError(
+        "Matplotlib does not start; look at MPLBACKEND and matplotlibrc: {}".format(" ".join(str(error).split()))
+    ) from error
 
 from ..datasets import dataset_files
 from ..storage.atomic import atomic_open, check_writable, keep_apart, make_folder
@@ -40,20 +41,30 @@ def _choose_figures(names, model):
         if "tsne" not in there:
             print("Left out tsne: it wants scikit-learn; run: pip install -e .[tsne]")
         if "evolution" not in there:
-            print("Left out evolution: there is no {}; train with --snapshots to see it"
-                  .format(needs["evolution"]))
+            print("Left out evolution: there is no {}; train with --snapshots to see it".format(needs["evolution"]))
         return there
     if names is None:
         return [name for name in there if name in TUTORIAL]
     unknown = [name for name in names if name not in FIGURES]
     if unknown:
-        raise MnistCnnError("there is no figure {}; there are: {}".format(
-            ", ".join(unknown), ", ".join(FIGURES)))
+        raise MnistCnnError("there is no figure {}; there are: {}".format(", ".join(unknown), ", ".join(FIGURES)))
     return [name for name in FIGURES if name in names]
 
 
-def main(model, index=None, digit=None, image=None, figures=None, versus=None, diverging=False,
-         output="pictures", data_dir=None, show=False, class_name=None, dataset=None):
+def main(
+    model,
+    index=None,
+    digit=None,
+    image=None,
+    figures=None,
+    versus=None,
+    diverging=False,
+    output="pictures",
+    data_dir=None,
+    show=False,
+    class_name=None,
+    dataset=None,
+):
     """Draw figures of a trained model and save them, with a page that explains them.
 
     Parameters
@@ -99,14 +110,17 @@ def main(model, index=None, digit=None, image=None, figures=None, versus=None, d
     Wrote pictures/index.html
     """
     names = _choose_figures(figures, model)
-    paths = {name: [Path(output) / "{}.{}".format(name, kind)
-                    for kind in (("png", "gif") if name == "evolution" else ("png",))]
-             for name in names}
+    paths = {
+        name: [
+            Path(output) / "{}.{}".format(name, kind) for kind in (("png", "gif") if name == "evolution" else ("png",))
+        ]
+        for name in names
+    }
     page = Path(output) / "index.html"
-    keep_apart([*files_beside(model), image, *dataset_files(data_dir, dataset)],
-               [*itertools.chain(*paths.values()), page])
-    materials = Materials(model, index, digit, image, versus, diverging, data_dir, dataset,
-                          class_name)
+    keep_apart(
+        [*files_beside(model), image, *dataset_files(data_dir, dataset)], [*itertools.chain(*paths.values()), page]
+    )
+    materials = Materials(model, index, digit, image, versus, diverging, data_dir, dataset, class_name)
     output = make_folder(output)
     check_writable(page)
 
@@ -130,20 +144,30 @@ def main(model, index=None, digit=None, image=None, figures=None, versus=None, d
     if materials.is_image_shown:
         lines.append("The {} shown is {}.".format(materials.noun, materials.name))
     explorer = os.path.relpath("explore.html", str(output))
-    _write(page, build_page(
-        "What is being learned?", lines,
-        [(name, caption(name, materials), [for_page(*picture) for picture in pictures])
-         for name, pictures in entries], places,
-        image_sheet(materials.images[:PAGE_IMAGES])
-        if {"embedding", "tsne"} & set(places) else None,
-        COLUMNS, explorer if os.path.exists("explore.html") else None,
-        materials.images.shape[2:], materials.noun).encode())
+    _write(
+        page,
+        build_page(
+            "What is being learned?",
+            lines,
+            [
+                (name, caption(name, materials), [for_page(*picture) for picture in pictures])
+                for name, pictures in entries
+            ],
+            places,
+            image_sheet(materials.images[:PAGE_IMAGES]) if {"embedding", "tsne"} & set(places) else None,
+            COLUMNS,
+            explorer if os.path.exists("explore.html") else None,
+            materials.images.shape[2:],
+            materials.noun,
+        ).encode(),
+    )
 
     if show:
         if plt.get_backend().lower() == "agg":
-            raise MnistCnnError("--show needs a screen and a window toolkit (on Debian or Ubuntu: "
-                                "sudo apt-get install python3-tk); the pictures are in {}"
-                                .format(output))
+            raise MnistCnnError(
+                "--show needs a screen and a window toolkit (on Debian or Ubuntu: "
+                "sudo apt-get install python3-tk); the pictures are in {}".format(output)
+            )
         plt.show()
 
 

@@ -62,12 +62,15 @@ def name_layers(network):
     layers = {}
     counts = {}
     for layer in lasagne.layers.get_all_layers(network):
-        for kind, word in ((InputLayer, "input"), (Conv2DLayer, "conv"), (MaxPool2DLayer, "pool"),
-                           (DenseLayer, "dense")):
+        for kind, word in (
+            (InputLayer, "input"),
+            (Conv2DLayer, "conv"),
+            (MaxPool2DLayer, "pool"),
+            (DenseLayer, "dense"),
+        ):
             if isinstance(layer, kind):
                 counts[word] = counts.get(word, 0) + 1
-                name = word if word in ("input", "dense") and counts[word] == 1 else \
-                    "{} {}".format(word, counts[word])
+                name = word if word in ("input", "dense") and counts[word] == 1 else "{} {}".format(word, counts[word])
                 layers["output" if layer is network else name] = layer
     return layers
 
@@ -136,7 +139,7 @@ def compile_activations(network):
             raise ValueError("no layers {}; there are {}".format(sorted(unknown), list(layers)))
         parts = {name: [] for name in names}
         for start in range(0, len(images), batch_size):
-            batch = dict(zip(layers, compute(images[start:start + batch_size])))
+            batch = dict(zip(layers, compute(images[start : start + batch_size])))
             for name in names:
                 parts[name].append(batch[name])
         return {name: join_finite(arrays) for name, arrays in parts.items()}

@@ -41,8 +41,18 @@ class Materials:
     (1, 28, 28)
     """
 
-    def __init__(self, model, index=None, digit=None, image=None, versus=None, diverging=False,
-                 data_dir=None, dataset=None, class_name=None):
+    def __init__(
+        self,
+        model,
+        index=None,
+        digit=None,
+        image=None,
+        versus=None,
+        diverging=False,
+        data_dir=None,
+        dataset=None,
+        class_name=None,
+    ):
         self.model, self.diverging = model, diverging
         self.network, card = load_model(model)
         self.layers = layers.name_layers(self.network)
@@ -101,7 +111,7 @@ class Materials:
     @property
     def start_of_climb(self):
         """Where the pictures start that are climbed to."""
-        noise = (0, .1) if self.images.shape[1] == 1 else (-.25, .25)
+        noise = (0, 0.1) if self.images.shape[1] == 1 else (-0.25, 0.25)
         return dict(neutral=self.nothing, noise=noise)
 
     @cached_property
@@ -127,8 +137,7 @@ class Materials:
 
     @cached_property
     def confusion(self):
-        return metrics.confusion_matrix(self.labels, self.test_probabilities.argmax(axis=1),
-                                        len(self.names))
+        return metrics.confusion_matrix(self.labels, self.test_probabilities.argmax(axis=1), len(self.names))
 
     @cached_property
     def score_fns(self):
@@ -142,8 +151,11 @@ class Materials:
     def snapshots(self):
         epochs, snapshots = load_snapshots(self.model, self.weights[0].shape)
         if not (snapshots == self.weights[0]).all(axis=(1, 2, 3, 4)).any():
-            raise MnistCnnError("{} is of another training than {}; train with --snapshots again, "
-                                "or remove it".format(snapshots_path(self.model), self.model))
+            raise MnistCnnError(
+                "{} is of another training than {}; train with --snapshots again, or remove it".format(
+                    snapshots_path(self.model), self.model
+                )
+            )
         return epochs, snapshots
 
 
@@ -156,8 +168,7 @@ def _readable(name):
 def _class_number(names, number):
     """A class's number, which has to be one."""
     if not 0 <= number < len(names):
-        raise MnistCnnError("there is no class {}; they are numbered 0 to {}".format(
-            number, len(names) - 1))
+        raise MnistCnnError("there is no class {}; they are numbered 0 to {}".format(number, len(names) - 1))
     return number
 
 
@@ -165,8 +176,7 @@ def _choose(labels, index, digit):
     """The number of a test image: the one asked for, or a random one (of a class)."""
     if index is not None:
         if not 0 <= index < len(labels):
-            raise MnistCnnError("there is no test image {}; they are numbered 0 to {}".format(
-                index, len(labels) - 1))
+            raise MnistCnnError("there is no test image {}; they are numbered 0 to {}".format(index, len(labels) - 1))
         return index
     candidates = np.arange(len(labels)) if digit is None else np.flatnonzero(labels == digit)
     if not len(candidates):

@@ -2,8 +2,13 @@
 
 import numpy as np
 
-__all__ = ["confusion_matrix", "wilson_interval", "calibration_bins", "expected_calibration_error",
-           "confident_mistakes"]
+__all__ = [
+    "confusion_matrix",
+    "wilson_interval",
+    "calibration_bins",
+    "expected_calibration_error",
+    "confident_mistakes",
+]
 
 
 def confusion_matrix(labels, predictions, num_classes=10):
@@ -29,7 +34,7 @@ def confusion_matrix(labels, predictions, num_classes=10):
            [0, 0, 1]])
     """
     pairs = np.asarray(labels, int) * num_classes + np.asarray(predictions, int)
-    return np.bincount(pairs, minlength=num_classes ** 2).reshape(num_classes, num_classes)
+    return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
 def wilson_interval(successes, trials, z=1.959964):
@@ -65,9 +70,9 @@ def wilson_interval(successes, trials, z=1.959964):
     # scipy.stats.binomtest says the same of one proportion at a time, and takes .4 s to import
     trials = np.asarray(trials, float)
     share = successes / trials
-    centre = share + z ** 2 / (2 * trials)
-    spread = z * np.sqrt(share * (1 - share) / trials + z ** 2 / (4 * trials ** 2))
-    scale = 1 + z ** 2 / trials
+    centre = share + z**2 / (2 * trials)
+    spread = z * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
+    scale = 1 + z**2 / trials
     # at 0 and 1 the exact bounds are 0 and 1; rounding must not cross them
     return np.maximum((centre - spread) / scale, 0), np.minimum((centre + spread) / scale, 1)
 
@@ -105,8 +110,7 @@ def calibration_bins(confidences, correct, num_bins=15):
     counts = np.bincount(bins, minlength=num_bins)
     num_correct = np.bincount(bins[np.asarray(correct, bool)], minlength=num_bins)
     sums = np.bincount(bins, np.asarray(confidences, float), minlength=num_bins)
-    return counts, num_correct, np.divide(sums, counts, out=np.full(num_bins, np.nan),
-                                          where=counts > 0)
+    return counts, num_correct, np.divide(sums, counts, out=np.full(num_bins, np.nan), where=counts > 0)
 
 
 def expected_calibration_error(confidences, correct, num_bins=15):

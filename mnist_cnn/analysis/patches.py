@@ -37,11 +37,9 @@ def receptive_field(layer, row, column):
         below = layer
         while not isinstance(below, InputLayer):
             if isinstance(below, (Conv2DLayer, MaxPool2DLayer)):
-                size = (below.filter_size if isinstance(below, Conv2DLayer)
-                        else below.pool_size)[axis]
+                size = (below.filter_size if isinstance(below, Conv2DLayer) else below.pool_size)[axis]
                 pad = below.pad  # a word or a number for each axis
-                pad = ({"same": size // 2, "full": size - 1}[pad] if isinstance(pad, str)
-                       else pad[axis])
+                pad = {"same": size // 2, "full": size - 1}[pad] if isinstance(pad, str) else pad[axis]
                 first = first * below.stride[axis] - pad
                 last = last * below.stride[axis] - pad + size - 1
             elif isinstance(below, DenseLayer):

@@ -29,12 +29,11 @@ from scipy.cluster.vq import kmeans2
 
 from ..predict import run_in_batches
 
-__all__ = ["Trust", "compile_features", "learn_trust", "feature_distance", "why_unsure",
-           "is_unsure"]
+__all__ = ["Trust", "compile_features", "learn_trust", "feature_distance", "why_unsure", "is_unsure"]
 
-MIN_PROBABILITY = .5
-INK_QUANTILE = .999
-DISTANCE_QUANTILE = .997
+MIN_PROBABILITY = 0.5
+INK_QUANTILE = 0.999
+DISTANCE_QUANTILE = 0.997
 NUM_CENTRES = 10
 
 #: What `is_unsure` goes by: ``centres`` (classes, n, features), of length 1; ``max_distance`` in
@@ -80,12 +79,12 @@ def compile_features(network, batch_size=500):
     layers = lasagne.layers.get_all_layers(network)
     hidden = [layer for layer in layers if isinstance(layer, DenseLayer)][-2]
     inputs = layers[0].input_var
-    function = theano.function([inputs], lasagne.layers.get_output(
-        [network, hidden.input_layer, hidden], deterministic=True))
+    function = theano.function(
+        [inputs], lasagne.layers.get_output([network, hidden.input_layer, hidden], deterministic=True)
+    )
 
     def features_of(images):
-        probabilities, below, above = run_in_batches(
-            function, images.astype(inputs.dtype), batch_size)
+        probabilities, below, above = run_in_batches(function, images.astype(inputs.dtype), batch_size)
         below = below.reshape(len(below), -1)
         return probabilities, _unit(np.concatenate([_unit(below), _unit(above)], axis=1))
 
@@ -121,11 +120,11 @@ def learn_trust(features_of, images, labels):
     """
     probabilities, features = features_of(images)
     known, other = slice(None, None, 2), slice(1, None, 2)
-    centres = np.stack([_centres(features[known][labels[known] == number])
-                        for number in range(probabilities.shape[1])])
+    centres = np.stack([_centres(features[known][labels[known] == number]) for number in range(probabilities.shape[1])])
     distance = feature_distance(centres, probabilities[other], features[other])
-    return Trust(centres, float(np.quantile(distance, DISTANCE_QUANTILE)),
-                 float(np.quantile(_ink(images), INK_QUANTILE)))
+    return Trust(
+        centres, float(np.quantile(distance, DISTANCE_QUANTILE)), float(np.quantile(_ink(images), INK_QUANTILE))
+    )
 
 
 def _centres(features):
@@ -203,14 +202,18 @@ def why_unsure(trust, images, probabilities, features, classes):
     ...            ["cat", "dog"])
     ['', 'unlike known pictures of cat']
     """
-    too_much = ("more ink than known pictures have" if images.shape[1] == 1
-                else "brighter than the known pictures")
+    too_much = "more ink than known pictures have" if images.shape[1] == 1 else "brighter than the known pictures"
     distance = feature_distance(trust.centres, probabilities, features)
-    return ["no class has half of the probability" if row.max() < MIN_PROBABILITY
-            else too_much if ink > trust.max_ink
-            else "unlike known pictures of {}".format(classes[row.argmax()])
-            if far > trust.max_distance else ""
-            for row, ink, far in zip(probabilities, _ink(images), distance)]
+    return [
+        "no class has half of the probability"
+        if row.max() < MIN_PROBABILITY
+        else too_much
+        if ink > trust.max_ink
+        else "unlike known pictures of {}".format(classes[row.argmax()])
+        if far > trust.max_distance
+        else ""
+        for row, ink, far in zip(probabilities, _ink(images), distance)
+    ]
 
 
 def is_unsure(trust, images, probabilities, features):
@@ -240,5 +243,4 @@ def is_unsure(trust, images, probabilities, features):
     array([False,  True])
     """
     classes = range(probabilities.shape[1])
-    return np.array([reason != "" for reason in why_unsure(trust, images, probabilities, features,
-                                                           classes)], bool)
+    return np.array([reason != "" for reason in why_unsure(trust, images, probabilities, features, classes)], bool)

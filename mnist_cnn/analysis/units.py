@@ -58,8 +58,9 @@ def compile_units(layer):
     return theano.function([images, units], [values, T.grad(values.sum(), images)]), shape
 
 
-def maximize_activation(unit_fn, units, shape, steps=100, step_size=.1, decay=.05, blur=.4, seed=0,
-                        neutral=0, noise=(0, .1)):
+def maximize_activation(
+    unit_fn, units, shape, steps=100, step_size=0.1, decay=0.05, blur=0.4, seed=0, neutral=0, noise=(0, 0.1)
+):
     """Find by gradient ascent images that excite units as much as they can.
 
     Each step goes along the gradient, divided by its root mean square, and keeps the brightness
@@ -124,7 +125,7 @@ def maximize_activation(unit_fn, units, shape, steps=100, step_size=.1, decay=.0
     dtype = lasagne.utils.floatX(0).dtype
     for _ in range(steps):
         _, gradients = unit_fn(images.astype(dtype), units)
-        scale = np.sqrt((gradients ** 2).mean(axis=(1, 2, 3), keepdims=True))
+        scale = np.sqrt((gradients**2).mean(axis=(1, 2, 3), keepdims=True))
         images += step_size * gradients / np.maximum(scale, 1e-12)
         images = neutral + (1 - decay) * (images - neutral)
         images = ndimage.gaussian_filter(images, (0, 0, blur, blur)).clip(0, 1)

@@ -40,8 +40,9 @@ def theano_answers(batch_size, examples=(), engine="auto", network="tutorial"):
     2.3026
     """
     input_var, target_var = T.tensor4("inputs"), T.ivector("targets")
-    train_fn, val_fn = compile_functions(NETWORKS[network].build(input_var), input_var, target_var,
-                                         mode=choose_engine(engine).mode)
+    train_fn, val_fn = compile_functions(
+        NETWORKS[network].build(input_var), input_var, target_var, mode=choose_engine(engine).mode
+    )
     for inputs, targets in examples:
         train_fn(inputs, targets)
     return lambda inputs, targets: evaluate(val_fn, inputs, targets, batch_size)
@@ -87,8 +88,8 @@ def torch_answers(batch_size, channels_last, network="tutorial"):
         loss = hits = 0
         with torch.inference_mode():
             for start in range(0, len(inputs), batch_size):
-                logits = module(inputs[start:start + batch_size])
-                labels = targets[start:start + batch_size]
+                logits = module(inputs[start : start + batch_size])
+                labels = targets[start : start + batch_size]
                 loss += cross_entropy(logits, labels)
                 hits += (logits.argmax(1) == labels).sum()
         return loss.item() / len(inputs), hits.item() / len(inputs)

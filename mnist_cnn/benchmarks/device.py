@@ -81,10 +81,14 @@ def train_apart(device, dataset, environment=None, **options):
     env.pop("THEANO_GPU_IS_ALREADY_ACTIVE", None)
     process = subprocess.run(
         [sys.executable, "-c", _TRAIN, json.dumps([device, str(dataset), options])],
-        capture_output=True, text=True, env=env)
+        capture_output=True,
+        text=True,
+        env=env,
+    )
     if process.returncode:
-        raise MnistCnnError("training on {} failed: {}".format(
-            device, (process.stderr.splitlines() or ["no word of why"])[-1]))
+        raise MnistCnnError(
+            "training on {} failed: {}".format(device, (process.stderr.splitlines() or ["no word of why"])[-1])
+        )
     return process.stdout, process.stderr
 
 
@@ -116,10 +120,9 @@ def noisy_digits(dataset, batches=3, batch_size=50):
     """
     rng = np.random.RandomState(0)
     result = []
-    for images, labels, number in zip(dataset[::2], dataset[1::2],
-                                      (batches * batch_size, batch_size, batch_size)):
+    for images, labels, number in zip(dataset[::2], dataset[1::2], (batches * batch_size, batch_size, batch_size)):
         noise = rng.rand(*images[:number].shape).astype(np.float32)
-        result += [images[:number] * np.float32(.9) + noise * np.float32(.1), labels[:number]]
+        result += [images[:number] * np.float32(0.9) + noise * np.float32(0.1), labels[:number]]
     return result
 
 
@@ -129,7 +132,7 @@ def _device_step(inputs):
     target_var = T.ivector("targets")
     train_fn, _ = compile_functions(build_cnn(images), numbers_var, target_var)
     compat.require_on_device(train_fn)
-    return lambda _, targets: train_fn(numbers[:len(targets)], targets)
+    return lambda _, targets: train_fn(numbers[: len(targets)], targets)
 
 
 def _check(device, dataset, batch_sizes):
@@ -145,14 +148,18 @@ def _check(device, dataset, batch_sizes):
     print("Train step, images a second (median of 3 rounds)")
     for batch_size in batch_sizes:
         speeds = measure(steps, inputs[:batch_size], targets[:batch_size], 3)
-        print("  batch size {:<8}{}".format(batch_size, ", ".join(
-            "{}: {:.0f}".format(name, np.median(values)) for name, values in speeds.items())))
+        print(
+            "  batch size {:<8}{}".format(
+                batch_size, ", ".join("{}: {:.0f}".format(name, np.median(values)) for name, values in speeds.items())
+            )
+        )
 
 
 def _row(what, batch_size, seconds, validation, test):
     """A line of the table; the first epoch has the warm-up and does not count for the time."""
     return "| {} | {} | {:.3f} | {:.2f} % | {:.2f} % |".format(
-        what, batch_size, np.median(seconds[1:] or seconds), validation * 100, test * 100)
+        what, batch_size, np.median(seconds[1:] or seconds), validation * 100, test * 100
+    )
 
 
 def _rows_of_torch(torch_python, dataset, batch_sizes, num_epochs):
@@ -161,17 +168,25 @@ def _rows_of_torch(torch_python, dataset, batch_sizes, num_epochs):
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     try:
         process = subprocess.run(
-            [torch_python, str(Path(__file__).with_name("torch_baseline.py")), str(dataset),
-             str(num_epochs), *map(str, batch_sizes)],
-            capture_output=True, text=True, env=env)
+            [
+                torch_python,
+                str(Path(__file__).with_name("torch_baseline.py")),
+                str(dataset),
+                str(num_epochs),
+                *map(str, batch_sizes),
+            ],
+            capture_output=True,
+            text=True,
+            env=env,
+        )
     except OSError as error:
         raise MnistCnnError("cannot run {}: {}".format(torch_python, error.strerror)) from error
     if process.returncode:
-        return ["| PyTorch: {} | | | | |".format(
-            (process.stderr.splitlines() or ["it failed"])[-1])]
+        return ["| PyTorch: {} | | | | |".format((process.stderr.splitlines() or ["it failed"])[-1])]
     results = map(json.loads, process.stdout.splitlines())
-    return [_row(*(result[name] for name in ("what", "batch_size", "seconds", "validation", "test")))
-            for result in results]
+    return [
+        _row(*(result[name] for name in ("what", "batch_size", "seconds", "validation", "test"))) for result in results
+    ]
 
 
 def _difference_of_weights(device, dataset):
@@ -182,8 +197,7 @@ def _difference_of_weights(device, dataset):
         np.savez(noisy, *noisy_digits(dataset))
         for where in ("cpu", device):
             print("Six steps on {}...".format(where), flush=True)
-            train_apart(where, noisy, batch_size=50, num_epochs=2, seed=1, engine="plain",
-                        output=output)
+            train_apart(where, noisy, batch_size=50, num_epochs=2, seed=1, engine="plain", output=output)
             with np.load(output) as file:
                 weights.append([file[name] for name in file.files])
     return max(abs(a - b).max() for a, b in zip(*weights))
@@ -193,12 +207,16 @@ def _row_of_training(where, arrays, batch_size, num_epochs, folder):
     """Train, keep the model in the folder, and return the training's line of the table."""
     print("Training on {} at batch size {}...".format(where, batch_size), flush=True)
     output = os.path.join(folder, "{}-{}.npz".format(where.replace(":", "-"), batch_size))
-    report, _ = train_apart(where, arrays, batch_size=batch_size, num_epochs=num_epochs, seed=1,
-                            output=output)
+    report, _ = train_apart(where, arrays, batch_size=batch_size, num_epochs=num_epochs, seed=1, output=output)
     history = load_history(output)
     percent = re.search(r"test accuracy:\s*(\S+)", report).group(1)
-    return _row("this package, " + where, batch_size, list(history["seconds"]),
-                history["validation_accuracy"][-1], float(percent) / 100)
+    return _row(
+        "this package, " + where,
+        batch_size,
+        list(history["seconds"]),
+        history["validation_accuracy"][-1],
+        float(percent) / 100,
+    )
 
 
 def _profile(device, dataset, batch_size, path):
@@ -207,11 +225,18 @@ def _profile(device, dataset, batch_size, path):
     flags = ",".join(filter(None, [os.environ.get("THEANO_FLAGS"), "profile=True"]))
     with tempfile.TemporaryDirectory() as folder:
         short = os.path.join(folder, "short.npz")
-        np.savez(short, *(part[:20 * batch_size] for part in dataset[:2]),
-                 *(part[:batch_size] for part in dataset[2:]))
+        np.savez(
+            short, *(part[: 20 * batch_size] for part in dataset[:2]), *(part[:batch_size] for part in dataset[2:])
+        )
         # Else an Op's time would be that of its launch, and Theano refuses to profile at all.
-        _, profile = train_apart(device, short, {"THEANO_FLAGS": flags, "CUDA_LAUNCH_BLOCKING": "1"},
-                                 batch_size=batch_size, num_epochs=1, seed=1)
+        _, profile = train_apart(
+            device,
+            short,
+            {"THEANO_FLAGS": flags, "CUDA_LAUNCH_BLOCKING": "1"},
+            batch_size=batch_size,
+            num_epochs=1,
+            seed=1,
+        )
     with atomic_open(path, "w") as file:
         file.write(profile)
     classes = re.search(r"^Class\n.*?(?=\n\n)", profile, re.M | re.S)
@@ -221,29 +246,53 @@ def _profile(device, dataset, batch_size, path):
 def _compare(device, dataset, batch_sizes, num_epochs, folder, torch_python):
     """The whole comparison: weights, trainings on the device, the CPU and with PyTorch, profile."""
     lines = ["{}: {}".format(name, text) for name, text in compat.device_parts.items()]
-    lines += ["", "Weights after six steps, the device's and the CPU's, differ by at most {:.1e}"
-              .format(_difference_of_weights(device, dataset)), ""]
-    lines += ["| what | batch size | seconds an epoch | validation accuracy after {} epochs "
-              "| test accuracy |".format(num_epochs), "| --- | --- | --- | --- | --- |"]
+    lines += [
+        "",
+        "Weights after six steps, the device's and the CPU's, differ by at most {:.1e}".format(
+            _difference_of_weights(device, dataset)
+        ),
+        "",
+    ]
+    lines += [
+        "| what | batch size | seconds an epoch | validation accuracy after {} epochs | test accuracy |".format(
+            num_epochs
+        ),
+        "| --- | --- | --- | --- | --- |",
+    ]
     with tempfile.TemporaryDirectory() as scratch:
         arrays = os.path.join(scratch, "dataset.npz")
         np.savez(arrays, *dataset)
-        lines += [_row_of_training(where, arrays, batch_size, num_epochs, folder)
-                  for where in (device, "cpu") for batch_size in batch_sizes]
+        lines += [
+            _row_of_training(where, arrays, batch_size, num_epochs, folder)
+            for where in (device, "cpu")
+            for batch_size in batch_sizes
+        ]
         print("Training with PyTorch...", flush=True)
         lines += _rows_of_torch(torch_python, arrays, batch_sizes, num_epochs)
     for batch_size in batch_sizes:
         path = os.path.join(folder, "profile-{}.txt".format(batch_size))
-        lines += ["", "Profile at batch size {} ({}):".format(batch_size, path), "```",
-                  _profile(device, dataset, batch_size, path), "```"]
+        lines += [
+            "",
+            "Profile at batch size {} ({}):".format(batch_size, path),
+            "```",
+            _profile(device, dataset, batch_size, path),
+            "```",
+        ]
     text = "\n".join(lines)
     with atomic_open(os.path.join(folder, "table.md"), "w") as file:
         file.write(text + "\n")
     print(text)
 
 
-def main(device="cuda", batch_sizes=(50, 500), full=False, num_epochs=5, examples=None,
-         output="gpu_check", torch_python=sys.executable):
+def main(
+    device="cuda",
+    batch_sizes=(50, 500),
+    full=False,
+    num_epochs=5,
+    examples=None,
+    output="gpu_check",
+    torch_python=sys.executable,
+):
     """Check a device: print what is found there and its speed, or compare it in full.
 
     Parameters
@@ -278,16 +327,14 @@ def main(device="cuda", batch_sizes=(50, 500), full=False, num_epochs=5, example
     mnist_cnn.system.errors.MnistCnnError: ...
     """
     if not full and (num_epochs, output, torch_python) != (5, "gpu_check", sys.executable):
-        raise MnistCnnError("num_epochs, output and torch_python are for the full comparison; give "
-                            "--full too")
+        raise MnistCnnError("num_epochs, output and torch_python are for the full comparison; give --full too")
     for name, number in (("num_epochs", num_epochs), ("examples", examples)):
-        if number is not None and not 1 <= number <= 10 ** 9:
+        if number is not None and not 1 <= number <= 10**9:
             raise MnistCnnError("{} is {}; it must be from 1 to 10**9".format(name, number))
     compat.use_device("cpu")  # so that there is something to compare with
     dataset = [part[:examples] for part in load_dataset()]
     if not all(1 <= batch_size <= len(dataset[0]) for batch_size in batch_sizes):
-        raise MnistCnnError("the batch sizes must be from 1 to the number of examples, {}".format(
-            len(dataset[0])))
+        raise MnistCnnError("the batch sizes must be from 1 to the number of examples, {}".format(len(dataset[0])))
     if full:
         make_folder(output)
     _check(device, dataset, batch_sizes)

@@ -37,6 +37,7 @@ def _lasagne_cnn(input_var=None):
 
 def _torch_tutorial():
     from .torch_baseline import build_network
+
     return build_network()
 
 
@@ -52,12 +53,22 @@ def _cifar10_quick(input_var=None):
 
 def _torch_cifar10_quick():
     from torch import nn
+
     size = dict(kernel_size=3, stride=2, ceil_mode=True)
     return nn.Sequential(
-        nn.Conv2d(3, 32, 5, padding=2), nn.MaxPool2d(**size), nn.ReLU(),
-        nn.Conv2d(32, 32, 5, padding=2), nn.ReLU(), nn.AvgPool2d(**size),
-        nn.Conv2d(32, 64, 5, padding=2), nn.ReLU(), nn.AvgPool2d(**size),
-        nn.Flatten(), nn.Linear(1024, 64), nn.Linear(64, 10))
+        nn.Conv2d(3, 32, 5, padding=2),
+        nn.MaxPool2d(**size),
+        nn.ReLU(),
+        nn.Conv2d(32, 32, 5, padding=2),
+        nn.ReLU(),
+        nn.AvgPool2d(**size),
+        nn.Conv2d(32, 64, 5, padding=2),
+        nn.ReLU(),
+        nn.AvgPool2d(**size),
+        nn.Flatten(),
+        nn.Linear(1024, 64),
+        nn.Linear(64, 10),
+    )
 
 
 def _small_vgg(input_var=None):
@@ -71,14 +82,14 @@ def _small_vgg(input_var=None):
 
 def _torch_small_vgg():
     from torch import nn
+
     layers, channels = [], 3
     for filters in (32, 64):
         for _ in range(2):
             layers += [nn.Conv2d(channels, filters, 3, padding=1), nn.ReLU()]
             channels = filters
         layers.append(nn.MaxPool2d(2))
-    return nn.Sequential(*layers + [nn.Flatten(), nn.Linear(4096, 256), nn.ReLU(),
-                                    nn.Linear(256, 10)])
+    return nn.Sequential(*layers + [nn.Flatten(), nn.Linear(4096, 256), nn.ReLU(), nn.Linear(256, 10)])
 
 
 NETWORKS = {

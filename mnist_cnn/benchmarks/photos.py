@@ -25,8 +25,14 @@ from ..system.process import main_guard
 __all__ = ["KINDS", "Photo", "draw_photo", "clear_digits", "judge", "measure"]
 
 ROWS, COLUMNS = 720, 960
-INKS = {"black": (.12, .12, .14), "blue": (.12, .2, .6), "red": (.75, .15, .15),
-        "green": (.1, .5, .2), "pencil": (.45, .45, .47), "chalk": (.9, .9, .88)}
+INKS = {
+    "black": (0.12, 0.12, 0.14),
+    "blue": (0.12, 0.2, 0.6),
+    "red": (0.75, 0.15, 0.15),
+    "green": (0.1, 0.5, 0.2),
+    "pencil": (0.45, 0.45, 0.47),
+    "chalk": (0.9, 0.9, 0.88),
+}
 
 #: ``pixels``, uint8 (rows, columns, 3); ``digits``, list of int, as they are read; ``quality`` of
 #: the JPEG file.
@@ -41,69 +47,69 @@ class _Scene:
         self.shape = rows, columns
         self.unit = rows / ROWS
         self.y, self.x = np.mgrid[:rows, :columns].astype(np.float32) / np.float32(self.unit)
-        white = rng.uniform(.78, .95) * np.array([1, rng.uniform(.97, 1), rng.uniform(.9, 1)])
+        white = rng.uniform(0.78, 0.95) * np.array([1, rng.uniform(0.97, 1), rng.uniform(0.9, 1)])
         self.paper = np.ones((rows, columns, 1), np.float32) * np.float32(white)
         self.light = np.ones((rows, columns), np.float32)
         self.digits = []
 
     def half_plane(self, angle, offset, softness=1.5):
         """1 beyond a straight line at an angle, `offset` from the middle; soft over some pixels."""
-        distance = ((self.x - COLUMNS / 2) * np.cos(angle) + (self.y - ROWS / 2) * np.sin(angle)
-                    - offset)
-        return (distance / softness + .5).clip(0, 1)
+        distance = (self.x - COLUMNS / 2) * np.cos(angle) + (self.y - ROWS / 2) * np.sin(angle) - offset
+        return (distance / softness + 0.5).clip(0, 1)
 
     def cover(self, mask, colour):
         """Lay something over what is there."""
         self.paper += mask[..., None] * (np.float32(colour) - self.paper)
 
     def line(self, angle, offset, width, colour, strength):
-        band = (self.half_plane(angle, offset - width / 2)
-                - self.half_plane(angle, offset + width / 2))
+        band = self.half_plane(angle, offset - width / 2) - self.half_plane(angle, offset + width / 2)
         self.cover(strength * band.clip(0, 1), colour)
 
-    def write(self, centre=None, side=None, ink="black", thin=None, turn=None, strength=1.):
+    def write(self, centre=None, side=None, ink="black", thin=None, turn=None, strength=1.0):
         """A test digit by a pen: its strokes' edges sharp, its width now and then a pen's."""
         rng = self.rng
         index = rng.randint(len(self.images))
         side = rng.uniform(150, 330) if side is None else side
-        centre = (rng.uniform(.36, .64) * ROWS, rng.uniform(.36, .64) * COLUMNS) \
-            if centre is None else centre
+        centre = (rng.uniform(0.36, 0.64) * ROWS, rng.uniform(0.36, 0.64) * COLUMNS) if centre is None else centre
         turn = rng.uniform(-8, 8) if turn is None else turn
-        thin = rng.rand() < .5 if thin is None else thin
+        thin = rng.rand() < 0.5 if thin is None else thin
         digit = ndimage.zoom(self.images[index, 0].astype(np.float32), 12, order=1)
         if thin:  # the middle of the strokes, as a finer pen draws them
-            depth = ndimage.distance_transform_edt(digit > .45)
-            middle = depth > rng.uniform(.35, .6) * ndimage.maximum_filter(depth, 25)
+            depth = ndimage.distance_transform_edt(digit > 0.45)
+            middle = depth > rng.uniform(0.35, 0.6) * ndimage.maximum_filter(depth, 25)
             digit = ndimage.gaussian_filter(np.float32(middle & (depth > 0)), 1.5)
         digit = ndimage.rotate(digit, turn, reshape=False, order=1)
         size = max(8, int(round(1.4 * side * self.unit)))
-        mark = np.asarray(Image.fromarray(np.uint8(255 * digit.clip(0, 1))).resize(
-            (size, size), Image.BILINEAR), np.float32) / 255
-        mark = ((mark - .3) / .4).clip(0, 1)
+        mark = (
+            np.asarray(
+                Image.fromarray(np.uint8(255 * digit.clip(0, 1))).resize((size, size), Image.BILINEAR), np.float32
+            )
+            / 255
+        )
+        mark = ((mark - 0.3) / 0.4).clip(0, 1)
         field = np.zeros(self.shape, np.float32)
         top, left = (int(at * self.unit - size / 2) for at in centre)
         rows = slice(max(0, top), min(self.shape[0], top + size))
         columns = slice(max(0, left), min(self.shape[1], left + size))
-        field[rows, columns] = mark[rows.start - top:rows.stop - top,
-                                    columns.start - left:columns.stop - left]
+        field[rows, columns] = mark[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
         if ink == "pencil":
-            grain = ndimage.gaussian_filter(rng.normal(0, 1, self.shape), .8 * self.unit)
-            field *= (.85 + .5 * grain).clip(.3, 1)
+            grain = ndimage.gaussian_filter(rng.normal(0, 1, self.shape), 0.8 * self.unit)
+            field *= (0.85 + 0.5 * grain).clip(0.3, 1)
         self.cover(strength * field, INKS[ink])
         self.digits.append(int(self.labels[index]))
 
     def lamp(self, least):
         """Light that falls off from one side."""
         angle = self.rng.uniform(0, 2 * np.pi)
-        along = ((self.x / COLUMNS - .5) * np.cos(angle) + (self.y / ROWS - .5) * np.sin(angle))
-        self.light *= np.float32(1 - (1 - least) * (along + .6).clip(0, 1.2) / 1.2)
+        along = (self.x / COLUMNS - 0.5) * np.cos(angle) + (self.y / ROWS - 0.5) * np.sin(angle)
+        self.light *= np.float32(1 - (1 - least) * (along + 0.6).clip(0, 1.2) / 1.2)
 
     def photograph(self, blur=None):
         rng = self.rng
-        self.lamp(rng.uniform(.75, 1))
-        grain = rng.normal(0, rng.uniform(.004, .02), self.shape + (1,)).astype(np.float32)
-        pixels = self.paper * self.light[..., None] * np.float32(rng.uniform(.75, 1.05))
-        blur = rng.uniform(.4, 1.4) if blur is None else blur
+        self.lamp(rng.uniform(0.75, 1))
+        grain = rng.normal(0, rng.uniform(0.004, 0.02), self.shape + (1,)).astype(np.float32)
+        pixels = self.paper * self.light[..., None] * np.float32(rng.uniform(0.75, 1.05))
+        blur = rng.uniform(0.4, 1.4) if blur is None else blur
         pixels = ndimage.gaussian_filter(pixels, (blur * self.unit, blur * self.unit, 0))
         return np.uint8(255 * (pixels + grain).clip(0, 1))
 
@@ -115,81 +121,84 @@ def _plain(scene):
 def _table(scene):
     rng = scene.rng
     scene.write()
-    wood = np.float32([.45, .3, .18]) * rng.uniform(.4, 1.4)
+    wood = np.float32([0.45, 0.3, 0.18]) * rng.uniform(0.4, 1.4)
     grain = ndimage.gaussian_filter(rng.normal(0, 1, scene.shape), (2, 30)) * 9
-    colour = wood * (1 + .12 * np.float32(grain)[..., None])
+    colour = wood * (1 + 0.12 * np.float32(grain)[..., None])
     for _ in range(rng.randint(1, 3)):
-        edge = scene.half_plane(rng.choice([0, .5, 1, 1.5]) * np.pi + rng.uniform(-.2, .2),
-                                rng.uniform(.72, .92) * 480)
-        edge[scene.paper.mean(axis=2) < .3] *= 0 if edge.mean() > .5 else 1
+        edge = scene.half_plane(
+            rng.choice([0, 0.5, 1, 1.5]) * np.pi + rng.uniform(-0.2, 0.2), rng.uniform(0.72, 0.92) * 480
+        )
+        edge[scene.paper.mean(axis=2) < 0.3] *= 0 if edge.mean() > 0.5 else 1
         scene.paper += edge[..., None] * (colour - scene.paper)
 
 
 def _corner_shadow(scene):
     rng = scene.rng
     scene.write()
-    scene.light *= 1 - rng.uniform(.3, .65) * scene.half_plane(
-        (rng.randint(4) + .5) * np.pi / 2 + rng.uniform(-.3, .3), rng.uniform(220, 380),
-        rng.uniform(3, 60))
+    scene.light *= 1 - rng.uniform(0.3, 0.65) * scene.half_plane(
+        (rng.randint(4) + 0.5) * np.pi / 2 + rng.uniform(-0.3, 0.3), rng.uniform(220, 380), rng.uniform(3, 60)
+    )
 
 
 def _shadow_across(scene):
     rng = scene.rng
     scene.write()
-    scene.light *= 1 - rng.uniform(.25, .55) * scene.half_plane(
-        rng.uniform(0, 2 * np.pi), rng.uniform(-100, 100), rng.uniform(6, 80))
+    scene.light *= 1 - rng.uniform(0.25, 0.55) * scene.half_plane(
+        rng.uniform(0, 2 * np.pi), rng.uniform(-100, 100), rng.uniform(6, 80)
+    )
 
 
 def _finger(scene):
     rng = scene.rng
     scene.write()
-    skin = np.float32([.8, .58, .45]) * rng.uniform(.5, 1.05)
+    skin = np.float32([0.8, 0.58, 0.45]) * rng.uniform(0.5, 1.05)
     angle, width, reach = rng.uniform(0, 2 * np.pi), rng.uniform(40, 90), rng.uniform(220, 330)
     x, y = scene.x - COLUMNS / 2, scene.y - ROWS / 2
     along = x * np.cos(angle) + y * np.sin(angle) - reach
     across = -x * np.sin(angle) + y * np.cos(angle) - rng.uniform(-80, 80)
     distance = np.where(along > width, np.abs(across), np.hypot(along - width, across))
-    scene.light *= 1 - .3 * ((width + 14 - distance) / 20).clip(0, 1)
+    scene.light *= 1 - 0.3 * ((width + 14 - distance) / 20).clip(0, 1)
     scene.cover(((width - distance) / 2).clip(0, 1), skin)
 
 
 def _margin_line(scene):
     rng = scene.rng
-    scene.line(rng.uniform(-.05, .05), rng.uniform(-460, -260), rng.uniform(2, 5), (.85, .3, .3),
-               rng.uniform(.6, 1))
-    scene.write(centre=(rng.uniform(.36, .64) * ROWS, rng.uniform(.55, .7) * COLUMNS))
+    scene.line(
+        rng.uniform(-0.05, 0.05), rng.uniform(-460, -260), rng.uniform(2, 5), (0.85, 0.3, 0.3), rng.uniform(0.6, 1)
+    )
+    scene.write(centre=(rng.uniform(0.36, 0.64) * ROWS, rng.uniform(0.55, 0.7) * COLUMNS))
 
 
 def _holes(scene):
     rng = scene.rng
-    scene.write(centre=(rng.uniform(.36, .64) * ROWS, rng.uniform(.55, .7) * COLUMNS))
-    for row in (.28, .72):
+    scene.write(centre=(rng.uniform(0.36, 0.64) * ROWS, rng.uniform(0.55, 0.7) * COLUMNS))
+    for row in (0.28, 0.72):
         radius, column = rng.uniform(14, 24), rng.uniform(50, 90)
-        hole = (radius - np.hypot(scene.x - column, scene.y - row * ROWS) + .5).clip(0, 1)
-        scene.cover(hole, np.float32([.3, .22, .16]) * rng.uniform(.4, 1.5))
+        hole = (radius - np.hypot(scene.x - column, scene.y - row * ROWS) + 0.5).clip(0, 1)
+        scene.cover(hole, np.float32([0.3, 0.22, 0.16]) * rng.uniform(0.4, 1.5))
 
 
 def _rule(scene, angle, strength=None):
     rng = scene.rng
     pitch, width = rng.uniform(45, 110), rng.uniform(1.5, 3)
-    strength = rng.uniform(.25, .8) if strength is None else strength
+    strength = rng.uniform(0.25, 0.8) if strength is None else strength
     for offset in np.arange(-700, 700, pitch):
-        scene.line(angle, offset, width, (.45, .6, .85), strength)
+        scene.line(angle, offset, width, (0.45, 0.6, 0.85), strength)
     return strength
 
 
 def _ruled(scene):
-    _rule(scene, np.pi / 2 + scene.rng.uniform(-.06, .06))
+    _rule(scene, np.pi / 2 + scene.rng.uniform(-0.06, 0.06))
     scene.write()
 
 
 def _ruled_pencil(scene):
-    _rule(scene, np.pi / 2 + scene.rng.uniform(-.06, .06))
+    _rule(scene, np.pi / 2 + scene.rng.uniform(-0.06, 0.06))
     scene.write(ink="pencil")
 
 
 def _squared(scene):
-    turn = scene.rng.uniform(-.06, .06)
+    turn = scene.rng.uniform(-0.06, 0.06)
     strength = _rule(scene, np.pi / 2 + turn)
     _rule(scene, turn, strength)
     scene.write()
@@ -197,7 +206,7 @@ def _squared(scene):
 
 def _uneven_light(scene):
     scene.write()
-    scene.lamp(scene.rng.uniform(.2, .45))
+    scene.lamp(scene.rng.uniform(0.2, 0.45))
 
 
 def _pencil(scene):
@@ -213,7 +222,7 @@ def _turned(scene):
 
 
 def _perspective(scene):
-    _rule(scene, np.pi / 2, .3)
+    _rule(scene, np.pi / 2, 0.3)
     scene.write()
 
 
@@ -226,7 +235,7 @@ def _marker(scene):
 
 
 def _board(scene):
-    board = np.float32([.1, .2, .15]) * scene.rng.uniform(.6, 1.8)
+    board = np.float32([0.1, 0.2, 0.15]) * scene.rng.uniform(0.6, 1.8)
     scene.cover(np.ones(scene.shape, np.float32), board)
     scene.write(ink="chalk")
 
@@ -235,24 +244,28 @@ def _crease(scene):
     rng = scene.rng
     scene.write()
     angle, offset = rng.uniform(0, np.pi), rng.uniform(-250, 250)
-    scene.light *= 1 - rng.uniform(.06, .16) * scene.half_plane(angle, offset, 2)
-    scene.line(angle, offset, 3, (1, 1, 1), .4)
+    scene.light *= 1 - rng.uniform(0.06, 0.16) * scene.half_plane(angle, offset, 2)
+    scene.line(angle, offset, 3, (1, 1, 1), 0.4)
 
 
 def _number(scene):
-    count, thin = scene.rng.randint(2, 5), scene.rng.rand() < .5
+    count, thin = scene.rng.randint(2, 5), scene.rng.rand() < 0.5
     side = scene.rng.uniform(110, 170)
     for i in range(count):
-        scene.write(centre=(.5 * ROWS + scene.rng.uniform(-15, 15),
-                            .5 * COLUMNS + (i - (count - 1) / 2) * 1.25 * side), side=side, thin=thin)
+        scene.write(
+            centre=(0.5 * ROWS + scene.rng.uniform(-15, 15), 0.5 * COLUMNS + (i - (count - 1) / 2) * 1.25 * side),
+            side=side,
+            thin=thin,
+        )
 
 
 def _lines(scene):
-    side, thin = scene.rng.uniform(110, 160), scene.rng.rand() < .5
-    for row in (-.5, .5):
-        for column in (-.5, .5):
-            scene.write(centre=(.5 * ROWS + row * 1.7 * side, .5 * COLUMNS + column * 1.4 * side),
-                        side=side, thin=thin)
+    side, thin = scene.rng.uniform(110, 160), scene.rng.rand() < 0.5
+    for row in (-0.5, 0.5):
+        for column in (-0.5, 0.5):
+            scene.write(
+                centre=(0.5 * ROWS + row * 1.7 * side, 0.5 * COLUMNS + column * 1.4 * side), side=side, thin=thin
+            )
 
 
 def _blurred(scene):
@@ -272,21 +285,38 @@ def _several_at_once(scene):
 
 
 def _cut_off(scene):
-    scene.write(centre=(scene.rng.uniform(.02, .06) * ROWS, .5 * COLUMNS),
-                side=scene.rng.uniform(200, 330))
+    scene.write(centre=(scene.rng.uniform(0.02, 0.06) * ROWS, 0.5 * COLUMNS), side=scene.rng.uniform(200, 330))
 
 
 #: What is drawn for each kind of photograph.
 KINDS = {
-    "plain paper": _plain, "the table's edge": _table, "a shadow in a corner": _corner_shadow,
-    "a shadow across": _shadow_across, "a finger": _finger, "a margin line": _margin_line,
-    "punched holes": _holes, "ruled paper": _ruled, "pencil on ruled paper": _ruled_pencil,
-    "squared paper": _squared, "uneven light": _uneven_light, "pencil": _pencil,
-    "coloured ink": _coloured_ink, "turned by 8 to 18 degrees": _turned, "perspective": _perspective,
-    "a thin pen": _thin_pen, "a thick marker": _marker, "chalk on a board": _board,
-    "a crease": _crease, "out of focus": _blurred, "JPEG blocks": _plain,
-    "4000 x 3000 pixels": _plain, "a number": _number, "two lines of digits": _lines,
-    "several of these at once": _several_at_once, "cut off by the picture's edge": _cut_off}
+    "plain paper": _plain,
+    "the table's edge": _table,
+    "a shadow in a corner": _corner_shadow,
+    "a shadow across": _shadow_across,
+    "a finger": _finger,
+    "a margin line": _margin_line,
+    "punched holes": _holes,
+    "ruled paper": _ruled,
+    "pencil on ruled paper": _ruled_pencil,
+    "squared paper": _squared,
+    "uneven light": _uneven_light,
+    "pencil": _pencil,
+    "coloured ink": _coloured_ink,
+    "turned by 8 to 18 degrees": _turned,
+    "perspective": _perspective,
+    "a thin pen": _thin_pen,
+    "a thick marker": _marker,
+    "chalk on a board": _board,
+    "a crease": _crease,
+    "out of focus": _blurred,
+    "JPEG blocks": _plain,
+    "4000 x 3000 pixels": _plain,
+    "a number": _number,
+    "two lines of digits": _lines,
+    "several of these at once": _several_at_once,
+    "cut off by the picture's edge": _cut_off,
+}
 
 
 def draw_photo(kind, number, images, labels):
@@ -326,12 +356,13 @@ def draw_photo(kind, number, images, labels):
 def _tilted(pixels, rng):
     """As a camera sees paper that it does not look at straight from above."""
     rows, columns, _ = pixels.shape
-    tilt, side = rng.uniform(.15, .4), rng.uniform(-.15, .15)
+    tilt, side = rng.uniform(0.15, 0.4), rng.uniform(-0.15, 0.15)
     y, x = np.mgrid[:rows, :columns]
-    depth = 1 + tilt * (y / rows - .5) + side * (x / columns - .5)
+    depth = 1 + tilt * (y / rows - 0.5) + side * (x / columns - 0.5)
     places = [(y - rows / 2) / depth + rows / 2, (x - columns / 2) / depth + columns / 2]
-    return np.stack([ndimage.map_coordinates(pixels[..., colour], places, order=1, mode="nearest")
-                     for colour in range(3)], axis=-1)
+    return np.stack(
+        [ndimage.map_coordinates(pixels[..., colour], places, order=1, mode="nearest") for colour in range(3)], axis=-1
+    )
 
 
 def clear_digits():
@@ -353,7 +384,7 @@ def clear_digits():
     known, known_labels, *_, images, labels = load_dataset()
     images, labels = images[:1000], labels[:1000]
     near, far = images.reshape(len(images), -1), known[:20000].reshape(-1, images[0].size)
-    distances = (far ** 2).sum(axis=1) - 2 * near @ far.T  # and a number for each row
+    distances = (far**2).sum(axis=1) - 2 * near @ far.T  # and a number for each row
     nearest = np.argpartition(distances, 5, axis=1)[:, :5]
     clear = (known_labels[nearest] == labels[:, None]).all(axis=1)
     return images[clear], labels[clear]
@@ -425,8 +456,9 @@ def measure(model, count=10, kept=False, show=None):
             return []
         probabilities, features = features_of(reading.images)
         reasons = why_unsure(trust, reading.images, probabilities, features, range(10))
-        return [(answer, bool(reading.doubt or reason))
-                for answer, reason in zip(probabilities.argmax(axis=1), reasons)]
+        return [
+            (answer, bool(reading.doubt or reason)) for answer, reason in zip(probabilities.argmax(axis=1), reasons)
+        ]
 
     verdicts = ("right", "right, unsure", "wrong, unsure", "refused", "wrong")
     total = Counter()
@@ -444,19 +476,18 @@ def measure(model, count=10, kept=False, show=None):
                 if show is not None and verdict != "right":
                     shutil.copy(str(path), str(Path(show) / "{} {}".format(verdict, path.name)))
             total += counts
-            print("{:30}".format(kind) + "".join("{:15}".format(counts[word])
-                                                 for word in verdicts), flush=True)
-    print("{:30}".format("all, in percent") + "".join(
-        "{:15.1f}".format(100 * total[word] / sum(total.values())) for word in verdicts))
+            print("{:30}".format(kind) + "".join("{:15}".format(counts[word]) for word in verdicts), flush=True)
+    print(
+        "{:30}".format("all, in percent")
+        + "".join("{:15.1f}".format(100 * total[word] / sum(total.values())) for word in verdicts)
+    )
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", metavar="MODEL", help="the weights that train.py saved")
     parser.add_argument("--count", type=int, default=10, help="of each kind (default: %(default)s)")
-    parser.add_argument("--kept", action="store_true",
-                        help="those that were not looked at while the reading was made")
+    parser.add_argument("--kept", action="store_true", help="those that were not looked at while the reading was made")
     parser.add_argument("--show", metavar="DIR", help="folder for copies of what was not read right")
     arguments = parser.parse_args()
-    sys.exit(main_guard(lambda: measure(arguments.model, arguments.count, arguments.kept,
-                                        arguments.show)))
+    sys.exit(main_guard(lambda: measure(arguments.model, arguments.count, arguments.kept, arguments.show)))

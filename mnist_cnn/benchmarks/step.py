@@ -44,8 +44,9 @@ def theano_step(engine="auto", network="tutorial"):
     2.3026
     """
     input_var, target_var = T.tensor4("inputs"), T.ivector("targets")
-    train_fn, _ = compile_functions(NETWORKS[network].build(input_var), input_var, target_var,
-                                    mode=choose_engine(engine).mode)
+    train_fn, _ = compile_functions(
+        NETWORKS[network].build(input_var), input_var, target_var, mode=choose_engine(engine).mode
+    )
     return train_fn
 
 
@@ -139,9 +140,18 @@ def measure(steps, inputs, targets, repeats=7, seconds=1.0):
     return {name: np.array(values) for name, values in speeds.items()}
 
 
-def main(batch_sizes=(50, 500), repeats=7, seconds=1.0, evaluate=False, whole=False,
-         options="--recipe fast", against=None, torch_python=sys.executable, network="tutorial",
-         explain=False):
+def main(
+    batch_sizes=(50, 500),
+    repeats=7,
+    seconds=1.0,
+    evaluate=False,
+    whole=False,
+    options="--recipe fast",
+    against=None,
+    torch_python=sys.executable,
+    network="tutorial",
+    explain=False,
+):
     """Measure the train step at given batch sizes, or the whole command, and print a table.
 
     Parameters
@@ -177,36 +187,40 @@ def main(batch_sizes=(50, 500), repeats=7, seconds=1.0, evaluate=False, whole=Fa
         ...
     mnist_cnn.system.errors.MnistCnnError: the network is 'resnet'; it must be one of tutorial, ...
     """
-    if not 1 <= repeats <= 10 ** 9 or not 0 < seconds <= 10 ** 9:
-        raise MnistCnnError("repeats is {} and seconds is {}; both must be positive, up to 10**9"
-                            .format(repeats, seconds))
+    if not 1 <= repeats <= 10**9 or not 0 < seconds <= 10**9:
+        raise MnistCnnError(
+            "repeats is {} and seconds is {}; both must be positive, up to 10**9".format(repeats, seconds)
+        )
     if whole:
         from . import whole as whole_command
+
         return whole_command.main(options, repeats, torch_python, against)
     if (options, against, torch_python) != ("--recipe fast", None, sys.executable):
-        raise MnistCnnError("options, against and torch_python are for the whole command; give "
-                            "--whole too")
+        raise MnistCnnError("options, against and torch_python are for the whole command; give --whole too")
     if network not in NETWORKS:
-        raise MnistCnnError("the network is {!r}; it must be one of {}".format(
-            network, ", ".join(NETWORKS)))
+        raise MnistCnnError("the network is {!r}; it must be one of {}".format(network, ", ".join(NETWORKS)))
     images, labels = _examples(NETWORKS[network].shape)
     for batch_size in batch_sizes:
         if not 1 <= batch_size <= len(images):
-            raise MnistCnnError("the batch size is {}; it must be from 1 to {}".format(
-                batch_size, len(images)))
+            raise MnistCnnError("the batch size is {}; it must be from 1 to {}".format(batch_size, len(images)))
 
     if explain:
         from .. import fused
-        batch = (part[:batch_sizes[0]] for part in (images, labels))
+
+        batch = (part[: batch_sizes[0]] for part in (images, labels))
         print(fused.explain(theano_step(network=network), *batch))
     threads = os.environ.get("OMP_NUM_THREADS", "").split(",")[0] or str(os.cpu_count())
     torch_is_here = importlib.util.find_spec("torch") is not None
     if torch_is_here:
         import torch
+
         torch.set_num_threads(int(threads))
         print("PyTorch {}, eager".format(torch.__version__))
-    print("{}, images a second: median of {} rounds (lowest to highest), {} thread(s)".format(
-        "Loss and accuracy" if evaluate else "Train step", repeats, threads))
+    print(
+        "{}, images a second: median of {} rounds (lowest to highest), {} thread(s)".format(
+            "Loss and accuracy" if evaluate else "Train step", repeats, threads
+        )
+    )
     steps = None if evaluate else _steps(network, torch_is_here)
     for batch_size in batch_sizes:
         if evaluate:
@@ -219,8 +233,7 @@ def main(batch_sizes=(50, 500), repeats=7, seconds=1.0, evaluate=False, whole=Fa
 
 def _steps(network, torch_is_here):
     """The train steps to measure, by name."""
-    steps = {"Theano": theano_step(network=network),
-             "Theano, plain Lasagne": theano_step("plain", network)}
+    steps = {"Theano": theano_step(network=network), "Theano, plain Lasagne": theano_step("plain", network)}
     if torch_is_here:
         steps["PyTorch"] = torch_step(False, network)
         steps["PyTorch, channels last"] = torch_step(True, network)
@@ -241,13 +254,11 @@ def _print(batch_size, speeds):
     """A line for each of `speeds`, and one that compares."""
     print("batch size {}".format(batch_size))
     for name, values in speeds.items():
-        print("  {:24} {:8.0f} ({:.0f} to {:.0f})".format(
-            name, np.median(values), values.min(), values.max()))
+        print("  {:24} {:8.0f} ({:.0f} to {:.0f})".format(name, np.median(values), values.min(), values.max()))
     rivals = [values for name, values in speeds.items() if name.startswith("PyTorch")]
     if rivals:
         best = max(rivals, key=np.median)
-        print("  {:24} {:8.2f}".format("Theano / best PyTorch",
-                                       np.median(speeds["Theano"] / best)))
+        print("  {:24} {:8.2f}".format("Theano / best PyTorch", np.median(speeds["Theano"] / best)))
 
 
 def _examples(shape):

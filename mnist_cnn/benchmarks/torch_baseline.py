@@ -24,15 +24,24 @@ except ImportError as error:
 def build_network():
     """The tutorial's network, giving logits."""
     return nn.Sequential(
-        nn.Conv2d(1, 32, 5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(32, 32, 5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Dropout(.5), nn.Linear(512, 256), nn.ReLU(),
-        nn.Dropout(.5), nn.Linear(256, 10))
+        nn.Conv2d(1, 32, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(32, 32, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Dropout(0.5),
+        nn.Linear(512, 256),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(256, 10),
+    )
 
 
 def build_optimizer(network):
     """The tutorial's gradient descent."""
-    return torch.optim.SGD(network.parameters(), lr=.01, momentum=.9, nesterov=True)
+    return torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, nesterov=True)
 
 
 def memory_format(channels_last):
@@ -82,8 +91,10 @@ def train(arrays, batch_size, num_epochs, device, graph=False, channels_last=Fal
     def accuracy(images, labels):
         network.eval()
         with torch.inference_mode():
-            hits = sum((network(images[i:i + batch_size]).argmax(1) == labels[i:i + batch_size])
-                       .sum() for i in range(0, len(images), batch_size))
+            hits = sum(
+                (network(images[i : i + batch_size]).argmax(1) == labels[i : i + batch_size]).sum()
+                for i in range(0, len(images), batch_size)
+            )
         network.train()
         return hits.item() / len(images)  # waits for the GPU as well
 
@@ -93,18 +104,23 @@ def train(arrays, batch_size, num_epochs, device, graph=False, channels_last=Fal
         start = time.perf_counter()
         numbers = torch.randperm(len(X_train), device=device)
         for i in range(0, len(X_train) - batch_size + 1, batch_size):
-            batch = numbers[i:i + batch_size]
+            batch = numbers[i : i + batch_size]
             inputs.copy_(X_train[batch])
             targets.copy_(y_train[batch])
             run()
         training_seconds.append(time.perf_counter() - start)
         validation = accuracy(X_val, y_val)
         seconds.append(time.perf_counter() - start)
-    return {"what": "PyTorch {}, {}, {}{}".format(
-                torch.__version__, device, "CUDA graph" if graph else "eager",
-                ", channels last" if channels_last else ""),
-            "batch_size": batch_size, "seconds": seconds, "training_seconds": training_seconds,
-            "validation": validation, "test": accuracy(X_test, y_test)}
+    return {
+        "what": "PyTorch {}, {}, {}{}".format(
+            torch.__version__, device, "CUDA graph" if graph else "eager", ", channels last" if channels_last else ""
+        ),
+        "batch_size": batch_size,
+        "seconds": seconds,
+        "training_seconds": training_seconds,
+        "validation": validation,
+        "test": accuracy(X_test, y_test),
+    }
 
 
 def main():
@@ -123,8 +139,7 @@ def main():
     arrays[1::2] = [labels.long() for labels in arrays[1::2]]
     for graph in (False, True) if device == "cuda" else (False,):
         for batch_size in args.batch_sizes:
-            print(json.dumps(train(arrays, batch_size, args.num_epochs, device, graph,
-                                   args.channels_last)), flush=True)
+            print(json.dumps(train(arrays, batch_size, args.num_epochs, device, graph, args.channels_last)), flush=True)
 
 
 if __name__ == "__main__":

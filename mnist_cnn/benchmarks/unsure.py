@@ -72,8 +72,11 @@ def draw_scribbles(count=1000, seed=0):
         walk = 30 + 220 * (walk - walk.min(axis=0)) / np.ptp(walk, axis=0).max()
         walk = ndimage.zoom(walk, (8, 1), order=3).clip(5, 275)
         width = int(rng.randint(12, 30))
-        images.append(_image(lambda pen: pen.line(
-            [tuple(point) for point in walk.tolist()], fill=255, width=width, joint="curve")))
+        images.append(
+            _image(
+                lambda pen: pen.line([tuple(point) for point in walk.tolist()], fill=255, width=width, joint="curve")
+            )
+        )
     return np.stack(images)
 
 
@@ -94,11 +97,13 @@ def draw_shapes(count=300, seed=0):
         paints = [
             lambda pen: pen.rectangle([40, 40, right, bottom], outline=255, width=width),
             lambda pen: pen.rectangle([40, 40, right, bottom], fill=255),
-            lambda pen: (pen.line([40, 40, right, bottom], fill=255, width=width),
-                         pen.line([40, bottom, right, 40], fill=255, width=width)),
+            lambda pen: (
+                pen.line([40, 40, right, bottom], fill=255, width=width),
+                pen.line([40, bottom, right, 40], fill=255, width=width),
+            ),
             lambda pen: pen.line([40, 140, right, 140], fill=255, width=width),
-            lambda pen: pen.polygon([40, bottom, (40 + right) // 2, 40, right, bottom], outline=255,
-                                    width=width)]
+            lambda pen: pen.polygon([40, bottom, (40 + right) // 2, 40, right, bottom], outline=255, width=width),
+        ]
         images.append(_image(paints[i % len(paints)]))
     return np.stack(images)
 
@@ -112,8 +117,9 @@ def draw_dots():
     >>> draw_dots().sum(axis=(1, 2, 3)).argmin()  # whatever its size, a dot fills the box
     2
     """
-    return np.stack([_image(lambda pen: pen.ellipse([140 - r, 140 - r, 140 + r, 140 + r], fill=255))
-                     for r in range(5, 105, 10)])
+    return np.stack(
+        [_image(lambda pen: pen.ellipse([140 - r, 140 - r, 140 + r, 140 + r], fill=255)) for r in range(5, 105, 10)]
+    )
 
 
 def pair_digits(images, count=1000, seed=0):
@@ -133,7 +139,7 @@ def pair_digits(images, count=1000, seed=0):
         field = np.zeros((28, 60))
         field[:, :28] = images[left, 0]
         start = rng.randint(18, 26)
-        field[:, start:start + 28] = np.maximum(field[:, start:start + 28], images[right, 0])
+        field[:, start : start + 28] = np.maximum(field[:, start : start + 28], images[right, 0])
         pairs.append(fit_to_field(field)[None])
     return np.stack(pairs)
 
@@ -169,11 +175,14 @@ def measure(model, fashion=None, data_dir=None):
 
     answers, unsure = ask(X_test)
     right = answers == y_test
-    rows = [("test digits, all", unsure), ("  those read right", unsure[right]),
-            ("  those read wrong", unsure[~right])]
-    strangers = {"letters": draw_letters(), "scribbles": draw_scribbles(),
-                 "two digits as one": pair_digits(X_test), "shapes": draw_shapes(),
-                 "round dots": draw_dots()}
+    rows = [("test digits, all", unsure), ("  those read right", unsure[right]), ("  those read wrong", unsure[~right])]
+    strangers = {
+        "letters": draw_letters(),
+        "scribbles": draw_scribbles(),
+        "two digits as one": pair_digits(X_test),
+        "shapes": draw_shapes(),
+        "round dots": draw_dots(),
+    }
     if fashion is not None:
         images = read_idx(Path(fashion) / "t10k-images-idx3-ubyte.gz")
         strangers["Fashion-MNIST"] = np.float32(images[:, None]) / np.float32(256)

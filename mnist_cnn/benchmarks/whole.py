@@ -56,13 +56,21 @@ def whole_command(options, seed):
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         process = subprocess.run(
-            [sys.executable, str(_SCRIPT), *options, "--seed", str(seed),
-             "--output", os.path.join(folder, "model.npz")],
-            capture_output=True, text=True)
+            [
+                sys.executable,
+                str(_SCRIPT),
+                *options,
+                "--seed",
+                str(seed),
+                "--output",
+                os.path.join(folder, "model.npz"),
+            ],
+            capture_output=True,
+            text=True,
+        )
         seconds = time.perf_counter() - start
     if process.returncode:
-        raise MnistCnnError("{} failed: {}".format(
-            _SCRIPT, (process.stderr.splitlines() or ["no word of why"])[-1]))
+        raise MnistCnnError("{} failed: {}".format(_SCRIPT, (process.stderr.splitlines() or ["no word of why"])[-1]))
     percent = re.search(r"test accuracy:\s*(\S+)", process.stdout).group(1)
     return seconds, float(percent) / 100
 
@@ -106,14 +114,23 @@ def torch_first_epoch(torch_python, dataset, channels_last):
         env = {name: value for name, value in env.items() if not name.startswith("PYTHON")}
     try:
         process = subprocess.run(
-            [torch_python, str(Path(__file__).with_name("torch_baseline.py")), str(dataset), "1",
-             str(_TORCH_BATCH_SIZE), "--cpu", *(["--channels-last"] if channels_last else [])],
-            capture_output=True, text=True, env=env)
+            [
+                torch_python,
+                str(Path(__file__).with_name("torch_baseline.py")),
+                str(dataset),
+                "1",
+                str(_TORCH_BATCH_SIZE),
+                "--cpu",
+                *(["--channels-last"] if channels_last else []),
+            ],
+            capture_output=True,
+            text=True,
+            env=env,
+        )
     except OSError as error:
         raise MnistCnnError("cannot run {}: {}".format(torch_python, error.strerror)) from error
     if process.returncode:
-        raise MnistCnnError("PyTorch: {}".format(
-            (process.stderr.splitlines() or ["it failed"])[-1]))
+        raise MnistCnnError("PyTorch: {}".format((process.stderr.splitlines() or ["it failed"])[-1]))
     result = json.loads(process.stdout)
     return result["what"], result["training_seconds"][0], result["test"]
 
@@ -137,7 +154,8 @@ def processor():
 
 def _row(what, seconds, accuracies, ratio):
     return "| {} | {:.2f} ({:.2f} to {:.2f}) | {:.2f} % | {} |".format(
-        what, np.median(seconds), min(seconds), max(seconds), 100 * np.mean(accuracies), ratio)
+        what, np.median(seconds), min(seconds), max(seconds), 100 * np.mean(accuracies), ratio
+    )
 
 
 def main(options="--recipe fast", repeats=5, torch_python=sys.executable, against=None):
@@ -185,21 +203,31 @@ def main(options="--recipe fast", repeats=5, torch_python=sys.executable, agains
                 rivals.setdefault(_command(against), []).append(whole_command(rival_words, seed))
             for channels_last in (False, True) if against is None else ():
                 what, *result = torch_first_epoch(torch_python, dataset, channels_last)
-                what = "{}, the steps of its first epoch at batch size {}".format(
-                    what, _TORCH_BATCH_SIZE)
+                what = "{}, the steps of its first epoch at batch size {}".format(what, _TORCH_BATCH_SIZE)
                 rivals.setdefault(what, []).append(result)
-            print("  round {}: {:.2f} s, {}".format(
-                seed, ours[-1][0], ", ".join("{:.2f} s".format(results[-1][0])
-                                             for results in rivals.values())), flush=True)
+            print(
+                "  round {}: {:.2f} s, {}".format(
+                    seed, ours[-1][0], ", ".join("{:.2f} s".format(results[-1][0]) for results in rivals.values())
+                ),
+                flush=True,
+            )
     seconds, accuracies = zip(*ours)
     best = min(rivals, key=lambda what: np.median([result[0] for result in rivals[what]]))
-    print("| what | seconds, median (lowest to highest) | test accuracy, mean | its seconds as a "
-          "multiple of the first row's |\n| --- | --- | --- | --- |")
+    print(
+        "| what | seconds, median (lowest to highest) | test accuracy, mean | its seconds as a "
+        "multiple of the first row's |\n| --- | --- | --- | --- |"
+    )
     print(_row(_command(options), seconds, accuracies, "1"))
     for what, results in rivals.items():
         theirs, their_accuracies = zip(*results)
-        print(_row(what + (" (the faster)" if what == best and len(rivals) > 1 else ""),
-                   theirs, their_accuracies, "{:.2f}".format(np.median(np.divide(theirs, seconds)))))
+        print(
+            _row(
+                what + (" (the faster)" if what == best and len(rivals) > 1 else ""),
+                theirs,
+                their_accuracies,
+                "{:.2f}".format(np.median(np.divide(theirs, seconds))),
+            )
+        )
 
 
 def _words(options):
@@ -207,8 +235,9 @@ def _words(options):
     try:
         return shlex.split(options)
     except ValueError as error:
-        raise MnistCnnError("cannot take the options {} apart: {}".format(
-            shorten(repr(options), 80), str(error).lower())) from error
+        raise MnistCnnError(
+            "cannot take the options {} apart: {}".format(shorten(repr(options), 80), str(error).lower())
+        ) from error
 
 
 def _command(options):

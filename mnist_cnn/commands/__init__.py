@@ -152,9 +152,13 @@ def _run(name, arguments, prog, received):
         raise KeyboardInterrupt
     parser = _Parser(prog=prog, description=command.__doc__)
     command.add_arguments(parser)
-    parser.set_defaults(**{
-        name: parameter.default for name, parameter in inspect.signature(command.main).parameters.items()
-        if parameter.default is not parameter.empty})
+    parser.set_defaults(
+        **{
+            name: parameter.default
+            for name, parameter in inspect.signature(command.main).parameters.items()
+            if parameter.default is not parameter.empty
+        }
+    )
     options = vars(parser.parse_args(arguments))
     return main_guard(lambda: compat.with_settings_of_the_user(lambda: command.main(**options)))
 

@@ -8,6 +8,10 @@ __all__ = ["main"]
 
 def add_arguments(parser):
     add = parser.add_argument
-    add("models", nargs="+", metavar="MODEL",
-        help="weights that train.py saved, e.g. model.npz; or a folder of them, such as a sweep's")
+    add(
+        "models",
+        nargs="+",
+        metavar="MODEL",
+        help="weights that train.py saved, e.g. model.npz; or a folder of them, such as a sweep's",
+    )
     add_data_options(parser, of_model=True)

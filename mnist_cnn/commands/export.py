@@ -14,11 +14,17 @@ __all__ = ["main"]
 
 def add_arguments(parser):
     add = parser.add_argument
-    add("model", metavar="MODEL",
-        help="the weights that train.py saved, e.g. model.npz, or those of nolearn, Keras or PyTorch")
-    add("--output", metavar="FILE",
+    add(
+        "model",
+        metavar="MODEL",
+        help="the weights that train.py saved, e.g. model.npz, or those of nolearn, Keras or PyTorch",
+    )
+    add(
+        "--output",
+        metavar="FILE",
         help="the file to write; its name's end says the form: .onnx, .safetensors or .pt, a "
-             "state_dict (default: beside the model, ending in .onnx)")
+        "state_dict (default: beside the model, ending in .onnx)",
+    )
 
 
 def main(model, output=None):
@@ -55,14 +61,16 @@ def main(model, output=None):
     network, card = load_model(model)
     output = Path(model).with_suffix(".onnx") if output is None else Path(output)
     if output.suffix not in WRITERS:
-        raise MnistCnnError("{} ends in no known form; name a file that ends in {}".format(
-            output, ", ".join(WRITERS)))
+        raise MnistCnnError("{} ends in no known form; name a file that ends in {}".format(output, ", ".join(WRITERS)))
     keep_apart([model], [output])
     check_writable(output)
     form, write = WRITERS[output.suffix]
     content = write(lasagne.layers.get_all_param_values(network), card)
     with atomic_open(output) as file:
         file.write(content)
-    print("{}: {}; images (n, {}, {}, {}), bytes divided by 256; {} classes".format(
-        output, form, *card.shape, len(card.classes)))
+    print(
+        "{}: {}; images (n, {}, {}, {}), bytes divided by 256; {} classes".format(
+            output, form, *card.shape, len(card.classes)
+        )
+    )
     return output

@@ -23,10 +23,14 @@ def add_data_options(parser, of_model=False):
     """
     default = "that of the model" if of_model else "MNIST"
     parser.add_argument(
-        "--dataset", metavar="NAME",
+        "--dataset",
+        metavar="NAME",
         help="a data set by name: mnist, fashion-mnist, kmnist, emnist-balanced and the other "
-             "splits of EMNIST, cifar10; downloaded where it is missing (default: {})".format(default))
+        "splits of EMNIST, cifar10; downloaded where it is missing (default: {})".format(default),
+    )
     parser.add_argument(
-        "--data-dir", metavar="DIR",
+        "--data-dir",
+        metavar="DIR",
         help="folder with the data set's files, packed or not (default: for MNIST the copy in the "
-             "package, else a folder in the user's cache)")
+        "package, else a folder in the user's cache)",
+    )

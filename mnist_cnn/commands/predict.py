@@ -24,19 +24,34 @@ __all__ = ["main"]
 def add_arguments(parser):
     add = parser.add_argument
     add("model", metavar="MODEL", help="the weights that train.py saved, e.g. model.npz")
-    add("files", nargs="+", metavar="FILE",
+    add(
+        "files",
+        nargs="+",
+        metavar="FILE",
         help="pictures: PNG, JPEG or the like, any size. Of a digit or a number, dark on light or "
-             "light on dark: several shapes are several digits, read from left to right. For a "
-             "model of other images than handwriting a file is one picture, cut or filled up to "
-             "their proportions. Or images in CSV, a row each, such as Kaggle's test.csv")
-    add("--single", action="store_true",
-        help="take all that a picture shows for one digit, even where its strokes lie apart")
-    add("--show", metavar="DIR",
-        help="save there what the network saw of each file, beside the file with its digits boxed")
+        "light on dark: several shapes are several digits, read from left to right. For a "
+        "model of other images than handwriting a file is one picture, cut or filled up to "
+        "their proportions. Or images in CSV, a row each, such as Kaggle's test.csv",
+    )
+    add(
+        "--single",
+        action="store_true",
+        help="take all that a picture shows for one digit, even where its strokes lie apart",
+    )
+    add(
+        "--show",
+        metavar="DIR",
+        help="save there what the network saw of each file, beside the file with its digits boxed",
+    )
     formats = parser.add_mutually_exclusive_group()
     for name, note in (("csv", "; for images in CSV a submission to Kaggle"), ("json", "")):
-        formats.add_argument("--" + name, dest="output_format", action="store_const", const=name,
-                             help="print {} in place of a table{}".format(name.upper(), note))
+        formats.add_argument(
+            "--" + name,
+            dest="output_format",
+            action="store_const",
+            const=name,
+            help="print {} in place of a table{}".format(name.upper(), note),
+        )
     add_data_options(parser, of_model=True)
 
 
@@ -97,8 +112,7 @@ def main(model, files, single=False, output_format="table", show=None, data_dir=
     ['class', 'digit', 'file', 'name', 'probabilities', 'probability', 'reason', 'unsure']
     """
     if output_format not in FORMATS:
-        raise MnistCnnError("output_format is {!r}, not one of {}".format(
-            output_format, ", ".join(FORMATS)))
+        raise MnistCnnError("output_format is {!r}, not one of {}".format(output_format, ", ".join(FORMATS)))
     network, card = load_model(model)
     pictures, errors = _load_files(files, card, single)
     answers = []
@@ -133,8 +147,7 @@ def _load_files(files, card, single):
     for file in files:
         name = os.fsencode(str(file)).decode(errors="replace")
         try:
-            pictures.append((name, _read_table(file, card) if _is_table(file)
-                             else read_images(file, card, single)))
+            pictures.append((name, _read_table(file, card) if _is_table(file) else read_images(file, card, single)))
         except MnistCnnError as error:
             if len(files) == 1:
                 raise
@@ -159,13 +172,20 @@ def _answer(network, pictures, X_val, y_val, classes):
     images = np.concatenate([reading.images for _, reading in pictures])
     probabilities, features = features_of(images)
     reasons = why_unsure(trust, images, probabilities, features, classes)
-    places = [(name, i + 1, reading.doubt) for name, reading in pictures
-              for i in range(len(reading.images))]
-    return [{"file": name, "digit": place, "class": int(row.argmax()),
-             "name": classes[row.argmax()], "probability": float(row.max()),
-             "unsure": bool(doubt or reason), "reason": doubt or reason,
-             "probabilities": row.tolist()}
-            for (name, place, doubt), row, reason in zip(places, probabilities, reasons)]
+    places = [(name, i + 1, reading.doubt) for name, reading in pictures for i in range(len(reading.images))]
+    return [
+        {
+            "file": name,
+            "digit": place,
+            "class": int(row.argmax()),
+            "name": classes[row.argmax()],
+            "probability": float(row.max()),
+            "unsure": bool(doubt or reason),
+            "reason": doubt or reason,
+            "probabilities": row.tolist(),
+        }
+        for (name, place, doubt), row, reason in zip(places, probabilities, reasons)
+    ]
 
 
 def _print_table(answers, classes, file):
@@ -173,24 +193,39 @@ def _print_table(answers, classes, file):
     wide = max(5, *map(len, classes))
     row = "{:{}}  {:>5}  {:>{}}  {:>11}  {:6}  {}"
     few = len(classes) <= MAX_COLUMNS
-    print(row.format("file", width, "digit", "class", wide, "probability", "", " ".join(
-        "{:>6}".format(word) for word in classes) if few else "the likeliest"), file=file)
+    print(
+        row.format(
+            "file",
+            width,
+            "digit",
+            "class",
+            wide,
+            "probability",
+            "",
+            " ".join("{:>6}".format(word) for word in classes) if few else "the likeliest",
+        ),
+        file=file,
+    )
     for answer in answers:
         shares = answer["probabilities"]
         line = row.format(
-            answer["file"], width, answer["digit"], answer["name"], wide,
-            _share(answer["probability"]), "unsure" if answer["unsure"] else "",
-            " ".join("{:>{}}".format(_share(p), max(6, len(word)))
-                     for word, p in zip(classes, shares))
-            if few else ", ".join("{} {}".format(classes[i], _share(shares[i]))
-                                  for i in np.argsort(shares)[:-4:-1]))
+            answer["file"],
+            width,
+            answer["digit"],
+            answer["name"],
+            wide,
+            _share(answer["probability"]),
+            "unsure" if answer["unsure"] else "",
+            " ".join("{:>{}}".format(_share(p), max(6, len(word))) for word, p in zip(classes, shares))
+            if few
+            else ", ".join("{} {}".format(classes[i], _share(shares[i])) for i in np.argsort(shares)[:-4:-1]),
+        )
         print(line + ("  ({})".format(answer["reason"]) if answer["reason"] else ""), file=file)
 
 
 def _share(probability):
     """Four places; no answer is certain and none impossible, whatever rounding makes of it."""
-    return (">.9999" if probability > .99995 else "<.0001" if probability < .00005
-            else "{:.4f}".format(probability))
+    return ">.9999" if probability > 0.99995 else "<.0001" if probability < 0.00005 else "{:.4f}".format(probability)
 
 
 def _no_formula(text, mark="'"):
@@ -200,13 +235,22 @@ def _no_formula(text, mark="'"):
 
 def _print_csv(answers, classes, file):
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["file", "digit", "class", "name", "probability", "unsure"]
-                    + ["p{}".format(number) for number in range(len(classes))])
+    writer.writerow(
+        ["file", "digit", "class", "name", "probability", "unsure"]
+        + ["p{}".format(number) for number in range(len(classes))]
+    )
     for answer in answers:
-        writer.writerow([_no_formula(answer["file"], "./"), answer["digit"], answer["class"],
-                         _no_formula(answer["name"]),
-                         round(answer["probability"], 6), int(answer["unsure"])]
-                        + [round(p, 6) for p in answer["probabilities"]])
+        writer.writerow(
+            [
+                _no_formula(answer["file"], "./"),
+                answer["digit"],
+                answer["class"],
+                _no_formula(answer["name"]),
+                round(answer["probability"], 6),
+                int(answer["unsure"]),
+            ]
+            + [round(p, 6) for p in answer["probabilities"]]
+        )
 
 
 def _print_submission(answers, classes, file):

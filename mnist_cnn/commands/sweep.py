@@ -9,19 +9,41 @@ __all__ = ["main"]
 
 def add_arguments(parser):
     add = parser.add_argument
-    add("spec", nargs="*", metavar="SPEC",
-        help="recipes (plain, best, focused, fast), or a TOML file with settings (default: plain)")
+    add(
+        "spec",
+        nargs="*",
+        metavar="SPEC",
+        help="recipes (plain, best, focused, fast), or a TOML file with settings (default: plain)",
+    )
     add("--seeds", metavar="LIST", help="seeds, like 1-10 or 1-3,7 (default: the file's, or 1-3)")
-    add("--grid", nargs="+", metavar="OPTION=VALUES",
-        help="train every point of a grid, e.g. --grid dropout=.2,.5 learning-rate=.03,.05")
-    add("--epochs", dest="num_epochs", type=int, metavar="N",
-        help="passes over the training data, in each training (default: the recipe's)")
-    add("--output", metavar="DIR",
-        help="folder for the records, the models, the table and the picture (default: %(default)s)")
+    add(
+        "--grid",
+        nargs="+",
+        metavar="OPTION=VALUES",
+        help="train every point of a grid, e.g. --grid dropout=.2,.5 learning-rate=.03,.05",
+    )
+    add(
+        "--epochs",
+        dest="num_epochs",
+        type=int,
+        metavar="N",
+        help="passes over the training data, in each training (default: the recipe's)",
+    )
+    add(
+        "--output",
+        metavar="DIR",
+        help="folder for the records, the models, the table and the picture (default: %(default)s)",
+    )
     add_data_options(parser)
-    add("--scheduler", metavar="ADDRESS",
-        help="a Dask scheduler, e.g. tcp://HOST:8786 (default: workers on this machine)")
-    add("--workers", type=int, metavar="N",
-        help="workers on this machine (default: as many as it has cores and memory for)")
-    add("--threads", type=int, metavar="N",
-        help="threads of each of these workers (default: the cores shared out)")
+    add(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="a Dask scheduler, e.g. tcp://HOST:8786 (default: workers on this machine)",
+    )
+    add(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="workers on this machine (default: as many as it has cores and memory for)",
+    )
+    add("--threads", type=int, metavar="N", help="threads of each of these workers (default: the cores shared out)")

@@ -9,22 +9,35 @@ __all__ = ["main"]
 
 def add_arguments(parser):
     add = parser.add_argument
-    add("--recipe", choices=list(RECIPES),
+    add(
+        "--recipe",
+        choices=list(RECIPES),
         help="plain: the tutorial's; best: the same network with a schedule for the learning rate, "
-             "distorted digits and averaged weights; focused: the same, and hard digits more often; "
-             "fast: a schedule and larger steps (default: %(default)s)")
+        "distorted digits and averaged weights; focused: the same, and hard digits more often; "
+        "fast: a schedule and larger steps (default: %(default)s)",
+    )
     add_options(parser)
     add_data_options(parser)
-    add("--output", metavar="FILE",
-        help="where the weights go; the history goes beside it as CSV (default: %(default)s)")
-    add("--checkpoint", metavar="FILE",
-        help="where the run's whole state goes after every epoch (default: beside the weights, "
-             "ending in .checkpoint)")
-    add("--resume", action="store_true",
-        help="go on from the checkpoint, as if there had been no break")
-    add("--keep-best", action="store_true",
-        help="keep the weights of the epoch with the best validation accuracy, not the last")
-    add("--snapshots", action="store_true",
+    add(
+        "--output",
+        metavar="FILE",
+        help="where the weights go; the history goes beside it as CSV (default: %(default)s)",
+    )
+    add(
+        "--checkpoint",
+        metavar="FILE",
+        help="where the run's whole state goes after every epoch (default: beside the weights, ending in .checkpoint)",
+    )
+    add("--resume", action="store_true", help="go on from the checkpoint, as if there had been no break")
+    add(
+        "--keep-best",
+        action="store_true",
+        help="keep the weights of the epoch with the best validation accuracy, not the last",
+    )
+    add(
+        "--snapshots",
+        action="store_true",
         help="save the first layer's kernels at every epoch too, and all weights of a dozen epochs, "
-             "beside the weights, for visualize.py and explore.py")
+        "beside the weights, for visualize.py and explore.py",
+    )
     add("--quiet", action="store_true", help="print the final results only")

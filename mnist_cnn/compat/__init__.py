@@ -16,12 +16,24 @@ from .environment import check_environment, with_settings_of_the_user
 import_hooks.install()
 children.mend_workers()
 
-__all__ = ["check_environment", "use_float32", "use_device", "on_device", "require_on_device", "require_compiler",
-           "device_parts", "compile_cache_is_empty", "with_settings_of_the_user"]
+__all__ = [
+    "check_environment",
+    "use_float32",
+    "use_device",
+    "on_device",
+    "require_on_device",
+    "require_compiler",
+    "device_parts",
+    "compile_cache_is_empty",
+    "with_settings_of_the_user",
+]
 
 #: The modules of the functions that want Theano, which is imported when one of them is asked for.
-_MODULES = {"use_float32": "flags", "compile_cache_is_empty": "compile_cache", **dict.fromkeys(
-    ["use_device", "on_device", "require_on_device", "require_compiler", "device_parts"], "devices")}
+_MODULES = {
+    "use_float32": "flags",
+    "compile_cache_is_empty": "compile_cache",
+    **dict.fromkeys(["use_device", "on_device", "require_on_device", "require_compiler", "device_parts"], "devices"),
+}
 
 
 def __getattr__(name):

@@ -1,10 +1,10 @@
 """Run an old Lasagne program, unchanged, on the mended stack.
 
-    python -m mnist_cnn.compat PROGRAM.py [ARGUMENTS...]
+python -m mnist_cnn.compat PROGRAM.py [ARGUMENTS...]
 
-    python -m mnist_cnn.compat --install      Theano and Lasagne are mended in this environment, for good:
-                                              plain `import theano`, notebooks, workers, tools
-    python -m mnist_cnn.compat --uninstall    they are not any more
+python -m mnist_cnn.compat --install      Theano and Lasagne are mended in this environment, for good:
+                                          plain `import theano`, notebooks, workers, tools
+python -m mnist_cnn.compat --uninstall    they are not any more
 """
 
 import contextlib
@@ -37,9 +37,14 @@ def _tell_of_float64():
     """Say once where float64 alone keeps the program from the fast path."""
     yield
     from ..fused.rewrites import tell_of_float64
-    tell_of_float64(lambda part: print(
-        "mnist_cnn: this program computes in float64; with THEANO_FLAGS=floatX=float32 the fast path "
-        "could take its parts (the first: {})".format(part), file=sys.stderr))
+
+    tell_of_float64(
+        lambda part: print(
+            "mnist_cnn: this program computes in float64; with THEANO_FLAGS=floatX=float32 the fast path "
+            "could take its parts (the first: {})".format(part),
+            file=sys.stderr,
+        )
+    )
 
 
 if __name__ == "__main__":

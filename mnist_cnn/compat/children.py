@@ -48,6 +48,7 @@ def mend_workers():
 
 # --- for good ----------------------------------------------------------------------------------
 
+
 def _files():
     folder = Path(sysconfig.get_path("purelib"))
     return folder / "mnist_cnn_mends.pth", folder / "mnist_cnn_mends.py"

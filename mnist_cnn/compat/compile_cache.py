@@ -13,8 +13,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-__all__ = ["check_cache_folder", "compile_cache_is_empty", "find_truncated_extensions", "remove_truncated_modules",
-           "find_modules_again"]
+__all__ = [
+    "check_cache_folder",
+    "compile_cache_is_empty",
+    "find_truncated_extensions",
+    "remove_truncated_modules",
+    "find_modules_again",
+]
 
 
 def _is_truncated(path):
@@ -26,7 +31,7 @@ def _is_truncated(path):
         return size == 0 or header[:4] == b"\x7fELF"[:size]
     if size < 64:
         return True
-    offset, = struct.unpack_from("<Q", header, 0x28)
+    (offset,) = struct.unpack_from("<Q", header, 0x28)
     entry_size, entries = struct.unpack_from("<HH", header, 0x3A)
     return size < offset + entry_size * entries
 
@@ -97,6 +102,7 @@ def compile_cache_is_empty():
     True
     """
     import theano
+
     return not any(Path(theano.config.compiledir).glob("tmp*"))
 
 
@@ -126,11 +132,15 @@ def check_cache_folder(flags):
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        raise OSError("Unable to create the compiledir {}: {}; set HOME, or name another: "
-                      "THEANO_FLAGS=base_compiledir=DIR".format(folder, error.strerror)) from error
+        raise OSError(
+            "Unable to create the compiledir {}: {}; set HOME, or name another: "
+            "THEANO_FLAGS=base_compiledir=DIR".format(folder, error.strerror)
+        ) from error
     if hasattr(os, "statvfs") and os.statvfs(str(folder)).f_flag & getattr(os, "ST_NOEXEC", 0):
-        raise OSError("the folder {} for compiled modules is on a disk that runs no programs (mounted "
-                      "noexec); name another: THEANO_FLAGS=base_compiledir=DIR".format(folder))
+        raise OSError(
+            "the folder {} for compiled modules is on a disk that runs no programs (mounted "
+            "noexec); name another: THEANO_FLAGS=base_compiledir=DIR".format(folder)
+        )
     timeout = float(flags.get("compile.timeout") or 120)
     for lock in folder.glob("lock_dir" if flags.get("compiledir") else "*/lock_dir"):
         _remove_stale_lock(lock, timeout)
@@ -149,8 +159,9 @@ def _remove_stale_lock(lock, timeout):
         # one of the future: a clock that was wrong
         if abs(now - changed) > timeout:
             shutil.rmtree(lock)
-            logging.getLogger("theano").warning("Removed the lock %s, which is %.0f minutes old",
-                                                lock, abs(now - changed) / 60)
+            logging.getLogger("theano").warning(
+                "Removed the lock %s, which is %.0f minutes old", lock, abs(now - changed) / 60
+            )
 
 
 class _VersionedProps(tuple):

@@ -34,8 +34,11 @@ def require_compiler():
         raise MnistCnnError(missing)
     fault = fault_of_compiler()
     if fault:
-        raise MnistCnnError("the C++ compiler {} does not work; look at it and at THEANO_FLAGS and "
-                            ".theanorc: {}".format(theano.config.cxx, fault))
+        raise MnistCnnError(
+            "the C++ compiler {} does not work; look at it and at THEANO_FLAGS and .theanorc: {}".format(
+                theano.config.cxx, fault
+            )
+        )
 
 
 def _start_device(device):
@@ -44,17 +47,16 @@ def _start_device(device):
     device_parts.update(gpu.prepare(device, theano.config.cxx))
     try:
         theano.gpuarray.use(device)
-        device_parts["device"] = "{}: {}".format(
-            device, theano.gpuarray.get_context(None).devname.strip())
+        device_parts["device"] = "{}: {}".format(device, theano.gpuarray.get_context(None).devname.strip())
     except Exception as error:  # pygpu's errors have no common type
-        raise MnistCnnError("cannot use the device {}: {}".format(
-            device, " ".join(str(error).split()))) from error
+        raise MnistCnnError("cannot use the device {}: {}".format(device, " ".join(str(error).split()))) from error
     type(theano.config).device.val = device  # what old code asks
     if device.startswith("opencl"):
         # One kernel, of the softmax with its cross-entropy, declares local memory inside a loop:
         # "Kernel variables in the local address space cannot be declared within a loop".
-        theano.compile.mode.instantiated_default_mode = theano.compile.get_default_mode(
-            ).excluding("local_gpua_crossentropysoftmaxargmax1hotwithbias")
+        theano.compile.mode.instantiated_default_mode = theano.compile.get_default_mode().excluding(
+            "local_gpua_crossentropysoftmaxargmax1hotwithbias"
+        )
 
 
 def on_device():
@@ -92,7 +94,8 @@ def require_on_device(function):
     if on_device() and not any(name.startswith("Gpu") for name in names - {"GpuFromHost"}):
         raise MnistCnnError(
             "Theano has moved nothing to the device {}; look at the optimizer and its exclusions "
-            "in THEANO_FLAGS and .theanorc".format(theano.config.device))
+            "in THEANO_FLAGS and .theanorc".format(theano.config.device)
+        )
 
 
 def use_device(device=None):
@@ -118,9 +121,10 @@ def use_device(device=None):
     if device is None or device == theano.config.device:
         return
     if device == "cpu":
-        raise MnistCnnError("Theano's configuration chose {} already; take 'device' out of "
-                            "THEANO_FLAGS and .theanorc to train on the CPU"
-                            .format(theano.config.device))
+        raise MnistCnnError(
+            "Theano's configuration chose {} already; take 'device' out of "
+            "THEANO_FLAGS and .theanorc to train on the CPU".format(theano.config.device)
+        )
     _start_device(device)
 
 
@@ -128,5 +132,4 @@ if flags.device != "cpu":  # what the user's configuration asks for
     try:
         use_device(flags.device)
     except MnistCnnError as error:
-        raise ImportError("device={} in THEANO_FLAGS or .theanorc: {}".format(
-            flags.device, error)) from error
+        raise ImportError("device={} in THEANO_FLAGS or .theanorc: {}".format(flags.device, error)) from error

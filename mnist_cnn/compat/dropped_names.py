@@ -43,12 +43,34 @@ _NAMES = {
     time: {"clock": time.perf_counter},
     fractions: {"gcd": math.gcd},
     np: dict(
-        bool=bool, int=int, float=float, complex=complex, object=object, str=str, unicode=str, long=int,
-        asscalar=_asscalar, float_=np.float64, complex_=np.complex128, unicode_=np.str_,
-        string_=np.bytes_, Inf=np.inf, Infinity=np.inf, PINF=np.inf, NINF=-np.inf, NaN=np.nan,
-        NAN=np.nan, product=np.prod, cumproduct=np.cumprod, sometrue=np.any, alltrue=np.all,
-        in1d=lambda a, b, **kwargs: np.isin(np.ravel(a), b, **kwargs), row_stack=np.vstack,
-        rank=np.ndim, msort=lambda a: np.sort(a, axis=0)),
+        bool=bool,
+        int=int,
+        float=float,
+        complex=complex,
+        object=object,
+        str=str,
+        unicode=str,
+        long=int,
+        asscalar=_asscalar,
+        float_=np.float64,
+        complex_=np.complex128,
+        unicode_=np.str_,
+        string_=np.bytes_,
+        Inf=np.inf,
+        Infinity=np.inf,
+        PINF=np.inf,
+        NINF=-np.inf,
+        NaN=np.nan,
+        NAN=np.nan,
+        product=np.prod,
+        cumproduct=np.cumprod,
+        sometrue=np.any,
+        alltrue=np.all,
+        in1d=lambda a, b, **kwargs: np.isin(np.ravel(a), b, **kwargs),
+        row_stack=np.vstack,
+        rank=np.ndim,
+        msort=lambda a: np.sort(a, axis=0),
+    ),
 }
 
 
@@ -63,8 +85,7 @@ class _Moved(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def create_module(self, spec):
         module = types.ModuleType(spec.name, "As it was before scikit-learn 0.20.")
         there = importlib.import_module(_MOVED[spec.name])
-        vars(module).update({name: value for name, value in vars(there).items()
-                             if not name.startswith("__")})
+        vars(module).update({name: value for name, value in vars(there).items() if not name.startswith("__")})
         return module
 
     def exec_module(self, module):
@@ -72,8 +93,9 @@ class _Moved(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             vars(module).update(_fold_classes())
 
 
-_MOVED = dict.fromkeys(("sklearn.cross_validation", "sklearn.grid_search", "sklearn.learning_curve"),
-                       "sklearn.model_selection")
+_MOVED = dict.fromkeys(
+    ("sklearn.cross_validation", "sklearn.grid_search", "sklearn.learning_curve"), "sklearn.model_selection"
+)
 _MOVED["sklearn.preprocessing.label"] = "sklearn.preprocessing._label"
 
 

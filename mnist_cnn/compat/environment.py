@@ -15,14 +15,20 @@ import warnings
 
 from ..system.errors import Interrupted, MnistCnnError
 
-__all__ = ["check_environment", "compile_quietly", "first_line", "mute_old_code", "plain_number_of_threads",
-           "what_is_missing", "with_settings_of_the_user"]
+__all__ = [
+    "check_environment",
+    "compile_quietly",
+    "first_line",
+    "mute_old_code",
+    "plain_number_of_threads",
+    "what_is_missing",
+    "with_settings_of_the_user",
+]
 
 MAX_THREADS = 1024
 
 #: Variables with a number of threads; OpenMP's may be a list, for regions in regions.
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS",
-            "OMP_THREAD_LIMIT")
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_THREAD_LIMIT")
 
 
 def check_environment():
@@ -43,15 +49,19 @@ def check_environment():
     if sys.version_info < (3, 10):  # noqa: UP036  a clone may be run by any Python
         raise ImportError("mnist_cnn needs CPython 3.10 or later, not {}.{}".format(*sys.version_info))
     if not getattr(sys, "_is_gil_enabled", lambda: True)():
-        raise ImportError("mnist_cnn needs an ordinary build of CPython, with its lock (the GIL), which Theano's "
-                          "C code counts on: run it with PYTHON_GIL=1, or by another Python")
+        raise ImportError(
+            "mnist_cnn needs an ordinary build of CPython, with its lock (the GIL), which Theano's "
+            "C code counts on: run it with PYTHON_GIL=1, or by another Python"
+        )
     for name in _THREADS:
         text = os.environ.get(name, "")
         numbers = text.split(",") if name == "OMP_NUM_THREADS" else [text]
-        if text and not all(re.fullmatch(r"\s*\d{1,9}\s*", number, re.ASCII)
-                            and 1 <= int(number) <= MAX_THREADS for number in numbers):
-            raise ImportError("{} is {!r} in the environment; it must be a whole number, 1 to {}"
-                              .format(name, text, MAX_THREADS))
+        if text and not all(
+            re.fullmatch(r"\s*\d{1,9}\s*", number, re.ASCII) and 1 <= int(number) <= MAX_THREADS for number in numbers
+        ):
+            raise ImportError(
+                "{} is {!r} in the environment; it must be a whole number, 1 to {}".format(name, text, MAX_THREADS)
+            )
     home = os.environ.get("HOME")
     if home and not os.path.isabs(home) and "base_compiledir" not in os.environ.get("THEANO_FLAGS", ""):
         raise ImportError("HOME is {!r} in the environment; it must be an absolute path".format(home))
@@ -95,10 +105,10 @@ def mute_old_code():
     ...     warnings.filters[0][2].__name__
     'ResourceWarning'
     """
-    for category in (DeprecationWarning, PendingDeprecationWarning, SyntaxWarning, ImportWarning,
-                     ResourceWarning):
-        warnings.filterwarnings("ignore", category=category,
-                                module=r"(.*[/\\])?(theano|lasagne|numpy[./\\]distutils)\b")
+    for category in (DeprecationWarning, PendingDeprecationWarning, SyntaxWarning, ImportWarning, ResourceWarning):
+        warnings.filterwarnings(
+            "ignore", category=category, module=r"(.*[/\\])?(theano|lasagne|numpy[./\\]distutils)\b"
+        )
 
 
 def first_line(error):
@@ -149,8 +159,7 @@ def compile_quietly():
     except Exception as error:
         if not str(error).startswith("Compilation failed"):
             raise
-        for path in re.findall("You can find the C code in this temporary file: (.+)",
-                               said.getvalue()):
+        for path in re.findall("You can find the C code in this temporary file: (.+)", said.getvalue()):
             with contextlib.suppress(OSError):
                 os.remove(path)
         raise OSError(what_is_missing() or str(error)) from error
@@ -177,8 +186,10 @@ def what_is_missing(compiler=True):
         missing.append("Python's header files (Python.h)")
     if not missing:
         return None
-    return ("Theano needs {}; install on Debian or Ubuntu with: sudo apt-get install g++ python{}.{}-dev, "
-            "on macOS with: xcode-select --install".format(" and ".join(missing), *sys.version_info))
+    return (
+        "Theano needs {}; install on Debian or Ubuntu with: sudo apt-get install g++ python{}.{}-dev, "
+        "on macOS with: xcode-select --install".format(" and ".join(missing), *sys.version_info)
+    )
 
 
 class _Held(logging.Filter):
@@ -215,6 +226,7 @@ def with_settings_of_the_user(command):
     'done'
     """
     from .flags import user_flags
+
     held, handlers = _Held(), logging.getLogger("theano").handlers
     for handler in handlers:
         handler.addFilter(held)
@@ -224,12 +236,14 @@ def with_settings_of_the_user(command):
         except Exception as error:
             if isinstance(error, MnistCnnError) or not _is_theanos(error):
                 raise
-            if not (user_flags() or isinstance(error, OSError)
-                    or "while compiling the node" in str(error)):
+            if not (user_flags() or isinstance(error, OSError) or "while compiling the node" in str(error)):
                 raise
             held.records.clear()
-            raise MnistCnnError("Theano fails; look at {}the compiler and the disk: {}".format(
-                "THEANO_FLAGS, .theanorc, " if user_flags() else "", first_line(error))) from error
+            raise MnistCnnError(
+                "Theano fails; look at {}the compiler and the disk: {}".format(
+                    "THEANO_FLAGS, .theanorc, " if user_flags() else "", first_line(error)
+                )
+            ) from error
     finally:
         for handler in handlers:
             handler.removeFilter(held)

@@ -56,8 +56,9 @@ def _cache_folder():
     """
     home = os.environ.get("HOME") or os.path.expanduser("~")
     if not os.path.isabs(home):
-        raise ValueError("there is no home folder for the compiled modules; set HOME, or "
-                         "THEANO_FLAGS=base_compiledir=DIR")
+        raise ValueError(
+            "there is no home folder for the compiled modules; set HOME, or THEANO_FLAGS=base_compiledir=DIR"
+        )
     folder = os.path.join(home, ".theano")
     with contextlib.suppress(OSError):  # Theano will say it
         os.makedirs(folder, exist_ok=True)
@@ -126,7 +127,7 @@ def _our_settings(user_flags):
         # where two machines share a home, one may load the other's modules and die of SIGILL. Nor
         # does it name NumPy's ABI and the mends, which its own modules are compiled with.
         "compiledir_format": "compiledir_%(short_platform)s-%(processor)s-%(python_version)s-"
-                             "%(python_bitwidth)s-{}-{}".format(_cpu_id(), digest()),
+        "%(python_bitwidth)s-{}-{}".format(_cpu_id(), digest()),
         # A process that waits for another's compilation looks every 5 to 10 seconds: 1 to 2.
         "compile.wait": "1",
         "compile.timeout": "120",
@@ -196,8 +197,7 @@ def theano_defaults():
     check_cache_folder(dict(settings, **flags))
     make_forks_safe()  # with OpenMP on, which is off in Theano itself
     ours = ["{}={}".format(*item) for item in settings.items()]
-    os.environ["THEANO_FLAGS"] = ",".join(
-        ours + ([before] if before else []) + ["device=cpu", "force_device=False"])
+    os.environ["THEANO_FLAGS"] = ",".join(ours + ([before] if before else []) + ["device=cpu", "force_device=False"])
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
@@ -228,5 +228,6 @@ def use_float32():
     'float32'
     """
     import theano
+
     if type(theano.config).floatX.is_default:
         theano.config.floatX = "float32"

@@ -45,6 +45,7 @@ if (_DEBIAN / "pygpu" / ("gpuarray" + sysconfig.get_config_var("EXT_SUFFIX"))).e
 
 # --- shared libraries: where they lie, and under which name they are opened --------------------
 
+
 def _folders():
     """Where shared libraries may lie, the likeliest to be meant for us first."""
     folders = [Path(entry) for entry in os.environ.get("LD_LIBRARY_PATH", "").split(":") if entry]
@@ -53,18 +54,27 @@ def _folders():
     folders.append(Path(sys.prefix, "lib"))  # conda's
     folders.extend(sorted(Path("/usr/local").glob("cuda*/lib64"), reverse=True))
     # containers and WSL have the driver in folders that the loader's list may lack
-    folders += map(Path, ("/usr/local/nvidia/lib64", "/usr/lib/wsl/lib", "/usr/lib64",
-                          "/usr/lib/{}-linux-gnu".format(platform.machine())))
+    folders += map(
+        Path,
+        (
+            "/usr/local/nvidia/lib64",
+            "/usr/lib/wsl/lib",
+            "/usr/lib64",
+            "/usr/lib/{}-linux-gnu".format(platform.machine()),
+        ),
+    )
     return folders
 
 
 def _find(name):
     """All copies of a library, as paths; `name` has no version, e.g. 'libnvrtc.so'."""
-    paths = [path for folder in _folders()
-             for path in sorted(folder.glob(name + "*"), reverse=True)]  # newer ones first
+    paths = [
+        path for folder in _folders() for path in sorted(folder.glob(name + "*"), reverse=True)
+    ]  # newer ones first
     try:
-        listed = subprocess.run(["/sbin/ldconfig", "-p"], stdout=subprocess.PIPE,
-                                stderr=subprocess.DEVNULL, text=True).stdout
+        listed = subprocess.run(
+            ["/sbin/ldconfig", "-p"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ).stdout
     except OSError:
         listed = ""
     paths += map(Path, re.findall(r"^\s*{}\S* .*=> (.+)$".format(re.escape(name)), listed, re.M))
@@ -84,33 +94,51 @@ def _link(paths, cxx):
             ctypes.CDLL(str(path))
             stand_in = os.path.join(folder, name)
             process = subprocess.run(
-                [cxx, "-shared", "-nostdlib", "-Wl,-soname," + name, "-Wl,--no-as-needed",
-                 str(path), "-o", stand_in],
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                [cxx, "-shared", "-nostdlib", "-Wl,-soname," + name, "-Wl,--no-as-needed", str(path), "-o", stand_in],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
             if process.returncode:
-                raise MnistCnnError("{} could not be linked with: {}".format(
-                    path, " ".join(process.stdout.split())))
+                raise MnistCnnError("{} could not be linked with: {}".format(path, " ".join(process.stdout.split())))
             ctypes.CDLL(stand_in)  # stays open; its file is not needed any more
 
 
 # --- what each kind of device needs ------------------------------------------------------------
 
+
 def _require_pygpu(cxx):
     """Check that pygpu can be imported, and its Ops compiled."""
-    how = ("; on Debian 12, with Python 3.11: sudo apt-get install python3-pygpu libgpuarray-dev; "
-           "elsewhere: conda install -c conda-forge pygpu (see docs/gpu.md)")
+    how = (
+        "; on Debian 12, with Python 3.11: sudo apt-get install python3-pygpu libgpuarray-dev; "
+        "elsewhere: conda install -c conda-forge pygpu (see docs/gpu.md)"
+    )
     try:
         pygpu = importlib.import_module("pygpu")
     except ImportError as error:
-        raise MnistCnnError("Theano's GPU back-end, pygpu, cannot be imported: {}{}".format(
-            " ".join(str(error).split()), how)) from error
+        raise MnistCnnError(
+            "Theano's GPU back-end, pygpu, cannot be imported: {}{}".format(" ".join(str(error).split()), how)
+        ) from error
     process = subprocess.run(
-        [cxx, "-shared", "-I" + sys.exec_prefix + "/include", "-L" + sys.exec_prefix + "/lib",
-         "-include", "gpuarray/array.h", "-x", "c++", os.devnull, "-lgpuarray", "-o", os.devnull],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        [
+            cxx,
+            "-shared",
+            "-I" + sys.exec_prefix + "/include",
+            "-L" + sys.exec_prefix + "/lib",
+            "-include",
+            "gpuarray/array.h",
+            "-x",
+            "c++",
+            os.devnull,
+            "-lgpuarray",
+            "-o",
+            os.devnull,
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     if process.returncode:
-        raise MnistCnnError("pygpu is here, but not libgpuarray's headers or library, which "
-                            "Theano compiles with" + how)
+        raise MnistCnnError("pygpu is here, but not libgpuarray's headers or library, which Theano compiles with" + how)
     return {"pygpu": "{} ({})".format(pygpu.__version__, os.path.dirname(pygpu.__file__))}
 
 
@@ -124,8 +152,9 @@ def _call(function, *args):
     places = iter(results)
     code = function(*(ctypes.byref(next(places)) if arg is None else arg for arg in args))
     if code:
-        raise MnistCnnError("CUDA's {} fails with code {}; look at what nvidia-smi says".format(
-            function.__name__, code))
+        raise MnistCnnError(
+            "CUDA's {} fails with code {}; look at what nvidia-smi says".format(function.__name__, code)
+        )
     return [result.value for result in results]
 
 
@@ -138,19 +167,24 @@ def _driver(ordinal):
             continue  # another processor's
         break
     else:
-        raise MnistCnnError("there is no NVIDIA driver (libcuda.so.1) here; install it (Debian: "
-                            "sudo apt-get install nvidia-driver), in a container start that with "
-                            "its GPUs (docker run --gpus all), or train with --device cpu")
+        raise MnistCnnError(
+            "there is no NVIDIA driver (libcuda.so.1) here; install it (Debian: "
+            "sudo apt-get install nvidia-driver), in a container start that with "
+            "its GPUs (docker run --gpus all), or train with --device cpu"
+        )
     code = driver.cuInit(0)
     count = _call(driver.cuDeviceGetCount, None)[0] if code == 0 else 0
     if code in (0, 100) and count <= ordinal:  # 100: no device
-        raise MnistCnnError("the NVIDIA driver finds {} GPU(s), so there is no cuda{}; look at "
-                            "nvidia-smi and CUDA_VISIBLE_DEVICES".format(count, ordinal))
+        raise MnistCnnError(
+            "the NVIDIA driver finds {} GPU(s), so there is no cuda{}; look at "
+            "nvidia-smi and CUDA_VISIBLE_DEVICES".format(count, ordinal)
+        )
     _call(driver.cuInit, 0)
-    number, = _call(driver.cuDriverGetVersion, None)
-    gpu, = _call(driver.cuDeviceGet, None, ordinal)
-    capability = tuple(_call(driver.cuDeviceGetAttribute, None, attribute, gpu)[0]
-                       for attribute in (75, 76))  # its major and minor number
+    (number,) = _call(driver.cuDriverGetVersion, None)
+    (gpu,) = _call(driver.cuDeviceGet, None, ordinal)
+    capability = tuple(
+        _call(driver.cuDeviceGetAttribute, None, attribute, gpu)[0] for attribute in (75, 76)
+    )  # its major and minor number
     return path, (number // 1000, number % 1000 // 10), capability
 
 
@@ -183,9 +217,11 @@ def _choose(name, fits, wheels):
         if not fault:
             return path, version
         refused.append("{} ({})".format(path, fault))
-    raise MnistCnnError("CUDA's library {} is missing{}; run: {} -m pip install {}".format(
-        name, ", for what is here does not do: " + ", ".join(refused) if refused else "",
-        sys.executable, wheels))
+    raise MnistCnnError(
+        "CUDA's library {} is missing{}; run: {} -m pip install {}".format(
+            name, ", for what is here does not do: " + ", ".join(refused) if refused else "", sys.executable, wheels
+        )
+    )
 
 
 def _prepare_cuda(ordinal, cxx):
@@ -194,36 +230,43 @@ def _prepare_cuda(ordinal, cxx):
         # "detect_arch: arch id is too large": there is room for two digits.
         raise MnistCnnError(
             "this GPU is of compute capability {}, and libgpuarray 0.7.6 can name those below 10 "
-            "only (up to Hopper, H100): train with --device cpu".format(_dotted(capability)))
+            "only (up to Hopper, H100): train with --device cpu".format(_dotted(capability))
+        )
     # CUDA 13 has dropped all before Turing.
     limit = newest if capability >= (7, 5) else min(newest, (12, 9))
     suffix = "" if limit >= (13, 0) else "-cu{}".format(limit[0])
     wheels = "'nvidia-cuda-nvrtc{0}<{1}.{2}' 'nvidia-cublas{0}<{3}'".format(
-        suffix, limit[0], limit[1] + 1, limit[0] + 1)
+        suffix, limit[0], limit[1] + 1, limit[0] + 1
+    )
 
     def nvrtc_fits(path):
         version, known = _nvrtc(path)
         if version > newest:
             # The driver refuses the PTX of a compiler newer than itself.
-            return version, "{}, the driver takes up to {}".format(
-                _dotted(version), _dotted(newest))
+            return version, "{}, the driver takes up to {}".format(_dotted(version), _dotted(newest))
         if capability[0] * 10 + capability[1] not in known:
             return version, "{}, which does not know compute capability {}".format(
-                _dotted(version), _dotted(capability))
+                _dotted(version), _dotted(capability)
+            )
         return version, None
 
     def cublas_fits(path):
         version = _cublas(path)
-        return version, ("{}, the driver takes up to {}".format(_dotted(version), _dotted(newest))
-                         if version[0] > newest[0] else None)
+        return version, (
+            "{}, the driver takes up to {}".format(_dotted(version), _dotted(newest))
+            if version[0] > newest[0]
+            else None
+        )
 
     nvrtc, nvrtc_version = _choose("libnvrtc.so", nvrtc_fits, wheels)
     cublas, cublas_version = _choose("libcublas.so", cublas_fits, wheels)
     _link({"libcuda.so": driver, "libnvrtc.so": nvrtc, "libcublas.so": cublas}, cxx)
-    return {"compute capability": _dotted(capability),
-            "driver": "for CUDA {} ({})".format(_dotted(newest), driver),
-            "NVRTC": "{} ({})".format(_dotted(nvrtc_version), nvrtc),
-            "cuBLAS": "{} ({})".format(_dotted(cublas_version), cublas)}
+    return {
+        "compute capability": _dotted(capability),
+        "driver": "for CUDA {} ({})".format(_dotted(newest), driver),
+        "NVRTC": "{} ({})".format(_dotted(nvrtc_version), nvrtc),
+        "cuBLAS": "{} ({})".format(_dotted(cublas_version), cublas),
+    }
 
 
 def _prepare_opencl(cxx):
@@ -231,8 +274,9 @@ def _prepare_opencl(cxx):
     for name, package in (("libOpenCL.so", "ocl-icd-libopencl1"), ("libclblast.so", "libclblast1")):
         found = _find(name)
         if not found:
-            raise MnistCnnError("OpenCL's library {} is missing; on Debian: sudo apt-get install {}"
-                                .format(name, package))
+            raise MnistCnnError(
+                "OpenCL's library {} is missing; on Debian: sudo apt-get install {}".format(name, package)
+            )
         paths[name] = found[0]
     _link(paths, cxx)
     return {name: str(path) for name, path in paths.items()}
@@ -268,8 +312,9 @@ def prepare(device, cxx):
     """
     match = re.fullmatch(r"cuda(\d*)|opencl\d+:\d+", device)
     if not match:
-        raise MnistCnnError("the device is {!r}; it can be cpu, cuda, cuda0, cuda1, ..., or "
-                            "opencl0:0, ...".format(device))
+        raise MnistCnnError(
+            "the device is {!r}; it can be cpu, cuda, cuda0, cuda1, ..., or opencl0:0, ...".format(device)
+        )
     found = _require_pygpu(cxx)
     if device.startswith("cuda"):
         found.update(_prepare_cuda(int(match.group(1) or 0), cxx))

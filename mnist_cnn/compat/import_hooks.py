@@ -50,9 +50,11 @@ def after(name):
     imported theano.misc.doubleop
     >>> import_hooks.AFTER["theano.misc.doubleop"].remove(say)
     """
+
     def register(function):
         AFTER.setdefault(name, []).append(function)
         return function
+
     return register
 
 
@@ -73,9 +75,11 @@ def around(name):
     importing
     >>> import_hooks.AROUND["theano.misc.doubleop"].remove(say)
     """
+
     def register(function):
         AROUND.setdefault(name, []).append(function)
         return function
+
     return register
 
 
@@ -115,6 +119,7 @@ def _run(module, exec_module):
     """Run a module by its loader's `exec_module`, mended."""
     if _is_old(module.__name__):
         from . import theano_import  # noqa: F401  it fills the tables, with the first module of old code
+
         vars(module)["__builtins__"] = _BUILTINS
     with contextlib.ExitStack() as stack:
         for context in AROUND.get(module.__name__, ()):
@@ -134,7 +139,7 @@ class _MendingLoader(importlib.machinery.SourceFileLoader):
         """Where the bytecode lies: beside Python's own, which other programs use."""
         if path == self.path or self.name not in LINES:
             return path
-        return path[:-len("pyc")] + "mnist_cnn.pyc"
+        return path[: -len("pyc")] + "mnist_cnn.pyc"
 
     def get_data(self, path):
         return super().get_data(self._bytecode(path))
@@ -163,8 +168,12 @@ class _MendingLoader(importlib.machinery.SourceFileLoader):
 def _substitute(name, text):
     for old, new in LINES[name]:
         if old not in text:
-            raise ImportError("{} has no line {!r}: mnist_cnn mends Theano 1.0.5 and Lasagne, and this is "
-                              "another version".format(name, old), name=name)
+            raise ImportError(
+                "{} has no line {!r}: mnist_cnn mends Theano 1.0.5 and Lasagne, and this is another version".format(
+                    name, old
+                ),
+                name=name,
+            )
         text = text.replace(old, new)
     return text
 
@@ -199,7 +208,8 @@ class MendingFinder:
             if type(spec.loader) is importlib.machinery.SourceFileLoader and _is_old(fullname):
                 spec.loader = _MendingLoader(fullname, spec.origin)
             elif hasattr(spec.loader, "exec_module") and not isinstance(
-                    spec.loader, importlib.machinery.ExtensionFileLoader):
+                spec.loader, importlib.machinery.ExtensionFileLoader
+            ):
                 spec.loader = _Wrapped(spec.loader)
             return spec
         return None
@@ -223,6 +233,8 @@ def install():
     if MendingFinder in sys.meta_path:
         return
     for name in PACKAGES & set(sys.modules):
-        raise ImportError("import mnist_cnn before theano and lasagne, or run python -m mnist_cnn.compat --install "
-                          "once: {} is imported already, and not mended".format(name))
+        raise ImportError(
+            "import mnist_cnn before theano and lasagne, or run python -m mnist_cnn.compat --install "
+            "once: {} is imported already, and not mended".format(name)
+        )
     sys.meta_path.insert(0, MendingFinder)

@@ -12,8 +12,7 @@ import tempfile
 import types
 from pathlib import Path
 
-__all__ = ["import_gpuarray_when_asked", "remember_the_compiler", "fault_of_compiler",
-           "skip_source_lines"]
+__all__ = ["import_gpuarray_when_asked", "remember_the_compiler", "fault_of_compiler", "skip_source_lines"]
 
 
 def import_gpuarray_when_asked():
@@ -40,9 +39,9 @@ def _identity_of_compiler():
     """What may change the compiler's answers; the cache's folder has the processor in its name."""
     from theano import config
     from theano.configdefaults import gcc_version_str
+
     file = os.stat(config.cxx)
-    return [os.path.realpath(config.cxx), file.st_size, file.st_mtime_ns, gcc_version_str,
-            config.gcc.cxxflags]
+    return [os.path.realpath(config.cxx), file.st_size, file.st_mtime_ns, gcc_version_str, config.gcc.cxxflags]
 
 
 class _Answers:
@@ -59,8 +58,7 @@ class _Answers:
         self.values[name] = value
         text = json.dumps({"compiler": self.identity, "answers": self.values})
         with contextlib.suppress(OSError):  # a full disk: the compiler is asked again
-            with tempfile.NamedTemporaryFile("w", dir=str(self.path.parent), prefix="compiler-",
-                                             delete=False) as file:
+            with tempfile.NamedTemporaryFile("w", dir=str(self.path.parent), prefix="compiler-", delete=False) as file:
                 file.write(text)
             os.replace(file.name, str(self.path))
 
@@ -79,20 +77,36 @@ def fault_of_compiler():
     """
     from theano import config
     from theano.gof.cmodule import std_include_dirs
+
     if any("works" in answers.values for answers in _known):
         return None
     try:
         process = subprocess.run(
-            [config.cxx, "-shared", "-fPIC", *config.gcc.cxxflags.split(),
-             *("-I" + folder for folder in std_include_dirs()), "-x", "c++", "-", "-o", os.devnull],
-            input="#include <Python.h>\n#include <numpy/arrayobject.h>\n", stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace")
+            [
+                config.cxx,
+                "-shared",
+                "-fPIC",
+                *config.gcc.cxxflags.split(),
+                *("-I" + folder for folder in std_include_dirs()),
+                "-x",
+                "c++",
+                "-",
+                "-o",
+                os.devnull,
+            ],
+            input="#include <Python.h>\n#include <numpy/arrayobject.h>\n",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
     except OSError as error:
         return error.strerror
     if process.returncode:
         lines = [line for line in process.stdout.splitlines() if "error" in line]
-        return (lines or process.stdout.splitlines() or ["it ends with exit code {}".format(
-            process.returncode)])[0].strip()
+        return (lines or process.stdout.splitlines() or ["it ends with exit code {}".format(process.returncode)])[
+            0
+        ].strip()
     for answers in _known:
         answers.add("works", True)
     return None
@@ -111,14 +125,14 @@ def remember_the_compiler():
     from theano import config
     from theano.gof.cmodule import GCC_compiler
     from theano.gof.op import OpenMPOp
+
     try:
         answers = _Answers(Path(config.compiledir, "compiler.json"), _identity_of_compiler())
     except OSError:  # no compiler
         return
     _known.append(answers)
     # Where Theano's own modules were compiled just now, the flags are known already.
-    GCC_compiler.march_flags = (GCC_compiler.march_flags
-                                or answers.values.get("flags of the processor"))
+    GCC_compiler.march_flags = GCC_compiler.march_flags or answers.values.get("flags of the processor")
     OpenMPOp.gxx_support_openmp = answers.values.get("OpenMP")
     clang = _is_clang(answers)
     if clang or not _is_x86():
@@ -151,9 +165,11 @@ def _is_clang(answers):
     """Whether the compiler is Clang, by whatever name."""
     if "Clang" not in answers.values:
         from theano import config
+
         try:
-            version = subprocess.run([config.cxx, "--version"], stdout=subprocess.PIPE,
-                                     stderr=subprocess.DEVNULL).stdout
+            version = subprocess.run(
+                [config.cxx, "--version"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            ).stdout
         except OSError:  # what it is does not matter then
             return False
         answers.add("Clang", b"clang" in version.lower())
@@ -179,6 +195,7 @@ def _flags_of_processor():
     """
     from theano import config
     from theano.gof.cmodule import try_march_flag
+
     if any(flag.startswith(("-march=", "-mcpu=")) for flag in config.gcc.cxxflags.split()):
         return []  # the user's own
     flag = "-march=native" if _is_x86() else "-mcpu=native"
@@ -200,6 +217,7 @@ def skip_source_lines():
     {'context': 0}
     """
     from theano.gof import toolbox
+
     toolbox.inspect = types.SimpleNamespace(
-        currentframe=inspect.currentframe,
-        getframeinfo=functools.partial(inspect.getframeinfo, context=0))
+        currentframe=inspect.currentframe, getframeinfo=functools.partial(inspect.getframeinfo, context=0)
+    )

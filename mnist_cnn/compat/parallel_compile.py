@@ -46,14 +46,28 @@ _COMMON_HEADERS = """\
 
 def _compiler_call(flags, folders, output, *args):
     """Theano's call of the compiler, but for debugging information: a tenth of the time."""
-    return [theano.config.cxx, "-shared", *flags, "-g0", "-fvisibility=hidden",
-            *("-I" + folder for folder in folders if folder), "-o", str(output), *args]
+    return [
+        theano.config.cxx,
+        "-shared",
+        *flags,
+        "-g0",
+        "-fvisibility=hidden",
+        *("-I" + folder for folder in folders if folder),
+        "-o",
+        str(output),
+        *args,
+    ]
 
 
 def _compile(call, folder):
     """Start a compiler, without a word. Its temporary files go with the folder, if it is killed."""
-    return subprocess.Popen(call, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                            stderr=subprocess.DEVNULL, env=dict(os.environ, TMPDIR=str(folder)))
+    return subprocess.Popen(
+        call,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=dict(os.environ, TMPDIR=str(folder)),
+    )
 
 
 class _TemporaryFolder:
@@ -86,9 +100,17 @@ class _ParsedHeaders:
         self.folder = _TemporaryFolder()
         self.path = Path(self.folder.name, "common.h")
         self.path.write_text(_COMMON_HEADERS)
-        self.process = _compile(_compiler_call(
-            flags, theano.gof.cmodule.std_include_dirs(), str(self.path) + ".gch",
-            "-x", "c++-header", str(self.path)), self.folder.name)
+        self.process = _compile(
+            _compiler_call(
+                flags,
+                theano.gof.cmodule.std_include_dirs(),
+                str(self.path) + ".gch",
+                "-x",
+                "c++-header",
+                str(self.path),
+            ),
+            self.folder.name,
+        )
 
     def result(self):
         """The header's path when it is parsed; where that failed it is read as it is."""
@@ -123,12 +145,13 @@ class _Builds:
         linkers = {}
         for node in self.fgraph.toposort():
             try:
-                linker = theano.gof.cc.CLinker().accept(
-                    theano.gof.FunctionGraph(node.inputs, node.outputs))
+                linker = theano.gof.cc.CLinker().accept(theano.gof.FunctionGraph(node.inputs, node.outputs))
                 key, source = linker.cmodule_key(), linker.get_src_code()
                 # Two Ops that differ at run time alone have one source, and one module.
-                if (key not in cache.entry_from_key and theano.gof.cmodule.get_module_hash(
-                        source, key) not in cache.module_hash_to_key_data):
+                if (
+                    key not in cache.entry_from_key
+                    and theano.gof.cmodule.get_module_hash(source, key) not in cache.module_hash_to_key_data
+                ):
                     linkers[source] = linker
             except Exception:  # an Op without C code, most often; if not, Theano will say it
                 continue
@@ -147,13 +170,17 @@ class _Builds:
         folder = Path(tempfile.mkdtemp(dir=self.folder.name))
         code = folder / "mod.cpp"
         code.write_text(source + "\n")
-        library = folder / "{}.{}".format(linker.get_dynamic_module().code_hash,
-                                          cmodule.get_lib_extension())
+        library = folder / "{}.{}".format(linker.get_dynamic_module().code_hash, cmodule.get_lib_extension())
         header = ["-include", str(self.headers[flags].result())] if flags in self.headers else []
         call = _compiler_call(
-            flags, linker.header_dirs() + cmodule.std_include_dirs(), library, *header, str(code),
+            flags,
+            linker.header_dirs() + cmodule.std_include_dirs(),
+            library,
+            *header,
+            str(code),
             *("-L" + folder for folder in linker.lib_dirs() + cmodule.std_lib_dirs() if folder),
-            *("-l" + name for name in linker.libraries() + cmodule.std_libs()))
+            *("-l" + name for name in linker.libraries() + cmodule.std_libs()),
+        )
         with self.lock:
             if self.closed:
                 return None
@@ -216,6 +243,7 @@ def compile_str(module_name, src_code, location=None, *args, **kwargs):
 
 def _interrupted_in_a_line(function):
     """Have Ctrl-C raise what a notebook shows in a line, not with the way through all of Theano."""
+
     @functools.wraps(function)
     def function_(*args, **kwargs):
         try:
@@ -224,6 +252,7 @@ def _interrupted_in_a_line(function):
             raise
         except KeyboardInterrupt as error:
             raise Interrupted(signal.SIGINT) from error
+
     return function_
 
 
@@ -260,11 +289,13 @@ def apply():
     'make_all'
     """
     for name in ("__init__", "create"):
-        setattr(theano.compile.FunctionMaker, name,
-                _interrupted_in_a_line(getattr(theano.compile.FunctionMaker, name)))
-    if (sys.platform == "linux" and "clang" not in theano.config.cxx
-            and not theano.config.cmodule.remove_gxx_opt
-            and not theano.config.cmodule.compilation_warning):
+        setattr(theano.compile.FunctionMaker, name, _interrupted_in_a_line(getattr(theano.compile.FunctionMaker, name)))
+    if (
+        sys.platform == "linux"
+        and "clang" not in theano.config.cxx
+        and not theano.config.cmodule.remove_gxx_opt
+        and not theano.config.cmodule.compilation_warning
+    ):
         theano.gof.vm.VM_Linker.make_all = make_all
         theano.gof.cmodule.GCC_compiler.compile_str = staticmethod(compile_str)
         if theano.config.cxx and compile_cache_is_empty():

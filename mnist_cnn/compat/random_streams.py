@@ -39,11 +39,10 @@ def stream_starts(rstate, n_streams):
     """
     starts = np.empty((n_streams, 6), np.int32)
     starts[0] = rstate
-    for words, power, m in ((slice(0, 3), rng_mrg.A1p72, rng_mrg.M1),
-                            (slice(3, 6), rng_mrg.A2p72, rng_mrg.M2)):
+    for words, power, m in ((slice(0, 3), rng_mrg.A1p72, rng_mrg.M1), (slice(3, 6), rng_mrg.A2p72, rng_mrg.M2)):
         k = 1
         while k < n_streams:
-            starts[k:2 * k, words] = _times(power, starts[:min(k, n_streams - k), words].T, m).T
+            starts[k : 2 * k, words] = _times(power, starts[: min(k, n_streams - k), words].T, m).T
             power, k = _times(power, power, m), 2 * k
     return starts
 

@@ -17,6 +17,7 @@ class _Finder:
         if "mnist_cnn.compat" in sys.modules:
             return None
         import mnist_cnn.compat  # noqa: F401
+
         return importlib.util.find_spec(fullname)
 
 

@@ -38,20 +38,24 @@ def _start_theano():
     mute_old_code()
     find_truncated_extensions()
     try:
-        with flags.theano_defaults(), plain_number_of_threads(), _no_collections(), \
-                compile_quietly():
+        with flags.theano_defaults(), plain_number_of_threads(), _no_collections(), compile_quietly():
             yield
     except (OSError, ValueError, TypeError, LookupError, AssertionError, configparser.Error) as error:
         # a cache folder that cannot be made or filled, a value that Theano does not know
-        raise ImportError("Theano does not start; look at THEANO_FLAGS, .theanorc, the compiler and "
-                          "the disk: {}".format(first_line(error))) from error
+        raise ImportError(
+            "Theano does not start; look at THEANO_FLAGS, .theanorc, the compiler and the disk: {}".format(
+                first_line(error)
+            )
+        ) from error
     import theano
+
     remove_truncated_modules(theano.config.compiledir)
 
     from . import parallel_compile, random_streams
     from .gradients import prefer_own_gradients
     from .lean_import import import_gpuarray_when_asked, remember_the_compiler, skip_source_lines
     from .mends import old_theano
+
     old_theano.apply()
     prefer_own_gradients()
     find_modules_again()

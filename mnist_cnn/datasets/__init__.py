@@ -22,8 +22,7 @@ from .mnist import PACKAGED
 from .parts import NAMES_FILE, as_images, as_labels, check_pair, name_classes
 from .split import split_dataset
 
-__all__ = ["DATASETS", "Entry", "find_entry", "cache_folder", "VARIABLE", "FORMS", "load",
-           "dataset_files"]
+__all__ = ["DATASETS", "Entry", "find_entry", "cache_folder", "VARIABLE", "FORMS", "load", "dataset_files"]
 
 #: How the files of a data set of the catalogue are read, by its family.
 FAMILIES = {"idx": four_files, "cifar10": cifar10}
@@ -113,8 +112,7 @@ def _complete(entry, folder, base_urls, timeout):
     """Download those of an entry's files that a folder lacks."""
     urls = list(base_urls or entry.urls)
     for name in FAMILIES[entry.family].missing(entry, folder):
-        fetch(folder, name, entry.packed[name], urls, timeout,
-              "the four files" if len(entry.packed) == 4 else None)
+        fetch(folder, name, entry.packed[name], urls, timeout, "the four files" if len(entry.packed) == 4 else None)
 
 
 def _read_folder(folder, wanted, base_urls, timeout):
@@ -122,8 +120,9 @@ def _read_folder(folder, wanted, base_urls, timeout):
     entry = wanted or four_files.MNIST
     family = FAMILIES[entry.family]
     if not os.path.exists(folder):  # unlike pathlib's it answers for every path
-        raise MnistCnnError("there is no folder {0}; create it (mkdir {0}), and {1} is downloaded "
-                            "into it".format(folder, entry.title))
+        raise MnistCnnError(
+            "there is no folder {0}; create it (mkdir {0}), and {1} is downloaded into it".format(folder, entry.title)
+        )
     paths = visible_files(folder)
     if wanted is not None and not family.missing(wanted, folder):
         return family.read_entry(wanted, paths)
@@ -132,19 +131,25 @@ def _read_folder(folder, wanted, base_urls, timeout):
     if wanted is None or strangers:
         sources = [source for form in FORMS for source in form.find(paths)]
         if len(sources) > 1:
-            raise MnistCnnError("{} holds {} data sets; say which (--dataset NAME or --data-dir "
-                                "PATH): {}".format(folder, len(sources), ", ".join(
-                                    source.name for source in sources)))
+            raise MnistCnnError(
+                "{} holds {} data sets; say which (--dataset NAME or --data-dir PATH): {}".format(
+                    folder, len(sources), ", ".join(source.name for source in sources)
+                )
+            )
         if sources:
             return sources[0].read()
     if strangers:
         raise MnistCnnError(
             "{} holds no data set that can be read: it has {}{}. {} is downloaded into an empty "
             "folder only; the forms that are read: docs/other-data.md".format(
-                folder, ", ".join(str(path.relative_to(folder)) if path != folder else path.name
-                                  for path in strangers[:MAX_NAMED]),
-                " and {} files more".format(len(strangers) - MAX_NAMED)
-                if len(strangers) > MAX_NAMED else "", entry.title))
+                folder,
+                ", ".join(
+                    str(path.relative_to(folder)) if path != folder else path.name for path in strangers[:MAX_NAMED]
+                ),
+                " and {} files more".format(len(strangers) - MAX_NAMED) if len(strangers) > MAX_NAMED else "",
+                entry.title,
+            )
+        )
     _complete(entry, folder, base_urls, timeout)
     return family.read_entry(entry, visible_files(folder))
 
@@ -152,8 +157,11 @@ def _read_folder(folder, wanted, base_urls, timeout):
 def _strangers(paths, entries):
     """The files that neither this package writes nor these data sets consist of."""
     published = {name for entry in entries for name in (*entry.files, *entry.packed)}
-    return [path for path in paths if not is_own_output(path) and path.name not in published
-            and canonical_name(path.name) not in published]
+    return [
+        path
+        for path in paths
+        if not is_own_output(path) and path.name not in published and canonical_name(path.name) not in published
+    ]
 
 
 def _as_dataset(found, folder, wanted):
@@ -163,8 +171,7 @@ def _as_dataset(found, folder, wanted):
         if name not in found.parts:
             continue
         part = found.parts[name]
-        images, labels = as_images(part.images, part.images_at), as_labels(
-            part.labels, part.labels_at)
+        images, labels = as_images(part.images, part.images_at), as_labels(part.labels, part.labels_at)
         shape = images.shape[1:] if not parts else parts["train"].images.shape[1:]
         check_pair(part.images_at, part.labels_at, images, labels, shape, np.inf)
         parts[name] = part._replace(images=images, labels=labels)
@@ -175,13 +182,15 @@ def _as_dataset(found, folder, wanted):
         parts = {name: part._replace(labels=labels[name]) for name, part in parts.items()}
         entry = four_files.recognise(dataclasses.replace(found, parts=parts))
     if wanted not in (None, entry):
-        raise MnistCnnError("{} holds {}, not {}".format(
-            folder, entry.title if entry else "other data", wanted.title))
+        raise MnistCnnError("{} holds {}, not {}".format(folder, entry.title if entry else "other data", wanted.title))
     if wanted is not None:
         _check_counts(wanted, folder, parts)
     return split_dataset(
-        folder, {name: (part.images, part.labels.astype(np.uint8)) for name, part in parts.items()},
-        entry and entry.name, entry.classes if entry else classes)
+        folder,
+        {name: (part.images, part.labels.astype(np.uint8)) for name, part in parts.items()},
+        entry and entry.name,
+        entry.classes if entry else classes,
+    )
 
 
 def _names_file(folder):
@@ -192,15 +201,18 @@ def _names_file(folder):
 
 def _check_counts(entry, folder, parts):
     """Refuse labels of other numbers than an entry's; this is all one can check of some."""
-    for part, count, what in zip(("train", "test"), entry.counts or (None, None),
-                                 ("training", "test")):
-        labels = np.concatenate([labels for name, (_, labels, *_) in parts.items()
-                                 if (name == "test") == (part == "test")])
+    for part, count, what in zip(("train", "test"), entry.counts or (None, None), ("training", "test")):
+        labels = np.concatenate(
+            [labels for name, (_, labels, *_) in parts.items() if (name == "test") == (part == "test")]
+        )
         if count is not None and len(labels) != count:
-            raise MnistCnnError("{} has {} {} examples; {} has {}".format(
-                folder, len(labels), what, entry.title, count))
+            raise MnistCnnError(
+                "{} has {} {} examples; {} has {}".format(folder, len(labels), what, entry.title, count)
+            )
         counts = np.bincount(labels, minlength=len(entry.classes))
         if entry.balanced and (counts != counts[0]).any():
-            raise MnistCnnError("{} has from {} to {} {} examples of a class; {} has as many of "
-                                "each".format(folder, counts.min(), counts.max(), what,
-                                              entry.title))
+            raise MnistCnnError(
+                "{} has from {} to {} {} examples of a class; {} has as many of each".format(
+                    folder, counts.min(), counts.max(), what, entry.title
+                )
+            )

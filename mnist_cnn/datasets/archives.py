@@ -19,7 +19,7 @@ from ..system.errors import MnistCnnError
 __all__ = ["read_tar", "open_in_zip"]
 
 MAX_MEMBERS = 1000
-MAX_TOTAL = 2 ** 28  # bytes of a tar archive, unpacked; CIFAR-10 has 186 million
+MAX_TOTAL = 2**28  # bytes of a tar archive, unpacked; CIFAR-10 has 186 million
 
 
 @contextlib.contextmanager
@@ -29,8 +29,18 @@ def _refused(path):
         yield
     except FileNotFoundError as error:
         raise MnistCnnError("cannot read {}: {}".format(path, error.strerror)) from error
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, OSError, ValueError,
-            OverflowError, RuntimeError, NotImplementedError, MemoryError) as error:
+    except (
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        EOFError,
+        zlib.error,
+        OSError,
+        ValueError,
+        OverflowError,
+        RuntimeError,
+        NotImplementedError,
+        MemoryError,
+    ) as error:
         # RuntimeError: a password is wanted, or headers lie within headers a thousand times
         said = " ".join(str(error).split())[:MAX_REASON]
         reason = getattr(error, "strerror", None) or said or "damaged"
@@ -57,8 +67,8 @@ class _Bounded(io.RawIOBase):
         block = self.file.read(min(len(buffer), self.left + 1))
         self.left -= len(block)
         if self.left < 0:
-            raise ValueError("it unpacks to more than {} MB".format(MAX_TOTAL // 10 ** 6))
-        buffer[:len(block)] = block
+            raise ValueError("it unpacks to more than {} MB".format(MAX_TOTAL // 10**6))
+        buffer[: len(block)] = block
         return len(block)
 
 
@@ -98,8 +108,9 @@ def read_tar(path, wanted):
         file = stack.enter_context(open(path, "rb"))
         if file.peek(2)[:2] == b"\x1f\x8b":
             file = stack.enter_context(gzip.GzipFile(fileobj=file))
-        archive = stack.enter_context(tarfile.open(
-            fileobj=io.BufferedReader(_Bounded(file, MAX_TOTAL), 2 ** 16), mode="r|"))
+        archive = stack.enter_context(
+            tarfile.open(fileobj=io.BufferedReader(_Bounded(file, MAX_TOTAL), 2**16), mode="r|")
+        )
         found = {}
         for count, member in enumerate(archive, 1):
             if count > MAX_MEMBERS:
@@ -113,8 +124,7 @@ def read_tar(path, wanted):
             if name in found:
                 raise ValueError("it holds {} twice".format(name))
             if member.size > wanted[name]:
-                raise ValueError("its {} has {} bytes, more than {}".format(
-                    name, member.size, wanted[name]))
+                raise ValueError("its {} has {} bytes, more than {}".format(name, member.size, wanted[name]))
             found[name] = archive.extractfile(member).read()
             if len(found[name]) < member.size:
                 raise ValueError("it ends within {}".format(name))

@@ -50,7 +50,7 @@ def _names_by_part(path):
     """From each part to the names of its images and of its labels."""
     try:
         with zipfile.ZipFile(path) as archive:
-            names = [name[:-len(".npy")] for name in archive.namelist() if name.endswith(".npy")]
+            names = [name[: -len(".npy")] for name in archive.namelist() if name.endswith(".npy")]
     except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
         return {}
     found = {}
@@ -66,10 +66,15 @@ def _names_by_part(path):
 def _read(path, names):
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return Found({part: Part(*(archive[pair[k]] for k in (0, 1)),
-                                     *("{} ({})".format(path, pair[k]) for k in (0, 1)))
-                          for part, pair in names.items() if part})
+            return Found(
+                {
+                    part: Part(*(archive[pair[k]] for k in (0, 1)), *("{} ({})".format(path, pair[k]) for k in (0, 1)))
+                    for part, pair in names.items()
+                    if part
+                }
+            )
     except Exception as error:  # NumPy parses headers as Python, with all that can come of that
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:MAX_REASON]
-        raise MnistCnnError("{} holds no arrays that can be read: {}".format(
-            path, reason or "it is damaged")) from error
+        raise MnistCnnError(
+            "{} holds no arrays that can be read: {}".format(path, reason or "it is damaged")
+        ) from error

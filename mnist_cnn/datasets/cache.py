@@ -35,5 +35,6 @@ def cache_folder(name):
     root = os.environ.get(VARIABLE)
     if not root:
         import pooch  # here, for it takes a while to import
+
         root = pooch.os_cache("mnist_cnn")
     return Path(root) / ("emnist" if name.startswith("emnist-") else name)

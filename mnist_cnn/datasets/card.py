@@ -12,14 +12,13 @@ import numpy as np
 from ..system.errors import MnistCnnError
 from ..system.machine import cores
 
-__all__ = ["DataCard", "Dataset", "describe_arrays", "describe", "fingerprint", "require_same_data",
-           "number_names"]
+__all__ = ["DataCard", "Dataset", "describe_arrays", "describe", "fingerprint", "require_same_data", "number_names"]
 
 MAX_CLASSES = 1000
 MAX_CHANNELS = 16
 MIN_SIDE, MAX_SIDE = 16, 256  # pixels
 MAX_NAME = 60  # characters
-_BLOCK = 2 ** 22  # bytes that are hashed at a time
+_BLOCK = 2**22  # bytes that are hashed at a time
 
 
 def number_names(count):
@@ -74,19 +73,27 @@ class DataCard:
             object.__setattr__(self, "classes", tuple(self.classes))
         except TypeError:
             raise MnistCnnError("shape and classes must be sequences") from None
-        if not (len(self.shape) == 3 and is_count(self.shape[0], 1, MAX_CHANNELS)
-                and all(is_count(side, MIN_SIDE, MAX_SIDE) for side in self.shape[1:])):
+        if not (
+            len(self.shape) == 3
+            and is_count(self.shape[0], 1, MAX_CHANNELS)
+            and all(is_count(side, MIN_SIDE, MAX_SIDE) for side in self.shape[1:])
+        ):
             raise MnistCnnError(
                 "the shape must be channels (1 to {}), rows and columns ({} to {})".format(
-                    MAX_CHANNELS, MIN_SIDE, MAX_SIDE))
-        if not (2 <= len(self.classes) <= MAX_CLASSES and all(map(is_word, self.classes))
-                and len(set(self.classes)) == len(self.classes)):
-            raise MnistCnnError("the classes must be 2 to {} different names of up to {} "
-                                "characters".format(MAX_CLASSES, MAX_NAME))
+                    MAX_CHANNELS, MIN_SIDE, MAX_SIDE
+                )
+            )
+        if not (
+            2 <= len(self.classes) <= MAX_CLASSES
+            and all(map(is_word, self.classes))
+            and len(set(self.classes)) == len(self.classes)
+        ):
+            raise MnistCnnError(
+                "the classes must be 2 to {} different names of up to {} characters".format(MAX_CLASSES, MAX_NAME)
+            )
         if self.dataset is not None and not is_word(self.dataset):
             raise MnistCnnError("the data set's name must be a word")
-        if self.digest is not None and not (isinstance(self.digest, str)
-                                            and re.fullmatch("[0-9a-f]{64}", self.digest)):
+        if self.digest is not None and not (isinstance(self.digest, str) and re.fullmatch("[0-9a-f]{64}", self.digest)):
             raise MnistCnnError("the digest must be 64 hexadecimal digits")
 
     @property
@@ -101,9 +108,16 @@ class DataCard:
 
     def to_json(self):
         """As bytes, the same for the same model: what goes into its file."""
-        return json.dumps({"mnist_cnn": 1, "dataset": self.dataset, "shape": list(self.shape),
-                           "classes": list(self.classes), "fingerprint": self.digest},
-                          sort_keys=True).encode("ascii")
+        return json.dumps(
+            {
+                "mnist_cnn": 1,
+                "dataset": self.dataset,
+                "shape": list(self.shape),
+                "classes": list(self.classes),
+                "fingerprint": self.digest,
+            },
+            sort_keys=True,
+        ).encode("ascii")
 
     @classmethod
     def from_json(cls, content):
@@ -112,8 +126,9 @@ class DataCard:
         if not isinstance(fields, dict) or fields.pop("mnist_cnn", None) != 1 or "digest" in fields:
             raise ValueError("it has other fields")
         fields["digest"] = fields.pop("fingerprint", "")
-        if set(fields) != {"dataset", "shape", "classes", "digest"} \
-                or not all(isinstance(fields[name], list) for name in ("shape", "classes")):
+        if set(fields) != {"dataset", "shape", "classes", "digest"} or not all(
+            isinstance(fields[name], list) for name in ("shape", "classes")
+        ):
             raise ValueError("it has other fields")
         return cls(**fields)
 
@@ -187,6 +202,7 @@ def fingerprint(dataset):
     >>> fingerprint(arrays) == fingerprint(inverted)
     False
     """
+
     def digest(block):
         array, first, last, dtype = block
         return hashlib.sha256(np.ascontiguousarray(array[first:last], dtype)).digest()
@@ -239,8 +255,7 @@ def describe_arrays(dataset, name=None, classes=None):
         # before so many names are made
         for label in (min((y.min() for y in labels), default=0), highest):
             if not 0 <= label < MAX_CLASSES:
-                raise MnistCnnError("there is the label {}; labels must be from 0 to {}".format(
-                    label, MAX_CLASSES - 1))
+                raise MnistCnnError("there is the label {}; labels must be from 0 to {}".format(label, MAX_CLASSES - 1))
         classes = number_names(max(10, int(highest) + 1))
     return DataCard(name, dataset[0].shape[1:], tuple(classes), fingerprint(dataset))
 
@@ -270,16 +285,15 @@ def require_same_data(model, card, found):
     >>> card = describe([np.zeros((2, 1, 28, 28), np.float32), np.zeros(2, np.uint8)] * 3)
     >>> require_same_data("model.npz", card, found=card)  # says nothing where they are the same
     """
+
     def said(data):
         return "{} x {} x {}, {} classes".format(*data.shape, len(data.classes))
 
     if (card.shape, len(card.classes)) != (found.shape, len(found.classes)):
-        raise MnistCnnError("{} was trained on {} ({}), not on {} ({})".format(
-            model, card.kind, said(card), found.kind, said(found)))
-    if card.dataset not in (None, found.dataset) or (
-            card.digest not in (None, found.digest)):
+        raise MnistCnnError(
+            "{} was trained on {} ({}), not on {} ({})".format(model, card.kind, said(card), found.kind, said(found))
+        )
+    if card.dataset not in (None, found.dataset) or (card.digest not in (None, found.digest)):
         if card.dataset == found.dataset:
-            raise MnistCnnError("{} was trained on other data than these, though both are {}"
-                                .format(model, card.kind))
-        raise MnistCnnError("{} was trained on {}, not on {}".format(
-            model, card.kind, found.kind))
+            raise MnistCnnError("{} was trained on other data than these, though both are {}".format(model, card.kind))
+        raise MnistCnnError("{} was trained on {}, not on {}".format(model, card.kind, found.kind))

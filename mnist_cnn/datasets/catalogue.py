@@ -67,9 +67,18 @@ class Entry:
 
 def _idx_entry(name, title, classes, packed, unpacked, urls, balanced=True):
     """An entry of a data set in MNIST's own four files."""
-    return Entry(name, title, tuple(classes), (1, 28, 28), (60000, 10000), "idx",
-                 dict(zip(DIGESTS, unpacked)),
-                 {file + ".gz": digest for file, digest in zip(DIGESTS, packed)}, urls, balanced)
+    return Entry(
+        name,
+        title,
+        tuple(classes),
+        (1, 28, 28),
+        (60000, 10000),
+        "idx",
+        dict(zip(DIGESTS, unpacked)),
+        {file + ".gz": digest for file, digest in zip(DIGESTS, packed)},
+        urls,
+        balanced,
+    )
 
 
 def _emnist_entry(split, title, classes, counts, balanced=False, first_label=0):
@@ -82,66 +91,109 @@ def _emnist_entry(split, title, classes, counts, balanced=False, first_label=0):
     .. [1] G. Cohen, S. Afshar, J. Tapson, A. van Schaik: EMNIST: an extension of MNIST to
        handwritten letters. 2017. https://arxiv.org/abs/1702.05373
     """
-    names = ["emnist-{}-{}-{}-ubyte".format(split, half, part) for half in ("train", "test")
-             for part in ("images-idx3", "labels-idx1")]
-    return Entry("emnist-" + split, title, tuple(classes), (1, 28, 28), counts, "idx",
-                 dict.fromkeys(names), {"gzip.zip": "58c8d27c78d21e728a6bc7b3cc06412e"},
-                 ("https://biometrics.nist.gov/cs_links/EMNIST/",
-                  "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/"), balanced, first_label,
-                 transposed=True)
+    names = [
+        "emnist-{}-{}-{}-ubyte".format(split, half, part)
+        for half in ("train", "test")
+        for part in ("images-idx3", "labels-idx1")
+    ]
+    return Entry(
+        "emnist-" + split,
+        title,
+        tuple(classes),
+        (1, 28, 28),
+        counts,
+        "idx",
+        dict.fromkeys(names),
+        {"gzip.zip": "58c8d27c78d21e728a6bc7b3cc06412e"},
+        ("https://biometrics.nist.gov/cs_links/EMNIST/", "https://www.itl.nist.gov/iaui/vip/cs_links/EMNIST/"),
+        balanced,
+        first_label,
+        transposed=True,
+    )
 
 
 # EMNIST's letters whose capital and small forms look alike are one class
 _MERGED = string.digits + string.ascii_uppercase + "abdefghnqrt"
 
 _ENTRIES = [
-    _idx_entry("mnist", "MNIST", number_names(10), [packed for packed, _ in DIGESTS.values()],
-               [unpacked for _, unpacked in DIGESTS.values()], BASE_URLS, balanced=False),
+    _idx_entry(
+        "mnist",
+        "MNIST",
+        number_names(10),
+        [packed for packed, _ in DIGESTS.values()],
+        [unpacked for _, unpacked in DIGESTS.values()],
+        BASE_URLS,
+        balanced=False,
+    ),
     # Addresses, packed digests and classes: README.md of github.com/zalandoresearch/fashion-mnist;
     # the second address: keras/src/datasets/fashion_mnist.py. The unpacked digests are those of
     # Debian's package dataset-fashion-mnist (0.0~git20200523), whose gzip files are others.
-    _idx_entry("fashion-mnist", "Fashion-MNIST",
-               ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker",
-                "Bag", "Ankle boot"],
-               ["8d4fb7e6c68d591d4c3dfef9ec88bf0d", "25c81989df183df01b3e8a0aad5dffbe",
-                "bef4ecab320f06d8554ea6380940ec79", "bb300cfdad3c16e7a12a480ee83cd310"],
-               ["f4a8712d7a061bf5bd6d2ca38dc4d50a", "9018921c3c673c538a1fc5bad174d6f9",
-                "8181f5470baa50b63fa0f6fddb340f0a", "15d484375f8d13e6eb1aabb0c3f46965"],
-               ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-                "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
-                "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/"
-                "fashion/")),
+    _idx_entry(
+        "fashion-mnist",
+        "Fashion-MNIST",
+        ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"],
+        [
+            "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "25c81989df183df01b3e8a0aad5dffbe",
+            "bef4ecab320f06d8554ea6380940ec79",
+            "bb300cfdad3c16e7a12a480ee83cd310",
+        ],
+        [
+            "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+            "9018921c3c673c538a1fc5bad174d6f9",
+            "8181f5470baa50b63fa0f6fddb340f0a",
+            "15d484375f8d13e6eb1aabb0c3f46965",
+        ],
+        (
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+        ),
+    ),
     # Address: README.md of github.com/rois-codh/kmnist; packed digests and classes:
     # torchvision/datasets/mnist.py. The unpacked digests are published nowhere.
-    _idx_entry("kmnist", "Kuzushiji-MNIST",
-               ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"],
-               ["bdb82020997e1d708af4cf47b453dcf7", "e144d726b3acfaa3e44228e80efcd344",
-                "5c965bf0a639b31b8f53240b1b52f4d7", "7320c461ea6c1c855c0b718fb2a4b134"],
-               [None] * 4,
-               ("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
-                "https://codh.rois.ac.jp/kmnist/dataset/kmnist/")),
+    _idx_entry(
+        "kmnist",
+        "Kuzushiji-MNIST",
+        ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"],
+        [
+            "bdb82020997e1d708af4cf47b453dcf7",
+            "e144d726b3acfaa3e44228e80efcd344",
+            "5c965bf0a639b31b8f53240b1b52f4d7",
+            "7320c461ea6c1c855c0b718fb2a4b134",
+        ],
+        [None] * 4,
+        ("http://codh.rois.ac.jp/kmnist/dataset/kmnist/", "https://codh.rois.ac.jp/kmnist/dataset/kmnist/"),
+    ),
     _emnist_entry("balanced", "EMNIST balanced", _MERGED, (112800, 18800), balanced=True),
     _emnist_entry("letters", "EMNIST letters", string.ascii_uppercase, None, first_label=1),
     _emnist_entry("digits", "EMNIST digits", string.digits, (240000, 40000), balanced=True),
     _emnist_entry("mnist", "EMNIST MNIST", string.digits, (60000, 10000), balanced=True),
     _emnist_entry("bymerge", "EMNIST by merge", _MERGED, (697932, 116323)),
-    _emnist_entry("byclass", "EMNIST by class",
-                  string.digits + string.ascii_uppercase + string.ascii_lowercase,
-                  (697932, 116323)),
+    _emnist_entry(
+        "byclass", "EMNIST by class", string.digits + string.ascii_uppercase + string.ascii_lowercase, (697932, 116323)
+    ),
     # Addresses and the archive's digest: www.cs.toronto.edu/~kriz/cifar.html; those of the files:
     # torchvision/datasets/cifar.py.
-    Entry("cifar10", "CIFAR-10",
-          ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship",
-           "truck"), (3, 32, 32), (50000, 10000), "cifar10",
-          {"data_batch_1": "c99cafc152244af753f735de768cd75f",
-           "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
-           "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
-           "data_batch_4": "634d18415352ddfa80567beed471001a",
-           "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
-           "test_batch": "40351d587109b95175f43aff81a1287e"},
-          {"cifar-10-python.tar.gz": "c58f30108f718f92721af3b95e74349a"},
-          ("https://www.cs.toronto.edu/~kriz/", "https://cave.cs.toronto.edu/kriz/"),
-          balanced=True),
+    Entry(
+        "cifar10",
+        "CIFAR-10",
+        ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+        (3, 32, 32),
+        (50000, 10000),
+        "cifar10",
+        {
+            "data_batch_1": "c99cafc152244af753f735de768cd75f",
+            "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+            "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+            "data_batch_4": "634d18415352ddfa80567beed471001a",
+            "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+            "test_batch": "40351d587109b95175f43aff81a1287e",
+        },
+        {"cifar-10-python.tar.gz": "c58f30108f718f92721af3b95e74349a"},
+        ("https://www.cs.toronto.edu/~kriz/", "https://cave.cs.toronto.edu/kriz/"),
+        balanced=True,
+    ),
 ]
 
 DATASETS = {entry.name: entry for entry in _ENTRIES}
@@ -170,6 +222,5 @@ def find_entry(name):
     'Fashion-MNIST'
     """
     if name not in DATASETS:
-        raise MnistCnnError("there is no data set {!r}; there are: {}".format(
-            name, ", ".join(DATASETS)))
+        raise MnistCnnError("there is no data set {!r}; there are: {}".format(name, ", ".join(DATASETS)))
     return DATASETS[name]

@@ -29,21 +29,29 @@ __all__ = ["find", "read_source", "missing", "read_entry"]
 
 SHAPE = (3, 32, 32)
 ROW = 1 + 3 * 32 * 32
-MAX_BYTES = 2 ** 26  # of a batch; those published have 31 million
+MAX_BYTES = 2**26  # of a batch; those published have 31 million
 TRAINING = ["data_batch_{}".format(i) for i in range(1, 6)]
 BATCHES = TRAINING + ["test_batch"]
 META = "batches.meta"
 
 #: MD5 of the binary version's files, unpacked, as several projects check them, among them
 #: github.com/rai-project/dldataset; those of the python version are in the catalogue.
-BINARY_DIGESTS = dict(zip((name + ".bin" for name in BATCHES), (
-    "5dd7e06a14cb22eb9f671a540d1b7c25", "5ea93a67294ea407fff1d09f752e9692",
-    "942cd6a4bcdd0dd3c604fbe906cb4421", "ae636b3ba5c66a11e91e8cb52e771fcb",
-    "53f37980c15c3d472c316c40844f3f0d", "803d5f7f4d78ea53de84dbe85f74fb6d")))
+BINARY_DIGESTS = dict(
+    zip(
+        (name + ".bin" for name in BATCHES),
+        (
+            "5dd7e06a14cb22eb9f671a540d1b7c25",
+            "5ea93a67294ea407fff1d09f752e9692",
+            "942cd6a4bcdd0dd3c604fbe906cb4421",
+            "ae636b3ba5c66a11e91e8cb52e771fcb",
+            "53f37980c15c3d472c316c40844f3f0d",
+            "803d5f7f4d78ea53de84dbe85f74fb6d",
+        ),
+    )
+)
 
 #: How a batch's file is called in each version, and the archive of them.
-VERSIONS = {"python": ("{}", "cifar-10-python.tar.gz"),
-            "binary": ("{}.bin", "cifar-10-binary.tar.gz")}
+VERSIONS = {"python": ("{}", "cifar-10-python.tar.gz"), "binary": ("{}.bin", "cifar-10-binary.tar.gz")}
 
 
 def find(paths):
@@ -70,16 +78,16 @@ def find(paths):
         for path in paths:
             if path.name in names or path.name == archive:
                 place = path if path.name == archive else path.parent
-                files = [path] if place is path else [
-                    other for other in paths if other.parent == place]
+                files = [path] if place is path else [other for other in paths if other.parent == place]
                 return [Source(str(place), functools.partial(_read_found, version, place), files)]
     return []
 
 
 def _read_found(version, place):
     training, test, classes, entry = read_source(version, place)
-    return Found({part: Part(*arrays, place, place) for part, arrays in (
-        ("train", training), ("test", test))}, classes, entry)
+    return Found(
+        {part: Part(*arrays, place, place) for part, arrays in (("train", training), ("test", test))}, classes, entry
+    )
 
 
 def read_source(version, path):
@@ -138,7 +146,7 @@ def _read_files(version, path):
     """The content of the files of a version, a dict from their names to bytes."""
     pattern = VERSIONS[version][0]
     wanted = {pattern.format(name): MAX_BYTES for name in BATCHES}
-    wanted[META if version == "python" else META + ".txt"] = 10 ** 5
+    wanted[META if version == "python" else META + ".txt"] = 10**5
     if path.is_file():
         return read_tar(path, wanted)
     contents = {}
@@ -149,19 +157,20 @@ def _read_files(version, path):
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise MnistCnnError("cannot read {}: {}".format(
-                path / name, error.strerror or error)) from error
+            raise MnistCnnError("cannot read {}: {}".format(path / name, error.strerror or error)) from error
         if len(contents[name]) > limit:
-            raise MnistCnnError("{} has more than {} bytes; no batch of CIFAR-10 has".format(
-                path / name, limit))
+            raise MnistCnnError("{} has more than {} bytes; no batch of CIFAR-10 has".format(path / name, limit))
     return contents
 
 
 def _read_rows(content, place):
     """Images and labels of a batch of the binary version."""
     if not content or len(content) % ROW:
-        raise MnistCnnError("{} is no batch of CIFAR-10 in its binary version: it has {} bytes, no "
-                            "multiple of {}".format(place, len(content), ROW))
+        raise MnistCnnError(
+            "{} is no batch of CIFAR-10 in its binary version: it has {} bytes, no multiple of {}".format(
+                place, len(content), ROW
+            )
+        )
     rows = np.frombuffer(content, np.uint8).reshape(-1, ROW)
     return rows[:, 1:].reshape((-1,) + SHAPE), rows[:, 0]
 
@@ -173,16 +182,21 @@ def _read_pickled(content, place):
         if not isinstance(batch, dict):
             raise ValueError("it is no dictionary")
         images, labels = (batch.get(key.encode(), batch.get(key)) for key in ("data", "labels"))
-        if not isinstance(images, np.ndarray) or images.dtype != np.uint8 \
-                or images.ndim != 2 or images.shape[1] != ROW - 1:
+        if (
+            not isinstance(images, np.ndarray)
+            or images.dtype != np.uint8
+            or images.ndim != 2
+            or images.shape[1] != ROW - 1
+        ):
             raise ValueError("its 'data' are no array of bytes of shape (n, {})".format(ROW - 1))
-        if not isinstance(labels, list) or not all(
-                type(label) is int and 0 <= label < MAX_LABELS for label in labels):
-            raise ValueError("its 'labels' are no list of numbers from 0 to {}".format(
-                MAX_LABELS - 1))
+        if not isinstance(labels, list) or not all(type(label) is int and 0 <= label < MAX_LABELS for label in labels):
+            raise ValueError("its 'labels' are no list of numbers from 0 to {}".format(MAX_LABELS - 1))
     except ValueError as error:
-        raise MnistCnnError("{} is no batch of CIFAR-10 in its python version: {}".format(
-            place, " ".join(str(error).split())[:MAX_REASON])) from error
+        raise MnistCnnError(
+            "{} is no batch of CIFAR-10 in its python version: {}".format(
+                place, " ".join(str(error).split())[:MAX_REASON]
+            )
+        ) from error
     return images.reshape((-1,) + SHAPE), np.array(labels, np.uint8)
 
 
@@ -196,8 +210,7 @@ def _read_meta(version, contents, path):
         try:
             meta = read_pickle(contents[name]) if name in contents else {b"label_names": []}
             words = meta.get(b"label_names", meta.get("label_names"))
-            names = [word if isinstance(word, str) else word.decode("utf-8", "replace")
-                     for word in words]
+            names = [word if isinstance(word, str) else word.decode("utf-8", "replace") for word in words]
         except (ValueError, AttributeError, TypeError) as error:
             raise MnistCnnError("{} of {} holds no names of classes".format(name, path)) from error
     return check_names(names, "{} of {}".format(name, path)) if name in contents else None
@@ -207,8 +220,7 @@ def _recognise(version, contents):
     """CIFAR-10's entry, where the files have the published digests."""
     entry = DATASETS["cifar10"]
     digests = entry.files if version == "python" else BINARY_DIGESTS
-    return entry if all(hashlib.md5(contents[name]).hexdigest() == digest
-                        for name, digest in digests.items()) else None
+    return entry if all(hashlib.md5(contents[name]).hexdigest() == digest for name, digest in digests.items()) else None
 
 
 def missing(entry, folder):
@@ -257,9 +269,12 @@ def read_entry(entry, paths):
         ...
     mnist_cnn.system.errors.MnistCnnError: other images is not CIFAR-10: its digests differ; ...
     """
-    source, = find(paths)
+    (source,) = find(paths)
     found = source.read()
     if found.entry is not entry:
-        raise MnistCnnError("{} is not {}: its digests differ; without --dataset it is used as "
-                            "what it is".format(source.name, entry.title))
+        raise MnistCnnError(
+            "{} is not {}: its digests differ; without --dataset it is used as what it is".format(
+                source.name, entry.title
+            )
+        )
     return found

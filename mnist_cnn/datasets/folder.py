@@ -10,7 +10,7 @@ from ..system.errors import MnistCnnError
 __all__ = ["visible_files", "is_own_output"]
 
 MAX_LEVELS = 3  # below the folder: root/mnist_png/training/7
-MAX_FILES = 10 ** 6
+MAX_FILES = 10**6
 
 
 def visible_files(folder):
@@ -53,8 +53,9 @@ def visible_files(folder):
             below += [Path(entry.path) for entry in entries if entry.is_dir()]
             files += [Path(entry.path) for entry in entries if entry.is_file()]
             if len(found) + len(files) > MAX_FILES:
-                raise MnistCnnError("{} holds more than {} files; name the folder of the data "
-                                    "alone".format(folder, MAX_FILES))
+                raise MnistCnnError(
+                    "{} holds more than {} files; name the folder of the data alone".format(folder, MAX_FILES)
+                )
         found += files
         levels.append(below)
     return found

@@ -99,8 +99,8 @@ def missing(entry, folder):
         if entry.files[name] not in (None, idx_digest(read_idx(path))):
             raise MnistCnnError(
                 "{} lacks {}, and its {} is not {}'s: put the missing files of that data set "
-                "there by hand, or name another folder".format(
-                    folder, ", ".join(lacking), path.name, entry.title))
+                "there by hand, or name another folder".format(folder, ", ".join(lacking), path.name, entry.title)
+            )
     return [name + ".gz" for name in lacking]
 
 
@@ -151,21 +151,21 @@ def read_entry(entry, paths):
         (images, images_at), (labels, labels_at) = (_read(paths[name], name) for name in half)
         for name, array, place in zip(half, (images, labels), (images_at, labels_at)):
             if entry.files[name] not in (None, idx_digest(array)):
-                raise MnistCnnError("{} is not {}'s: its digest differs".format(
-                    place, entry.title))
+                raise MnistCnnError("{} is not {}'s: its digest differs".format(place, entry.title))
         if entry.first_label and labels.size:
             if labels.min() < entry.first_label:
-                raise MnistCnnError("{} has the label {}; those of {} begin at {}".format(
-                    labels_at, labels.min(), entry.title, entry.first_label))
+                raise MnistCnnError(
+                    "{} has the label {}; those of {} begin at {}".format(
+                        labels_at, labels.min(), entry.title, entry.first_label
+                    )
+                )
             labels = labels - np.uint8(entry.first_label)
         check_pair(images_at, labels_at, images, labels, entry.shape[1:], len(entry.classes))
-        parts[part] = Part(images.swapaxes(1, 2) if entry.transposed else images, labels,
-                           images_at, labels_at)
+        parts[part] = Part(images.swapaxes(1, 2) if entry.transposed else images, labels, images_at, labels_at)
     found = Found(parts, entry.classes, entry, packed=paths)
     other = recognise(found) if None in entry.files.values() else None
     if other not in (None, entry):  # one whose digests nobody published may still be known
-        raise MnistCnnError("{} holds {}, not {}".format(
-            parts["train"].images_at.parent, other.title, entry.title))
+        raise MnistCnnError("{} holds {}, not {}".format(parts["train"].images_at.parent, other.title, entry.title))
     return found
 
 
@@ -196,8 +196,7 @@ def find(paths):
             home = path.parent
             if canonical_name(home.name):  # unpacked into a folder of the file's own name
                 home = home.parent
-            prefix, half, what, *_ = re.fullmatch(
-                "(.*?)(train|t10k|test)-(images|labels)-(.*)", name).groups()
+            prefix, half, what, *_ = re.fullmatch("(.*?)(train|t10k|test)-(images|labels)-(.*)", name).groups()
             groups[home, prefix].setdefault(("train" if half == "train" else "test", what), path)
     for (home, prefix), files in groups.items():
         if len(files) < 4:
@@ -206,11 +205,13 @@ def find(paths):
         if entry is not None and len(_files_of(entry, files.values())) == 4:
             sources.append(_source_of(entry, list(files.values())))
         else:
-            sources.append(Source(str(home / prefix), functools.partial(_read_unnamed, files),
-                                  list(files.values())))
+            sources.append(Source(str(home / prefix), functools.partial(_read_unnamed, files), list(files.values())))
     for path in paths:
-        sources += [_source_of(entry, [path]) for entry in DATASETS.values()
-                    if path.suffix == ".zip" and path.name in entry.packed]
+        sources += [
+            _source_of(entry, [path])
+            for entry in DATASETS.values()
+            if path.suffix == ".zip" and path.name in entry.packed
+        ]
     return sources
 
 
@@ -227,8 +228,7 @@ def _read_unnamed(files):
         if labels.ndim == 2 and labels.shape[1] == QMNIST_COLUMNS:
             labels = labels[:, 0]  # the class; then who wrote it, and where NIST has it
         parts[half] = Part(images, labels, images_at, labels_at)
-    return Found(parts, packed={
-        canonical_name(path.name): path for path in files.values() if path.suffix == ".gz"})
+    return Found(parts, packed={canonical_name(path.name): path for path in files.values() if path.suffix == ".gz"})
 
 
 def recognise(found):
@@ -255,22 +255,30 @@ def recognise(found):
     """
     if "test" not in found.parts or found.parts["test"].images[:1].size != MNIST.shape[1] ** 2:
         return None
-    halves = ([part for name, part in found.parts.items() if name != "test"],
-              [found.parts["test"]])
-    arrays = dict(zip(MNIST.files, (
-        np.concatenate([part[k].reshape(-1, *shape) for part in half]) if len(half) > 1
-        else half[0][k].reshape(-1, *shape)
-        for half in halves for k, shape in enumerate((MNIST.shape[1:], ())))))
+    halves = ([part for name, part in found.parts.items() if name != "test"], [found.parts["test"]])
+    arrays = dict(
+        zip(
+            MNIST.files,
+            (
+                np.concatenate([part[k].reshape(-1, *shape) for part in half])
+                if len(half) > 1
+                else half[0][k].reshape(-1, *shape)
+                for half in halves
+                for k, shape in enumerate((MNIST.shape[1:], ()))
+            ),
+        )
+    )
 
     def belongs(entry, name):
         if entry.files[name] is not None:
             return idx_digest(arrays[name].astype(np.uint8)) == entry.files[name]
-        return name in found.packed and hashlib.md5(
-            found.packed[name].read_bytes()).hexdigest() == entry.packed[name + ".gz"]
+        return (
+            name in found.packed
+            and hashlib.md5(found.packed[name].read_bytes()).hexdigest() == entry.packed[name + ".gz"]
+        )
 
     smallest_first = sorted(arrays, key=lambda name: arrays[name].size)
     for entry in DATASETS.values():
-        if entry.files.keys() == arrays.keys() \
-                and all(belongs(entry, name) for name in smallest_first):
+        if entry.files.keys() == arrays.keys() and all(belongs(entry, name) for name in smallest_first):
             return entry
     return None

@@ -14,13 +14,16 @@ from ..system.errors import MnistCnnError
 
 __all__ = ["read_idx", "parse_idx", "idx_digest", "canonical_name"]
 
-MAX_BYTES = 2 ** 30  # more than any data set of this kind holds
+MAX_BYTES = 2**30  # more than any data set of this kind holds
 
 #: NumPy's name of the type that the third byte of a file stands for.
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
-_NAME = re.compile(r"((?:[a-z0-9]+[-_.])*?)(train|t10k|test)[-_.](images|labels)[-_.]idx([1-4])"
-                   r"(?:[-_.](ubyte|int))?(?:\.gz)?", re.IGNORECASE)
+_NAME = re.compile(
+    r"((?:[a-z0-9]+[-_.])*?)(train|t10k|test)[-_.](images|labels)[-_.]idx([1-4])"
+    r"(?:[-_.](ubyte|int))?(?:\.gz)?",
+    re.IGNORECASE,
+)
 
 
 def read_idx(path):
@@ -61,8 +64,7 @@ def read_idx(path):
         with open_regular(path) as file:
             return parse_idx(file, path)
     except OSError as error:
-        raise MnistCnnError("{} is no usable IDX file: {}".format(
-            path, error.strerror or error)) from error
+        raise MnistCnnError("{} is no usable IDX file: {}".format(path, error.strerror or error)) from error
 
 
 def parse_idx(file, path):
@@ -92,25 +94,29 @@ def parse_idx(file, path):
     >>> parse_idx(file, "two labels")
     array([5, 9], dtype=uint8)
     """
+
     def refuse(what):
         return MnistCnnError("{} is no usable IDX file: {}".format(path, what))
 
     try:
         start = file.peek(2)[:2]
         if start.startswith(b"<"):
-            raise refuse("it holds a web page (HTML); download it anew, without the proxy or "
-                         "log-in page that sent this")
+            raise refuse(
+                "it holds a web page (HTML); download it anew, without the proxy or log-in page that sent this"
+            )
         if start == b"\x1f\x8b":
             file = gzip.GzipFile(fileobj=file)
         magic = file.read(4)
         if not magic:
             raise refuse("it is empty")
         if len(magic) < 4 or magic[:2] != b"\0\0":
-            raise refuse("it starts with the bytes '{}', not with the magic number 0000"
-                         .format(magic[:2].hex()))
+            raise refuse("it starts with the bytes '{}', not with the magic number 0000".format(magic[:2].hex()))
         if magic[2] not in TYPES:
-            raise refuse("its data type code is 0x{:02x}, not one of {}".format(
-                magic[2], ", ".join(map("0x{:02x}".format, TYPES))))
+            raise refuse(
+                "its data type code is 0x{:02x}, not one of {}".format(
+                    magic[2], ", ".join(map("0x{:02x}".format, TYPES))
+                )
+            )
         dtype = np.dtype(TYPES[magic[2]])
         num_dims = magic[3]
         if not 1 <= num_dims <= 4:
@@ -122,8 +128,11 @@ def parse_idx(file, path):
         size = math.prod(shape) * dtype.itemsize
         # where one size is 0 the others are still NumPy's to multiply
         if math.prod(max(length, 1) for length in shape) * dtype.itemsize > MAX_BYTES:
-            raise refuse("its header claims more data than any data set of this kind holds "
-                         "({} values)".format(" x ".join(map(str, shape))))
+            raise refuse(
+                "its header claims more data than any data set of this kind holds ({} values)".format(
+                    " x ".join(map(str, shape))
+                )
+            )
         data = file.read(size + 1)  # one more, to meet the end and gzip's checksum
     except (OSError, EOFError, zlib.error) as error:
         raise refuse(getattr(error, "strerror", None) or error) from error
@@ -175,5 +184,4 @@ def canonical_name(name):
     if match is None:
         return None
     prefix, half, what, dims, kind = match.groups()
-    return "{}{}-{}-idx{}-{}".format(re.sub("[_.]", "-", prefix), half, what, dims,
-                                     kind or "ubyte").lower()
+    return "{}{}-{}-idx{}-{}".format(re.sub("[_.]", "-", prefix), half, what, dims, kind or "ubyte").lower()

@@ -86,7 +86,7 @@ def shorten(name, length):
     >>> shorten("Ankle boot", 6)
     'Ankle\N{HORIZONTAL ELLIPSIS}'
     """
-    return name if len(name) <= length else name[:length - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+    return name if len(name) <= length else name[: length - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def find_class(names, wanted):

@@ -45,24 +45,35 @@ def find(paths):
     >>> source.read().classes
     ('A', 'B')
     """
-    return [Source(str(path), functools.partial(_read, path), [path])
-            for path in paths if path.suffix.lower() == ".mat"]
+    return [
+        Source(str(path), functools.partial(_read, path), [path]) for path in paths if path.suffix.lower() == ".mat"
+    ]
 
 
 def _read(path):
     from scipy.io import loadmat  # here, for it takes a while to import
+
     try:
         dataset = loadmat(path, variable_names=["dataset"], simplify_cells=True)["dataset"]
-        parts = {part: (np.atleast_2d(dataset[part]["images"]), np.ravel(dataset[part]["labels"]))
-                 for part in ("train", "test")}
+        parts = {
+            part: (np.atleast_2d(dataset[part]["images"]), np.ravel(dataset[part]["labels"]))
+            for part in ("train", "test")
+        }
         mapping = np.atleast_2d(dataset["mapping"]).astype(int)
         classes = tuple(map(chr, mapping[mapping[:, 0].argsort(), 1]))
     except NotImplementedError as error:
-        raise MnistCnnError("{} is in MATLAB's format 7.3; save it by: save('{}', 'dataset', '-v7')"
-                            .format(path, path.name)) from error
+        raise MnistCnnError(
+            "{} is in MATLAB's format 7.3; save it by: save('{}', 'dataset', '-v7')".format(path, path.name)
+        ) from error
     except Exception as error:  # SciPy's reader raises whatever a damaged file makes of it
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:MAX_REASON]
-        raise MnistCnnError("{} holds no data set as EMNIST's MATLAB files do: {}".format(
-            path, reason or "it is damaged")) from error
-    return Found({part: Part(as_images(images, path).swapaxes(2, 3), labels, path, path)
-                  for part, (images, labels) in parts.items()}, classes)
+        raise MnistCnnError(
+            "{} holds no data set as EMNIST's MATLAB files do: {}".format(path, reason or "it is damaged")
+        ) from error
+    return Found(
+        {
+            part: Part(as_images(images, path).swapaxes(2, 3), labels, path, path)
+            for part, (images, labels) in parts.items()
+        },
+        classes,
+    )

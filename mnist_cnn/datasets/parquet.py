@@ -48,9 +48,11 @@ def find(paths):
                 roots[path.parent.parent][part_of(path.parent.name)].append(path)
             else:
                 roots[path.parent]["train"].append(path)
-    return [Source(str(root), functools.partial(_read, parts),
-                   [path for files in parts.values() for path in files])
-            for root, parts in roots.items() if "train" in parts]
+    return [
+        Source(str(root), functools.partial(_read, parts), [path for files in parts.values() for path in files])
+        for root, parts in roots.items()
+        if "train" in parts
+    ]
 
 
 def _read(parts):
@@ -59,8 +61,9 @@ def _read(parts):
         images, labels = [], []
         for path in paths:
             pictures, numbers, names = _read_file(path)
-            images += [(io.BytesIO(content), "{} (picture {})".format(path, i))
-                       for i, content in enumerate(pictures, 1)]
+            images += [
+                (io.BytesIO(content), "{} (picture {})".format(path, i)) for i, content in enumerate(pictures, 1)
+            ]
             labels += numbers
             classes = classes or names
         found[part] = Part(join_pixels(images), np.array(labels), paths[0], paths[0])
@@ -73,25 +76,35 @@ def _read_file(path):
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
-        raise MnistCnnError("{} is a Parquet file; to read it, run: pip install "
-                            "'mnist_cnn[parquet]'".format(path)) from error
+        raise MnistCnnError(
+            "{} is a Parquet file; to read it, run: pip install 'mnist_cnn[parquet]'".format(path)
+        ) from error
     try:
         schema = parquet.read_schema(path)
-        image = next((field.name for field in schema if pyarrow.types.is_struct(field.type)
-                      and field.type.get_field_index("bytes") >= 0), None)
+        image = next(
+            (
+                field.name
+                for field in schema
+                if pyarrow.types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0
+            ),
+            None,
+        )
         label = next((name for name in LABELS if name in schema.names), None)
         if image is None or label is None:
-            raise ValueError("it has the columns {}; a column of pictures and one called label are "
-                             "wanted".format(", ".join(schema.names)))
+            raise ValueError(
+                "it has the columns {}; a column of pictures and one called label are wanted".format(
+                    ", ".join(schema.names)
+                )
+            )
         table = parquet.read_table(path, columns=[image, label])
         pictures = [row["bytes"] for row in table[image].to_pylist()]
         if not all(isinstance(content, bytes) for content in pictures):
             raise ValueError("a picture is not in it")
         said = json.loads((schema.metadata or {}).get(b"huggingface", b"{}").decode("utf-8"))
         names = said.get("info", {}).get("features", {}).get(label, {}).get("names")
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, MemoryError,
-            pyarrow.ArrowException) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, MemoryError, pyarrow.ArrowException) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:MAX_REASON]
-        raise MnistCnnError("{} holds no data set as the hub's Parquet files do: {}".format(
-            path, reason or "it is damaged")) from error
+        raise MnistCnnError(
+            "{} holds no data set as the hub's Parquet files do: {}".format(path, reason or "it is damaged")
+        ) from error
     return pictures, table[label].to_pylist(), check_names(names, path) if names else None

@@ -10,8 +10,20 @@ import numpy as np
 from ..system.errors import MnistCnnError, note
 from .card import MAX_NAME, MAX_SIDE, MIN_SIDE, number_names
 
-__all__ = ["Source", "Part", "Found", "part_of", "by_part", "as_bytes", "as_images", "as_labels", "check_pair",
-           "read_names", "check_names", "name_classes"]
+__all__ = [
+    "Source",
+    "Part",
+    "Found",
+    "part_of",
+    "by_part",
+    "as_bytes",
+    "as_images",
+    "as_labels",
+    "check_pair",
+    "read_names",
+    "check_names",
+    "name_classes",
+]
 
 MAX_LABELS = 256
 BLOCK = 100  # images
@@ -83,8 +95,7 @@ class Found:
     packed: dict = field(default_factory=dict)
 
 
-_PARTS = (("train", "train|training"), ("val", "val|valid|validation|dev"),
-          ("test", "test|testing|t10k"))
+_PARTS = (("train", "train|training"), ("val", "val|valid|validation|dev"), ("test", "test|testing|t10k"))
 
 
 def part_of(name):
@@ -184,18 +195,19 @@ def as_bytes(array, place):
         raise MnistCnnError("{} holds images of type {}, not numbers".format(place, array.dtype))
     if array.dtype.kind == "b":
         return np.where(array, np.uint8(255), np.uint8(0))
-    blocks = [array[i:i + BLOCK] for i in range(0, len(array), BLOCK)]  # what a cache holds
+    blocks = [array[i : i + BLOCK] for i in range(0, len(array), BLOCK)]  # what a cache holds
     low = np.min([block.min() for block in blocks])
     high = np.max([block.max() for block in blocks])
     if not (low >= 0 and high <= 255):  # nor where one is NaN
-        raise MnistCnnError("{} has pixels from {:g} to {:g}; they must be from 0 to 255, or from "
-                            "0 to 1".format(place, low, high))
+        raise MnistCnnError(
+            "{} has pixels from {:g} to {:g}; they must be from 0 to 255, or from 0 to 1".format(place, low, high)
+        )
     scale = 1
     if array.dtype.kind == "f" and high <= 1:
         scale = 256 if high < 1 and all((block * 256 % 1 == 0).all() for block in blocks) else 255
     brightness = np.empty(array.shape, np.uint8)
     for i, block in enumerate(blocks):
-        brightness[i * BLOCK:i * BLOCK + len(block)] = np.rint(block * array.dtype.type(scale))
+        brightness[i * BLOCK : i * BLOCK + len(block)] = np.rint(block * array.dtype.type(scale))
     return brightness
 
 
@@ -230,8 +242,8 @@ def as_images(array, place):
     array = np.asarray(array)
     shape = array.shape
     if array.ndim == 2:
-        side = round(shape[1] ** .5)
-        if side ** 2 == shape[1]:
+        side = round(shape[1] ** 0.5)
+        if side**2 == shape[1]:
             array = array.reshape(len(array), 1, side, side)
     elif array.ndim == 3:
         array = array[:, None]
@@ -241,13 +253,20 @@ def as_images(array, place):
         raise MnistCnnError(
             "{} holds an array of shape {}, not images of shape (n, rows, columns), "
             "(n, channels, rows, columns) or (n, rows, columns, channels), or grey squares of "
-            "shape (n, pixels)".format(place, shape))
+            "shape (n, pixels)".format(place, shape)
+        )
     if min(array.shape[2:]) < MIN_SIDE:
-        raise MnistCnnError("{} has images of {} x {} pixels; the network needs at least {} x {}"
-                            .format(place, *array.shape[2:], MIN_SIDE, MIN_SIDE))
+        raise MnistCnnError(
+            "{} has images of {} x {} pixels; the network needs at least {} x {}".format(
+                place, *array.shape[2:], MIN_SIDE, MIN_SIDE
+            )
+        )
     if max(array.shape[2:]) > MAX_SIDE:
-        raise MnistCnnError("{} has images of {} x {} pixels; make them {} x {} or smaller"
-                            .format(place, *array.shape[2:], MAX_SIDE, MAX_SIDE))
+        raise MnistCnnError(
+            "{} has images of {} x {} pixels; make them {} x {} or smaller".format(
+                place, *array.shape[2:], MAX_SIDE, MAX_SIDE
+            )
+        )
     return as_bytes(array, place)
 
 
@@ -283,19 +302,15 @@ def as_labels(array, place):
         raise MnistCnnError("{} holds labels of type {}, not numbers".format(place, array.dtype))
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
-    elif array.ndim == 2 and array.shape[1] > 1 and np.isin(array, (0, 1)).all() \
-            and (array.sum(axis=1) == 1).all():
+    elif array.ndim == 2 and array.shape[1] > 1 and np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all():
         array = array.argmax(axis=1)
     if array.ndim != 1:
-        raise MnistCnnError("{} holds an array of shape {}, not labels of shape (n,)".format(
-            place, array.shape))
+        raise MnistCnnError("{} holds an array of shape {}, not labels of shape (n,)".format(place, array.shape))
     wrong = ~(array == np.floor(array)) | (array < 0)  # NaN too is unlike itself
     if wrong.any():
-        raise MnistCnnError("{} has the label {}; labels are whole numbers from 0".format(
-            place, array[wrong][0]))
-    if array.size and array.max() >= 2 ** 31:
-        raise MnistCnnError("{} has the label {}; there may be {} classes".format(
-            place, array.max(), MAX_LABELS))
+        raise MnistCnnError("{} has the label {}; labels are whole numbers from 0".format(place, array[wrong][0]))
+    if array.size and array.max() >= 2**31:
+        raise MnistCnnError("{} has the label {}; there may be {} classes".format(place, array.max(), MAX_LABELS))
     return array.astype(np.int64)
 
 
@@ -326,17 +341,23 @@ def check_pair(images_at, labels_at, images, labels, shape, num_classes):
     >>> check_pair("images", "labels", images, labels, (28, 28), num_classes=10)
     """
     if images.shape[1:] != tuple(shape):
-        raise MnistCnnError("{} holds an array of shape {}, not images of shape (n, {})".format(
-            images_at, images.shape, ", ".join(map(str, shape))))
+        raise MnistCnnError(
+            "{} holds an array of shape {}, not images of shape (n, {})".format(
+                images_at, images.shape, ", ".join(map(str, shape))
+            )
+        )
     if labels.ndim != 1:
-        raise MnistCnnError("{} holds an array of shape {}, not labels of shape (n,)"
-                            .format(labels_at, labels.shape))
+        raise MnistCnnError("{} holds an array of shape {}, not labels of shape (n,)".format(labels_at, labels.shape))
     if len(images) != len(labels):
-        raise MnistCnnError("{} has {} images and {} has {} labels".format(
-            images_at, len(images), labels_at, len(labels)))
+        raise MnistCnnError(
+            "{} has {} images and {} has {} labels".format(images_at, len(images), labels_at, len(labels))
+        )
     if len(labels) and labels.max() >= num_classes:
-        raise MnistCnnError("{} has the label {}; the network knows the classes 0 to {}".format(
-            labels_at, labels.max(), num_classes - 1))
+        raise MnistCnnError(
+            "{} has the label {}; the network knows the classes 0 to {}".format(
+                labels_at, labels.max(), num_classes - 1
+            )
+        )
 
 
 def read_names(path):
@@ -355,8 +376,9 @@ def read_names(path):
         with open(path, encoding="utf-8") as file:
             text = file.read(MAX_LABELS * 100)
     except (OSError, UnicodeDecodeError) as error:
-        raise MnistCnnError("cannot read {}: {}".format(
-            path, getattr(error, "strerror", None) or "it is no text in UTF-8")) from error
+        raise MnistCnnError(
+            "cannot read {}: {}".format(path, getattr(error, "strerror", None) or "it is no text in UTF-8")
+        ) from error
     return check_names(text.splitlines(), path)
 
 
@@ -386,10 +408,15 @@ def check_names(names, place):
     ('cat', 'dog')
     """
     names = tuple(name.strip() for name in names if name.strip())
-    if not 2 <= len(names) <= MAX_LABELS or len(set(names)) < len(names) \
-            or not all(name.isprintable() and len(name) <= MAX_NAME for name in names):
-        raise MnistCnnError("{} holds no names of classes: 2 to {} different ones are wanted, a "
-                            "line each, of up to {} characters".format(place, MAX_LABELS, MAX_NAME))
+    if (
+        not 2 <= len(names) <= MAX_LABELS
+        or len(set(names)) < len(names)
+        or not all(name.isprintable() and len(name) <= MAX_NAME for name in names)
+    ):
+        raise MnistCnnError(
+            "{} holds no names of classes: 2 to {} different ones are wanted, a "
+            "line each, of up to {} characters".format(place, MAX_LABELS, MAX_NAME)
+        )
     return names
 
 
@@ -432,23 +459,32 @@ def name_classes(found, where, names_file=None):
     if not labels:
         raise MnistCnnError("{} has no examples".format(where))
     lowest = min(array.min() for array in labels.values())
-    highest, place = max((array.max(), str(found.parts[name].labels_at))
-                         for name, array in labels.items())
+    highest, place = max((array.max(), str(found.parts[name].labels_at)) for name, array in labels.items())
     first = int(lowest == 1 and (names is None or highest == len(names)))
     if first:
-        note("the labels of {} begin at 1: they are the network's classes 0 to {}, named {}".format(
-            where, highest - 1, "by the data" if names else "1 to {} (a file {} beside the data, "
-            "a name a line, gives other names)".format(highest, NAMES_FILE)))
+        note(
+            "the labels of {} begin at 1: they are the network's classes 0 to {}, named {}".format(
+                where,
+                highest - 1,
+                "by the data"
+                if names
+                else "1 to {} (a file {} beside the data, a name a line, gives other names)".format(
+                    highest, NAMES_FILE
+                ),
+            )
+        )
     if names is None:
         different = len(np.unique(np.concatenate([np.unique(part) for part in labels.values()])))
         if highest >= max(10, 2 * different) or highest - first >= MAX_LABELS:
             raise MnistCnnError(
                 "{} has the label {}, of {} different ones in all; number them from 0 or 1 without "
-                "gaps, up to {} classes".format(place, highest, different, MAX_LABELS))
-        names = tuple(map(str, range(1, highest + 1))) if first \
-            else number_names(max(10, highest + 1))
+                "gaps, up to {} classes".format(place, highest, different, MAX_LABELS)
+            )
+        names = tuple(map(str, range(1, highest + 1))) if first else number_names(max(10, highest + 1))
     if highest - first >= len(names):
-        raise MnistCnnError("{} has the label {}; {} names the classes 0 to {}".format(
-            place, highest, names_file or "the file", len(names) - 1))
-    return {name: (part.labels - first).astype(np.uint8)
-            for name, part in found.parts.items()}, tuple(names)
+        raise MnistCnnError(
+            "{} has the label {}; {} names the classes 0 to {}".format(
+                place, highest, names_file or "the file", len(names) - 1
+            )
+        )
+    return {name: (part.labels - first).astype(np.uint8) for name, part in found.parts.items()}, tuple(names)

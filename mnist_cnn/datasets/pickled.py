@@ -16,7 +16,7 @@ from .pickles import read_pickle
 
 __all__ = ["find"]
 
-MAX_BYTES = 2 ** 30
+MAX_BYTES = 2**30
 
 
 def find(paths):
@@ -42,8 +42,11 @@ def find(paths):
     >>> source.read().parts["val"].labels
     array([7, 2])
     """
-    return [Source(str(path), functools.partial(_read, path), [path]) for path in paths
-            if re.search(r"\.(pkl|pickle)(\.gz)?$", path.name, re.IGNORECASE)]
+    return [
+        Source(str(path), functools.partial(_read, path), [path])
+        for path in paths
+        if re.search(r"\.(pkl|pickle)(\.gz)?$", path.name, re.IGNORECASE)
+    ]
 
 
 def _read(path):
@@ -59,7 +62,7 @@ def _read(path):
             raise ValueError("it holds something else than three pairs of images and labels")
     except (OSError, EOFError, zlib.error, ValueError, TypeError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:MAX_REASON]
-        raise MnistCnnError("{} is no data set as mnist.pkl.gz is: {}".format(
-            path, reason or "it is damaged")) from error
-    return Found({part: Part(*pair, path, path)
-                  for part, pair in zip(("train", "val", "test"), parts)})
+        raise MnistCnnError(
+            "{} is no data set as mnist.pkl.gz is: {}".format(path, reason or "it is damaged")
+        ) from error
+    return Found({part: Part(*pair, path, path) for part, pair in zip(("train", "val", "test"), parts)})

@@ -48,8 +48,9 @@ class _Type:
         self.dtype = np.dtype(letters)
 
     def build(self, state):
-        if not (isinstance(state, tuple) and len(state) > 1 and state[1] in (
-                "<", ">", "|", "=", b"<", b">", b"|", b"=")):
+        if not (
+            isinstance(state, tuple) and len(state) > 1 and state[1] in ("<", ">", "|", "=", b"<", b">", b"|", b"=")
+        ):
             raise ValueError("its array's type makes no sense")
         if state[1] in (">", b">"):
             self.dtype = self.dtype.newbyteorder(">")
@@ -68,10 +69,14 @@ class _Ordered(dict):
 
 
 def _array(content, kind, shape, order="C"):
-    if not (isinstance(shape, tuple) and len(shape) <= MAX_DIMS
-            and all(type(n) is int and 0 <= n < 2 ** 31 for n in shape)
-            and isinstance(content, (bytes, bytearray)) and isinstance(kind, _Type)
-            and order in ("C", "F")):
+    if not (
+        isinstance(shape, tuple)
+        and len(shape) <= MAX_DIMS
+        and all(type(n) is int and 0 <= n < 2**31 for n in shape)
+        and isinstance(content, (bytes, bytearray))
+        and isinstance(kind, _Type)
+        and order in ("C", "F")
+    ):
         raise ValueError("its array is none of numbers")
     if math.prod(shape) * kind.dtype.itemsize != len(content):
         raise ValueError("its array of shape {} has {} bytes".format(shape, len(content)))
@@ -87,15 +92,29 @@ def _bytes_of(text, encoding):
 
 
 #: What the names of NumPy and Python stand for.
-NAMES = {"numpy.ndarray": None, "numpy.dtype": _Type, "_codecs.encode": _bytes_of,
-         "collections.OrderedDict": _Ordered}
+NAMES = {"numpy.ndarray": None, "numpy.dtype": _Type, "_codecs.encode": _bytes_of, "collections.OrderedDict": _Ordered}
 for _core in ("numpy.core", "numpy._core"):
     NAMES[_core + ".multiarray._reconstruct"] = lambda *_: _Array()
     NAMES[_core + ".numeric._frombuffer"] = _array
 
-_PLAIN = {"BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "FLOAT", "BINFLOAT",
-          "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "UNICODE", "BINBYTES",
-          "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
+_PLAIN = {
+    "BININT",
+    "BININT1",
+    "BININT2",
+    "INT",
+    "LONG",
+    "LONG1",
+    "FLOAT",
+    "BINFLOAT",
+    "BINUNICODE",
+    "SHORT_BINUNICODE",
+    "BINUNICODE8",
+    "UNICODE",
+    "BINBYTES",
+    "SHORT_BINBYTES",
+    "BINBYTES8",
+    "BYTEARRAY8",
+}
 _TEXTS = {"STRING", "BINSTRING", "SHORT_BINSTRING"}  # Python 2's: bytes
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _EMPTY = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_TUPLE": tuple}
@@ -228,8 +247,7 @@ def read_pickle(content, names=None, persistent=None):
                 return _finished(stack.pop(), MAX_DEPTH, {})
             else:
                 raise ValueError("it uses {}, which no such file needs".format(code))
-    except (IndexError, KeyError, TypeError, AttributeError, UnicodeError, OverflowError,
-            RecursionError) as error:
+    except (IndexError, KeyError, TypeError, AttributeError, UnicodeError, OverflowError, RecursionError) as error:
         raise ValueError("it is damaged") from error
     raise ValueError("it ends too soon")
 

@@ -53,16 +53,22 @@ def find(paths):
             parts = {"train": parts[next(iter(parts))]}
         if len(parts.get("train", ())) > 1:
             parts = {part: files for part, files in parts.items() if part}
-            sources.append(Source(str(root), functools.partial(_read, root, parts),
-                                  [path for files in parts.values() for found in files.values()
-                                   for path in found]))
+            sources.append(
+                Source(
+                    str(root),
+                    functools.partial(_read, root, parts),
+                    [path for files in parts.values() for found in files.values() for path in found],
+                )
+            )
     return sources
 
 
 def _read(root, parts):
     """Pictures by part and class, as a `Found`."""
-    names = sorted({name for files in parts.values() for name in files},
-                   key=lambda name: (not name.isdecimal(), int(name) if name.isdecimal() else 0, name))
+    names = sorted(
+        {name for files in parts.values() for name in files},
+        key=lambda name: (not name.isdecimal(), int(name) if name.isdecimal() else 0, name),
+    )
     classes = check_names(names, root)
     found = {}
     for part, files in parts.items():
@@ -107,14 +113,15 @@ def join_pixels(files):
             if first is None:
                 first = place, array.shape[:2]
             if array.shape[:2] != first[1]:
-                raise MnistCnnError("{} has {} x {} pixels and {} has {} x {}; bring all pictures "
-                                    "to one size".format(first[0], *first[1], place,
-                                                         *array.shape[:2]))
+                raise MnistCnnError(
+                    "{} has {} x {} pixels and {} has {} x {}; bring all pictures to one size".format(
+                        first[0], *first[1], place, *array.shape[:2]
+                    )
+                )
             pixels.append(array)
     if all(array.ndim == 2 for array in pixels):
         return np.array(pixels)
-    colours = np.array([array if array.ndim == 3 else np.stack([array] * 3, axis=-1)
-                        for array in pixels])
+    colours = np.array([array if array.ndim == 3 else np.stack([array] * 3, axis=-1) for array in pixels])
     is_grey = (colours[..., :1] == colours).all()
     return np.ascontiguousarray(colours[..., 0]) if is_grey else colours
 
@@ -151,17 +158,30 @@ def read_pixels(file, place):
 
     from ..pictures.photos import to_rgb
     from ..pictures.reading import FORMATS
+
     try:
         with Image.open(file, formats=FORMATS) as picture:
             if max(picture.size) > MAX_SIDE:
-                raise MnistCnnError("{} has {} x {} pixels; make the pictures {} x {} or smaller"
-                                    .format(place, picture.height, picture.width, MAX_SIDE, MAX_SIDE))
+                raise MnistCnnError(
+                    "{} has {} x {} pixels; make the pictures {} x {} or smaller".format(
+                        place, picture.height, picture.width, MAX_SIDE, MAX_SIDE
+                    )
+                )
             if picture.mode == "1":
                 picture = picture.convert("L")
             return np.array(picture if picture.mode == "L" else to_rgb(picture))
     except OSError as error:
         reason = error.strerror or "it is no picture (PNG, JPEG or the like), or a damaged one"
         raise MnistCnnError("cannot read {}: {}".format(place, reason)) from error
-    except (SyntaxError, ValueError, EOFError, MemoryError, Image.DecompressionBombError,
-            IndexError, KeyError, TypeError, OverflowError) as error:
+    except (
+        SyntaxError,
+        ValueError,
+        EOFError,
+        MemoryError,
+        Image.DecompressionBombError,
+        IndexError,
+        KeyError,
+        TypeError,
+        OverflowError,
+    ) as error:
         raise MnistCnnError("cannot read {}: it is a damaged picture".format(place)) from error

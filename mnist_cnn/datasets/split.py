@@ -54,8 +54,9 @@ def split_dataset(where, parts, name=None, classes=None):
     parts = dict(parts)
     images, labels = parts["train"]
     if len(labels) < MIN_EXAMPLES:
-        raise MnistCnnError("{} has {} training examples; at least {} are needed".format(
-            where, len(labels), MIN_EXAMPLES))
+        raise MnistCnnError(
+            "{} has {} training examples; at least {} are needed".format(where, len(labels), MIN_EXAMPLES)
+        )
     if "test" not in parts or (labels[1:] >= labels[:-1]).all():
         order = np.random.RandomState(SEED).permutation(len(labels))
         images, labels = images[order], labels[order]
@@ -70,18 +71,28 @@ def split_dataset(where, parts, name=None, classes=None):
         count = min(len(labels) // 7, NUM_VALIDATION)
         parts["test"] = hold_out(count)
         parts["val"] = parts.get("val") or hold_out(count)
-        note("{} has no test examples with labels: drawn at random, by the same seed each time, {} "
-             "are the test set and {} are held out for validation".format(
-                 where, count, len(parts["val"][1])))
+        note(
+            "{} has no test examples with labels: drawn at random, by the same seed each time, {} "
+            "are the test set and {} are held out for validation".format(where, count, len(parts["val"][1]))
+        )
     elif "val" not in parts:
         if len(labels) <= NUM_VALIDATION:
-            note("{} has {} training examples: the last {}, a sixth, are held out for validation"
-                 .format(where, len(labels), len(labels) // 6))
+            note(
+                "{} has {} training examples: the last {}, a sixth, are held out for validation".format(
+                    where, len(labels), len(labels) // 6
+                )
+            )
         parts["val"] = hold_out(NUM_VALIDATION if len(labels) > NUM_VALIDATION else len(labels) // 6)
     for what in ("val", "test"):
         if not len(parts[what][1]):
-            raise MnistCnnError("{} has no {} examples".format(
-                where, "validation" if what == "val" else what))
+            raise MnistCnnError("{} has no {} examples".format(where, "validation" if what == "val" else what))
     # [0, 255/256], as in the older mnist.pkl.gz, which published results stand on
-    return Dataset([array if array.ndim == 1 else array / np.float32(256) for part in (
-        (images, labels), parts["val"], parts["test"]) for array in part], name, classes)
+    return Dataset(
+        [
+            array if array.ndim == 1 else array / np.float32(256)
+            for part in ((images, labels), parts["val"], parts["test"])
+            for array in part
+        ],
+        name,
+        classes,
+    )

@@ -23,7 +23,7 @@ from .parts import Found, Part, Source, as_bytes, as_images, by_part
 __all__ = ["find", "read_images"]
 
 LABELS = ("label", "class", "target", "y")
-MAX_LINE = 10 ** 6  # bytes
+MAX_LINE = 10**6  # bytes
 
 
 def find(paths):
@@ -51,14 +51,12 @@ def find(paths):
     for path in paths:
         if re.search(r"\.csv(\.gz)?$", path.name, re.IGNORECASE) and not is_own_output(path):
             columns[path] = _count_columns(path)
-    wide = [path for path in columns if columns[path] > MIN_SIDE ** 2]
+    wide = [path for path in columns if columns[path] > MIN_SIDE**2]
     sources = []
     for files in by_part(wide).values():
         # a test file without labels is for predict.py
-        files = {part: path for part, path in files.items()
-                 if columns[path] == columns[files["train"]]}
-        sources.append(Source(str(files["train"]), functools.partial(_read, files),
-                              list(files.values())))
+        files = {part: path for part, path in files.items() if columns[path] == columns[files["train"]]}
+        sources.append(Source(str(files["train"]), functools.partial(_read, files), list(files.values())))
     return sources
 
 
@@ -102,8 +100,7 @@ def _read_table(path):
                 names = []
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # a file without rows, numbers with a point
-                read = functools.partial(np.loadtxt, delimiter=",", skiprows=int(bool(names)),
-                                         ndmin=2, comments=None)
+                read = functools.partial(np.loadtxt, delimiter=",", skiprows=int(bool(names)), ndmin=2, comments=None)
                 for dtype in (np.int16, np.float32):  # the first takes a seventh of the time
                     file.seek(0)
                     try:
@@ -111,11 +108,9 @@ def _read_table(path):
                     except (ValueError, DeprecationWarning, OverflowError) as error:
                         last = error
                 raise last
-    except (OSError, EOFError, zlib.error, ValueError, OverflowError, UserWarning,
-            MemoryError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, OverflowError, UserWarning, MemoryError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:MAX_REASON]
-        raise MnistCnnError("{} is no table of numbers in CSV: {}".format(
-            path, reason or "it is damaged")) from error
+        raise MnistCnnError("{} is no table of numbers in CSV: {}".format(path, reason or "it is damaged")) from error
 
 
 def read_images(path, shape):
@@ -151,6 +146,9 @@ def read_images(path, shape):
     if at is not None:
         values = np.delete(values, at, axis=1)
     if values.shape[1] != pixels:
-        raise MnistCnnError("{} has {} columns; an image of the model has {} pixels ({})".format(
-            path, values.shape[1], pixels, " x ".join(map(str, shape))))
+        raise MnistCnnError(
+            "{} has {} columns; an image of the model has {} pixels ({})".format(
+                path, values.shape[1], pixels, " x ".join(map(str, shape))
+            )
+        )
     return as_bytes(values, path).reshape((-1,) + tuple(shape)) / np.float32(256)

@@ -72,7 +72,7 @@ def in_colour(kernels, limits=None):
     if limits is None:
         limits = np.abs(kernels).max(axis=(1, 2, 3))
     limits = np.where(limits > 0, limits, 1)[:, None, None, None]
-    return as_picture(.5 + kernels / (2 * limits)).clip(0, 1)
+    return as_picture(0.5 + kernels / (2 * limits)).clip(0, 1)
 
 
 def scale_of(arrays, diverging=True):

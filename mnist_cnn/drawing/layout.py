@@ -66,11 +66,13 @@ def mosaic(images, columns, gap=1):
     """
     num_images, height, width = images.shape[:3]
     num_rows = -(-num_images // columns)
-    sheet = np.full((num_rows * (height + gap) - gap, columns * (width + gap) - gap)
-                    + images.shape[3:], np.nan if images.ndim == 3 else 1.)
+    sheet = np.full(
+        (num_rows * (height + gap) - gap, columns * (width + gap) - gap) + images.shape[3:],
+        np.nan if images.ndim == 3 else 1.0,
+    )
     for i, image in enumerate(images):
         top, left = i // columns * (height + gap), i % columns * (width + gap)
-        sheet[top:top + height, left:left + width] = image
+        sheet[top : top + height, left : left + width] = image
     return sheet
 
 
@@ -90,7 +92,7 @@ def bare(ax):
     ax.set_yticks([])
     for spine in ax.spines.values():
         spine.set_color(LIGHT)
-        spine.set_linewidth(.8)
+        spine.set_linewidth(0.8)
 
 
 def axes_at(figure, left, top, width, height):
@@ -105,11 +107,12 @@ def axes_at(figure, left, top, width, height):
     (0.25, 0.25, 0.5, 0.5)
     """
     full_width, full_height = figure.get_size_inches()
-    return figure.add_axes([left / full_width, 1 - (top + height) / full_height,
-                            width / full_width, height / full_height])
+    return figure.add_axes(
+        [left / full_width, 1 - (top + height) / full_height, width / full_width, height / full_height]
+    )
 
 
-def headline(figure, text, top=.2, size=15):
+def headline(figure, text, top=0.2, size=15):
     """A title at a distance in inches from the top.
 
     Examples
@@ -150,18 +153,21 @@ def plot_grid(images, title, label, diverging):
     >>> [ax.get_title() for ax in figure.axes]
     ['0', '1', '']
     """
-    side, gap, top = .92, .22, .62 + .2 * title.count("\n")
+    side, gap, top = 0.92, 0.22, 0.62 + 0.2 * title.count("\n")
     width = side * images.shape[2] / images.shape[1]
-    right = 1.15 if label else .12
-    figure = new_figure(figsize=(6 * (width + .1) + right, top + 6 * (side + gap)))
+    right = 1.15 if label else 0.12
+    figure = new_figure(figsize=(6 * (width + 0.1) + right, top + 6 * (side + gap)))
     headline(figure, title, size=13)
     scale = scale_of(images, diverging) if label else {}
     for i, image in enumerate(images):
-        ax = axes_at(figure, .12 + i % 6 * (width + .1), top + i // 6 * (side + gap), width, side)
+        ax = axes_at(figure, 0.12 + i % 6 * (width + 0.1), top + i // 6 * (side + gap), width, side)
         drawn = ax.imshow(image, **scale)
         bare(ax)  # a frame, since white is a value too
         ax.set_title(str(i), fontsize=9, pad=2)
     if label:
-        figure.colorbar(drawn, label=label, cax=axes_at(
-            figure, .12 + 6 * (width + .1) + .08, top + 1.5 * (side + gap), .2, 3 * (side + gap)))
+        figure.colorbar(
+            drawn,
+            label=label,
+            cax=axes_at(figure, 0.12 + 6 * (width + 0.1) + 0.08, top + 1.5 * (side + gap), 0.2, 3 * (side + gap)),
+        )
     return figure

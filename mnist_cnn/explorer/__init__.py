@@ -25,8 +25,19 @@ from .words import page_words
 __all__ = ["build_page", "main"]
 
 SOURCE = Path(__file__).parent
-STYLES = ("root.css", "page.css", "stages.css", "draw.css", "bench.css", "inspector.css",
-          "tabs.css", "narrow.css", "sizes.css", "tablet.css", "print.css")
+STYLES = (
+    "root.css",
+    "page.css",
+    "stages.css",
+    "draw.css",
+    "bench.css",
+    "inspector.css",
+    "tabs.css",
+    "narrow.css",
+    "sizes.css",
+    "tablet.css",
+    "print.css",
+)
 
 
 def build_page(content):
@@ -65,9 +76,12 @@ def build_page(content):
         packed = dict(zip(("places", "levels"), pack_images(images)))
     else:
         packed = {"pixels": pack_pixels(images)}
-    packed.update(labels=pack(np.uint16(np.concatenate([content.labels, known_labels]))),
-                  favourites=pack(np.uint16(content.favourites)),
-                  centres=pack(content.trust.centres), plane=pack(_flat(content.plane)))
+    packed.update(
+        labels=pack(np.uint16(np.concatenate([content.labels, known_labels]))),
+        favourites=pack(np.uint16(content.favourites)),
+        centres=pack(content.trust.centres),
+        plane=pack(_flat(content.plane)),
+    )
     for i, (_, weights) in enumerate(content.models):
         packed["weights{}".format(i)] = pack(_flat(weights))
     for i, frame in enumerate(content.film):
@@ -82,10 +96,15 @@ def build_page(content):
         "gallery": content.gallery,
         "count": len(content.images),
         "known": len(known),
-        "trust": {"maxDistance": content.trust.max_distance, "maxInk": content.trust.max_ink,
-                  "centres": content.trust.centres.shape[1]},
-        "film": [{"epoch": int(frame.epoch), "scales": frame.scales.tolist(),
-                  "accuracy": frame.accuracy} for frame in content.film],
+        "trust": {
+            "maxDistance": content.trust.max_distance,
+            "maxInk": content.trust.max_ink,
+            "centres": content.trust.centres.shape[1],
+        },
+        "film": [
+            {"epoch": int(frame.epoch), "scales": frame.scales.tolist(), "accuracy": frame.accuracy}
+            for frame in content.film
+        ],
         "sizes": [array.size for array in content.models[0][1]],
     }
     parts = {
@@ -94,8 +113,9 @@ def build_page(content):
         "script": bundle_scripts(SOURCE / "scripts", "main.js"),
         "summary": html.escape(content.summary),
         "facts": json.dumps(facts).replace("<", "\\u003c"),
-        "packed": "\n".join('<script type="text/plain" id="packed-{}">{}</script>'.format(*item)
-                            for item in packed.items()),
+        "packed": "\n".join(
+            '<script type="text/plain" id="packed-{}">{}</script>'.format(*item) for item in packed.items()
+        ),
     }
     template = (SOURCE / "template.html").read_text(encoding="utf-8")
     return re.sub(r"{{(\w+)}}", lambda match: parts[match.group(1)], template)
@@ -137,8 +157,9 @@ def main(model, output="explore.html", compare=None, data_dir=None, dataset=None
     Looking for the network's worst mistakes among 10000 test digits...
     Wrote page.html (... MB); open it in a browser
     """
-    keep_apart([*files_beside(model), *(files_beside(compare) if compare else ()),
-                *dataset_files(data_dir, dataset)], [output])
+    keep_apart(
+        [*files_beside(model), *(files_beside(compare) if compare else ()), *dataset_files(data_dir, dataset)], [output]
+    )
     check_writable(output)
     page = build_page(collect(model, compare, data_dir, dataset)).encode("utf-8")
     with atomic_open(output) as file:

@@ -61,8 +61,7 @@ def bundle_scripts(folder, entry):
 
     def add(name, importers):
         if name in importers:
-            raise ValueError("modules import each other: {}".format(
-                " -> ".join(importers + (name,))))
+            raise ValueError("modules import each other: {}".format(" -> ".join(importers + (name,))))
         if name in finished:
             return
         source = (folder / name).read_text(encoding="utf-8")
@@ -74,8 +73,7 @@ def bundle_scripts(folder, entry):
         other = re.search(r"^(?:import|export)\b.*", source, re.MULTILINE)
         if other:
             raise ValueError("{}: this form is not understood: {}".format(name, other.group()))
-        parts.append('modules["{}"] = (() => {{\n{}return {{{}}};\n}})();\n'.format(
-            name, source, ", ".join(exported)))
+        parts.append('modules["{}"] = (() => {{\n{}return {{{}}};\n}})();\n'.format(name, source, ", ".join(exported)))
         finished.add(name)
 
     add(entry, ())

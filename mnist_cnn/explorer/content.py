@@ -42,7 +42,8 @@ MAX_SIZE = 2.05e6  # characters of test images
 Content = namedtuple(
     "Content",
     "summary names models images labels nothing gallery favourites trust plane known film handwriting",
-    defaults=(True,))
+    defaults=(True,),
+)
 
 #: The plane that the test images' features differ most in: ``mean`` (features,), ``components``
 #: (2, features) and ``points`` (n, 2) of the first images.
@@ -87,9 +88,15 @@ def choose_digits(probabilities, labels, num_mistakes=12):
     right = answers == labels
     examples = [np.flatnonzero(right & (labels == digit))[0] for digit in np.unique(labels[right])]
     mistakes = confident_mistakes(probabilities, labels, num_mistakes)
-    return [{"index": int(i), "answer": int(answers[i]),
-             "confidence": round(float(probabilities[i].max()), 4), "mistake": bool(not right[i])}
-            for i in [*examples, *mistakes]]
+    return [
+        {
+            "index": int(i),
+            "answer": int(answers[i]),
+            "confidence": round(float(probabilities[i].max()), 4),
+            "mistake": bool(not right[i]),
+        }
+        for i in [*examples, *mistakes]
+    ]
 
 
 def find_favourites(network, images, count=NUM_FAVOURITES, batch_size=500):
@@ -121,8 +128,7 @@ def find_favourites(network, images, count=NUM_FAVOURITES, batch_size=500):
     >>> find_favourites(build_cnn(), images).shape  # 32 + 32 maps, 256 units, 10 classes
     (330, 9)
     """
-    layers = [layer for layer in lasagne.layers.get_all_layers(network)
-              if isinstance(layer, (Conv2DLayer, DenseLayer))]
+    layers = [layer for layer in lasagne.layers.get_all_layers(network) if isinstance(layer, (Conv2DLayer, DenseLayer))]
     outputs = lasagne.layers.get_output(layers[:-1], deterministic=True)
     scores = outputs[-1].dot(layers[-1].W) + layers[-1].b
     values = [maps.flatten(3).max(axis=2) if maps.ndim == 4 else maps for maps in outputs]
@@ -158,13 +164,14 @@ def keep_small(images):
     probe = images[:500]
     texts = pack_images(probe) if images.shape[1] == 1 else (pack_pixels(probe),)
     size = sum(map(len, texts)) / len(probe)
-    return images[:max(NUM_FAVOURITES, int(MAX_SIZE / size))]
+    return images[: max(NUM_FAVOURITES, int(MAX_SIZE / size))]
 
 
 def _round_trust(trust):
     """The centres in steps of 1/255 of the largest, as the page has them."""
-    return Trust(np.rint(trust.centres.clip(0) * (255 / trust.centres.max())).astype(np.uint8),
-                 trust.max_distance, trust.max_ink)
+    return Trust(
+        np.rint(trust.centres.clip(0) * (255 / trust.centres.max())).astype(np.uint8), trust.max_distance, trust.max_ink
+    )
 
 
 def collect(model, compare=None, data_dir=None, dataset=None, names=None):
@@ -214,32 +221,43 @@ def collect(model, compare=None, data_dir=None, dataset=None, names=None):
     X_train, y_train, X_val, y_val, X_test, y_test = loaded
     shape = X_test.shape[1:]
     if shape[1] != shape[2]:
-        raise MnistCnnError("the page shows square images only, and those of this data set have "
-                            "{} x {} pixels".format(*shape[1:]))
+        raise MnistCnnError(
+            "the page shows square images only, and those of this data set have {} x {} pixels".format(*shape[1:])
+        )
     if len(X_test) < NUM_FAVOURITES:
-        raise MnistCnnError("the page needs at least {} test images, and the data set has {}"
-                            .format(NUM_FAVOURITES, len(X_test)))
+        raise MnistCnnError(
+            "the page needs at least {} test images, and the data set has {}".format(NUM_FAVOURITES, len(X_test))
+        )
     if names is None:
         names = list(loaded.card.classes)
-    print("Looking for the network's worst mistakes among {} test {}s...".format(
-        len(y_test), noun(names)))
+    print("Looking for the network's worst mistakes among {} test {}s...".format(len(y_test), noun(names)))
     features_of = compile_features(network)
     probabilities, features = features_of(X_test)
-    summary = ("Your own network, {}: {:,} learned numbers, and {:.2f} % of {:,} test {}s "
-               "right.").format(
-        models[0][0], sum(array.size for array in weights),
-        100 * np.mean(probabilities.argmax(axis=1) == y_test), len(y_test), noun(names))
+    summary = ("Your own network, {}: {:,} learned numbers, and {:.2f} % of {:,} test {}s right.").format(
+        models[0][0],
+        sum(array.size for array in weights),
+        100 * np.mean(probabilities.argmax(axis=1) == y_test),
+        len(y_test),
+        noun(names),
+    )
     images = keep_small(_as_bytes(X_test))
     shown = slice(len(images))
     nothing = np.zeros(1) if shape[0] == 1 else np.rint(256 * X_test.mean(axis=(0, 2, 3)))
     return Content(
-        summary, names, models, images, y_test[shown], np.uint8(nothing.clip(0, 255)),
-        choose_digits(probabilities[shown], y_test[shown]), find_favourites(network, X_test[shown]),
+        summary,
+        names,
+        models,
+        images,
+        y_test[shown],
+        np.uint8(nothing.clip(0, 255)),
+        choose_digits(probabilities[shown], y_test[shown]),
+        find_favourites(network, X_test[shown]),
         _round_trust(learn_trust(features_of, X_val, y_val)),
         _plane(features[shown][:PLANE_POINTS]),
         (_as_bytes(X_train[:KNOWN]), y_train[:KNOWN]),
         _film(model, network, features_of, X_test, y_test),
-        card.is_handwriting)  # as predict.py takes pictures
+        card.is_handwriting,
+    )  # as predict.py takes pictures
 
 
 def _as_bytes(images):
@@ -258,17 +276,22 @@ def _film(model, network, features_of, images, labels):
     weights = lasagne.layers.get_all_param_values(network)
     _, kernels = load_snapshots(model, weights[0].shape)
     if not (kernels == weights[0]).all(axis=(1, 2, 3, 4)).any():
-        raise MnistCnnError("{} is of another training than {}; train with --snapshots again, or "
-                            "remove it".format(snapshots_path(model), model))
-    saved = thin_out(load_film(model, len(weights), sum(array.size for array in weights)),
-                     FILM_FRAMES)
+        raise MnistCnnError(
+            "{} is of another training than {}; train with --snapshots again, or remove it".format(
+                snapshots_path(model), model
+            )
+        )
+    saved = thin_out(load_film(model, len(weights), sum(array.size for array in weights)), FILM_FRAMES)
     frames = []
     for epoch, (codes, scales) in sorted(saved.items()):
-        lasagne.layers.set_all_param_values(network, [
-            array.astype(like.dtype) for array, like in zip(
-                restore(codes, scales, [array.shape for array in weights]), weights)])
+        lasagne.layers.set_all_param_values(
+            network,
+            [
+                array.astype(like.dtype)
+                for array, like in zip(restore(codes, scales, [array.shape for array in weights]), weights)
+            ],
+        )
         probabilities, _ = features_of(images)
-        frames.append(Frame(epoch, codes, scales,
-                            float(np.mean(probabilities.argmax(axis=1) == labels))))
+        frames.append(Frame(epoch, codes, scales, float(np.mean(probabilities.argmax(axis=1) == labels))))
     lasagne.layers.set_all_param_values(network, weights)
     return frames

@@ -42,21 +42,25 @@ def page_words(shape, names, is_handwriting=True):
     pool2 = conv2 // 2
     box = round(side * 20 / 28)
     if is_ink:
-        title = "Draw {}, watch the network think".format("a digit" if thing == "digit"
-                                                          else "a picture")
-        prepared = ("prepared as MNIST's digits were: scaled to fit a box of {0} × {0} pixels, "
-                    "then moved until its centre of mass is in the middle of {1} × {1}."
-                    if is_handwriting else "made smaller to {1} × {1} pixels.").format(box, side)
-        about_input = ("What the network sees. A drawing is {} A pixel's byte, 0 for paper to 255 "
-                       "for ink, is divided by 256.".format(prepared))
-        pad = ('tabindex="0" role="application" aria-label="Drawing pad" '
-               'aria-describedby="pad-help"')
+        title = "Draw {}, watch the network think".format("a digit" if thing == "digit" else "a picture")
+        prepared = (
+            "prepared as MNIST's digits were: scaled to fit a box of {0} × {0} pixels, "
+            "then moved until its centre of mass is in the middle of {1} × {1}."
+            if is_handwriting
+            else "made smaller to {1} × {1} pixels."
+        ).format(box, side)
+        about_input = (
+            "What the network sees. A drawing is {} A pixel's byte, 0 for paper to 255 "
+            "for ink, is divided by 256.".format(prepared)
+        )
+        pad = 'tabindex="0" role="application" aria-label="Drawing pad" aria-describedby="pad-help"'
     else:
         title = "Watch the network think"
         about_input = (
             "What the network sees: {} numbers a pixel{}. A picture of your own is cut to the "
             "square in its middle and made smaller. A byte, 0 for dark to 255 for bright, is "
-            "divided by 256.".format(channels, ", red, green and blue" if channels == 3 else ""))
+            "divided by 256.".format(channels, ", red, green and blue" if channels == 3 else "")
+        )
         pad = 'role="img" aria-label="The picture that the network is shown"'
     words = {
         "title": title,
@@ -67,7 +71,10 @@ def page_words(shape, names, is_handwriting=True):
         "side": side,
         "input": ("{0} × {0}" if is_ink else "{1} × {0} × {0}").format(side, channels),
         "about_input": about_input,
-        "conv1": conv1, "pool1": pool1, "conv2": conv2, "pool2": pool2,
+        "conv1": conv1,
+        "pool1": pool1,
+        "conv2": conv2,
+        "pool2": pool2,
         "taps": "5 × 5" if is_ink else "{} × 5 × 5".format(channels),
         "features": 32 * pool2 * pool2,
         "likes": "ink lies" if is_ink else "light and colour lie",
@@ -78,5 +85,4 @@ def page_words(shape, names, is_handwriting=True):
         "of_class": "digit" if thing == "digit" else "class",
         "scribble": "a scribble" if is_ink else "a picture of nothing",
     }
-    return {**{name: html.escape(str(word), quote=False) for name, word in words.items()},
-            "pad": pad}
+    return {**{name: html.escape(str(word), quote=False) for name, word in words.items()}, "pad": pad}

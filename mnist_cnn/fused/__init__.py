@@ -2,6 +2,7 @@
 
 Importing this package registers them; nobody calls anything. See `docs/fused.md`.
 """
+
 from . import rewrites  # noqa: F401  registered as they are imported
 from .availability import why_not
 from .explain import explain, why_nothing

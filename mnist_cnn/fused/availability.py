@@ -1,4 +1,5 @@
 """Whether the fast path can run on this machine."""
+
 import theano
 
 from ..compat import on_device

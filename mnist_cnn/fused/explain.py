@@ -1,4 +1,5 @@
 """What became of the parts of a compiled function, why, and what each takes."""
+
 import time
 
 import theano
@@ -80,8 +81,7 @@ def explain(function, *batch, **kwargs):
     if batch:
         spent, whole = _milliseconds(function, rows, batch, repeats)
         head.insert(2, "ms")
-        foot = ["Other operations: {:.2f} ms. The whole: {:.2f} ms.".format(
-            spent.get(None, 0), whole)]
+        foot = ["Other operations: {:.2f} ms. The whole: {:.2f} ms.".format(spent.get(None, 0), whole)]
     table = [head]
     for place in sorted(rows):
         row = rows[place]
@@ -90,20 +90,26 @@ def explain(function, *batch, **kwargs):
             cells.insert(2, "{:.2f}".format(spent[place]) if place in spent else "")
         table.append(cells)
     widths = [max(len(row[k]) for row in table) for k in range(len(head) - 1)]
-    lines = ["  ".join([cell.rjust(width) if k == 2 else cell.ljust(width)
-                        for k, (cell, width) in enumerate(zip(row, widths))] + row[-1:])
-             for row in table]
+    lines = [
+        "  ".join(
+            [cell.rjust(width) if k == 2 else cell.ljust(width) for k, (cell, width) in enumerate(zip(row, widths))]
+            + row[-1:]
+        )
+        for row in table
+    ]
     return "\n".join(lines + foot)
 
 
 def _milliseconds(function, rows, batch, repeats):
     """From a row's place to what its nodes take of a call; None for the others. And the whole."""
     stats = theano.compile.ProfileStats(atexit_print=False)
-    shared = {variable: theano.shared(variable.get_value(borrow=False),
-                                      broadcastable=variable.broadcastable)
-              for variable in function.get_shared() if isinstance(variable.type, theano.tensor.TensorType)}
+    shared = {
+        variable: theano.shared(variable.get_value(borrow=False), broadcastable=variable.broadcastable)
+        for variable in function.get_shared()
+        if isinstance(variable.type, theano.tensor.TensorType)
+    }
     measured = function.copy(swap=shared, profile=stats)
-    measured(*batch)    # chooses the kernels' ways, and is not counted
+    measured(*batch)  # chooses the kernels' ways, and is not counted
     before, start = dict(stats.apply_time), time.perf_counter()
     for _ in range(repeats):
         measured(*batch)

@@ -1,4 +1,5 @@
 """Freed arrays' memory stays with the process, for the next arrays."""
+
 import ctypes
 
 __all__ = ["keep_freed_memory"]
@@ -7,7 +8,7 @@ __all__ = ["keep_freed_memory"]
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
-def keep_freed_memory(largest=2 ** 30, kept=2 ** 30):
+def keep_freed_memory(largest=2**30, kept=2**30):
     """Have the C library keep the memory of freed arrays.
 
     Theano frees every intermediate array of a function as soon as it is used. The C library hands
@@ -36,5 +37,6 @@ def keep_freed_memory(largest=2 ** 30, kept=2 ** 30):
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # TypeError: Windows has no such handle
         return False
-    return bool((mallopt(_M_MMAP_THRESHOLD, largest) or mallopt(_M_MMAP_THRESHOLD, 2 ** 25)) and
-                mallopt(_M_TRIM_THRESHOLD, kept))
+    return bool(
+        (mallopt(_M_MMAP_THRESHOLD, largest) or mallopt(_M_MMAP_THRESHOLD, 2**25)) and mallopt(_M_TRIM_THRESHOLD, kept)
+    )

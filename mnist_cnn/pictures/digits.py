@@ -24,7 +24,7 @@ __all__ = ["split_digits", "thicken_strokes", "fit_to_field"]
 SIZE = 28
 BOX = 20
 MAX_DIGITS = 20  # more shapes than that are no number, but a text, a chart or a pattern
-MIN_STROKE = .085  # of a digit's longer side: nine MNIST digits of ten have wider strokes
+MIN_STROKE = 0.085  # of a digit's longer side: nine MNIST digits of ten have wider strokes
 
 
 def split_digits(ink):
@@ -64,8 +64,10 @@ def split_digits(ink):
     [array([10, 11, 12, 13]), array([40, 41, 42, 43])]
     """
     labels, count = ndimage.label(ink > 0, structure=np.ones((3, 3)))
-    shapes = [_Shape([i + 1], rows.start, rows.stop, columns.start, columns.stop)
-              for i, (rows, columns) in enumerate(ndimage.find_objects(labels))]
+    shapes = [
+        _Shape([i + 1], rows.start, rows.stop, columns.start, columns.stop)
+        for i, (rows, columns) in enumerate(ndimage.find_objects(labels))
+    ]
     if len(shapes) > 3 * MAX_DIGITS:
         raise _too_many(count)
     shapes = _gather(_join(shapes, _are_stacked))
@@ -96,13 +98,15 @@ def _columns_apart(a, b):
 
 
 def _are_stacked(a, b):
-    return (-_columns_apart(a, b) >= .5 * min(a.right - a.left, b.right - b.left)
-            and _rows_apart(a, b) < 1 / 3 * max(_height(a), _height(b)))
+    return -_columns_apart(a, b) >= 0.5 * min(a.right - a.left, b.right - b.left) and _rows_apart(a, b) < 1 / 3 * max(
+        _height(a), _height(b)
+    )
 
 
 def _union(a, b):
-    return _Shape(a.labels + b.labels, min(a.top, b.top), max(a.bottom, b.bottom),
-                  min(a.left, b.left), max(a.right, b.right))
+    return _Shape(
+        a.labels + b.labels, min(a.top, b.top), max(a.bottom, b.bottom), min(a.left, b.left), max(a.right, b.right)
+    )
 
 
 def _join(shapes, belong):
@@ -121,12 +125,11 @@ def _gather(shapes):
     tallest = max(map(_height, shapes))
     while True:
         smallest = min(shapes, key=_height)
-        if _height(smallest) >= .5 * tallest:
+        if _height(smallest) >= 0.5 * tallest:
             return shapes
         shapes.remove(smallest)
-        distances = [max(0, _rows_apart(smallest, other)) + max(0, _columns_apart(smallest, other))
-                     for other in shapes]
-        if min(distances) <= .5 * tallest:
+        distances = [max(0, _rows_apart(smallest, other)) + max(0, _columns_apart(smallest, other)) for other in shapes]
+        if min(distances) <= 0.5 * tallest:
             nearest = distances.index(min(distances))
             shapes[nearest] = _union(shapes[nearest], smallest)
 
@@ -134,15 +137,19 @@ def _gather(shapes):
 def _in_reading_order(shapes):
     lines = []
     for shape in sorted(shapes, key=lambda shape: shape.top + shape.bottom):
-        line = next((line for line in lines if any(
-            -_rows_apart(shape, other) >= .5 * min(_height(shape), _height(other))
-            for other in line)), None)
+        line = next(
+            (
+                line
+                for line in lines
+                if any(-_rows_apart(shape, other) >= 0.5 * min(_height(shape), _height(other)) for other in line)
+            ),
+            None,
+        )
         if line is None:
             lines.append([shape])
         else:
             line.append(shape)
-    return [shape for line in lines
-            for shape in sorted(line, key=lambda shape: shape.left + shape.right)]
+    return [shape for line in lines for shape in sorted(line, key=lambda shape: shape.left + shape.right)]
 
 
 def thicken_strokes(ink):
@@ -169,11 +176,11 @@ def thicken_strokes(ink):
     5
     """
     rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
-    ink = ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
-    reach = math.floor((MIN_STROKE * max(ink.shape) - stroke_width(ink)) / 2 + .5)
+    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    reach = math.floor((MIN_STROKE * max(ink.shape) - stroke_width(ink)) / 2 + 0.5)
     if reach < 1:
         return ink
-    y, x = np.mgrid[-reach:reach + 1, -reach:reach + 1]
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     disc = y * y + x * x <= reach * reach
     return ndimage.maximum_filter(np.pad(ink, reach), footprint=disc, mode="constant")
 
@@ -206,12 +213,14 @@ def fit_to_field(ink):
     ((28, 28), 5, 24, 13, 16)
     """
     rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
-    ink = ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1].astype(float)
-    height, width = (max(1, math.floor(BOX * side / max(ink.shape) + .5)) for side in ink.shape)
+    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(float)
+    height, width = (max(1, math.floor(BOX * side / max(ink.shape) + 0.5)) for side in ink.shape)
     box = average(average(ink, width).T, height).T
-    box = np.floor(255 * box / box.max() + .5)  # half a grey level up, as JavaScript rounds
-    top, left = (min(max(math.floor(SIZE / 2 - centre + .5), 0), SIZE - side)
-                 for centre, side in zip(ndimage.center_of_mass(box), box.shape))
+    box = np.floor(255 * box / box.max() + 0.5)  # half a grey level up, as JavaScript rounds
+    top, left = (
+        min(max(math.floor(SIZE / 2 - centre + 0.5), 0), SIZE - side)
+        for centre, side in zip(ndimage.center_of_mass(box), box.shape)
+    )
     field = np.zeros((SIZE, SIZE), np.float32)
-    field[top:top + height, left:left + width] = box / 256
+    field[top : top + height, left : left + width] = box / 256
     return field

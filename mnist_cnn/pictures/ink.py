@@ -23,15 +23,15 @@ from ..system.errors import MnistCnnError
 
 __all__ = ["Ink", "extract_ink", "average", "stroke_width"]
 
-MIN_CONTRAST = .1
-FAINT = .4  # of full ink, what a pattern on the paper may have at most
-STRAIGHT = .7  # of a picture's side, from which on a thin straight line is the paper's
-THIN = .02  # of a picture's shorter side, what such a line is wide at most
+MIN_CONTRAST = 0.1
+FAINT = 0.4  # of full ink, what a pattern on the paper may have at most
+STRAIGHT = 0.7  # of a picture's side, from which on a thin straight line is the paper's
+THIN = 0.02  # of a picture's shorter side, what such a line is wide at most
 SLOPES = np.arange(-20, 21) / 200  # up to about six degrees
 MAX_LINES = 60
 SMALL = 48  # pixels a side that tell light on dark
 EDGE_LENGTH = math.pi / 4  # of a pixel's edge in the outline of a stroke, at all angles alike
-MAX_STROKE = .3  # of a shape's longer side: of 1,000 MNIST digits, 999 have narrower strokes
+MAX_STROKE = 0.3  # of a shape's longer side: of 1,000 MNIST digits, 999 have narrower strokes
 EIGHT = np.ones((3, 3))  # neighbours, diagonal ones too
 
 #: ``pixels``, float array (rows, columns), 0 for the background to 1 for full ink, in 255ths; ``doubt``, why
@@ -71,15 +71,15 @@ def extract_ink(grey):
     darkness = _darkness(grey)
     spread = np.median(np.abs(darkness - np.median(darkness)))
     darkness = (darkness - np.median(darkness)).clip(0)
-    noise = max(5 * spread, .02)
+    noise = max(5 * spread, 0.02)
     strong = darkness[darkness > max(_otsu(darkness), noise)]
     if not len(strong) or np.median(strong) < max(MIN_CONTRAST, noise):
         raise MnistCnnError("no digit stands out from an even background")
-    full = np.quantile(strong, .9)
+    full = np.quantile(strong, 0.9)
     if full <= noise:
         raise MnistCnnError("no digit stands out from an even background")
     ink = ((darkness - noise) / (full - noise)).clip(0, 1)
-    if (ink > .5).mean() > .5:
+    if (ink > 0.5).mean() > 0.5:
         raise MnistCnnError("it is no single digit on an even background")
     return _keep_digits(ink)
 
@@ -97,7 +97,7 @@ def _is_light_on_dark(grey):
     small = average(average(grey, min(SMALL, grey.shape[1])).T, min(SMALL, grey.shape[0])).T
     side = _window(small.shape)
     difference = small - ndimage.median_filter(small, side, mode="reflect")
-    return (difference ** 3).sum() > 0
+    return (difference**3).sum() > 0
 
 
 def average(values, count):
@@ -134,9 +134,11 @@ def stroke_width(ink):
     True
     """
     smooth = _mean(np.pad(ink, 2), 3)  # grain would count as outline
-    solid = smooth > .5 * smooth.max()
-    edges = sum(np.count_nonzero(solid[rows] != solid[others]) for rows, others in (
-        (np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])))
+    solid = smooth > 0.5 * smooth.max()
+    edges = sum(
+        np.count_nonzero(solid[rows] != solid[others])
+        for rows, others in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1]))
+    )
     return 2 * np.count_nonzero(solid) / (EDGE_LENGTH * edges)
 
 
@@ -162,7 +164,7 @@ def _darkness(grey):
     paper = ndimage.minimum_filter(paper, side, mode="constant", cval=np.inf)
     paper = paper[reach:-reach, reach:-reach]
     # in the dark of a table or a deep shadow grain would look like ink
-    return ((paper - grey) / np.maximum(paper, .4 * np.quantile(paper, .9)).clip(.05)).clip(0)
+    return ((paper - grey) / np.maximum(paper, 0.4 * np.quantile(paper, 0.9)).clip(0.05)).clip(0)
 
 
 def _otsu(values):
@@ -174,23 +176,23 @@ def _otsu(values):
     above = below[-1] - below
     with np.errstate(divide="ignore", invalid="ignore"):
         gap = sums / below - (sums[-1] - sums) / above
-    between = np.where(above > 0, below * above * gap ** 2, 0)
+    between = np.where(above > 0, below * above * gap**2, 0)
     return edges[1 + np.nanargmax(between)]
 
 
 def _keep_digits(ink):
     """What of the ink is a digit's: no pattern of the paper, no frame, no specks."""
-    solid = ink > .5
+    solid = ink > 0.5
     reach = -(-max(ink.shape) // 28)  # a pixel of a digit that fills the picture
     near = ndimage.maximum_filter(solid, 2 * reach + 1, mode="constant")
-    if ink[~near].sum() > .05 * ink[solid].sum():  # faint lines, grain
+    if ink[~near].sum() > 0.05 * ink[solid].sum():  # faint lines, grain
         ink = ((ink - FAINT) / (1 - FAINT)).clip(0)
     ink = _without_lines(_without_lines(ink).T).T
 
     labels, count = ndimage.label(ink > 0, structure=EIGHT)
     numbers = np.arange(count + 1)
     mass = ndimage.sum_labels(ink, labels, numbers)
-    mass[(ndimage.maximum(ink, labels, numbers) < .5) | (numbers == 0)] = 0
+    mass[(ndimage.maximum(ink, labels, numbers) < 0.5) | (numbers == 0)] = 0
     if not mass.any():
         raise MnistCnnError("no digit stands out from an even background")
     mass[mass < mass.max() / 100] = 0
@@ -212,14 +214,13 @@ def _keep_digits(ink):
             doubt = "most of the ink runs out of the picture"
     elif whole.any():
         doubt = "it has no strokes"
-    elif touching.max() <= .2 * min(ink.shape):
+    elif touching.max() <= 0.2 * min(ink.shape):
         whole = mass
         doubt = "the ink touches the picture's edge; leave a margin around it"
     else:
-        raise MnistCnnError("what stands out runs out of the picture: there is no digit with a margin "
-                            "around it")
+        raise MnistCnnError("what stands out runs out of the picture: there is no digit with a margin around it")
     kept = whole[labels] >= whole.max() / 20
-    return Ink(np.floor(255 * np.where(kept, ink, 0) + .5) / 255, doubt)
+    return Ink(np.floor(255 * np.where(kept, ink, 0) + 0.5) / 255, doubt)
 
 
 def _without_lines(ink):
@@ -235,7 +236,7 @@ def _without_lines(ink):
         lift = x - columns / 2
         best = 0, 0, 0
         for slope in SLOPES:
-            at = np.floor(y - slope * lift + .5).astype(int)
+            at = np.floor(y - slope * lift + 0.5).astype(int)
             counts = np.bincount(at[(at >= 0) & (at < rows)], minlength=rows)
             row = counts.argmax()
             if counts[row] > best[0] and (slope, row) not in found:
@@ -251,7 +252,7 @@ def _erase_line(ink, slope, row):
     rows, columns = ink.shape
     runs = []
     for x in range(columns):
-        middle = int(np.floor(row + slope * (x - columns / 2) + .5))
+        middle = int(np.floor(row + slope * (x - columns / 2) + 0.5))
         for y in (middle, middle - 1, middle + 1):
             if 0 <= y < rows and ink[y, x] > 0:
                 top = bottom = y

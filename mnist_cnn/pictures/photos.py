@@ -54,14 +54,16 @@ def load_photo(path, shape):
     """
     channels, rows, columns = shape
     if channels not in (1, 3):
-        raise MnistCnnError("cannot use {}: the model's images have {} channels, a picture has 1 "
-                            "or 3".format(path, channels))
+        raise MnistCnnError(
+            "cannot use {}: the model's images have {} channels, a picture has 1 or 3".format(path, channels)
+        )
 
     if channels == 3:
         picture = _crop(open_picture(path, to_rgb, 8 * max(rows, columns)), rows, columns)
     else:
-        picture = _pad(open_picture(path, lambda picture: to_rgb(picture).convert("L"),
-                                    8 * max(rows, columns)), rows, columns)
+        picture = _pad(
+            open_picture(path, lambda picture: to_rgb(picture).convert("L"), 8 * max(rows, columns)), rows, columns
+        )
     pixels = np.asarray(picture, np.float32).reshape(rows, columns, channels)
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)) / np.float32(256)
 
@@ -127,8 +129,7 @@ def _pad(picture, rows, columns):
     scale = min(columns / picture.width, rows / picture.height)
     size = max(1, round(scale * picture.width)), max(1, round(scale * picture.height))
     field = Image.new("L", (columns, rows), margin)
-    field.paste(_resized(picture, size, (0, 0, *picture.size)),
-                ((columns - size[0]) // 2, (rows - size[1]) // 2))
+    field.paste(_resized(picture, size, (0, 0, *picture.size)), ((columns - size[0]) // 2, (rows - size[1]) // 2))
     return field
 
 

@@ -24,12 +24,12 @@ __all__ = ["Reading", "read_digits", "read_picture", "open_picture", "load_pictu
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 WORK_SIZE = 560  # pixels of the longer side that are enough to find a digit
-MAX_PIXELS = 2 ** 27  # 134 megapixels: more than cameras give, less than fills the memory
-MAX_PIXELS_OF = {"WEBP": 5 * 10 ** 7}  # of which Pillow holds four copies at once
-MAX_SIDE = 2 ** 17  # each row has a pointer of its own
+MAX_PIXELS = 2**27  # 134 megapixels: more than cameras give, less than fills the memory
+MAX_PIXELS_OF = {"WEBP": 5 * 10**7}  # of which Pillow holds four copies at once
+MAX_SIDE = 2**17  # each row has a pointer of its own
 ORIENTATION = 0x0112  # EXIF's tag
-STRIP = 2 ** 20  # pixels that are made grey at once
-LUMA = np.float64([.299, .587, .114])
+STRIP = 2**20  # pixels that are made grey at once
+LUMA = np.float64([0.299, 0.587, 0.114])
 
 #: What was found in a picture of digits: ``images``, float32 (n, 1, 28, 28) in [0, 255/256];
 #: ``boxes``, int (n, 4), the first row and column of each digit in ``grey`` and those behind its
@@ -113,11 +113,17 @@ def open_picture(path, convert, size=None):
             with open_regular(path) as file, Image.open(file, formats=FORMATS) as picture:
                 most = MAX_PIXELS_OF.get(picture.format, MAX_PIXELS)
                 if picture.width * picture.height > most:
-                    raise MnistCnnError("{} is too large: {} x {} pixels, of at most {} million".format(
-                        path, picture.width, picture.height, most // 10 ** 6))
+                    raise MnistCnnError(
+                        "{} is too large: {} x {} pixels, of at most {} million".format(
+                            path, picture.width, picture.height, most // 10**6
+                        )
+                    )
                 if max(picture.size) > MAX_SIDE:
-                    raise MnistCnnError("{} is too large: {} x {} pixels, of at most {} a side".format(
-                        path, picture.width, picture.height, MAX_SIDE))
+                    raise MnistCnnError(
+                        "{} is too large: {} x {} pixels, of at most {} a side".format(
+                            path, picture.width, picture.height, MAX_SIDE
+                        )
+                    )
                 with _without_libtiffs_lines(picture):
                     picture.load()
                 orientation = _orientation(picture)
@@ -125,13 +131,21 @@ def open_picture(path, convert, size=None):
                     return _turned(convert(picture), orientation)
                 return convert(_reduced(_turned(picture, orientation), size))
     except IsADirectoryError as error:
-        raise MnistCnnError("{0} is a folder; name the pictures in it: {0}/*".format(
-            str(path).rstrip("/"))) from error
+        raise MnistCnnError("{0} is a folder; name the pictures in it: {0}/*".format(str(path).rstrip("/"))) from error
     except OSError as error:
         reason = error.strerror or _why_no_picture(path)
         raise MnistCnnError("cannot read {}: {}".format(path, reason)) from error
-    except (SyntaxError, ValueError, EOFError, MemoryError, Image.DecompressionBombError,
-            IndexError, KeyError, TypeError, OverflowError) as error:
+    except (
+        SyntaxError,
+        ValueError,
+        EOFError,
+        MemoryError,
+        Image.DecompressionBombError,
+        IndexError,
+        KeyError,
+        TypeError,
+        OverflowError,
+    ) as error:
         # what Pillow's readers raise on files that start like a picture and go on otherwise
         raise MnistCnnError("cannot read {}: it is a damaged picture".format(path)) from error
 
@@ -200,7 +214,7 @@ def _to_grey(picture):
     """
     width, height = picture.size
     scale = min(1, WORK_SIZE / max(width, height))
-    rows, columns = (max(1, math.floor(scale * side + .5)) for side in (height, width))
+    rows, columns = (max(1, math.floor(scale * side + 0.5)) for side in (height, width))
     has_alpha = picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info
     top = _full_value(picture)
     step = max(1, STRIP // width)
@@ -210,7 +224,7 @@ def _to_grey(picture):
         strips.append([average(part, columns) for part in _brightness(strip, top, has_alpha)])
     light, cover = (average(np.concatenate(part).T, rows).T for part in zip(*strips))
     # ink drawn on nothing: light ink wants a dark ground, dark ink a light one
-    ground = 0 if light.sum() > .5 * cover.sum() else 1
+    ground = 0 if light.sum() > 0.5 * cover.sum() else 1
     grey = Image.fromarray(np.float32(light + ground * (1 - cover)))
     grey.info["moves"] = getattr(picture, "is_animated", False)
     return grey
@@ -281,8 +295,9 @@ def read_digits(path, single=False):
         images = np.stack([fit_to_field(thicken_strokes(part))[None] for part in parts])
     except MnistCnnError as error:
         raise MnistCnnError("cannot use {}: {}".format(path, error)) from error
-    return Reading(images, np.array([_box(part) for part in parts]), grey, ink.doubt,
-                   FIRST_FRAME if picture.info["moves"] else "")
+    return Reading(
+        images, np.array([_box(part) for part in parts]), grey, ink.doubt, FIRST_FRAME if picture.info["moves"] else ""
+    )
 
 
 def _box(ink):

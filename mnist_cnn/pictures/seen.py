@@ -48,8 +48,10 @@ def draw_seen(reading, texts, doubts):
     rows = max(1, (grey.shape[0] + GAP) // (TILE + LINE + GAP))
     columns = -(-len(tiles) // rows)
     rows = min(rows, len(tiles))
-    size = (2 * GAP + grey.shape[1] + columns * (TILE + GAP),
-            2 * GAP + max(grey.shape[0], rows * (TILE + LINE + GAP) - GAP))
+    size = (
+        2 * GAP + grey.shape[1] + columns * (TILE + GAP),
+        2 * GAP + max(grey.shape[0], rows * (TILE + LINE + GAP) - GAP),
+    )
     sheet = Image.new("RGB", size, "white")
     sheet.paste(Image.fromarray(np.uint8(255 * grey)), (GAP, GAP))
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default()
@@ -68,8 +70,11 @@ def draw_seen(reading, texts, doubts):
 
 def _as_picture(image):
     pixels = np.uint8(256 * image.transpose(1, 2, 0))
-    return Image.fromarray(pixels if len(image) == 3 else pixels[..., 0]).resize(
-        (TILE, TILE), Image.NEAREST).convert("RGB")
+    return (
+        Image.fromarray(pixels if len(image) == 3 else pixels[..., 0])
+        .resize((TILE, TILE), Image.NEAREST)
+        .convert("RGB")
+    )
 
 
 def save_seen(folder, pictures, answers):
@@ -114,10 +119,19 @@ def save_seen(folder, pictures, answers):
     targets = _apart(Path(name).stem for name, _ in pictures)
     for (_, reading), target in zip(pictures, targets):
         own = [next(answers) for _ in reading.images]
-        sheet = draw_seen(reading, ["{}: {} at {:.1f} %{}".format(
-            answer["digit"], answer["name"], min(99.9, 100 * answer["probability"]),
-            ", unsure" if answer["unsure"] else "") for answer in own],
-            [answer["unsure"] for answer in own])
+        sheet = draw_seen(
+            reading,
+            [
+                "{}: {} at {:.1f} %{}".format(
+                    answer["digit"],
+                    answer["name"],
+                    min(99.9, 100 * answer["probability"]),
+                    ", unsure" if answer["unsure"] else "",
+                )
+                for answer in own
+            ],
+            [answer["unsure"] for answer in own],
+        )
         with atomic_open(Path(folder) / (target + ".seen.png")) as file:
             sheet.save(file, "PNG")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..system.errors import MnistCnnError
 
-MIN_FREE = 8 * 10 ** 6  # bytes: the weights, the checkpoint, and both a second time while written
+MIN_FREE = 8 * 10**6  # bytes: the weights, the checkpoint, and both a second time while written
 
 
 @contextlib.contextmanager
@@ -83,8 +83,9 @@ def _create_part(path):
 
 
 #: No link is followed, no pipe waited for, no line's end translated; nor are these a child's.
-_FLAGS = functools.reduce(operator.or_, (
-    getattr(os, "O_" + name, 0) for name in ("NOFOLLOW", "NONBLOCK", "BINARY", "CLOEXEC")))
+_FLAGS = functools.reduce(
+    operator.or_, (getattr(os, "O_" + name, 0) for name in ("NOFOLLOW", "NONBLOCK", "BINARY", "CLOEXEC"))
+)
 
 
 def lock(number, wait=True):
@@ -113,6 +114,7 @@ def lock(number, wait=True):
     """
     try:
         import fcntl
+
         fcntl.flock(number, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         return False
@@ -167,8 +169,7 @@ def check_writable(path):
     """
     file = _resolve(path)
     if not os.path.isdir(file.parent):
-        raise MnistCnnError("cannot write {}: there is no folder {}; create it first"
-                            .format(path, file.parent))
+        raise MnistCnnError("cannot write {}: there is no folder {}; create it first".format(path, file.parent))
     _remove_parts(file)
     try:
         probe, number = _create_part(file)
@@ -178,8 +179,7 @@ def check_writable(path):
     except OSError as error:
         raise MnistCnnError("cannot write {}: {}".format(path, error.strerror)) from error
     if disk.free < MIN_FREE and disk.total:  # what is no disk has no size
-        raise MnistCnnError("cannot write {}: fewer than {} MB are free on its disk".format(
-            path, MIN_FREE // 10 ** 6))
+        raise MnistCnnError("cannot write {}: fewer than {} MB are free on its disk".format(path, MIN_FREE // 10**6))
 
 
 def _resolve(path):
@@ -192,11 +192,13 @@ def _resolve(path):
     _require_file(path)
     with contextlib.suppress(OSError):  # it is not there
         folder, link = os.stat(path.parent), os.lstat(path)
-        if (stat.S_ISLNK(link.st_mode) and folder.st_mode & stat.S_ISVTX
-                and folder.st_mode & stat.S_IWOTH
-                and link.st_uid not in (os.geteuid(), folder.st_uid)):
-            raise MnistCnnError("cannot write {}: it is another user's link; name another file"
-                                .format(path))
+        if (
+            stat.S_ISLNK(link.st_mode)
+            and folder.st_mode & stat.S_ISVTX
+            and folder.st_mode & stat.S_IWOTH
+            and link.st_uid not in (os.geteuid(), folder.st_uid)
+        ):
+            raise MnistCnnError("cannot write {}: it is another user's link; name another file".format(path))
     return Path(os.path.realpath(path))
 
 
@@ -244,13 +246,13 @@ def keep_apart(inputs, outputs):
     for output, path in itertools.product(outputs, map(Path, filter(None, inputs))):
         with contextlib.suppress(OSError):  # one is not there, so they are two
             if os.path.samefile(output, path):
-                raise MnistCnnError("{} would be written over {}, which is read; name another "
-                                    "output".format(output, path))
+                raise MnistCnnError(
+                    "{} would be written over {}, which is read; name another output".format(output, path)
+                )
     for output, other in itertools.combinations(outputs, 2):
         # of files that are not there yet nobody knows whether their disk tells letters apart
         if _spelling(output) == _spelling(other):
-            raise MnistCnnError("{} and {} would be written over each other; name another output"
-                                .format(output, other))
+            raise MnistCnnError("{} and {} would be written over each other; name another output".format(output, other))
 
 
 def _spelling(path):
@@ -285,6 +287,5 @@ def make_folder(path):
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise MnistCnnError("cannot make the folder {}: {}".format(
-            folder, error.strerror)) from error
+        raise MnistCnnError("cannot make the folder {}: {}".format(folder, error.strerror)) from error
     return folder

@@ -15,43 +15,29 @@ from .atomic import lock, open_part
 
 __all__ = ["fetch"]
 
-MAX_BYTES = 2 ** 30  # more than any file of the catalogue holds
+MAX_BYTES = 2**30  # more than any file of the catalogue holds
 MAX_REDIRECTS = 5
-BLOCK = 2 ** 13  # bytes; the least that has to come within `PATIENCE` timeouts
+BLOCK = 2**13  # bytes; the least that has to come within `PATIENCE` timeouts
 PATIENCE = 6  # timeouts
-LEAST_RATE = 10 ** 4  # bytes a second of a whole download, beside `PATIENCE`
+LEAST_RATE = 10**4  # bytes a second of a whole download, beside `PATIENCE`
 
 #: SHA-256 of published files by their MD5, which others can forge: those of TensorFlow Datasets
 #: (tensorflow_datasets/url_checksums), and of CIFAR-10 Keras' (keras/src/datasets/cifar10.py).
 SHA256 = {
-    "f68b3c2dcbeaaa9fbdd348bbdeb94873":
-        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-    "d53e105ee54ea40749a09fcbcd1e9432":
-        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-    "9fb629c4189551a2d022fa330f9573f3":
-        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-    "ec29112dd5afa0611ce80d1b7f02629c":
-        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-    "8d4fb7e6c68d591d4c3dfef9ec88bf0d":
-        "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-    "25c81989df183df01b3e8a0aad5dffbe":
-        "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-    "bef4ecab320f06d8554ea6380940ec79":
-        "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-    "bb300cfdad3c16e7a12a480ee83cd310":
-        "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-    "bdb82020997e1d708af4cf47b453dcf7":
-        "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
-    "e144d726b3acfaa3e44228e80efcd344":
-        "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
-    "5c965bf0a639b31b8f53240b1b52f4d7":
-        "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
-    "7320c461ea6c1c855c0b718fb2a4b134":
-        "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
-    "58c8d27c78d21e728a6bc7b3cc06412e":
-        "fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e",
-    "c58f30108f718f92721af3b95e74349a":
-        "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+    "f68b3c2dcbeaaa9fbdd348bbdeb94873": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    "d53e105ee54ea40749a09fcbcd1e9432": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    "9fb629c4189551a2d022fa330f9573f3": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    "ec29112dd5afa0611ce80d1b7f02629c": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    "8d4fb7e6c68d591d4c3dfef9ec88bf0d": "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+    "25c81989df183df01b3e8a0aad5dffbe": "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+    "bef4ecab320f06d8554ea6380940ec79": "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+    "bb300cfdad3c16e7a12a480ee83cd310": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+    "bdb82020997e1d708af4cf47b453dcf7": "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
+    "e144d726b3acfaa3e44228e80efcd344": "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
+    "5c965bf0a639b31b8f53240b1b52f4d7": "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
+    "7320c461ea6c1c855c0b718fb2a4b134": "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
+    "58c8d27c78d21e728a6bc7b3cc06412e": "fb9bb67e33772a9cc0b895e4ecf36d2cf35be8b709693c3564cea2a019fcda8e",
+    "c58f30108f718f92721af3b95e74349a": "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
 }
 
 
@@ -120,17 +106,17 @@ def fetch(folder, name, md5, base_urls, timeout=10, what=None):
                     raise
                 get(url)  # the part was another file's; now from its beginning
             return
-        except (requests.RequestException, urllib3.exceptions.HTTPError, MnistCnnError,
-                ValueError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, MnistCnnError, ValueError) as error:
             print("  no: {}".format(_reason(error)))
             base_urls.remove(base_url)
             base_urls.append(base_url)
         except OSError as error:
-            raise MnistCnnError("cannot write to {}: {}".format(
-                folder, error.strerror or error)) from error
-    raise MnistCnnError("none of these gave {}: {}; get {} elsewhere and put {} into {}".format(
-        name, " ".join(base_urls), what or "that file (MD5 {})".format(md5),
-        "them" if what else "it", folder))
+            raise MnistCnnError("cannot write to {}: {}".format(folder, error.strerror or error)) from error
+    raise MnistCnnError(
+        "none of these gave {}: {}; get {} elsewhere and put {} into {}".format(
+            name, " ".join(base_urls), what or "that file (MD5 {})".format(md5), "them" if what else "it", folder
+        )
+    )
 
 
 @contextlib.contextmanager
@@ -173,8 +159,9 @@ class _Watch:
         self.done.set()
         self.thread.join()
         if self.too_slow and (error is None or isinstance(error, Exception)):  # cut off, it may be
-            raise MnistCnnError("the server is too slow; what came is kept, and the next try goes on "
-                                "from there") from error
+            raise MnistCnnError(
+                "the server is too slow; what came is kept, and the next try goes on from there"
+            ) from error
 
     def expect(self, size):
         """Give a download of so many bytes its time."""
@@ -185,7 +172,7 @@ class _Watch:
         self.next = time.monotonic() + self.patience
 
     def _wait(self):
-        while not self.done.wait(.05):
+        while not self.done.wait(0.05):
             if time.monotonic() > min(self.next, self.last):
                 self.too_slow = True
                 for connection in self.sockets:
@@ -196,17 +183,21 @@ class _Watch:
     def session(self):
         """A session whose connections are watched, and which follows no redirect."""
         import requests
+
         sockets = self.sockets
 
         def watched(manager):
             for scheme, pool in list(manager.pool_classes_by_scheme.items()):
+
                 class Connection(pool.ConnectionCls):
                     def connect(self):
                         super().connect()
                         sockets.append(self.sock)
 
-                manager.pool_classes_by_scheme = dict(manager.pool_classes_by_scheme, **{
-                    scheme: type(pool.__name__, (pool,), {"ConnectionCls": Connection})})
+                manager.pool_classes_by_scheme = dict(
+                    manager.pool_classes_by_scheme,
+                    **{scheme: type(pool.__name__, (pool,), {"ConnectionCls": Connection})},
+                )
             return manager
 
         class Adapter(requests.adapters.HTTPAdapter):
@@ -243,8 +234,9 @@ def _open(session, url, headers, timeout):
         except ValueError:
             good = False
         if not good:
-            raise MnistCnnError("the server sends one on to an address that is none: {:.100}".format(
-                response.headers["Location"]))
+            raise MnistCnnError(
+                "the server sends one on to an address that is none: {:.100}".format(response.headers["Location"])
+            )
     raise MnistCnnError("the server sends one on, again and again")
 
 
@@ -271,26 +263,26 @@ def _resume(url, part, file, output, timeout):
     if there:
         headers["Range"] = "bytes={}-".format(there)
     total = None
-    with _Watch(timeout) as watch, watch.session() as session, \
-            _open(session, url, headers, timeout) as response:
+    with _Watch(timeout) as watch, watch.session() as session, _open(session, url, headers, timeout) as response:
         if response.status_code != 416:  # the part holds all there is, or more: judge it as it is
             response.raise_for_status()
             if response.status_code not in (200, 206):
-                raise MnistCnnError("the server answers {}, with no file".format(
-                    response.status_code))
-            if not (response.status_code == 206 and response.headers.get(
-                    "Content-Range", "").startswith("bytes {}-".format(there))):
+                raise MnistCnnError("the server answers {}, with no file".format(response.status_code))
+            if not (
+                response.status_code == 206
+                and response.headers.get("Content-Range", "").startswith("bytes {}-".format(there))
+            ):
                 there = file.seek(0)
                 file.truncate()
             length = response.headers.get("Content-Length", "")
             total = there + int(length) if length.isascii() and length.isdigit() else None
             watch.expect(min(total or MAX_BYTES, MAX_BYTES) - there)
-            with tqdm(total=total, initial=there, unit="B", unit_scale=True, leave=False,
-                      disable=None) as bar:  # None: off where nobody looks
+            with tqdm(
+                total=total, initial=there, unit="B", unit_scale=True, leave=False, disable=None
+            ) as bar:  # None: off where nobody looks
                 for block in _blocks(response.raw):
                     if not there and block.startswith(b"<"):
-                        raise MnistCnnError(
-                            "a web page (HTML) came, perhaps a proxy's or a log-in's")
+                        raise MnistCnnError("a web page (HTML) came, perhaps a proxy's or a log-in's")
                     there += len(block)
                     if there > MAX_BYTES:
                         file.truncate(0)
@@ -312,20 +304,23 @@ def _reason(error):
     import urllib3
 
     if isinstance(error, requests.HTTPError):
-        return "the server answers {} {:.100}".format(
-            error.response.status_code, printable(str(error.response.reason)))
+        return "the server answers {} {:.100}".format(error.response.status_code, printable(str(error.response.reason)))
     if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError)):
         return "the server does not answer"
-    if isinstance(error, (requests.exceptions.ChunkedEncodingError,
-                          urllib3.exceptions.HTTPError)) and not isinstance(error, ValueError):
+    if isinstance(error, (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.HTTPError)) and not isinstance(
+        error, ValueError
+    ):
         return "the connection broke off; what came is kept, and the next try goes on from there"
     if isinstance(error, requests.exceptions.SSLError):
-        return ("the server's TLS certificate is not trusted ({}); if it is your network's own, name "
-                "the file of its authority: REQUESTS_CA_BUNDLE=FILE".format(_of_certificate(error)))
+        return (
+            "the server's TLS certificate is not trusted ({}); if it is your network's own, name "
+            "the file of its authority: REQUESTS_CA_BUNDLE=FILE".format(_of_certificate(error))
+        )
     if isinstance(error, requests.ConnectionError):
         return "no connection to the server"
-    if isinstance(error, ValueError) and not isinstance(error, (
-            requests.RequestException, urllib3.exceptions.HTTPError)):
+    if isinstance(error, ValueError) and not isinstance(
+        error, (requests.RequestException, urllib3.exceptions.HTTPError)
+    ):
         return "what came is truncated or another file (its digest differs)"
     return printable(" ".join(str(error).split())[:200])
 

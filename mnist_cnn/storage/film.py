@@ -61,8 +61,10 @@ def restore(codes, scales, shapes):
            [-0.31]], dtype=float32)
     """
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
-    return [(np.float32(part) * scale).reshape(shape)
-            for part, scale, shape in zip(np.split(codes, ends[:-1]), scales, shapes)]
+    return [
+        (np.float32(part) * scale).reshape(shape)
+        for part, scale, shape in zip(np.split(codes, ends[:-1]), scales, shapes)
+    ]
 
 
 def thin_out(frames, most=MAX_FRAMES):
@@ -89,6 +91,5 @@ def thin_out(frames, most=MAX_FRAMES):
     while len(frames) > most:
         stride *= 2
         last = max(frames)
-        frames = {epoch: frame for epoch, frame in frames.items()
-                  if epoch % stride == 0 or epoch == last}
+        frames = {epoch: frame for epoch, frame in frames.items() if epoch % stride == 0 or epoch == last}
     return frames

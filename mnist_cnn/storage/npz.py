@@ -13,8 +13,8 @@ from .atomic import atomic_open, open_regular
 
 __all__ = ["write_npz", "read_npz", "read_npz_shapes"]
 
-MAX_ITEMS = 10 ** 7  # in an array whose length a file may choose
-MAX_HEADER = 10 ** 5  # bytes before an npy array's data; more than NumPy parses
+MAX_ITEMS = 10**7  # in an array whose length a file may choose
+MAX_HEADER = 10**5  # bytes before an npy array's data; more than NumPy parses
 MAX_ARRAYS = 1000  # in a file of weights
 MAX_REASON = 200  # characters of what Python says of a file: it may quote all of it
 
@@ -97,12 +97,12 @@ def read_npz(path, wanted, optional=(), others=False):
         names = sorted(archive.namelist())
         there = [name for name in optional if name + ".npy" in names]
         if others:
-            names = [name for name in names if name[:-len(".npy")] in [*wanted, *there]]
+            names = [name for name in names if name[: -len(".npy")] in [*wanted, *there]]
         if names != sorted(name + ".npy" for name in [*wanted, *there]):
-            raise ValueError("it holds {} arrays, not {} ({} to {})".format(
-                len(names), len(wanted), min(wanted), max(wanted)))
-        return {name: _read_array(archive, name, *(wanted.get(name) or optional[name]))
-                for name in [*wanted, *there]}
+            raise ValueError(
+                "it holds {} arrays, not {} ({} to {})".format(len(names), len(wanted), min(wanted), max(wanted))
+            )
+        return {name: _read_array(archive, name, *(wanted.get(name) or optional[name])) for name in [*wanted, *there]}
 
 
 def read_npz_shapes(path):
@@ -146,10 +146,10 @@ def _refused(path):
         yield
     except OSError as error:
         raise MnistCnnError("cannot read {}: {}".format(path, error.strerror or error)) from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError,
-            RuntimeError) as error:
-        raise MnistCnnError("{} is not a file that train.py saved: {}".format(
-            path, " ".join(str(error).split())[:MAX_REASON])) from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+        raise MnistCnnError(
+            "{} is not a file that train.py saved: {}".format(path, " ".join(str(error).split())[:MAX_REASON])
+        ) from error
 
 
 def _read_header(archive, name):
@@ -175,8 +175,7 @@ def _read_header(archive, name):
 def _read_array(archive, name, dtypes, shape):
     """One array of an npz archive, once its header says that it is the one that is wanted."""
     stored_shape, dtype = _read_header(archive, name)
-    if len(stored_shape) != len(shape) or any(
-            want not in (None, got) for want, got in zip(shape, stored_shape)):
+    if len(stored_shape) != len(shape) or any(want not in (None, got) for want, got in zip(shape, stored_shape)):
         raise ValueError("{} has shape {}, not {}".format(name, stored_shape, shape))
     if dtype.hasobject or dtype.char not in dtypes:
         raise ValueError("{} has dtype {}, not {}".format(name, dtype, np.dtype(dtypes[0])))

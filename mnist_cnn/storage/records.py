@@ -11,13 +11,23 @@ from ..system.errors import MnistCnnError
 from .atomic import atomic_open, open_regular
 from .npz import read_npz, write_npz
 
-__all__ = ["HISTORY_FIELDS", "history_path", "save_history", "load_history", "checkpoint_path",
-           "snapshots_path", "save_snapshots", "load_snapshots", "load_film", "files_beside",
-           "require_own_names", "is_weights"]
+__all__ = [
+    "HISTORY_FIELDS",
+    "history_path",
+    "save_history",
+    "load_history",
+    "checkpoint_path",
+    "snapshots_path",
+    "save_snapshots",
+    "load_snapshots",
+    "load_film",
+    "files_beside",
+    "require_own_names",
+    "is_weights",
+]
 
 #: A record of an epoch: seconds, losses in nats, accuracies in [0, 1].
-HISTORY_FIELDS = ("epoch", "seconds", "training_loss", "training_accuracy",
-                  "validation_loss", "validation_accuracy")
+HISTORY_FIELDS = ("epoch", "seconds", "training_loss", "training_accuracy", "validation_loss", "validation_accuracy")
 
 #: Those of a run on all data, which has nothing left to validate on.
 TRAINING_FIELDS = HISTORY_FIELDS[:4]
@@ -38,13 +48,16 @@ def _beside(output, suffix):
         raise MnistCnnError("{} is a folder; name a file of weights".format(output))
     for ending, what in _BESIDE.items():
         if output.name.endswith(ending):
-            raise MnistCnnError("{} has the name of a training's {}; name a file of weights, such "
-                                "as {}.npz".format(output, what, output.name[:-len(ending)] or "model"))
+            raise MnistCnnError(
+                "{} has the name of a training's {}; name a file of weights, such as {}.npz".format(
+                    output, what, output.name[: -len(ending)] or "model"
+                )
+            )
     return output.with_name(_stem(output.name) + suffix)
 
 
 def _stem(name):
-    return name[:-len(".npz")] if name.endswith(".npz") else name
+    return name[: -len(".npz")] if name.endswith(".npz") else name
 
 
 def require_own_names(output):
@@ -74,8 +87,7 @@ def require_own_names(output):
     stem = _stem(output.name)
     other = output.with_name(stem if output.name != stem else stem + ".npz")
     if os.path.isfile(other):
-        raise MnistCnnError("{} and {} would share {}; name another output".format(
-            output, other, history_path(output)))
+        raise MnistCnnError("{} and {} would share {}; name another output".format(output, other, history_path(output)))
 
 
 def is_weights(path):
@@ -200,8 +212,9 @@ def load_history(output):
     except OSError as error:
         raise MnistCnnError("cannot read {}: {}".format(path, error.strerror)) from error
     except (ValueError, csv.Error) as error:
-        raise MnistCnnError("{} is no history that train.py saved; remove it to draw the other "
-                            "pictures".format(path)) from error
+        raise MnistCnnError(
+            "{} is no history that train.py saved; remove it to draw the other pictures".format(path)
+        ) from error
 
 
 def snapshots_path(output):
@@ -242,12 +255,10 @@ def save_snapshots(output, snapshots, film=None):
     ['epochs', 'kernels']
     """
     epochs = sorted(snapshots)
-    arrays = {"epochs": np.array(epochs),
-              "kernels": np.stack([snapshots[epoch] for epoch in epochs])}
+    arrays = {"epochs": np.array(epochs), "kernels": np.stack([snapshots[epoch] for epoch in epochs])}
     if film:
         codes, scales = zip(*(film[epoch] for epoch in sorted(film)))
-        arrays.update(film_epochs=np.array(sorted(film)), codes=np.stack(codes),
-                      scales=np.stack(scales))
+        arrays.update(film_epochs=np.array(sorted(film)), codes=np.stack(codes), scales=np.stack(scales))
     write_npz(snapshots_path(output), arrays)
 
 
@@ -284,15 +295,11 @@ def load_snapshots(output, shape):
     """
     path = snapshots_path(output)
     if not os.path.exists(path):
-        raise MnistCnnError("there is no {}; train with --snapshots to see how the kernels came "
-                            "to be".format(path))
-    arrays = read_npz(path, {"epochs": ("lqi", (None,)), "kernels": ("fd", (None,) + tuple(shape))},
-                      others=True)
+        raise MnistCnnError("there is no {}; train with --snapshots to see how the kernels came to be".format(path))
+    arrays = read_npz(path, {"epochs": ("lqi", (None,)), "kernels": ("fd", (None,) + tuple(shape))}, others=True)
     epochs, snapshots = arrays["epochs"], arrays["kernels"]
-    if not len(epochs) or len(epochs) != len(snapshots) or epochs[0] < 0 or (
-            np.diff(epochs) <= 0).any():
-        raise MnistCnnError("{} is not a file that train.py saved: its epochs and kernels do not "
-                            "match".format(path))
+    if not len(epochs) or len(epochs) != len(snapshots) or epochs[0] < 0 or (np.diff(epochs) <= 0).any():
+        raise MnistCnnError("{} is not a file that train.py saved: its epochs and kernels do not match".format(path))
     return epochs, snapshots
 
 
@@ -329,14 +336,24 @@ def load_film(output, num_arrays, num_weights):
     ((832,), (2,))
     """
     path = snapshots_path(output)
-    arrays = read_npz(path, {}, optional={
-        "film_epochs": ("lqi", (None,)), "codes": ("b", (None, num_weights)),
-        "scales": ("f", (None, num_arrays))}, others=True)
+    arrays = read_npz(
+        path,
+        {},
+        optional={
+            "film_epochs": ("lqi", (None,)),
+            "codes": ("b", (None, num_weights)),
+            "scales": ("f", (None, num_arrays)),
+        },
+        others=True,
+    )
     if not arrays:
         return {}
     epochs = arrays.get("film_epochs", np.zeros(0, int))
-    if len({len(epochs), *(len(array) for array in arrays.values())}) > 1 or len(arrays) < 3 or (
-            np.diff(epochs) <= 0).any() or (epochs < 0).any():
-        raise MnistCnnError("{} is not a file that train.py saved: its epochs and weights do not "
-                            "match".format(path))
+    if (
+        len({len(epochs), *(len(array) for array in arrays.values())}) > 1
+        or len(arrays) < 3
+        or (np.diff(epochs) <= 0).any()
+        or (epochs < 0).any()
+    ):
+        raise MnistCnnError("{} is not a file that train.py saved: its epochs and weights do not match".format(path))
     return dict(zip(epochs.tolist(), zip(arrays["codes"], arrays["scales"])))

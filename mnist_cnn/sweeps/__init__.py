@@ -18,11 +18,10 @@ from .task import MAX_THREADS
 
 __all__ = ["sweep", "main"]
 
-MAX_TRAININGS = 10 ** 5  # years; a slip of the keyboard would fill the memory
+MAX_TRAININGS = 10**5  # years; a slip of the keyboard would fill the memory
 
 
-def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, threads=None,
-          dataset=None, then=None):
+def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, threads=None, dataset=None, then=None):
     """Train every setting with every seed, but for what the folder has already.
 
     Parameters
@@ -75,16 +74,13 @@ def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, t
     """
     for name, value in (("workers", workers), ("threads", threads)):
         if value is not None and (int(value) != value or not 1 <= value <= MAX_THREADS):
-            raise MnistCnnError("{} is {!r}; it must be a whole number, 1 to {}".format(
-                name, value, MAX_THREADS))
+            raise MnistCnnError("{} is {!r}; it must be a whole number, 1 to {}".format(name, value, MAX_THREADS))
     if len(configs) * len(seeds) > MAX_TRAININGS:
-        raise MnistCnnError("that makes {} trainings; {} are the most".format(
-            len(configs) * len(seeds), MAX_TRAININGS))
+        raise MnistCnnError("that makes {} trainings; {} are the most".format(len(configs) * len(seeds), MAX_TRAININGS))
     require_drawing()
     folder = make_folder(output)
     if data_dir is not None and os.path.isdir(data_dir) and os.path.samefile(folder, data_dir):
-        raise MnistCnnError("{} is the folder of the data; name another for the results".format(
-            output))
+        raise MnistCnnError("{} is the folder of the data; name another for the results".format(output))
     with _alone_in(folder):
         records = _records(configs, seeds, folder, data_dir, scheduler, workers, threads, dataset)
         if then is not None:
@@ -114,32 +110,38 @@ def _records(configs, seeds, folder, data_dir, scheduler, workers, threads, data
     for path in _report_files(folder):
         check_writable(path)
     card = load_dataset(data_dir, dataset=dataset).card
-    trainings = [(name, replace(config, seed=seed)) for name, config in configs.items()
-                 for seed in seeds]
+    trainings = [(name, replace(config, seed=seed)) for name, config in configs.items() for seed in seeds]
     done = read_records(folder)
     if threads is None:
         threads = _threads_of(done.values(), [config for _, config in trainings], card.digest)
     if threads is None:
         from .engine import threads_there
+
         threads = threads_there(scheduler, workers, len(trainings))
-    wanted = {record_path(folder, name, config, card.digest, threads): (name, config)
-              for name, config in trainings}
+    wanted = {record_path(folder, name, config, card.digest, threads): (name, config) for name, config in trainings}
     # seeds outermost: a part of a sweep is fair, too
-    missing = sorted((path for path in wanted if path not in done),
-                     key=lambda path: wanted[path][1].seed)
+    missing = sorted((path for path in wanted if path not in done), key=lambda path: wanted[path][1].seed)
     if missing:
         from .engine import train_all
-        train_all({path: wanted[path] for path in missing}, done=len(wanted) - len(missing),
-                  data=(data_dir, dataset), card=card, threads=threads, scheduler=scheduler,
-                  workers=workers)
+
+        train_all(
+            {path: wanted[path] for path in missing},
+            done=len(wanted) - len(missing),
+            data=(data_dir, dataset),
+            card=card,
+            threads=threads,
+            scheduler=scheduler,
+            workers=workers,
+        )
         done = read_records(folder)
     return [done[path] for path in wanted]
 
 
 def _threads_of(records, configs, digest):
     """The number of threads of a sweep that was begun: of most of its records; None without any."""
-    counts = Counter(record["threads"] for record in records
-                     if record["data"] == digest and Config(**record["config"]) in configs)
+    counts = Counter(
+        record["threads"] for record in records if record["data"] == digest and Config(**record["config"]) in configs
+    )
     return max(counts, key=lambda threads: (counts[threads], threads), default=None)
 
 
@@ -171,12 +173,21 @@ def report(records, output):
     print(text)
     for record in records:
         if record["status"] == "failed":
-            print("failed: {}, seed {}: {}".format(
-                record["setting"], record["seed"], record["error"]))
+            print("failed: {}, seed {}: {}".format(record["setting"], record["seed"], record["error"]))
 
 
-def main(spec=(), seeds=None, grid=(), num_epochs=None, output="results", data_dir=None,
-         scheduler=None, workers=None, threads=None, dataset=None):
+def main(
+    spec=(),
+    seeds=None,
+    grid=(),
+    num_epochs=None,
+    output="results",
+    data_dir=None,
+    scheduler=None,
+    workers=None,
+    threads=None,
+    dataset=None,
+):
     """Train every setting with every seed, and print how they compare.
 
     Parameters
@@ -214,14 +225,17 @@ def main(spec=(), seeds=None, grid=(), num_epochs=None, output="results", data_d
     recipes = [str(word) for word in spec if is_recipe(str(word))]
     files = [word for word in spec if not is_recipe(str(word))]
     if len(files) > 1:
-        raise MnistCnnError("there is no recipe {!r}, and one TOML file is enough".format(
-            str(files[0])))
+        raise MnistCnnError("there is no recipe {!r}, and one TOML file is enough".format(str(files[0])))
     found = read_spec(files[0]) if files else {}
     keep_apart([*files, *dataset_files(data_dir, dataset)], _report_files(output))
     options = dict(found.get("options", {}))
     if num_epochs is not None:
         options["num_epochs"] = num_epochs
-    configs = expand(recipes + found.get("recipes", []), options,
-                     {**found.get("grid", {}), **parse_grid(grid)}, found.get("settings"))
+    configs = expand(
+        recipes + found.get("recipes", []),
+        options,
+        {**found.get("grid", {}), **parse_grid(grid)},
+        found.get("settings"),
+    )
     seeds = parse_seeds(found.get("seeds", "1-3") if seeds is None else seeds)
     return sweep(configs, seeds, output, data_dir, scheduler, workers, threads, dataset, then=report)

@@ -20,7 +20,7 @@ from .task import run_task, warm_up
 
 __all__ = ["train_all", "local_cluster"]
 
-WORKER_MEMORY = 7 * 10 ** 8  # bytes that a training takes, its data included
+WORKER_MEMORY = 7 * 10**8  # bytes that a training takes, its data included
 
 
 def _import_dask():
@@ -29,15 +29,23 @@ def _import_dask():
         import distributed
     except ImportError as error:
         raise MnistCnnError("a sweep needs Dask; run: pip install -e .[sweep]") from error
-    dask.config.set({
-        "distributed.comm.timeouts.connect": "10s",
-        "distributed.scheduler.allowed-failures": 3,
-        # a training holds Python's lock in its steps; that is no fault of a worker
-        "distributed.admin.tick.limit": "1h",
-        "distributed.worker.profile.enabled": False,
-    })
-    for name in ("distributed", "distributed.nanny", "distributed.scheduler", "distributed.client",
-                 "distributed.core", "tornado.application"):
+    dask.config.set(
+        {
+            "distributed.comm.timeouts.connect": "10s",
+            "distributed.scheduler.allowed-failures": 3,
+            # a training holds Python's lock in its steps; that is no fault of a worker
+            "distributed.admin.tick.limit": "1h",
+            "distributed.worker.profile.enabled": False,
+        }
+    )
+    for name in (
+        "distributed",
+        "distributed.nanny",
+        "distributed.scheduler",
+        "distributed.client",
+        "distributed.core",
+        "tornado.application",
+    ):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return distributed
 
@@ -45,6 +53,7 @@ def _import_dask():
 def _fitting(tasks):
     """As many workers as there are tasks, cores, and memory for."""
     import psutil
+
     return max(1, min(tasks, machine.cores(), psutil.virtual_memory().available // WORKER_MEMORY))
 
 
@@ -114,8 +123,14 @@ def local_cluster(workers, threads):
         with _without_signals(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             cluster = distributed.LocalCluster(
-                n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0, env=env,
-                dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL)
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=0,
+                env=env,
+                dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,
+            )
             stack.callback(_close, cluster, timeout=10)
         yield cluster
 
@@ -156,9 +171,10 @@ def threads_there(scheduler, workers, tasks):
             client.wait_for_workers(1)
         found = sorted(set(client.run(machine.threads).values()))
     if len(found) > 1:
-        raise MnistCnnError("the workers of {} have {} threads, on which results depend; say how many "
-                            "each training is to have (--threads)".format(
-                                scheduler, " or ".join(map(str, found))))
+        raise MnistCnnError(
+            "the workers of {} have {} threads, on which results depend; say how many "
+            "each training is to have (--threads)".format(scheduler, " or ".join(map(str, found)))
+        )
     return found[0]
 
 
@@ -174,25 +190,28 @@ def _client(scheduler, cluster=None):
                 client = distributed.Client(cluster or scheduler, timeout="10s", set_as_default=False)
                 stack.callback(_close, client, timeout=5)
         except (OSError, ValueError, OverflowError) as error:
-            raise MnistCnnError("there is no Dask scheduler at {}: {}".format(
-                scheduler, " ".join(str(error).split()) or "no answer")) from error
+            raise MnistCnnError(
+                "there is no Dask scheduler at {}: {}".format(scheduler, " ".join(str(error).split()) or "no answer")
+            ) from error
         try:
             yield client
         except (distributed.CancelledError, distributed.comm.CommClosedError) as error:
             raise MnistCnnError(
                 "the Dask scheduler at {} has gone; what is finished is kept, and the same command "
-                "goes on from there".format(scheduler or "this machine")) from error
+                "goes on from there".format(scheduler or "this machine")
+            ) from error
 
 
 def _require_scheduler(address):
     """MnistCnnError without a certificate for it, OSError or ValueError where nothing answers."""
     import distributed
-    if address.startswith("tls:") and not distributed.Security().get_connection_args(
-            "client").get("ssl_context"):
+
+    if address.startswith("tls:") and not distributed.Security().get_connection_args("client").get("ssl_context"):
         raise MnistCnnError(
             "the Dask scheduler at {} wants a certificate; name its files, "
             "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, ..__CLIENT__CERT and ..__CLIENT__KEY "
-            "(docs/sweeps.md)".format(address))
+            "(docs/sweeps.md)".format(address)
+        )
     # a client that cannot connect would wait as Python exits, and print a traceback
     socket.create_connection(distributed.comm.get_address_host_port(address), timeout=10).close()
 
@@ -237,8 +256,7 @@ def train_all(wanted, done, data, card, threads, scheduler=None, workers=None):
             cluster = stack.enter_context(local_cluster(workers, threads))
         client = stack.enter_context(_client(scheduler, cluster))
         if client.dashboard_link:
-            print("Dask's dashboard (with bokeh installed): {}".format(client.dashboard_link),
-                  flush=True)
+            print("Dask's dashboard (with bokeh installed): {}".format(client.dashboard_link), flush=True)
         if scheduler is None:
             _warm_up(client, wanted, card)
         _gather(client, wanted, done, data, card, threads)
@@ -252,31 +270,32 @@ def _close(opened, timeout):
 
 def _warm_up(client, wanted, card):
     """Compile once, on one worker, before many would compile the same at a time."""
-    kinds = {(config.dropout, config.ema > 0, config.engine, config.momentum): config
-             for _, config in wanted.values()}
+    kinds = {(config.dropout, config.ema > 0, config.engine, config.momentum): config for _, config in wanted.values()}
     client.submit(warm_up, list(kinds.values()), card, pure=False).result()
 
 
 def _gather(client, wanted, done, data, card, threads):
     """Submit the tasks, and write their records as they come."""
     import distributed
-    futures = {client.submit(run_task, config, data, card.digest, threads, pure=False): path
-               for path, (_, config) in wanted.items()}
+
+    futures = {
+        client.submit(run_task, config, data, card.digest, threads, pure=False): path
+        for path, (_, config) in wanted.items()
+    }
     best = None
     with progress_bar(total=done + len(wanted), initial=done, unit="training") as bar:
         for future in distributed.as_completed(list(futures), loop=client.loop):
             path = futures.pop(future)
             name, config = wanted[path]
-            common = dict(setting=name, config=asdict(config), seed=config.seed, data=card.digest,
-                          threads=threads)
+            common = dict(setting=name, config=asdict(config), seed=config.seed, data=card.digest, threads=threads)
             record, weights = _result(future, common)
             record = write_record(path, name, record, weights, card)
             future.release()
-            if record["status"] == "ok" and (best is None
-                                             or record["test_accuracy"] > best["test_accuracy"]):
+            if record["status"] == "ok" and (best is None or record["test_accuracy"] > best["test_accuracy"]):
                 best = record
-                bar.set_postfix_str("best {:.2f} % ({}, seed {})".format(
-                    100 * best["test_accuracy"], best["setting"], best["seed"]))
+                bar.set_postfix_str(
+                    "best {:.2f} % ({}, seed {})".format(100 * best["test_accuracy"], best["setting"], best["seed"])
+                )
             bar.update()
 
 
@@ -286,6 +305,7 @@ def _result(future, common):
     `common` is what the record of any training of this sweep holds.
     """
     import distributed
+
     try:
         record, weights = future.result()
         record = dict(record, **common)
@@ -299,4 +319,4 @@ def _result(future, common):
         raise
     except Exception as other:  # a defect of ours must not stop the other trainings
         error = "{}: {}".format(type(other).__name__, " ".join(str(other).split()))
-    return dict(common, status="failed", error=error, seconds=0.), []
+    return dict(common, status="failed", error=error, seconds=0.0), []

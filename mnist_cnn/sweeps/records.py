@@ -14,7 +14,7 @@ from ..training.config import Config
 
 __all__ = ["record_path", "read_records", "write_record"]
 
-MAX_RECORD = 10 ** 6  # bytes; one takes a thousand
+MAX_RECORD = 10**6  # bytes; one takes a thousand
 
 
 def record_path(folder, name, config, digest, threads):
@@ -48,8 +48,7 @@ def record_path(folder, name, config, digest, threads):
     """
     key = json.dumps([asdict(config), digest, threads], sort_keys=True).encode()
     words = "".join(c if c.isalnum() else "_" for c in name)[:60]
-    return Path(folder) / "{}-{}-{}.json".format(words, config.seed,
-                                                 hashlib.sha256(key).hexdigest()[:8])
+    return Path(folder) / "{}-{}-{}.json".format(words, config.seed, hashlib.sha256(key).hexdigest()[:8])
 
 
 def write_record(path, name, record, weights, card=None):
@@ -134,8 +133,7 @@ def read_records(folder):
             record["config"] = asdict(Config(**record["config"]))
             require_record(record)
         except (OSError, ValueError, KeyError, TypeError, RecursionError, MnistCnnError) as error:
-            raise MnistCnnError("{} is no record of a sweep; remove it to train it anew".format(
-                path)) from error
+            raise MnistCnnError("{} is no record of a sweep; remove it to train it anew".format(path)) from error
         records[path] = record
     return records
 
@@ -150,10 +148,12 @@ def require_record(record):
         losses += [part + "_loss" for part in parts]
         accuracies += [part + "_accuracy" for part in parts]
     numbers = losses + accuracies
-    if not (record["status"] in ("ok", "failed")
-            and all(type(record[name]) is int for name in whole)
-            and all(type(record[name]) is str for name in texts)
-            and all(type(record[name]) in (int, float) for name in numbers)
-            and all(0 <= record[name] < np.inf for name in numbers)
-            and all(record[name] <= 1 for name in accuracies)):
+    if not (
+        record["status"] in ("ok", "failed")
+        and all(type(record[name]) is int for name in whole)
+        and all(type(record[name]) is str for name in texts)
+        and all(type(record[name]) in (int, float) for name in numbers)
+        and all(0 <= record[name] < np.inf for name in numbers)
+        and all(record[name] <= 1 for name in accuracies)
+    ):
         raise ValueError("no training gives such a record")

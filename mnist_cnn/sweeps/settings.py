@@ -8,7 +8,7 @@ from ..storage.atomic import open_regular
 from ..system.errors import MnistCnnError
 from ..training.config import RECIPES, configure
 
-MAX_SEEDS = 10 ** 4
+MAX_SEEDS = 10**4
 
 __all__ = ["expand", "parse_grid", "parse_seeds", "read_spec"]
 
@@ -43,12 +43,15 @@ def parse_seeds(text):
         for part in text.split(","):
             first, dash, last = part.partition("-")
             part = range(int(first), int(last if dash else first) + 1)
-            if part and not (0 <= part[0] and part[-1] < 2 ** 32 and part[-1] - part[0] < MAX_SEEDS):
+            if part and not (0 <= part[0] and part[-1] < 2**32 and part[-1] - part[0] < MAX_SEEDS):
                 raise ValueError
             seeds.update(part)
     except ValueError as error:
-        raise MnistCnnError("seeds is {!r}; it must be like '1-10' or '1-3,7': at most {} numbers, "
-                            "0 to 2**32 - 1".format(text, MAX_SEEDS)) from error
+        raise MnistCnnError(
+            "seeds is {!r}; it must be like '1-10' or '1-3,7': at most {} numbers, 0 to 2**32 - 1".format(
+                text, MAX_SEEDS
+            )
+        ) from error
     if not seeds:
         raise MnistCnnError("seeds is {!r}, which names none".format(text))
     return sorted(seeds)
@@ -137,8 +140,10 @@ def read_spec(path):
     kinds = dict(recipes=list, seeds=str, options=dict, grid=dict, settings=dict)
     for name, value in spec.items():
         if not isinstance(value, kinds.get(name, ())):
-            raise MnistCnnError("{} has {!r}; it can have recipes (a list), seeds (like \"1-10\"), "
-                                "[options], [grid] and [settings.NAME]".format(path, name))
+            raise MnistCnnError(
+                '{} has {!r}; it can have recipes (a list), seeds (like "1-10"), '
+                "[options], [grid] and [settings.NAME]".format(path, name)
+            )
     return spec
 
 

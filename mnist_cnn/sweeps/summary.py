@@ -31,10 +31,11 @@ def mean_interval(values):
     99.20 +- 0.25
     """
     from scipy import stats  # here: it takes .4 s to import
+
     values = np.asarray(values, float)
     if len(values) < 2:
         return values.mean(), np.nan
-    return values.mean(), stats.t.ppf(.975, len(values) - 1) * stats.sem(values)
+    return values.mean(), stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
 
 
 def _by_setting(records):
@@ -73,24 +74,35 @@ def table(records):
     >>> print(table(records).splitlines()[-1])  # without its head
     | plain | 2 | 0 | 99.000 | 99.000 | 97.729 to 100.271 | 0.141 | 98.90 | 99.10 | 5.0 |
     """
-    lines = ["| setting | trainings | failed | validation | test: mean | 95 % interval | standard "
-             "deviation | lowest | highest | seconds a training |", "| --- " * 10 + "|"]
+    lines = [
+        "| setting | trainings | failed | validation | test: mean | 95 % interval | standard "
+        "deviation | lowest | highest | seconds a training |",
+        "| --- " * 10 + "|",
+    ]
     for name, finished in _by_setting(records).items():
-        failed = sum(record["setting"] == name and record["status"] == "failed"
-                     for record in records)
+        failed = sum(record["setting"] == name and record["status"] == "failed" for record in records)
         if not finished:
             lines.append("| {} | 0 | {} |{}".format(name, failed, " - |" * 7))
             continue
         done = list(finished.values())
         test = 100 * np.array([record["test_accuracy"] for record in done])
         mean, half = mean_interval(test)
-        lines.append("| {} | {} | {} | {} | {:.3f} | {} | {} | {:.2f} | {:.2f} | {:.1f} |".format(
-            name, len(done), failed,
-            "trained on" if done[0]["config"]["all_data"] else "{:.3f}".format(
-                100 * np.mean([record["validation_accuracy"] for record in done])),
-            mean, "-" if np.isnan(half) else "{:.3f} to {:.3f}".format(mean - half, mean + half),
-            _number(test.std(ddof=1) if len(test) > 1 else np.nan), test.min(), test.max(),
-            np.mean([record["seconds"] for record in done])))
+        lines.append(
+            "| {} | {} | {} | {} | {:.3f} | {} | {} | {:.2f} | {:.2f} | {:.1f} |".format(
+                name,
+                len(done),
+                failed,
+                "trained on"
+                if done[0]["config"]["all_data"]
+                else "{:.3f}".format(100 * np.mean([record["validation_accuracy"] for record in done])),
+                mean,
+                "-" if np.isnan(half) else "{:.3f} to {:.3f}".format(mean - half, mean + half),
+                _number(test.std(ddof=1) if len(test) > 1 else np.nan),
+                test.min(),
+                test.max(),
+                np.mean([record["seconds"] for record in done]),
+            )
+        )
     return "\n".join(lines)
 
 
@@ -122,20 +134,29 @@ def comparison(records):
     if len(settings) < 2:
         return ""
     first, *others = settings
-    lines = ["| setting, against {} | common seeds | mean difference | 95 % interval | better in |"
-             .format(first), "| --- " * 5 + "|"]
+    lines = [
+        "| setting, against {} | common seeds | mean difference | 95 % interval | better in |".format(first),
+        "| --- " * 5 + "|",
+    ]
     for name in others:
         seeds = sorted(set(settings[first]) & set(settings[name]))
         if not seeds:
             lines.append("| {} | 0 | - | - | - |".format(name))
             continue
-        differences = 100 * np.array([settings[name][seed]["test_accuracy"]
-                                      - settings[first][seed]["test_accuracy"] for seed in seeds])
+        differences = 100 * np.array(
+            [settings[name][seed]["test_accuracy"] - settings[first][seed]["test_accuracy"] for seed in seeds]
+        )
         mean, half = mean_interval(differences)
-        lines.append("| {} | {} | {:+.3f} | {} | {} of {} |".format(
-            name, len(seeds), mean,
-            "-" if np.isnan(half) else "{:+.3f} to {:+.3f}".format(mean - half, mean + half),
-            (differences > 0).sum(), len(seeds)))
+        lines.append(
+            "| {} | {} | {:+.3f} | {} | {} of {} |".format(
+                name,
+                len(seeds),
+                mean,
+                "-" if np.isnan(half) else "{:+.3f} to {:+.3f}".format(mean - half, mean + half),
+                (differences > 0).sum(),
+                len(seeds),
+            )
+        )
     return "\n".join(lines)
 
 
@@ -150,8 +171,9 @@ def require_drawing():
     try:
         import matplotlib  # noqa: F401
     except ValueError as error:
-        raise MnistCnnError("Matplotlib does not start; look at MPLBACKEND and matplotlibrc: {}"
-                            .format(" ".join(str(error).split()))) from error
+        raise MnistCnnError(
+            "Matplotlib does not start; look at MPLBACKEND and matplotlibrc: {}".format(" ".join(str(error).split()))
+        ) from error
 
 
 def plot(records):
@@ -175,8 +197,9 @@ def plot(records):
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+
     settings = {name: finished for name, finished in _by_setting(records).items() if finished}
-    figure = Figure(figsize=(8, 1.6 + .5 * len(settings)), layout="constrained")
+    figure = Figure(figsize=(8, 1.6 + 0.5 * len(settings)), layout="constrained")
     FigureCanvasAgg(figure)
     ax = figure.subplots()
     dots, dark, line = on_light("negative-mid", "text", "line")
@@ -185,12 +208,13 @@ def plot(records):
         mean, half = mean_interval(test)
         # dots of equal accuracy lie beside each other, not on each other
         offsets = [test[:i].count(value) for i, value in enumerate(test)]
-        ax.plot(test, row - .12 - .09 * np.array(offsets), "o", color=dots, markersize=5)
-        ax.errorbar(mean, row + .14, xerr=None if np.isnan(half) else half, fmt="|",
-                    color=dark, capsize=4, markersize=9)
+        ax.plot(test, row - 0.12 - 0.09 * np.array(offsets), "o", color=dots, markersize=5)
+        ax.errorbar(
+            mean, row + 0.14, xerr=None if np.isnan(half) else half, fmt="|", color=dark, capsize=4, markersize=9
+        )
     ax.set_yticks(range(len(settings)))
     ax.set_yticklabels(settings)
-    ax.set_ylim(len(settings) - .4, -.6)
+    ax.set_ylim(len(settings) - 0.4, -0.6)
     ax.set_xlabel("test accuracy [%]: a dot for each seed; mean and its 95 % interval")
     ax.grid(axis="x", color=line)
     ax.set_axisbelow(True)

@@ -24,6 +24,7 @@ __all__ = ["source_version", "run_task", "warm_up"]
 @functools.lru_cache(maxsize=1)
 def _load(data_dir, name):
     from ..data import load_dataset
+
     return load_dataset(data_dir, dataset=name)
 
 
@@ -37,14 +38,20 @@ def source_version():
     <class 'str'>
     """
     from .. import __version__
+
     folder = Path(__file__).resolve().parents[1]
     # where a hook of git's runs this, they name another repository
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
     def git(*args):
         return subprocess.run(
-            ["git", "-C", str(folder), *args], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            text=True, check=True, env=env).stdout.strip()
+            ["git", "-C", str(folder), *args],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            check=True,
+            env=env,
+        ).stdout.strip()
 
     try:
         # a repository around the environment that the package is installed in is not the package's
@@ -62,9 +69,10 @@ def _use_threads(count):
         ctypes.CDLL("libgomp.so.1").omp_set_num_threads(count)
     except OSError as error:
         if machine.threads() != count:
-            raise MnistCnnError("this worker has {} threads, and the sweep's trainings have {}; start "
-                                "it with OMP_NUM_THREADS={}".format(
-                                    machine.threads(), count, count)) from error
+            raise MnistCnnError(
+                "this worker has {} threads, and the sweep's trainings have {}; start "
+                "it with OMP_NUM_THREADS={}".format(machine.threads(), count, count)
+            ) from error
     os.environ["OMP_NUM_THREADS"] = str(count)
 
 
@@ -103,23 +111,29 @@ def run_task(config, data, digest, threads):
 
     class Results(Callback):
         def on_finish(self, run):
-            names = ("training_loss", "training_accuracy", "validation_loss",
-                     "validation_accuracy")
+            names = ("training_loss", "training_accuracy", "validation_loss", "validation_accuracy")
             record.update(zip(names, map(float, run.history[-1][2:])))
 
         def on_result(self, run, loss, accuracy):
-            record.update(test_loss=float(loss), test_accuracy=float(accuracy),
-                          engine=run.engine.name)
+            record.update(test_loss=float(loss), test_accuracy=float(accuracy), engine=run.engine.name)
 
-    record = dict(status="ok", config=asdict(config), seed=config.seed, data=digest,
-                  commit=source_version(), processor=machine.processor(), threads=threads)
+    record = dict(
+        status="ok",
+        config=asdict(config),
+        seed=config.seed,
+        data=digest,
+        commit=source_version(),
+        processor=machine.processor(),
+        threads=threads,
+    )
     start = time.monotonic()  # a clock may be set
     try:
         _use_threads(threads)
         dataset = _load(*data)
         if dataset.card.digest != digest:
-            raise MnistCnnError("this worker's data set ({}) differs from the sweep's".format(
-                data[0] or data[1] or "the package's"))
+            raise MnistCnnError(
+                "this worker's data set ({}) differs from the sweep's".format(data[0] or data[1] or "the package's")
+            )
         weights = train(dataset, config, [Results()])
     except MnistCnnError as error:
         weights = []
@@ -140,7 +154,7 @@ def warm_up(configs, card):
     """
     from ..datasets.card import Dataset
     from ..training.trainer import train
-    few = Dataset([np.zeros((2,) + card.shape, np.float32), np.zeros(2, np.uint8)] * 3,
-                  classes=card.classes)
+
+    few = Dataset([np.zeros((2,) + card.shape, np.float32), np.zeros(2, np.uint8)] * 3, classes=card.classes)
     for config in configs:
-        train(few, replace(config, num_epochs=1, batch_size=2, warm_up=0., seed=1))
+        train(few, replace(config, num_epochs=1, batch_size=2, warm_up=0.0, seed=1))

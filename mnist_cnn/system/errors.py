@@ -27,8 +27,12 @@ def printable(text, also=""):
     >>> print(printable("a\x1b[2Jb"))
     a\x1b[2Jb
     """
-    return _OBEYED.sub(lambda found: found.group() if found.group() in also else found.group().encode(
-        "unicode_escape", "surrogatepass").decode(), text)
+    return _OBEYED.sub(
+        lambda found: (
+            found.group() if found.group() in also else found.group().encode("unicode_escape", "surrogatepass").decode()
+        ),
+        text,
+    )
 
 
 class MnistCnnError(Exception):

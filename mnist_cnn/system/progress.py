@@ -30,6 +30,7 @@ def progress_bar(quiet=False, **options):
     """
     if not type(sys.stdout).__module__.startswith("ipykernel."):
         from tqdm import tqdm
+
         # a program without a stderr shows nothing; None: off in a pipe
         return tqdm(disable=True if quiet or sys.stderr is None else None, **options)
     with warnings.catch_warnings():

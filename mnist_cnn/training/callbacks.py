@@ -116,14 +116,14 @@ class Report(Callback):
         if run.history:
             self.say("Going on in epoch {}".format(run.epoch))
         if run.config.all_data:
-            self.say("Training on all digits: the validation digits are among them, so that "
-                     "nothing is left to validate on")
+            self.say(
+                "Training on all digits: the validation digits are among them, so that nothing is left to validate on"
+            )
         self.say("Starting training...")
 
     def on_step(self, run):
         if self.bar is None:
-            self.bar = progress_bar(self.quiet, total=run.steps_per_epoch, unit="batch",
-                                    leave=False)
+            self.bar = progress_bar(self.quiet, total=run.steps_per_epoch, unit="batch", leave=False)
         self.bar.update()
 
     def on_epoch(self, run):
@@ -137,8 +137,7 @@ class Report(Callback):
     def on_interrupt(self, run):
         self.on_close(run)
         saved = ", ".join(map(str, run.saved)) or "nothing"
-        self.say("Interrupted in epoch {}; saved: {}".format(
-            min(run.epoch, run.config.num_epochs), saved))
+        self.say("Interrupted in epoch {}; saved: {}".format(min(run.epoch, run.config.num_epochs), saved))
 
     def on_close(self, run):
         if self.bar is not None:
@@ -163,8 +162,7 @@ def _saving(run, *paths):
         try:
             save_weights(fallback, lasagne.layers.get_all_param_values(run.network), run.card)
         except MnistCnnError:
-            raise MnistCnnError("{}; nor could the weights be saved in {}".format(
-                error, folder)) from error
+            raise MnistCnnError("{}; nor could the weights be saved in {}".format(error, folder)) from error
         raise MnistCnnError("{}; the weights so far are in {}".format(error, fallback)) from error
 
 
@@ -205,8 +203,10 @@ class SaveWeights(Callback):
 
     def on_start(self, run):
         if self.keep_best and run.history and run.best_weights is None:
-            raise MnistCnnError("the checkpoint lacks the weights of epoch {}, the best so far; go on "
-                                "without keep_best, or start anew".format(run.best_epoch))
+            raise MnistCnnError(
+                "the checkpoint lacks the weights of epoch {}, the best so far; go on "
+                "without keep_best, or start anew".format(run.best_epoch)
+            )
 
     def on_epoch(self, run):
         self._save(run)
@@ -303,7 +303,7 @@ class Snapshots(Callback):
 
     def __init__(self, output):
         self.output, self.taken, self.film = output, {}, {}
-        self.outputs = snapshots_path(output),
+        self.outputs = (snapshots_path(output),)
 
     def on_build(self, run):
         run.reserve(*self.outputs)

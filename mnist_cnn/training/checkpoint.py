@@ -17,15 +17,14 @@ from .focus import LOSSES
 __all__ = ["save_checkpoint", "load_checkpoint"]
 
 FINGERPRINT = "data set (fingerprint of its arrays)"
-MAX_SETTINGS = 10 ** 5  # characters; a run's take less than a thousand
+MAX_SETTINGS = 10**5  # characters; a run's take less than a thousand
 LARGEST = float(np.finfo(np.float32).max)
 MRG_MODULI = 2147483647, 2147462579  # of Theano's generator, MRG31k3p; three words of each
 
 
 def _containers(train_fn):
     """What a train step changes: weights, velocities, the state of dropout's generators."""
-    return [variable.value for variable in train_fn.maker.expanded_inputs
-            if variable.update is not None]
+    return [variable.value for variable in train_fn.maker.expanded_inputs if variable.update is not None]
 
 
 def _settings(run):
@@ -42,15 +41,16 @@ def _settings(run):
 
 def _data_of(run):
     """What a run is trained on, as a checkpoint has it."""
-    return {"data set": run.card.dataset or "one without a name",
-            "shape of an image": list(run.card.shape)}
+    return {"data set": run.card.dataset or "one without a name", "shape of an image": list(run.card.shape)}
 
 
 def _best(run):
     """What the best weights must be, by their names in a checkpoint: dtypes and shapes."""
     params = [] if run.network is None else lasagne.layers.get_all_params(run.network)
-    return {"best_{}".format(i): (np.dtype(param.dtype).char, param.get_value(borrow=True).shape)
-            for i, param in enumerate(params)}
+    return {
+        "best_{}".format(i): (np.dtype(param.dtype).char, param.get_value(borrow=True).shape)
+        for i, param in enumerate(params)
+    }
 
 
 class _Range(NamedTuple):
@@ -65,8 +65,7 @@ class _Range(NamedTuple):
         """Whether all of them are."""
         inside = (self.least <= array) & (array <= self.most)
         inside &= ~np.asarray(self.whole) | (array % 1 == 0)
-        return inside.all() and (self.group == 1
-                                 or array.reshape(-1, self.group).any(axis=1).all())
+        return inside.all() and (self.group == 1 or array.reshape(-1, self.group).any(axis=1).all())
 
 
 def _ranges(arrays, containers):
@@ -76,14 +75,17 @@ def _ranges(arrays, containers):
     """
     num_epochs, fields = arrays["history"].shape
     # epoch, seconds (a clock may be set back), losses in nats and accuracies
-    least, most = (np.tile(record[:fields], (num_epochs, 1)) for record in (
-        [1, -LARGEST, 0, 0, 0, 0], [1, LARGEST, LARGEST, 1, LARGEST, 1]))
+    least, most = (
+        np.tile(record[:fields], (num_epochs, 1))
+        for record in ([1, -LARGEST, 0, 0, 0, 0], [1, LARGEST, LARGEST, 1, LARGEST, 1])
+    )
     least[:, 0] = most[:, 0] = np.arange(1, num_epochs + 1)
     ranges = {
         "history": _Range(least, most),
-        "order_keys": _Range(0, 2 ** 32 - 1, group=624),
+        "order_keys": _Range(0, 2**32 - 1, group=624),
         # position, has_gauss, gauss: of Marsaglia's polar method on numbers of 53 bits
-        "order_rest": _Range([0, 0, -13], [624, 1, 13], whole=[True, True, False])}
+        "order_rest": _Range([0, 0, -13], [624, 1, 13], whole=[True, True, False]),
+    }
     for name, container in containers.items():
         now = np.asarray(container.data)
         if now.dtype == np.int32:  # MRG_RandomStreams: a row a stream
@@ -123,16 +125,23 @@ def save_checkpoint(path, run):
     >>> sorted(np.load("weights.checkpoint").files)
     ['history', 'order_keys', 'order_rest', 'settings', 'variable_0']
     """
-    arrays = {"variable_{}".format(i): np.asarray(container.data)
-              for i, container in enumerate(_containers(run.train_fn))}
+    arrays = {
+        "variable_{}".format(i): np.asarray(container.data) for i, container in enumerate(_containers(run.train_fn))
+    }
     if run.best_weights is not None:
         arrays.update(zip(_best(run), run.best_weights))
     _, keys, position, has_gauss, gauss = run.rng.get_state()
     settings = json.dumps(dict(_settings(run), threads=machine.threads()))
-    write_npz(path, dict(
-        arrays, settings=np.frombuffer(settings.encode(), np.uint8),
-        history=np.array(run.history, float).reshape(-1, _fields(run)),
-        order_keys=keys, order_rest=np.array([position, has_gauss, gauss], float)))
+    write_npz(
+        path,
+        dict(
+            arrays,
+            settings=np.frombuffer(settings.encode(), np.uint8),
+            history=np.array(run.history, float).reshape(-1, _fields(run)),
+            order_keys=keys,
+            order_rest=np.array([position, has_gauss, gauss], float),
+        ),
+    )
 
 
 def load_checkpoint(path, run):
@@ -172,18 +181,27 @@ def load_checkpoint(path, run):
     >>> count.get_value()
     array(7.)
     """
-    containers = {"variable_{}".format(i): container
-                  for i, container in enumerate(_containers(run.train_fn))}
-    wanted = {name: (
-        np.asarray(container.data).dtype.char,
-        # of another number of examples the settings speak better
-        (None,) if container.name == LOSSES else np.shape(container.data))
-        for name, container in containers.items()}
+    containers = {"variable_{}".format(i): container for i, container in enumerate(_containers(run.train_fn))}
+    wanted = {
+        name: (
+            np.asarray(container.data).dtype.char,
+            # of another number of examples the settings speak better
+            (None,) if container.name == LOSSES else np.shape(container.data),
+        )
+        for name, container in containers.items()
+    }
     try:
-        arrays = read_npz(path, dict(
-            wanted, settings=("B", (None,)), history=("d", (None, None)),
-            order_keys=("LI", (624,)), order_rest=("d", (3,))),
-            optional=_best(run))
+        arrays = read_npz(
+            path,
+            dict(
+                wanted,
+                settings=("B", (None,)),
+                history=("d", (None, None)),
+                order_keys=("LI", (624,)),
+                order_rest=("d", (3,)),
+            ),
+            optional=_best(run),
+        )
     except MnistCnnError as error:
         if isinstance(error.__cause__, OSError):
             raise
@@ -198,8 +216,7 @@ def load_checkpoint(path, run):
             raise _refusal(path, "no run has such numbers in {}".format(name))
 
     position, has_gauss, gauss = arrays["order_rest"]
-    if any(arrays[name].shape != np.shape(container.data)
-           for name, container in containers.items()):
+    if any(arrays[name].shape != np.shape(container.data) for name, container in containers.items()):
         raise _refusal(path, "it is of another number of examples")
 
     best = [arrays[name] for name in _best(run) if name in arrays]
@@ -215,8 +232,8 @@ def load_checkpoint(path, run):
     if threads not in (None, machine.threads()) and run.engine.name in ("plain", "fused"):
         run.remarks.append(
             "the checkpoint was saved with {} threads, and there are {} now: the last bits may differ "
-            "from those of an unbroken run; OMP_NUM_THREADS={} keeps them".format(
-                threads, machine.threads(), threads))
+            "from those of an unbroken run; OMP_NUM_THREADS={} keeps them".format(threads, machine.threads(), threads)
+        )
 
 
 def _fields(run):
@@ -248,9 +265,11 @@ def _compare(path, arrays, run):
         if name not in saved:
             raise _refusal(path, "its settings lack {}".format(name))
         if saved[name] != now:
-            raise MnistCnnError("{} was made with another {} ({:.40}, now {:.40}); give that, or "
-                                "start anew without --resume".format(
-                                    path, name, _in_words(saved[name]), _in_words(now)))
+            raise MnistCnnError(
+                "{} was made with another {} ({:.40}, now {:.40}); give that, or start anew without --resume".format(
+                    path, name, _in_words(saved[name]), _in_words(now)
+                )
+            )
     threads = saved.get("threads")
     if threads is not None and type(threads) is not int:
         raise _refusal(path, "its number of threads is none")

@@ -17,13 +17,13 @@ __all__ = ["Config", "RECIPES", "configure", "add_options"]
 
 def _setting(default, accepts, wanted, help, kind=float, **argument):
     """A field of `Config`: its default, and what it accepts, in code and in words."""
-    return field(default=default, metadata=dict(
-        accepts=accepts, wanted=wanted, help=help, kind=kind, argument=argument))
+    return field(
+        default=default, metadata=dict(accepts=accepts, wanted=wanted, help=help, kind=kind, argument=argument)
+    )
 
 
 def _choice(default, choices, help):
-    return _setting(default, choices.__contains__, " or ".join(map(repr, choices)), help, str,
-                    choices=choices)
+    return _setting(default, choices.__contains__, " or ".join(map(repr, choices)), help, str, choices=choices)
 
 
 @dataclass(frozen=True)
@@ -87,48 +87,91 @@ class Config:
     """
 
     num_epochs: int = _setting(
-        5, lambda n: 1 <= n <= 10 ** 9, "a whole number, 1 to 10**9", "passes over the training data", int,
-        flag="--epochs", metavar="N")
+        5,
+        lambda n: 1 <= n <= 10**9,
+        "a whole number, 1 to 10**9",
+        "passes over the training data",
+        int,
+        flag="--epochs",
+        metavar="N",
+    )
     batch_size: int = _setting(
-        50, lambda n: n >= 1, "a whole number, at least 1", "examples in a training step", int,
-        metavar="N")
+        50, lambda n: n >= 1, "a whole number, at least 1", "examples in a training step", int, metavar="N"
+    )
     learning_rate: float = _setting(
-        .01, lambda x: 0 < x < 3e38, "a positive number, below 3e38",
-        "step size of gradient descent; with a schedule its highest", metavar="X")
-    schedule: str = _choice(
-        "constant", ("constant", "cosine"), "how the learning rate goes on from its highest")
+        0.01,
+        lambda x: 0 < x < 3e38,
+        "a positive number, below 3e38",
+        "step size of gradient descent; with a schedule its highest",
+        metavar="X",
+    )
+    schedule: str = _choice("constant", ("constant", "cosine"), "how the learning rate goes on from its highest")
     warm_up: float = _setting(
-        0., lambda x: 0 <= x < math.inf, "a number of epochs, at least 0",
-        "epochs in which the learning rate rises from 0", metavar="EPOCHS")
-    momentum: float = _setting(
-        .9, lambda x: 0 <= x < 1, "a number in [0, 1)", "Nesterov momentum", metavar="X")
+        0.0,
+        lambda x: 0 <= x < math.inf,
+        "a number of epochs, at least 0",
+        "epochs in which the learning rate rises from 0",
+        metavar="EPOCHS",
+    )
+    momentum: float = _setting(0.9, lambda x: 0 <= x < 1, "a number in [0, 1)", "Nesterov momentum", metavar="X")
     dropout: float = _setting(
-        .5, lambda x: 0 <= x < 1, "a number in [0, 1)",
-        "probability that training drops a feature before each dense layer", metavar="P")
+        0.5,
+        lambda x: 0 <= x < 1,
+        "a number in [0, 1)",
+        "probability that training drops a feature before each dense layer",
+        metavar="P",
+    )
     distorted: float = _setting(
-        0., lambda x: 0 <= x <= 1, "a number in [0, 1]",
-        "how much of each batch is distorted, anew each time", metavar="SHARE")
+        0.0,
+        lambda x: 0 <= x <= 1,
+        "a number in [0, 1]",
+        "how much of each batch is distorted, anew each time",
+        metavar="SHARE",
+    )
     skip_easy: float = _setting(
-        0., lambda x: 0 <= x < 1, "a number in [0, 1)",
+        0.0,
+        lambda x: 0 <= x < 1,
+        "a number in [0, 1)",
         "how many of the examples with a small loss each pass over the data leaves out, so that "
-        "the others come more often", metavar="SHARE")
+        "the others come more often",
+        metavar="SHARE",
+    )
     ema: float = _setting(
-        0., lambda x: 0 <= x <= 10 ** 9, "a number of epochs, 0 to 10**9",
+        0.0,
+        lambda x: 0 <= x <= 10**9,
+        "a number of epochs, 0 to 10**9",
         "epochs that an exponential moving average of the weights remembers, which is then "
-        "measured and saved; 0 for none", metavar="EPOCHS")
+        "measured and saved; 0 for none",
+        metavar="EPOCHS",
+    )
     all_data: bool = _setting(
-        False, lambda x: x in (False, True), "True or False",
-        "train on the 10,000 validation digits too, for a last run with all else decided: "
-        "nothing is validated then", bool)
+        False,
+        lambda x: x in (False, True),
+        "True or False",
+        "train on the 10,000 validation digits too, for a last run with all else decided: nothing is validated then",
+        bool,
+    )
     seed: int = _setting(
-        None, lambda n: 0 <= n < 2 ** 32, "a whole number, 0 to 2**32 - 1",
-        "makes a run on the CPU repeat to the last bit, 0 to 2**32 - 1", int, metavar="N")
+        None,
+        lambda n: 0 <= n < 2**32,
+        "a whole number, 0 to 2**32 - 1",
+        "makes a run on the CPU repeat to the last bit, 0 to 2**32 - 1",
+        int,
+        metavar="N",
+    )
     engine: str = _choice(
-        "auto", ("auto", "fused", "plain"),
-        "fused: the fast C++ layers for the CPU; plain: Lasagne's own; auto: fused where they run")
+        "auto",
+        ("auto", "fused", "plain"),
+        "fused: the fast C++ layers for the CPU; plain: Lasagne's own; auto: fused where they run",
+    )
     device: str = _setting(
-        None, lambda text: bool(text), "cpu, cuda, cuda0, opencl0:0 or the like",
-        "cpu, cuda, cuda0, opencl0:0", str, metavar="NAME")
+        None,
+        lambda text: bool(text),
+        "cpu, cuda, cuda0, opencl0:0 or the like",
+        "cpu, cuda, cuda0, opencl0:0",
+        str,
+        metavar="NAME",
+    )
 
     def __post_init__(self):
         for setting in fields(self):
@@ -138,8 +181,9 @@ class Config:
             value = _converted(setting, value)
             object.__setattr__(self, setting.name, value)  # the dataclass is frozen
         if self.warm_up >= self.num_epochs:
-            raise MnistCnnError("warm_up is {:g}; it must be less than num_epochs, {}".format(
-                self.warm_up, self.num_epochs))
+            raise MnistCnnError(
+                "warm_up is {:g}; it must be less than num_epochs, {}".format(self.warm_up, self.num_epochs)
+            )
 
     def learning_rate_at(self, epoch):
         r"""The learning rate after so many epochs.
@@ -167,7 +211,7 @@ class Config:
             return self.learning_rate * epoch / self.warm_up
         if self.schedule == "constant":
             return self.learning_rate
-        done = min(1., (epoch - self.warm_up) / (self.num_epochs - self.warm_up))
+        done = min(1.0, (epoch - self.warm_up) / (self.num_epochs - self.warm_up))
         return self.learning_rate / 2 * (1 + math.cos(math.pi * done))
 
 
@@ -176,8 +220,7 @@ def _converted(setting, value):
     kind, wanted = setting.metadata["kind"], setting.metadata["wanted"]
     types = {int: numbers.Integral, float: numbers.Real, bool: object, str: str}
     if not isinstance(value, types[kind]) or not setting.metadata["accepts"](value):
-        raise MnistCnnError("{} is {}; it must be {}".format(
-            setting.name, shorten(repr(value), 80), wanted))
+        raise MnistCnnError("{} is {}; it must be {}".format(setting.name, shorten(repr(value), 80), wanted))
     return kind(value)
 
 
@@ -188,19 +231,33 @@ def _plain(num_epochs=5):
 
 def _best(num_epochs=5):
     """More out of the same network, the more the longer it trains."""
-    return dict(num_epochs=num_epochs, batch_size=100, learning_rate=.05, schedule="cosine",
-                warm_up=min(1, num_epochs / 10), dropout=.2, distorted=.5, ema=num_epochs / 50)
+    return dict(
+        num_epochs=num_epochs,
+        batch_size=100,
+        learning_rate=0.05,
+        schedule="cosine",
+        warm_up=min(1, num_epochs / 10),
+        dropout=0.2,
+        distorted=0.5,
+        ema=num_epochs / 50,
+    )
 
 
 def _focused(num_epochs=14):
     """More than the tutorial's fifty epochs reach, in fourteen: as `_best`, hard digits more often."""
-    return dict(_best(num_epochs), skip_easy=.6)
+    return dict(_best(num_epochs), skip_easy=0.6)
 
 
 def _fast(num_epochs=2):
     """As accurate as the tutorial's five epochs in the least time."""
-    return dict(num_epochs=num_epochs, batch_size=100, learning_rate=.1, schedule="cosine",
-                warm_up=num_epochs / 10, dropout=.1)
+    return dict(
+        num_epochs=num_epochs,
+        batch_size=100,
+        learning_rate=0.1,
+        schedule="cosine",
+        warm_up=num_epochs / 10,
+        dropout=0.1,
+    )
 
 
 #: The recipes by name: functions from the number of epochs to the defaults that go with it. All
@@ -238,13 +295,11 @@ def configure(recipe="plain", **options):
     0.7
     """
     if recipe not in RECIPES:
-        raise MnistCnnError("recipe is {!r}; it must be {}".format(
-            recipe, " or ".join(map(repr, RECIPES))))
+        raise MnistCnnError("recipe is {!r}; it must be {}".format(recipe, " or ".join(map(repr, RECIPES))))
     known = [setting.name for setting in fields(Config)]
     unknown = sorted(set(options) - set(known))
     if unknown:
-        raise MnistCnnError("there is no option {}; there are: {}".format(
-            ", ".join(unknown), ", ".join(known)))
+        raise MnistCnnError("there is no option {}; there are: {}".format(", ".join(unknown), ", ".join(known)))
     given = {name: options[name] for name in options if name == "num_epochs"}
     Config(**given)  # a number of epochs before the recipe reckons with it
     return Config(**dict(RECIPES[recipe](**given), **options))
@@ -278,10 +333,12 @@ def add_options(parser):
         else:
             argument["type"] = kind
             defaults = [str("none" if setting.default is None else setting.default)]
-            defaults += ["with --recipe {} {:g}".format(name, values[setting.name])
-                         if kind is not str else
-                         "with --recipe {} {}".format(name, values[setting.name])
-                         for name, values in others.items()
-                         if values.get(setting.name, setting.default) != setting.default]
+            defaults += [
+                "with --recipe {} {:g}".format(name, values[setting.name])
+                if kind is not str
+                else "with --recipe {} {}".format(name, values[setting.name])
+                for name, values in others.items()
+                if values.get(setting.name, setting.default) != setting.default
+            ]
             text = "{} (default: {})".format(text, "; ".join(defaults))
         parser.add_argument(flag, dest=setting.name, help=text.replace("%", "%%"), **argument)

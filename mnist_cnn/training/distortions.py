@@ -10,7 +10,7 @@ import numpy as np
 __all__ = ["DISTORTIONS", "warp", "move_pixels", "elastic_modes", "distortions", "distort"]
 
 #: How strongly the better recipe distorts a digit, as options of `distortions`.
-DISTORTIONS = dict(rotation=12, scale=.12, shear=.12, shift=2, elastic=.8)
+DISTORTIONS = dict(rotation=12, scale=0.12, shear=0.12, shift=2, elastic=0.8)
 
 
 def warp(images, rows, columns):
@@ -66,7 +66,7 @@ def warp(images, rows, columns):
     # a[i] and not take(), which is four times as slow here
     top, bottom = pixels[corner], pixels[stride:][corner]
     top += x * (pixels[1:][corner] - top)
-    bottom += x * (pixels[stride + 1:][corner] - bottom)
+    bottom += x * (pixels[stride + 1 :][corner] - bottom)
     bottom -= top
     bottom *= y
     top += bottom
@@ -106,7 +106,7 @@ def move_pixels(images, factors, fields):
     return np.concatenate([warp(images[:count], *(factors @ fields)), images[count:]])
 
 
-def elastic_modes(size, smoothness, share=.99):
+def elastic_modes(size, smoothness, share=0.99):
     r"""The few smooth waves that a random elastic field is a sum of.
 
     White noise that is smoothed by a Gaussian of standard deviation :math:`\sigma` has the
@@ -138,20 +138,22 @@ def elastic_modes(size, smoothness, share=.99):
     >>> np.allclose((modes ** 2).sum(axis=0), 1)  # the variance of each pixel's displacement
     True
     """
+
     def line(length):
         distance = np.subtract.outer(np.arange(length), np.arange(length))
-        values, vectors = np.linalg.eigh(np.exp(-distance ** 2 / (4. * smoothness ** 2)))
+        values, vectors = np.linalg.eigh(np.exp(-(distance**2) / (4.0 * smoothness**2)))
         values, vectors = values[::-1], vectors[:, ::-1]
         count = 1 + np.searchsorted(np.cumsum(values) / length, share)
         waves = (vectors * np.sqrt(np.maximum(values, 0)))[:, :count]
-        return waves / np.sqrt((waves ** 2).sum(axis=1, keepdims=True))
+        return waves / np.sqrt((waves**2).sum(axis=1, keepdims=True))
 
     down, right = map(line, np.broadcast_to(size, 2))
     return np.einsum("yi,xj->ijyx", down, right).reshape(-1, len(down) * len(right))
 
 
-def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothness=4., share=1.,
-                size=28, move=move_pixels):
+def distortions(
+    rotation=0.0, scale=0.0, shear=0.0, shift=0.0, elastic=0.0, smoothness=4.0, share=1.0, size=28, move=move_pixels
+):
     """Make a function that distorts digits at random, each in its own way [1]_.
 
     Parameters
@@ -202,8 +204,7 @@ def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothnes
     array([False, False,  True,  True])
     """
     height, width = map(int, np.broadcast_to(size, 2))
-    y, x = (np.indices((height, width)).reshape(2, -1)
-            - [[(height - 1) / 2], [(width - 1) / 2]])
+    y, x = np.indices((height, width)).reshape(2, -1) - [[(height - 1) / 2], [(width - 1) / 2]]
     basis = np.concatenate([[np.ones(y.size), y, x], elastic_modes(size, smoothness)])
     basis = basis.astype(np.float32)
     bounds = np.array([np.deg2rad(rotation), scale, scale, shear, shift, shift])
@@ -213,13 +214,11 @@ def distortions(rotation=0., scale=0., shear=0., shift=0., elastic=0., smoothnes
         factors = np.empty((2, n, len(basis)), np.float32)  # of the rows', the columns' field
         generator.standard_normal(out=factors, dtype=np.float32)
         factors *= elastic
-        turn, tall, wide, slant, down, right = (
-            bounds * generator.uniform(-1, 1, (n, 6))).T
+        turn, tall, wide, slant, down, right = (bounds * generator.uniform(-1, 1, (n, 6))).T
         cos, sin = np.cos(turn), np.sin(turn)
         # a slant and a stretch, then a turn, less the identity
         tall, wide = 1 + tall, 1 + wide
-        fields = ((down, tall * cos - 1, slant * cos - wide * sin),
-                  (right, tall * sin, slant * sin + wide * cos - 1))
+        fields = ((down, tall * cos - 1, slant * cos - wide * sin), (right, tall * sin, slant * sin + wide * cos - 1))
         for axis in (0, 1):
             for field in (0, 1, 2):
                 factors[axis, :, field] = fields[axis][field]
@@ -262,7 +261,7 @@ def distort(batches, augment, rng):
     if augment is None:
         yield from batches
         return
-    seed = np.append(rng.randint(2 ** 32, size=4, dtype=np.uint32), np.uint32(0))  # key and number
+    seed = np.append(rng.randint(2**32, size=4, dtype=np.uint32), np.uint32(0))  # key and number
     for images, targets in batches:
         yield augment(images, np.random.default_rng(seed)), targets
         seed[-1] += 1

@@ -24,7 +24,7 @@ def decay_of(epochs, steps_per_epoch):
     >>> decay_of(epochs=2, steps_per_epoch=500)
     0.999
     """
-    return 1 - 1 / max(1., epochs * steps_per_epoch)
+    return 1 - 1 / max(1.0, epochs * steps_per_epoch)
 
 
 def follow(updates, network, averaged, decay):

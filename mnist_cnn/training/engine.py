@@ -146,8 +146,7 @@ def choose_engine(engine="auto", device=None):
     compat.use_device(device)
     if compat.on_device():
         if engine == "fused":
-            raise MnistCnnError("the engine 'fused' is for the CPU, and the device is {}".format(
-                theano.config.device))
+            raise MnistCnnError("the engine 'fused' is for the CPU, and the device is {}".format(theano.config.device))
         return Engine(theano.config.device, "on {}".format(compat.device_parts["device"]))
     reason = why_not()
     if reason is None and theano.config.floatX != "float32":
@@ -155,6 +154,5 @@ def choose_engine(engine="auto", device=None):
     if engine == "fused" and reason:
         raise MnistCnnError("the engine 'fused' cannot be used: {}".format(reason))
     if engine == "plain" or reason:
-        return Engine("plain", "plain Theano operations: {}".format(
-            "asked for" if engine == "plain" else reason))
+        return Engine("plain", "plain Theano operations: {}".format("asked for" if engine == "plain" else reason))
     return Engine("fused", required=engine == "fused")

@@ -39,6 +39,7 @@ def one_at_a_time(train):
     >>> one_at_a_time(lambda: "trained")()
     'trained'
     """
+
     @functools.wraps(train)
     def train_(*args, **kwargs):
         before = getattr(_mine, "turn", None)
@@ -49,6 +50,7 @@ def one_at_a_time(train):
                 return train(*args, **kwargs)
             finally:
                 _mine.turn = before
+
     return train_
 
 
@@ -122,8 +124,10 @@ class Training:
         self.card = card
         self.engine, self.network, self.train_fn, self.rng = engine, network, train_fn, rng
         self.steps_per_epoch = len(y_train) // self.config.batch_size
-        self.data = {"number of training examples": len(y_train),
-                     "data set (checksum of its labels)": zlib.crc32(y_train.tobytes())}
+        self.data = {
+            "number of training examples": len(y_train),
+            "data set (checksum of its labels)": zlib.crc32(y_train.tobytes()),
+        }
         if getattr(_mine, "turn", None):
             _mine.turn.close()  # the next thread's
 
@@ -162,8 +166,7 @@ class Training:
     @property
     def learning_rate(self):
         """That of the next step."""
-        return self.config.learning_rate_at(
-            len(self.history) + self.steps / self.steps_per_epoch)
+        return self.config.learning_rate_at(len(self.history) + self.steps / self.steps_per_epoch)
 
     def step_done(self, loss, accuracy):
         """Note a step; raises MnistCnnError where the loss is no number any more."""
@@ -176,8 +179,7 @@ class Training:
         """Note an epoch with its validation loss and accuracy, as `step_done` a step."""
         _require_finite("validation", loss)  # after the last step's update: before it is saved
         validation = () if self.config.all_data else (loss, accuracy)
-        self.history.append((self.epoch, time.monotonic() - self.started, *self.sums / self.steps,
-                             *validation))
+        self.history.append((self.epoch, time.monotonic() - self.started, *self.sums / self.steps, *validation))
         self._start_epoch()
         if self.network is not None and self.best_epoch == len(self.history):
             self.best_weights = lasagne.layers.get_all_param_values(self.network)
@@ -198,4 +200,5 @@ def _require_finite(which, loss):
     if not np.isfinite(loss):
         raise MnistCnnError(
             "the {} loss became {}: the learning rate is too high for this data and batch size; "
-            "try a tenth of it".format(which, loss))
+            "try a tenth of it".format(which, loss)
+        )

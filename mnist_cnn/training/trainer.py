@@ -26,8 +26,9 @@ from .state import Training, one_at_a_time
 __all__ = ["compile_functions", "train", "main"]
 
 
-def compile_functions(network, input_var, target_var, learning_rate, momentum, averaged=None, decay=None,
-                      focus=None, mode=None):
+def compile_functions(
+    network, input_var, target_var, learning_rate, momentum, averaged=None, decay=None, focus=None, mode=None
+):
     """Compile the tutorial's training step and measurement, with an average and a focus where there are such.
 
     Parameters
@@ -125,8 +126,7 @@ def train(dataset, config=Config(), callbacks=()):
     lasagne.random.set_rng(rng)
 
     engine = choose_engine(config.engine, config.device)
-    input_var, images, (X_train, X_val, X_test) = engine.place(
-        X_train, X_val, X_test, travel=config.distorted > 0)
+    input_var, images, (X_train, X_val, X_test) = engine.place(X_train, X_val, X_test, travel=config.distorted > 0)
     target_var = T.ivector("targets")
     shape, num_classes = card.shape, len(card.classes)
     trained = network = build_cnn(images, config.dropout, shape, num_classes)
@@ -138,8 +138,16 @@ def train(dataset, config=Config(), callbacks=()):
 
     learning_rate = theano.shared(lasagne.utils.floatX(config.learning_rate_at(0)), "learning rate")
     train_fn, val_fn = compile_functions(
-        trained, input_var, target_var, learning_rate, config.momentum, averaged,
-        decay_of(config.ema, len(X_train) // config.batch_size), focus, engine.mode)
+        trained,
+        input_var,
+        target_var,
+        learning_rate,
+        config.momentum,
+        averaged,
+        decay_of(config.ema, len(X_train) // config.batch_size),
+        focus,
+        engine.mode,
+    )
     augment = engine.distortions(config.distorted, card.shape[1:])
     engine.compiled(train_fn)
     run.built(engine, network, train_fn, rng, y_train, card)
@@ -164,17 +172,31 @@ def _prepare(dataset, config):
     X_train, y_train, X_val, y_val, X_test, y_test = dataset
     if config.all_data:  # a batch still tells whether the loss is a number, and is not reported
         X_train, y_train = np.concatenate([X_train, X_val]), np.concatenate([y_train, y_val])
-        X_val, y_val = X_val[:config.batch_size], y_val[:config.batch_size]
+        X_val, y_val = X_val[: config.batch_size], y_val[: config.batch_size]
     if config.batch_size > len(X_train):
-        raise MnistCnnError("batch_size is {}; it must be from 1 to the number of training "
-                            "examples, {}".format(config.batch_size, len(X_train)))
+        raise MnistCnnError(
+            "batch_size is {}; it must be from 1 to the number of training examples, {}".format(
+                config.batch_size, len(X_train)
+            )
+        )
     # ivector in Theano, as in the tutorial; the files hold bytes
     y_train, y_val, y_test = (y.astype(np.int32) for y in (y_train, y_val, y_test))
     return X_train, y_train, X_val, y_val, X_test, y_test
 
 
-def main(model="cnn", recipe="plain", data_dir=None, output="model.npz", checkpoint=None,
-         resume=False, keep_best=False, snapshots=False, quiet=False, dataset=None, **options):
+def main(
+    model="cnn",
+    recipe="plain",
+    data_dir=None,
+    output="model.npz",
+    checkpoint=None,
+    resume=False,
+    keep_best=False,
+    snapshots=False,
+    quiet=False,
+    dataset=None,
+    **options,
+):
     """Load the data, train, report and save: what ``scripts/train.py`` does.
 
     Parameters
@@ -234,8 +256,9 @@ def main(model="cnn", recipe="plain", data_dir=None, output="model.npz", checkpo
         raise MnistCnnError("model is {!r}; there is one, 'cnn'".format(model))
     config = configure(recipe, **options)
     if keep_best and config.all_data:
-        raise MnistCnnError("keep_best has nothing to choose the best epoch by where all_data "
-                            "trains on the validation digits")
+        raise MnistCnnError(
+            "keep_best has nothing to choose the best epoch by where all_data trains on the validation digits"
+        )
     if output is None and (keep_best or snapshots):
         raise MnistCnnError("keep_best and snapshots need an output to lie beside")
     if checkpoint is None and output is not None:
@@ -252,8 +275,7 @@ def main(model="cnn", recipe="plain", data_dir=None, output="model.npz", checkpo
         callbacks.append(SaveWeights(output, keep_best))
     if snapshots:
         callbacks.append(Snapshots(output))
-    keep_apart(dataset_files(data_dir, dataset),
-               [path for callback in callbacks for path in callback.outputs])
+    keep_apart(dataset_files(data_dir, dataset), [path for callback in callbacks for path in callback.outputs])
     callbacks += [Report(quiet), StopRequests()]
     with signals(interrupt):  # SIGTERM too ends the start in good order; then StopRequests takes over
         if not quiet:

@@ -61,15 +61,23 @@ def match(stored, shapes, path):
     names, layout, left = best
     if len(stored.shapes) != len(shapes):
         there = ["{} {}".format(name, shape) for name, shape in stored.shapes.items()]
-        raise MnistCnnError("{} does not fit the network: it holds {} arrays, not {}: {}{}".format(
-            path, len(there), len(shapes), ", ".join(there[:MAX_NAMED]),
-            " and others" if len(there) > MAX_NAMED else ""))
+        raise MnistCnnError(
+            "{} does not fit the network: it holds {} arrays, not {}: {}{}".format(
+                path,
+                len(there),
+                len(shapes),
+                ", ".join(there[:MAX_NAMED]),
+                " and others" if len(there) > MAX_NAMED else "",
+            )
+        )
     if None in names:
         wanted = layout.shape(shapes[names.index(None)])
         name = min(left, key=lambda name: len(left[name]) != len(wanted))
-        raise MnistCnnError("{} does not fit the network: {} has shape {}, not {}{}".format(
-            path, name, left[name], wanted,
-            "" if layout is LASAGNE else " as {} has it".format(layout.name)))
+        raise MnistCnnError(
+            "{} does not fit the network: {} has shape {}, not {}{}".format(
+                path, name, left[name], wanted, "" if layout is LASAGNE else " as {} has it".format(layout.name)
+            )
+        )
     return names, layout
 
 
@@ -105,24 +113,27 @@ def read_weights(path, network):
     """
     params = lasagne.layers.get_all_params(network)
     # what a dense layer behind a convolution sees: maps, rows, columns
-    maps = {layer.W: layer.input_shape[1:] for layer in lasagne.layers.get_all_layers(network)
-            if isinstance(layer, DenseLayer) and len(layer.input_shape) == 4}
+    maps = {
+        layer.W: layer.input_shape[1:]
+        for layer in lasagne.layers.get_all_layers(network)
+        if isinstance(layer, DenseLayer) and len(layer.input_shape) == 4
+    }
     stored = open_weights(path)
     names, layout = match(stored, [param.get_value(borrow=True).shape for param in params], path)
-    arrays = [layout.to_lasagne(array, maps.get(param))
-              for array, param in zip(stored.load(names), params)]
+    arrays = [layout.to_lasagne(array, maps.get(param)) for array, param in zip(stored.load(names), params)]
     with np.errstate(over="ignore"):  # said below
         weights = [array.astype(param.dtype) for array, param in zip(arrays, params)]
     for name, given, array in zip(names, arrays, weights):
         if given.dtype.kind != "f":
-            raise MnistCnnError("{} holds no usable weights: {} has dtype {}, not float32".format(
-                path, name, given.dtype))
+            raise MnistCnnError(
+                "{} holds no usable weights: {} has dtype {}, not float32".format(path, name, given.dtype)
+            )
         if not np.isfinite(given).all():
-            raise MnistCnnError("{} holds no usable weights: {} holds NaN or infinity".format(
-                path, name))
+            raise MnistCnnError("{} holds no usable weights: {} holds NaN or infinity".format(path, name))
         if not (np.abs(array) <= MAX_WEIGHT).all():
-            raise MnistCnnError("{} holds no usable weights: numbers of {} are greater than "
-                                "{:g}".format(path, name, MAX_WEIGHT))
+            raise MnistCnnError(
+                "{} holds no usable weights: numbers of {} are greater than {:g}".format(path, name, MAX_WEIGHT)
+            )
     return weights
 
 
@@ -160,8 +171,11 @@ def read_card(path):
     try:
         return DataCard.from_json(stored.comment)
     except (ValueError, RecursionError, MnistCnnError) as error:  # ValueError: no JSON, no ASCII
-        raise MnistCnnError("{} is not a file that train.py saved: what it says of its data makes "
-                            "no sense ({})".format(path, " ".join(str(error).split()))) from error
+        raise MnistCnnError(
+            "{} is not a file that train.py saved: what it says of its data makes no sense ({})".format(
+                path, " ".join(str(error).split())
+            )
+        ) from error
 
 
 def _card_of_shapes(stored):
@@ -171,15 +185,22 @@ def _card_of_shapes(stored):
     if len(shapes) == 8 and (len(filters), len(dense)) == (2, 2):
         for layout in LAYOUTS if stored.layout is None else (stored.layout,):
             channels = filters[0][layout.filters[1]]
-            inputs, classes = (dense[0][1], dense[1][0]) if layout.transposed else (
-                dense[0][0], dense[1][1])
-            side = round((inputs // 32) ** .5)  # of the second pooling's maps
+            inputs, classes = (dense[0][1], dense[1][0]) if layout.transposed else (dense[0][0], dense[1][1])
+            side = round((inputs // 32) ** 0.5)  # of the second pooling's maps
             try:
                 card = DataCard(None, (channels, 4 * side + 12, 4 * side + 12), number_names(classes))
             except MnistCnnError:
                 continue
-            wanted = [(32, channels, 5, 5), (32,), (32, 32, 5, 5), (32,), (32 * side ** 2, 256),
-                      (256,), (256, classes), (classes,)]
+            wanted = [
+                (32, channels, 5, 5),
+                (32,),
+                (32, 32, 5, 5),
+                (32,),
+                (32 * side**2, 256),
+                (256,),
+                (256, classes),
+                (classes,),
+            ]
             if sorted(map(layout.shape, wanted)) == sorted(shapes):
                 return card
     return DataCard()

@@ -86,8 +86,7 @@ class Layout(NamedTuple):
         (3, 2)
         """
         if array.ndim == 4:
-            array = (array[:, :, ::-1, ::-1] if self.turned else array).transpose(
-                np.argsort(self.filters))
+            array = (array[:, :, ::-1, ::-1] if self.turned else array).transpose(np.argsort(self.filters))
         elif array.ndim == 2 and self.transposed:
             array = array.T
         return np.ascontiguousarray(array)

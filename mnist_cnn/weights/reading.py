@@ -22,7 +22,7 @@ from .layouts import KERAS, KERAS_CHANNELS_FIRST, TORCH, Layout
 
 __all__ = ["Stored", "open_weights"]
 
-MAX_BYTES = 2 ** 28  # of a pickle
+MAX_BYTES = 2**28  # of a pickle
 
 
 class Stored(NamedTuple):
@@ -89,9 +89,13 @@ def open_weights(path):
             if is_it(start):
                 stored = read(path)
                 if not stored.shapes:
-                    raise ValueError("it holds no arrays{}".format(
-                        " (PyTorch before 1.6 wrote other files; save it anew)"
-                        if str(path).endswith((".pt", ".pth")) else ""))
+                    raise ValueError(
+                        "it holds no arrays{}".format(
+                            " (PyTorch before 1.6 wrote other files; save it anew)"
+                            if str(path).endswith((".pt", ".pth"))
+                            else ""
+                        )
+                    )
                 return stored
         if not start:
             raise ValueError("it is empty")
@@ -104,14 +108,25 @@ def _refused(path):
     try:
         yield
     except OSError as error:
-        raise MnistCnnError("cannot read {}: {}".format(
-            path, error.strerror or " ".join(str(error).split())[:MAX_REASON])) from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, TypeError,
-            NotImplementedError, RuntimeError, MemoryError, AttributeError) as error:
+        raise MnistCnnError(
+            "cannot read {}: {}".format(path, error.strerror or " ".join(str(error).split())[:MAX_REASON])
+        ) from error
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        ValueError,
+        KeyError,
+        TypeError,
+        NotImplementedError,
+        RuntimeError,
+        MemoryError,
+        AttributeError,
+    ) as error:
         raise MnistCnnError(
             "{} is no file of weights that is read (npz, nolearn's pickles, Keras' .h5, PyTorch's "
-            "state_dict, safetensors): {}".format(
-                path, " ".join(str(error).split())[:MAX_REASON] or "it is damaged")) from error
+            "state_dict, safetensors): {}".format(path, " ".join(str(error).split())[:MAX_REASON] or "it is damaged")
+        ) from error
 
 
 def _read_zip(path):
@@ -127,8 +142,11 @@ def _read_zip(path):
             config = archive.read("config.json") if "config.json" in names else b"{}"
             return _read_h5(io.BytesIO(archive.read("model.weights.h5")), config, path)
     shapes, comment = read_npz_shapes(path)
-    shapes = {name: shapes[name] for name in sorted(shapes, key=_natural)} \
-        if all(re.fullmatch(r"arr_\d+", name) for name in shapes) else shapes
+    shapes = (
+        {name: shapes[name] for name in sorted(shapes, key=_natural)}
+        if all(re.fullmatch(r"arr_\d+", name) for name in shapes)
+        else shapes
+    )
 
     def load(names):
         wanted = {name: ("fde", shapes[name]) for name in names}
@@ -151,8 +169,11 @@ def _read_safetensors(path):
     try:
         with safe_open(path, framework="numpy") as archive:
             slices = {name: archive.get_slice(name) for name in sorted(archive.keys(), key=_natural)}
-            shapes = {name: tuple(part.get_shape()) for name, part in slices.items()
-                      if part.get_dtype() in ("F16", "F32", "F64")}
+            shapes = {
+                name: tuple(part.get_shape())
+                for name, part in slices.items()
+                if part.get_dtype() in ("F16", "F32", "F64")
+            }
     except SafetensorError as error:
         raise ValueError(error) from error
 
@@ -190,8 +211,9 @@ def _read_pickle(path):
 
 def _stored(arrays, layout=None):
     arrays = dict(arrays)
-    return Stored({name: array.shape for name, array in arrays.items()},
-                  lambda names: [arrays[name] for name in names], layout)
+    return Stored(
+        {name: array.shape for name, array in arrays.items()}, lambda names: [arrays[name] for name in names], layout
+    )
 
 
 class _Storage:
@@ -202,21 +224,24 @@ class _Storage:
 
     def tensor(self, offset, shape, strides, *_):
         spans = [(n - 1) * step for n, step in zip(shape, strides)]
-        if not (len(shape) == len(strides) <= 5 and all(
-                type(n) is int and n >= 0 for n in (offset, *shape, *strides))
-                and math.prod(shape) <= MAX_ITEMS
-                and (0 in shape or offset + sum(spans) < len(self.array))):
+        if not (
+            len(shape) == len(strides) <= 5
+            and all(type(n) is int and n >= 0 for n in (offset, *shape, *strides))
+            and math.prod(shape) <= MAX_ITEMS
+            and (0 in shape or offset + sum(spans) < len(self.array))
+        ):
             raise ValueError("a tensor lies outside of its storage")
         size = self.array.itemsize
-        return np.lib.stride_tricks.as_strided(
-            self.array[offset:], shape, [size * step for step in strides]).copy()
+        return np.lib.stride_tricks.as_strided(self.array[offset:], shape, [size * step for step in strides]).copy()
 
 
 def _read_torch(path, name):
     """The zip archive that ``torch.save`` writes since version 1.6: a pickle, and storages."""
-    folder = name[:-len("data.pkl")]
-    types = {"torch.{}Storage".format(kind): dtype for kind, dtype in (
-        ("Half", "<f2"), ("Float", "<f4"), ("Double", "<f8"), ("Long", "<i8"), ("Int", "<i4"))}
+    folder = name[: -len("data.pkl")]
+    types = {
+        "torch.{}Storage".format(kind): dtype
+        for kind, dtype in (("Half", "<f2"), ("Float", "<f4"), ("Double", "<f8"), ("Long", "<i8"), ("Int", "<i4"))
+    }
 
     with zipfile.ZipFile(path) as archive:
         if archive.getinfo(name).file_size > MAX_BYTES:
@@ -234,8 +259,9 @@ def _read_torch(path, name):
         try:
             value = read_pickle(archive.read(name), names, persistent)
         except ValueError as error:
-            raise ValueError("{}; save a model's weights alone: torch.save(model.state_dict(), file)"
-                             .format(error)) from error
+            raise ValueError(
+                "{}; save a model's weights alone: torch.save(model.state_dict(), file)".format(error)
+            ) from error
     return _stored(((name, array) for name, array in _flatten(value) if array.ndim), TORCH)
 
 
@@ -266,8 +292,7 @@ def _read_h5(file, config, path):
                     add(name, root[layer][name])
         else:
             found = []
-            root.visititems(lambda name, item: found.append((name, item))
-                            if isinstance(item, h5py.Dataset) else None)
+            root.visititems(lambda name, item: found.append((name, item)) if isinstance(item, h5py.Dataset) else None)
             for name, item in sorted(found, key=lambda pair: _natural(pair[0])):
                 if "optimizer" not in name:
                     add(name, item)

@@ -58,8 +58,7 @@ def torch_arrays(weights):
     (256, 512)
     """
     names = ["{}.{}".format(layer, what) for layer in LAYERS for what in ("weight", "bias")]
-    return {name: TORCH.from_lasagne(np.asarray(array, np.float32))
-            for name, array in zip(names, weights)}
+    return {name: TORCH.from_lasagne(np.asarray(array, np.float32)) for name, array in zip(names, weights)}
 
 
 def to_safetensors(weights, card):
@@ -89,13 +88,14 @@ def to_safetensors(weights, card):
     >>> len(to_safetensors(weights, DataCard())) > 4 * sum(array.size for array in weights)
     True
     """
-    save, = _imported("safetensors.numpy", "save")
+    (save,) = _imported("safetensors.numpy", "save")
     return save(torch_arrays(weights), metadata=_metadata(card))
 
 
 def _imported(module, *names):
     """Names out of a module of the extra."""
     import importlib
+
     try:
         found = importlib.import_module(module)
     except ImportError as error:
@@ -104,8 +104,11 @@ def _imported(module, *names):
 
 
 def _metadata(card):
-    return {"classes": json.dumps(card.classes), "dataset": card.dataset or "",
-            "input": "images, (n, {}, {}, {}), bytes divided by 256".format(*card.shape)}
+    return {
+        "classes": json.dumps(card.classes),
+        "dataset": card.dataset or "",
+        "input": "images, (n, {}, {}, {}), bytes divided by 256".format(*card.shape),
+    }
 
 
 def to_onnx(weights, card):
@@ -157,14 +160,18 @@ def to_onnx(weights, card):
         node("Gemm", "flat fc1.weight fc1.bias", "fc1", transB=1),
         node("Relu", "fc1", "relu3"),
         node("Gemm", "relu3 fc2.weight fc2.bias", "fc2", transB=1),
-        node("Softmax", "fc2", "probabilities", axis=1)]
+        node("Softmax", "fc2", "probabilities", axis=1),
+    ]
     graph = helper.make_graph(
-        nodes, "mnist_cnn",
+        nodes,
+        "mnist_cnn",
         [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", *card.shape])],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", len(card.classes)])],
-        [numpy_helper.from_array(array, name) for name, array in arrays.items()])
-    model = helper.make_model(graph, producer_name="mnist_cnn", ir_version=IR_VERSION,
-                              opset_imports=[helper.make_opsetid("", OPSET)])
+        [numpy_helper.from_array(array, name) for name, array in arrays.items()],
+    )
+    model = helper.make_model(
+        graph, producer_name="mnist_cnn", ir_version=IR_VERSION, opset_imports=[helper.make_opsetid("", OPSET)]
+    )
     helper.set_model_props(model, _metadata(card))
     return model.SerializeToString(deterministic=True)
 
@@ -198,12 +205,16 @@ def to_state_dict(weights, card=None):
     arrays = torch_arrays(weights)
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
+
         def add(name, data):  # without a date: the same weights give the same file
             archive.writestr(zipfile.ZipInfo("archive/" + name), data)
 
-        add("data.pkl", b"\x80\x02ccollections\nOrderedDict\n)R(" + b"".join(
-            _text(name) + _tensor(key, array.shape)
-            for key, (name, array) in enumerate(arrays.items())) + b"u.")
+        add(
+            "data.pkl",
+            b"\x80\x02ccollections\nOrderedDict\n)R("
+            + b"".join(_text(name) + _tensor(key, array.shape) for key, (name, array) in enumerate(arrays.items()))
+            + b"u.",
+        )
         add("byteorder", b"little")
         for key, array in enumerate(arrays.values()):
             add("data/{}".format(key), array.astype("<f4").tobytes())
@@ -221,14 +232,30 @@ def _numbers(numbers):
 
 def _tensor(key, shape):
     """A call of torch._utils._rebuild_tensor_v2(storage, offset, shape, strides, False, {}), pickled."""
-    strides = [int(np.prod(shape[axis + 1:])) for axis in range(len(shape))]
-    storage = (b"(" + _text("storage") + b"ctorch\nFloatStorage\n" + _text(str(key)) + _text("cpu")
-               + b"J" + struct.pack("<i", int(np.prod(shape))) + b"tQ")
-    return (b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"K\0" + _numbers(shape)
-            + _numbers(strides) + b"\x89ccollections\nOrderedDict\n)RtR")
+    strides = [int(np.prod(shape[axis + 1 :])) for axis in range(len(shape))]
+    storage = (
+        b"("
+        + _text("storage")
+        + b"ctorch\nFloatStorage\n"
+        + _text(str(key))
+        + _text("cpu")
+        + b"J"
+        + struct.pack("<i", int(np.prod(shape)))
+        + b"tQ"
+    )
+    return (
+        b"ctorch._utils\n_rebuild_tensor_v2\n("
+        + storage
+        + b"K\0"
+        + _numbers(shape)
+        + _numbers(strides)
+        + b"\x89ccollections\nOrderedDict\n)RtR"
+    )
 
 
 #: The form of a file by the end of its name: what it is called, and the function that makes it.
-WRITERS = {".onnx": ("ONNX, opset {}".format(OPSET), to_onnx),
-           ".safetensors": ("safetensors with PyTorch's names", to_safetensors),
-           ".pt": ("PyTorch's state_dict", to_state_dict)}
+WRITERS = {
+    ".onnx": ("ONNX, opset {}".format(OPSET), to_onnx),
+    ".safetensors": ("safetensors with PyTorch's names", to_safetensors),
+    ".pt": ("PyTorch's state_dict", to_state_dict),
+}

@@ -13,7 +13,7 @@ from mnist_cnn.analysis import evaluate
 
 def wilson(share, n, z=1.959964):
     """The two shares p whose normal test just does not reject `share`: a quadratic's roots."""
-    return np.sort(np.roots([1 + z ** 2 / n, -(2 * share + z ** 2 / n), share ** 2]).real)
+    return np.sort(np.roots([1 + z**2 / n, -(2 * share + z**2 / n), share**2]).real)
 
 
 def test_summary():
@@ -22,13 +22,13 @@ def test_summary():
     answers[:3] = 1  # three zeros taken for ones, and a two for a zero
     answers[-1] = 0
     lines = evaluate.summary("it", np.eye(4)[answers], labels).splitlines()
-    low, high = wilson(.99, 400)
+    low, high = wilson(0.99, 400)
     assert lines == [
-        "it: 99.00 % (95 % interval: {:.2f} to {:.2f} %), 4 mistakes in 400".format(
-            100 * low, 100 * high),
+        "it: 99.00 % (95 % interval: {:.2f} to {:.2f} %), 4 mistakes in 400".format(100 * low, 100 * high),
         "  digit          0      1      2      3",
         "  accuracy   98.50 100.00  99.00      -",
-        "  mistakes       3      0      1      0"]
+        "  mistakes       3      0      1      0",
+    ]
 
 
 def numbers(line):
@@ -40,8 +40,7 @@ def test_models_and_their_ensemble(training, small_mnist, mnist, tmp_path):
     weights = [np.load(str(first))["arr_{}".format(i)] for i in range(8)]
     rng = np.random.RandomState(0)
     for path in (second, third):  # worse ones, each in its own way
-        np.savez(str(path), *[w + np.float32(rng.normal(0, .6 * w.std(), w.shape))
-                              for w in weights])
+        np.savez(str(path), *[w + np.float32(rng.normal(0, 0.6 * w.std(), w.shape)) for w in weights])
     process = run_script("evaluate.py", first, second, third, "--data-dir", small_mnist)
     assert process.returncode == 0 and process.stderr == ""
     heads = process.stdout.splitlines()[::4]
@@ -57,7 +56,7 @@ def test_models_and_their_ensemble(training, small_mnist, mnist, tmp_path):
         accuracy, _, low, high, wrong, total = numbers(head)
         assert (wrong, total) == (mistakes, 1000)
         assert accuracy == pytest.approx(100 - mistakes / 10)
-        assert [low, high] == pytest.approx(100 * wilson(1 - mistakes / 1000, 1000), abs=.006)
+        assert [low, high] == pytest.approx(100 * wilson(1 - mistakes / 1000, 1000), abs=0.006)
     assert "test accuracy:\t\t{:.2f} %".format(numbers(heads[0])[0]) in training[0].stdout
     assert heads[3].startswith("ensemble of the 3")
     assert len({numbers(head)[4] for head in heads}) > 2

@@ -20,14 +20,14 @@ def test_layers_by_name(cnn, mnist):
     for conv, pool in (("conv 1", "pool 1"), ("conv 2", "pool 2")):
         n, k, rows, columns = found[conv].shape
         np.testing.assert_array_equal(
-            found[pool], found[conv].reshape(n, k, rows // 2, 2, columns // 2, 2).max(axis=(3, 5)))
+            found[pool], found[conv].reshape(n, k, rows // 2, 2, columns // 2, 2).max(axis=(3, 5))
+        )
     np.testing.assert_allclose(found["output"].sum(axis=1), 1, rtol=1e-5)
     with pytest.raises(ValueError, match="conv 3"):
         compile_activations(network)(images, ["conv 3"])
 
 
-@pytest.mark.parametrize("name, side", [("conv 1", 5), ("pool 1", 6), ("conv 2", 14),
-                                        ("pool 2", 16)])
+@pytest.mark.parametrize("name, side", [("conv 1", 5), ("pool 1", 6), ("conv 2", 14), ("pool 2", 16)])
 def test_receptive_field_is_what_changes_the_unit(cnn, mnist, name, side):
     """Change each pixel in turn: the unit of a linear copy of the network moves for those inside.
 
@@ -66,16 +66,21 @@ def test_top_patches_excite_most(cnn, mnist):
         np.testing.assert_array_equal(values[unit], best)
         row, column = np.argwhere(maps[indices[unit, 0], unit] == values[unit, 0])[0]
         np.testing.assert_array_equal(
-            patches[unit, 0, 0], images[indices[unit, 0], 0, 2 * row:2 * row + 14,
-                                     2 * column:2 * column + 14])
+            patches[unit, 0, 0], images[indices[unit, 0], 0, 2 * row : 2 * row + 14, 2 * column : 2 * column + 14]
+        )
 
 
-@pytest.mark.parametrize("pad, row, column, expected", [
-    ("same", 0, 0, (slice(0, 2), slice(0, 2))), ("same", 4, 8, (slice(3, 6), slice(7, 9))),
-    ("full", 0, 1, (slice(0, 1), slice(0, 2))), ((1, 0), 0, 0, (slice(0, 2), slice(0, 3)))])
+@pytest.mark.parametrize(
+    "pad, row, column, expected",
+    [
+        ("same", 0, 0, (slice(0, 2), slice(0, 2))),
+        ("same", 4, 8, (slice(3, 6), slice(7, 9))),
+        ("full", 0, 1, (slice(0, 1), slice(0, 2))),
+        ((1, 0), 0, 0, (slice(0, 2), slice(0, 3))),
+    ],
+)
 def test_receptive_field_is_clipped_where_a_layer_pads(pad, row, column, expected):
-    layer = lasagne.layers.Conv2DLayer(
-        lasagne.layers.InputLayer((None, 1, 9, 9)), 1, 3, pad=pad)
+    layer = lasagne.layers.Conv2DLayer(lasagne.layers.InputLayer((None, 1, 9, 9)), 1, 3, pad=pad)
     assert receptive_field(layer, row, column) == expected
 
 
@@ -105,8 +110,9 @@ def test_units_gradient_and_ascent(cnn, mnist):
     direction = rng.randn(*images.shape).astype(np.float32)
     step = 1e-3  # small, since a maximum or a rectifier may turn within it
     up, down = (unit_fn(images + s * step * direction, units)[0] for s in (1, -1))
-    np.testing.assert_allclose((up - down) / (2 * step),
-                               (gradients * direction).sum(axis=(1, 2, 3)), rtol=.05, atol=.02)
+    np.testing.assert_allclose(
+        (up - down) / (2 * step), (gradients * direction).sum(axis=(1, 2, 3)), rtol=0.05, atol=0.02
+    )
 
     units = np.arange(32)
     climbed, values = maximize_activation(unit_fn, units, shape)
@@ -114,7 +120,7 @@ def test_units_gradient_and_ascent(cnn, mnist):
     np.testing.assert_allclose(values, unit_fn(climbed, units.astype(np.int32))[0], rtol=1e-5)
     maps = compile_activations(cnn[0])(mnist[4][:500], ["conv 2"])["conv 2"]
     # even with its prior the climb goes beyond what any of 500 digits reaches
-    assert np.mean(values > maps.max(axis=(0, 2, 3))) > .9
+    assert np.mean(values > maps.max(axis=(0, 2, 3))) > 0.9
     again, _ = maximize_activation(unit_fn, units, shape)
     np.testing.assert_array_equal(again, climbed)
 
@@ -132,8 +138,7 @@ def test_classes_count_from_their_mean_and_are_climbed_to(cnn, mnist):
 
 
 def test_units_of_a_padded_layer_are_refused():
-    layer = lasagne.layers.Conv2DLayer(
-        lasagne.layers.InputLayer((None, 1, 9, 9)), 1, 3, pad="same")
+    layer = lasagne.layers.Conv2DLayer(lasagne.layers.InputLayer((None, 1, 9, 9)), 1, 3, pad="same")
     with pytest.raises(ValueError, match="padding"):
         compile_units(layer)
 

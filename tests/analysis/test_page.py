@@ -17,15 +17,16 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def page(browser, training, small_mnist, tmp_path_factory):  # noqa: F811
     folder = tmp_path_factory.mktemp("page")
-    gallery.main(training[1], index=5, figures=["digit", "mistakes", "embedding"], output=folder,
-                 data_dir=small_mnist)
+    gallery.main(training[1], index=5, figures=["digit", "mistakes", "embedding"], output=folder, data_dir=small_mnist)
     browser.get((folder / "index.html").as_uri())
     return browser
 
 
 def resize(driver, width, height=800):
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-        "width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
+    driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
+    )
     eventually(driver, "innerWidth === arguments[0]", width)
 
 
@@ -33,7 +34,7 @@ def eventually(driver, script, *args):
     deadline = time.time() + 10
     while not driver.execute_script("return " + script, *args):
         assert time.time() < deadline, script
-        time.sleep(.05)
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("width", [360, 768, 1366, 1920])
@@ -89,8 +90,7 @@ def test_every_figure_is_named_in_words_and_leads_back_up(page):
     assert alts == [heading + "; enlarge" for heading in headings]
     for link, heading in zip(page.find_elements("css selector", "nav a"), headings):
         link.click()
-        eventually(page, "document.querySelector(location.hash + ' h2').textContent === arguments[0]",
-                   heading)
+        eventually(page, "document.querySelector(location.hash + ' h2').textContent === arguments[0]", heading)
     page.find_element("css selector", "section:last-child .hint a").click()
     eventually(page, "document.querySelector('h1').getBoundingClientRect().top > -1")
 
@@ -108,8 +108,9 @@ def test_axe_finds_nothing(page, scheme):
     if spec is None:
         pytest.skip("no axe-core here: pip install --no-deps axe-playwright-python==0.1.8")
     resize(page, 1366)
-    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {
-        "features": [{"name": "prefers-color-scheme", "value": scheme}]})
+    page.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    )
     background = page.execute_script("return getComputedStyle(document.body).backgroundColor")
     shown = "#{:02x}{:02x}{:02x}".format(*map(int, re.findall(r"\d+", background)))
     assert shown == COLOURS["page"][scheme == "dark"]

@@ -16,8 +16,9 @@ def assert_texts_fit(figure, monkeypatch):
     monkeypatch.setattr(matplotlib.text.Text, "draw", recorded)
     figure.canvas.draw()
     width, height = figure.canvas.get_width_height()
-    boxes = [(text.get_text(), text.get_window_extent()) for text in drawn
-             if text.get_visible() and text.get_text().strip()]
+    boxes = [
+        (text.get_text(), text.get_window_extent()) for text in drawn if text.get_visible() and text.get_text().strip()
+    ]
     assert boxes
     for i, (text, box) in enumerate(boxes):
         assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, text

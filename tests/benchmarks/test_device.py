@@ -23,20 +23,27 @@ from mnist_cnn.training import trainer
 from mnist_cnn.training.callbacks import Checkpoint
 from mnist_cnn.training.config import Config
 
-MISSING = [what for what, there in [
-    ("python3-pygpu (for Debian's CPython 3.11)", importlib.util.find_spec("pygpu")),
-    ("libgpuarray-dev", os.path.exists("/usr/include/gpuarray/array.h")),
-    ("libclblast-dev", gpu._find("libclblast.so")),
-    ("ocl-icd-opencl-dev", gpu._find("libOpenCL.so")),
-    ("pocl-opencl-icd", os.path.exists("/etc/OpenCL/vendors/pocl.icd"))] if not there]
+MISSING = [
+    what
+    for what, there in [
+        ("python3-pygpu (for Debian's CPython 3.11)", importlib.util.find_spec("pygpu")),
+        ("libgpuarray-dev", os.path.exists("/usr/include/gpuarray/array.h")),
+        ("libclblast-dev", gpu._find("libclblast.so")),
+        ("ocl-icd-opencl-dev", gpu._find("libOpenCL.so")),
+        ("pocl-opencl-icd", os.path.exists("/etc/OpenCL/vendors/pocl.icd")),
+    ]
+    if not there
+]
 pytestmark = [pytest.mark.gpu, pytest.mark.slow]
 
 needs_opencl = pytest.mark.skipif(
     bool(MISSING) and not os.environ.get("REQUIRE_OPENCL"),  # .ci/run must not skip them
-    reason="NO TEST OF THE GPU BACK-END: install " + ", ".join(MISSING))
+    reason="NO TEST OF THE GPU BACK-END: install " + ", ".join(MISSING),
+)
 
 
 # --- training on PoCL --------------------------------------------------------------------------
+
 
 @pytest.fixture(scope="module")
 def trainings(tmp_path_factory, mnist):
@@ -48,8 +55,16 @@ def trainings(tmp_path_factory, mnist):
     for name, environment in (("cpu", {}), ("opencl0:0", own_cache)):
         base = name[:3]
         report, errors = check_device.train_apart(
-            name, folder / "dataset.npz", environment, batch_size=50, num_epochs=2, seed=3,
-            engine="plain", output=str(folder / (base + ".npz")), checkpoint=str(folder / (base + ".checkpoint")))
+            name,
+            folder / "dataset.npz",
+            environment,
+            batch_size=50,
+            num_epochs=2,
+            seed=3,
+            engine="plain",
+            output=str(folder / (base + ".npz")),
+            checkpoint=str(folder / (base + ".checkpoint")),
+        )
         assert errors == ""
         (folder / (base + ".txt")).write_text(report)
     return folder
@@ -59,15 +74,15 @@ def trainings(tmp_path_factory, mnist):
 def test_steps_agree_with_the_cpus(trainings):
     """Weights, velocities, dropout's generators and the report after six steps."""
     for kind in ("npz", "checkpoint"):
-        with np.load(str(trainings / ("cpu." + kind))) as cpu, \
-                np.load(str(trainings / ("ope." + kind))) as opencl:
+        with np.load(str(trainings / ("cpu." + kind))) as cpu, np.load(str(trainings / ("ope." + kind))) as opencl:
             assert cpu.files == opencl.files
             for name in set(cpu.files) - {"sums", "history"}:  # they hold times
                 np.testing.assert_allclose(opencl[name], cpu[name], rtol=1e-5, atol=1e-7)
     report = (trainings / "ope.txt").read_text()
     assert re.search(r"^  \(on opencl0:0: .+\)$", report, re.M)
-    numbers = [[float(x) for x in re.findall(r":\t+(\S+)", text)]
-               for text in ((trainings / "cpu.txt").read_text(), report)]
+    numbers = [
+        [float(x) for x in re.findall(r":\t+(\S+)", text)] for text in ((trainings / "cpu.txt").read_text(), report)
+    ]
     assert len(numbers[0]) == 10 and numbers[1] == pytest.approx(numbers[0], rel=1e-4)
 
 
@@ -78,8 +93,11 @@ def test_the_cpu_goes_on_from_the_devices_checkpoint(trainings, tmp_path):
     results = []
     for name in ("cpu.checkpoint", "ope.checkpoint"):
         shutil.copy(str(trainings / name), str(tmp_path / name))
-        results.append(trainer.train(dataset, Config(num_epochs=3, seed=3, engine="plain"),
-                                   [Checkpoint(tmp_path / name, resume=True)]))
+        results.append(
+            trainer.train(
+                dataset, Config(num_epochs=3, seed=3, engine="plain"), [Checkpoint(tmp_path / name, resume=True)]
+            )
+        )
     for a, b in zip(*results):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
 
@@ -114,9 +132,17 @@ except errors.MnistCnnError as error:
 def test_weights_of_the_cpu_on_the_device(trainings, mnist, tmp_path):
     np.save(str(tmp_path / "images.npy"), mnist[4][:20])
     out = subprocess.check_output(
-        [sys.executable, "-c", CODE, str(trainings / "cpu.npz"), str(tmp_path / "images.npy"),
-         str(tmp_path / "out.npy")], universal_newlines=True,
-        env=dict(os.environ, THEANO_FLAGS="base_compiledir=" + str(trainings / "cache")))
+        [
+            sys.executable,
+            "-c",
+            CODE,
+            str(trainings / "cpu.npz"),
+            str(tmp_path / "images.npy"),
+            str(tmp_path / "out.npy"),
+        ],
+        universal_newlines=True,
+        env=dict(os.environ, THEANO_FLAGS="base_compiledir=" + str(trainings / "cache")),
+    )
     names, name, moved_nothing = out.splitlines()
     assert "GpuPool" in names and "Gpu" in names and "'CorrMM" not in names
     assert name == "opencl0:0" and moved_nothing.startswith("Theano has moved nothing to the dev")
@@ -150,14 +176,27 @@ FAKES = {
 def make(folder, name, **macros):
     """Compile one of those libraries into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run([theano.config.cxx, "-shared", "-fPIC", "-x", "c", "-", "-Wl,-soname," + name,
-                    "-o", str(folder / name), *("-D{}={}".format(*m) for m in macros.items())],
-                   input=FAKES[name], text=True, check=True)
+    subprocess.run(
+        [
+            theano.config.cxx,
+            "-shared",
+            "-fPIC",
+            "-x",
+            "c",
+            "-",
+            "-Wl,-soname," + name,
+            "-o",
+            str(folder / name),
+            *("-D{}={}".format(*m) for m in macros.items()),
+        ],
+        input=FAKES[name],
+        text=True,
+        check=True,
+    )
 
 
 def driver(folder, init=0, version=12040, capability=(9, 0)):
-    make(folder, "libcuda.so.1", INIT=init, VERSION=version, MAJOR=capability[0],
-         MINOR=capability[1])
+    make(folder, "libcuda.so.1", INIT=init, VERSION=version, MAJOR=capability[0], MINOR=capability[1])
 
 
 def message(monkeypatch, folder, ordinal=0):
@@ -170,8 +209,9 @@ def message(monkeypatch, folder, ordinal=0):
 
 
 no_driver = pytest.mark.skipif(bool(gpu._find("libcuda.so")), reason="there is a driver here")
-no_cuda = pytest.mark.skipif(bool(gpu._find("libnvrtc.so") or gpu._find("libcublas.so")),
-                             reason="CUDA's libraries are here")
+no_cuda = pytest.mark.skipif(
+    bool(gpu._find("libnvrtc.so") or gpu._find("libcublas.so")), reason="CUDA's libraries are here"
+)
 
 
 @no_driver
@@ -180,9 +220,16 @@ no_cuda = pytest.mark.skipif(bool(gpu._find("libnvrtc.so") or gpu._find("libcubl
 def test_no_driver(how, tmp_path):
     """Neither way leads to the CPU."""
     process = run_script(
-        "train.py", *(["--device", "cuda"] if how == "--device" else []), cwd=str(tmp_path),
-        env=dict(os.environ, THEANO_FLAGS="base_compiledir={}{}".format(
-            theano.config.base_compiledir, ",device=cuda" if how == "THEANO_FLAGS" else "")))
+        "train.py",
+        *(["--device", "cuda"] if how == "--device" else []),
+        cwd=str(tmp_path),
+        env=dict(
+            os.environ,
+            THEANO_FLAGS="base_compiledir={}{}".format(
+                theano.config.base_compiledir, ",device=cuda" if how == "THEANO_FLAGS" else ""
+            ),
+        ),
+    )
     assert process.returncode == 2 and process.stdout == "" and os.listdir(str(tmp_path)) == []
     assert process.stderr.startswith("error: ") and process.stderr.count("\n") == 1
     assert "no NVIDIA driver" in process.stderr and how in process.stderr
@@ -210,21 +257,29 @@ def test_newer_gpu_than_libgpuarray_can_name(capability, monkeypatch, tmp_path):
 
 
 @no_cuda
-@pytest.mark.parametrize("version, capability, wheels", [
-    (12040, (9, 0), "'nvidia-cuda-nvrtc-cu12<12.5' 'nvidia-cublas-cu12<13'"),
-    (13000, (9, 0), "'nvidia-cuda-nvrtc<13.1' 'nvidia-cublas<14'"),
-    (13000, (7, 0), "'nvidia-cuda-nvrtc-cu12<12.10' 'nvidia-cublas-cu12<13'")])
+@pytest.mark.parametrize(
+    "version, capability, wheels",
+    [
+        (12040, (9, 0), "'nvidia-cuda-nvrtc-cu12<12.5' 'nvidia-cublas-cu12<13'"),
+        (13000, (9, 0), "'nvidia-cuda-nvrtc<13.1' 'nvidia-cublas<14'"),
+        (13000, (7, 0), "'nvidia-cuda-nvrtc-cu12<12.10' 'nvidia-cublas-cu12<13'"),
+    ],
+)
 def test_no_nvrtc(version, capability, wheels, monkeypatch, tmp_path):
     driver(tmp_path, version=version, capability=capability)
     assert message(monkeypatch, tmp_path) == (
-        "CUDA's library libnvrtc.so is missing; run: {} -m pip install {}".format(
-            sys.executable, wheels))
+        "CUDA's library libnvrtc.so is missing; run: {} -m pip install {}".format(sys.executable, wheels)
+    )
 
 
 @no_cuda
-@pytest.mark.parametrize("nvrtc, capability, why", [
-    ((12, 5), (9, 0), r"12\.5, the driver takes up to 12\.4"),
-    ((12, 4), (8, 6), r"12\.4, which does not know compute capability 8\.6")])
+@pytest.mark.parametrize(
+    "nvrtc, capability, why",
+    [
+        ((12, 5), (9, 0), r"12\.5, the driver takes up to 12\.4"),
+        ((12, 4), (8, 6), r"12\.4, which does not know compute capability 8\.6"),
+    ],
+)
 def test_nvrtc_that_does_not_do(nvrtc, capability, why, monkeypatch, tmp_path):
     driver(tmp_path, capability=capability)
     make(tmp_path, "libnvrtc.so.12", MAJOR=nvrtc[0], MINOR=nvrtc[1])
@@ -263,9 +318,15 @@ def test_pips_wheels_are_loaded_by_the_names_libgpuarray_opens(tmp_path):
     make(tmp_path / "site" / "nvidia" / "cuda_nvrtc" / "lib", "libnvrtc.so.12", MAJOR=12, MINOR=3)
     make(tmp_path / "site" / "nvidia" / "cublas" / "lib", "libcublas.so.12", MAJOR=12)
     out = subprocess.check_output(
-        [sys.executable, "-c", LOAD], universal_newlines=True, cwd=str(tmp_path),
-        env=dict(os.environ, LD_LIBRARY_PATH=str(tmp_path / "driver"),
-                 PYTHONPATH=os.pathsep.join([str(tmp_path / "site"), *filter(None, sys.path)])))
+        [sys.executable, "-c", LOAD],
+        universal_newlines=True,
+        cwd=str(tmp_path),
+        env=dict(
+            os.environ,
+            LD_LIBRARY_PATH=str(tmp_path / "driver"),
+            PYTHONPATH=os.pathsep.join([str(tmp_path / "site"), *filter(None, sys.path)]),
+        ),
+    )
     error, parts, names = out.splitlines()
     # it has opened the driver: what it misses is a function that the one made here lacks
     assert error.startswith("cannot use the device cuda:") and "cu" in error
@@ -278,8 +339,13 @@ def test_pips_wheels_are_loaded_by_the_names_libgpuarray_opens(tmp_path):
 def test_broken_pygpu(tmp_path):
     (tmp_path / "pygpu.py").write_text("raise ImportError('libgpuarray.so.3: no such file')\n")
     process = run_script(
-        "train.py", "--device", "opencl0:0", "--output", tmp_path / "model.npz",
-        env=dict(os.environ, PYTHONPATH=os.pathsep.join([str(tmp_path), *filter(None, sys.path)])))
+        "train.py",
+        "--device",
+        "opencl0:0",
+        "--output",
+        tmp_path / "model.npz",
+        env=dict(os.environ, PYTHONPATH=os.pathsep.join([str(tmp_path), *filter(None, sys.path)])),
+    )
     assert process.returncode == 2 and process.stderr.count("\n") == 1
     assert "pygpu, cannot be imported: libgpuarray.so.3: no such file; on Debian" in process.stderr
 
@@ -301,9 +367,14 @@ def test_unknown_device(name):
 
 @needs_opencl
 @no_driver
-@pytest.mark.parametrize("args, what", [
-    ([], "there is no NVIDIA driver"), (["--batch-sizes", "0"], "batch sizes must be from 1"),
-    (["--full", "--output", "/proc/nowhere"], "cannot make the folder /proc/nowhere: No such")])
+@pytest.mark.parametrize(
+    "args, what",
+    [
+        ([], "there is no NVIDIA driver"),
+        (["--batch-sizes", "0"], "batch sizes must be from 1"),
+        (["--full", "--output", "/proc/nowhere"], "cannot make the folder /proc/nowhere: No such"),
+    ],
+)
 def test_check_device_that_cannot_be(args, what):
     process = run_script("check_device.py", "--examples", 50, "--batch-sizes", 50, *args)
     assert process.returncode == 2 and process.stderr.count("\n") == 1
@@ -315,8 +386,14 @@ def test_pytorchs_lines_of_the_table(tmp_path):
     lines = check_device._rows_of_torch("false", tmp_path / "none.npz", [50], 1)
     assert lines == ["| PyTorch: it failed | | | | |"]
     printer = tmp_path / "python"
-    result = {"what": "PyTorch 9", "batch_size": 50, "seconds": [9.0, 1.0, 2.0, 4.0],
-              "training_seconds": [8.0, .9, 1.9, 3.9], "validation": .5, "test": .25}
+    result = {
+        "what": "PyTorch 9",
+        "batch_size": 50,
+        "seconds": [9.0, 1.0, 2.0, 4.0],
+        "training_seconds": [8.0, 0.9, 1.9, 3.9],
+        "validation": 0.5,
+        "test": 0.25,
+    }
     printer.write_text("#!/bin/sh\necho '{}'\n".format(json.dumps(result)))
     printer.chmod(0o755)
     lines = check_device._rows_of_torch(str(printer), tmp_path / "none.npz", [50], 4)

@@ -9,12 +9,15 @@ from mnist_cnn.benchmarks.networks import NETWORKS
 from mnist_cnn.system.errors import MnistCnnError
 
 
-@pytest.mark.parametrize("name, weights", [
-    ("tutorial", 160362),           # 32*26 + 32*801 + 513*256 + 257*10
-    ("lasagne-cnn", 160362),
-    ("cifar10-quick", 145578),      # Caffe's: 32*76 + 32*801 + 64*801 + 1025*64 + 65*10
-    ("small-vgg", 1116970),         # 32*28 + 32*289 + 64*289 + 64*577 + 4097*256 + 257*10
-])
+@pytest.mark.parametrize(
+    "name, weights",
+    [
+        ("tutorial", 160362),  # 32*26 + 32*801 + 513*256 + 257*10
+        ("lasagne-cnn", 160362),
+        ("cifar10-quick", 145578),  # Caffe's: 32*76 + 32*801 + 64*801 + 1025*64 + 65*10
+        ("small-vgg", 1116970),  # 32*28 + 32*289 + 64*289 + 64*577 + 4097*256 + 257*10
+    ],
+)
 def test_sizes(name, weights):
     network = NETWORKS[name].build()
     assert lasagne.layers.count_params(network) == weights

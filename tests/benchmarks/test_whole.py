@@ -11,17 +11,25 @@ from mnist_cnn.system.errors import MnistCnnError
 
 
 def table(capsys):
-    return [[cell.strip() for cell in line.split("|")[1:-1]]
-            for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    return [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith("| ")
+    ]
 
 
 def test_table_of_known_times(monkeypatch, capsys):
     """Seconds 2, 4, 3 against 9, 8, 6 and 10, 4, 3: the faster PyTorch by median is the second."""
     times = iter([99, 2, 4, 3])
     first, second = iter([9, 8, 6]), iter([10, 4, 3])
-    monkeypatch.setattr(whole, "whole_command", lambda options, seed: (next(times), .99))
-    monkeypatch.setattr(whole, "torch_first_epoch", lambda python, dataset, last: (
-        ("PyTorch, channels last", next(second), .9) if last else ("PyTorch", next(first), .9)))
+    monkeypatch.setattr(whole, "whole_command", lambda options, seed: (next(times), 0.99))
+    monkeypatch.setattr(
+        whole,
+        "torch_first_epoch",
+        lambda python, dataset, last: (
+            ("PyTorch, channels last", next(second), 0.9) if last else ("PyTorch", next(first), 0.9)
+        ),
+    )
     monkeypatch.setattr(whole, "load_dataset", lambda: [])
     whole.main("--recipe plain", repeats=3)
     rows = table(capsys)
@@ -34,21 +42,17 @@ def test_table_of_known_times(monkeypatch, capsys):
 def test_two_trainings_of_known_times(monkeypatch, capsys):
     """Seconds 2 and 4 against 10 and 12: 5 and 3 times as long, by the median 4."""
     times = {("--recipe", "focused"): iter([99, 2, 4]), ("--epochs", "50"): iter([10, 12])}
-    monkeypatch.setattr(whole, "whole_command",
-                        lambda options, seed: (next(times[tuple(options)]), .5 + seed / 100))
+    monkeypatch.setattr(whole, "whole_command", lambda options, seed: (next(times[tuple(options)]), 0.5 + seed / 100))
     whole.main("--recipe focused", repeats=2, against="--epochs 50")
     rows = table(capsys)
-    assert rows[2] == ["`scripts/train.py --recipe focused`, the whole command",
-                       "3.00 (2.00 to 4.00)", "51.50 %", "1"]
-    assert rows[3] == ["`scripts/train.py --epochs 50`, the whole command",
-                       "11.00 (10.00 to 12.00)", "51.50 %", "4.00"]
+    assert rows[2] == ["`scripts/train.py --recipe focused`, the whole command", "3.00 (2.00 to 4.00)", "51.50 %", "1"]
+    assert rows[3] == ["`scripts/train.py --epochs 50`, the whole command", "11.00 (10.00 to 12.00)", "51.50 %", "4.00"]
     assert len(rows) == 4
 
 
 def test_a_real_command(small_mnist):
-    seconds, accuracy = whole.whole_command(
-        ["--epochs", "1", "--data-dir", str(small_mnist)], seed=1)
-    assert .5 < seconds < 300 and .8 < accuracy < 1
+    seconds, accuracy = whole.whole_command(["--epochs", "1", "--data-dir", str(small_mnist)], seed=1)
+    assert 0.5 < seconds < 300 and 0.8 < accuracy < 1
 
 
 def test_a_command_that_fails():
@@ -57,12 +61,18 @@ def test_a_command_that_fails():
 
 
 def test_pytorch_made_up_or_missing(tmp_path):
-    result = {"what": "PyTorch 9", "batch_size": 50, "seconds": [5.5], "training_seconds": [5.0],
-              "validation": .5, "test": .25}
+    result = {
+        "what": "PyTorch 9",
+        "batch_size": 50,
+        "seconds": [5.5],
+        "training_seconds": [5.0],
+        "validation": 0.5,
+        "test": 0.25,
+    }
     printer = tmp_path / "python"
     printer.write_text("#!/bin/sh\necho '{}'\n".format(json.dumps(result)))
     printer.chmod(0o755)
-    assert whole.torch_first_epoch(str(printer), "none.npz", True) == ("PyTorch 9", 5.0, .25)
+    assert whole.torch_first_epoch(str(printer), "none.npz", True) == ("PyTorch 9", 5.0, 0.25)
     with pytest.raises(MnistCnnError, match="PyTorch: it failed"):
         whole.torch_first_epoch("false", "none.npz", False)
     with pytest.raises(MnistCnnError, match="cannot run /no/python"):

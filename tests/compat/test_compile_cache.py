@@ -37,9 +37,12 @@ sys.exit(status)
 
 def start(base, flags=""):
     return subprocess.Popen(
-        [sys.executable, "-c", CODE], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [sys.executable, "-c", CODE],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         universal_newlines=True,
-        env=dict(os.environ, THEANO_FLAGS="base_compiledir={}{}".format(base, flags)))
+        env=dict(os.environ, THEANO_FLAGS="base_compiledir={}{}".format(base, flags)),
+    )
 
 
 def finish(process):
@@ -82,10 +85,8 @@ def test_first_start_compiles_side_by_side(tmp_path, refuses):
     _, err = finish(start(tmp_path / "cache", ",cxx=" + str(compiler)))
     assert err == ""
     calls = [line.split(" ", 3) for line in log.read_text().splitlines()]
-    ahead = [(float(begin), float(end), status) for begin, end, status, arguments in calls
-             if "mnist_cnn-" in arguments]
-    assert len(ahead) > 2 and {status for _, _, status in ahead} == {
-        "0" if refuses == "nothing" else "1"}
+    ahead = [(float(begin), float(end), status) for begin, end, status, arguments in calls if "mnist_cnn-" in arguments]
+    assert len(ahead) > 2 and {status for _, _, status in ahead} == {"0" if refuses == "nothing" else "1"}
     if refuses == "nothing":
         overlap = any(a[0] < b[0] < a[1] for a in ahead for b in ahead)
         assert overlap or len(os.sched_getaffinity(0)) == 1
@@ -95,9 +96,11 @@ def test_first_start_compiles_side_by_side(tmp_path, refuses):
 
 
 def test_cache_is_kept_apart_by_processor_and_mends():
-    code = ("from mnist_cnn.compat import flags, mends; import theano; "
-            "print(flags._cpu_id(), mends.digest(), theano.config.compiledir, "
-            "*theano.gof.cmodule.GCC_compiler.compile_args(march_flags=False))")
+    code = (
+        "from mnist_cnn.compat import flags, mends; import theano; "
+        "print(flags._cpu_id(), mends.digest(), theano.config.compiledir, "
+        "*theano.gof.cmodule.GCC_compiler.compile_args(march_flags=False))"
+    )
     out = subprocess.check_output([sys.executable, "-c", code], universal_newlines=True)
     cpu, digest, folder, *flags = out.split()
     assert folder.endswith("-{}-{}".format(cpu, digest))
@@ -107,8 +110,10 @@ def test_cache_is_kept_apart_by_processor_and_mends():
 def test_cache_that_cannot_be_made():
     process = subprocess.run(
         [sys.executable, str(Path(__file__).parents[2] / "scripts" / "train.py")],
-        capture_output=True, text=True,
-        env=dict(os.environ, THEANO_FLAGS="base_compiledir=/proc/nowhere"))
+        capture_output=True,
+        text=True,
+        env=dict(os.environ, THEANO_FLAGS="base_compiledir=/proc/nowhere"),
+    )
     assert process.returncode == 2
     assert process.stderr.count("\n") == 1 and "Unable to create the compiledir" in process.stderr
 
@@ -118,8 +123,9 @@ def noexec(tmp_path):
     """A folder on a disk that is mounted noexec, as hardened systems mount /home."""
     folder = tmp_path / "noexec"
     folder.mkdir()
-    if subprocess.call(["mount", "-t", "tmpfs", "-o", "noexec,size=1m", "tmpfs", str(folder)],
-                       stderr=subprocess.DEVNULL):
+    if subprocess.call(
+        ["mount", "-t", "tmpfs", "-o", "noexec,size=1m", "tmpfs", str(folder)], stderr=subprocess.DEVNULL
+    ):
         pytest.skip("nothing can be mounted here")
     yield folder
     subprocess.check_call(["umount", str(folder)])
@@ -137,6 +143,7 @@ def test_cache_on_a_disk_that_runs_nothing(noexec):
 def test_a_lock_of_another_machine_is_as_old_as_it_is(tmp_path, caplog):
     """One of two days ago was waited for as one of this second: two minutes."""
     from mnist_cnn.compat import compile_cache
+
     lock = tmp_path / "compiledir_x" / "lock_dir" / "lock"
     lock.parent.mkdir(parents=True)
     for age, stays in ((0, True), (100, True), (2 * 86400, False), (-2 * 86400, False)):
@@ -152,29 +159,37 @@ def test_a_lock_of_another_machine_is_as_old_as_it_is(tmp_path, caplog):
 def test_a_lock_is_waited_for_by_a_clock_that_nobody_sets(tmp_path, monkeypatch):
     """Where the clock was set back by a day, another machine's lock was waited for a day longer."""
     from theano.gof import compilelock
+
     folder = tmp_path / "lock_dir"
     folder.mkdir()
     (folder / "lock").write_text("123_0_of another machine\n")
     monkeypatch.setattr(compilelock.get_lock, "unlocker", compilelock.Unlocker(str(folder)), raising=False)
     looks = iter(range(100))
-    monkeypatch.setattr(time, "time", lambda: -86400. * next(looks))
-    compilelock.lock(str(folder), timeout=.05, min_wait=.001, verbosity=0)
+    monkeypatch.setattr(time, "time", lambda: -86400.0 * next(looks))
+    compilelock.lock(str(folder), timeout=0.05, min_wait=0.001, verbosity=0)
     assert (folder / "lock").read_text().startswith("{}_".format(os.getpid()))
 
 
 def test_missing_headers_on_a_first_start(tmp_path):
     """Theano compiles as it is imported, before anybody could say what has to be installed."""
     (tmp_path / "sitecustomize.py").write_text(
-        "import sysconfig\n"
-        "for scheme in sysconfig._INSTALL_SCHEMES.values():\n"
-        "    scheme['include'] = {!r}\n".format(str(tmp_path / "no")))
+        "import sysconfig\nfor scheme in sysconfig._INSTALL_SCHEMES.values():\n    scheme['include'] = {!r}\n".format(
+            str(tmp_path / "no")
+        )
+    )
     compiler = tmp_path / "g++"
-    compiler.write_text("#!/bin/sh\necho 'mod.cpp:1:10: fatal error: Python.h: No such file or "
-                        "directory' >&2\nexit 1\n")
+    compiler.write_text(
+        "#!/bin/sh\necho 'mod.cpp:1:10: fatal error: Python.h: No such file or directory' >&2\nexit 1\n"
+    )
     compiler.chmod(0o755)
-    process = run_script("train.py", env=dict(
-        os.environ, PYTHONPATH=str(tmp_path),
-        THEANO_FLAGS="base_compiledir={},cxx={}".format(tmp_path / "cache", compiler)))
+    process = run_script(
+        "train.py",
+        env=dict(
+            os.environ,
+            PYTHONPATH=str(tmp_path),
+            THEANO_FLAGS="base_compiledir={},cxx={}".format(tmp_path / "cache", compiler),
+        ),
+    )
     assert process.returncode == 2 and process.stderr.count("\n") == 1, process.stderr
     assert "Theano needs Python's header files (Python.h); install on Debian" in process.stderr
 
@@ -188,11 +203,22 @@ def test_warm_start_compiles_nothing(tmp_path, training, small_mnist):
         "    if event == 'subprocess.Popen':\n"
         "        with open({!r}, 'a') as file:\n"
         "            print(args[1], file=file)\n"
-        "sys.addaudithook(hook)\n".format(str(calls)))
-    process = run_script("train.py", "--epochs", 1, "--batch-size", 5000, "--learning-rate", .03,
-                         "--data-dir", small_mnist, "--output", tmp_path / "model.npz",
-                         env=dict(os.environ, PYTHONPATH=os.pathsep.join(
-                             [str(tmp_path), os.environ.get("PYTHONPATH", "")])))
+        "sys.addaudithook(hook)\n".format(str(calls))
+    )
+    process = run_script(
+        "train.py",
+        "--epochs",
+        1,
+        "--batch-size",
+        5000,
+        "--learning-rate",
+        0.03,
+        "--data-dir",
+        small_mnist,
+        "--output",
+        tmp_path / "model.npz",
+        env=dict(os.environ, PYTHONPATH=os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])),
+    )
     assert process.returncode == 0 and process.stderr == ""
     lines = calls.read_text().splitlines()
     assert any("-dumpversion" in line for line in lines)  # the hook sees Theano's processes
@@ -204,6 +230,7 @@ def test_a_folder_that_another_process_cleaned_away(tmp_path):
     from concurrent.futures import Future
 
     from mnist_cnn.compat import parallel_compile
+
     built = tmp_path / "built"
     built.mkdir()
     (built / "mod.cpp").write_text("source")
@@ -218,6 +245,7 @@ def test_a_folder_that_another_process_cleaned_away(tmp_path):
 
 def test_files_in_the_place_of_folders_go(tmp_path):
     from mnist_cnn.compat import compile_cache
+
     (tmp_path / "tmp1").write_text("library")
     (tmp_path / "tmp2").mkdir()
     compile_cache.remove_truncated_modules(tmp_path)

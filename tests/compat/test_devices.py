@@ -10,8 +10,9 @@ from mnist_cnn.system.errors import MnistCnnError
 
 
 def test_missing_compiler_is_named(tmp_path):
-    process = run_script("train.py", "--output", tmp_path / "model.npz", cwd=str(ROOT),
-                         env=dict(os.environ, PATH=str(tmp_path)))
+    process = run_script(
+        "train.py", "--output", tmp_path / "model.npz", cwd=str(ROOT), env=dict(os.environ, PATH=str(tmp_path))
+    )
     assert process.returncode == 2
     assert process.stderr.count("\n") == 1
     assert "error: Theano needs a C++ compiler (g++); install" in process.stderr

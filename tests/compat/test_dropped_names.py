@@ -33,7 +33,10 @@ def test_dropped_names_are_there_for_a_program(tmp_path):
 
 
 def test_they_are_not_put_back_for_the_package():
-    process = run_python("-c", "import mnist_cnn.train, collections, inspect, time\n"
-                               "assert not hasattr(collections, 'Iterable')\n"
-                               "assert not hasattr(time, 'clock')")
+    process = run_python(
+        "-c",
+        "import mnist_cnn.train, collections, inspect, time\n"
+        "assert not hasattr(collections, 'Iterable')\n"
+        "assert not hasattr(time, 'clock')",
+    )
     assert (process.returncode, process.stderr) == (0, "")

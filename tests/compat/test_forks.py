@@ -16,7 +16,7 @@ def test_children_of_a_process_that_has_computed_compute():
     """Python's fork, a pool's, and a child's child: the parent's bits, where they waited for ever."""
     x = T.fvector()
     total = theano.function([x], T.tanh(x).sum())
-    numbers = np.linspace(0, 1, 10 ** 6, dtype="f")
+    numbers = np.linspace(0, 1, 10**6, dtype="f")
     assert any(node.op.openmp for node in total.maker.fgraph.toposort() if hasattr(node.op, "openmp"))
     result = total(numbers)
 

@@ -7,7 +7,7 @@ import theano
 import theano.tensor as T
 from scipy.signal import convolve, correlate
 
-X = np.array([-1.2, .3, 2.7])
+X = np.array([-1.2, 0.3, 2.7])
 
 
 def gradient_of(op):
@@ -57,11 +57,18 @@ def through_elemwise(x):
     return T.Elemwise(StraightThrough(theano.scalar.same_out, name="through"))(x)
 
 
-@pytest.mark.parametrize("op, expected", [
-    (rectifier(), [0, 1, 1]),
-    (rectifier(grad=lambda inputs, gradients: [7 * gradients[0]]), [7, 7, 7]),
-    (of_class(Seven), [7, 7, 7]), (of_class(TwiceTheInherited), [0, 2, 2]),
-    (of_class(Newer), [9, 9, 9]), (through_elemwise, [1, 1, 1]), (T.abs_, [-1, 1, 1])])
+@pytest.mark.parametrize(
+    "op, expected",
+    [
+        (rectifier(), [0, 1, 1]),
+        (rectifier(grad=lambda inputs, gradients: [7 * gradients[0]]), [7, 7, 7]),
+        (of_class(Seven), [7, 7, 7]),
+        (of_class(TwiceTheInherited), [0, 2, 2]),
+        (of_class(Newer), [9, 9, 9]),
+        (through_elemwise, [1, 1, 1]),
+        (T.abs_, [-1, 1, 1]),
+    ],
+)
 def test_the_nearest_gradient_wins(op, expected):
     assert gradient_of(op).tolist() == expected
 
@@ -75,6 +82,7 @@ def test_a_class_that_is_changed_afterwards(monkeypatch):
 
 def test_guided_backpropagation_against_numpy(fixed_rng):
     """Springenberg et al., as programs for Lasagne write it, beside the sums by hand."""
+
     class Guided:
         def __init__(self):
             u = T.dtensor4()
@@ -91,8 +99,9 @@ def test_guided_backpropagation_against_numpy(fixed_rng):
     images = T.dtensor4()
     network = lasagne.layers.InputLayer((None, 1, 8, 8), images)
     weights = np.random.RandomState(1)
-    conv = lasagne.layers.Conv2DLayer(network, 4, 3, W=weights.randn(4, 1, 3, 3),
-                                      b=weights.randn(4), nonlinearity=Guided())
+    conv = lasagne.layers.Conv2DLayer(
+        network, 4, 3, W=weights.randn(4, 1, 3, 3), b=weights.randn(4), nonlinearity=Guided()
+    )
     network = lasagne.layers.DenseLayer(conv, 3, W=weights.randn(144, 3), nonlinearity=None)
     scores = lasagne.layers.get_output(network)
     x = weights.randn(1, 1, 8, 8)
@@ -104,4 +113,4 @@ def test_guided_backpropagation_against_numpy(fixed_rng):
     gradient = gradient * (maps > 0) * (gradient > 0)
     expected = sum(correlate(g, w[0], "full") for g, w in zip(gradient, W))
     np.testing.assert_allclose(found[0, 0], expected, atol=1e-12)
-    assert abs(expected).max() > .1
+    assert abs(expected).max() > 0.1

@@ -17,7 +17,8 @@ def old_package(tmp_path, monkeypatch):
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "__init__.py").write_text(
         "import numpy as np\nimport numpy.random\nfrom distutils.spawn import find_executable\n"
-        "kind = np.float\nanswer = 1\n")
+        "kind = np.float\nanswer = 1\n"
+    )
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(import_hooks, "PACKAGES", import_hooks.PACKAGES | {"old"})
     monkeypatch.setitem(import_hooks.LINES, "old", [("answer = 1", "answer = 2")])
@@ -40,7 +41,7 @@ def test_a_missing_line_is_named(old_package, monkeypatch):
 def test_substituted_bytecode_is_kept_until_the_lines_change(old_package, monkeypatch):
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     importlib.import_module("old")
-    bytecode, = (old_package / "__pycache__").iterdir()
+    (bytecode,) = (old_package / "__pycache__").iterdir()
     assert bytecode.name.endswith(".mnist_cnn.pyc")
     compiled = []
     monkeypatch.setattr(import_hooks, "_substitute", lambda name, text: compiled.append(name) or text)
@@ -77,8 +78,12 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
 def test_children_get_the_mends(method, tmp_path):
     (tmp_path / "program.py").write_text(WORKER.format(first=""))
-    process = subprocess.run([sys.executable, "-m", "mnist_cnn.compat", str(tmp_path / "program.py"), method],
-                             capture_output=True, text=True, timeout=300)
+    process = subprocess.run(
+        [sys.executable, "-m", "mnist_cnn.compat", str(tmp_path / "program.py"), method],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert (process.stdout, process.stderr) == ("[2.0, 4.0]\n", "")
 
 
@@ -87,10 +92,15 @@ def test_children_of_joblib_get_the_mends(tmp_path):
     (tmp_path / "program.py").write_text(
         "import mnist_cnn, joblib\n"
         "def work():\n    import theano\n    return theano.__version__\n"
-        "print(joblib.Parallel(2)([joblib.delayed(work)()]))\n")
-    process = subprocess.run([sys.executable, str(tmp_path / "program.py")], capture_output=True,
-                             text=True, timeout=300,
-                             env=dict(os.environ, OMP_NUM_THREADS="2"))
+        "print(joblib.Parallel(2)([joblib.delayed(work)()]))\n"
+    )
+    process = subprocess.run(
+        [sys.executable, str(tmp_path / "program.py")],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=dict(os.environ, OMP_NUM_THREADS="2"),
+    )
     assert (process.stdout, process.stderr) == ("['1.0.5']\n", "")
 
 
@@ -98,16 +108,26 @@ def test_an_environment_is_mended_for_good(tmp_path):
     """A .pth file has Theano mended at its first import, and is undone."""
     import site
     import venv
+
     venv.create(str(tmp_path / "env"), with_pip=False)
     python = str(tmp_path / "env" / "bin" / "python")
-    folder, = (tmp_path / "env" / "lib").glob("python*/site-packages")
-    (folder / "these.pth").write_text("\n".join(
-        [str(path) for path in (*site.getsitepackages(), os.path.dirname(os.path.dirname(import_hooks.__file__))[
-            :-len("mnist_cnn")])]))
+    (folder,) = (tmp_path / "env" / "lib").glob("python*/site-packages")
+    (folder / "these.pth").write_text(
+        "\n".join(
+            [
+                str(path)
+                for path in (
+                    *site.getsitepackages(),
+                    os.path.dirname(os.path.dirname(import_hooks.__file__))[: -len("mnist_cnn")],
+                )
+            ]
+        )
+    )
 
     def run(*args):
         process = subprocess.run([python, *args], capture_output=True, text=True, cwd=str(tmp_path))
         return process.stdout, process.stderr
+
     show = "import sys; print('mnist_cnn' in sys.modules); import theano; print('mnist_cnn' in sys.modules)"
     out, err = run("-m", "mnist_cnn.compat", "--install")
     assert err == "" and str(folder) in out
@@ -121,6 +141,5 @@ def test_an_environment_is_mended_for_good(tmp_path):
 def test_an_installed_package_may_be_imported_last(first):
     """In the order of import sorters: the wheel brings the file that mends at the first import."""
     code = "import {}; import mnist_cnn; from mnist_cnn.compat import import_hooks; print(import_hooks.MendingFinder)"
-    process = subprocess.run([sys.executable, "-c", code.format(first)], capture_output=True,
-                             text=True)
+    process = subprocess.run([sys.executable, "-c", code.format(first)], capture_output=True, text=True)
     assert (process.returncode, process.stderr) == (0, "") and "MendingFinder" in process.stdout

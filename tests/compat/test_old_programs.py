@@ -10,9 +10,11 @@ import theano
 def run_python(*args):
     """A fresh process in which Theano's settings are its defaults but for the cache's folder."""
     return subprocess.run(
-        [sys.executable, *args], capture_output=True, text=True, env=dict(
-            os.environ, THEANORC="",
-            THEANO_FLAGS="base_compiledir=" + theano.config.base_compiledir))
+        [sys.executable, *args],
+        capture_output=True,
+        text=True,
+        env=dict(os.environ, THEANORC="", THEANO_FLAGS="base_compiledir=" + theano.config.base_compiledir),
+    )
 
 
 #: Lasagne's way of 2015, written where Theano's default is float64: nothing is cast.

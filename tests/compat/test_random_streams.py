@@ -35,15 +35,17 @@ def test_starts_are_theanos(theanos, seed):
 
 def test_as_many_as_a_dropout_layer_asks_for(theanos):
     ours, other = rng_mrg.MRG_RandomStreams(7), theanos.MRG_RandomStreams(7)
-    np.testing.assert_array_equal(ours.get_substream_rstates(15360, "float32", inc_rstate=False),
-                                  other.get_substream_rstates(15360, "float32", inc_rstate=False))
+    np.testing.assert_array_equal(
+        ours.get_substream_rstates(15360, "float32", inc_rstate=False),
+        other.get_substream_rstates(15360, "float32", inc_rstate=False),
+    )
     np.testing.assert_array_equal(ours.rstate, np.full(6, 7))
 
 
 def test_seeding_again_begins_again():
     streams = rng_mrg.MRG_RandomStreams(3)
     streams.uniform((4, 5))
-    (state, _, _, _), = streams.state_updates
+    ((state, _, _, _),) = streams.state_updates
     before = state.get_value()
     state.set_value(before[::-1])
     streams.seed()

@@ -21,7 +21,8 @@ def differences(entries, golden):
     for name, expected in golden.items():
         found = entries[name]
         if (found.dtype.kind, found.shape) != (expected.dtype.kind, expected.shape) or (
-                found.dtype != expected.dtype and found.dtype.kind != "U"):
+            found.dtype != expected.dtype and found.dtype.kind != "U"
+        ):
             yield "{}: {} {}, not {} {}".format(name, found.dtype, found.shape, expected.dtype, expected.shape)
         elif found.dtype.kind in "fc" and name.startswith("rounded"):
             tolerance = 1e-3 if found.dtype == np.float16 else 1e-5 if found.dtype in ("f4", "c8") else 1e-12

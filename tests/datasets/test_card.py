@@ -35,14 +35,13 @@ def test_round_trip(tmp_path, weights):
 def test_the_tutorials_snippet_reads_it(tmp_path, weights):
     model.save_weights(tmp_path / "model.npz", weights, COLOUR)
     with np.load(str(tmp_path / "model.npz")) as f:
-        read = [f['arr_%d' % i] for i in range(len(f.files))]
+        read = [f["arr_%d" % i] for i in range(len(f.files))]
     assert len(read) == 8
     for a, b in zip(read, weights):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("shape, classes", [((1, 28, 28), 10), ((3, 32, 32), 10), ((1, 28, 28), 47),
-                                            ((2, 40, 40), 3)])
+@pytest.mark.parametrize("shape, classes", [((1, 28, 28), 10), ((3, 32, 32), 10), ((1, 28, 28), 47), ((2, 40, 40), 3)])
 def test_a_plain_file_is_told_by_its_weights(tmp_path, shape, classes):
     plain = lasagne.layers.get_all_param_values(model.build_cnn(shape=shape, num_classes=classes))
     np.savez(str(tmp_path / "model.npz"), *plain)
@@ -61,20 +60,44 @@ def fields(**changes):
     return json.dumps(dict(json.loads(COLOUR.to_json().decode()), **changes)).encode()
 
 
-@pytest.mark.parametrize("comment", [
-    b"x", b"\xff\xfe", b"{}", b"[]", b"null", b"[" * 60000, b'{"mnist_cnn": 1}',
-    fields(mnist_cnn=2),
-    fields(more=1), fields(shape=[3, 32]), fields(shape=[3, 32, 10 ** 6]),
-    fields(shape=[0, 32, 32]),
-    fields(shape=[3, 8, 8]), fields(shape=[3, 32.0, 32]), fields(shape="332"),
-    fields(shape=[True, 32, 32]),
-    fields(shape=[3, 32, float("nan")]), fields(classes=["a"]), fields(classes=["a", "a"]),
-    fields(classes=["a", 5]), fields(classes=["a", ""]), fields(classes=["a", "b" * 61]),
-    fields(classes=["a", "\x1b[2J"]), fields(classes=["a", "b\n"]),
-    fields(classes={"a": 1, "b": 2}),
-    fields(classes=[[], []]), fields(classes=list(map(str, range(1001)))), fields(dataset=5),
-    fields(dataset="a\nb"), fields(dataset=[]), fields(digest="0"), fields(digest="g" * 64),
-    fields(digest=7)])
+@pytest.mark.parametrize(
+    "comment",
+    [
+        b"x",
+        b"\xff\xfe",
+        b"{}",
+        b"[]",
+        b"null",
+        b"[" * 60000,
+        b'{"mnist_cnn": 1}',
+        fields(mnist_cnn=2),
+        fields(more=1),
+        fields(shape=[3, 32]),
+        fields(shape=[3, 32, 10**6]),
+        fields(shape=[0, 32, 32]),
+        fields(shape=[3, 8, 8]),
+        fields(shape=[3, 32.0, 32]),
+        fields(shape="332"),
+        fields(shape=[True, 32, 32]),
+        fields(shape=[3, 32, float("nan")]),
+        fields(classes=["a"]),
+        fields(classes=["a", "a"]),
+        fields(classes=["a", 5]),
+        fields(classes=["a", ""]),
+        fields(classes=["a", "b" * 61]),
+        fields(classes=["a", "\x1b[2J"]),
+        fields(classes=["a", "b\n"]),
+        fields(classes={"a": 1, "b": 2}),
+        fields(classes=[[], []]),
+        fields(classes=list(map(str, range(1001)))),
+        fields(dataset=5),
+        fields(dataset="a\nb"),
+        fields(dataset=[]),
+        fields(digest="0"),
+        fields(digest="g" * 64),
+        fields(digest=7),
+    ],
+)
 def test_a_hostile_comment_is_refused_in_one_line(tmp_path, weights, comment):
     path = tmp_path / "model.npz"
     model.save_weights(path, weights)
@@ -85,8 +108,7 @@ def test_a_hostile_comment_is_refused_in_one_line(tmp_path, weights, comment):
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
 
 
-@pytest.mark.parametrize("changes", [dict(shape=[1, 28, 28]), dict(shape=[3, 256, 256]),
-                                     dict(classes=["a", "b"])])
+@pytest.mark.parametrize("changes", [dict(shape=[1, 28, 28]), dict(shape=[3, 256, 256]), dict(classes=["a", "b"])])
 def test_a_comment_that_does_not_fit_the_weights(tmp_path, weights, changes):
     path = tmp_path / "model.npz"
     model.save_weights(path, weights)
@@ -114,8 +136,7 @@ def test_one_data_set_for_another(mnist):
     assert card.dataset == "mnist"
     require_same_data("m.npz", card, card)
     require_same_data("m.npz", DataCard(), card)  # a file that says nothing takes all of its shape
-    with pytest.raises(MnistCnnError, match="^m.npz was trained on cifar10 .3 x 32 x 32, "
-                                            "10 classes., not on mnist"):
+    with pytest.raises(MnistCnnError, match="^m.npz was trained on cifar10 .3 x 32 x 32, 10 classes., not on mnist"):
         require_same_data("m.npz", COLOUR, card)
     fashion = DataCard("fashion-mnist", digest="1" * 64)
     with pytest.raises(MnistCnnError, match="^m.npz was trained on fashion-mnist, not on mnist$"):

@@ -17,8 +17,10 @@ from mnist_cnn.datasets import archives, catalogue, cifar10, split
 from mnist_cnn.system.errors import MnistCnnError
 
 PAIRS = batches(5)
-ARCHIVES = {"cifar-10-python.tar.gz": (python_files, "cifar-10-batches-py/"),
-            "cifar-10-binary.tar.gz": (binary_files, "cifar-10-batches-bin/")}
+ARCHIVES = {
+    "cifar-10-python.tar.gz": (python_files, "cifar-10-batches-py/"),
+    "cifar-10-binary.tar.gz": (binary_files, "cifar-10-batches-bin/"),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -33,12 +35,14 @@ def published(monkeypatch):
     digest = lambda content: hashlib.md5(content).hexdigest()
     archive = tar_gz(python)
     entry = dataclasses.replace(
-        datasets.DATASETS["cifar10"], counts=(25, 5), balanced=False,
+        datasets.DATASETS["cifar10"],
+        counts=(25, 5),
+        balanced=False,
         files={name: digest(python[name]) for name in cifar10.BATCHES},
-        packed={"cifar-10-python.tar.gz": digest(archive)})
+        packed={"cifar-10-python.tar.gz": digest(archive)},
+    )
     monkeypatch.setitem(catalogue.DATASETS, "cifar10", entry)
-    monkeypatch.setattr(cifar10, "BINARY_DIGESTS",
-                        {name: digest(binary[name]) for name in cifar10.BINARY_DIGESTS})
+    monkeypatch.setattr(cifar10, "BINARY_DIGESTS", {name: digest(binary[name]) for name in cifar10.BINARY_DIGESTS})
     return archive
 
 
@@ -101,19 +105,24 @@ def test_download_into_the_cache(tmp_path, published, monkeypatch, capsys):
 
 
 def test_offline_it_says_what_to_put_where(tmp_path):
-    process = run_script("train.py", "--dataset", "cifar10", cwd=str(tmp_path), env=dict(
-        os.environ, MNIST_CNN_DATA=str(tmp_path), HTTPS_PROXY="http://127.0.0.1:9"))
+    process = run_script(
+        "train.py",
+        "--dataset",
+        "cifar10",
+        cwd=str(tmp_path),
+        env=dict(os.environ, MNIST_CNN_DATA=str(tmp_path), HTTPS_PROXY="http://127.0.0.1:9"),
+    )
     assert process.returncode == 2
     last = process.stderr.splitlines()[-1]
     assert last.startswith("error: none of these gave cifar-10-python.tar.gz: https://www.cs.")
-    assert last.endswith("get that file (MD5 c58f30108f718f92721af3b95e74349a) elsewhere and put "
-                         "it into {}".format(tmp_path / "cifar10"))
+    assert last.endswith(
+        "get that file (MD5 c58f30108f718f92721af3b95e74349a) elsewhere and put it into {}".format(tmp_path / "cifar10")
+    )
     assert list((tmp_path / "cifar10").iterdir()) == []
 
 
 def broken(change):
-    files = change(binary_files(PAIRS)) if change.__name__.startswith("b_") \
-        else change(python_files(PAIRS))
+    files = change(binary_files(PAIRS)) if change.__name__.startswith("b_") else change(python_files(PAIRS))
     return files
 
 
@@ -163,22 +172,29 @@ def p_meta(files):
     return dict(files, **{"batches.meta": b"cos\nsystem\n(S'touch harmed'\ntR."})
 
 
-@pytest.mark.parametrize("change, message", [
-    (b_cut, r"data_batch_3.bin is no batch .*15364 bytes, no multiple of 3073"),
-    (b_empty, "test_batch.bin is no batch"), (b_label, "label 10; the network knows"),
-    (b_missing, "has no data_batch_4.bin"), (b_names, "no names of classes"),
-    (p_cut, "data_batch_2 is no batch of CIFAR-10 in its python version"),
-    (p_counts, "5 images and .* 3 labels"), (p_label, r"the label 10\d; the network knows"),
-    (p_shape, "array of shape"), (p_harm, "test_batch.* it names os.system"),
-    (p_meta, "no names of classes")])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (b_cut, r"data_batch_3.bin is no batch .*15364 bytes, no multiple of 3073"),
+        (b_empty, "test_batch.bin is no batch"),
+        (b_label, "label 10; the network knows"),
+        (b_missing, "has no data_batch_4.bin"),
+        (b_names, "no names of classes"),
+        (p_cut, "data_batch_2 is no batch of CIFAR-10 in its python version"),
+        (p_counts, "5 images and .* 3 labels"),
+        (p_label, r"the label 10\d; the network knows"),
+        (p_shape, "array of shape"),
+        (p_harm, "test_batch.* it names os.system"),
+        (p_meta, "no names of classes"),
+    ],
+)
 @pytest.mark.parametrize("packed", [False, True])
 def test_bad_files(tmp_path, monkeypatch, change, message, packed):
     monkeypatch.chdir(tmp_path)
     files = broken(change)
     is_binary = "data_batch_1.bin" in files
     if packed:
-        (tmp_path / "cifar-10-{}.tar.gz".format("binary" if is_binary else "python")).write_bytes(
-            tar_gz(files))
+        (tmp_path / "cifar-10-{}.tar.gz".format("binary" if is_binary else "python")).write_bytes(tar_gz(files))
         message = message.replace(".bin is", r".bin\) is").replace("_2 is", r"_2\) is")
     else:
         write(tmp_path, files)
@@ -194,22 +210,25 @@ def link(name, target, kind=tarfile.SYMTYPE):
     return info, b""
 
 
-@pytest.mark.parametrize("extra, message", [
-    ((tarfile.TarInfo("../../climbed"), b"x"), "leads out of its folder"),
-    ((tarfile.TarInfo("/tmp/climbed"), b"x"), "leads out of its folder"),
-    ((tarfile.TarInfo("a/..\\..\\climbed"), b"x"), "leads out of its folder"),
-    (link("cifar-10-batches-py/x", "/etc"), "a link"),
-    (link("cifar-10-batches-py/x", "/etc/passwd", tarfile.LNKTYPE), "a link"),
-    (link("cifar-10-batches-py/x", "", tarfile.CHRTYPE), "a device"),
-    ((tarfile.TarInfo("other/data_batch_1"), b"x"), "data_batch_1 twice")])
+@pytest.mark.parametrize(
+    "extra, message",
+    [
+        ((tarfile.TarInfo("../../climbed"), b"x"), "leads out of its folder"),
+        ((tarfile.TarInfo("/tmp/climbed"), b"x"), "leads out of its folder"),
+        ((tarfile.TarInfo("a/..\\..\\climbed"), b"x"), "leads out of its folder"),
+        (link("cifar-10-batches-py/x", "/etc"), "a link"),
+        (link("cifar-10-batches-py/x", "/etc/passwd", tarfile.LNKTYPE), "a link"),
+        (link("cifar-10-batches-py/x", "", tarfile.CHRTYPE), "a device"),
+        ((tarfile.TarInfo("other/data_batch_1"), b"x"), "data_batch_1 twice"),
+    ],
+)
 def test_hostile_archives(tmp_path, extra, message):
     folder = tmp_path / "in" / "here"
     folder.mkdir(parents=True)
     (folder / "cifar-10-python.tar.gz").write_bytes(tar_gz(python_files(PAIRS), extra=[extra]))
     with pytest.raises(MnistCnnError, match=message):
         data.load_dataset(folder)
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [
-        "cifar-10-python.tar.gz"]
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["cifar-10-python.tar.gz"]
 
 
 def test_bombs(tmp_path):
@@ -221,11 +240,10 @@ def test_bombs(tmp_path):
     with pytest.raises(MnistCnnError, match="unpacks to more than 268 MB"):
         data.load_dataset(tmp_path)
     batch = tarfile.TarInfo("cifar-10-batches-py/data_batch_1")
-    path.write_bytes(tar_gz({}, extra=[(batch, bytes(2 ** 26 + 1))]))
+    path.write_bytes(tar_gz({}, extra=[(batch, bytes(2**26 + 1))]))
     with pytest.raises(MnistCnnError, match="data_batch_1 has 67108865 bytes, more than"):
         data.load_dataset(tmp_path)
-    path.write_bytes(tar_gz({}, extra=[(tarfile.TarInfo("f{}".format(i)), b"")
-                                       for i in range(1001)]))
+    path.write_bytes(tar_gz({}, extra=[(tarfile.TarInfo("f{}".format(i)), b"") for i in range(1001)]))
     with pytest.raises(MnistCnnError, match="more than 1000 files"):
         data.load_dataset(tmp_path)
 

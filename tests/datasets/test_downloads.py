@@ -87,12 +87,11 @@ def test_what_is_wrong_leaves_nothing(tmp_path, mirror, behaviour):
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("behaviour, range_", [
-    ("drips", "bytes=2[0-9]{4}-"), ("drips a redirect", "None")])
+@pytest.mark.parametrize("behaviour, range_", [("drips", "bytes=2[0-9]{4}-"), ("drips a redirect", "None")])
 def test_a_server_that_drips_is_given_up(tmp_path, mirror, capsys, behaviour, range_):
     """A byte at a time, each within the timeout; the next address goes on with what came."""
     slow, good = mirror(behaviour), mirror()
-    fetch(tmp_path, NAME, MD5, [slow.url, good.url], timeout=.2)
+    fetch(tmp_path, NAME, MD5, [slow.url, good.url], timeout=0.2)
     assert "the server is too slow; what came is kept" in capsys.readouterr().out
     assert (tmp_path / NAME).read_bytes() == CONTENT and names(tmp_path) == [NAME]
     assert len(good.ranges) == 1 and re.fullmatch(range_, str(good.ranges[0]))
@@ -101,20 +100,26 @@ def test_a_server_that_drips_is_given_up(tmp_path, mirror, capsys, behaviour, ra
 def test_a_redirects_body_is_not_read(tmp_path, mirror):
     """10 MB of gzip that are 10 GB: requests would unpack them."""
     import gzip
+
     good = mirror()
     server = mirror("to " + good.url + NAME)
-    server.files["bomb"] = gzip.compress(bytes(10 ** 8), 1)
+    server.files["bomb"] = gzip.compress(bytes(10**8), 1)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     fetch(tmp_path, NAME, MD5, [server.url])
     assert (tmp_path / NAME).read_bytes() == CONTENT
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50000  # kilobytes
 
 
-@pytest.mark.parametrize("behaviour, said", [
-    ("to http://[::1", "sends one on to an address that is none: http://.::1"),
-    ("to ftp://example.org/x", "sends one on to an address that is none: ftp://"),
-    ("to http://a..b/", "is none|label|invalid"), ("to file.gz", "sends one on, again and again"),
-    ("rude", r"answers 404 \\x1b\[2Jgone")])
+@pytest.mark.parametrize(
+    "behaviour, said",
+    [
+        ("to http://[::1", "sends one on to an address that is none: http://.::1"),
+        ("to ftp://example.org/x", "sends one on to an address that is none: ftp://"),
+        ("to http://a..b/", "is none|label|invalid"),
+        ("to file.gz", "sends one on, again and again"),
+        ("rude", r"answers 404 \\x1b\[2Jgone"),
+    ],
+)
 def test_what_a_server_says(tmp_path, mirror, capsys, behaviour, said):
     with pytest.raises(MnistCnnError, match="none of these gave file.gz"):
         fetch(tmp_path, NAME, MD5, [mirror(behaviour).url])
@@ -148,10 +153,28 @@ def test_the_published_sha256_counts_where_it_is_known(tmp_path, mirror, monkeyp
 def with_tls(mirror, tmp_path_factory):
     """A server with a certificate that nobody has signed, and the certificate's file."""
     folder = tmp_path_factory.mktemp("tls")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-                    "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout",
-                    str(folder / "key.pem"), "-out", str(folder / "cert.pem")], check=True,
-                   stderr=subprocess.DEVNULL)
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost,IP:127.0.0.1",
+            "-keyout",
+            str(folder / "key.pem"),
+            "-out",
+            str(folder / "cert.pem"),
+        ],
+        check=True,
+        stderr=subprocess.DEVNULL,
+    )
     server = mirror()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(str(folder / "cert.pem"), str(folder / "key.pem"))
@@ -164,9 +187,11 @@ def test_an_untrusted_certificate_is_named_and_the_advice_helps(tmp_path, with_t
     url, certificate = with_tls
     with pytest.raises(MnistCnnError, match="none of these gave file.gz"):
         fetch(tmp_path, NAME, MD5, [url])
-    assert "  no: the server's TLS certificate is not trusted (self-signed certificate); if it is your " \
-        "network's own, name the file of its authority: REQUESTS_CA_BUNDLE=FILE\n" in capsys.readouterr().out \
-        .replace("self signed", "self-signed")
+    assert (
+        "  no: the server's TLS certificate is not trusted (self-signed certificate); if it is your "
+        "network's own, name the file of its authority: REQUESTS_CA_BUNDLE=FILE\n"
+        in capsys.readouterr().out.replace("self signed", "self-signed")
+    )
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     fetch(tmp_path, NAME, MD5, [url])
     assert (tmp_path / NAME).read_bytes() == CONTENT
@@ -174,10 +199,16 @@ def test_an_untrusted_certificate_is_named_and_the_advice_helps(tmp_path, with_t
 
 def test_two_processes_at_once(tmp_path, mirror):
     server = mirror("slow")
-    code = ("import sys\nfrom mnist_cnn.storage.download import fetch\n"
-            "fetch(sys.argv[1], 'file.gz', sys.argv[2], [sys.argv[3]])")
-    processes = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), MD5, server.url],
-                                  cwd=str(ROOT), stdout=subprocess.DEVNULL) for _ in range(2)]
+    code = (
+        "import sys\nfrom mnist_cnn.storage.download import fetch\n"
+        "fetch(sys.argv[1], 'file.gz', sys.argv[2], [sys.argv[3]])"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path), MD5, server.url], cwd=str(ROOT), stdout=subprocess.DEVNULL
+        )
+        for _ in range(2)
+    ]
     assert [process.wait() for process in processes] == [0, 0]
     assert (tmp_path / NAME).read_bytes() == CONTENT and names(tmp_path) == [NAME]
     assert len(server.requests) == 1

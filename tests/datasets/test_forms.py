@@ -21,8 +21,7 @@ from mnist_cnn.datasets.idx import read_idx
 from mnist_cnn.datasets.mnist import PACKAGED
 from mnist_cnn.system.errors import MnistCnnError
 
-X, Y = (read_idx(PACKAGED / "t10k-{}-ubyte.gz".format(what))[:90]
-        for what in ("images-idx3", "labels-idx1"))
+X, Y = (read_idx(PACKAGED / "t10k-{}-ubyte.gz".format(what))[:90] for what in ("images-idx3", "labels-idx1"))
 TRAIN, TEST = (X[:60], Y[:60]), (X[60:], Y[60:])  # sixty digits and thirty
 NAMES = ("train-images", 3), ("train-labels", 1), ("t10k-images", 3), ("t10k-labels", 1)
 
@@ -33,8 +32,9 @@ def check(path, train=TRAIN, test=TEST, classes=tuple("0123456789"), held=10):
     X_train, y_train, X_val, y_val, X_test, y_test = dataset
     shape = (1,) + train[0].shape[1:] if train[0].ndim == 3 else train[0].shape[1:]
     for images, labels, (wanted_images, wanted_labels) in (
-            (np.concatenate([X_train, X_val]), np.concatenate([y_train, y_val]), train),
-            (X_test, y_test, test)):
+        (np.concatenate([X_train, X_val]), np.concatenate([y_train, y_val]), train),
+        (X_test, y_test, test),
+    ):
         assert images.dtype == np.float32 and labels.dtype == np.uint8
         assert (images == wanted_images.reshape((-1,) + shape) / np.float32(256)).all()
         assert labels.tolist() == wanted_labels.tolist()
@@ -52,10 +52,20 @@ def write_idx(folder, name, arrays=TRAIN + TEST, pack=lambda content: content):
 
 # --- IDX, by all its usual names ---
 
-@pytest.mark.parametrize("name", [
-    "{what}-idx{dims}-ubyte", "{what}.idx{dims}-ubyte", "{what}-idx{dims}-ubyte.gz",
-    "{what}.idx{dims}-ubyte.gz", "{what}_idx{dims}_ubyte", "mnist-{what}-idx{dims}-ubyte",
-    "{what}-idx{dims}-ubyte/{what}-idx{dims}-ubyte", "{what}-idx{dims}-ubyte/{what}.idx{dims}-ubyte"])
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "{what}-idx{dims}-ubyte",
+        "{what}.idx{dims}-ubyte",
+        "{what}-idx{dims}-ubyte.gz",
+        "{what}.idx{dims}-ubyte.gz",
+        "{what}_idx{dims}_ubyte",
+        "mnist-{what}-idx{dims}-ubyte",
+        "{what}-idx{dims}-ubyte/{what}-idx{dims}-ubyte",
+        "{what}-idx{dims}-ubyte/{what}.idx{dims}-ubyte",
+    ],
+)
 def test_names_of_idx_files(tmp_path, name):
     write_idx(tmp_path, name, pack=gzip.compress if name.endswith("gz") else lambda content: content)
     check(tmp_path)
@@ -76,14 +86,15 @@ def test_qmnist(tmp_path):
     for half, (images, labels) in (("train", TRAIN), ("test", TEST)):
         columns = np.arange(len(labels) * 8, dtype=">i4").reshape(-1, 8)
         columns[:, 0] = labels
-        (tmp_path / "qmnist-{}-images-idx3-ubyte.gz".format(half)).write_bytes(
-            gzip.compress(idx_bytes(images)))
-        (tmp_path / "qmnist-{}-labels-idx2-int.gz".format(half)).write_bytes(gzip.compress(
-            struct.pack(">4B2I", 0, 0, 12, 2, len(labels), 8) + columns.tobytes()))
+        (tmp_path / "qmnist-{}-images-idx3-ubyte.gz".format(half)).write_bytes(gzip.compress(idx_bytes(images)))
+        (tmp_path / "qmnist-{}-labels-idx2-int.gz".format(half)).write_bytes(
+            gzip.compress(struct.pack(">4B2I", 0, 0, 12, 2, len(labels), 8) + columns.tobytes())
+        )
     check(tmp_path)
 
 
 # --- CSV ---
+
 
 def csv_lines(images, labels, header=True, label="label", at=0):
     rows = []
@@ -96,10 +107,11 @@ def csv_lines(images, labels, header=True, label="label", at=0):
     return "\n".join(",".join(map(str, row)) for row in rows) + "\n"
 
 
-@pytest.mark.parametrize("options", [
-    {}, {"header": False}, {"label": '"class"', "at": 784}, {"label": "Label"}])
-@pytest.mark.parametrize("names", [("train.csv", "test.csv"), ("mnist_train.csv", "mnist_test.csv"),
-                                   ("my/digits-train.csv", "my/digits-test.csv")])
+@pytest.mark.parametrize("options", [{}, {"header": False}, {"label": '"class"', "at": 784}, {"label": "Label"}])
+@pytest.mark.parametrize(
+    "names",
+    [("train.csv", "test.csv"), ("mnist_train.csv", "mnist_test.csv"), ("my/digits-train.csv", "my/digits-test.csv")],
+)
 def test_csv(tmp_path, options, names):
     if options.get("at") == 784 and names[0] != "train.csv":
         pytest.skip("one name is enough")
@@ -120,7 +132,8 @@ def test_csv_of_numbers_with_a_point_and_packed(tmp_path):
 def test_emnists_csv_lies_on_its_side(tmp_path):
     for half, (images, labels) in (("train", TRAIN), ("test", TEST)):
         (tmp_path / "emnist-mnist-{}.csv".format(half)).write_text(
-            csv_lines(images.swapaxes(1, 2), labels, header=False))
+            csv_lines(images.swapaxes(1, 2), labels, header=False)
+        )
     check(tmp_path)
 
 
@@ -138,27 +151,34 @@ def splits_of(dataset, images=X, labels=Y):
 def test_kaggles_csv_is_split_by_a_seed(tmp_path, capsys):
     """Its test.csv has no labels: the test set comes out of train.csv."""
     (tmp_path / "train.csv").write_text(csv_lines(X, Y))
-    (tmp_path / "test.csv").write_text(csv_lines(*TEST).replace("label,", "", 1).replace(
-        "\n{},".format(Y[60]), "\n", 1))
-    (tmp_path / "test.csv").write_text("\n".join(
-        ",".join(map(str, image.ravel())) for image in TEST[0]))
+    (tmp_path / "test.csv").write_text(
+        csv_lines(*TEST).replace("label,", "", 1).replace("\n{},".format(Y[60]), "\n", 1)
+    )
+    (tmp_path / "test.csv").write_text("\n".join(",".join(map(str, image.ravel())) for image in TEST[0]))
     train, val, test = splits_of(data.load_dataset(tmp_path))
     assert (len(train), len(val), len(test)) == (66, 12, 12)
     assert capsys.readouterr().err == (
         "note: {} has no test examples with labels: drawn at random, by the same seed each time, 12 "
-        "are the test set and 12 are held out for validation\n".format(tmp_path))
+        "are the test set and 12 are held out for validation\n".format(tmp_path)
+    )
     assert splits_of(data.load_dataset(tmp_path / "train.csv")) == [train, val, test]
 
 
-@pytest.mark.parametrize("content, message", [
-    (csv_lines(*TRAIN).replace(",0,", ",zero,", 1), "train.csv is no table of numbers in CSV: "
-                                                    "could not convert string 'zero'"),
-    (csv_lines(*TRAIN) + "1,2\n", "the number of columns changed from 785 to 2"),
-    (csv_lines(TRAIN[0][:, :27], TRAIN[1]), r"\(60, 756\), not images of shape"),
-    (csv_lines(*TRAIN).splitlines()[0], "contained no data"),
-    (csv_lines(TRAIN[0] * 300.5, TRAIN[1]), "pixels from 0 to 7.*; they must be from 0 to 255"),
-    (csv_lines(TRAIN[0], TRAIN[1] - .5), "the label 6.5; labels are whole numbers"),
-    (csv_lines(TRAIN[0], TRAIN[1].astype(int) - 1), "the label -1; labels are whole numbers")])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (
+            csv_lines(*TRAIN).replace(",0,", ",zero,", 1),
+            "train.csv is no table of numbers in CSV: could not convert string 'zero'",
+        ),
+        (csv_lines(*TRAIN) + "1,2\n", "the number of columns changed from 785 to 2"),
+        (csv_lines(TRAIN[0][:, :27], TRAIN[1]), r"\(60, 756\), not images of shape"),
+        (csv_lines(*TRAIN).splitlines()[0], "contained no data"),
+        (csv_lines(TRAIN[0] * 300.5, TRAIN[1]), "pixels from 0 to 7.*; they must be from 0 to 255"),
+        (csv_lines(TRAIN[0], TRAIN[1] - 0.5), "the label 6.5; labels are whole numbers"),
+        (csv_lines(TRAIN[0], TRAIN[1].astype(int) - 1), "the label -1; labels are whole numbers"),
+    ],
+)
 def test_bad_csv(tmp_path, content, message):
     (tmp_path / "train.csv").write_text(content)
     with pytest.raises(MnistCnnError, match=message) as caught:
@@ -168,28 +188,45 @@ def test_bad_csv(tmp_path, content, message):
 
 # --- npz ---
 
-@pytest.mark.parametrize("change", [
-    lambda x: x, lambda x: x[..., None], lambda x: x.reshape(len(x), -1), lambda x: x / 255,
-    lambda x: np.float32(x) / np.float32(255), lambda x: x / 256, lambda x: x.astype(int),
-    lambda x: x[:, None].astype("f8")])
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x,
+        lambda x: x[..., None],
+        lambda x: x.reshape(len(x), -1),
+        lambda x: x / 255,
+        lambda x: np.float32(x) / np.float32(255),
+        lambda x: x / 256,
+        lambda x: x.astype(int),
+        lambda x: x[:, None].astype("f8"),
+    ],
+)
 def test_keras_npz(tmp_path, change):
-    np.savez(tmp_path / "mnist.npz", x_train=change(TRAIN[0]), y_train=TRAIN[1],
-             x_test=change(TEST[0]), y_test=TEST[1].astype("i8"))
+    np.savez(
+        tmp_path / "mnist.npz",
+        x_train=change(TRAIN[0]),
+        y_train=TRAIN[1],
+        x_test=change(TEST[0]),
+        y_test=TEST[1].astype("i8"),
+    )
     check(tmp_path)
 
 
-@pytest.mark.parametrize("labels", [lambda y: y[:, None], lambda y: np.eye(10)[y],
-                                    lambda y: y.astype("f4")])
+@pytest.mark.parametrize("labels", [lambda y: y[:, None], lambda y: np.eye(10)[y], lambda y: y.astype("f4")])
 def test_medmnists_npz(tmp_path, labels):
     """With a validation part of its own, here in colour."""
     images = {"train": X[:40], "val": X[40:60], "test": X[60:]}
     colours = {part: np.stack([x, x // 2, 255 - x], axis=-1) for part, x in images.items()}
     arrays = {part + "_images": x for part, x in colours.items()}
-    arrays.update({part + "_labels": labels(y) for part, y in
-                   (("train", Y[:40]), ("val", Y[40:60]), ("test", Y[60:]))})
+    arrays.update({part + "_labels": labels(y) for part, y in (("train", Y[:40]), ("val", Y[40:60]), ("test", Y[60:]))})
     np.savez_compressed(tmp_path / "bloodmnist.npz", **arrays)
-    dataset = check(tmp_path, (np.concatenate([colours["train"], colours["val"]]).transpose(0, 3, 1, 2),
-                               TRAIN[1]), (colours["test"].transpose(0, 3, 1, 2), TEST[1]), held=20)
+    dataset = check(
+        tmp_path,
+        (np.concatenate([colours["train"], colours["val"]]).transpose(0, 3, 1, 2), TRAIN[1]),
+        (colours["test"].transpose(0, 3, 1, 2), TEST[1]),
+        held=20,
+    )
     assert dataset.card.shape == (3, 28, 28)
 
 
@@ -216,10 +253,16 @@ def test_bad_npz(tmp_path):
 
 # --- MATLAB ---
 
+
 def emnist_mat(path, shift=0, **options):
-    halves = {half: {"images": images.swapaxes(1, 2).reshape(len(images), -1),
-                     "labels": labels[:, None] + shift, "writers": labels[:, None]}
-              for half, (images, labels) in (("train", TRAIN), ("test", TEST))}
+    halves = {
+        half: {
+            "images": images.swapaxes(1, 2).reshape(len(images), -1),
+            "labels": labels[:, None] + shift,
+            "writers": labels[:, None],
+        }
+        for half, (images, labels) in (("train", TRAIN), ("test", TEST))
+    }
     mapping = np.array([[number + shift, ord("A") + number, ord("a") + number] for number in range(10)])
     scipy.io.savemat(path, {"dataset": dict(halves, mapping=mapping)}, **options)
 
@@ -231,9 +274,14 @@ def test_emnists_mat(tmp_path, shift, packed):
     check(tmp_path, classes="ABCDEFGHIJ")
 
 
-@pytest.mark.parametrize("content, message", [
-    (b"", "x.mat holds no data set as EMNIST's"), (b"MATLAB 5.0" + bytes(500), "x.mat holds no data"),
-    (b"MATLAB 7.3".ljust(124) + b"\0\2IM" + b"\x89HDF\r\n", "in MATLAB's format 7.3; save it by: save")])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"", "x.mat holds no data set as EMNIST's"),
+        (b"MATLAB 5.0" + bytes(500), "x.mat holds no data"),
+        (b"MATLAB 7.3".ljust(124) + b"\0\2IM" + b"\x89HDF\r\n", "in MATLAB's format 7.3; save it by: save"),
+    ],
+)
 def test_bad_mat(tmp_path, content, message):
     (tmp_path / "x.mat").write_bytes(content)
     with pytest.raises(MnistCnnError, match=message) as caught:
@@ -243,6 +291,7 @@ def test_bad_mat(tmp_path, content, message):
 
 # --- mnist.pkl.gz of Python 2 ---
 
+
 def array_2(array):
     """An array as Python 2's cPickle wrote it in protocol 2, opcode by opcode."""
     kind = array.dtype.str[1:].encode()
@@ -250,17 +299,32 @@ def array_2(array):
     number = lambda n: b"K" + bytes([n]) if n < 256 else b"M" + struct.pack("<H", n)
     shape = b"".join(map(number, array.shape)) + bytes([0x84 + array.ndim])
     content = array.tobytes()
-    return b"".join([
-        b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85U\1b\x87R(K\1", shape,
-        b"cnumpy\ndtype\nU", bytes([len(kind)]), kind, b"K\0K\1\x87R(K\3U\1", order,
-        b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb\x89T", struct.pack("<I", len(content)), content,
-        b"tb"])
+    return b"".join(
+        [
+            b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\0\x85U\1b\x87R(K\1",
+            shape,
+            b"cnumpy\ndtype\nU",
+            bytes([len(kind)]),
+            kind,
+            b"K\0K\1\x87R(K\3U\1",
+            order,
+            b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb\x89T",
+            struct.pack("<I", len(content)),
+            content,
+            b"tb",
+        ]
+    )
 
 
 def mnist_pickle(parts, scale=256):
-    return b"\x80\2" + b"".join(
-        array_2(np.float32(x.reshape(len(x), -1)) / np.float32(scale)) + array_2(y.astype("<i8"))
-        + b"\x86" for x, y in parts) + b"\x87."
+    return (
+        b"\x80\2"
+        + b"".join(
+            array_2(np.float32(x.reshape(len(x), -1)) / np.float32(scale)) + array_2(y.astype("<i8")) + b"\x86"
+            for x, y in parts
+        )
+        + b"\x87."
+    )
 
 
 @pytest.mark.parametrize("name", ["mnist.pkl.gz", "mnist.pkl"])
@@ -272,10 +336,15 @@ def test_mnist_pkl_gz(tmp_path, name):
     check(tmp_path, held=20)
 
 
-@pytest.mark.parametrize("content, message", [
-    (b"cos\nsystem\n(S'touch harmed'\ntR.", "it names os.system, which no such file needs"),
-    (pickle.dumps([1, 2]), "is no data set as mnist.pkl.gz is"), (b"", "exhausted before"),
-    (pickle.dumps(((X, Y), (X, Y))), "something else than three pairs")])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"cos\nsystem\n(S'touch harmed'\ntR.", "it names os.system, which no such file needs"),
+        (pickle.dumps([1, 2]), "is no data set as mnist.pkl.gz is"),
+        (b"", "exhausted before"),
+        (pickle.dumps(((X, Y), (X, Y))), "something else than three pairs"),
+    ],
+)
 def test_bad_pickles(tmp_path, monkeypatch, content, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mnist.pkl").write_bytes(content)
@@ -286,6 +355,7 @@ def test_bad_pickles(tmp_path, monkeypatch, content, message):
 
 # --- pictures by class ---
 
+
 def write_pictures(folder, images, labels, names="0123456789", suffix="png", start=0, **options):
     for i, (image, label) in enumerate(zip(images, labels), start):
         place = folder / names[label]
@@ -293,8 +363,7 @@ def write_pictures(folder, images, labels, names="0123456789", suffix="png", sta
         Image.fromarray(image).save(str(place / "{:05}.{}".format(i, suffix)), **options)
 
 
-@pytest.mark.parametrize("halves", [("training", "testing"), ("train", "test"),
-                                    ("mnist_png/train", "mnist_png/test")])
+@pytest.mark.parametrize("halves", [("training", "testing"), ("train", "test"), ("mnist_png/train", "mnist_png/test")])
 def test_pictures_by_class(tmp_path, halves):
     for half, part in zip(halves, (TRAIN, TEST)):
         write_pictures(tmp_path / half, *part)
@@ -305,8 +374,9 @@ def test_pictures_by_class(tmp_path, halves):
     assert dataset.card.classes == tuple("0123456789")
 
 
-@pytest.mark.parametrize("change", [
-    lambda x: np.stack([x] * 3, axis=-1), lambda x: np.stack([x, x, x, np.full_like(x, 255)], axis=-1)])
+@pytest.mark.parametrize(
+    "change", [lambda x: np.stack([x] * 3, axis=-1), lambda x: np.stack([x, x, x, np.full_like(x, 255)], axis=-1)]
+)
 def test_grey_pictures_saved_in_colours_are_grey(tmp_path, change):
     write_pictures(tmp_path, change(X[:1]), Y[:1])
     write_pictures(tmp_path, [change(x[None])[0] for x in X[1:]], Y[1:], start=1)
@@ -324,7 +394,8 @@ def test_one_folder_of_pictures_is_split(tmp_path, capsys):
     assert all((a == b).all() for a, b in zip(dataset, again))
     found = np.concatenate(dataset[::2])
     assert sorted(np.uint8(image * 256).tobytes() for image in found) == sorted(
-        image.tobytes() for image in np.ascontiguousarray(colours.transpose(0, 3, 1, 2)))
+        image.tobytes() for image in np.ascontiguousarray(colours.transpose(0, 3, 1, 2))
+    )
 
 
 def test_class_names_that_are_numbers_are_in_their_order(tmp_path):
@@ -349,9 +420,11 @@ def test_bad_pictures(tmp_path):
 
 # --- Parquet ---
 
+
 def write_parquet(path, images, labels, column="image", names=None):
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
+
     rows = []
     for image in images:
         out = io.BytesIO()
@@ -359,16 +432,34 @@ def write_parquet(path, images, labels, column="image", names=None):
         rows.append({"bytes": out.getvalue(), "path": None})
     table = pyarrow.table({column: rows, "label": pyarrow.array(labels.tolist(), pyarrow.int64())})
     if names:
-        table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": {
-            column: {"_type": "Image"}, "label": {"names": list(names), "_type": "ClassLabel"}}}})})
+        table = table.replace_schema_metadata(
+            {
+                "huggingface": json.dumps(
+                    {
+                        "info": {
+                            "features": {
+                                column: {"_type": "Image"},
+                                "label": {"names": list(names), "_type": "ClassLabel"},
+                            }
+                        }
+                    }
+                )
+            }
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     parquet.write_table(table, path)
 
 
-@pytest.mark.parametrize("train, test", [
-    (["mnist/train-00000-of-00002.parquet", "mnist/train-00001-of-00002.parquet"],
-     "mnist/test-00000-of-00001.parquet"),
-    (["train/0000.parquet", "train/0001.parquet"], "test/0000.parquet")])
+@pytest.mark.parametrize(
+    "train, test",
+    [
+        (
+            ["mnist/train-00000-of-00002.parquet", "mnist/train-00001-of-00002.parquet"],
+            "mnist/test-00000-of-00001.parquet",
+        ),
+        (["train/0000.parquet", "train/0001.parquet"], "test/0000.parquet"),
+    ],
+)
 def test_parquet(tmp_path, train, test):
     write_parquet(tmp_path / train[0], X[:35], Y[:35], "img", "abcdefghij")
     write_parquet(tmp_path / train[1], X[35:60], Y[35:60], "img", "abcdefghij")
@@ -379,6 +470,7 @@ def test_parquet(tmp_path, train, test):
 def test_bad_parquet(tmp_path, monkeypatch):
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
+
     path = tmp_path / "train.parquet"
     parquet.write_table(pyarrow.table({"text": ["a"], "label": [1]}), path)
     with pytest.raises(MnistCnnError, match="it has the columns text, label; a column of pictures"):
@@ -394,6 +486,7 @@ def test_bad_parquet(tmp_path, monkeypatch):
 
 # --- whatever the form ---
 
+
 @pytest.fixture(scope="module")
 def server():
     """One that gives nothing, and notes what it is asked."""
@@ -407,8 +500,13 @@ def test_mnist_is_known_in_any_form(tmp_path, mnist, monkeypatch):
     """Keras' file, deeplearning.net's and CSV of the whole of MNIST: the same arrays, by name."""
     train = np.uint8(np.concatenate([mnist[0], mnist[2]])[:, 0] * 256)
     test = np.uint8(mnist[4][:, 0] * 256)
-    np.savez(tmp_path / "mnist.npz", x_train=train, y_train=np.concatenate([mnist[1], mnist[3]]),
-             x_test=test, y_test=mnist[5])
+    np.savez(
+        tmp_path / "mnist.npz",
+        x_train=train,
+        y_train=np.concatenate([mnist[1], mnist[3]]),
+        x_test=test,
+        y_test=mnist[5],
+    )
     (tmp_path / "mnist.pkl").write_bytes(mnist_pickle(zip(mnist[::2], mnist[1::2]), scale=1))
     for name in ("mnist.npz", "mnist.pkl"):
         dataset = data.load_dataset(tmp_path / name)
@@ -425,8 +523,11 @@ def test_labels_that_begin_at_1(tmp_path, capsys):
     arrays = TRAIN[0], TRAIN[1] + 1, TEST[0], TEST[1] + 1
     write_idx(tmp_path, "{what}-idx{dims}-ubyte", [np.uint8(array) for array in arrays])
     check(tmp_path, classes=map(str, range(1, 11)))
-    assert "the labels of {} begin at 1: they are the network's classes 0 to 9, named 1 to 10 (a file " \
-        "classes.txt beside the data, a name a line".format(tmp_path) in capsys.readouterr().err
+    assert (
+        "the labels of {} begin at 1: they are the network's classes 0 to 9, named 1 to 10 (a file "
+        "classes.txt beside the data, a name a line".format(tmp_path)
+        in capsys.readouterr().err
+    )
     (tmp_path / "classes.txt").write_text("\n".join("abcdefghij"))  # as the line advises
     check(tmp_path, classes="abcdefghij")
     (tmp_path / "classes.txt").write_text("\n".join("abcdefghi"))
@@ -434,13 +535,21 @@ def test_labels_that_begin_at_1(tmp_path, capsys):
         data.load_dataset(tmp_path)
 
 
-@pytest.mark.parametrize("files, named", [
-    ({"digits.dat": b"x", "notes.txt": b"y"}, "digits.dat, notes.txt."),
-    ({"a/b/1.png": b"", "a/2.png": b"", "3.png": b"", "4.png": b"", "5.jpg": b""},
-     "3.png, 4.png, 5.jpg and 2 files more."),
-    ({"test.csv": b"pixel0,pixel1\n1,2\n"}, "test.csv."), ({"mnist.h5": b"x"}, "mnist.h5."),
-    ({"x_train.npy": b"x"}, "x_train.npy."), ({"mnist.tar.gz": b"x"}, "mnist.tar.gz."),
-    ({"train-images-idx3-ubyte.gz.zip": b"x"}, "train-images-idx3-ubyte.gz.zip.")])
+@pytest.mark.parametrize(
+    "files, named",
+    [
+        ({"digits.dat": b"x", "notes.txt": b"y"}, "digits.dat, notes.txt."),
+        (
+            {"a/b/1.png": b"", "a/2.png": b"", "3.png": b"", "4.png": b"", "5.jpg": b""},
+            "3.png, 4.png, 5.jpg and 2 files more.",
+        ),
+        ({"test.csv": b"pixel0,pixel1\n1,2\n"}, "test.csv."),
+        ({"mnist.h5": b"x"}, "mnist.h5."),
+        ({"x_train.npy": b"x"}, "x_train.npy."),
+        ({"mnist.tar.gz": b"x"}, "mnist.tar.gz."),
+        ({"train-images-idx3-ubyte.gz.zip": b"x"}, "train-images-idx3-ubyte.gz.zip."),
+    ],
+)
 @pytest.mark.parametrize("dataset", [None, "mnist", "cifar10"])
 def test_only_an_empty_folder_gets_a_data_set(tmp_path, server, files, named, dataset):
     """No request, no new file, one line that names what lies there."""
@@ -451,8 +560,7 @@ def test_only_an_empty_folder_gets_a_data_set(tmp_path, server, files, named, da
     with pytest.raises(MnistCnnError) as caught:
         data.load_dataset(tmp_path, [server.url], dataset)
     assert "{} holds no data set that can be read: it has {} ".format(tmp_path, named) in str(caught.value)
-    assert "downloaded into an empty folder only; the forms that are read: docs/other-data.md" in str(
-        caught.value)
+    assert "downloaded into an empty folder only; the forms that are read: docs/other-data.md" in str(caught.value)
     assert server.requests == [] and sorted(tmp_path.rglob("*")) == before
 
 
@@ -480,9 +588,15 @@ def test_the_users_files_are_not_written_over(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]
 
 
-@pytest.mark.parametrize("change", [lambda content: b"", lambda content: content[:len(content) // 2],
-                                    lambda content: content[:40] + b"\0\xff" * 20 + content[80:],
-                                    lambda content: b"<html>Please log in</html>"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: b"",
+        lambda content: content[: len(content) // 2],
+        lambda content: content[:40] + b"\0\xff" * 20 + content[80:],
+        lambda content: b"<html>Please log in</html>",
+    ],
+)
 @pytest.mark.parametrize("form", ["csv", "npz", "mat", "pkl", "pkl.gz", "png", "parquet"])
 def test_damaged_files_are_refused_or_read(tmp_path, form, change):
     """In one line that names the file or the folder, whatever a library says of it."""
@@ -510,6 +624,7 @@ def test_damaged_files_are_refused_or_read(tmp_path, form, change):
 
 def test_there_is_a_line_of_documentation_for_each_form():
     from conftest import ROOT
+
     table = (ROOT / "docs" / "other-data.md").read_text(encoding="utf-8")
     for form in FORMS:
         assert "`{}`".format(form.__name__.split(".")[-1]) in table, form

@@ -31,11 +31,11 @@ def few(monkeypatch):
 def random_data(n, classes=10, shape=(28, 28), seed=0):
     """As many of each class, as near as can be."""
     rng = np.random.RandomState(seed)
-    return rng.randint(0, 256, (n,) + shape).astype(np.uint8), (np.arange(n) % classes).astype(
-        np.uint8)
+    return rng.randint(0, 256, (n,) + shape).astype(np.uint8), (np.arange(n) % classes).astype(np.uint8)
 
 
 # --- the catalogue ---
+
 
 def test_the_catalogue():
     assert list(datasets.DATASETS)[:3] == ["mnist", "fashion-mnist", "kmnist"]
@@ -46,8 +46,10 @@ def test_the_catalogue():
         for digest in [*entry.files.values(), *entry.packed.values()]:
             assert digest is None or (len(digest) == 32 and int(digest, 16))
     # G. Cohen et al., Table II
-    assert [len(datasets.DATASETS["emnist-" + split].classes) for split in (
-        "byclass", "bymerge", "balanced", "letters", "digits", "mnist")] == [62, 47, 47, 26, 10, 10]
+    assert [
+        len(datasets.DATASETS["emnist-" + split].classes)
+        for split in ("byclass", "bymerge", "balanced", "letters", "digits", "mnist")
+    ] == [62, 47, 47, 26, 10, 10]
     # the table of the published emnist-balanced-mapping.txt: label 36 is "a", 46 "t"
     balanced = datasets.DATASETS["emnist-balanced"].classes
     assert [balanced[label] for label in (10, 36, 38, 46)] == ["A", "a", "d", "t"]
@@ -60,9 +62,11 @@ def test_unknown_names():
 
 # --- Fashion-MNIST, the real one, gzipped by Debian anew ---
 
+
 @fashion
-@pytest.mark.parametrize("options", [dict(data_dir=DEBIAN), dict(dataset="fashion-mnist"),
-                                     dict(data_dir=DEBIAN, dataset="fashion-mnist")])
+@pytest.mark.parametrize(
+    "options", [dict(data_dir=DEBIAN), dict(dataset="fashion-mnist"), dict(data_dir=DEBIAN, dataset="fashion-mnist")]
+)
 def test_debians_fashion_mnist_is_recognised(options, monkeypatch, tmp_path):
     monkeypatch.setenv("MNIST_CNN_DATA", str(tmp_path))
     X_train, y_train, _, _, X_test, _ = dataset = data.load_dataset(**options)
@@ -99,6 +103,7 @@ def test_one_changed_pixel_is_another_data_set(tmp_path):
 
 # --- downloads of small stand-ins ---
 
+
 @pytest.fixture
 def small(monkeypatch, few, tmp_path):
     """Small files in the place of Fashion-MNIST's and KMNIST's, and a server for each."""
@@ -108,12 +113,22 @@ def small(monkeypatch, few, tmp_path):
         contents = [idx_bytes(array) for array in arrays]
         files = dict(zip(FASHION.packed, map(gzip.compress, contents)))
         entry = datasets.DATASETS[name]
-        unpacked = {file: None if entry.files[file] is None else hashlib.md5(content).hexdigest()
-                    for file, content in zip(FASHION.files, contents)}
+        unpacked = {
+            file: None if entry.files[file] is None else hashlib.md5(content).hexdigest()
+            for file, content in zip(FASHION.files, contents)
+        }
         servers[name] = Mirror(files)
-        monkeypatch.setitem(catalogue.DATASETS, name, dataclasses.replace(
-            entry, counts=(40, 20), files=unpacked, urls=(servers[name].url,), packed={
-                file: hashlib.md5(content).hexdigest() for file, content in files.items()}))
+        monkeypatch.setitem(
+            catalogue.DATASETS,
+            name,
+            dataclasses.replace(
+                entry,
+                counts=(40, 20),
+                files=unpacked,
+                urls=(servers[name].url,),
+                packed={file: hashlib.md5(content).hexdigest() for file, content in files.items()},
+            ),
+        )
     monkeypatch.setattr(cache, "SYSTEM_FOLDERS", {})
     monkeypatch.setattr(datasets, "SYSTEM_FOLDERS", {})
     monkeypatch.setenv("MNIST_CNN_DATA", str(tmp_path / "cache"))
@@ -155,6 +170,7 @@ def test_a_folder_is_completed_with_its_own(small, tmp_path):
 
 def test_the_cache_is_in_the_platforms_place(monkeypatch):
     import pooch
+
     monkeypatch.delenv("MNIST_CNN_DATA", raising=False)
     assert cache.cache_folder("kmnist") == Path(pooch.os_cache("mnist_cnn")) / "kmnist"
     assert cache.cache_folder("emnist-letters") == cache.cache_folder("emnist-digits")
@@ -168,6 +184,7 @@ def test_the_cache_cannot_be_made(monkeypatch, tmp_path):
 
 
 # --- EMNIST ---
+
 
 def emnist_arrays(first_label=0, classes=47):
     """Images with one bright pixel at row 3, column 20 as one sees it: transposed in the file."""
@@ -194,8 +211,11 @@ def emnist_zip(split, arrays, extra=()):
 def emnist(monkeypatch, few):
     for split, classes in (("balanced", 47), ("letters", 26)):
         entry = datasets.DATASETS["emnist-" + split]
-        monkeypatch.setitem(catalogue.DATASETS, entry.name, dataclasses.replace(
-            entry, counts=None if split == "letters" else (2 * classes, classes)))
+        monkeypatch.setitem(
+            catalogue.DATASETS,
+            entry.name,
+            dataclasses.replace(entry, counts=None if split == "letters" else (2 * classes, classes)),
+        )
 
 
 @pytest.mark.parametrize("split, first_label, classes", [("balanced", 0, 47), ("letters", 1, 26)])
@@ -210,8 +230,9 @@ def test_emnist(emnist, tmp_path, split, first_label, classes, packed):
     dataset = data.load_dataset(tmp_path, dataset="emnist-" + split)
     assert dataset.card.dataset == "emnist-" + split and len(dataset.card.classes) == classes
     for images in dataset[::2]:
-        assert (images[:, 0, 3, 20] == np.float32(255 / 256)).all() and images.sum() == len(
-            images) * np.float32(255 / 256)
+        assert (images[:, 0, 3, 20] == np.float32(255 / 256)).all() and images.sum() == len(images) * np.float32(
+            255 / 256
+        )
     labels = np.concatenate([dataset[1], dataset[3]])
     np.testing.assert_array_equal(labels, np.arange(2 * classes) % classes)
     assert sorted(tmp_path.rglob("*")) == before
@@ -227,14 +248,18 @@ def test_emnists_archive_wants_a_name(emnist, tmp_path):
         data.load_dataset(tmp_path, dataset="emnist-digits")
 
 
-@pytest.mark.parametrize("change, message", [
-    (lambda a: [a[0], a[1] + np.uint8(1), *a[2:]], "the label 47; the network knows"),
-    (lambda a: [a[0][:-1], *a[1:]], "93 images and .* 94 labels"),
-    (lambda a: [a[0][:-1], a[1][:-1], *a[2:]], "93 training examples; EMNIST balanced has 94"),
-    (lambda a: [a[0], a[1] * np.uint8(0), *a[2:]], "from 0 to 94 training examples of a class"),
-    (lambda a: [a[0][:, :20], *a[1:]], r"not images of shape \(n, 28, 28\)"),
-    (lambda a: [a[1], *a[1:]], "not images of shape"),
-    (lambda a: [a[0], a[0], *a[2:]], "not labels of shape")])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda a: [a[0], a[1] + np.uint8(1), *a[2:]], "the label 47; the network knows"),
+        (lambda a: [a[0][:-1], *a[1:]], "93 images and .* 94 labels"),
+        (lambda a: [a[0][:-1], a[1][:-1], *a[2:]], "93 training examples; EMNIST balanced has 94"),
+        (lambda a: [a[0], a[1] * np.uint8(0), *a[2:]], "from 0 to 94 training examples of a class"),
+        (lambda a: [a[0][:, :20], *a[1:]], r"not images of shape \(n, 28, 28\)"),
+        (lambda a: [a[1], *a[1:]], "not images of shape"),
+        (lambda a: [a[0], a[0], *a[2:]], "not labels of shape"),
+    ],
+)
 def test_emnist_that_is_none(emnist, tmp_path, change, message):
     (tmp_path / "gzip.zip").write_bytes(emnist_zip("balanced", change(emnist_arrays())))
     with pytest.raises(MnistCnnError, match=message):
@@ -247,10 +272,14 @@ def test_letters_begin_at_1(emnist, tmp_path):
         data.load_dataset(tmp_path, dataset="emnist-letters")
 
 
-@pytest.mark.parametrize("extra, message", [
-    (("../climbed", b""), "leads out of its folder"),
-    (("/climbed", b""), "leads out of its folder"),
-    (("x/emnist-balanced-test-labels-idx1-ubyte.gz", b""), "twice")])
+@pytest.mark.parametrize(
+    "extra, message",
+    [
+        (("../climbed", b""), "leads out of its folder"),
+        (("/climbed", b""), "leads out of its folder"),
+        (("x/emnist-balanced-test-labels-idx1-ubyte.gz", b""), "twice"),
+    ],
+)
 def test_hostile_zip_archives(emnist, tmp_path, extra, message):
     (tmp_path / "gzip.zip").write_bytes(emnist_zip("balanced", emnist_arrays(), [extra]))
     with pytest.raises(MnistCnnError, match=message):
@@ -267,7 +296,7 @@ def test_a_link_and_a_bomb_in_a_zip_archive(emnist, tmp_path):
         data.load_dataset(tmp_path, dataset="emnist-balanced")
     arrays = emnist_arrays()
     content = emnist_zip("balanced", arrays)
-    bomb = gzip.compress(idx_bytes(arrays[0]) + bytes(10 ** 8), 1)  # more than its header says
+    bomb = gzip.compress(idx_bytes(arrays[0]) + bytes(10**8), 1)  # more than its header says
     out = io.BytesIO(content)
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("gzip/emnist-balanced-train-images-idx3-ubyte.gz", bomb)
@@ -286,6 +315,7 @@ def test_truncated_zip_archives(emnist, tmp_path, cut):
 
 # --- a folder of one's own ---
 
+
 def test_other_shapes_and_names(few, tmp_path):
     arrays = [*random_data(40, 3, (3, 20, 24)), *random_data(9, 3, (3, 20, 24), 1)]
     write_dataset(tmp_path, *arrays)
@@ -299,8 +329,7 @@ def test_other_shapes_and_names(few, tmp_path):
         data.load_dataset(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"one\n", b"a\na\n", b"\xff\xfe", b"x" * 70 + b"\nb\n",
-                                     b"a\x1b[31m\nb\n"])
+@pytest.mark.parametrize("content", [b"one\n", b"a\na\n", b"\xff\xfe", b"x" * 70 + b"\nb\n", b"a\x1b[31m\nb\n"])
 def test_bad_names(few, tmp_path, content):
     write_dataset(tmp_path, *random_data(40, 2), *random_data(9, 2))
     (tmp_path / "classes.txt").write_bytes(content)

@@ -15,20 +15,28 @@ from mnist_cnn import fused
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).replace(".__init__", "")
     for path in (ROOT / "mnist_cnn").rglob("*.py")
-    if re.search(r"^__all__ = ", path.read_text(encoding="utf-8"), re.MULTILINE))
+    if re.search(r"^__all__ = ", path.read_text(encoding="utf-8"), re.MULTILINE)
+)
 
 
 def public(module):
     """The functions and classes that a module offers and defines, with their names."""
-    return [(module.__name__ + "." + name, value)
-            for name, value in ((name, getattr(module, name)) for name in module.__all__)
-            if (inspect.isfunction(value) or inspect.isclass(value))
-            and value.__module__ == module.__name__ and not hasattr(value, "_fields")]
+    return [
+        (module.__name__ + "." + name, value)
+        for name, value in ((name, getattr(module, name)) for name in module.__all__)
+        if (inspect.isfunction(value) or inspect.isclass(value))
+        and value.__module__ == module.__name__
+        and not hasattr(value, "_fields")
+    ]
 
 
 def test_every_public_function_has_an_example():
-    names = [name for module in MODULES for name, value in public(importlib.import_module(module))
-             if ">>>" not in (value.__doc__ or "")]
+    names = [
+        name
+        for module in MODULES
+        for name, value in public(importlib.import_module(module))
+        if ">>>" not in (value.__doc__ or "")
+    ]
     assert names == []
 
 
@@ -53,15 +61,20 @@ def test_numpydoc_form(module):
     """Sections that numpydoc knows, in its order; no parameter that the signature lacks."""
     validate = pytest.importorskip("numpydoc.validate").validate
     codes = ("GL03", "GL05", "GL06", "GL07", "GL08", "PR02", "PR05", "PR10", "SS01", "YD01")
-    errors = ["{}: {}".format(name, text) for name, value in public(importlib.import_module(module))
-              for code, text in validate(name)["errors"] if code in codes
-              # what a class' ** hands on may be its base's parameters
-              and not (code == "PR02" and "**" in str(inspect.signature(value)))]
+    errors = [
+        "{}: {}".format(name, text)
+        for name, value in public(importlib.import_module(module))
+        for code, text in validate(name)["errors"]
+        if code in codes
+        # what a class' ** hands on may be its base's parameters
+        and not (code == "PR02" and "**" in str(inspect.signature(value)))
+    ]
     assert errors == []
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "mnist_cnn").rglob("*.py")),
-                         ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "mnist_cnn").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_names_in_docstrings_exist(path):
     """Where a docstring or a comment names something of the package, there is such a thing."""
     for name in re.findall(r"`(mnist_cnn(?:\.\w+)+)`", path.read_text(encoding="utf-8")):

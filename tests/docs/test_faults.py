@@ -7,7 +7,7 @@ from conftest import ROOT
 
 def test_every_line_names_its_tests():
     text = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
-    table = text[text.index("| fault |"):].split("\n\n")[0]
+    table = text[text.index("| fault |") :].split("\n\n")[0]
     rows = re.findall(r"^\| (?!fault \||---)(.*) \|$", table, re.M)
     assert len(rows) > 30
     for row in rows:

@@ -12,8 +12,15 @@ from browsers import start_chromium
 
 from conftest import ROOT
 
-PAGES = ("index.html", "training.html", "speed.html", "lesson.html", "tries.html",
-         "api/analysis.html", "api/training.html")
+PAGES = (
+    "index.html",
+    "training.html",
+    "speed.html",
+    "lesson.html",
+    "tries.html",
+    "api/analysis.html",
+    "api/training.html",
+)
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +29,24 @@ def site(tmp_path_factory):
     pytest.importorskip("sphinx")
     folder = tmp_path_factory.mktemp("docs")
     process = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html",
-         "-d", str(folder / "doctrees"), str(ROOT / "docs"), str(folder / "html")],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        [
+            sys.executable,
+            "-m",
+            "sphinx",
+            "-q",
+            "-W",
+            "--keep-going",
+            "-b",
+            "html",
+            "-d",
+            str(folder / "doctrees"),
+            str(ROOT / "docs"),
+            str(folder / "html"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     assert process.returncode == 0, process.stdout
     return folder / "html"
 
@@ -59,8 +81,7 @@ def test_links_lead_somewhere(site):
             target = (path.parent / unquote(address.path)).resolve() if address.path else path
             assert target.is_file(), "{}: {}".format(path.name, link)
             if address.fragment and target in pages:
-                assert unquote(address.fragment) in pages[target].places | {"top"}, \
-                    "{}: {}".format(path.name, link)
+                assert unquote(address.fragment) in pages[target].places | {"top"}, "{}: {}".format(path.name, link)
 
 
 def test_nothing_comes_from_a_server(site):
@@ -78,8 +99,7 @@ def test_the_reference_is_whole(site):
     for module in MODULES:
         for name, _ in public(importlib.import_module(module)):
             *parents, short = name.split(".")  # a package may show it as its own
-            assert any(".".join(parents[:end] + [short]) in places
-                       for end in range(len(parents), 0, -1)), name
+            assert any(".".join(parents[:end] + [short]) in places for end in range(len(parents), 0, -1)), name
 
 
 def test_readme_is_short_and_its_links_lead_somewhere():
@@ -100,15 +120,18 @@ def browser(tmp_path_factory):
 @pytest.mark.browser
 @pytest.mark.parametrize("width", (1280, 390))
 def test_pages_fit_and_are_whole(site, browser, width):
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-        "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False})
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    )
     for page in PAGES:
         browser.get((site / page).as_uri())
         assert browser.execute_script("return document.documentElement.scrollWidth") <= width, page
         assert browser.execute_script(
-            "return [...document.images].every(image => image.complete && image.naturalWidth)"), page
+            "return [...document.images].every(image => image.complete && image.naturalWidth)"
+        ), page
     assert browser.execute_script(  # the last page's formulas: drawn, not printed as LaTeX
-        "return [...document.querySelectorAll('math mfrac')].every(f => f.clientHeight > 15)")
+        "return [...document.querySelectorAll('math mfrac')].every(f => f.clientHeight > 15)"
+    )
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 
@@ -127,10 +150,14 @@ def test_search_from_the_disk(site, browser):
 
 @pytest.mark.browser
 def test_navigation(site, browser):
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-        "width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False})
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    )
     browser.get((site / "index.html").as_uri())
-    for text, page in (("Speed up your own network", "speed.html"), ("Train on a GPU", "gpu.html"),
-                       ("Look a function up", "api/index.html")):
+    for text, page in (
+        ("Speed up your own network", "speed.html"),
+        ("Train on a GPU", "gpu.html"),
+        ("Look a function up", "api/index.html"),
+    ):
         browser.find_element("link text", text).click()
         assert page in browser.current_url

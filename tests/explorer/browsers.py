@@ -15,8 +15,7 @@ import pytest
 
 from conftest import run_script
 
-CHROMIUM = next(filter(None, map(shutil.which, (
-    "chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 CHROMEDRIVER = shutil.which("chromedriver")
 FIREFOX = next(filter(None, map(shutil.which, ("firefox-esr", "firefox"))), None)
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # WebDriver's name for a reference to a node
@@ -25,17 +24,25 @@ ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # WebDriver's name for a refere
 def start_chromium(folder):
     """A headless Chromium, as selenium's driver."""
     if CHROMIUM is None or CHROMEDRIVER is None:
-        pytest.skip("no Chromium with its driver here; on Debian: "
-                    "apt-get install chromium chromium-driver")
+        pytest.skip("no Chromium with its driver here; on Debian: apt-get install chromium chromium-driver")
     webdriver = pytest.importorskip("selenium.webdriver")
     from selenium.webdriver.chrome.service import Service
 
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
-    for argument in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
-                     "--no-first-run", "--disable-background-networking",
-                     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-                     "--hide-scrollbars", "--user-data-dir={}".format(folder)):
+    for argument in (
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-dev-shm-usage",
+        "--hide-scrollbars",
+        "--user-data-dir={}".format(folder),
+    ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
@@ -50,11 +57,19 @@ class Chromium:
         self.driver = driver
 
     def open(self, url, size, scheme="light", calm=False):
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-            "width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False})
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [
-            {"name": "prefers-color-scheme", "value": scheme},
-            {"name": "prefers-reduced-motion", "value": "reduce" if calm else "no-preference"}]})
+        self.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False},
+        )
+        self.driver.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia",
+            {
+                "features": [
+                    {"name": "prefers-color-scheme", "value": scheme},
+                    {"name": "prefers-reduced-motion", "value": "reduce" if calm else "no-preference"},
+                ]
+            },
+        )
         self.driver.get(url)
 
     def js(self, script, *args):
@@ -84,18 +99,28 @@ class Firefox:
             'user_pref("app.update.enabled", false);\n'
             'user_pref("browser.shell.checkDefaultBrowser", false);\n'
             'user_pref("datareporting.policy.dataSubmissionEnabled", false);\n'
-            'user_pref("toolkit.telemetry.reportingpolicy.firstRun", false);\n')
+            'user_pref("toolkit.telemetry.reportingpolicy.firstRun", false);\n'
+        )
         self.process = subprocess.Popen(
-            [FIREFOX, "--headless", "--marionette", "--remote-allow-system-access", "--no-remote",
-             "--profile", str(folder)],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            [
+                FIREFOX,
+                "--headless",
+                "--marionette",
+                "--remote-allow-system-access",
+                "--no-remote",
+                "--profile",
+                str(folder),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         port = folder / "MarionetteActivePort"
         deadline = time.time() + 60
         while not (port.exists() and port.read_text()):
             if time.time() > deadline or self.process.poll() is not None:
                 self.process.kill()
                 pytest.fail("Firefox does not start")
-            time.sleep(.1)
+            time.sleep(0.1)
         self.socket = socket.create_connection(("127.0.0.1", int(port.read_text())), timeout=90)
         self.count = 0
         self._receive()  # its greeting
@@ -124,18 +149,19 @@ class Firefox:
         """Set whole numbers among Firefox's preferences; a name's dots are written as __."""
         self.command("Marionette:SetContext", {"value": "chrome"})
         for name, value in values.items():
-            self.js("Services.prefs.setIntPref(arguments[0], arguments[1])",
-                    name.replace("__", "."), value)
+            self.js("Services.prefs.setIntPref(arguments[0], arguments[1])", name.replace("__", "."), value)
         self.command("Marionette:SetContext", {"value": "content"})
 
     def open(self, url, size, scheme="light", calm=False):
-        self.set_preferences(**{"layout__css__prefers-color-scheme__content-override":
-                                0 if scheme == "dark" else 1,
-                                "ui__prefersReducedMotion": int(calm)})
+        self.set_preferences(
+            **{
+                "layout__css__prefers-color-scheme__content-override": 0 if scheme == "dark" else 1,
+                "ui__prefersReducedMotion": int(calm),
+            }
+        )
         for _ in range(2):  # the window's own edges are known once it is open
             outer = self.js("return [outerWidth - innerWidth, outerHeight - innerHeight]")
-            self.command("WebDriver:SetWindowRect", {"width": size[0] + outer[0],
-                                                     "height": size[1] + outer[1]})
+            self.command("WebDriver:SetWindowRect", {"width": size[0] + outer[0], "height": size[1] + outer[1]})
         self.command("WebDriver:Navigate", {"url": url})
 
     def js(self, script, *args):
@@ -161,6 +187,7 @@ class Firefox:
 
 
 # --- fixtures, which the test files import --------------------------------------------------
+
 
 @pytest.fixture(scope="session")
 def written(training, small_mnist, tmp_path_factory):

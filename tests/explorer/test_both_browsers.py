@@ -47,37 +47,56 @@ class View:
 
     def until(self, expression, *args):
         """Wait until an expression is true; 10 seconds at most."""
-        true = self.browser.wait("""
+        true = self.browser.wait(
+            """
             const [...args] = arguments;
             const done = args.pop();
             const end = performance.now() + 10000;
             const test = function () {{ return {}; }};
             const look = () => test(...args) ? done(true)
               : performance.now() > end ? done(false) : setTimeout(look, 15);
-            look();""".format(expression), *args)
+            look();""".format(expression),
+            *args,
+        )
         assert true, "never true: " + expression
 
     def settle(self):
         """Wait until what was asked for is drawn."""
-        self.browser.wait("const done = arguments[0];"
-                          "requestAnimationFrame(() => requestAnimationFrame(() => done()))")
+        self.browser.wait("const done = arguments[0];requestAnimationFrame(() => requestAnimationFrame(() => done()))")
 
     def click(self, selector, index=0):
-        x, y = self.js("""(() => {
+        x, y = self.js(
+            """(() => {
             const node = document.querySelectorAll(arguments[0])[arguments[1]];
             node.scrollIntoView({block: "nearest"});
             const {left, top, width, height} = node.getBoundingClientRect();
             return [Math.round(left + width / 2), Math.round(top + height / 2)];
-          }).apply(null, arguments)""", selector, index)
+          }).apply(null, arguments)""",
+            selector,
+            index,
+        )
         self.pointer([(x, y)])
 
     def pointer(self, points):
         """Press the mouse at the first point, drag it through the others, and let go."""
-        moves = [{"type": "pointerMove", "duration": 15, "x": int(x), "y": int(y),
-                  "origin": "viewport"} for x, y in points]
-        self.browser.act([{"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"},
-                           "actions": [moves[0], {"type": "pointerDown", "button": 0}, *moves[1:],
-                                       {"type": "pointerUp", "button": 0}]}])
+        moves = [
+            {"type": "pointerMove", "duration": 15, "x": int(x), "y": int(y), "origin": "viewport"} for x, y in points
+        ]
+        self.browser.act(
+            [
+                {
+                    "type": "pointer",
+                    "id": "mouse",
+                    "parameters": {"pointerType": "mouse"},
+                    "actions": [
+                        moves[0],
+                        {"type": "pointerDown", "button": 0},
+                        *moves[1:],
+                        {"type": "pointerUp", "button": 0},
+                    ],
+                }
+            ]
+        )
         self.settle()
 
     def draw(self, *points):
@@ -89,19 +108,30 @@ class View:
         self.pointer([(left + x * side, top + y * side) for x, y in points])
 
     def keys(self, *keys):
-        self.browser.act([{"type": "key", "id": "keyboard", "actions": [
-            {"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]}])
+        self.browser.act(
+            [
+                {
+                    "type": "key",
+                    "id": "keyboard",
+                    "actions": [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")],
+                }
+            ]
+        )
         self.settle()
 
     def set_value(self, selector, value):
         """Give a slider or a field a value, as a user's hand would."""
-        self.browser.js("""
+        self.browser.js(
+            """
             const node = document.querySelector(arguments[0]);
             node.value = arguments[1];
             for (const type of ["input", "change"]) {
               node.dispatchEvent(new Event(type, {bubbles: true}));
             }
-            """, selector, value)
+            """,
+            selector,
+            value,
+        )
         self.settle()
 
     def text(self, selector):
@@ -134,6 +164,7 @@ def view(either, written):
 
 # --- what is seen together --------------------------------------------------------------------
 
+
 @pytest.mark.parametrize("size", SIZES)
 def test_picture_maps_and_sum_are_seen_together(view, size):
     view.open(size)
@@ -152,6 +183,7 @@ def test_picture_maps_and_sum_are_seen_together(view, size):
 
 
 # --- digits and pictures ----------------------------------------------------------------------
+
 
 def test_any_test_digit_by_its_number(view, mnist, cnn):
     for number in (3, 77, 999):
@@ -175,17 +207,16 @@ def make_pictures(mnist):
     rng = np.random.RandomState(0)
     digit = Image.fromarray(np.uint8(mnist[4][0, 0] * 256)).resize((300, 300), Image.BILINEAR)
     ink = np.zeros((420, 560))
-    ink[60:360, 150:450] = np.asarray(digit) / 255.
+    ink[60:360, 150:450] = np.asarray(digit) / 255.0
     rows, columns = np.mgrid[-1:1:420j, -1:1:560j]
-    paper = .75 + .15 * columns - .08 * rows + rng.normal(0, .02, ink.shape)
-    photo = Image.fromarray(np.uint8(255 * (paper * (1 - .7 * ink)).clip(0, 1)))
+    paper = 0.75 + 0.15 * columns - 0.08 * rows + rng.normal(0, 0.02, ink.shape)
+    photo = Image.fromarray(np.uint8(255 * (paper * (1 - 0.7 * ink)).clip(0, 1)))
     screen = Image.fromarray(np.uint8(30 + 200 * ink))
     alpha = np.zeros(ink.shape + (4,), np.uint8)
     alpha[..., 3] = 255 * ink
     small = Image.new("L", (90, 60), 255)
     ImageDraw.Draw(small).line([(40, 10), (44, 50)], fill=0, width=5)
-    return [(photo, "JPEG"), (screen.convert("RGB"), "PNG"), (Image.fromarray(alpha), "PNG"),
-            (small, "PNG")]
+    return [(photo, "JPEG"), (screen.convert("RGB"), "PNG"), (Image.fromarray(alpha), "PNG"), (small, "PNG")]
 
 
 @pytest.mark.parametrize("way", ["file", "paste"])
@@ -196,7 +227,8 @@ def test_pictures_are_prepared_as_python_does(view, mnist, tmp_path, way):
         path = tmp_path / "picture"
         path.write_bytes(stream.getvalue())
         wanted = reading.load_picture(path)[0] * 256
-        view.browser.js("""
+        view.browser.js(
+            """
             const bytes = Uint8Array.from(atob(arguments[0]), (letter) => letter.charCodeAt(0));
             const transfer = new DataTransfer();
             transfer.items.add(new File([bytes], arguments[1], {type: arguments[2]}));
@@ -209,17 +241,24 @@ def test_pictures_are_prepared_as_python_does(view, mnist, tmp_path, way):
               const event = new Event("paste");
               Object.defineProperty(event, "clipboardData", {value: transfer});
               dispatchEvent(event);
-            }""", base64.b64encode(stream.getvalue()).decode(), "picture{}".format(i),
-            "image/" + kind.lower(), way)
-        view.until("explorer.pad.state.digit && explorer.pad.state.digit.name && "
-                   "(explorer.pad.state.digit.name.endsWith(arguments[0]) || arguments[1])",
-                   str(i), way == "paste")
+            }""",
+            base64.b64encode(stream.getvalue()).decode(),
+            "picture{}".format(i),
+            "image/" + kind.lower(),
+            way,
+        )
+        view.until(
+            "explorer.pad.state.digit && explorer.pad.state.digit.name && "
+            "(explorer.pad.state.digit.name.endsWith(arguments[0]) || arguments[1])",
+            str(i),
+            way == "paste",
+        )
         if way == "paste":
             view.browser.wait("setTimeout(arguments[0], 400)")
         view.settle()
         got = view.pixels
         assert got.max() == 255
-        assert np.corrcoef(got.ravel(), wanted.ravel())[0, 1] > .97, (way, i)
+        assert np.corrcoef(got.ravel(), wanted.ravel())[0, 1] > 0.97, (way, i)
 
 
 def test_a_file_that_is_no_picture(view):
@@ -234,6 +273,7 @@ def test_a_file_that_is_no_picture(view):
 
 
 # --- honesty ----------------------------------------------------------------------------------
+
 
 def test_nothing_is_certain(view):
     for number in (0, 1, 2):
@@ -258,21 +298,26 @@ def test_unsure_answers_are_pythons(view, cnn, mnist):
         images.append(reading.fit_to_field(np.asarray(picture) / 255)[None])
     images = np.stack(images)
     wanted = trust.is_unsure(limits, images, *features_of(images))
-    got = np.array(view.js("""((text) => {
+    got = np.array(
+        view.js(
+            """((text) => {
         const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
         return Array.from({length: bytes.length / 784}, (_, i) => {
           const image = bytes.subarray(784 * i, 784 * (i + 1));
           explorer.network.forward(Float32Array.from(image, (byte) => byte / 256));
           return explorer.state.trust.doubt(explorer.network, explorer.state.names) !== "";
         });
-      })(arguments[0])""", base64.b64encode(np.uint8(np.rint(images * 256)).tobytes()).decode()))
+      })(arguments[0])""",
+            base64.b64encode(np.uint8(np.rint(images * 256)).tobytes()).decode(),
+        )
+    )
     assert 10 < wanted.sum() < 190
-    assert (got == wanted).mean() > .985  # the page has the centres in steps of 1/255
+    assert (got == wanted).mean() > 0.985  # the page has the centres in steps of 1/255
 
 
 def test_a_dot_is_unsure(view):
     view.click("#clear")
-    view.draw((.5, .5))
+    view.draw((0.5, 0.5))
     assert not view.js("document.getElementById('unsure').hidden")
     assert view.text("#doubt") != ""
     view.pick(0)
@@ -289,7 +334,7 @@ def test_screen_readers_hear_the_answer_in_time(view):
         new MutationObserver(() => window.heard = performance.now())
           .observe(document.getElementById("spoken"), changes);
         addEventListener("pointerup", () => window.lifted = performance.now(), true);""")
-    view.draw((.5, .15), (.48, .5), (.5, .85))
+    view.draw((0.5, 0.15), (0.48, 0.5), (0.5, 0.85))
     view.until("window.heard !== null")
     assert view.text("#spoken").startswith("The network sees a ")
     view.until("window.heard > window.lifted || performance.now() > window.lifted + 400")
@@ -308,19 +353,23 @@ def test_frame_times_are_measured(view):
         for (let i = 0; i < 100; i++) explorer.network.forward(explorer.network.values.input);
         return (performance.now() - start) / 100;
       })()""")
-    assert .3 < forward / exact < 3
+    assert 0.3 < forward / exact < 3
     assert forward < frame < 20 * forward
 
 
 # --- motion -----------------------------------------------------------------------------------
 
+
 def shown_pixels(view, selector):
     """How many pixels of a canvas are painted."""
-    return view.js("""(() => {
+    return view.js(
+        """(() => {
         const canvas = document.querySelector(arguments[0]);
         const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
         return data.filter((value, i) => i % 4 === 3 && value > 0).length;
-      }).apply(null, arguments)""", selector)
+      }).apply(null, arguments)""",
+        selector,
+    )
 
 
 @pytest.mark.parametrize("layer, size", [("conv1", 24), ("pool1", 12), ("conv2", 8), ("pool2", 4)])
@@ -375,8 +424,7 @@ def test_who_asked_for_little_motion_gets_little(view):
     view.click("#play")
     view.browser.wait("setTimeout(arguments[0], 1200)")
     assert 1 <= view.js("explorer.state.motion.step") <= 3
-    assert view.js("getComputedStyle(document.querySelector('.answer-bar .bar'))"
-                   ".transitionDuration") == "0s"
+    assert view.js("getComputedStyle(document.querySelector('.answer-bar .bar')).transitionDuration") == "0s"
 
 
 def test_a_unit_adds_up_map_after_map(view):
@@ -386,8 +434,7 @@ def test_a_unit_adds_up_map_after_map(view):
         view.click("#step")
     terms = view.js("[...document.querySelectorAll('#equation b')].map((node) => node.textContent)")
     before, own, total = [float(text.replace("\u2212", "-")) for text in terms]
-    np.testing.assert_allclose([before, own, total], [sums[:4].sum(), sums[4], sums[:5].sum()],
-                               atol=.00051)
+    np.testing.assert_allclose([before, own, total], [sums[:4].sum(), sums[4], sums[:5].sum()], atol=0.00051)
     assert "maps 0 to 4" in view.text("#equation")
 
 
@@ -395,8 +442,8 @@ def test_softmax_fills_its_table(view):
     view.click("[data-layer=output] button", 2)
 
     def filled():
-        return view.js("[...document.querySelectorAll('.softmax tbody td')]"
-                       ".filter((cell) => cell.textContent).length")
+        return view.js("[...document.querySelectorAll('.softmax tbody td')].filter((cell) => cell.textContent).length")
+
     whole = filled()
     for steps in range(1, 13):
         view.click("#step")
@@ -406,6 +453,7 @@ def test_softmax_fills_its_table(view):
 
 
 # --- changes by hand --------------------------------------------------------------------------
+
 
 def test_silence_and_reset(view):
     view.pick(0)
@@ -434,10 +482,17 @@ def test_weights_are_scaled(view, layer):
 
     def terms():
         """The sums over the maps below, the bias, and the raw sum of all."""
-        return [np.array(part) for part in view.js("""(({map, row, column}) => {
+        return [
+            np.array(part)
+            for part in view.js(
+                """(({map, row, column}) => {
             const {sums, bias, raw} = explorer.network.terms(arguments[0], map, row, column, 0);
             return [Array.from(sums), bias, raw];
-          })(explorer.state.kept)""", layer)]
+          })(explorer.state.kept)""",
+                layer,
+            )
+        ]
+
     sums, bias, raw = terms()
     view.set_value("#factor", -1.5)
     scaled_sums, same_bias, scaled_raw = terms()
@@ -461,8 +516,7 @@ def test_a_kernel_of_ones_own(view):
     assert (kernel[0] == 0).all()
     assert (kernel[1:] != 0).any()
     assert not np.array_equal(view.numbers("explorer.network.values.conv1"), start)
-    assert np.array_equal(view.numbers("explorer.network.values.conv1").reshape(32, -1)[7],
-                          start.reshape(32, -1)[7])
+    assert np.array_equal(view.numbers("explorer.network.values.conv1").reshape(32, -1)[7], start.reshape(32, -1)[7])
     view.browser.js("document.querySelector('.grid-kernel td').focus()")
     view.keys("+", "+")
     assert view.numbers("explorer.network.terms('conv1', 6, 0, 0, 0).kernel")[0] > 0
@@ -471,6 +525,7 @@ def test_a_kernel_of_ones_own(view):
 
 
 # --- the other tabs ---------------------------------------------------------------------------
+
 
 def test_what_a_class_looks_for(view, mnist):
     view.click("[data-layer=output] button", 3)
@@ -485,9 +540,12 @@ def test_what_a_class_looks_for(view, mnist):
         return Array.from(twin.forward(ink));
       })()""")
     assert np.argmax(answer) == 3
-    labels = [int(mnist[5][int(number)]) for number in view.js(
-        "[...document.querySelectorAll('.favourites span')]"
-        ".map((node) => node.textContent.slice(2))")]
+    labels = [
+        int(mnist[5][int(number)])
+        for number in view.js(
+            "[...document.querySelectorAll('.favourites span')].map((node) => node.textContent.slice(2))"
+        )
+    ]
     assert labels.count(3) >= 8
     view.click(".favourites .thumb")
     assert view.js("explorer.pad.state.digit.label") == labels[0]
@@ -504,20 +562,18 @@ def test_shift_turn_thicken_noise(view):
     turned = np.roll(np.rot90(start, -1), 1, axis=1)  # about (14, 14), and not about (13.5, 13.5)
     assert np.abs(view.pixels - turned).max() <= 1
     view.until("document.querySelector('.curve').getAttribute('d').split('L').length === 49")
-    curves = view.js("[...document.querySelectorAll('.curve')]"
-                     ".map((line) => line.getAttribute('d'))")
-    heights = np.array([[float(point.split()[1]) for point in line[1:].split("L")]
-                        for line in curves])
-    np.testing.assert_allclose((1 - heights / 170).sum(axis=0), 1, atol=.01)
+    curves = view.js("[...document.querySelectorAll('.curve')].map((line) => line.getAttribute('d'))")
+    heights = np.array([[float(point.split()[1]) for point in line[1:].split("L")] for line in curves])
+    np.testing.assert_allclose((1 - heights / 170).sum(axis=0), 1, atol=0.01)
     at = int(round((90 + 180) / 360 * 48))
-    np.testing.assert_allclose(1 - heights[:, at] / 170, view.probabilities, atol=.01)
+    np.testing.assert_allclose(1 - heights[:, at] / 170, view.probabilities, atol=0.01)
     view.set_value("[aria-label='Turn']", 0)
     view.set_value("[aria-label='Thicken']", 1)
     assert view.pixels.sum() > 1.2 * start.sum()
     view.set_value("[aria-label='Thicken']", -1)
-    assert view.pixels.sum() < .8 * start.sum()
+    assert view.pixels.sum() < 0.8 * start.sum()
     view.set_value("[aria-label='Thicken']", 0)
-    view.set_value("[aria-label='Noise']", .5)
+    view.set_value("[aria-label='Noise']", 0.5)
     assert np.abs(view.pixels - start).mean() > 10
     view.click(".changes button")
     assert np.array_equal(view.pixels, start)
@@ -538,11 +594,15 @@ def test_side_by_side(view):
     assert view.text(".side-B figcaption b") != view.text(".compare figcaption b")  # two digits
 
     def differs():
-        return view.js("""(() => {
+        return (
+            view.js("""(() => {
             const canvas = document.querySelector(".difference canvas");
             const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
             return new Set(new Uint32Array(data.buffer)).size;
-          })()""") > 3
+          })()""")
+            > 3
+        )
+
     assert differs()
     view.click("#panel-compare .compare-tools button")
     assert not differs()
@@ -572,21 +632,23 @@ def test_the_training_film(view, training, cnn, mnist):
     assert len(shown) == len(film)
     try:
         for (_, frame), (answer, share) in zip(sorted(film.items()), shown):
-            lasagne.layers.set_all_param_values(network, [
-                array.astype(theano.config.floatX) for array in restore(
-                    *frame, [array.shape for array in weights])])
+            lasagne.layers.set_all_param_values(
+                network,
+                [array.astype(theano.config.floatX) for array in restore(*frame, [array.shape for array in weights])],
+            )
             wanted = ask(mnist[4][:1])[0]
             assert answer == str(wanted.argmax())
             if share[0] not in "<>":
-                assert abs(float(share.split()[0]) - 100 * wanted.max()) < .06
+                assert abs(float(share.split()[0]) - 100 * wanted.max()) < 0.06
     finally:
         lasagne.layers.set_all_param_values(network, weights)
     assert view.text(".film-tools b") == "after epoch {}".format(max(film))
     view.set_value(".film-tools input", 0)
     assert view.text(".film-tools b") == "before training"
     view.click(".film-tools button")
-    view.until("document.querySelector('.film-tools b').textContent === arguments[0]",
-               "after epoch {}".format(max(film)))
+    view.until(
+        "document.querySelector('.film-tools b').textContent === arguments[0]", "after epoch {}".format(max(film))
+    )
 
 
 def test_the_least_change_fools_the_true_network(view, cnn, mnist):
@@ -596,10 +658,14 @@ def test_the_least_change_fools_the_true_network(view, cnn, mnist):
     ask = theano.function([input_var], lasagne.layers.get_output(network, deterministic=True))
     for index, target in ((0, 2), (3, 6)):
         before = np.rint(256 * mnist[4][index, 0])
-        result = view.js("""((pixels, target) => {
+        result = view.js(
+            """((pixels, target) => {
             const found = explorer.leastChange(explorer.network.twin(), Uint8Array.from(pixels), target);
             return found && {...found, pixels: Array.from(found.pixels)};
-          })(...arguments)""", before.ravel().tolist(), target)
+          })(...arguments)""",
+            before.ravel().tolist(),
+            target,
+        )
         after = np.array(result["pixels"]).reshape(28, 28)
         answer = lambda picture: ask(np.float32(picture[None, None] / 256))[0].argmax()
         assert answer(before) != target and answer(after) == target
@@ -607,18 +673,19 @@ def test_the_least_change_fools_the_true_network(view, cnn, mnist):
         assert abs(change.clip(0).sum() - result["added"]) < 1e-3
         assert abs((-change).clip(0).sum() - result["erased"]) < 1e-3
         places = np.argwhere(change)
-        undone = [np.where(np.indices((28, 28)).transpose(1, 2, 0) == place, 0, 1).any(axis=2)
-                  for place in places]
+        undone = [np.where(np.indices((28, 28)).transpose(1, 2, 0) == place, 0, 1).any(axis=2) for place in places]
         needed = [answer(np.where(rest, after, before)) != target for rest in undone]
-        assert 0 < len(places) <= 60 and np.mean(needed) > .8
+        assert 0 < len(places) <= 60 and np.mean(needed) > 0.8
 
 
 def test_where_it_lives(view):
     view.pick(0)
     view.tab("where")
     view.until("document.querySelectorAll('.where-side .thumb span')[4].textContent !== ''")
-    distances = [float(text.split(", ")[1]) for text in view.js(
-        "[...document.querySelectorAll('.where-side .thumb span')].map((node) => node.textContent)")]
+    distances = [
+        float(text.split(", ")[1])
+        for text in view.js("[...document.querySelectorAll('.where-side .thumb span')].map((node) => node.textContent)")
+    ]
     assert distances == sorted(distances)
     # a test digit's mark lies on its own dot: it was projected by Python
     off = view.js("""(() => {
@@ -626,7 +693,7 @@ def test_where_it_lives(view):
         const dot = explorer.placeOf(0);
         return [parseFloat(left) - 100 * dot.x / 520, parseFloat(top) - 100 * dot.y / 360];
       })()""")
-    assert np.abs(off).max() < .5
+    assert np.abs(off).max() < 0.5
 
 
 def test_a_kernel_is_the_same_picture_in_figures_and_page(view, training):
@@ -656,6 +723,7 @@ def test_tabs_by_keyboard(view):
 
 # --- everybody --------------------------------------------------------------------------------
 
+
 @pytest.fixture(scope="module")
 def checked_page(written, tmp_path_factory):
     """The page with axe-core, Deque's accessibility checker, put into it."""
@@ -665,8 +733,10 @@ def checked_page(written, tmp_path_factory):
     axe = (Path(spec.origin).parent / "axe.min.js").read_text(encoding="utf-8")
     path = tmp_path_factory.mktemp("axe") / "page.html"
     page = written[1].read_text(encoding="utf-8")
-    path.write_text(page.replace("</body>", "<script>" + axe.replace("</script", "<\\/script")
-                                 + "</script></body>"), encoding="utf-8")
+    path.write_text(
+        page.replace("</body>", "<script>" + axe.replace("</script", "<\\/script") + "</script></body>"),
+        encoding="utf-8",
+    )
     return path
 
 
@@ -682,16 +752,17 @@ def test_axe_finds_nothing(either, checked_page, scheme, size):
     for name in TABS:
         view.tab(name)
         for layer in ("conv2", "output") if name == "sum" else ("conv2",):
-            view.browser.js("document.querySelectorAll("
-                            "'[data-layer=' + arguments[0] + '] button')[3].click()", layer)
+            view.browser.js("document.querySelectorAll('[data-layer=' + arguments[0] + '] button')[3].click()", layer)
             view.settle()
-            result = json.loads(view.browser.wait("""
+            result = json.loads(
+                view.browser.wait("""
                 const done = arguments[0];
                 axe.run(document).then(({violations, passes}) => done(JSON.stringify([
                   violations.map(({id, nodes}) => [id, nodes.map(({html, any}) =>
                     html.slice(0, 120) + (any[0] ? any[0].message : ""))]),
                   passes.map(({id, nodes}) => [id, nodes.length])])),
-                  (error) => done(JSON.stringify([[["failed", [String(error)]]], []])));"""))
+                  (error) => done(JSON.stringify([[["failed", [String(error)]]], []])));""")
+            )
             violations, passes = result
             assert dict(passes)["color-contrast"] > 60  # it has looked
             if violations:

@@ -11,10 +11,12 @@ def write(folder, **modules):
 
 
 def test_modules_come_after_what_they_import(tmp_path):
-    write(tmp_path,
-          main='import {twice} from "./b.js";\nimport {\n  ONE,\n} from "./a.js";\ntwice(ONE);\n',
-          a="export const ONE = 1;\n",
-          b='import {ONE} from "./a.js";\nexport function twice(x) {\n  return 2 * x * ONE;\n}\n')
+    write(
+        tmp_path,
+        main='import {twice} from "./b.js";\nimport {\n  ONE,\n} from "./a.js";\ntwice(ONE);\n',
+        a="export const ONE = 1;\n",
+        b='import {ONE} from "./a.js";\nexport function twice(x) {\n  return 2 * x * ONE;\n}\n',
+    )
     script = bundle_scripts(tmp_path, "main.js")
     starts = [script.index('modules["{}.js"] = '.format(name)) for name in "ab"]
     assert starts == sorted(starts)
@@ -24,9 +26,9 @@ def test_modules_come_after_what_they_import(tmp_path):
     assert "import {" not in script and "export " not in script
 
 
-@pytest.mark.parametrize("source", [
-    'import a from "./a.js";\n', 'export default 1;\n', 'export let x = 1;\n',
-    'import {x as y} from "a";\n'])
+@pytest.mark.parametrize(
+    "source", ['import a from "./a.js";\n', "export default 1;\n", "export let x = 1;\n", 'import {x as y} from "a";\n']
+)
 def test_other_forms_are_refused(tmp_path, source):
     write(tmp_path, main=source, a="")
     with pytest.raises(ValueError, match="main.js: this form"):

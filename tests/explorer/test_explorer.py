@@ -23,21 +23,26 @@ SIZES = {"wide": (1280, 900), "narrow": (400, 800)}
 
 # --- the page in the browser --------------------------------------------------------------------
 
+
 class Page:
     """The page in the browser, and a user's hands."""
 
     def __init__(self, driver, path):
         from selenium.webdriver import ActionChains
+
         self.driver = driver
         self.path = path
         self.actions = lambda: ActionChains(driver, duration=10)
 
     def open(self, size="wide", scheme="light", anew=True):
         width, height = SIZES.get(size, size)
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {
-            "features": [{"name": "prefers-color-scheme", "value": scheme}]})
+        self.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
+        )
+        self.driver.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        )
         if anew:  # a reload brings the last drawing back
             self.driver.get("about:blank")
         self.driver.get(self.path.as_uri())
@@ -49,8 +54,7 @@ class Page:
 
     def settle(self):
         """Wait until what was asked for is drawn."""
-        self.driver.execute_async_script(
-            "requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+        self.driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
 
     def js(self, script, *args):
         return self.driver.execute_script("return " + script, *args)
@@ -82,7 +86,7 @@ class Page:
         """Draw on the pad with the mouse; points from (0, 0) to (1, 1)."""
         pad = self.one("#ink")
         width, height = pad.size["width"], pad.size["height"]
-        moves = [(int((x - .5) * width), int((y - .5) * height)) for x, y in points]
+        moves = [(int((x - 0.5) * width), int((y - 0.5) * height)) for x, y in points]
         chain = self.actions().move_to_element_with_offset(pad, *moves[0]).click_and_hold()
         for move in moves[1:]:
             chain.move_to_element_with_offset(pad, *move)
@@ -92,6 +96,7 @@ class Page:
     def tab_to(self, selector):
         """Press Tab until the node is in focus."""
         from selenium.webdriver.common.keys import Keys
+
         for _ in range(60):
             self.press(Keys.TAB)
             if self.js("document.activeElement.matches(arguments[0])", selector):
@@ -112,15 +117,23 @@ class Page:
 
     def value(self, layer, map, row=0, column=0, raw=False):
         """What the page's network computed for one pixel of a map."""
-        return self.js("explorer.network[arguments[4]][arguments[0]]["
-                       "(arguments[1] * explorer.LAYERS[arguments[0]].size + arguments[2])"
-                       " * explorer.LAYERS[arguments[0]].size + arguments[3]]",
-                       layer, map, row, column, "raw" if raw else "values")
+        return self.js(
+            "explorer.network[arguments[4]][arguments[0]]["
+            "(arguments[1] * explorer.LAYERS[arguments[0]].size + arguments[2])"
+            " * explorer.LAYERS[arguments[0]].size + arguments[3]]",
+            layer,
+            map,
+            row,
+            column,
+            "raw" if raw else "values",
+        )
 
     def terms(self):
         """The chips of the inspector's equation: names and texts."""
-        return [(node.find_element("css selector", "small").text,
-                 node.find_element("css selector", "b").text) for node in self.all("#equation .term")]
+        return [
+            (node.find_element("css selector", "small").text, node.find_element("css selector", "b").text)
+            for node in self.all("#equation .term")
+        ]
 
     def grid(self, name):
         return [read(cell.text) for cell in self.all(".grid-{} td".format(name))]
@@ -137,8 +150,7 @@ def page(browser, written):
     browser.get_log("browser")
     page.open()
     yield page
-    assert [entry["message"] for entry in browser.get_log("browser")
-            if entry["level"] == "SEVERE"] == []
+    assert [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 
 def encode(images):
@@ -148,12 +160,14 @@ def encode(images):
 
 # --- the numbers ------------------------------------------------------------------------------
 
+
 @pytest.fixture(scope="module")
 def theano_layers(cnn):
     """A function from images to every layer, and one from images and a digit to the saliency."""
     network, input_var, _ = cnn
-    layers = [layer for layer in lasagne.layers.get_all_layers(network)
-              if not isinstance(layer, lasagne.layers.DropoutLayer)]
+    layers = [
+        layer for layer in lasagne.layers.get_all_layers(network) if not isinstance(layer, lasagne.layers.DropoutLayer)
+    ]
     values, raw = dict(zip(LAYERS, lasagne.layers.get_output(layers, deterministic=True))), {}
     for name, below, layer in zip(LAYERS[1:], LAYERS, layers[1:]):
         if isinstance(layer, lasagne.layers.MaxPool2DLayer):
@@ -174,7 +188,8 @@ def test_every_layer_agrees_with_theano(page, theano_layers, mnist):
     wanted = theano_layers[0](images)
     got = []
     for start in range(0, 200, 50):
-        text = page.js("""((images, names) => {
+        text = page.js(
+            """((images, names) => {
             const bytes = Uint8Array.from(atob(images), (letter) => letter.charCodeAt(0));
             const layers = names.map(([kind, layer]) => explorer.network[kind][layer]);
             const parts = [];
@@ -185,7 +200,10 @@ def test_every_layer_agrees_with_theano(page, theano_layers, mnist):
               }
             }
             return btoa(parts.join(""));
-          })(...arguments)""", encode(images[start:start + 50]), list(wanted))
+          })(...arguments)""",
+            encode(images[start : start + 50]),
+            list(wanted),
+        )
         got.append(np.frombuffer(base64.b64decode(text), "<f4").reshape(50, -1))
     got = np.concatenate(got)
     differences = {}
@@ -231,56 +249,73 @@ def in_fours(maps):
 
 def test_saliency_agrees_with_theano(page, theano_layers, mnist):
     images, digits = mnist[4][:100], np.int32(np.arange(100) % 10)
-    got = np.array(page.js("""((images, digits) => {
+    got = np.array(
+        page.js(
+            """((images, digits) => {
         const bytes = Uint8Array.from(atob(images), (letter) => letter.charCodeAt(0));
         return digits.map((digit, i) => {
           const pixels = Float32Array.from(bytes.subarray(i * 784, (i + 1) * 784), (b) => b / 256);
           explorer.network.forward(pixels);
           return Array.from(explorer.network.gradient("output", digit));
         });
-      })(...arguments)""", encode(images), digits.tolist()))
+      })(...arguments)""",
+            encode(images),
+            digits.tolist(),
+        )
+    )
     wanted = theano_layers[1](images, digits).reshape(100, 784)
     steady = has_steady_gradient(theano_layers[0](images))
     difference = np.abs(got - wanted).max(axis=1)
-    print("largest difference from Theano's gradient: {:.1e} for {} steady digits of 100, {:.1e} "
-          "for all".format(difference[steady].max(), steady.sum(), difference.max()))
+    print(
+        "largest difference from Theano's gradient: {:.1e} for {} steady digits of 100, {:.1e} for all".format(
+            difference[steady].max(), steady.sum(), difference.max()
+        )
+    )
     assert steady.sum() > 50
-    assert np.abs(wanted).max() > .1
+    assert np.abs(wanted).max() > 0.1
     assert difference[steady].max() < 1e-4
     assert (difference < 1e-4).sum() > 90
-    assert min(np.corrcoef(a, b)[0, 1] for a, b in zip(got, wanted)) > .95
+    assert min(np.corrcoef(a, b)[0, 1] for a, b in zip(got, wanted)) > 0.95
 
 
 def averaging(length, count):
     """The matrix that averages `length` samples to `count`, each over an equal share of them."""
     edges = np.linspace(0, length, count + 1)
     samples = np.arange(length)
-    overlap = (np.minimum(edges[1:, None], samples + 1) - np.maximum(edges[:-1, None], samples))
+    overlap = np.minimum(edges[1:, None], samples + 1) - np.maximum(edges[:-1, None], samples)
     return np.maximum(overlap, 0) * count / length
 
 
 def prepare(ink):
     """The preprocessing once more: 20 x 20 box, peak, centre of mass. Floats, not yet rounded."""
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    box = ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1].astype(float)
-    height, width = (max(1, int(np.floor(20 * side / max(box.shape) + .5))) for side in box.shape)
+    box = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(float)
+    height, width = (max(1, int(np.floor(20 * side / max(box.shape) + 0.5))) for side in box.shape)
     small = averaging(box.shape[0], height) @ box @ averaging(box.shape[1], width).T
     small *= 255 / small.max()
-    rounded = np.floor(small + .5)
+    rounded = np.floor(small + 0.5)
     result = np.zeros((28, 28))
-    shifts = [int(np.clip(np.floor(14 - (rounded.sum(axis=1 - axis) * np.arange(side)).sum()
-                                   / rounded.sum() + .5), 0, 28 - side))
-              for axis, side in enumerate(small.shape)]
-    result[shifts[0]:shifts[0] + height, shifts[1]:shifts[1] + width] = small
+    shifts = [
+        int(
+            np.clip(
+                np.floor(14 - (rounded.sum(axis=1 - axis) * np.arange(side)).sum() / rounded.sum() + 0.5), 0, 28 - side
+            )
+        )
+        for axis, side in enumerate(small.shape)
+    ]
+    result[shifts[0] : shifts[0] + height, shifts[1] : shifts[1] + width] = small
     return result
 
 
 def prepared_by(page, ink):
     """What the page makes of ink, bytes (rows, columns)."""
     text = base64.b64encode(np.uint8(ink).tobytes()).decode("ascii")
-    result = page.js("""((result) => result && Array.from(result.pixels))(explorer.preprocess(
+    result = page.js(
+        """((result) => result && Array.from(result.pixels))(explorer.preprocess(
         Uint8Array.from(atob(arguments[0]), (letter) => letter.charCodeAt(0)), arguments[1]))""",
-                     text, ink.shape[1])
+        text,
+        ink.shape[1],
+    )
     return None if result is None else np.array(result).reshape(28, 28)
 
 
@@ -291,8 +326,7 @@ def draw_strokes(seed):
     width = rng.randint(4, 40)
     for _ in range(rng.randint(1, 4)):
         points = [tuple(point) for point in rng.randint(20, 260, (rng.randint(2, 6), 2)).tolist()]
-        ImageDraw.Draw(picture).line(points, fill=int(rng.randint(60, 256)), width=int(width),
-                                     joint="curve")
+        ImageDraw.Draw(picture).line(points, fill=int(rng.randint(60, 256)), width=int(width), joint="curve")
     return np.asarray(picture)
 
 
@@ -303,19 +337,18 @@ def paste_digit(seed, images):
     digit = Image.fromarray(np.uint8(images[rng.randint(len(images)), 0] * 256))
     field = np.zeros((280, 280), np.uint8)
     top, left = rng.randint(0, 281 - side, 2)
-    field[top:top + side, left:left + side] = digit.resize((side, side), Image.BILINEAR)
+    field[top : top + side, left : left + side] = digit.resize((side, side), Image.BILINEAR)
     return field
 
 
 def test_the_page_prepares_pictures_as_python_does(page, mnist):
     """One rule, written twice: the same bytes for a hundred pictures."""
-    pictures = ([draw_strokes(seed) for seed in range(50)]
-                + [paste_digit(seed, mnist[4]) for seed in range(50)])
+    pictures = [draw_strokes(seed) for seed in range(50)] + [paste_digit(seed, mnist[4]) for seed in range(50)]
     for ink in pictures:
         wanted = fit_to_field(ink / 255) * 256
         assert np.array_equal(wanted, np.rint(wanted))
         assert np.array_equal(prepared_by(page, ink), wanted)
-        assert np.abs(prepare(ink) - wanted).max() < .5001
+        assert np.abs(prepare(ink) - wanted).max() < 0.5001
 
 
 def test_thin_and_faint_strokes_get_full_ink(page):
@@ -337,8 +370,8 @@ def test_preprocessing_is_how_mnist_was_made(page, mnist):
     for image in np.uint8(mnist[4][:40, 0] * 256):
         ink = np.zeros((280, 280), np.uint8)
         rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
-        box = image[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1].repeat(10, 0).repeat(10, 1)
-        ink[:box.shape[0], -box.shape[1]:] = box
+        box = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].repeat(10, 0).repeat(10, 1)
+        ink[: box.shape[0], -box.shape[1] :] = box
         same += np.abs(prepared_by(page, ink) - image).max() <= 1
     assert same >= 39
 
@@ -366,24 +399,25 @@ def test_a_frame_takes_some_forward_passes(page):
         };
         requestAnimationFrame(draw);""")
     print("forward pass: {:.1f} ms; whole frame: {:.1f} ms".format(forward, frame))
-    assert page.input.max() > .9
+    assert page.input.max() > 0.9
     assert 0 < forward < frame < 20 * forward  # 30 frames a second where the machine does nothing else
 
 
 # --- drawing and picking ----------------------------------------------------------------------
 
+
 def test_drawing_undo_and_clear(page):
     start = page.input
-    page.stroke((.3, .15), (.7, .15), (.5, .5), (.4, .85))
+    page.stroke((0.3, 0.15), (0.7, 0.15), (0.5, 0.5), (0.4, 0.85))
     drawn, probabilities = page.input, page.probabilities
-    assert drawn.max() > .9
+    assert drawn.max() > 0.9
     assert not np.array_equal(drawn, start)  # the example made way for the drawing
     rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
     assert max(np.ptp(rows), np.ptp(columns)) == 19
-    assert abs((drawn.sum(axis=1) * np.arange(28)).sum() / drawn.sum() - 14) <= .5
+    assert abs((drawn.sum(axis=1) * np.arange(28)).sum() / drawn.sum() - 14) <= 0.5
     assert page.verdict == str(probabilities.argmax())
 
-    page.stroke((.3, .5), (.7, .5))
+    page.stroke((0.3, 0.5), (0.7, 0.5))
     assert not np.allclose(page.probabilities, probabilities, atol=1e-3)
     page.click("#undo")
     assert np.array_equal(page.input, drawn)
@@ -394,6 +428,7 @@ def test_drawing_undo_and_clear(page):
     assert page.verdict == "?"
     assert not page.one("#clear").is_enabled()
     from selenium.webdriver.common.keys import Keys
+
     page.actions().key_down(Keys.CONTROL).send_keys("z").key_up(Keys.CONTROL).perform()
     page.settle()
     assert np.array_equal(page.input, drawn)
@@ -419,14 +454,15 @@ def test_page_is_live_while_drawing(page):
 
 def test_touch_draws(page):
     def touch(kind, *points):
-        page.driver.execute_cdp_cmd("Input.dispatchTouchEvent", {
-            "type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]})
-    box = page.js("(({x, y, width}) => [x, y, width])"
-                  "(document.getElementById('ink').getBoundingClientRect())")
+        page.driver.execute_cdp_cmd(
+            "Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]}
+        )
+
+    box = page.js("(({x, y, width}) => [x, y, width])(document.getElementById('ink').getBoundingClientRect())")
     at = lambda x, y: (box[0] + x * box[2], box[1] + y * box[2])
-    touch("touchStart", at(.5, .2))
-    for y in (.4, .6, .8):
-        touch("touchMove", at(.5, y))
+    touch("touchStart", at(0.5, 0.2))
+    for y in (0.4, 0.6, 0.8):
+        touch("touchMove", at(0.5, y))
     touch("touchEnd")
     page.settle()
     rows, columns = (np.flatnonzero(page.input.any(axis=axis)) for axis in (1, 0))
@@ -435,13 +471,13 @@ def test_touch_draws(page):
 
 
 def test_brush_size(page):
-    page.stroke((.5, .2), (.5, .8))
+    page.stroke((0.5, 0.2), (0.5, 0.8))
     thin = page.input.sum()
     page.click("#undo")
     page.driver.execute_script(
-        "const brush = document.getElementById('brush'); brush.value = 44;"
-        "brush.dispatchEvent(new Event('input'));")
-    page.stroke((.5, .2), (.5, .8))
+        "const brush = document.getElementById('brush'); brush.value = 44;brush.dispatchEvent(new Event('input'));"
+    )
+    page.stroke((0.5, 0.2), (0.5, 0.8))
     assert page.input.sum() > 1.3 * thin
 
 
@@ -466,7 +502,7 @@ def test_picking_digits(page, mnist, training):
     assert "but it is a {}".format(digits[-1]["label"]) in page.one("#verdict-text").text
 
     picked = page.input
-    page.stroke((.1, .5), (.9, .5))  # a stroke on a picked digit begins a drawing, and says so
+    page.stroke((0.1, 0.5), (0.9, 0.5))  # a stroke on a picked digit begins a drawing, and says so
     assert np.ptp(np.flatnonzero(page.input.any(axis=1))) < 6
     assert "Undo" in page.one("#notice").text
     page.click("#undo")
@@ -477,6 +513,7 @@ def test_picking_digits(page, mnist, training):
 
 # --- looking into a map -----------------------------------------------------------------------
 
+
 def test_hovering_over_convolution_1(page):
     node = page.all("[data-layer=conv1] .map")[9]
     page.point_at(node, 4, 4)
@@ -484,12 +521,12 @@ def test_hovering_over_convolution_1(page):
     row, column = 14, 14  # 36 pixels wide: a pixel in 1.5; 4 from the middle
     assert "map 9, pixel in row {}, column {}".format(row, column) in page.one("#inspected").text
     patch, kernel, products = map(page.grid, ("input", "kernel", "product"))
-    assert np.allclose(patch, page.input[row:row + 5, column:column + 5].ravel(), atol=.0051)
-    assert np.abs(np.multiply(patch, kernel) - products).max() < .015
+    assert np.allclose(patch, page.input[row : row + 5, column : column + 5].ravel(), atol=0.0051)
+    assert np.abs(np.multiply(patch, kernel) - products).max() < 0.015
     (_, total), (_, bias), (_, raw), (name, result) = page.terms()
-    assert abs(read(total) + read(bias) - read(raw)) < .0021
-    assert abs(read(raw) - page.value("conv1", 9, row, column, raw=True)) < .00051
-    assert abs(read(result) - page.value("conv1", 9, row, column)) < .00051
+    assert abs(read(total) + read(bias) - read(raw)) < 0.0021
+    assert abs(read(raw) - page.value("conv1", 9, row, column, raw=True)) < 0.00051
+    assert abs(read(result) - page.value("conv1", 9, row, column)) < 0.00051
     assert name == "pixel ({}, {})".format(row, column)
     # the receptive field is marked on the input
     box = page.one("[data-layer=input] .map .box").get_attribute("style")
@@ -504,7 +541,7 @@ def test_kernels_are_shown_as_they_are_laid_on(page, training):
     with np.load(training[1]) as weights:
         kernel = weights["arr_0"][9, 0, ::-1, ::-1]
     page.point_at(page.all("[data-layer=conv1] .map")[9])
-    assert np.allclose(page.grid("kernel"), kernel.ravel(), atol=.0051)
+    assert np.allclose(page.grid("kernel"), kernel.ravel(), atol=0.0051)
 
 
 def test_convolution_2_and_its_channels(page):
@@ -514,9 +551,9 @@ def test_convolution_2_and_its_channels(page):
     sums = [read(button.text) for button in page.all(".channels button")]
     assert len(sums) == 32
     (_, own), (_, others), (_, bias), (_, raw), (_, result) = page.terms()
-    assert abs(sum(sums) - read(own) - read(others)) < .005 * 32
-    assert abs(read(own) + read(others) + read(bias) - read(raw)) < .0021
-    assert abs(read(raw) - page.value("conv2", 5, 4, 4, raw=True)) < .00051
+    assert abs(sum(sums) - read(own) - read(others)) < 0.005 * 32
+    assert abs(read(own) + read(others) + read(bias) - read(raw)) < 0.0021
+    assert abs(read(raw) - page.value("conv2", 5, 4, 4, raw=True)) < 0.00051
     chosen = page.all(".channels button.chosen")
     assert len(chosen) == 1
     assert abs(read(chosen[0].text)) == max(map(abs, sums))  # the one that counts most
@@ -524,9 +561,9 @@ def test_convolution_2_and_its_channels(page):
     page.all(".channels button")[7].click()
     page.point_at(page.one("h1"))
     assert "map 7: 25 products" in page.terms()[0][0]
-    assert abs(read(page.terms()[0][1]) - sums[7]) < .0055
+    assert abs(read(page.terms()[0][1]) - sums[7]) < 0.0055
     pool1 = np.array(page.js("Array.from(explorer.network.values.pool1)")).reshape(32, 12, 12)
-    assert np.allclose(page.grid("input"), pool1[7, 4:9, 4:9].ravel(), atol=.0051)
+    assert np.allclose(page.grid("input"), pool1[7, 4:9, 4:9].ravel(), atol=0.0051)
     assert "source" in page.all("[data-layer=pool1] .map")[7].get_attribute("class")
 
 
@@ -536,10 +573,10 @@ def test_a_kept_map_stays_and_follows_the_drawing(page):
     page.point_at(page.one("#here"), 30, 30)  # another pixel, on the large map
     assert "map 3" in page.one("#inspected").text
     page.click("#clear")
-    page.stroke((.4, .2), (.6, .8))
+    page.stroke((0.4, 0.2), (0.6, 0.8))
     assert "map 3" in page.one("#inspected").text
     row, column = [int(text) for text in page.terms()[-1][0][7:-1].split(", ")]
-    assert abs(read(page.terms()[-1][1]) - page.value("conv1", 3, row, column)) < .00051
+    assert abs(read(page.terms()[-1][1]) - page.value("conv1", 3, row, column)) < 0.00051
 
 
 def test_pools_dense_and_answer(page):
@@ -551,13 +588,13 @@ def test_pools_dense_and_answer(page):
     page.point_at(page.one("[data-layer=dense] canvas"), 4, 4)
     unit = int(page.one("#inspected span").text.split()[1])
     (_, own), (_, others), (_, bias), (_, raw), (_, result) = page.terms()
-    assert abs(read(own) + read(others) + read(bias) - read(raw)) < .0021
-    assert abs(read(result) - page.value("dense", unit)) < .00051
+    assert abs(read(own) + read(others) + read(bias) - read(raw)) < 0.0021
+    assert abs(read(result) - page.value("dense", unit)) < 0.00051
 
     page.point_at(page.all("[data-layer=output] button")[6])
     (_, shares), (_, bias), (_, score), (_, probability) = page.terms()
-    assert abs(read(shares) + read(bias) - read(score)) < .0016
-    assert abs(read(score) - page.value("output", 6, raw=True)) < .00051
+    assert abs(read(shares) + read(bias) - read(score)) < 0.0016
+    assert abs(read(score) - page.value("output", 6, raw=True)) < 0.00051
     assert len(page.all(".softmax tbody tr")) == 11  # and their sum
 
     page.point_at(page.one("[data-layer=input] .map"), 10, 10)
@@ -575,6 +612,7 @@ def test_nothing_moves_while_one_walks_down_a_column(page, size, layer):
             const {left, top, width} = document.querySelector(name).getBoundingClientRect();
             return [left, top + scrollY, width].map(Math.round).join();
           }).join(" ")""")
+
     page.open(size)
     seen = set()
     for node in page.all("[data-layer={}] .map".format(layer))[1::4]:
@@ -591,18 +629,20 @@ def test_nothing_moves_while_one_walks_down_a_column(page, size, layer):
 
 def picture(page, selector):
     """A canvas's pixels, (rows, columns, RGBA)."""
-    width, height, data = page.js("""(() => {
+    width, height, data = page.js(
+        """(() => {
         const canvas = document.querySelector(arguments[0]);
         const {width, height} = canvas;
         return [width, height, Array.from(canvas.getContext("2d").getImageData(0, 0, width, height).data)];
-      })()""".replace("arguments[0]", json.dumps(selector)))
+      })()""".replace("arguments[0]", json.dumps(selector))
+    )
     return np.array(data).reshape(height, width, 4)
 
 
 def test_raw_convolution_toggle(page):
     selector = "[data-layer=conv1] .map:nth-child({}) canvas"
     raw = np.array(page.js("Array.from(explorer.network.raw.conv1)")).reshape(32, 24, 24)
-    chosen = int((raw < -.05).sum(axis=(1, 2)).argmax())
+    chosen = int((raw < -0.05).sum(axis=(1, 2)).argmax())
     selector = selector.format(chosen + 1)
     relu = picture(page, selector)
     blue = lambda image: image[..., 2].astype(int) - image[..., 0] > 10
@@ -617,15 +657,16 @@ def test_raw_convolution_toggle(page):
 def test_saliency_overlay(page):
     assert picture(page, "#pad-overlay")[..., 3].max() == 0
     page.click(".switch")
-    gradient = np.abs(page.js("Array.from(explorer.network.gradient('output', Number(arguments[0])))",
-                              page.verdict)).reshape(28, 28)
+    gradient = np.abs(
+        page.js("Array.from(explorer.network.gradient('output', Number(arguments[0])))", page.verdict)
+    ).reshape(28, 28)
     alpha = picture(page, "#pad-overlay")[..., 3]
     assert alpha.max() == 255
     assert alpha.ravel()[gradient.argmax()] == 255
-    assert np.corrcoef(alpha.ravel(), gradient.ravel())[0, 1] > .9
+    assert np.corrcoef(alpha.ravel(), gradient.ravel())[0, 1] > 0.9
 
     # on a drawing it lies where the ink came from: its frame is the 28 x 28's, scaled back
-    page.stroke((.05, .05), (.05, .35))
+    page.stroke((0.05, 0.05), (0.05, 0.35))
     left, top, width, height = page.js("""(() => {
         const frame = document.getElementById("pad-overlay").getBoundingClientRect();
         const pad = document.getElementById("ink").getBoundingClientRect();
@@ -633,8 +674,8 @@ def test_saliency_overlay(page):
                 frame.width / pad.width, frame.height / pad.height];
       })()""")
     rows = np.flatnonzero(page.input.any(axis=1))
-    assert abs(top + height * rows[0] / 28 - (.05 - 12 / 280)) < .02
-    assert abs(top + height * (rows[-1] + 1) / 28 - (.35 + 12 / 280)) < .02
+    assert abs(top + height * rows[0] / 28 - (0.05 - 12 / 280)) < 0.02
+    assert abs(top + height * (rows[-1] + 1) / 28 - (0.35 + 12 / 280)) < 0.02
 
     page.click("#clear")
     page.click(".switch")
@@ -643,8 +684,10 @@ def test_saliency_overlay(page):
 
 # --- keys, sizes, colours, no requests --------------------------------------------------------
 
+
 def test_everything_by_keyboard(page):
     from selenium.webdriver.common.keys import Keys
+
     page.tab_to("#ink")
     page.press(Keys.DELETE)
     assert page.verdict == "?"
@@ -682,8 +725,9 @@ def test_everything_by_keyboard(page):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_sizes_and_colours(page, size, scheme):
     page.open(size, scheme)
-    luminance = lambda: sum(map(float, page.js(
-        "getComputedStyle(document.body).backgroundColor").strip("rgb()").split(",")))
+    luminance = lambda: sum(
+        map(float, page.js("getComputedStyle(document.body).backgroundColor").strip("rgb()").split(","))
+    )
     assert (luminance() < 384) == (scheme == "dark")
     for layer in LAYERS:
         node = page.all("[data-layer={}] .maps :is(button, .unit-grid canvas)".format(layer))[0]
@@ -693,9 +737,11 @@ def test_sizes_and_colours(page, size, scheme):
         assert page.one("#bench").is_displayed()
         assert page.js("document.documentElement.scrollWidth <= innerWidth")
         if size == "narrow":  # what was tapped is at hand, and so is what it opened
-            gap = (page.one("#bench").rect["y"]
-                   - page.one("[data-layer={}]".format(layer)).rect["y"]
-                   - page.one("[data-layer={}]".format(layer)).rect["height"])
+            gap = (
+                page.one("#bench").rect["y"]
+                - page.one("[data-layer={}]".format(layer)).rect["y"]
+                - page.one("[data-layer={}]".format(layer)).rect["height"]
+            )
             assert 0 <= gap < 20, layer
     page.js("window.scrollTo(0, 0)")
     page.click("#theme")
@@ -705,17 +751,15 @@ def test_sizes_and_colours(page, size, scheme):
 def test_no_request_is_made(page):
     page.driver.get_log("performance")
     page.open()
-    page.stroke((.3, .2), (.6, .8))
+    page.stroke((0.3, 0.2), (0.6, 0.8))
     page.click(".switch")
     page.click("#theme")
     page.all(".gallery .thumb")[0].click()
     page.point_at(page.all("[data-layer=conv2] .map")[0])
 
     def requests():
-        events = [json.loads(entry["message"])["message"]
-                  for entry in page.driver.get_log("performance")]
-        return {event["params"]["request"]["url"] for event in events
-                if event["method"] == "Network.requestWillBeSent"}
+        events = [json.loads(entry["message"])["message"] for entry in page.driver.get_log("performance")]
+        return {event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"}
 
     made = requests()
     assert page.path.as_uri() in made  # the log does see requests
@@ -723,6 +767,7 @@ def test_no_request_is_made(page):
 
     # nor could one be made: the page's own policy refuses it
     refused = page.driver.execute_async_script(
-        "fetch('http://127.0.0.1:9/').then(() => arguments[0](false), () => arguments[0](true))")
+        "fetch('http://127.0.0.1:9/').then(() => arguments[0](false), () => arguments[0](true))"
+    )
     assert refused
     assert "Content Security Policy" in str(page.driver.get_log("browser"))

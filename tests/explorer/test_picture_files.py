@@ -24,9 +24,10 @@ def draw_picture(path, number, images):
     mode = ["L", "RGB", "RGBA", "P", "LA"][number % 5]
     picture = Image.new("L", (width, height), int(ground))
     for _ in range(1 + number % 3):
-        side = max(4, int(min(width, height) * rng.uniform(.2, .9)))
+        side = max(4, int(min(width, height) * rng.uniform(0.2, 0.9)))
         digit = Image.fromarray(np.uint8(256 * images[rng.randint(len(images)), 0])).resize(
-            (side, side), Image.BILINEAR)
+            (side, side), Image.BILINEAR
+        )
         place = tuple(int(rng.randint(0, span - side + 1)) for span in (width, height))
         picture.paste(int(ink), place, digit)
     if number % 4 == 0:
@@ -38,12 +39,15 @@ def draw_picture(path, number, images):
 def read_by_page(page, path):
     """The page's digits, uint8 (n, 28, 28), and its doubt or error."""
     text = base64.b64encode(path.read_bytes()).decode("ascii")
-    digits, doubt = page.wait("""
+    digits, doubt = page.wait(
+        """
         const [text, done] = arguments;
         const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
         explorer.readDigits(new Blob([bytes])).then(
           ({digits, doubt}) => done([digits.map((pixels) => Array.from(pixels)), doubt]),
-          (error) => done([[], error.message]));""", text)
+          (error) => done([[], error.message]));""",
+        text,
+    )
     return np.uint8(digits).reshape(-1, 28, 28), doubt
 
 
@@ -77,8 +81,10 @@ def compare(page, paths):
 def test_the_same_digits_by_both_roads(browser, written, mnist, tmp_path):
     page = Chromium(browser)
     open_page(page, written)
-    paths = [tmp_path / "{}.{}".format(number, ["png", "webp", "gif"][number % 3 if number % 5 < 2 else 0])
-             for number in range(COUNT)]
+    paths = [
+        tmp_path / "{}.{}".format(number, ["png", "webp", "gif"][number % 3 if number % 5 < 2 else 0])
+        for number in range(COUNT)
+    ]
     for number, path in enumerate(paths):
         draw_picture(path, number, mnist[4])
     assert compare(page, paths) > COUNT // 2
@@ -95,8 +101,11 @@ def test_photographs_and_large_pictures_in_both_browsers(either, written, mnist,
         photo = draw_photo(kind, 0, mnist[4][:200], mnist[5][:200])
         Image.fromarray(photo.pixels).save(str(paths[-1]), quality=photo.quality)
     # a thin 3 in a large picture; a strip; a long one
-    for name, size, box in (("large", (5000, 3000), (900, 900)), ("strip", (5000, 40), (34, 34)),
-                            ("long", (45, 4000), (40, 40))):
+    for name, size, box in (
+        ("large", (5000, 3000), (900, 900)),
+        ("strip", (5000, 40), (34, 34)),
+        ("long", (45, 4000), (40, 40)),
+    ):
         paths.append(tmp_path / "{}.png".format(name))
         digit = Image.fromarray(np.uint8(256 * mnist[4][mnist[5] == 3][0, 0])).resize(box)
         picture = Image.new("L", size, 235)

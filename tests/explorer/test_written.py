@@ -43,15 +43,15 @@ def test_page_needs_a_folder(training, tmp_path):
 
 
 def test_worst_mistakes_come_first():
-    probabilities = np.full((6, 10), .01)
-    answers = [(3, .9), (4, .6), (5, .99), (3, .7), (1, .5), (7, .8)]
+    probabilities = np.full((6, 10), 0.01)
+    answers = [(3, 0.9), (4, 0.6), (5, 0.99), (3, 0.7), (1, 0.5), (7, 0.8)]
     for i, (answer, confidence) in enumerate(answers):
         probabilities[i, answer] = confidence
     labels = np.array([3, 9, 2, 3, 8, 7])
     digits = choose_digits(probabilities, labels, num_mistakes=2)
     assert [digit["index"] for digit in digits] == [0, 5, 2, 1]
     assert [digit["mistake"] for digit in digits] == [False, False, True, True]
-    assert digits[2] == {"index": 2, "answer": 5, "confidence": .99, "mistake": True}
+    assert digits[2] == {"index": 2, "answer": 5, "confidence": 0.99, "mistake": True}
 
 
 def test_a_network_without_mistakes_has_none_to_show():
@@ -62,19 +62,29 @@ def test_a_network_without_mistakes_has_none_to_show():
 
 def test_texts_are_texts_and_not_markup(training, cnn):
     weights = lasagne.layers.get_all_param_values(cnn[0])
-    page = explorer.build_page(Content(
-        "<b>{{packed}}</b>", ["<b>"] * 10, [("</script><b>.npz", weights)], np.zeros((9, 1, 28, 28), np.uint8),
-        np.zeros(9), np.zeros(1, np.uint8), [], np.zeros((330, 9)), Trust(np.zeros((10, 1, 768), np.uint8), 1., 1.),
-        Plane(np.zeros(768), np.zeros((2, 768)), np.zeros((9, 2))),
-        (np.zeros((0, 1, 28, 28), np.uint8), np.zeros(0)), []))
+    page = explorer.build_page(
+        Content(
+            "<b>{{packed}}</b>",
+            ["<b>"] * 10,
+            [("</script><b>.npz", weights)],
+            np.zeros((9, 1, 28, 28), np.uint8),
+            np.zeros(9),
+            np.zeros(1, np.uint8),
+            [],
+            np.zeros((330, 9)),
+            Trust(np.zeros((10, 1, 768), np.uint8), 1.0, 1.0),
+            Plane(np.zeros(768), np.zeros((2, 768)), np.zeros((9, 2))),
+            (np.zeros((0, 1, 28, 28), np.uint8), np.zeros(0)),
+            [],
+        )
+    )
     assert "<b>" not in page
     assert "&lt;b&gt;{{packed}}&lt;/b&gt;" in page
 
 
 @pytest.mark.slow
 def test_a_second_model(training, small_mnist, tmp_path):
-    explorer.main(training[1], tmp_path / "explore.html", compare=training[1],
-                  data_dir=small_mnist)
+    explorer.main(training[1], tmp_path / "explore.html", compare=training[1], data_dir=small_mnist)
     page = (tmp_path / "explore.html").read_text(encoding="utf-8")
     assert '"models": ["model.npz", "model.npz"]' in page
     assert 'id="packed-weights1"' in page
@@ -114,8 +124,7 @@ def test_favourites_are_those_that_excite_most(cnn, mnist):
     network, images = cnn[0], mnist[4][:300]
     found = find_favourites(network, images, count=4)
     assert found.shape == (32 + 32 + 256 + 10, 4)
-    layers = [layer for layer in lasagne.layers.get_all_layers(network)
-              if isinstance(layer, lasagne.layers.DenseLayer)]
+    layers = [layer for layer in lasagne.layers.get_all_layers(network) if isinstance(layer, lasagne.layers.DenseLayer)]
     images = images.astype(lasagne.layers.get_all_layers(network)[0].input_var.dtype)
     units, probabilities = lasagne.layers.get_output(layers, images, deterministic=True)
     units = units.eval()

@@ -25,6 +25,7 @@ class Found(BaseException):
 
 def parser_of(script):
     """The parser of a script; all that the script imports is imported by then."""
+
     def parse_args(self, *args, **kwargs):
         raise Found(self)
 
@@ -40,19 +41,27 @@ def parser_of(script):
 
 def describe(parser):
     """Each option's flag ('' for a positional one), its metavar, and whether it takes a value."""
-    return [{"flag": action.option_strings[-1] if action.option_strings else "",
-             "metavar": action.metavar, "value": action.nargs != 0,
-             "number": action.type in (int, float),
-             "needed": action.required and not action.option_strings}
-            for action in parser._actions if not isinstance(action, argparse._HelpAction)]
+    return [
+        {
+            "flag": action.option_strings[-1] if action.option_strings else "",
+            "metavar": action.metavar,
+            "value": action.nargs != 0,
+            "number": action.type in (int, float),
+            "needed": action.required and not action.option_strings,
+        }
+        for action in parser._actions
+        if not isinstance(action, argparse._HelpAction)
+    ]
 
 
 def at_home(connect):
     """A socket's connect that reaches this machine alone: no walk downloads anything."""
+
     def connect_(self, address):
         if isinstance(address, tuple) and address[0] not in ("127.0.0.1", "localhost", "::1"):
             raise ConnectionRefusedError("no network in this test")
         return connect(self, address)
+
     return connect_
 
 
@@ -61,12 +70,13 @@ def child(request):
     os.setsid()
     os.chdir(request["folder"])
     for number, name in ((1, "out"), (2, "err")):
-        file = os.open("../{}.{}".format(os.path.basename(request["folder"]), name),
-                       os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        file = os.open(
+            "../{}.{}".format(os.path.basename(request["folder"]), name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        )
         os.dup2(file, number)
     sys.argv = [str(SCRIPTS / request["script"])] + [
-        arg.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
-        for arg in request["args"]]
+        arg.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape") for arg in request["args"]
+    ]
     runpy.run_path(sys.argv[0], run_name="__main__")
 
 
@@ -92,12 +102,15 @@ def serve(request):
         if time.monotonic() > deadline:
             os.kill(pid, signal.SIGKILL if stopped else signal.SIGTERM)
             deadline, stopped = time.monotonic() + 90, True
-        time.sleep(.01)
+        time.sleep(0.01)
     folder = request["folder"]
-    texts = [Path("{}.{}".format(folder, name)).read_text(errors="replace")
-             for name in ("out", "err")]
-    return {"code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status),
-            "out": texts[0], "err": texts[1], "stopped": stopped}
+    texts = [Path("{}.{}".format(folder, name)).read_text(errors="replace") for name in ("out", "err")]
+    return {
+        "code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status),
+        "out": texts[0],
+        "err": texts[1],
+        "stopped": stopped,
+    }
 
 
 def main():
@@ -106,6 +119,7 @@ def main():
     socket.socket.connect = at_home(socket.socket.connect)
     print(json.dumps(options), flush=True)
     import theano
+
     theano.gof.cc.get_module_cache()  # read once, for all children
     for line in sys.stdin:
         print(json.dumps(serve(json.loads(line))), flush=True)

@@ -13,49 +13,98 @@ from conftest import ROOT
 NUMBERS = ("junk", "0", "-1", "99999999999", "1.5", "\u0665")
 
 #: (variables, exit code, a word of the line)
-REFUSED = [({name: value}, name) for name in
-           ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS") for value in NUMBERS] + [
-    ({"THEANO_FLAGS": flags}, word) for flags, word in (
-        ("'", "quotation"), ("mode=junk", "Mode"), ("linker=junk", "linker"),
-        ("optimizer=junk", "optimizer"), ("floatX=junk", "floatX"), ("device=junk", "device"),
-        ("openmp=junk", "openmp"), ("compiledir_format=%(junk)s", "junk"),
-        ("base_compiledir=/proc/x", "compiledir"), ("base_compiledir=/dev/null", "compiledir"),
-        ("cxx=/proc/x", "C++ compiler /proc/x"), ("cxx=/bin/false", "C++ compiler /bin/false"),
-        ("gcc.cxxflags=-junk", "-junk"), ("floatX=float16", "Theano fails"),
-        ("compute_test_value=raise", "Theano fails"))] + [
-    ({"THEANORC": "{folder}/junk"}, ".theanorc"), ({"THEANORC": "{folder}/binary"}, ".theanorc"),
-    ({"HOME": "/proc/x"}, "compiledir"), ({"HOME": "{folder}/junk"}, "compiledir"),
-    ({"HOME": "junk"}, "HOME"), ({"MPLBACKEND": "junk"}, "MPLBACKEND"),
-]
+REFUSED = (
+    [
+        ({name: value}, name)
+        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+        for value in NUMBERS
+    ]
+    + [
+        ({"THEANO_FLAGS": flags}, word)
+        for flags, word in (
+            ("'", "quotation"),
+            ("mode=junk", "Mode"),
+            ("linker=junk", "linker"),
+            ("optimizer=junk", "optimizer"),
+            ("floatX=junk", "floatX"),
+            ("device=junk", "device"),
+            ("openmp=junk", "openmp"),
+            ("compiledir_format=%(junk)s", "junk"),
+            ("base_compiledir=/proc/x", "compiledir"),
+            ("base_compiledir=/dev/null", "compiledir"),
+            ("cxx=/proc/x", "C++ compiler /proc/x"),
+            ("cxx=/bin/false", "C++ compiler /bin/false"),
+            ("gcc.cxxflags=-junk", "-junk"),
+            ("floatX=float16", "Theano fails"),
+            ("compute_test_value=raise", "Theano fails"),
+        )
+    ]
+    + [
+        ({"THEANORC": "{folder}/junk"}, ".theanorc"),
+        ({"THEANORC": "{folder}/binary"}, ".theanorc"),
+        ({"HOME": "/proc/x"}, "compiledir"),
+        ({"HOME": "{folder}/junk"}, "compiledir"),
+        ({"HOME": "junk"}, "HOME"),
+        ({"MPLBACKEND": "junk"}, "MPLBACKEND"),
+    ]
+)
 
 #: Variables with which all goes on as without them.
 BORNE = [
-    {"OMP_NUM_THREADS": "2,1"}, {"OMP_NUM_THREADS": ""}, {"OMP_SCHEDULE": "junk"},
-    {"OMP_STACKSIZE": "junk"}, {"OMP_WAIT_POLICY": "junk"}, {"GOMP_CPU_AFFINITY": "junk"},
-    {"OPENBLAS_NUM_THREADS": "1000"}, {"OPENBLAS_CORETYPE": "junk"}, {"MKL_THREADING_LAYER": "junk"},
-    {"THEANO_FLAGS": "junk"}, {"THEANO_FLAGS": "junk=1"}, {"THEANO_FLAGS": ",,="},
-    {"THEANORC": "/proc/x"}, {"THEANORC": "/"}, {"THEANORC": ""},
-    {"PYTHONOPTIMIZE": "1"}, {"PYTHONOPTIMIZE": "2"}, {"PYTHONWARNINGS": "error"},
-    {"PYTHONDONTWRITEBYTECODE": "1"}, {"PYTHONUNBUFFERED": "1"}, {"PYTHONPATH": "/proc/x:junk"},
-    {"TMPDIR": "/proc/x"}, {"TMPDIR": "{folder}/junk"}, {"MPLCONFIGDIR": "/proc/x"},
-    {"MATPLOTLIBRC": "{folder}/binary"}, {"LC_ALL": "C"}, {"LC_ALL": "junk"},
-    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"LANG": "\u00e4"},
-    {"PYTHONIOENCODING": "ascii"}, {"TERM": "junk"}, {"COLUMNS": "junk"}, {"LIBRARY_PATH": "junk"},
-    {"LD_LIBRARY_PATH": "junk"}, {"NUMBER_OF_PROCESSORS": "junk"}, {"TQDM_DISABLE": "junk"},
+    {"OMP_NUM_THREADS": "2,1"},
+    {"OMP_NUM_THREADS": ""},
+    {"OMP_SCHEDULE": "junk"},
+    {"OMP_STACKSIZE": "junk"},
+    {"OMP_WAIT_POLICY": "junk"},
+    {"GOMP_CPU_AFFINITY": "junk"},
+    {"OPENBLAS_NUM_THREADS": "1000"},
+    {"OPENBLAS_CORETYPE": "junk"},
+    {"MKL_THREADING_LAYER": "junk"},
+    {"THEANO_FLAGS": "junk"},
+    {"THEANO_FLAGS": "junk=1"},
+    {"THEANO_FLAGS": ",,="},
+    {"THEANORC": "/proc/x"},
+    {"THEANORC": "/"},
+    {"THEANORC": ""},
+    {"PYTHONOPTIMIZE": "1"},
+    {"PYTHONOPTIMIZE": "2"},
+    {"PYTHONWARNINGS": "error"},
+    {"PYTHONDONTWRITEBYTECODE": "1"},
+    {"PYTHONUNBUFFERED": "1"},
+    {"PYTHONPATH": "/proc/x:junk"},
+    {"TMPDIR": "/proc/x"},
+    {"TMPDIR": "{folder}/junk"},
+    {"MPLCONFIGDIR": "/proc/x"},
+    {"MATPLOTLIBRC": "{folder}/binary"},
+    {"LC_ALL": "C"},
+    {"LC_ALL": "junk"},
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    {"LANG": "\u00e4"},
+    {"PYTHONIOENCODING": "ascii"},
+    {"TERM": "junk"},
+    {"COLUMNS": "junk"},
+    {"LIBRARY_PATH": "junk"},
+    {"LD_LIBRARY_PATH": "junk"},
+    {"NUMBER_OF_PROCESSORS": "junk"},
+    {"TQDM_DISABLE": "junk"},
 ]
 
 
 def run(variables, script, *args, **kwargs):
     return subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / script), *map(str, args)], capture_output=True,
-        text=True, errors="replace", **kwargs, env=dict(
-            {name: value for name, value in os.environ.items() if name != "MPLBACKEND"},
-            **variables))
+        [sys.executable, str(ROOT / "scripts" / script), *map(str, args)],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        **kwargs,
+        env=dict({name: value for name, value in os.environ.items() if name != "MPLBACKEND"}, **variables),
+    )
 
 
 def with_cache(variables):
     """Flags and homes of one's own would start with an empty cache, half a minute each."""
     import theano
+
     flags = variables.get("THEANO_FLAGS", "")
     if "base_compiledir" in flags or "HOME" in variables:
         return dict(variables) if "HOME" not in variables else dict(variables, THEANO_FLAGS="")
@@ -75,8 +124,11 @@ def test_a_compiler_that_fails_from_the_start(says, tmp_path):
     compiler.write_text("#!/bin/sh\necho '{}' >&2\nexit 1\n".format(says))
     compiler.chmod(0o755)
     temporary.mkdir()
-    process = run({"THEANO_FLAGS": "cxx={},base_compiledir={}".format(compiler, tmp_path / "cache"),
-                   "TMPDIR": str(temporary)}, "train.py", cwd=str(tmp_path))
+    process = run(
+        {"THEANO_FLAGS": "cxx={},base_compiledir={}".format(compiler, tmp_path / "cache"), "TMPDIR": str(temporary)},
+        "train.py",
+        cwd=str(tmp_path),
+    )
     assert process.returncode == 2 and process.stdout == ""
     assert not faults_of(process.returncode, process.stdout, process.stderr)
     line = process.stderr.splitlines()[-1]
@@ -93,13 +145,25 @@ def test_what_cannot_be_meant_is_refused(training, small_mnist, tmp_path):
         variables, word = case
         folder = tmp_path / "{:x}".format(abs(hash(str(case))))
         folder.mkdir()
-        process = run({name: value.format(folder=tmp_path) if "%" not in value else value
-                       for name, value in with_cache(variables).items()},
-                      "visualize.py", training[1], "--figures", "confusion", "--data-dir",
-                      small_mnist, cwd=str(folder))
+        process = run(
+            {
+                name: value.format(folder=tmp_path) if "%" not in value else value
+                for name, value in with_cache(variables).items()
+            },
+            "visualize.py",
+            training[1],
+            "--figures",
+            "confusion",
+            "--data-dir",
+            small_mnist,
+            cwd=str(folder),
+        )
         faults = faults_of(process.returncode, process.stdout, process.stderr)
-        if process.returncode != 2 or word not in process.stderr or any(
-                os.path.isfile(str(path)) for path in folder.rglob("*")):
+        if (
+            process.returncode != 2
+            or word not in process.stderr
+            or any(os.path.isfile(str(path)) for path in folder.rglob("*"))
+        ):
             faults.append("exit code {}".format(process.returncode))
         return [(variables, faults, process.stderr[-1000:])] if faults else []
 
@@ -114,9 +178,14 @@ def test_what_does_no_harm_is_borne(training, small_mnist, tmp_path):
     assert usual.returncode == 0
 
     def check(variables):
-        process = run({name: value.format(folder=tmp_path)
-                       for name, value in with_cache(variables).items()},
-                      "evaluate.py", training[1], "--data-dir", small_mnist, cwd=str(tmp_path))
+        process = run(
+            {name: value.format(folder=tmp_path) for name, value in with_cache(variables).items()},
+            "evaluate.py",
+            training[1],
+            "--data-dir",
+            small_mnist,
+            cwd=str(tmp_path),
+        )
         faults = faults_of(process.returncode, process.stdout, process.stderr)
         if process.returncode or process.stdout != usual.stdout:
             faults.append("exit code {}".format(process.returncode))
@@ -127,17 +196,23 @@ def test_what_does_no_harm_is_borne(training, small_mnist, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script, args", [
-    ("train.py", ["--epochs", 1, "--batch-size", 5000, "--data-dir", "{data}"]),
-    ("visualize.py", ["{model}", "--index", 0, "--data-dir", "{data}"]),
-    ("predict.py", ["{model}", "nothing.png"]),
-    ("sweep.py", ["junk"])])
+@pytest.mark.parametrize(
+    "script, args",
+    [
+        ("train.py", ["--epochs", 1, "--batch-size", 5000, "--data-dir", "{data}"]),
+        ("visualize.py", ["{model}", "--index", 0, "--data-dir", "{data}"]),
+        ("predict.py", ["{model}", "nothing.png"]),
+        ("sweep.py", ["junk"]),
+    ],
+)
 @pytest.mark.parametrize("flags", [["-W", "error"], ["-OO"], ["-I"]])
 def test_python_flags(script, args, flags, training, small_mnist, tmp_path):
     places = dict(model=training[1], data=small_mnist)
     process = subprocess.run(
-        [sys.executable, *flags, str(ROOT / "scripts" / script),
-         *[str(arg).format(**places) for arg in args]], capture_output=True,
-        text=True, cwd=str(tmp_path))
+        [sys.executable, *flags, str(ROOT / "scripts" / script), *[str(arg).format(**places) for arg in args]],
+        capture_output=True,
+        text=True,
+        cwd=str(tmp_path),
+    )
     assert not faults_of(process.returncode, process.stdout, process.stderr), process.stderr
     assert process.returncode == (0 if script in ("train.py", "visualize.py") else 2)

@@ -97,15 +97,19 @@ while True:
 @pytest.mark.parametrize("with_temporary", [False, True])
 def test_full_disk_at_every_write(with_temporary, tmp_path):
     library = tmp_path / "full_disk.so"
-    subprocess.check_call(["gcc", "-shared", "-fPIC", "-O1", "-o", str(library),
-                           str(Path(__file__).with_name("full_disk.c")), "-ldl"])
+    subprocess.check_call(
+        ["gcc", "-shared", "-fPIC", "-O1", "-o", str(library), str(Path(__file__).with_name("full_disk.c")), "-ldl"]
+    )
     disk, temporary = tmp_path / "disk", tmp_path / ("disk" if with_temporary else "tmp")
     (disk / "run").mkdir(parents=True)
     temporary.mkdir(exist_ok=True)
     process = subprocess.run(
-        [sys.executable, "-c", RUN, str(disk / "run"), str(temporary)], cwd=str(ROOT), capture_output=True,
+        [sys.executable, "-c", RUN, str(disk / "run"), str(temporary)],
+        cwd=str(ROOT),
+        capture_output=True,
         text=True,
-        env=dict(os.environ, LD_PRELOAD=str(library), FULL_DISK=str(disk)))
+        env=dict(os.environ, LD_PRELOAD=str(library), FULL_DISK=str(disk)),
+    )
     assert process.returncode == 0 and process.stderr == "", process.stderr
     *failed, last = [line.split() for line in process.stdout.splitlines()]
     # every write of the run was the first that failed, once

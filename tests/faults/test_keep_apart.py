@@ -25,8 +25,9 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("spelling", ["a.npz", "link", "hard", "folder/a.npz", "folder/./a.npz",
-                                      "./folder/folder/link"])
+@pytest.mark.parametrize(
+    "spelling", ["a.npz", "link", "hard", "folder/a.npz", "folder/./a.npz", "./folder/folder/link"]
+)
 def test_every_spelling_of_an_input(folder, spelling, monkeypatch):
     monkeypatch.chdir(folder)
     for output in (spelling, folder / spelling):
@@ -35,8 +36,9 @@ def test_every_spelling_of_an_input(folder, spelling, monkeypatch):
     atomic.keep_apart(["a.npz", "missing"], ["b.npz", "missing.npz", "folder/b"])
 
 
-@pytest.mark.parametrize("one, other", [("b", "folder/b"), ("link", "a.npz"), ("b", "B"),
-                                        ("\u00e4", "a\u0308"), ("no/b", "no/../no/b")])
+@pytest.mark.parametrize(
+    "one, other", [("b", "folder/b"), ("link", "a.npz"), ("b", "B"), ("\u00e4", "a\u0308"), ("no/b", "no/../no/b")]
+)
 def test_outputs_on_each_other(folder, one, other):
     with pytest.raises(MnistCnnError, match="would be written over each other"):
         atomic.keep_apart([], [folder / one, folder / "c", folder / other])
@@ -50,35 +52,37 @@ def trained(tmp_path, training, small_mnist):
     shutil.copytree(str(small_mnist), str(tmp_path / "data"))
     (tmp_path / "pictures").mkdir()
     for name in ("pictures/digit.png", "pictures/ones.png"):
-        Image.fromarray(np.uint8(255 * np.pad(np.zeros((60, 15)), 60, constant_values=1))).save(
-            str(tmp_path / name))
+        Image.fromarray(np.uint8(255 * np.pad(np.zeros((60, 15)), 60, constant_values=1))).save(str(tmp_path / name))
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "table.md").write_text('recipes = ["plain"]\n')
     return tmp_path
 
 
 def contents(folder):
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*")
-            if path.is_file()}
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 LABELS = "data/t10k-labels-idx1-ubyte.gz"
 
 
-@pytest.mark.parametrize("call", [
-    lambda: explorer.main("model.npz", output="model.npz"),
-    lambda: explorer.main("model.npz", output="./model.csv"),
-    lambda: explorer.main("model.npz", output="model.snapshots.npz"),
-    lambda: explorer.main("model.npz", output="model.checkpoint"),
-    lambda: explorer.main("model.npz", compare="pictures/../model.npz", output="model.npz"),
-    lambda: explorer.main("model.npz", output=LABELS, data_dir="data"),
-    lambda: gallery.main("model.npz", image="pictures/digit.png"),
-    lambda: sweeps.main(["results/table.md"], data_dir="data"),
-    lambda: trainer.main(output=LABELS, data_dir="data"),
-    lambda: trainer.main(checkpoint=LABELS, data_dir="data"),
-    lambda: trainer.main(checkpoint="model.npz", data_dir="data"),
-    lambda: trainer.main(checkpoint="model.csv", data_dir="data"),
-    lambda: trainer.main(checkpoint="model.snapshots.npz", snapshots=True, data_dir="data")])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: explorer.main("model.npz", output="model.npz"),
+        lambda: explorer.main("model.npz", output="./model.csv"),
+        lambda: explorer.main("model.npz", output="model.snapshots.npz"),
+        lambda: explorer.main("model.npz", output="model.checkpoint"),
+        lambda: explorer.main("model.npz", compare="pictures/../model.npz", output="model.npz"),
+        lambda: explorer.main("model.npz", output=LABELS, data_dir="data"),
+        lambda: gallery.main("model.npz", image="pictures/digit.png"),
+        lambda: sweeps.main(["results/table.md"], data_dir="data"),
+        lambda: trainer.main(output=LABELS, data_dir="data"),
+        lambda: trainer.main(checkpoint=LABELS, data_dir="data"),
+        lambda: trainer.main(checkpoint="model.npz", data_dir="data"),
+        lambda: trainer.main(checkpoint="model.csv", data_dir="data"),
+        lambda: trainer.main(checkpoint="model.snapshots.npz", snapshots=True, data_dir="data"),
+    ],
+)
 def test_functions_refuse(call, trained, monkeypatch):
     monkeypatch.chdir(trained)
     before = contents(trained)
@@ -87,11 +91,15 @@ def test_functions_refuse(call, trained, monkeypatch):
     assert contents(trained) == before
 
 
-@pytest.mark.parametrize("output, message", [
-    ("model.csv", "model.csv has the name of a training's history; .* such as model.npz"),
-    ("model.checkpoint", "has the name of a training's checkpoint"),
-    ("other.snapshots.npz", "has the name of a training's kernels"),
-    ("model", "model and model.npz would share model.csv; name another output")])
+@pytest.mark.parametrize(
+    "output, message",
+    [
+        ("model.csv", "model.csv has the name of a training's history; .* such as model.npz"),
+        ("model.checkpoint", "has the name of a training's checkpoint"),
+        ("other.snapshots.npz", "has the name of a training's kernels"),
+        ("model", "model and model.npz would share model.csv; name another output"),
+    ],
+)
 def test_outputs_whose_names_are_anothers(output, message, trained, monkeypatch):
     """Of a second run in one folder: it is refused where it would meet the first one's files."""
     monkeypatch.chdir(trained)
@@ -110,18 +118,25 @@ def test_no_two_outputs_share_a_file(tmp_path):
 
 def test_the_shell_too(trained):
     before = contents(trained)
-    process = run_script("explore.py", "model.npz", "--output", "data/../model.npz",
-                         cwd=str(trained))
+    process = run_script("explore.py", "model.npz", "--output", "data/../model.npz", cwd=str(trained))
     assert process.returncode == 2 and process.stdout == ""
-    assert process.stderr == ("error: data/../model.npz would be written over model.npz, which is "
-                              "read; name another output\n")
+    assert process.stderr == (
+        "error: data/../model.npz would be written over model.npz, which is read; name another output\n"
+    )
     assert contents(trained) == before
 
 
-@pytest.mark.parametrize("path, message", [
-    ("/dev/null", "it is a device or a pipe"), ("fifo", "it is a device or a pipe"),
-    ("x" * 300, "name too long"), ("/proc/x.html", "cannot write /proc/x.html: (?!fewer)"),
-    ("", "it is a folder"), ("file/x", "Not a directory")])
+@pytest.mark.parametrize(
+    "path, message",
+    [
+        ("/dev/null", "it is a device or a pipe"),
+        ("fifo", "it is a device or a pipe"),
+        ("x" * 300, "name too long"),
+        ("/proc/x.html", "cannot write /proc/x.html: (?!fewer)"),
+        ("", "it is a folder"),
+        ("file/x", "Not a directory"),
+    ],
+)
 def test_what_no_file_can_replace(path, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     os.mkfifo("fifo")
@@ -136,6 +151,7 @@ def test_what_no_file_can_replace(path, message, tmp_path, monkeypatch):
 def test_what_never_ends_is_not_read(path, tmp_path, monkeypatch):
     from mnist_cnn.pictures.reading import read_picture
     from mnist_cnn.sweeps.settings import read_spec
+
     monkeypatch.chdir(tmp_path)
     os.mkfifo("fifo")
     for read in (read_picture, read_spec, lambda path: npz.read_npz(path, {})):

@@ -51,8 +51,7 @@ def test_a_network_that_overflows(mnist):
 @pytest.mark.parametrize("value", ["nan", "inf", "1e999", "-inf"])
 def test_bad_numbers_in_a_history(value, tmp_path):
     """Matplotlib has no axis for them."""
-    (tmp_path / "model.csv").write_text(
-        ",".join(records.HISTORY_FIELDS) + "\n1,.5,.4,.9,{},.9\n".format(value))
+    (tmp_path / "model.csv").write_text(",".join(records.HISTORY_FIELDS) + "\n1,.5,.4,.9,{},.9\n".format(value))
     with pytest.raises(MnistCnnError, match="no history that train.py saved"):
         records.load_history(tmp_path / "model.npz")
 
@@ -62,23 +61,24 @@ def test_the_history_of_a_run_on_all_data(mnist, tmp_path):
     few = [part[:200] for part in mnist]
     from mnist_cnn.training.callbacks import SaveWeights
     from mnist_cnn.training.config import configure
+
     trainer.train(few, configure(num_epochs=1, all_data=True), [SaveWeights(tmp_path / "model.npz")])
     assert (tmp_path / "model.csv").read_text().startswith("epoch,seconds,training_loss,training_accuracy\n")
     history = records.load_history(tmp_path / "model.npz")
     assert history["epoch"] == 1
     for ax in plots.plot_history(history).axes:
-        assert [text.get_text() for text in ax.get_legend().get_texts()] == [
-            "training (with dropout)"]
+        assert [text.get_text() for text in ax.get_legend().get_texts()] == ["training (with dropout)"]
 
 
 def test_more_than_an_arrays_bytes(tmp_path):
     """In the bytes after the array, or with its size understated."""
     import io
     import zipfile
+
     array = io.BytesIO()
     np.save(array, np.ones(3, np.float32))
     path = tmp_path / "a.npz"
-    for rest in (b"x", bytes(10 ** 6)):
+    for rest in (b"x", bytes(10**6)):
         with zipfile.ZipFile(str(path), "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("a.npy", array.getvalue() + rest)
         with pytest.raises(MnistCnnError, match="a holds more than the 12 bytes of its shape"):

@@ -13,8 +13,7 @@ from mnist_cnn.training import callbacks
 
 #: Each script's shortest run that prints and saves.
 COMMANDS = {
-    "train.py": ["--epochs", "2", "--batch-size", "5000", "--seed", "1", "--data-dir", "{data}",
-                 "--snapshots"],
+    "train.py": ["--epochs", "2", "--batch-size", "5000", "--seed", "1", "--data-dir", "{data}", "--snapshots"],
     "evaluate.py": ["{model}", "--data-dir", "{data}"],
     "predict.py": ["{model}", "{picture}", "--data-dir", "{data}"],
     "explore.py": ["{model}", "--data-dir", "{data}"],
@@ -28,9 +27,10 @@ FILES = {
     "train.py": {"model.npz", "model.csv", "model.checkpoint", "model.snapshots.npz"},
     "explore.py": {"explore.html"},
     "export.py": {"model.onnx"},
-    "visualize.py": {"pictures/" + name for name in (
-        "kernels.png", "signed_kernels.png", "digit.png", "feature_maps.png", "history.png",
-        "index.html")},
+    "visualize.py": {
+        "pictures/" + name
+        for name in ("kernels.png", "signed_kernels.png", "digit.png", "feature_maps.png", "history.png", "index.html")
+    },
 }
 
 
@@ -42,13 +42,16 @@ def test_all_scripts_are_here():
 def start(script, folder, training, data, stdout, **kwargs):
     folder.mkdir(exist_ok=True)
     picture = folder.parent / "digit.png"
-    Image.fromarray(np.uint8(255 * np.pad(np.zeros((60, 15)), 60, constant_values=1))).save(
-        str(picture))
+    Image.fromarray(np.uint8(255 * np.pad(np.zeros((60, 15)), 60, constant_values=1))).save(str(picture))
     places = dict(model=training[1], data=data, picture=picture)
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "scripts" / script),
-         *[arg.format(**places) for arg in COMMANDS[script]]],
-        stdout=stdout, stderr=subprocess.PIPE, universal_newlines=True, cwd=str(folder), **kwargs)
+        [sys.executable, str(ROOT / "scripts" / script), *[arg.format(**places) for arg in COMMANDS[script]]],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+        cwd=str(folder),
+        **kwargs,
+    )
 
 
 def files(folder):
@@ -83,20 +86,19 @@ def test_a_full_disk_takes_what_is_printed(script, training, small_mnist, tmp_pa
     with open("/dev/full", "w") as full:
         process = start(script, tmp_path / "run", training, small_mnist, full)
     _, err = process.communicate(timeout=300)
-    assert (process.returncode, err) == (
-        2, "error: cannot write the output: No space left on device\n")
+    assert (process.returncode, err) == (2, "error: cannot write the output: No space left on device\n")
     assert files(tmp_path / "run") == FILES.get(script, set())
 
 
 @pytest.mark.parametrize("closed", [(0, 1), (2,), (0, 1, 2)])
 def test_closed_from_the_start(closed, training, small_mnist, tmp_path):
     """As ``>&-`` in a shell: no file that is opened later may stand in its place."""
+
     def close():
         for number in closed:
             os.close(number)
 
-    process = start("train.py", tmp_path / "run", training, small_mnist, subprocess.PIPE,
-                    preexec_fn=close)
+    process = start("train.py", tmp_path / "run", training, small_mnist, subprocess.PIPE, preexec_fn=close)
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0 and err == ""
     assert ("Final results" in out) == (1 not in closed)
@@ -109,9 +111,10 @@ def test_names_that_stdout_cannot_show(training, small_mnist, tmp_path):
     name.write_bytes(training[1].read_bytes())
     for encoding in ("utf-8", "ascii"):
         process = subprocess.run(
-            [sys.executable, str(ROOT / "scripts" / "evaluate.py"), str(name),
-             "--data-dir", str(small_mnist)],
-            capture_output=True, env=dict(os.environ, PYTHONIOENCODING=encoding + ":strict"))
+            [sys.executable, str(ROOT / "scripts" / "evaluate.py"), str(name), "--data-dir", str(small_mnist)],
+            capture_output=True,
+            env=dict(os.environ, PYTHONIOENCODING=encoding + ":strict"),
+        )
         assert process.returncode == 0 and process.stderr == b""
         assert b"\\udcff" in process.stdout and b"mistakes in 1000" in process.stdout
         # nor is what a terminal would obey sent there: it would clear the screen, and turn the text
@@ -120,9 +123,10 @@ def test_names_that_stdout_cannot_show(training, small_mnist, tmp_path):
 
 def test_a_report_from_python_goes_on(monkeypatch):
     """Where the reader went away `print` fails; the run is told nothing of it."""
+
     class Broken:
         def write(self, text):
             raise BrokenPipeError
 
     monkeypatch.setattr(sys, "stdout", Broken())
-    callbacks.Report().on_result(None, .5, .5)
+    callbacks.Report().on_result(None, 0.5, 0.5)

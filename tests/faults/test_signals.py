@@ -35,12 +35,22 @@ class Held:
         path = os.pathsep.join(filter(None, [str(HERE / "held"), os.environ.get("PYTHONPATH")]))
         self.process = subprocess.Popen(
             [sys.executable, str(ROOT / "scripts" / script), *map(str, args)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            universal_newlines=True,
             pass_fds=(self.says_end, hears),
             # a shell that starts the tests in the background has them ignore Ctrl-C
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-            env=dict(os.environ, PYTHONPATH=path, HELD_AT=place, HELD_SAYS=str(self.says_end),
-                     HELD_HEARS=str(hears), **dict(env)), **kwargs)
+            env=dict(
+                os.environ,
+                PYTHONPATH=path,
+                HELD_AT=place,
+                HELD_SAYS=str(self.says_end),
+                HELD_HEARS=str(hears),
+                **dict(env),
+            ),
+            **kwargs,
+        )
         os.close(hears)
 
     def wait(self):
@@ -56,14 +66,18 @@ class Held:
         return self.process.returncode, out, err
 
 
-@pytest.mark.parametrize("place, signum, code, line", [
-    # nothing has begun: the signal itself ends it, as the shell sees it 130
-    ("import argparse", signal.SIGINT, -signal.SIGINT, ""),
-    ("import numpy", signal.SIGINT, 130, "interrupted\n"),
-    ("import theano.tensor", signal.SIGINT, 130, "interrupted\n"),
-    ("import lasagne", signal.SIGTERM, 143, "interrupted\n"),
-    ("import lasagne", signal.SIGHUP, 129, "interrupted\n"),
-    ("import mnist_cnn.predict", signal.SIGTERM, 143, "interrupted\n")])
+@pytest.mark.parametrize(
+    "place, signum, code, line",
+    [
+        # nothing has begun: the signal itself ends it, as the shell sees it 130
+        ("import argparse", signal.SIGINT, -signal.SIGINT, ""),
+        ("import numpy", signal.SIGINT, 130, "interrupted\n"),
+        ("import theano.tensor", signal.SIGINT, 130, "interrupted\n"),
+        ("import lasagne", signal.SIGTERM, 143, "interrupted\n"),
+        ("import lasagne", signal.SIGHUP, 129, "interrupted\n"),
+        ("import mnist_cnn.predict", signal.SIGTERM, 143, "interrupted\n"),
+    ],
+)
 def test_while_it_is_imported(place, signum, code, line, tmp_path):
     held = Held(place, "evaluate.py", "nothing.npz", cwd=str(tmp_path))
     held.wait()
@@ -79,21 +93,29 @@ def test_what_a_library_swallows_comes_again(tmp_path):
         "class Dies:\n    def __del__(self):\n        os.kill(os.getpid(), signal.SIGINT)\n"
         "        time.sleep(1)\n"
         "Dies()\n"
-        "import this\nopen('reached', 'w')\n")
+        "import this\nopen('reached', 'w')\n"
+    )
     process = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "evaluate.py"), "nothing.npz"], cwd=str(tmp_path),
-        capture_output=True, text=True,
+        [sys.executable, str(ROOT / "scripts" / "evaluate.py"), "nothing.npz"],
+        cwd=str(tmp_path),
+        capture_output=True,
+        text=True,
         env=dict(os.environ, PYTHONPATH=str(tmp_path)),
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert (process.returncode, process.stdout, process.stderr) == (130, "", "interrupted\n")
     assert not (tmp_path / "reached").exists()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("holds, signum, code", [
-    ("lazylinker_ext", signal.SIGTERM, 143),  # what Theano compiles for itself, as it is imported
-    ("common.h", signal.SIGTERM, 143),        # headers in the background
-    ("-include ", signal.SIGINT, 130)])       # a graph's modules
+@pytest.mark.parametrize(
+    "holds, signum, code",
+    [
+        ("lazylinker_ext", signal.SIGTERM, 143),  # what Theano compiles for itself, as it is imported
+        ("common.h", signal.SIGTERM, 143),  # headers in the background
+        ("-include ", signal.SIGINT, 130),
+    ],
+)  # a graph's modules
 def test_while_it_compiles(holds, signum, code, training, small_mnist, tmp_path):
     """From an empty cache: a line, no folder left behind, no compiler either."""
     temporary, log, compiler = tmp_path / "tmp", tmp_path / "log", tmp_path / "g++"
@@ -101,14 +123,16 @@ def test_while_it_compiles(holds, signum, code, training, small_mnist, tmp_path)
     fifo = tmp_path / "fifo"
     os.mkfifo(str(fifo))
     flags = "base_compiledir={},cxx={}".format(tmp_path / "cache", compiler)
-    compiler.write_text(COMPILER.format(python=sys.executable, holds=holds, log=str(log),
-                                        fifo=str(fifo)))
+    compiler.write_text(COMPILER.format(python=sys.executable, holds=holds, log=str(log), fifo=str(fifo)))
     compiler.chmod(0o755)
     process = subprocess.Popen(
-        [sys.executable, str(ROOT / "scripts" / "evaluate.py"), str(training[1]),
-         "--data-dir", str(small_mnist)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        universal_newlines=True, env=dict(os.environ, THEANO_FLAGS=flags, TMPDIR=str(temporary)),
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        [sys.executable, str(ROOT / "scripts" / "evaluate.py"), str(training[1]), "--data-dir", str(small_mnist)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+        env=dict(os.environ, THEANO_FLAGS=flags, TMPDIR=str(temporary)),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     open(str(fifo)).close()  # waits for the compiler
     process.send_signal(signum)
     out, err = process.communicate(timeout=120)

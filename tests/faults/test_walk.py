@@ -20,8 +20,7 @@ from conftest import ROOT
 pytestmark = pytest.mark.slow
 
 #: What a positional argument is, by its metavar.
-POSITIONAL = {"MODEL": "{inputs}/model.npz", "FILE": "{inputs}/digit.png",
-              "SPEC": "{inputs}/sweep.toml"}
+POSITIONAL = {"MODEL": "{inputs}/model.npz", "FILE": "{inputs}/digit.png", "SPEC": "{inputs}/sweep.toml"}
 
 #: What makes each script short; a script that is not here has its defaults.
 SHORT = {
@@ -38,16 +37,29 @@ SHORT = {
 #: Values that nobody means, of a number and of another option. {folder} is the case's own, where it
 #: starts; what lies in {inputs} must stay as it is.
 JUNK_NUMBERS = ["", "9" * 400, "999999999", "1e999", "-1", "nan", "{folder}", "\u00e4\u20ac\udcff"]
-JUNK = ["", "9" * 400, "nan", "{folder}", "{folder}/text.txt", "{folder}/picture.png",
-        "{folder}/other.npz", "/proc/nowhere/x", "/dev/full", "x" * 300,
-        "\u00e4\u20ac\u6f22\udcff\n", "'"]
+JUNK = [
+    "",
+    "9" * 400,
+    "nan",
+    "{folder}",
+    "{folder}/text.txt",
+    "{folder}/picture.png",
+    "{folder}/other.npz",
+    "/proc/nowhere/x",
+    "/dev/full",
+    "x" * 300,
+    "\u00e4\u20ac\u6f22\udcff\n",
+    "'",
+]
 
 #: Flags without which an option does nothing.
 WITH = {"--options": ["--whole"]}
 
 #: What else is the input itself, where a command reads this: what lies beside it, a link to it.
-THE_SAME = {"{inputs}/model.npz": ["{inputs}/model.csv", "{inputs}/model.checkpoint", "link.npz"],
-            "{inputs}/data": ["{inputs}/data/t10k-labels-idx1-ubyte.gz"]}
+THE_SAME = {
+    "{inputs}/model.npz": ["{inputs}/model.csv", "{inputs}/model.checkpoint", "link.npz"],
+    "{inputs}/data": ["{inputs}/data/t10k-labels-idx1-ubyte.gz"],
+}
 
 #: All values of every option take minutes: each has one in so many, and as many options in a row have all.
 SHARE = 3
@@ -74,8 +86,11 @@ def state(folder, with_content=False):
     for path in sorted(path for path in folder.rglob("*") if not path.is_dir()):
         info = path.lstat()
         files[str(path.relative_to(folder))] = (
-            info.st_mtime_ns, info.st_ino, info.st_size,
-            with_content and hashlib.sha256(path.read_bytes()).hexdigest())
+            info.st_mtime_ns,
+            info.st_ino,
+            info.st_size,
+            with_content and hashlib.sha256(path.read_bytes()).hexdigest(),
+        )
     return files
 
 
@@ -85,9 +100,12 @@ class Walker:
     def __init__(self, folder, inputs):
         self.folder, self.inputs, self.count = folder, inputs, 0
         self.process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("server.py"))], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, universal_newlines=True,
-            env=dict(os.environ, OMP_NUM_THREADS="1", MPLBACKEND="agg"))
+            [sys.executable, str(Path(__file__).with_name("server.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            universal_newlines=True,
+            env=dict(os.environ, OMP_NUM_THREADS="1", MPLBACKEND="agg"),
+        )
         self.options = json.loads(self.process.stdout.readline())
 
     def start(self, case):
@@ -98,16 +116,18 @@ class Walker:
         (folder / "text.txt").write_text("hello\n")
         Image.new("L", (3, 3)).save(str(folder / "picture.png"))
         np.savez(str(folder / "other.npz"), a=1)
-        (folder / "link.npz").symlink_to(os.path.relpath(
-            str(self.inputs / "model.npz"), os.path.realpath(str(folder))))
+        (folder / "link.npz").symlink_to(os.path.relpath(str(self.inputs / "model.npz"), os.path.realpath(str(folder))))
         return folder, [arg.format(folder=folder, inputs=self.inputs) for arg in case[1:]]
 
     def run(self, case):
         """Run a case in a child of the server; returns what is wrong with it, or nothing."""
         before = state(self.inputs)
         folder, args = self.start(case)
-        print(json.dumps({"script": case[0], "args": args, "folder": str(folder), "limit": LIMIT}),
-              file=self.process.stdin, flush=True)
+        print(
+            json.dumps({"script": case[0], "args": args, "folder": str(folder), "limit": LIMIT}),
+            file=self.process.stdin,
+            flush=True,
+        )
         answer = json.loads(self.process.stdout.readline())
         faults = faults_of(answer["code"], answer["out"], answer["err"], answer["stopped"])
         if not before.items() <= state(self.inputs).items():  # new ones may lie beside them
@@ -152,13 +172,13 @@ def all_cases(options):
             read = [word for word in needed + short if word.startswith("{inputs}")]
             read += [path for word in read for path in THE_SAME.get(word, ())]
             values = JUNK_NUMBERS if action["number"] else JUNK + read
-            for value in values[next(turn) % SHARE::SHARE]:
+            for value in values[next(turn) % SHARE :: SHARE]:
                 if action["flag"]:
-                    cases.append([script, *needed, *short, *WITH.get(action["flag"], ()),
-                                  action["flag"] + "=" + value])
+                    cases.append([script, *needed, *short, *WITH.get(action["flag"], ()), action["flag"] + "=" + value])
                 else:
-                    words = [POSITIONAL[other["metavar"]] for other in actions
-                             if other["needed"] and other is not action]
+                    words = [
+                        POSITIONAL[other["metavar"]] for other in actions if other["needed"] and other is not action
+                    ]
                     cases.append([script, *words, *short, "--", value])
     return cases
 
@@ -190,21 +210,29 @@ def test_every_option_of_every_script(walkers, inputs):
 
     with ThreadPoolExecutor(len(walkers)) as pool:
         faults = [fault for faults in pool.map(run, cases) for fault in faults]
-    assert not faults, "\n".join("{}: {}\n{}".format(
-        " ".join(map(ascii, case)), fault, answer["err"][-2000:]) for case, fault, answer in faults)
+    assert not faults, "\n".join(
+        "{}: {}\n{}".format(" ".join(map(ascii, case)), fault, answer["err"][-2000:]) for case, fault, answer in faults
+    )
     assert before.items() <= state(inputs, with_content=True).items()
 
 
 def test_a_sample_of_them_as_a_user_starts_them(walkers, inputs, tmp_path):
     """In processes of their own, with all that happens while the package is imported."""
     cases = all_cases(walkers[0].options)
-    for case in cases[7::len(cases) // 12]:
+    for case in cases[7 :: len(cases) // 12]:
         folder, args = walkers[0].start(case)
         before = state(inputs)
         process = subprocess.Popen(
-            [sys.executable, str(ROOT / "scripts" / case[0]),
-             *[arg.encode("utf-8", "surrogateescape") for arg in args]],
-            cwd=str(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, errors="replace")
+            [
+                sys.executable,
+                str(ROOT / "scripts" / case[0]),
+                *[arg.encode("utf-8", "surrogateescape") for arg in args],
+            ],
+            cwd=str(folder),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            errors="replace",
+        )
         try:
             out, err, stopped = *process.communicate(timeout=30), False
         except subprocess.TimeoutExpired:

@@ -4,6 +4,7 @@ Written from the formula of S. Ioffe and C. Szegedy, Batch Normalization: Accele
 Training by Reducing Internal Covariate Shift, ICML 2015, https://arxiv.org/abs/1502.03167, with
 master's class and arguments.
 """
+
 import theano
 import theano.tensor as T
 from lasagne import init
@@ -14,8 +15,9 @@ from lasagne.nonlinearities import identity
 class BatchNormLayer(Layer):
     """Normalizes over `axes`, by the batch's mean and variance or, deterministic, by averages."""
 
-    def __init__(self, incoming, axes="auto", epsilon=1e-4, alpha=.1, beta=init.Constant(0),
-                 gamma=init.Constant(1), **kwargs):
+    def __init__(
+        self, incoming, axes="auto", epsilon=1e-4, alpha=0.1, beta=init.Constant(0), gamma=init.Constant(1), **kwargs
+    ):
         super().__init__(incoming, **kwargs)
         if axes == "auto":
             axes = (0,) + tuple(range(2, len(self.input_shape)))
@@ -30,13 +32,12 @@ class BatchNormLayer(Layer):
     def get_output_for(self, input, deterministic=False, **kwargs):
         mean, inv_std = self.mean, self.inv_std
         if not deterministic:
-            batch = (input.mean(self.axes),
-                     1 / T.sqrt(input.var(self.axes) + self.epsilon))
+            batch = (input.mean(self.axes), 1 / T.sqrt(input.var(self.axes) + self.epsilon))
             mean, inv_std = batch
             for average, value in zip((self.mean, self.inv_std), batch):
                 moved = theano.clone(average, share_inputs=False)
                 moved.default_update = (1 - self.alpha) * moved + self.alpha * value
-                mean = mean + 0 * moved     # so that Theano finds the update
+                mean = mean + 0 * moved  # so that Theano finds the update
         places = iter(range(input.ndim))
         order = ["x" if axis in self.axes else next(places) for axis in range(input.ndim)]
         y = (input - mean.dimshuffle(order)) * inv_std.dimshuffle(order)

@@ -1,15 +1,15 @@
 // Checks the convolutions of any size against their definition in double precision, and the poolings for access
 // out of bounds, without Python, so that they can be built for any -march and under the sanitizers. Exits with 1
 // and a line for each failure. With an argument n it takes every n-th convolution alone.
-#include "conv2d/measure.h"
-#include "conv2d/reference.h"
-#include "normalization/batch_norm.h"
-#include "pooling/pooling.h"
-
 #include <cmath>
 #include <cstdio>
 #include <random>
 #include <vector>
+
+#include "conv2d/measure.h"
+#include "conv2d/reference.h"
+#include "normalization/batch_norm.h"
+#include "pooling/pooling.h"
 
 using namespace conv2d;
 typedef std::vector<float> Floats;
@@ -42,9 +42,11 @@ static void compare(const Problem &p, const char *what, double share, double sca
         if (!(e <= error)) error = e;
     }
     if (error <= 2e-5 * scale) return;
-    printf("%s: %g of %g; %d images of %d x %d x %d, %d filters of %d x %d, pad %d %d %d %d, stride %d %d, "
-           "%g of the gradients\n", what, error, scale, p.images, p.rows, p.columns, p.channels, p.filters, p.size.rows,
-           p.size.columns, p.pad.top, p.pad.bottom, p.pad.left, p.pad.right, p.stride.rows, p.stride.columns, share);
+    printf(
+        "%s: %g of %g; %d images of %d x %d x %d, %d filters of %d x %d, pad %d %d %d %d, stride %d %d, "
+        "%g of the gradients\n",
+        what, error, scale, p.images, p.rows, p.columns, p.channels, p.filters, p.size.rows, p.size.columns, p.pad.top,
+        p.pad.bottom, p.pad.left, p.pad.right, p.stride.rows, p.stride.columns, share);
     failures++;
 }
 
@@ -55,7 +57,7 @@ static bool has_codes(const After &after) {
            w.stride_columns == 2 && !w.pad_rows && !w.pad_columns;
 }
 
-static double worst_rounding = 0;      // of Winograd's sums, in units of ties.h's margins
+static double worst_rounding = 0;  // of Winograd's sums, in units of ties.h's margins
 
 static void check(const Problem &p, const After &after, double share, const Ways &ways) {
     const size_t all = (size_t)p.images * p.out_rows() * p.out_columns() * p.filters;
@@ -115,7 +117,8 @@ static void check(const Problem &p, const After &after, double share, const Ways
             const size_t o = k % p.filters, each = W.size() / p.filters;
             double size = 0;
             for (size_t t = 0; t < each; t++) size += std::fabs(W[o * each + t]);
-            worst_rounding = std::max(worst_rounding, std::fabs(y[k] - r.y[k]) / (ROUNDING * (most * size + std::fabs(b[o]))));
+            worst_rounding =
+                std::max(worst_rounding, std::fabs(y[k] - r.y[k]) / (ROUNDING * (most * size + std::fabs(b[o]))));
         }
     }
 }
@@ -157,8 +160,9 @@ static void check_kept_ways() {
            "ways: a share out of range");
     Ways kept{};
     expect(!read_ways(file, key(p), &kept), "ways: read what is not there");
-    expect(write_ways(file, key(other), measured) && write_ways(file, key(p), first) && write_ways(file, key(p), measured),
-           "ways: not written");
+    expect(
+        write_ways(file, key(other), measured) && write_ways(file, key(p), first) && write_ways(file, key(p), measured),
+        "ways: not written");
     kept = ways_of(p, file, [&](const Problem &) {
         expect(false, "ways: measured again");
         return measured;
@@ -183,7 +187,8 @@ static void check_batch_norm(int channels) {
         double sum = 0, squares = 0, of_dx = 0;
         for (int r = 0; r < p.rows; r++) sum += x[(size_t)r * channels + c], of_dx += dx[(size_t)r * channels + c];
         for (int r = 0; r < p.rows; r++) squares += std::pow(x[(size_t)r * channels + c] - sum / p.rows, 2);
-        expect(std::fabs(mean[c] - sum / p.rows) < 1e-6 && std::fabs(inv_std[c] - 1 / std::sqrt(squares / p.rows + 1e-4)) < 1e-6,
+        expect(std::fabs(mean[c] - sum / p.rows) < 1e-6 &&
+                   std::fabs(inv_std[c] - 1 / std::sqrt(squares / p.rows + 1e-4)) < 1e-6,
                "batch normalization: statistics");
         expect(std::fabs(of_dx) < 1e-3, "batch normalization: a gradient along the mean");
     }
@@ -207,15 +212,21 @@ static int up_to(int n) { return (int)(generator() % (n + 1)); }
 int main(int count, char **arguments) {
     const int every = count > 1 ? atoi(arguments[1]) : 1;
     const int sizes[] = {1, 2, 3, 4, 5, 7, 11}, channels[] = {1, 3, 16, 20, 33}, filters[] = {1, 7, 16, 40};
-    const Nonlinearity nonlinearities[] = {{LINES, 1}, {LINES, 0}, {LINES, .1f}, {TANH, 1}, {SIGMOID, 1}, {ELU, 1},
-                                           {LINES, 0, MAXIMUM}, {LINES, .5f, MAXIMUM_SECOND}, {LINES, 0, SWITCH},
-                                           {LINES, .25f, SWITCH_GE}, {LINES, 0, PRODUCT}};
+    const Nonlinearity nonlinearities[] = {{LINES, 1},          {LINES, 0},
+                                           {LINES, .1f},        {TANH, 1},
+                                           {SIGMOID, 1},        {ELU, 1},
+                                           {LINES, 0, MAXIMUM}, {LINES, .5f, MAXIMUM_SECOND},
+                                           {LINES, 0, SWITCH},  {LINES, .25f, SWITCH_GE},
+                                           {LINES, 0, PRODUCT}};
     const int kinds = sizeof nonlinearities / sizeof *nonlinearities;
-    const pooling::Window pools[] = {
-        NO_POOLING, {2, 2, 2, 2, 0, 0, true, pooling::MAXIMUM}, {3, 3, 2, 2, 0, 0, false, pooling::MAXIMUM},
-        {2, 2, 2, 2, 0, 0, false, pooling::MAXIMUM}, {3, 3, 2, 2, 0, 0, false, pooling::AVERAGE_WITHOUT_PAD},
-        {3, 2, 2, 3, 1, 1, true, pooling::MAXIMUM}, {2, 3, 2, 3, 1, 2, true, pooling::AVERAGE_WITH_PAD},
-        {2, 2, 1, 2, 0, 1, true, pooling::SUM}};
+    const pooling::Window pools[] = {NO_POOLING,
+                                     {2, 2, 2, 2, 0, 0, true, pooling::MAXIMUM},
+                                     {3, 3, 2, 2, 0, 0, false, pooling::MAXIMUM},
+                                     {2, 2, 2, 2, 0, 0, false, pooling::MAXIMUM},
+                                     {3, 3, 2, 2, 0, 0, false, pooling::AVERAGE_WITHOUT_PAD},
+                                     {3, 2, 2, 3, 1, 1, true, pooling::MAXIMUM},
+                                     {2, 3, 2, 3, 1, 2, true, pooling::AVERAGE_WITH_PAD},
+                                     {2, 2, 1, 2, 0, 1, true, pooling::SUM}};
     int turn = 0;
     for (int size : sizes)
         for (int c : channels)
@@ -226,9 +237,14 @@ int main(int count, char **arguments) {
                         const Pair lengths{size, square ? size : 1 + up_to(6)},
                             stride{way == 3 ? 1 + up_to(2) : 1, way == 3 ? 1 + up_to(2) : 1};
                         const Pad pad{up_to(size + 1), up_to(size + 1), up_to(size + 1), up_to(size + 1)};
-                        const Problem p{1 + up_to(2), std::max(1, size - pad.top - pad.bottom) + up_to(8),
-                                        std::max(1, lengths.columns - pad.left - pad.right) + up_to(19), c, o, lengths,
-                                        pad, stride};
+                        const Problem p{1 + up_to(2),
+                                        std::max(1, size - pad.top - pad.bottom) + up_to(8),
+                                        std::max(1, lengths.columns - pad.left - pad.right) + up_to(19),
+                                        c,
+                                        o,
+                                        lengths,
+                                        pad,
+                                        stride};
                         if (way == 2 && !has_winograd(p)) continue;
                         pooling::Window pool = pools[turn / kinds % (sizeof pools / sizeof *pools)];
                         if (p.out_rows() < 2 || p.out_columns() < 2) pool = NO_POOLING;
@@ -248,10 +264,15 @@ int main(int count, char **arguments) {
     for (int size = 1; size < 5; size++)
         for (int stride = 1; stride < 4; stride++)
             for (int c : channels)
-                for (auto mode : {pooling::MAXIMUM, pooling::AVERAGE_WITH_PAD, pooling::AVERAGE_WITHOUT_PAD, pooling::SUM})
-                    for (int pad : {-1, 0, size - 1})       // -1: windows that are cut
+                for (auto mode :
+                     {pooling::MAXIMUM, pooling::AVERAGE_WITH_PAD, pooling::AVERAGE_WITHOUT_PAD, pooling::SUM})
+                    for (int pad : {-1, 0, size - 1})  // -1: windows that are cut
                         check_pooling(pooling::Problem{
-                            2, 7, 9, c, {size, size, stride, stride, std::max(0, pad), std::max(0, pad / 2), pad >= 0, mode}});
+                            2,
+                            7,
+                            9,
+                            c,
+                            {size, size, stride, stride, std::max(0, pad), std::max(0, pad / 2), pad >= 0, mode}});
     if (worst_rounding > .5) {
         printf("Winograd's sums: an error of %.2f of the margin\n", worst_rounding);
         failures++;

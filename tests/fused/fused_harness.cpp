@@ -1,19 +1,19 @@
 // Checks the kernels against a naive reference in double precision, without Python, so that they
 // can be built for any -march and under the sanitizers. Exits with 1 and a line for each failure.
-#include "conv2d/reference.h"
-#include "convolution/backward.h"
-#include "convolution/forward.h"
-#include "update/elementwise.h"
-#include "dropout/mrg31k3p.h"
-#include "dense/activation.h"
-#include "dense/sparse_product.h"
-#include "distortion/distortion.h"
-
 #include <algorithm>
 #include <cstdio>
 #include <random>
 #include <thread>
 #include <vector>
+
+#include "conv2d/reference.h"
+#include "convolution/backward.h"
+#include "convolution/forward.h"
+#include "dense/activation.h"
+#include "dense/sparse_product.h"
+#include "distortion/distortion.h"
+#include "dropout/mrg31k3p.h"
+#include "update/elementwise.h"
 
 using namespace convolution;
 typedef std::vector<float> Floats;
@@ -63,13 +63,14 @@ template <int I, int O, int K> static void check(int N, int H, int V, bool chann
         for (float &v : x) v = (float)(int)(v * 1.2f);
         for (float &v : W) v = (float)(int)(v * 15);
         for (float &v : b) v = (float)(int)(v * 15);
-        for (int k = 0; k < N * I * H; k++)     // a blank part, as around a digit
+        for (int k = 0; k < N * I * H; k++)  // a blank part, as around a digit
             for (int w = 0; w < V / 2 + 2 && w < V; w++) x[(size_t)k * V + w] = 0;
     }
     const Shape s(N, H, V, K);
     const int P = s.window_rows, Q = s.window_columns;
     Floats g = normal((size_t)N * O * P * Q, 1);
-    for (float &v : g) if (generator() % 2) v = 0;
+    for (float &v : g)
+        if (generator() % 2) v = 0;
     const conv2d::Problem p{N, H, V, I, O, {K, K}, {0, 0, 0, 0}};
     const conv2d::After after{{conv2d::LINES, 0}, {2, 2, 2, 2, 0, 0, true, pooling::MAXIMUM}, false};
     conv2d::Reference want = conv2d::reference(p, after, turned(x, N, I, H * V), W, b, turned(g, N, O, P * Q));
@@ -82,8 +83,8 @@ template <int I, int O, int K> static void check(int N, int H, int V, bool chann
     Input xv{x.data(), I * H * V, H * V, V, 1};
     if (channels_last) xv = Input{other.data(), H * V * I, 1, V * I, I};
     const Input Wv{W.data(), I * K * K, K * K, K, 1};
-    const View4<float> maps = channels_last ? View4<float>{nullptr, O * P * Q, 1, Q * O, O}
-                                            : View4<float>{nullptr, O * P * Q, P * Q, Q, 1};
+    const View4<float> maps =
+        channels_last ? View4<float>{nullptr, O * P * Q, 1, Q * O, O} : View4<float>{nullptr, O * P * Q, P * Q, Q, 1};
     Floats laid_g(g.size()), got_y(g.size());
     auto for_maps = [&](auto f) {
         for (size_t n = 0, k = 0; n < (size_t)N; n++)
@@ -120,11 +121,12 @@ static void check_product(int m, int k, int n, double dense, bool infinite = fal
         char where[80];
         snprintf(where, sizeof where, "%d x %d by %d x %d, %d%s", m, k, k, n, how, infinite ? ", infinite" : "");
         Floats a = normal((size_t)m * k, 1), b = normal((size_t)k * n + 1, 1), c((size_t)m * n, -1);
-        for (float &v : a) if (generator() % 1000 >= dense * 1000) v = 0;
+        for (float &v : a)
+            if (generator() % 1000 >= dense * 1000) v = 0;
         if (infinite) b[generator() % (k * n) + 1] = INFINITY;
         sparse_product::Matrix av{a.data(), how & 1 ? 1 : k, how & 1 ? m : 1};
-        sparse_product::Matrix bv{b.data() + 1, how & 2 ? 1 : n, how & 2 ? k : 1};     // + 1: aligned to no vector
-        if (how & 4 && m * k) {     // backwards
+        sparse_product::Matrix bv{b.data() + 1, how & 2 ? 1 : n, how & 2 ? k : 1};  // + 1: aligned to no vector
+        if (how & 4 && m * k) {                                                     // backwards
             av = sparse_product::Matrix{av.at(m - 1, k - 1), -av.row, -av.column};
             bv = sparse_product::Matrix{bv.at(k - 1, n - 1), -bv.row, -bv.column};
         }
@@ -146,18 +148,27 @@ static void check_product(int m, int k, int n, double dense, bool infinite = fal
 static void check_activation(int rows, int columns) {
     const size_t size = (size_t)rows * columns;
     const Floats z = normal(size, 2), b = normal(columns, 1), g = normal(size, 1);
-    for (const conv2d::Nonlinearity f : {conv2d::Nonlinearity{conv2d::LINES, 0}, {conv2d::LINES, .25f}, {conv2d::TANH, 1},
-                                         {conv2d::SIGMOID, 1}, {conv2d::ELU, 1}}) {
+    for (const conv2d::Nonlinearity f : {conv2d::Nonlinearity{conv2d::LINES, 0},
+                                         {conv2d::LINES, .25f},
+                                         {conv2d::TANH, 1},
+                                         {conv2d::SIGMOID, 1},
+                                         {conv2d::ELU, 1}}) {
         char where[80];
         snprintf(where, sizeof where, "activation %d, %d x %d", f.kind, rows, columns);
         std::vector<double> want_y(size), want_dz(size), want_db(columns);
         for (size_t e = 0; e < size; e++) {
             const double v = (double)(z[e] + b[e % columns]), grown = std::exp(v);
             const double s = 1 / (1 + 1 / grown), t = std::tanh(v);
-            want_y[e] = f.kind == conv2d::TANH ? t : f.kind == conv2d::SIGMOID ? s : v > 0 ? v :
-                        f.kind == conv2d::ELU ? grown - 1 : f.slope * v;
-            want_dz[e] = g[e] * (f.kind == conv2d::TANH ? 1 - t * t : f.kind == conv2d::SIGMOID ? s * (1 - s) : v > 0 ? 1 :
-                                 f.kind == conv2d::ELU ? grown : f.slope);
+            want_y[e] = f.kind == conv2d::TANH      ? t
+                        : f.kind == conv2d::SIGMOID ? s
+                        : v > 0                     ? v
+                        : f.kind == conv2d::ELU     ? grown - 1
+                                                    : f.slope * v;
+            want_dz[e] = g[e] * (f.kind == conv2d::TANH      ? 1 - t * t
+                                 : f.kind == conv2d::SIGMOID ? s * (1 - s)
+                                 : v > 0                     ? 1
+                                 : f.kind == conv2d::ELU     ? grown
+                                                             : f.slope);
             want_db[e % columns] += want_dz[e];
         }
         const activation::Problem p{rows, columns};
@@ -261,9 +272,10 @@ static void check_distortion(int distorted, int others, int rows, int columns, i
             for (int axis = 0; axis < 2; axis++)
                 for (int k = 0; k < count; k++)
                     at[axis] += (double)factors[((size_t)axis * distorted + n) * count + k] * fields[k * size + i];
-            for (int r = 0; r < rows; r++)      // a tent over each pixel
+            for (int r = 0; r < rows; r++)  // a tent over each pixel
                 for (int c = 0; c < columns; c++) {
-                    const double near = std::max(0., 1 - std::fabs(at[0] - r)), by = std::max(0., 1 - std::fabs(at[1] - c));
+                    const double near = std::max(0., 1 - std::fabs(at[0] - r)),
+                                 by = std::max(0., 1 - std::fabs(at[1] - c));
                     sum += near * by * images[n * size + r * columns + c];
                 }
             want[n * size + i] = sum;
@@ -273,37 +285,37 @@ static void check_distortion(int distorted, int others, int rows, int columns, i
 }
 
 int main() {
-    check_all<1, 32, 5>(3, 28, 28);     // the tutorial's first stage
-    check_all<32, 32, 5>(5, 12, 12);    // and its second
-    check_all<3, 5, 3>(2, 9, 14);       // few channels, odd sizes, a vector cut short
-    check_all<18, 20, 5>(1, 40, 9);     // channels that fill no vector; more than a group of tiles
-    check_all<9, 3, 4>(2, 6, 5);        // an even filter, one column of windows
+    check_all<1, 32, 5>(3, 28, 28);   // the tutorial's first stage
+    check_all<32, 32, 5>(5, 12, 12);  // and its second
+    check_all<3, 5, 3>(2, 9, 14);     // few channels, odd sizes, a vector cut short
+    check_all<18, 20, 5>(1, 40, 9);   // channels that fill no vector; more than a group of tiles
+    check_all<9, 3, 4>(2, 6, 5);      // an even filter, one column of windows
     check<2, 4, 1>(2, 3, 2, false, true);
     check<2, 4, 2>(0, 4, 4, false, false);
-    check<2, 4, 2>(2, 2, 2, false, false);      // no window at all
+    check<2, 4, 2>(2, 2, 2, false, false);  // no window at all
     check_product(50, 64, 256, .2);
     check_product(3, 17, 10, 1);
     check_product(33, 5, 131, .5);
     check_product(1, 1, 1, 1);
-    check_product(40, 300, 100, .3);    // several blocks of B; strips of many widths
+    check_product(40, 300, 100, .3);  // several blocks of B; strips of many widths
     check_product(3, 1100, 7, .3);
-    check_product(400, 70, 90, .3);     // shared out by rows
-    check_product(7, 60, 1100, .3);     // and by columns, several strips for each thread
+    check_product(400, 70, 90, .3);  // shared out by rows
+    check_product(7, 60, 1100, .3);  // and by columns, several strips for each thread
     check_product(400, 70, 90, .3, true);
     check_product(9, 300, 270, .3, true);
     check_product(3, 1100, 7, .3, true);
-    check_product(2, 0, 3, 1);      // nothing to sum
+    check_product(2, 0, 3, 1);  // nothing to sum
     check_product(0, 3, 3, 1);
     check_activation(100, 256);
-    check_activation(33, 15);       // a block and one row, columns that fill no vector
+    check_activation(33, 15);  // a block and one row, columns that fill no vector
     check_activation(0, 5);
     check_activation(3, 0);
     for (size_t n : {size_t(0), size_t(1), size_t(7), update::CHUNK, update::CHUNK + 1, 3 * update::PART - 5})
         for (bool in_place : {false, true}) check_update(n, in_place);
-    check_distortion(9, 3, 28, 28, 28);     // groups of images, one of them not full
+    check_distortion(9, 3, 28, 28, 28);  // groups of images, one of them not full
     check_distortion(1, 0, 5, 3, 1);
     check_distortion(2, 1, 1, 1, 2);
-    check_distortion(2, 0, 4, 9, 0);        // no field moves a pixel
+    check_distortion(2, 0, 4, 9, 0);  // no field moves a pixel
     check_distortion(0, 2, 6, 6, 3);
     check_distortion(0, 0, 6, 6, 3);
     check_parallel();

@@ -1,4 +1,5 @@
 """Graphs without the fast path: what its tests compare with, and what became of the parts of one."""
+
 import theano
 
 #: Theano's own operations, whatever the package registers.

@@ -6,6 +6,7 @@ The weights and inputs of most are multiples of a quarter, so that sums are exac
 order: values that tie in one graph tie in the other, and so do sums that are zero. Those sums go by
 every product: Winograd's algorithm makes of a zero that others cancel to a number close to it.
 """
+
 import argparse
 import sys
 from unittest import mock
@@ -21,16 +22,25 @@ from mnist_cnn.fused.rewrites import convolution, ties
 
 #: Without Theano's fusion, all elementwise operations are ones that are compiled once.
 PLAIN = theano.Mode(linker="cvm", optimizer=Query(include=["fast_compile"], exclude=["fusion"]))
-FAST = theano.Mode(linker="cvm", optimizer=Query(include=["fast_compile", "mnist_cnn"],
-                                                 exclude=["fusion"]))
+FAST = theano.Mode(linker="cvm", optimizer=Query(include=["fast_compile", "mnist_cnn"], exclude=["fusion"]))
 
 SMOOTH = [T.tanh, T.nnet.sigmoid, T.nnet.elu]
-BENT = [T.nnet.relu, lambda z: T.maximum(z, 0), lambda z: T.maximum(0, z),
-        lambda z: T.switch(z > 0, z, 0), lambda z: T.switch(T.lt(0, z), z, 0),
-        lambda z: z * (z > 0), lambda z: .5 * (abs(z) + z), lambda z: T.nnet.relu(z, .25),
-        lambda z: T.maximum(z, .25 * z), lambda z: T.maximum(.25 * z, z),
-        lambda z: T.switch(z > 0, z, .25 * z), lambda z: T.switch(z < 0, 0, z),
-        lambda z: T.switch(z >= 0, z, .25 * z), lambda z: T.clip(z, 0, 100)]
+BENT = [
+    T.nnet.relu,
+    lambda z: T.maximum(z, 0),
+    lambda z: T.maximum(0, z),
+    lambda z: T.switch(z > 0, z, 0),
+    lambda z: T.switch(T.lt(0, z), z, 0),
+    lambda z: z * (z > 0),
+    lambda z: 0.5 * (abs(z) + z),
+    lambda z: T.nnet.relu(z, 0.25),
+    lambda z: T.maximum(z, 0.25 * z),
+    lambda z: T.maximum(0.25 * z, z),
+    lambda z: T.switch(z > 0, z, 0.25 * z),
+    lambda z: T.switch(z < 0, 0, z),
+    lambda z: T.switch(z >= 0, z, 0.25 * z),
+    lambda z: T.clip(z, 0, 100),
+]
 
 
 class Network:
@@ -38,16 +48,16 @@ class Network:
 
     def __init__(self, rng, exact, dtype="float32"):
         self.rng, self.values, self.extra, self.dtype = rng, [], [], dtype
-        self.exact = exact      # all values are small multiples of a power of two
+        self.exact = exact  # all values are small multiples of a power of two
         self.described = []
 
     def new(self, *shape):
         """A variable, and an array for it."""
         if self.exact:
-            array = self.rng.randint(-2, 3, size=shape) / 4.
-            array *= self.rng.rand(*shape) < .6
+            array = self.rng.randint(-2, 3, size=shape) / 4.0
+            array *= self.rng.rand(*shape) < 0.6
         else:
-            array = self.rng.normal(size=shape) * .5
+            array = self.rng.normal(size=shape) * 0.5
         variable = T.TensorType(self.dtype, (False,) * len(shape))()
         self.values.append((variable, array.astype("float32").astype(self.dtype)))
         return variable
@@ -58,41 +68,42 @@ class Network:
     def convolution(self, x, shape):
         rng = self.rng
         size = rng.randint(1, 6)
-        rows, columns = (size, size) if rng.rand() < .85 else (size, rng.randint(1, 6))
+        rows, columns = (size, size) if rng.rand() < 0.85 else (size, rng.randint(1, 6))
         border = self.choose("valid", "valid", "half", "full", 1, (2, 0), (0, 1))
         stride = self.choose((1, 1), (1, 1), (1, 1), (2, 2), (1, 2))
-        pads = {"valid": (0, 0), "half": (rows // 2, columns // 2),
-                "full": (rows - 1, columns - 1), 1: (1, 1)}.get(border, border)
+        pads = {"valid": (0, 0), "half": (rows // 2, columns // 2), "full": (rows - 1, columns - 1), 1: (1, 1)}.get(
+            border, border
+        )
         sides = [n + 2 * p - k for n, p, k in zip(shape[2:], pads, (rows, columns))]
         if min(sides) < 0:
             return x, shape
         filters = int(self.choose(1, 2, 3, 4, 5, 8, 17))
         W = self.new(filters, shape[1], rows, columns)
         hints = {}
-        if rng.rand() < .7:
-            hints = dict(input_shape=(None,) + shape[1:], filter_shape=(filters, shape[1], rows,
-                                                                        columns))
-        flip = rng.rand() < .8
+        if rng.rand() < 0.7:
+            hints = dict(input_shape=(None,) + shape[1:], filter_shape=(filters, shape[1], rows, columns))
+        flip = rng.rand() < 0.8
         x = T.nnet.conv2d(x, W, border_mode=border, subsample=stride, filter_flip=flip, **hints)
         shape = (shape[0], filters) + tuple(n // s + 1 for n, s in zip(sides, stride))
-        self.described.append("conv{}x{} {} {} flip={} hints={}".format(
-            rows, columns, border, stride, flip, bool(hints)))
+        self.described.append(
+            "conv{}x{} {} {} flip={} hints={}".format(rows, columns, border, stride, flip, bool(hints))
+        )
         kind = rng.randint(5)
         if kind < 3:
             x = x + self.new(filters).dimshuffle("x", 0, "x", "x")
-        elif kind == 3 and rng.rand() < .3:
+        elif kind == 3 and rng.rand() < 0.3:
             x = x + self.new(*shape[1:]).dimshuffle("x", 0, 1, 2)
             self.described.append("untied")
         return x, shape
 
     def pooling(self, x, shape):
         size = [int(n) for n in self.rng.randint(1, 4, size=2)]
-        if self.rng.rand() < .6:
+        if self.rng.rand() < 0.6:
             size = [2, 2]
         stride = self.choose(size, size, size, [1, 1], [2, 1], [3, 3])
-        ignore = self.rng.rand() < .6
+        ignore = self.rng.rand() < 0.6
         pad = (0, 0)
-        if ignore and self.rng.rand() < .2 and min(size) > 1:
+        if ignore and self.rng.rand() < 0.2 and min(size) > 1:
             pad = (1, 1)
         mode = self.choose("max", "max", "max", "average_exc_pad", "average_inc_pad", "sum")
         if pad != (0, 0) and mode == "average_exc_pad":
@@ -122,27 +133,30 @@ class Network:
         self.exact = False
         axes = (0, 2, 3)
         gamma, beta = (self.new(shape[1]).dimshuffle("x", 0, "x", "x") for _ in range(2))
-        mean, inv_std = x.mean(axes), T.inv(T.sqrt(x.var(axes) + .1))
-        if self.rng.rand() < .3:
+        mean, inv_std = x.mean(axes), T.inv(T.sqrt(x.var(axes) + 0.1))
+        if self.rng.rand() < 0.3:
             self.extra.append(mean)
         self.described.append("bn")
-        return (x - mean.dimshuffle("x", 0, "x", "x")) * (
-            gamma * inv_std.dimshuffle("x", 0, "x", "x")) + beta
+        return (x - mean.dimshuffle("x", 0, "x", "x")) * (gamma * inv_std.dimshuffle("x", 0, "x", "x")) + beta
 
     def build(self):
         rng = self.rng
-        shape = (int(self.choose(1, 2, 3, 5)), int(self.choose(1, 1, 2, 3, 4)),
-                 int(rng.randint(5, 14)), int(rng.randint(5, 14)))
+        shape = (
+            int(self.choose(1, 2, 3, 5)),
+            int(self.choose(1, 1, 2, 3, 4)),
+            int(rng.randint(5, 14)),
+            int(rng.randint(5, 14)),
+        )
         x = self.new(*shape)
         for _ in range(rng.randint(1, 4)):
             before, shape_before = x, shape
             x, shape = self.convolution(x, shape)
-            steps = [("f", .7), ("pool", .5)]
-            if rng.rand() < .3:
+            steps = [("f", 0.7), ("pool", 0.5)]
+            if rng.rand() < 0.3:
                 steps.reverse()
-            if rng.rand() < .15:
+            if rng.rand() < 0.15:
                 x = self.scaled(x, shape)
-            elif rng.rand() < .15 and not self.exact and np.prod(shape) // shape[1] > 4:
+            elif rng.rand() < 0.15 and not self.exact and np.prod(shape) // shape[1] > 4:
                 x = self.batch_norm(x, shape)
             for step, chance in steps:
                 if rng.rand() < chance:
@@ -150,32 +164,32 @@ class Network:
                         x = self.nonlinearity(x)
                     else:
                         x, shape = self.pooling(x, shape)
-                if rng.rand() < .07:
+                if rng.rand() < 0.07:
                     self.described.append("read")
                     self.extra.append(x)
-            if rng.rand() < .2:     # pooled first, then bias and nonlinearity
+            if rng.rand() < 0.2:  # pooled first, then bias and nonlinearity
                 x = self.nonlinearity(x + self.new(shape[1]).dimshuffle("x", 0, "x", "x"))
-            if shape == shape_before and rng.rand() < .5:
+            if shape == shape_before and rng.rand() < 0.5:
                 x = x + before
                 self.described.append("residual")
-            elif rng.rand() < .1:
-                x, shape = T.concatenate([x, x * .5], axis=1), (shape[0], 2 * shape[1]) + shape[2:]
+            elif rng.rand() < 0.1:
+                x, shape = T.concatenate([x, x * 0.5], axis=1), (shape[0], 2 * shape[1]) + shape[2:]
                 self.described.append("concat")
-        if rng.rand() < .6:
+        if rng.rand() < 0.6:
             units = int(self.choose(1, 3, 10, 16))
             x = T.dot(x.flatten(2), self.new(int(np.prod(shape[1:])), units))
-            if rng.rand() < .7:
+            if rng.rand() < 0.7:
                 x = x + self.new(units)
-            if rng.rand() < .6:
+            if rng.rand() < 0.6:
                 x = self.nonlinearity(x)
             self.described.append("dense")
-        self.exact = self.exact and rng.rand() < .8
+        self.exact = self.exact and rng.rand() < 0.8
         weights = self.new(*([shape[0], 1, 1, 1] if x.ndim == 4 else [shape[0], 1]))
         weights = T.addbroadcast(weights, *range(1, x.ndim))
-        loss = (x * weights).sum() + sum((.25 * e).sum() for e in self.extra)
-        if rng.rand() < .2:
-            loss = loss + (x ** 2).sum()
-        wrt = [variable for variable, _ in self.values if rng.rand() < .85]
+        loss = (x * weights).sum() + sum((0.25 * e).sum() for e in self.extra)
+        if rng.rand() < 0.2:
+            loss = loss + (x**2).sum()
+        wrt = [variable for variable, _ in self.values if rng.rand() < 0.85]
         gradients = T.grad(loss, wrt, disconnected_inputs="ignore") if wrt else []
         return [x] + self.extra + list(gradients)
 
@@ -184,8 +198,7 @@ def in_double(seed, exact):
     """What a network gives in double precision, on the plain path."""
     network = Network(np.random.RandomState(seed), exact, "float64")
     outputs = network.build()
-    function = theano.function([v for v, _ in network.values], outputs, mode=PLAIN,
-                               on_unused_input="ignore")
+    function = theano.function([v for v, _ in network.values], outputs, mode=PLAIN, on_unused_input="ignore")
     return [np.asarray(result) for result in function(*[a for _, a in network.values])]
 
 
@@ -225,23 +238,26 @@ def compare(seeds, exact):
     inputs, flat = [v for v, _ in pairs], [v for group in outputs for v in group]
     results = []
     for mode in (FAST, PLAIN):
-        with mock.patch.object(convolution, "are_compared",
-                               (lambda *args: True) if exact else ties.are_compared):
+        with mock.patch.object(convolution, "are_compared", (lambda *args: True) if exact else ties.are_compared):
             function = theano.function(inputs, flat, mode=mode, on_unused_input="ignore")
         results.append([np.asarray(r) for r in function(*[a for _, a in pairs])])
         if mode is FAST:
-            taken = sum(row.becomes is not None
-                        for row in getattr(function.maker.fgraph, "mnist_cnn_rows", {}).values())
+            taken = sum(
+                row.becomes is not None for row in getattr(function.maker.fgraph, "mnist_cnn_rows", {}).values()
+            )
     at = 0
     for seed, network, group in zip(seeds, networks, outputs):
         # what a gradient is made of is as large as its network's other numbers
-        size = max([1] + [np.abs(plain).max() for plain in results[1][at:at + len(group)] if plain.size])
+        size = max([1] + [np.abs(plain).max() for plain in results[1][at : at + len(group)] if plain.size])
         for k in range(len(group)):
             fast, plain = results[0][at], results[1][at]
             at += 1
             if not agree(fast, plain, size, lambda: in_double(seed, exact)[k]):
-                raise AssertionError("seed {}, output {}: {} differs from {}\n{}".format(
-                    seed, k, fast.ravel()[:6], plain.ravel()[:6], network.described))
+                raise AssertionError(
+                    "seed {}, output {}: {} differs from {}\n{}".format(
+                        seed, k, fast.ravel()[:6], plain.ravel()[:6], network.described
+                    )
+                )
     return taken
 
 
@@ -264,8 +280,7 @@ def main():
                 except Exception as error:
                     failed += 1
                     print("seed", seed, type(error).__name__, str(error)[:600], flush=True)
-        print("{} graphs, {} parts fast, {} failed".format(start + len(seeds) - args.seed, taken,
-                                                           failed), flush=True)
+        print("{} graphs, {} parts fast, {} failed".format(start + len(seeds) - args.seed, taken, failed), flush=True)
     sys.exit(failed > 0)
 
 

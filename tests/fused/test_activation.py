@@ -24,23 +24,31 @@ from mnist_cnn.fused.ops.batch_norm import BatchNorm
 
 # f, and f' where z is not 0; for float64
 DEFINITIONS = {
-    "rectify": (dict(slope=0), lambda z: np.maximum(z, 0), lambda z: (z > 0) * 1.),
-    "leaky": (dict(slope=.25), lambda z: np.where(z > 0, z, .25 * z), lambda z: np.where(z > 0, 1, .25)),
+    "rectify": (dict(slope=0), lambda z: np.maximum(z, 0), lambda z: (z > 0) * 1.0),
+    "leaky": (dict(slope=0.25), lambda z: np.where(z > 0, z, 0.25 * z), lambda z: np.where(z > 0, 1, 0.25)),
     "tanh": (dict(nonlinearity="tanh"), np.tanh, lambda z: 1 - np.tanh(z) ** 2),
-    "sigmoid": (dict(nonlinearity="sigmoid"), lambda z: 1 / (1 + np.exp(-z)),
-                lambda z: 1 / (2 + np.exp(-z) + np.exp(z))),
-    "elu": (dict(nonlinearity="elu"), lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
-            lambda z: np.where(z > 0, 1, np.exp(np.minimum(z, 0)))),
+    "sigmoid": (
+        dict(nonlinearity="sigmoid"),
+        lambda z: 1 / (1 + np.exp(-z)),
+        lambda z: 1 / (2 + np.exp(-z) + np.exp(z)),
+    ),
+    "elu": (
+        dict(nonlinearity="elu"),
+        lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
+        lambda z: np.where(z > 0, 1, np.exp(np.minimum(z, 0))),
+    ),
 }
 
 
 @pytest.fixture(scope="module")
 def compiled():
     """For each nonlinearity: z, b, g to y, dz, db."""
+
     def compile_one(options):
         z, b, g = T.fmatrix("z"), T.fvector("b"), T.fmatrix("g")
         y = Activation(**options)(z, b)
         return theano.function([z, b, g], [y] + theano.grad(None, [z, b], known_grads={y: g}))
+
     return {name: compile_one(options) for name, (options, _, _) in DEFINITIONS.items()}
 
 
@@ -49,8 +57,7 @@ def compiled():
 def test_is_its_definition(compiled, name, rows, columns):
     _, f, derivative = DEFINITIONS[name]
     rng = np.random.RandomState(1)
-    z, b, g = [(2 * rng.randn(*shape)).astype(np.float32)
-               for shape in ((rows, columns), (columns,), (rows, columns))]
+    z, b, g = [(2 * rng.randn(*shape)).astype(np.float32) for shape in ((rows, columns), (columns,), (rows, columns))]
     y, dz, db = compiled[name](z, b, g)
     exact = (z + b).astype(np.float64)
     want_dz = g * derivative(exact)
@@ -61,20 +68,20 @@ def test_is_its_definition(compiled, name, rows, columns):
 
 # Every form of a rectifier that a program may write, and the parameters that say so.
 SPELLINGS = [
-    (dict(slope=0), lambda z: .5 * (z + abs(z))),
-    (dict(slope=.25), lambda z: T.nnet.relu(z, .25)),
+    (dict(slope=0), lambda z: 0.5 * (z + abs(z))),
+    (dict(slope=0.25), lambda z: T.nnet.relu(z, 0.25)),
     (dict(slope=0, spelling="maximum"), lambda z: T.maximum(z, 0)),
     (dict(slope=0, spelling="maximum_second"), lambda z: T.maximum(0, z)),
-    (dict(slope=.25, spelling="maximum"), lambda z: T.maximum(z, .25 * z)),
-    (dict(slope=.25, spelling="maximum_second"), lambda z: T.maximum(.25 * z, z)),
+    (dict(slope=0.25, spelling="maximum"), lambda z: T.maximum(z, 0.25 * z)),
+    (dict(slope=0.25, spelling="maximum_second"), lambda z: T.maximum(0.25 * z, z)),
     (dict(slope=0, spelling="switch"), lambda z: T.switch(z > 0, z, 0)),
-    (dict(slope=.25, spelling="switch"), lambda z: T.switch(z > 0, z, .25 * z)),
+    (dict(slope=0.25, spelling="switch"), lambda z: T.switch(z > 0, z, 0.25 * z)),
     (dict(slope=0, spelling="switch_ge"), lambda z: T.switch(z >= 0, z, 0)),
-    (dict(slope=.25, spelling="switch_ge"), lambda z: T.switch(z >= 0, z, .25 * z)),
+    (dict(slope=0.25, spelling="switch_ge"), lambda z: T.switch(z >= 0, z, 0.25 * z)),
     (dict(slope=0, spelling="switch_le"), lambda z: T.switch(z <= 0, 0, z)),
-    (dict(slope=.25, spelling="switch_le"), lambda z: T.switch(z <= 0, .25 * z, z)),
+    (dict(slope=0.25, spelling="switch_le"), lambda z: T.switch(z <= 0, 0.25 * z, z)),
     (dict(slope=0, spelling="switch_lt"), lambda z: T.switch(z < 0, 0, z)),
-    (dict(slope=.25, spelling="switch_lt"), lambda z: T.switch(z < 0, .25 * z, z)),
+    (dict(slope=0.25, spelling="switch_lt"), lambda z: T.switch(z < 0, 0.25 * z, z)),
     (dict(slope=0, spelling="product"), lambda z: z * (z > 0)),
     (dict(nonlinearity="elu"), T.nnet.elu),
     (dict(nonlinearity="elu"), lambda z: T.switch(z > 0, z, T.exp(z) - 1)),
@@ -89,11 +96,11 @@ def test_where_it_bends_it_is_theanos():
     for options, f in SPELLINGS:
         for y in (Activation(**options)(z, b), f(z + b)):
             outputs += [y] + theano.grad(None, [z, b], known_grads={y: g})
-    values = np.float32([[[[-1, -0., 0, 1e-30, 2, np.nan, np.inf, -np.inf, -3, -0.]]]] * 2)
-    bias = np.float32([0, 0, 0, 0, 1, 0, 0, 0, 3, -0.])     # -3 + 3 and -0 + -0 are zeros, too
+    values = np.float32([[[[-1, -0.0, 0, 1e-30, 2, np.nan, np.inf, -np.inf, -3, -0.0]]]] * 2)
+    bias = np.float32([0, 0, 0, 0, 1, 0, 0, 0, 3, -0.0])  # -3 + 3 and -0 + -0 are zeros, too
     results = theano.function([z, b, g], outputs, mode=PLAIN)(values, bias, np.ones_like(values))
     for k, (options, _) in enumerate(SPELLINGS):
-        of = results[6 * k:6 * k + 6]
+        of = results[6 * k : 6 * k + 6]
         for got, want, name in zip(of[:3], of[3:], ("y", "dz", "db")):
             np.testing.assert_allclose(got, want, rtol=2e-7, err_msg="%s %s" % (name, options))
 
@@ -105,11 +112,11 @@ def test_batch_normalization_bends_alike():
     for options, _ in SPELLINGS:
         for y in (BatchNorm(1e-4, **options)(x, np.zeros(6, np.float32), b)[0], Activation(**options)(0 * x, b)):
             outputs += [y, theano.grad(None, b, known_grads={y: g})]
-    beta = np.float32([-1, -0., 0, 2, np.inf, -np.inf])
+    beta = np.float32([-1, -0.0, 0, 2, np.inf, -np.inf])
     x_value, g_value = np.random.RandomState(1).rand(2, 5, 6).astype(np.float32)
     results = theano.function([x, b, g], outputs)(x_value, beta, g_value)
     for k, (options, _) in enumerate(SPELLINGS):
-        for got, want in zip(results[4 * k:4 * k + 2], results[4 * k + 2:4 * k + 4]):
+        for got, want in zip(results[4 * k : 4 * k + 2], results[4 * k + 2 : 4 * k + 4]):
             np.testing.assert_allclose(got, want, rtol=1e-6, err_msg=str(options))
 
 
@@ -117,8 +124,7 @@ def test_an_infinite_gradient_of_a_switch_is_selected():
     z, g = T.fmatrix("z"), T.fmatrix("g")
     y = Activation(slope=0, spelling="switch")(z, np.zeros(4, np.float32))
     plain = T.switch(z > 0, z, 0)
-    f = theano.function([z, g], [theano.grad(None, z, known_grads={y: g}) for y in (y, plain)],
-                        mode=PLAIN)
+    f = theano.function([z, g], [theano.grad(None, z, known_grads={y: g}) for y in (y, plain)], mode=PLAIN)
     got, want = f(np.float32([[-1, 0, np.nan, 1]]), np.float32([[np.inf] * 4]))
     np.testing.assert_array_equal(got, want)
 
@@ -154,13 +160,17 @@ def steep(network):
     return network
 
 
-@pytest.mark.parametrize("make", [
-    lambda images: DenseLayer(images, 3, nonlinearity=sigmoid, W=lasagne.init.Constant(30)),
-    lambda images: Conv2DLayer(images, 2, 3, nonlinearity=sigmoid, W=lasagne.init.Constant(30)),
-    lambda images: steep(batch_norm(DenseLayer(images, 3, nonlinearity=sigmoid))),
-    lambda images: steep(batch_norm(Conv2DLayer(images, 2, 3, nonlinearity=sigmoid))),
-    lambda images: steep(NonlinearityLayer(BatchNormLayer(images), sigmoid)),
-], ids=["dense", "convolution", "dense, batch norm", "convolution, batch norm", "batch norm"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda images: DenseLayer(images, 3, nonlinearity=sigmoid, W=lasagne.init.Constant(30)),
+        lambda images: Conv2DLayer(images, 2, 3, nonlinearity=sigmoid, W=lasagne.init.Constant(30)),
+        lambda images: steep(batch_norm(DenseLayer(images, 3, nonlinearity=sigmoid))),
+        lambda images: steep(batch_norm(Conv2DLayer(images, 2, 3, nonlinearity=sigmoid))),
+        lambda images: steep(NonlinearityLayer(BatchNormLayer(images), sigmoid)),
+    ],
+    ids=["dense", "convolution", "dense, batch norm", "convolution, batch norm", "batch norm"],
+)
 def test_a_loss_of_a_saturated_sigmoid_is_finite(make):
     """1 - sigmoid(200) is 0, its logarithm -200: Theano has a rule for it, if it sees the sigmoid."""
     images = T.ftensor4("images")

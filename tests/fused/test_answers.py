@@ -12,8 +12,9 @@ def stages(function):
     return [node for node in function.maker.fgraph.toposort() if isinstance(node.op, ConvReluPool)]
 
 
-@pytest.mark.parametrize("shape, filters, size", [((3, 1, 28, 28), 32, 5), ((5, 32, 12, 12), 32, 5),
-                                                  ((2, 3, 11, 14), 20, 3)])
+@pytest.mark.parametrize(
+    "shape, filters, size", [((3, 1, 28, 28), 32, 5), ((5, 32, 12, 12), 32, 5), ((2, 3, 11, 14), 20, 3)]
+)
 def test_answers_are_those_of_training(shape, filters, size):
     rng = np.random.RandomState(0)
     x, W, b = T.tensor4(), T.tensor4(), T.vector()
@@ -22,9 +23,11 @@ def test_answers_are_those_of_training(shape, filters, size):
     training = theano.function([x, W, b], [y, T.grad(y.sum(), b)])
     assert [node.op.codes for node in stages(answers)] == [False]
     assert [node.op.codes for node in stages(training)] == [True]
-    images = rng.normal(size=shape) * (rng.rand(*shape) < .4)
-    values = [v.astype(np.float32) for v in (
-        images, rng.normal(0, .1, (filters, shape[1], size, size)), rng.normal(0, .1, filters))]
+    images = rng.normal(size=shape) * (rng.rand(*shape) < 0.4)
+    values = [
+        v.astype(np.float32)
+        for v in (images, rng.normal(0, 0.1, (filters, shape[1], size, size)), rng.normal(0, 0.1, filters))
+    ]
     got, want = answers(*values), training(*values)[0]
     np.testing.assert_allclose(got, want, atol=1e-5 * abs(want).max())
     values[0][0, 0, 2, 2] = np.nan

@@ -18,7 +18,7 @@ except ImportError:  # Lasagne 0.1
 from plain import PLAIN, becomes, fast_and_plain
 
 EPSILON = 1e-3
-SHAPE = (5, 13, 11, 19)      # more than one block of rows, and no whole vectors
+SHAPE = (5, 13, 11, 19)  # more than one block of rows, and no whole vectors
 
 
 def definition(x, gamma, beta, slope):
@@ -35,21 +35,25 @@ def gradients(x, gamma, beta, g, slope):
     y, mean, inv_std = definition(x, gamma, beta, slope)
     h = g * np.where(y > 0, 1, slope)
     dnormal = h * gamma
-    dvariance = (dnormal * (x - mean)).sum(axes) * -.5 * inv_std ** 3
-    dmean = -(dnormal * inv_std).sum(axes)      # the variance's share is zero
+    dvariance = (dnormal * (x - mean)).sum(axes) * -0.5 * inv_std**3
+    dmean = -(dnormal * inv_std).sum(axes)  # the variance's share is zero
     dx = dnormal * inv_std + dvariance * 2 * (x - mean) / n + dmean / n
     return dx, (h * (x - mean) * inv_std).sum(axes), h.sum(axes)
 
 
 def arrays():
     rng = np.random.RandomState(3)
-    return [3 + 2 * rng.normal(size=SHAPE), rng.normal(size=SHAPE[-1:]),
-            rng.normal(size=SHAPE[-1:]), rng.normal(size=SHAPE)]
+    return [
+        3 + 2 * rng.normal(size=SHAPE),
+        rng.normal(size=SHAPE[-1:]),
+        rng.normal(size=SHAPE[-1:]),
+        rng.normal(size=SHAPE),
+    ]
 
 
 def test_rule_is_the_derivative():
     """The rule above, in double, against finite differences."""
-    data, slope = arrays(), .1
+    data, slope = arrays(), 0.1
     rng = np.random.RandomState(1)
     for k, gradient in enumerate(gradients(*(data + [slope]))):
         for _ in range(8):
@@ -64,12 +68,11 @@ def test_rule_is_the_derivative():
 
 def test_op_is_its_definition():
     x, gamma, beta, g = T.ftensor4(), T.fvector(), T.fvector(), T.ftensor4()
-    outputs = BatchNorm(EPSILON, slope=.1)(x, gamma, beta)
-    f = theano.function([x, gamma, beta, g],
-                        outputs + T.grad(T.sum(g * outputs[0]), [x, gamma, beta]))
+    outputs = BatchNorm(EPSILON, slope=0.1)(x, gamma, beta)
+    f = theano.function([x, gamma, beta, g], outputs + T.grad(T.sum(g * outputs[0]), [x, gamma, beta]))
     data = arrays()
     got = f(*[a.astype("float32") for a in data])
-    want = definition(*data[:3], slope=.1) + gradients(*(data + [.1]))
+    want = definition(*data[:3], slope=0.1) + gradients(*(data + [0.1]))
     for a, b in zip(got, want):
         np.testing.assert_allclose(a, b, rtol=0, atol=2e-5 * np.abs(b).max())
     for a, b in zip(got, f(*[a.astype("float32") for a in data])):
@@ -87,7 +90,7 @@ def train_and_predict(layers, mode):
     """Two steps of training, then a prediction; and what became of the two functions."""
     x, t = T.ftensor4(), T.ivector()
     loss = lasagne.objectives.categorical_crossentropy(get_output(layers, x), t).mean()
-    updates = lasagne.updates.sgd(loss, get_all_params(layers, trainable=True), .1)
+    updates = lasagne.updates.sgd(loss, get_all_params(layers, trainable=True), 0.1)
     train = theano.function([x, t], loss, updates=updates, mode=mode)
     rng = np.random.RandomState(5)
     images = rng.normal(size=(30, 3, 12, 12)).astype("float32")
@@ -112,12 +115,17 @@ def test_network_trains_as_the_plain_one():
     names = [p.name for p in get_all_params(layers)]
     for name, a, b, before in zip(names, got[2], want[2], start):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-4 * np.abs(b).max() + 1e-6, err_msg=name)
-        assert not np.array_equal(a, before), name      # averages, too, have moved
+        assert not np.array_equal(a, before), name  # averages, too, have moved
     # a prediction has no operation on maps but the convolution
-    assert not [node for node in predict.maker.fgraph.toposort()
-                if isinstance(node.op, T.Elemwise) and node.outputs[0].ndim == 4 and
-                node.inputs[0].owner is not None and node.inputs[0].ndim == 4 and
-                not all(node.outputs[0].broadcastable[k] for k in (2, 3))]
+    assert not [
+        node
+        for node in predict.maker.fgraph.toposort()
+        if isinstance(node.op, T.Elemwise)
+        and node.outputs[0].ndim == 4
+        and node.inputs[0].owner is not None
+        and node.inputs[0].ndim == 4
+        and not all(node.outputs[0].broadcastable[k] for k in (2, 3))
+    ]
 
 
 def test_without_scale_and_shift():

@@ -16,8 +16,15 @@ def move():
 
 
 @settings(deadline=None, max_examples=100)
-@given(st.integers(0, 9), st.integers(0, 9), st.integers(1, 30), st.integers(1, 30),
-       st.integers(0, 30), st.floats(0, 30), st.integers(0, 99))
+@given(
+    st.integers(0, 9),
+    st.integers(0, 9),
+    st.integers(1, 30),
+    st.integers(1, 30),
+    st.integers(0, 30),
+    st.floats(0, 30),
+    st.integers(0, 99),
+)
 def test_any_images_and_fields(move, distorted, others, rows, columns, count, size, seed):
     rng = np.random.RandomState(seed)
     images = rng.rand(distorted + others, 1, rows, columns).astype(np.float32)
@@ -27,8 +34,9 @@ def test_any_images_and_fields(move, distorted, others, rows, columns, count, si
     result = move(images, factors, fields)
     assert result.dtype == np.float32
     # a displacement of hundreds of pixels is known to 1e-4 of one
-    np.testing.assert_allclose(result, distortions.move_pixels(images, factors, fields),
-                               atol=1e-5 + 1e-6 * size * count)
+    np.testing.assert_allclose(
+        result, distortions.move_pixels(images, factors, fields), atol=1e-5 + 1e-6 * size * count
+    )
     np.testing.assert_array_equal(result[distorted:], images[distorted:])
     np.testing.assert_array_equal(images, before)
 
@@ -36,7 +44,7 @@ def test_any_images_and_fields(move, distorted, others, rows, columns, count, si
 def test_the_recipes_distortions(mnist):
     """The engine's are NumPy's up to rounding, the same from the same key, and new arrays."""
     images = mnist[0][:101]
-    fast, plain = (Engine(name).distortions(.5) for name in ("fused", "plain"))
+    fast, plain = (Engine(name).distortions(0.5) for name in ("fused", "plain"))
     first, again = (fast(images, np.random.default_rng([1, 2])) for _ in range(2))
     expected = plain(images, np.random.default_rng([1, 2]))
     np.testing.assert_allclose(first, expected, atol=2e-6)
@@ -53,12 +61,16 @@ def test_what_is_no_number_stays_in_the_frame(move):
     assert np.isfinite(result).all() and result.min() >= 0 and result.max() <= 1
 
 
-@pytest.mark.parametrize("shapes, named", [
-    (((3, 2, 6, 7), (2, 3, 1), (1, 42)), "images"),
-    (((3, 1, 6, 7), (2, 4, 1), (1, 42)), "factors"),
-    (((3, 1, 6, 7), (1, 3, 1), (1, 42)), "factors"),
-    (((3, 1, 6, 7), (2, 3, 2), (1, 42)), "factors"),
-    (((3, 1, 6, 7), (2, 3, 1), (1, 41)), "fields")])
+@pytest.mark.parametrize(
+    "shapes, named",
+    [
+        (((3, 2, 6, 7), (2, 3, 1), (1, 42)), "images"),
+        (((3, 1, 6, 7), (2, 4, 1), (1, 42)), "factors"),
+        (((3, 1, 6, 7), (1, 3, 1), (1, 42)), "factors"),
+        (((3, 1, 6, 7), (2, 3, 2), (1, 42)), "factors"),
+        (((3, 1, 6, 7), (2, 3, 1), (1, 41)), "fields"),
+    ],
+)
 def test_wrong_shapes_are_named(move, shapes, named):
     with pytest.raises(ValueError, match=named):
         move(*(np.zeros(shape, np.float32) for shape in shapes))

@@ -9,8 +9,7 @@ from mnist_cnn import model, train
 
 
 def with_openmp(function):
-    return [node.op.openmp for node in function.maker.fgraph.apply_nodes
-            if isinstance(node.op, Elemwise)]
+    return [node.op.openmp for node in function.maker.fgraph.apply_nodes if isinstance(node.op, Elemwise)]
 
 
 def test_fast_graphs_have_one_pool_of_threads():

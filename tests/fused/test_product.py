@@ -24,8 +24,10 @@ def factors(m, k, n, dense=0.2, seed=0):
     return a * (rng.rand(m, k) < dense), b, g * (rng.rand(m, n) < dense)
 
 
-@pytest.mark.parametrize("m, k, n", [(50, 512, 256), (50, 256, 10), (500, 512, 256), (1, 1, 1),
-                                     (3, 7, 130), (17, 33, 64), (2, 0, 3), (0, 4, 5)])
+@pytest.mark.parametrize(
+    "m, k, n",
+    [(50, 512, 256), (50, 256, 10), (500, 512, 256), (1, 1, 1), (3, 7, 130), (17, 33, 64), (2, 0, 3), (0, 4, 5)],
+)
 def test_equals_numpy(product, m, k, n):
     """The product and both gradients, against NumPy's in double."""
     a, b, g = factors(m, k, n)
@@ -40,8 +42,11 @@ def test_any_memory_layout(product):
     a, b, g = factors(6, 9, 20)
     want = product(a, b, g)
     strided = [np.repeat(np.repeat(array, 2, axis=0), 3, axis=1)[::2, ::3] for array in (a, b, g)]
-    for layout in (strided, [np.asfortranarray(array) for array in (a, b, g)],
-                   [array[::-1, ::-1].copy()[::-1, ::-1] for array in (a, b, g)]):
+    for layout in (
+        strided,
+        [np.asfortranarray(array) for array in (a, b, g)],
+        [array[::-1, ::-1].copy()[::-1, ::-1] for array in (a, b, g)],
+    ):
         for got, array in zip(product(*layout), want):
             np.testing.assert_array_equal(got, array)
 

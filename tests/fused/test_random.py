@@ -15,7 +15,7 @@ from mnist_cnn.fused.ops.dropout import BernoulliMask, VectorUniform
 
 pytestmark = pytest.mark.skipif(fused.why_not() is not None, reason=str(fused.why_not()))
 
-SIZES = [0, 1, 5, 16, 17, 95, 100, 101, 300, 4567, 50001]     # of a hundred streams, mostly
+SIZES = [0, 1, 5, 16, 17, 95, 100, 101, 300, 4567, 50001]  # of a hundred streams, mostly
 
 
 def compile_draw(inputs, expressions):
@@ -25,18 +25,17 @@ def compile_draw(inputs, expressions):
 
 
 def ops(function):
-    return [type(node.op) for node in function.maker.fgraph.toposort()
-            if isinstance(node.op, mrg_uniform)]
+    return [type(node.op) for node in function.maker.fgraph.toposort() if isinstance(node.op, mrg_uniform)]
 
 
 def mrg31k3p(state, count):
     """A stream's numbers, and where it is then, by the paper's recurrences: (numbers, state)."""
-    m1, m2 = 2 ** 31 - 1, 2 ** 31 - 21069
+    m1, m2 = 2**31 - 1, 2**31 - 21069
     x, y = list(map(int, state[:3])), list(map(int, state[3:]))  # newest first
     numbers = []
     for _ in range(count):
-        x = [(2 ** 22 * x[1] + (2 ** 7 + 1) * x[2]) % m1] + x[:2]
-        y = [(2 ** 15 * y[0] + (2 ** 15 + 1) * y[2]) % m2] + y[:2]
+        x = [(2**22 * x[1] + (2**7 + 1) * x[2]) % m1] + x[:2]
+        y = [(2**15 * y[0] + (2**15 + 1) * y[2]) % m2] + y[:2]
         numbers.append((x[0] - y[0]) % m1 or m1)
     return numbers, x + y
 
@@ -45,9 +44,10 @@ def mrg31k3p(state, count):
 def draws():
     """By dtype, functions of a state and a size."""
     state, size = T.imatrix(), T.lvector()
-    return {dtype: compile_draw([state, size],
-                                mrg_uniform(T.TensorType(dtype, (False,)))(state, size))
-            for dtype in ("float32", "float64")}
+    return {
+        dtype: compile_draw([state, size], mrg_uniform(T.TensorType(dtype, (False,)))(state, size))
+        for dtype in ("float32", "float64")
+    }
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +60,7 @@ def masks():
 
 def states(streams, seed=0):
     rng = np.random.RandomState(seed)
-    return np.hstack([rng.randint(0, m, (streams, 3)) for m in (2 ** 31 - 1, 2 ** 31 - 21069)]).astype(
-        "int32")
+    return np.hstack([rng.randint(0, m, (streams, 3)) for m in (2**31 - 1, 2**31 - 21069)]).astype("int32")
 
 
 def assert_same(got, want):
@@ -78,7 +77,7 @@ def test_equals_theanos(draws, dtype, streams):
     state = states(streams)
     for n in SIZES:
         assert_same(fast(state, [n]), plain(state, [n]))
-    np.testing.assert_array_equal(state, states(streams))   # not written
+    np.testing.assert_array_equal(state, states(streams))  # not written
 
 
 @pytest.mark.parametrize("streams", [1, 100])
@@ -87,17 +86,17 @@ def test_masks_equal_theanos(masks, streams):
     assert ops(fast) == [BernoulliMask] and ops(plain) == [mrg_uniform]
     state = states(streams)
     for n in SIZES:
-        for p in (0, .3, .5, 1, 2, np.nan):
+        for p in (0, 0.3, 0.5, 1, 2, np.nan):
             assert_same(fast(state, [n], p), plain(state, [n], p))
 
 
 def test_equals_the_paper(draws):
-    edges = np.int32([[0, 0, 1, 0, 0, 1], [2 ** 31 - 2] * 3 + [2 ** 31 - 21070] * 3, [1, 0, 0, 1, 0, 0]])
+    edges = np.int32([[0, 0, 1, 0, 0, 1], [2**31 - 2] * 3 + [2**31 - 21070] * 3, [1, 0, 0, 1, 0, 0]])
     state = np.vstack([edges, states(14)])
     following, numbers = draws["float64"][0](state, [len(state) * 20])
     for k, stream in enumerate(state):
         want, after = mrg31k3p(stream, 20)
-        np.testing.assert_array_equal(numbers[k::len(state)] * 2. ** 31, want)
+        np.testing.assert_array_equal(numbers[k :: len(state)] * 2.0**31, want)
         np.testing.assert_array_equal(following[k], after)
 
 
@@ -105,7 +104,7 @@ def test_do_not_depend_on_threads(draws, masks):
     state, results = states(777), []
     for number in (1, 2, 5):
         with threads(number):
-            results.append(draws["float32"][0](state, [200000]) + masks[0](state, [200000], .5))
+            results.append(draws["float32"][0](state, [200000]) + masks[0](state, [200000], 0.5))
     for result in results[1:]:
         assert_same(result, results[0])
 
@@ -129,7 +128,7 @@ def test_names_what_does_not_fit(draws, masks):
     with pytest.raises(ValueError, match="size: wanted 1 lengths, got 2"):
         fast(state, [3, 3])
     with pytest.raises(ValueError, match=r"size: .* more than 2\*\*31 - 1 samples"):
-        fast(state, [2 ** 31])
+        fast(state, [2**31])
     with pytest.raises(ValueError, match="negative"):
         fast(state, [-1])
     with pytest.raises(TypeError, match="p: wanted 0 dimensions, got 1"):
@@ -138,27 +137,30 @@ def test_names_what_does_not_fit(draws, masks):
 
 # --- as programs use it ------------------------------------------------------------------------
 
+
 def test_streams_of_a_program():
     """Several draws of a generator, sizes of numbers and expressions: in place, call after call."""
     x = T.fmatrix()
     results = []
     for excluded in ((), ("mnist_cnn",)):
         streams = MRG_RandomStreams(99)
-        outputs = [streams.uniform((3, 4)), streams.uniform(x.shape, nstreams=7),
-                   streams.binomial(x.shape, p=.25, dtype="float32"),
-                   streams.uniform((2, 1, 2), dtype="float64")]
+        outputs = [
+            streams.uniform((3, 4)),
+            streams.uniform(x.shape, nstreams=7),
+            streams.binomial(x.shape, p=0.25, dtype="float32"),
+            streams.uniform((2, 1, 2), dtype="float64"),
+        ]
         draw = theano.function([x], outputs, mode=theano.compile.get_default_mode().excluding(*excluded))
         kinds = ops(draw)
         assert len(kinds) == 4
         if not excluded:
             assert kinds.count(BernoulliMask) == 1 and kinds.count(VectorUniform) == 3
-            assert all(node.op.inplace for node in draw.maker.fgraph.apply_nodes
-                       if isinstance(node.op, mrg_uniform))
+            assert all(node.op.inplace for node in draw.maker.fgraph.apply_nodes if isinstance(node.op, mrg_uniform))
         calls = []
         for rows in (1, 40, 6):
             calls += draw(np.zeros((rows, 3), "float32"))
             calls += [state.get_value() for state, *_ in streams.state_updates]
-        streams.state_updates[1][0].set_value(states(7))    # a saved state
+        streams.state_updates[1][0].set_value(states(7))  # a saved state
         results.append(calls + draw(np.zeros((5, 3), "float32")))
         streams.seed()
         results[-1] += draw(np.zeros((1, 3), "float32"))
@@ -172,31 +174,31 @@ def test_dropout_layers_masks_are_theanos():
     results = []
     for excluded in ((), ("mnist_cnn",)):
         lasagne.random.set_rng(np.random.RandomState(4))
-        y = get_output(DropoutLayer(InputLayer((None, 512), x), p=.3))
-        step = theano.function([x, g], [y, T.grad((y * g).sum(), x)],
-                               mode=theano.compile.get_default_mode().excluding(*excluded))
+        y = get_output(DropoutLayer(InputLayer((None, 512), x), p=0.3))
+        step = theano.function(
+            [x, g], [y, T.grad((y * g).sum(), x)], mode=theano.compile.get_default_mode().excluding(*excluded)
+        )
         assert ops(step) == [mrg_uniform if excluded else BernoulliMask]
         ones = np.ones((50, 512), theano.config.floatX)
         results.append(step(ones, ones) + step(ones, 2 * ones))
     assert_same(*results)
-    assert .69 < (results[0][0] > 0).mean() < .71
+    assert 0.69 < (results[0][0] > 0).mean() < 0.71
 
 
 def test_what_makes_no_mask_stays_numbers():
     """Numbers that are read elsewhere as well, compared the other way round or with a vector."""
     streams, p = MRG_RandomStreams(1), T.fvector()
     u, v, w = [streams.uniform((4, 3)) for _ in range(3)]
-    draw = theano.function([p], [u, T.cast(u < .5, "float32"), T.cast(v > .5, "float32"),
-                                 T.cast(w < p, "float32")])
+    draw = theano.function([p], [u, T.cast(u < 0.5, "float32"), T.cast(v > 0.5, "float32"), T.cast(w < p, "float32")])
     assert ops(draw) == [VectorUniform] * 3
-    numbers, mask, _, _ = draw(np.float32([0, .5, 1]))
-    np.testing.assert_array_equal(mask, numbers < .5)
+    numbers, mask, _, _ = draw(np.float32([0, 0.5, 1]))
+    np.testing.assert_array_equal(mask, numbers < 0.5)
 
 
 def test_the_old_state_is_kept_where_it_is_read():
     streams = MRG_RandomStreams(5)
     u = streams.uniform((3, 4))
-    (state, following, *_), = streams.state_updates
+    ((state, following, *_),) = streams.state_updates
     draw = theano.function([], [u, following - state], updates=[(state, following)])
     before = state.get_value()
     _, difference = draw()
@@ -207,7 +209,7 @@ def test_the_old_state_is_kept_where_it_is_read():
 def test_debug_mode_finds_nothing():
     """It compares with Theano's version in Python, and looks for what is written but not destroyed."""
     streams = MRG_RandomStreams(6)
-    outputs = [streams.uniform((3, 5)), streams.binomial((4, 4), p=.5, dtype="float32")]
+    outputs = [streams.uniform((3, 5)), streams.binomial((4, 4), p=0.5, dtype="float32")]
     draw = theano.function([], outputs, mode=DebugMode(check_preallocated_output=""))
     assert {VectorUniform, BernoulliMask} == set(ops(draw))
     numbers, mask = draw()

@@ -3,6 +3,7 @@
 Two hundred of them: a thousand take Theano minutes to compile, and these cover every kind. More by
 ``python tests/fused/random_graphs.py --graphs 3000``.
 """
+
 import platform
 
 import pytest
@@ -10,10 +11,12 @@ from random_graphs import compare
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"),
-                       reason="the fast path is for x86-64 CPUs")]
+    pytest.mark.skipif(
+        platform.machine().lower() not in ("x86_64", "amd64"), reason="the fast path is for x86-64 CPUs"
+    ),
+]
 
-TOGETHER = 25   # in one function
+TOGETHER = 25  # in one function
 
 
 @pytest.mark.parametrize("exact", [False, True])

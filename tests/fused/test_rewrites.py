@@ -1,4 +1,5 @@
 """What the optimizations take of a graph and what they leave, and that it computes what it did."""
+
 import pickle
 
 import lasagne
@@ -56,11 +57,11 @@ def compare(got, want, tolerance=1e-4):
         got, want = [got], [want]
     for k, (a, b) in enumerate(zip(got, want)):
         assert a.shape == b.shape and a.dtype == b.dtype, k
-        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max(initial=1e-3),
-                                   err_msg=str(k))
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max(initial=1e-3), err_msg=str(k))
 
 
 # --- what is taken, and what stays -------------------------------------------------------------
+
 
 def stage(conv=(), pool=(), shape=(None, 2, 9, 9)):
     """Two of Lasagne's layers, and the gradients of all that is learned."""
@@ -71,27 +72,29 @@ def stage(conv=(), pool=(), shape=(None, 2, 9, 9)):
     return with_gradients(get_output(layer), get_all_params(layer) + [images.input_var])
 
 
-@pytest.mark.parametrize("outputs, wanted, why", [
-    (stage(), ["ConvReluPool"], "convolution, bias, rectifier and 2x2 max-pooling in one pass"),
-    (stage(conv=dict(filter_size=(4, 4)), pool=dict(stride=2)), ["ConvReluPool"], ""),
-    (stage(conv=dict(b=None)), ["ConvReluPool"], "convolution, rectifier and 2x2"),
-    (stage(conv=dict(nonlinearity=nonlinearities.tanh)), ["Conv2D"], "bias, tanh and 2x2"),
-    (stage(conv=dict(nonlinearity=None)), ["Conv2D"], "convolution, bias and 2x2"),
-    (stage(conv=dict(pad="full")), ["Conv2D"], ""),
-    (stage(conv=dict(stride=2)), ["Conv2D"], ""),
-    (stage(conv=dict(filter_size=(3, 2))), ["Conv2D"], ""),
-    (stage(pool=dict(pool_size=3)), ["Conv2D"], "3x3 max-pooling in one pass"),
-    (stage(pool=dict(stride=1)), ["Conv2D"], "2x2 max-pooling of stride 1x1 in one pass"),
-    (stage(pool=dict(ignore_border=False)), ["Conv2D"], ""),
-    (stage(shape=(None, 2, None, 9)), ["Conv2D"], ""),
-    (stage(shape=(None, 2, 9, 65)), ["Conv2D"], ""),    # a stage's image has to fit into the cache
-    (stage(pool=None), ["Conv2D"], "convolution, bias and rectifier in one pass"),
-    (stage(conv=dict(nonlinearity=None, b=None), pool=None), ["Conv2D"],
-     "the channels of a pixel side by side"),
-    (stage(conv=dict(untie_biases=True)), ["Conv2D", "Pool2D"], "side by side"),
-    (stage(conv=dict(nonlinearity=T.exp)), ["Conv2D", "Pool2D"], "convolution and bias in one pass"),
-    (stage(conv=dict(filter_size=12, pad=6)), [None, "Pool2D"], "filters of 12x12 are larger than 11x11"),
-])
+@pytest.mark.parametrize(
+    "outputs, wanted, why",
+    [
+        (stage(), ["ConvReluPool"], "convolution, bias, rectifier and 2x2 max-pooling in one pass"),
+        (stage(conv=dict(filter_size=(4, 4)), pool=dict(stride=2)), ["ConvReluPool"], ""),
+        (stage(conv=dict(b=None)), ["ConvReluPool"], "convolution, rectifier and 2x2"),
+        (stage(conv=dict(nonlinearity=nonlinearities.tanh)), ["Conv2D"], "bias, tanh and 2x2"),
+        (stage(conv=dict(nonlinearity=None)), ["Conv2D"], "convolution, bias and 2x2"),
+        (stage(conv=dict(pad="full")), ["Conv2D"], ""),
+        (stage(conv=dict(stride=2)), ["Conv2D"], ""),
+        (stage(conv=dict(filter_size=(3, 2))), ["Conv2D"], ""),
+        (stage(pool=dict(pool_size=3)), ["Conv2D"], "3x3 max-pooling in one pass"),
+        (stage(pool=dict(stride=1)), ["Conv2D"], "2x2 max-pooling of stride 1x1 in one pass"),
+        (stage(pool=dict(ignore_border=False)), ["Conv2D"], ""),
+        (stage(shape=(None, 2, None, 9)), ["Conv2D"], ""),
+        (stage(shape=(None, 2, 9, 65)), ["Conv2D"], ""),  # a stage's image has to fit into the cache
+        (stage(pool=None), ["Conv2D"], "convolution, bias and rectifier in one pass"),
+        (stage(conv=dict(nonlinearity=None, b=None), pool=None), ["Conv2D"], "the channels of a pixel side by side"),
+        (stage(conv=dict(untie_biases=True)), ["Conv2D", "Pool2D"], "side by side"),
+        (stage(conv=dict(nonlinearity=T.exp)), ["Conv2D", "Pool2D"], "convolution and bias in one pass"),
+        (stage(conv=dict(filter_size=12, pad=6)), [None, "Pool2D"], "filters of 12x12 are larger than 11x11"),
+    ],
+)
 def test_what_is_taken_of_lasagnes_layers(outputs, wanted, why):
     graph = optimized(outputs)
     table = [graph.mnist_cnn_rows[place] for place in sorted(graph.mnist_cnn_rows)]
@@ -125,31 +128,40 @@ def hidden_and_read():
     return [T.tanh(z), z * 2]
 
 
-@pytest.mark.parametrize("build, wanted, why", [
-    (lambda: conv(num_groups=2, filter_shape=(4, 1, 3, 3)), [None], "2 groups of channels"),
-    (lambda: conv(filter_dilation=(2, 2)), [None], r"dilation (2, 2)"),
-    (lambda: pool_2d(X, (2, 2), ignore_border=True), ["Pool2D"], "side by side"),
-    (lambda: pool_2d(X, (2, 2), ignore_border=True, mode="sum"), ["Pool2D"], "side by side"),
-    (lambda: pool_2d(X, T.lvector(), ignore_border=True), [None], "window's size is not a constant"),
-    (lambda: pool_2d(T.ftensor3(), (2, 2), ignore_border=True), [None], "over 2 axes of 3"),
-    (lambda: T.tanh(pool_2d(conv(), (2, 2), ignore_border=True) + BIAS), ["Conv2D", "Activation"],
-     "convolution and 2x2 max-pooling in one pass"),
-    (lambda: T.nnet.relu(pool_2d(conv() + BIAS, (2, 2), ignore_border=True)), ["ConvReluPool"], ""),
-    (rectify_and_read, ["Conv2D"], "convolution and bias in one pass"),
-    (two_poolings, ["Conv2D", "Pool2D", "Pool2D"], "convolution, bias and rectifier in one pass"),
-    (lambda: [T.nnet.relu(conv() + BIAS), conv()], ["Conv2D", "Activation"], "side by side"),
-    (lambda: T.dot(Z, M), ["SparseProduct"], "skips zeros"),
-    (lambda: T.tanh(T.dot(Z, M) + C), ["SparseProduct", "Activation"], ""),
-    (hidden_and_read, ["SparseProduct", None], ""),
-    (lambda: T.dot(D, D), [None], "it computes in float64"),
-    (lambda: T.dot(Z, D), [None], "it computes in float64"),
-    (lambda: T.nnet.relu(T.nnet.conv2d(X.astype("float64"), W.astype("float64"), **HINTS)), [None],
-     "it computes in float64"),
-    (lambda: T.nnet.sigmoid(T.dot(Z, M) + C), ["SparseProduct", "Activation"], ""),
-    (lambda: T.log(T.nnet.sigmoid(T.dot(Z, M) + C)), ["SparseProduct", None], ""),
-    (lambda: T.dot(Z, C), [], None),    # a vector
-    (lambda: Z + 1, [], None),
-])
+@pytest.mark.parametrize(
+    "build, wanted, why",
+    [
+        (lambda: conv(num_groups=2, filter_shape=(4, 1, 3, 3)), [None], "2 groups of channels"),
+        (lambda: conv(filter_dilation=(2, 2)), [None], r"dilation (2, 2)"),
+        (lambda: pool_2d(X, (2, 2), ignore_border=True), ["Pool2D"], "side by side"),
+        (lambda: pool_2d(X, (2, 2), ignore_border=True, mode="sum"), ["Pool2D"], "side by side"),
+        (lambda: pool_2d(X, T.lvector(), ignore_border=True), [None], "window's size is not a constant"),
+        (lambda: pool_2d(T.ftensor3(), (2, 2), ignore_border=True), [None], "over 2 axes of 3"),
+        (
+            lambda: T.tanh(pool_2d(conv(), (2, 2), ignore_border=True) + BIAS),
+            ["Conv2D", "Activation"],
+            "convolution and 2x2 max-pooling in one pass",
+        ),
+        (lambda: T.nnet.relu(pool_2d(conv() + BIAS, (2, 2), ignore_border=True)), ["ConvReluPool"], ""),
+        (rectify_and_read, ["Conv2D"], "convolution and bias in one pass"),
+        (two_poolings, ["Conv2D", "Pool2D", "Pool2D"], "convolution, bias and rectifier in one pass"),
+        (lambda: [T.nnet.relu(conv() + BIAS), conv()], ["Conv2D", "Activation"], "side by side"),
+        (lambda: T.dot(Z, M), ["SparseProduct"], "skips zeros"),
+        (lambda: T.tanh(T.dot(Z, M) + C), ["SparseProduct", "Activation"], ""),
+        (hidden_and_read, ["SparseProduct", None], ""),
+        (lambda: T.dot(D, D), [None], "it computes in float64"),
+        (lambda: T.dot(Z, D), [None], "it computes in float64"),
+        (
+            lambda: T.nnet.relu(T.nnet.conv2d(X.astype("float64"), W.astype("float64"), **HINTS)),
+            [None],
+            "it computes in float64",
+        ),
+        (lambda: T.nnet.sigmoid(T.dot(Z, M) + C), ["SparseProduct", "Activation"], ""),
+        (lambda: T.log(T.nnet.sigmoid(T.dot(Z, M) + C)), ["SparseProduct", None], ""),
+        (lambda: T.dot(Z, C), [], None),  # a vector
+        (lambda: Z + 1, [], None),
+    ],
+)
 def test_what_is_taken_of_theanos_terms(build, wanted, why):
     outputs = build()
     graph = optimized(outputs if isinstance(outputs, list) else [outputs])
@@ -162,8 +174,9 @@ def test_what_is_taken_of_theanos_terms(build, wanted, why):
 def test_an_inner_value_that_is_read_elsewhere_is_named():
     rows = optimized(hidden_and_read()).mnist_cnn_rows
     assert [row.why for row in rows.values() if not row.becomes] == [
-        "the values before the nonlinearity are read elsewhere as well"]
-    shape = T.tanh(T.dot(Z, M) + C)     # a shape is no value
+        "the values before the nonlinearity are read elsewhere as well"
+    ]
+    shape = T.tanh(T.dot(Z, M) + C)  # a shape is no value
     rows = optimized([shape, shape.owner.inputs[0].shape]).mnist_cnn_rows
     assert [rows[place].becomes for place in sorted(rows)] == ["SparseProduct", "Activation"]
 
@@ -171,29 +184,43 @@ def test_an_inner_value_that_is_read_elsewhere_is_named():
 # --- the ways to write it ----------------------------------------------------------------------
 
 SPELLINGS = [
-    T.nnet.relu, lambda z: T.maximum(z, 0), lambda z: T.maximum(0., z),
-    lambda z: T.switch(z > 0, z, 0), lambda z: T.switch(T.lt(0, z), z, 0), lambda z: z * (z > 0),
-    lambda z: T.switch(z >= 0, z, 0), lambda z: T.switch(z < 0, 0, z),
-    lambda z: T.switch(z <= 0, .2 * z, z),
-    lambda z: .5 * (z + abs(z)), lambda z: (abs(z) + z) * .5, lambda z: T.nnet.relu(z, .1),
-    nonlinearities.leaky_rectify, lambda z: T.maximum(.2 * z, z),
-    lambda z: T.switch(z > 0, z, z * .2), T.nnet.elu, lambda z: T.switch(z > 0, z, T.exp(z) - 1),
-    T.tanh, T.nnet.sigmoid]
+    T.nnet.relu,
+    lambda z: T.maximum(z, 0),
+    lambda z: T.maximum(0.0, z),
+    lambda z: T.switch(z > 0, z, 0),
+    lambda z: T.switch(T.lt(0, z), z, 0),
+    lambda z: z * (z > 0),
+    lambda z: T.switch(z >= 0, z, 0),
+    lambda z: T.switch(z < 0, 0, z),
+    lambda z: T.switch(z <= 0, 0.2 * z, z),
+    lambda z: 0.5 * (z + abs(z)),
+    lambda z: (abs(z) + z) * 0.5,
+    lambda z: T.nnet.relu(z, 0.1),
+    nonlinearities.leaky_rectify,
+    lambda z: T.maximum(0.2 * z, z),
+    lambda z: T.switch(z > 0, z, z * 0.2),
+    T.nnet.elu,
+    lambda z: T.switch(z > 0, z, T.exp(z) - 1),
+    T.tanh,
+    T.nnet.sigmoid,
+]
 
 
 def test_every_spelling_of_a_nonlinearity():
     """After a convolution and after a product, with the gradients that Theano writes for each."""
     outputs = []
-    for k, f in enumerate(SPELLINGS):   # each with weights of its own, so that nothing is merged
+    for k, f in enumerate(SPELLINGS):  # each with weights of its own, so that nothing is merged
         maps = T.nnet.conv2d(X, W + k / 32, filter_shape=(4, 2, 3, 3))
         outputs += with_gradients(f(maps + BIAS), [W, B, X])
         outputs += with_gradients(f(T.dot(Z, M + k / 32) + C), [Z, M, C])
-    data = [normal(0, 2, 2, 9, 9), normal(1, 4, 2, 3, 3), normal(2, 4), normal(3, 3, 6),
-            normal(4, 6, 5), normal(5, 5)]
+    data = [normal(0, 2, 2, 9, 9), normal(1, 4, 2, 3, 3), normal(2, 4), normal(3, 3, 6), normal(4, 6, 5), normal(5, 5)]
     fast = same([X, W, B, Z, M, C], outputs, data, modes=SOONER)
     kinds = becomes(fast)
-    assert (None not in kinds and kinds.count("Activation") == len(SPELLINGS) and
-            all("bias and" in row.why for row in rows(fast) if row.becomes == "Conv2D"))
+    assert (
+        None not in kinds
+        and kinds.count("Activation") == len(SPELLINGS)
+        and all("bias and" in row.why for row in rows(fast) if row.becomes == "Conv2D")
+    )
 
 
 def test_other_ways_to_write_it():
@@ -202,15 +229,17 @@ def test_other_ways_to_write_it():
     over = scale.dimshuffle("x", 0, "x", "x")
     expressions = [
         T.nnet.relu(T.nnet.conv2d(X, W, filter_flip=False, **HINTS) + BIAS),
-        pool_2d(T.nnet.relu(T.nnet.conv2d(X, W, filter_flip=False, border_mode="half", **HINTS)),
-                (2, 2), ignore_border=True),
+        pool_2d(
+            T.nnet.relu(T.nnet.conv2d(X, W, filter_flip=False, border_mode="half", **HINTS)), (2, 2), ignore_border=True
+        ),
         T.tanh(pool_2d(conv(border_mode=(1, 2)), (2, 2), ignore_border=True) + BIAS),
         T.nnet.relu(pool_2d(conv(border_mode="full"), (3, 3), ignore_border=False) + BIAS),
         T.nnet.relu(pool_2d(conv(border_mode=2) + BIAS, (2, 2), ignore_border=True)),
         pool_2d(T.tanh(conv(border_mode=3)), (3, 2), stride=(2, 1), ignore_border=True, pad=(1, 1)),
         pool_2d(conv(border_mode=4), (2, 2), ignore_border=True, mode="average_exc_pad"),
         (conv(border_mode=(0, 1)) - BIAS) / over * 3 + over,
-        2 - (conv(border_mode=(1, 0)) + BIAS) * over]
+        2 - (conv(border_mode=(1, 0)) + BIAS) * over,
+    ]
     outputs = [v for y in expressions for v in with_gradients(y, [W, B, X])]
     data = [normal(0, 2, 2, 9, 9), normal(1, 4, 2, 3, 3), normal(2, 4), normal(3, 4)]
     fast = same([X, W, B, scale], outputs, data, modes=SOONER)
@@ -221,6 +250,7 @@ def test_other_ways_to_write_it():
 def test_downsample_and_conv2d_of_old_names():
     from theano.tensor.nnet import conv as old
     from theano.tensor.signal import downsample
+
     filters = theano.shared(normal(0, 4, 2, 3, 3))
     y = T.tanh(downsample.max_pool_2d(old.conv2d(X, filters), (2, 2)) + BIAS)
     kinds = [row.becomes for row in optimized(with_gradients(y, [filters, B])).mnist_cnn_rows.values()]
@@ -229,14 +259,13 @@ def test_downsample_and_conv2d_of_old_names():
 
 # --- it stays right ----------------------------------------------------------------------------
 
+
 @pytest.fixture(scope="module")
 def network():
     """A small network's input, weights as shared variables, and its output."""
-    weights = [theano.shared(normal(k, *shape) / 4) for k, shape in
-               enumerate([(4, 2, 3, 3), (4,), (36, 5), (5,)])]
+    weights = [theano.shared(normal(k, *shape) / 4) for k, shape in enumerate([(4, 2, 3, 3), (4,), (36, 5), (5,)])]
     maps = T.nnet.conv2d(X, weights[0], border_mode=1, filter_shape=(4, 2, 3, 3))
-    maps = pool_2d(T.nnet.relu(maps + weights[1].dimshuffle("x", 0, "x", "x")), (2, 2),
-                   ignore_border=True)
+    maps = pool_2d(T.nnet.relu(maps + weights[1].dimshuffle("x", 0, "x", "x")), (2, 2), ignore_border=True)
     return X, weights, T.tanh(T.dot(maps.reshape((maps.shape[0], 36)), weights[2]) + weights[3])
 
 
@@ -246,11 +275,17 @@ KINDS = {"Conv2D", "SparseProduct", "Activation"}
 
 def test_batches_of_any_size_and_layout(network):
     x, weights, y = network
-    batches = [IMAGES, IMAGES[:1], normal(8, 7, 2, 6, 7), np.asfortranarray(IMAGES),
-               IMAGES[::-1, ::-1, ::-1, ::-1], np.repeat(IMAGES, 2, axis=3)[..., ::2]]
+    batches = [
+        IMAGES,
+        IMAGES[:1],
+        normal(8, 7, 2, 6, 7),
+        np.asfortranarray(IMAGES),
+        IMAGES[::-1, ::-1, ::-1, ::-1],
+        np.repeat(IMAGES, 2, axis=3)[..., ::2],
+    ]
     fast = same([x], with_gradients(y, weights + [x]), *[[batch] for batch in batches])
     assert set(becomes(fast)) == KINDS
-    answers, *gradients = fast(IMAGES[:0])      # BLAS would have no matrix without rows
+    answers, *gradients = fast(IMAGES[:0])  # BLAS would have no matrix without rows
     assert answers.shape == (0, 5) and not any(np.any(gradient) for gradient in gradients)
 
 
@@ -266,33 +301,47 @@ def test_derivatives_of_derivatives(network):
     x, weights, y = network
     v = T.ftensor4("v")
     first = T.grad(T.sum(T.sqr(y)), x)
-    outputs = [T.grad(T.sum(first * v), x), T.grad(T.sum(T.sqr(first)), weights[0]),
-               T.Rop(y, weights[0], weights[0] ** 2), T.Lop(y, weights[0], T.sqr(y))]
+    outputs = [
+        T.grad(T.sum(first * v), x),
+        T.grad(T.sum(T.sqr(first)), weights[0]),
+        T.Rop(y, weights[0], weights[0] ** 2),
+        T.Lop(y, weights[0], T.sqr(y)),
+    ]
     same([x, v], outputs, [IMAGES, normal(5, 3, 2, 6, 7)])
 
 
 def test_inside_a_loop():
     """A recurrent layer's product, and a convolution of each image in a loop of its own."""
     h, U = T.fmatrix("h"), T.fmatrix("U")
-    states, _ = theano.scan(lambda h, U, c: T.tanh(T.dot(h, U) + c), outputs_info=h,
-                            non_sequences=[U, C], n_steps=4)
-    maps, _ = theano.scan(lambda image, W, b: T.nnet.relu(
-        T.nnet.conv2d(image.dimshuffle("x", 0, 1, 2), W, filter_shape=(4, 2, 3, 3)) +
-        b.dimshuffle("x", 0, "x", "x")), sequences=X, non_sequences=[W, B])
+    states, _ = theano.scan(lambda h, U, c: T.tanh(T.dot(h, U) + c), outputs_info=h, non_sequences=[U, C], n_steps=4)
+    maps, _ = theano.scan(
+        lambda image, W, b: T.nnet.relu(
+            T.nnet.conv2d(image.dimshuffle("x", 0, 1, 2), W, filter_shape=(4, 2, 3, 3)) + b.dimshuffle("x", 0, "x", "x")
+        ),
+        sequences=X,
+        non_sequences=[W, B],
+    )
     outputs = with_gradients(states[-1], [h, U, C]) + with_gradients(maps, [W, B])
-    fast = same([h, U, C, X, W, B], outputs, [normal(0, 3, 5), normal(1, 5, 5), normal(2, 5), IMAGES,
-                                             normal(3, 4, 2, 3, 3), normal(4, 4)])
-    inner = [node.op.fn for node in fast.maker.fgraph.toposort()
-             if isinstance(node.op, theano.scan_module.scan_op.Scan)]
-    assert any(any(becomes(function)) for function in inner
-               if hasattr(function.maker.fgraph, "mnist_cnn_rows"))
+    fast = same(
+        [h, U, C, X, W, B],
+        outputs,
+        [normal(0, 3, 5), normal(1, 5, 5), normal(2, 5), IMAGES, normal(3, 4, 2, 3, 3), normal(4, 4)],
+    )
+    inner = [
+        node.op.fn for node in fast.maker.fgraph.toposort() if isinstance(node.op, theano.scan_module.scan_op.Scan)
+    ]
+    assert any(any(becomes(function)) for function in inner if hasattr(function.maker.fgraph, "mnist_cnn_rows"))
 
 
 def test_givens_several_outputs_and_shared_parts(network):
     x, weights, y = network
     numbers, images = T.lvector(), theano.shared(normal(7, 9, 2, 6, 7))
-    fast = same([numbers], [y, y.argmax(axis=1), y.sum(), y.T, 2 * y], [[8, 0, 3]],
-                givens={x: images[numbers], weights[3]: weights[3] / 2})
+    fast = same(
+        [numbers],
+        [y, y.argmax(axis=1), y.sum(), y.T, 2 * y],
+        [[8, 0, 3]],
+        givens={x: images[numbers], weights[3]: weights[3] / 2},
+    )
     assert set(becomes(fast)) == KINDS
 
 
@@ -300,9 +349,8 @@ def test_inputs_that_are_updated(network):
     """The old and the new weights in one call, and a state that is an input."""
     x, weights, y = network
     start = [w.get_value() for w in weights]
-    updates = lasagne.updates.nesterov_momentum(T.sum(T.sqr(y)), weights, .01)
-    state = theano.In(T.fmatrix("state"), value=np.zeros((3, 5), "float32"), mutable=True,
-                      name="state")
+    updates = lasagne.updates.nesterov_momentum(T.sum(T.sqr(y)), weights, 0.01)
+    state = theano.In(T.fmatrix("state"), value=np.zeros((3, 5), "float32"), mutable=True, name="state")
     state.update = T.tanh(T.dot(state.variable, weights[2][:5]) + weights[3]) + y
     results = []
     for mode in (FAST, PLAIN):
@@ -311,10 +359,8 @@ def test_inputs_that_are_updated(network):
         for variable in updates:
             if variable not in weights:
                 variable.set_value(0 * variable.get_value())
-        step = theano.function([x, state], [y, weights[0].sum(), state.variable], mode=mode,
-                               updates=updates)
-        results.append([a for _ in range(3) for a in step(IMAGES)] +
-                       [w.get_value() for w in weights])
+        step = theano.function([x, state], [y, weights[0].sum(), state.variable], mode=mode, updates=updates)
+        results.append([a for _ in range(3) for a in step(IMAGES)] + [w.get_value() for w in weights])
     for variable, value in zip(weights, start):
         variable.set_value(value)
     compare(*results)
@@ -329,12 +375,26 @@ def test_a_graph_that_is_an_op(network):
     same([Z, M, C], outputs, [normal(0, 3, 6), normal(1, 6, 5), normal(2, 5)])
 
 
-@pytest.mark.parametrize("mode, kinds", [
-    (NanGuardMode(True, True, True, optimizer=FAST.provided_optimizer), True),
-    (DebugMode(optimizer=FAST.provided_optimizer, check_py_code=False, check_preallocated_output="",
-               require_matching_strides=False, stability_patience=1), True),
-    (theano.Mode("cvm", None), False), (theano.Mode("cvm", "fast_compile"), False), (FAST, True)],
-    ids=["NanGuardMode", "DebugMode", "None", "fast_compile", "profile"])
+@pytest.mark.parametrize(
+    "mode, kinds",
+    [
+        (NanGuardMode(True, True, True, optimizer=FAST.provided_optimizer), True),
+        (
+            DebugMode(
+                optimizer=FAST.provided_optimizer,
+                check_py_code=False,
+                check_preallocated_output="",
+                require_matching_strides=False,
+                stability_patience=1,
+            ),
+            True,
+        ),
+        (theano.Mode("cvm", None), False),
+        (theano.Mode("cvm", "fast_compile"), False),
+        (FAST, True),
+    ],
+    ids=["NanGuardMode", "DebugMode", "None", "fast_compile", "profile"],
+)
 def test_modes(mode, kinds):
     """What optimizes little leaves the graph plain; what looks at values finds no fault.
 
@@ -378,18 +438,22 @@ def test_pickled_copied_and_borrowed(network):
 
 # --- explain -----------------------------------------------------------------------------------
 
+
 def test_explain_names_parts_and_their_milliseconds(network):
     x, weights, y = network
     loss = T.sum(T.sqr(y))
     apart = T.nnet.conv2d(x, weights[0], filter_dilation=(2, 2))
-    f = theano.function([x], [loss, apart], updates=lasagne.updates.momentum(loss, weights, .1), mode=FAST)
+    f = theano.function([x], [loss, apart], updates=lasagne.updates.momentum(loss, weights, 0.1), mode=FAST)
     before = [variable.get_value() for variable in f.get_shared()]
     lines = explain(f).splitlines()
     assert lines[0].split() == ["part", "becomes", "why"]
     assert {line.split("  ")[0] for line in lines[1:]} == {
-        "convolution of 2 channels by 4 filters of 3x3", "convolution", "product of matrices",
-        "bias and tanh"}
-    line, = (line for line in lines if line.startswith("convolution  "))
+        "convolution of 2 channels by 4 filters of 3x3",
+        "convolution",
+        "product of matrices",
+        "bias and tanh",
+    }
+    (line,) = (line for line in lines if line.startswith("convolution  "))
     assert line.split("  ", 1)[1].split() == "Theano's dilation (2, 2)".split()
     table = explain(f, IMAGES, repeats=2).splitlines()
     assert table[0].split() == ["part", "becomes", "ms", "why"]
@@ -406,8 +470,7 @@ def test_why_nothing():
     f = theano.function([D], [T.dot(D, D), D + 1], mode=FAST)
     assert reasons(f) == ["it computes in float64"]
     assert why_nothing(f) == "it computes in float64"
-    assert explain(f).splitlines()[1].split("  ") == [
-        "product of matrices", "Theano's", "it computes in float64"]
+    assert explain(f).splitlines()[1].split("  ") == ["product of matrices", "Theano's", "it computes in float64"]
 
 
 def test_where_it_cannot_run(monkeypatch):

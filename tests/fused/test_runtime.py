@@ -19,14 +19,32 @@ def build_harness(tmp_path, source, *flags, compiler="g++"):
     if shutil.which(compiler) is None:
         pytest.skip("no {}".format(compiler))
     program = tmp_path / "harness"
-    subprocess.run([compiler, "-std=c++14", "-fopenmp", "-pthread", "-I", str(HEADERS), *flags,
-                    str(ROOT / "tests" / "fused" / source), "-o", str(program)], check=True)
+    subprocess.run(
+        [
+            compiler,
+            "-std=c++14",
+            "-fopenmp",
+            "-pthread",
+            "-I",
+            str(HEADERS),
+            *flags,
+            str(ROOT / "tests" / "fused" / source),
+            "-o",
+            str(program),
+        ],
+        check=True,
+    )
     return program
 
 
 def run_harness(*command):
-    done = subprocess.run([str(word) for word in command], env=dict(os.environ, OMP_NUM_THREADS="2"),
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(
+        [str(word) for word in command],
+        env=dict(os.environ, OMP_NUM_THREADS="2"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout
     return done.stdout
 
@@ -34,11 +52,16 @@ def run_harness(*command):
 @pytest.mark.slow
 @pytest.mark.skipif(not IS_X86, reason="this is no x86-64 processor")
 @pytest.mark.parametrize("source", HARNESSES)
-@pytest.mark.parametrize("march, feature, width, flags", [
-    ("x86-64", "sse2", 4, ()), ("x86-64-v3", "avx2", 8, ()),
-    ("skylake-avx512", "avx512dq", 16, ()),
-    # the code for 16 lanes, but for its four instructions, where no processor has them
-    ("x86-64-v3", "avx2", 16, ("-DVECTOR_LENGTH=16", "-Wno-psabi"))])
+@pytest.mark.parametrize(
+    "march, feature, width, flags",
+    [
+        ("x86-64", "sse2", 4, ()),
+        ("x86-64-v3", "avx2", 8, ()),
+        ("skylake-avx512", "avx512dq", 16, ()),
+        # the code for 16 lanes, but for its four instructions, where no processor has them
+        ("x86-64-v3", "avx2", 16, ("-DVECTOR_LENGTH=16", "-Wno-psabi")),
+    ],
+)
 def test_instruction_sets(tmp_path, source, march, feature, width, flags):
     """The kernels of each vector width, against a naive reference in double."""
     program = build_harness(tmp_path, source, "-O1", "-march=" + march, *flags)
@@ -58,8 +81,7 @@ def test_arm(tmp_path, source):
         if not names:
             pytest.skip("no qemu-aarch64")
         emulator = [names[0], "-L", "/usr/aarch64-linux-gnu"]
-    program = build_harness(tmp_path, source, "-O1",
-                            compiler="aarch64-linux-gnu-g++" if emulator else "g++")
+    program = build_harness(tmp_path, source, "-O1", compiler="aarch64-linux-gnu-g++" if emulator else "g++")
     assert run_harness(*emulator, program, 29) == "ok, vectors of 4\n"
 
 
@@ -67,9 +89,17 @@ def test_arm(tmp_path, source):
 @pytest.mark.parametrize("source", HARNESSES)
 def test_sanitizers(tmp_path, source):
     """No access out of bounds, no leak and no undefined behaviour in the kernels."""
-    run_harness(build_harness(tmp_path, source, "-O1", "-g",
-                              "-march=native" if IS_X86 else "-mcpu=native", "-fsanitize=address,undefined",
-                              "-fno-sanitize-recover=all"))
+    run_harness(
+        build_harness(
+            tmp_path,
+            source,
+            "-O1",
+            "-g",
+            "-march=native" if IS_X86 else "-mcpu=native",
+            "-fsanitize=address,undefined",
+            "-fno-sanitize-recover=all",
+        )
+    )
 
 
 PROCESS = """
@@ -92,8 +122,12 @@ for _ in range(50):
 def test_two_processes_side_by_side_compile_nothing(training):
     """Both find every module that the training compiled, and neither waits for the other."""
     environment = dict(os.environ, OMP_NUM_THREADS="2", PYTHONPATH=str(ROOT))
-    processes = [subprocess.Popen([sys.executable, "-c", PROCESS], env=environment,
-                                  stderr=subprocess.PIPE, universal_newlines=True) for _ in "ab"]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROCESS], env=environment, stderr=subprocess.PIPE, universal_newlines=True
+        )
+        for _ in "ab"
+    ]
     for process in processes:
         _, err = process.communicate(timeout=120)
         assert process.returncode == 0, err

@@ -45,6 +45,7 @@ def fast():
             op = ConvReluPool(*STAGES[name])
             made[name] = compile_stage(lambda *args: op(*args)[0])
         return made[name]
+
     return get
 
 
@@ -53,8 +54,12 @@ def arrays(name, batch, seed=0, shape=None):
     channels, filters, size = STAGES[name]
     rows, columns = shape or SIZES[name]
     make = lambda *shape: rng.normal(size=shape).astype("float32")
-    return [make(batch, channels, rows, columns), make(filters, channels, size, size) / size ** 2,
-            make(filters), make(batch, filters, (rows - size + 1) // 2, (columns - size + 1) // 2)]
+    return [
+        make(batch, channels, rows, columns),
+        make(filters, channels, size, size) / size**2,
+        make(filters),
+        make(batch, filters, (rows - size + 1) // 2, (columns - size + 1) // 2),
+    ]
 
 
 def assert_same(got, want):
@@ -68,8 +73,8 @@ def integers(name, batch, seed=0):
     """Arrays whose sums are exact in float32 in any order: what ties, ties in both."""
     x, W, b, g = arrays(name, batch, seed)
     x, W, b = np.trunc(x * 1.3), np.trunc(W * 30), np.trunc(b * 2)
-    x[:, :, :, :x.shape[3] // 2] = 0   # blank, as around a digit
-    b[::3] = 0                         # there, pre-activations of exactly zero
+    x[:, :, :, : x.shape[3] // 2] = 0  # blank, as around a digit
+    b[::3] = 0  # there, pre-activations of exactly zero
     return [np.asarray(a, "float32") for a in (x, W, b, g)]
 
 
@@ -103,8 +108,8 @@ def test_ties_and_zeros(plain, fast, name):
     x, W, b, g = data
     codes = theano.function([], ConvReluPool(*STAGES[name])(*map(T.constant, (x, W, b)))[1])()
     shares = codes[..., None] >> np.arange(0, 8, 2) & 3
-    assert ((shares == 1).sum(axis=-1) > 1).mean() > .05    # the data do tie
-    assert (shares == 2).any()                              # and have zeros
+    assert ((shares == 1).sum(axis=-1) > 1).mean() > 0.05  # the data do tie
+    assert (shares == 2).any()  # and have zeros
     assert_same(fast(name)(*data), plain(*data))
 
 
@@ -112,19 +117,19 @@ def test_the_rule_in_four_pixels(plain, fast):
     """By hand: a filter that copies one pixel; windows of four, two and no tied values."""
     W = np.zeros((32, 1, 5, 5), "float32")
     W[0, 0, 2, 2] = 1
-    b = np.full(32, -1, "float32")      # the other filters are dead
+    b = np.full(32, -1, "float32")  # the other filters are dead
     b[0] = 0
     x = np.zeros((1, 1, 10, 10), "float32")
-    x[0, 0, 2:4, 2:4] = 7                   # all four
-    x[0, 0, 2:4, 4:6] = [[3, 1], [1, 3]]    # two
-    x[0, 0, 2:4, 6:8] = [[1, 2], [3, 4]]    # one
+    x[0, 0, 2:4, 2:4] = 7  # all four
+    x[0, 0, 2:4, 4:6] = [[3, 1], [1, 3]]  # two
+    x[0, 0, 2:4, 6:8] = [[1, 2], [3, 4]]  # one
     x[0, 0, 4:6, 2:4] = [[0, -1], [0, -1]]  # zero twice, and negative
-    x[0, 0, 4:6, 4:6] = -1                  # dead
+    x[0, 0, 4:6, 4:6] = -1  # dead
     g = np.ones((1, 32, 3, 3), "float32")
     want = np.zeros((6, 6))
     want[0:2] = [[1, 1, 1, 0, 0, 0], [1, 1, 0, 1, 0, 1]]
-    want[2:4] = [[.5, 0, 0, 0, .5, .5], [.5, 0, 0, 0, .5, .5]]
-    want[4:6] = .5
+    want[2:4] = [[0.5, 0, 0, 0, 0.5, 0.5], [0.5, 0, 0, 0, 0.5, 0.5]]
+    want[4:6] = 0.5
     for f in (plain, fast("first")):
         y, dW, db, dx = f(x, W, b, g)
         np.testing.assert_array_equal(y[0, 0, :2], [[7, 3, 4], [0, 0, 0]])
@@ -138,7 +143,7 @@ def test_shortcut_decides_no_tie(plain, fast):
     x[:] = x[:, :, :1, :1]
     y, _, db, _ = fast("second")(x, W, b, g)
     np.testing.assert_allclose(y, plain(x, W, b, g)[0], rtol=1e-4, atol=1e-5)
-    want = 4 * (g * (y > 0)).sum(axis=(0, 2, 3))    # all four positions, always
+    want = 4 * (g * (y > 0)).sum(axis=(0, 2, 3))  # all four positions, always
     np.testing.assert_allclose(db, want, rtol=1e-4, atol=1e-3)
 
 
@@ -213,12 +218,16 @@ def test_plain_rule_is_the_derivative():
 
 # --- shapes and dtypes that do not fit ---------------------------------------------------------
 
-@pytest.mark.parametrize("change, message", [
-    (dict(x=(2, 2, 28, 28)), "x: wanted length 1 along axis 1, got 2"),
-    (dict(x=(2, 1, 4, 28)), "x: images of 4 x 28 are smaller than the 5 x 5 filters"),
-    (dict(W=(32, 1, 5, 4)), "W: wanted length 5 along axis 3, got 4"),
-    (dict(b=(31,)), "b: wanted length 32 along axis 0, got 31"),
-])
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (dict(x=(2, 2, 28, 28)), "x: wanted length 1 along axis 1, got 2"),
+        (dict(x=(2, 1, 4, 28)), "x: images of 4 x 28 are smaller than the 5 x 5 filters"),
+        (dict(W=(32, 1, 5, 4)), "W: wanted length 5 along axis 3, got 4"),
+        (dict(b=(31,)), "b: wanted length 32 along axis 0, got 31"),
+    ],
+)
 def test_bad_shapes_name_the_argument(fast, change, message):
     shapes = dict(x=(2, 1, 28, 28), W=(32, 1, 5, 5), b=(32,), g=(2, 32, 12, 12))
     shapes.update(change)
@@ -230,8 +239,7 @@ def test_bad_gradients_name_the_argument():
     x, W, codes, g = T.ftensor4(), T.ftensor4(), T.TensorType("uint8", (False,) * 4)(), T.ftensor4()
     f = theano.function([x, W, codes, g], ConvReluPoolGrad(1, 32, 5)(x, W, codes, g))
     right = [(2, 1, 28, 28), (32, 1, 5, 5), (2, 12, 12, 32), (2, 32, 12, 12)]
-    make = lambda shapes: [np.zeros(s, "uint8" if k == 2 else "float32")
-                           for k, s in enumerate(shapes)]
+    make = lambda shapes: [np.zeros(s, "uint8" if k == 2 else "float32") for k, s in enumerate(shapes)]
     f(*make(right))
     with pytest.raises(ValueError, match="codes: wanted length 12 along axis 1"):
         f(*make(right[:2] + [(2, 11, 12, 32)] + right[3:]))
@@ -265,6 +273,7 @@ def test_no_second_derivative():
 
 
 # --- threads -----------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("name", ["first", "second"])
 def test_threads(fast, name):

@@ -61,7 +61,7 @@ def test_300_steps_follow_the_plain_graph(mnist, fixed_rng):
     images, labels = (mnist[0][:15000] + dither).astype("float32"), mnist[1].astype("int32")
     p = get_output(network, deterministic=True)
     loss = lasagne.objectives.categorical_crossentropy(p, t).mean()
-    updates = lasagne.updates.nesterov_momentum(loss, params, .0005, .9)
+    updates = lasagne.updates.nesterov_momentum(loss, params, 0.0005, 0.9)
     losses = []
     for mode in (PLAIN, None):
         for variable in updates:
@@ -69,14 +69,13 @@ def test_300_steps_follow_the_plain_graph(mnist, fixed_rng):
         for param, value in zip(params, start):
             param.set_value(value)
         step = theano.function([x, t], loss, updates=updates, mode=mode)
-        losses.append([float(step(images[n:n + 50], labels[n:n + 50]))
-                       for n in range(0, 15000, 50)])
+        losses.append([float(step(images[n : n + 50], labels[n : n + 50])) for n in range(0, 15000, 50)])
     plain, fast = np.array(losses)
-    assert plain[-20:].mean() < .8 * plain[:20].mean()      # they do learn
+    assert plain[-20:].mean() < 0.8 * plain[:20].mean()  # they do learn
     np.testing.assert_allclose(fast, plain, rtol=0, atol=1e-3)
 
 
-def seeded_step(seed, learning_rate=.01, mode=None):
+def seeded_step(seed, learning_rate=0.01, mode=None):
     """A network, and a step of its training."""
     x, t = T.tensor4("inputs"), T.ivector("targets")
     before = lasagne.random.get_rng()
@@ -94,7 +93,7 @@ def test_seeded_training_repeats_bit_for_bit(mnist):
         for seed in (1, 1, 2):
             network, step = seeded_step(seed)
             for n in range(0, 350, 50):
-                step(mnist[0][n:n + 50], mnist[1][n:n + 50].astype("int32"))
+                step(mnist[0][n : n + 50], mnist[1][n : n + 50].astype("int32"))
             results.append([p.get_value() for p in get_all_params(network)])
     assert all((a == b).all() for a, b in zip(results[0], results[1]))
     assert not any((a == b).all() for a, b in zip(results[0], results[2]) if a.size > 10)

@@ -24,40 +24,44 @@ def f32(value):
 
 def keras_adam(gradients, params):
     """As Keras 2 writes it on Theano: settings in shared variables, a square root that clips."""
-    rate, beta_1, beta_2 = [theano.shared(f32(value)) for value in (.01, .9, .999)]
+    rate, beta_1, beta_2 = [theano.shared(f32(value)) for value in (0.01, 0.9, 0.999)]
     iterations = theano.shared(np.int64(0))
     t = T.cast(iterations, "float32") + 1
-    rate_t = rate * (T.sqrt(T.clip(1. - T.pow(beta_2, t), 0., np.inf)) / (1. - T.pow(beta_1, t)))
+    rate_t = rate * (T.sqrt(T.clip(1.0 - T.pow(beta_2, t), 0.0, np.inf)) / (1.0 - T.pow(beta_1, t)))
     updates = [(iterations, iterations + 1)]
     for p, g in zip(params, gradients):
-        m, v = [theano.shared(f32(np.zeros(p.get_value().shape)), broadcastable=p.broadcastable)
-                for _ in range(2)]
-        m_t = (beta_1 * m) + (1. - beta_1) * g
-        v_t = (beta_2 * v) + (1. - beta_2) * T.sqr(g)
-        updates += [(m, m_t), (v, v_t),
-                    (p, p - rate_t * m_t / (T.sqrt(T.clip(v_t, 0., np.inf)) + f32(1e-8)))]
+        m, v = [theano.shared(f32(np.zeros(p.get_value().shape)), broadcastable=p.broadcastable) for _ in range(2)]
+        m_t = (beta_1 * m) + (1.0 - beta_1) * g
+        v_t = (beta_2 * v) + (1.0 - beta_2) * T.sqr(g)
+        updates += [(m, m_t), (v, v_t), (p, p - rate_t * m_t / (T.sqrt(T.clip(v_t, 0.0, np.inf)) + f32(1e-8)))]
     return updates
 
 
 def keras_sgd(gradients, params):
     """With decay, momentum, and gradients that are clipped by value."""
-    rate, momentum, decay = [theano.shared(f32(value)) for value in (.1, .9, .01)]
+    rate, momentum, decay = [theano.shared(f32(value)) for value in (0.1, 0.9, 0.01)]
     iterations = theano.shared(np.int64(0))
-    lr = rate * (1. / (1. + decay * T.cast(iterations, "float32")))
+    lr = rate * (1.0 / (1.0 + decay * T.cast(iterations, "float32")))
     updates = [(iterations, iterations + 1)]
     for p, g in zip(params, gradients):
         m = theano.shared(f32(np.zeros(p.get_value().shape)), broadcastable=p.broadcastable)
-        g = T.clip(g, -1., 1.)
+        g = T.clip(g, -1.0, 1.0)
         v = momentum * m - lr * g
         updates += [(m, v), (p, p + momentum * v - lr * g)]
     return updates
 
 
-RULES = {"sgd": lambda g, p: rules.sgd(g, p, .1), "momentum": lambda g, p: rules.momentum(g, p, .1, .9),
-         "nesterov": lambda g, p: rules.nesterov_momentum(g, p, .1, .9),
-         "adagrad": lambda g, p: rules.adagrad(g, p, .1), "rmsprop": lambda g, p: rules.rmsprop(g, p, .1),
-         "adadelta": rules.adadelta, "adam": lambda g, p: rules.adam(g, p, .01),
-         "Keras' Adam": keras_adam, "Keras' SGD": keras_sgd}
+RULES = {
+    "sgd": lambda g, p: rules.sgd(g, p, 0.1),
+    "momentum": lambda g, p: rules.momentum(g, p, 0.1, 0.9),
+    "nesterov": lambda g, p: rules.nesterov_momentum(g, p, 0.1, 0.9),
+    "adagrad": lambda g, p: rules.adagrad(g, p, 0.1),
+    "rmsprop": lambda g, p: rules.rmsprop(g, p, 0.1),
+    "adadelta": rules.adadelta,
+    "adam": lambda g, p: rules.adam(g, p, 0.01),
+    "Keras' Adam": keras_adam,
+    "Keras' SGD": keras_sgd,
+}
 
 
 def formulas(rule, p, gradients):
@@ -66,37 +70,38 @@ def formulas(rule, p, gradients):
     for t, g in enumerate(gradients):
         g = g.astype(float)
         if rule == "sgd":
-            p = p - .1 * g
+            p = p - 0.1 * g
         elif rule == "momentum":
-            a = .9 * a - .1 * g
+            a = 0.9 * a - 0.1 * g
             p = p + a
         elif rule in ("nesterov", "Keras' SGD"):
-            rate = .1 if rule == "nesterov" else .1 / (1 + .01 * t)
+            rate = 0.1 if rule == "nesterov" else 0.1 / (1 + 0.01 * t)
             g = g if rule == "nesterov" else np.clip(g, -1, 1)
-            a = .9 * a - rate * g
-            p = p + .9 * a - rate * g
+            a = 0.9 * a - rate * g
+            p = p + 0.9 * a - rate * g
         elif rule == "adagrad":
-            a = a + g ** 2
-            p = p - .1 * g / np.sqrt(a + 1e-6)
+            a = a + g**2
+            p = p - 0.1 * g / np.sqrt(a + 1e-6)
         elif rule == "rmsprop":
-            a = .9 * a + .1 * g ** 2
-            p = p - .1 * g / np.sqrt(a + 1e-6)
+            a = 0.9 * a + 0.1 * g**2
+            p = p - 0.1 * g / np.sqrt(a + 1e-6)
         elif rule == "adadelta":
-            a = .95 * a + .05 * g ** 2
+            a = 0.95 * a + 0.05 * g**2
             step = g * np.sqrt(b + 1e-6) / np.sqrt(a + 1e-6)
-            b = .95 * b + .05 * step ** 2
+            b = 0.95 * b + 0.05 * step**2
             p = p - step
-        else:   # Adam
-            a, b = .9 * a + .1 * g, .999 * b + .001 * g ** 2
-            p = p - .01 * np.sqrt(1 - .999 ** (t + 1)) / (1 - .9 ** (t + 1)) * a / (np.sqrt(b) + 1e-8)
+        else:  # Adam
+            a, b = 0.9 * a + 0.1 * g, 0.999 * b + 0.001 * g**2
+            p = p - 0.01 * np.sqrt(1 - 0.999 ** (t + 1)) / (1 - 0.9 ** (t + 1)) * a / (np.sqrt(b) + 1e-8)
     return p
 
 
 def compile_rule(rule, mode=None):
     """(all that is updated, the parameters, a step from gradients)."""
     rng = np.random.RandomState(0)
-    params = [theano.shared(f32(rng.normal(size=shape)), broadcastable=tuple(n == 1 for n in shape))
-              for shape in SHAPES]
+    params = [
+        theano.shared(f32(rng.normal(size=shape)), broadcastable=tuple(n == 1 for n in shape)) for shape in SHAPES
+    ]
     gradients = [param.type() for param in params]
     updates = RULES[rule](gradients, params)
     state = list(updates) if isinstance(updates, dict) else [variable for variable, _ in updates]
@@ -126,6 +131,7 @@ def compiled():
         if rule not in made:
             made[rule] = compile_rule(rule)
         return made[rule]
+
     return get
 
 
@@ -147,8 +153,9 @@ def test_rules(compiled, rule):
     for got, want in zip(state, wanted):
         np.testing.assert_allclose(got.get_value(), want.get_value(), rtol=2e-5, atol=2e-6)
     for k, param in enumerate(params):
-        np.testing.assert_allclose(param.get_value(), formulas(rule, start[k], [g[k] for g in batches]),
-                                   rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            param.get_value(), formulas(rule, start[k], [g[k] for g in batches]), rtol=1e-4, atol=1e-5
+        )
     assert [variable.get_value(borrow=True).ctypes.data for variable in arrays] == addresses
 
 
@@ -197,6 +204,7 @@ def test_names_what_does_not_fit(compiled):
 
 # --- what else reads old and new values --------------------------------------------------------
 
+
 @pytest.fixture
 def square():
     """(start, shared variables with it): two parameters and a follower."""
@@ -211,7 +219,7 @@ def run(outputs, updates, *args, inputs=()):
 
 def test_all_read_the_old_values(square):
     start, (p, q, _) = square
-    _, nodes = run([], [(p, p + .5 * q), (q, q * p - p)])
+    _, nodes = run([], [(p, p + 0.5 * q), (q, q * p - p)])
     assert len(nodes) == 1 and nodes[0].op.in_place == 3
     np.testing.assert_allclose(p.get_value(), 1.5 * start, rtol=1e-6)
     np.testing.assert_allclose(q.get_value(), start * start - start, rtol=1e-5, atol=1e-6)
@@ -228,52 +236,52 @@ def test_exchanged(square):
 def test_new_values_are_averaged_and_returned(square):
     """The average of new parameters is of the same pass; a new value may be an output as well."""
     start, (p, q, average) = square
-    new = p - .1 * q
-    (returned,), nodes = run([new], [(p, new), (average, .9 * average + .1 * new)])
+    new = p - 0.1 * q
+    (returned,), nodes = run([new], [(p, new), (average, 0.9 * average + 0.1 * new)])
     assert len(nodes) == 1 and len(nodes[0].op.results) == 2
-    np.testing.assert_allclose(returned, .9 * start, rtol=1e-6)
+    np.testing.assert_allclose(returned, 0.9 * start, rtol=1e-6)
     np.testing.assert_array_equal(p.get_value(), returned)
-    np.testing.assert_allclose(average.get_value(), .99 * start, rtol=1e-6)
+    np.testing.assert_allclose(average.get_value(), 0.99 * start, rtol=1e-6)
     p.set_value(0 * start)
-    np.testing.assert_allclose(returned, .9 * start, rtol=1e-6)    # it is the caller's own
+    np.testing.assert_allclose(returned, 0.9 * start, rtol=1e-6)  # it is the caller's own
 
 
 def test_old_values_are_read_elsewhere(square):
     """Before the Op that overwrites them; or with the new ones, and then they are kept."""
     start, (p, q, _) = square
     x = T.fmatrix()
-    (product,), nodes = run([T.dot(x, p)], [(p, p - .5 * q)], np.eye(20, dtype="float32"), inputs=[x])
+    (product,), nodes = run([T.dot(x, p)], [(p, p - 0.5 * q)], np.eye(20, dtype="float32"), inputs=[x])
     assert [node.op.in_place for node in nodes] == [1]
     np.testing.assert_allclose(product, start, rtol=1e-6)
     p.set_value(start)
-    new = p - .5 * q
+    new = p - 0.5 * q
     (product,), nodes = run([T.dot(new, p)], [(p, new), (q, q + new)])
     assert [node.op.in_place for node in nodes] == [2]  # q alone
-    np.testing.assert_allclose(product, (.5 * start).dot(start), rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(p.get_value(), .5 * start, rtol=1e-6)
+    np.testing.assert_allclose(product, (0.5 * start).dot(start), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(p.get_value(), 0.5 * start, rtol=1e-6)
     np.testing.assert_allclose(q.get_value(), 1.5 * start, rtol=1e-6)
 
 
 def test_gradient_is_a_view_of_the_parameter(square):
     start, (p, _, _) = square
-    _, nodes = run([], [(p, p - .5 * p.T)])
+    _, nodes = run([], [(p, p - 0.5 * p.T)])
     assert [node.op.in_place for node in nodes] == [0]
-    np.testing.assert_allclose(p.get_value(), start - .5 * start.T, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(p.get_value(), start - 0.5 * start.T, rtol=1e-5, atol=1e-6)
 
 
 def test_norms_stay_theanos(square):
     """Of gradients, which come before; and of new values, which come after."""
     start, (p, velocity, q) = square
-    updates = rules.nesterov_momentum(rules.total_norm_constraint([p * 2], 1.), [p], .1)
-    updates[p] = rules.norm_constraint(updates[p], .3)
+    updates = rules.nesterov_momentum(rules.total_norm_constraint([p * 2], 1.0), [p], 0.1)
+    updates[p] = rules.norm_constraint(updates[p], 0.3)
     _, nodes = run([], updates)
     assert [len(node.op.results) for node in nodes] == [1]  # the velocity
     g = 2 * start / np.linalg.norm(2 * start)
-    want = start - .1 * g - .9 * .1 * g
-    norms = np.sqrt((want ** 2).sum(axis=0, keepdims=True))
-    np.testing.assert_allclose(p.get_value(), want * np.minimum(1, .3 / norms), rtol=1e-4, atol=1e-6)
-    new = velocity * .5
-    _, nodes = run([], [(velocity, new), (q, q - new / T.sqrt(T.sum(new ** 2)))])
+    want = start - 0.1 * g - 0.9 * 0.1 * g
+    norms = np.sqrt((want**2).sum(axis=0, keepdims=True))
+    np.testing.assert_allclose(p.get_value(), want * np.minimum(1, 0.3 / norms), rtol=1e-4, atol=1e-6)
+    new = velocity * 0.5
+    _, nodes = run([], [(velocity, new), (q, q - new / T.sqrt(T.sum(new**2)))])
     assert [len(node.op.results) for node in nodes] == [1]
     np.testing.assert_allclose(q.get_value(), start - start / np.linalg.norm(start), rtol=1e-4, atol=1e-6)
 
@@ -294,20 +302,20 @@ def test_what_stays_theanos(square):
 
 def test_copies_and_pickles(square):
     start, (p, q, _) = square
-    step = theano.function([], [], updates=[(p, p - .5 * q)])
+    step = theano.function([], [], updates=[(p, p - 0.5 * q)])
     again = pickle.loads(pickle.dumps(step))
     assert nodes_of(again)
     again()
-    np.testing.assert_array_equal(p.get_value(), start)     # it has its own
-    np.testing.assert_allclose(again.get_shared()[0].get_value(), .5 * start, rtol=1e-6)
+    np.testing.assert_array_equal(p.get_value(), start)  # it has its own
+    np.testing.assert_allclose(again.get_shared()[0].get_value(), 0.5 * start, rtol=1e-6)
 
 
 def test_debug_mode_finds_nothing(square):
     start, (p, q, average) = square
-    updates = rules.momentum([q], [p], .1)
-    updates[average] = .9 * average + .1 * updates[p]
+    updates = rules.momentum([q], [p], 0.1)
+    updates[average] = 0.9 * average + 0.1 * updates[p]
     step = theano.function([], [p * 2], updates=updates, mode=DebugMode(check_preallocated_output=""))
     assert [len(node.op.results) for node in nodes_of(step)] == [3]
-    old, = step()
+    (old,) = step()
     np.testing.assert_array_equal(old, 2 * start)
-    np.testing.assert_allclose(p.get_value(), start - .1 * start, rtol=1e-6)
+    np.testing.assert_allclose(p.get_value(), start - 0.1 * start, rtol=1e-6)

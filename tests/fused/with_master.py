@@ -55,7 +55,7 @@ def left_alone():
     layer = Conv2DLayer(layer, 12, 3, num_groups=3)
     layer = BiasLayer(conv(layer, 8, nonlinearity=None), shared_axes=(0, 1))
     layer = conv(ScaleLayer(NonlinearityLayer(layer, selu)), 8)
-    return ExpressionLayer(DenseLayer(layer, 10, num_leading_axes=2), lambda x: x ** 2)
+    return ExpressionLayer(DenseLayer(layer, 10, num_leading_axes=2), lambda x: x**2)
 
 
 def residual():
@@ -65,8 +65,9 @@ def residual():
         inner = batch_norm(Conv2DLayer(layer, filters, 3, stride=stride, pad="same"))
         inner = batch_norm(conv(inner, filters, nonlinearity=None))
         if stride > 1:
-            layer = ExpressionLayer(layer, lambda x: x[:, :, ::2, ::2],
-                                    lambda shape: shape[:2] + (shape[2] // 2, shape[3] // 2))
+            layer = ExpressionLayer(
+                layer, lambda x: x[:, :, ::2, ::2], lambda shape: shape[:2] + (shape[2] // 2, shape[3] // 2)
+            )
             layer = PadLayer(layer, [filters // 4, 0, 0], batch_ndim=1)
         layer = NonlinearityLayer(ElemwiseSumLayer([inner, layer]), rectify)
     return GlobalPoolLayer(layer)
@@ -75,7 +76,7 @@ def residual():
 def before_the_convolution():
     """Batch normalization and rectifier first, as in K. He et al., arXiv:1603.05027."""
     layer = conv(images(), 16, nonlinearity=None)
-    layer = NonlinearityLayer(BatchNormLayer(layer, axes="auto", alpha=.3), rectify)
+    layer = NonlinearityLayer(BatchNormLayer(layer, axes="auto", alpha=0.3), rectify)
     layer = NonlinearityLayer(BatchNormLayer(MaxPool2DLayer(layer, 2)), rectify)
     return GlobalPoolLayer(conv(layer, 8), pool_function=T.max)
 
@@ -92,8 +93,7 @@ def train_and_predict(network, mode):
     """A step of training, then a prediction: numbers and parameters; and the compiled step."""
     x, t = T.ftensor4(), T.ivector()
     loss = lasagne.objectives.categorical_crossentropy(get_output(network, x), t).mean()
-    updates = lasagne.updates.nesterov_momentum(
-        loss, get_all_params(network, trainable=True), .05, .9)
+    updates = lasagne.updates.nesterov_momentum(loss, get_all_params(network, trainable=True), 0.05, 0.9)
     train = theano.function([x, t], loss, updates=updates, mode=mode)
     rng = np.random.RandomState(6)  # with which no rectifier's input is zero but for rounding
     data = rng.normal(size=(30,) + SHAPE).astype("float32")
@@ -103,10 +103,16 @@ def train_and_predict(network, mode):
     return loss, predict(data), [p.get_value() for p in get_all_params(network)], train
 
 
-@pytest.mark.parametrize("build, taken", [
-    (plain_stack, {"Conv2D", "SparseProduct", "BatchNorm", "Activation"}),
-    (left_alone, {"Conv2D"}), (residual, {"Conv2D", "BatchNorm"}), (inverted, {"Conv2D"}),
-    (before_the_convolution, {"Conv2D", "BatchNorm", "Pool2D"})])
+@pytest.mark.parametrize(
+    "build, taken",
+    [
+        (plain_stack, {"Conv2D", "SparseProduct", "BatchNorm", "Activation"}),
+        (left_alone, {"Conv2D"}),
+        (residual, {"Conv2D", "BatchNorm"}),
+        (inverted, {"Conv2D"}),
+        (before_the_convolution, {"Conv2D", "BatchNorm", "Pool2D"}),
+    ],
+)
 def test_it_trains_as_the_plain_network(build, taken):
     lasagne.random.set_rng(np.random.RandomState(1))
     network = DenseLayer(build(), 4, nonlinearity=softmax)
@@ -118,8 +124,7 @@ def test_it_trains_as_the_plain_network(build, taken):
     np.testing.assert_allclose(got[0], want[0], rtol=1e-5)
     np.testing.assert_allclose(got[1], want[1], rtol=0, atol=1e-5)
     for param, a, b in zip(get_all_params(network), got[2], want[2]):
-        np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * np.abs(b).max() + 1e-7,
-                                   err_msg=param.name)
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * np.abs(b).max() + 1e-7, err_msg=param.name)
 
 
 def test_the_averages_are_used_and_moved_as_master_says():
@@ -129,8 +134,7 @@ def test_the_averages_are_used_and_moved_as_master_says():
         lasagne.random.set_rng(np.random.RandomState(1))
         network = batch_norm(conv(images(), filters))
         x, start = T.ftensor4(), [p.get_value() for p in get_all_params(network)]
-        output = get_output(network, x, batch_norm_use_averages=use,
-                            batch_norm_update_averages=update)
+        output = get_output(network, x, batch_norm_use_averages=use, batch_norm_update_averages=update)
         results = []
         for f in fast_and_plain([x], output):
             lasagne.layers.set_all_param_values(network, start)

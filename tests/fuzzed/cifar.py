@@ -16,14 +16,61 @@ from . import mutations
 
 #: Opcodes, with arguments, that no batch has or that stand elsewhere in one.
 OPCODES = (
-    b"cos\nsystem\n", b"cfuzzed.cifar\nalarm\n", b"c__builtin__\neval\n", b"cnumpy\nndarray\n", b"R",
-    b")R", b"b", b"\x81", b"i__builtin__\nprint\n", b"o", b"Pname\n", b"Q", b"(", b")", b"]", b"}",
-    b"e", b"a", b"s", b"u", b"0", b"1", b"2", b"t", b"\x85", b"\x86", b"\x87", b"N", b"\x88", b"K\xff",
-    b"J\xff\xff\xff\xff", b"\x8a\xff" + b"\xff" * 255, b"\x8b\xff\xff\xff\x7f",
-    b"T\xff\xff\xff\x7f", b"X\xff\xff\xff\xff", b"\x8e" + b"\xff" * 8, b"q\x00", b"h\x63",
-    b"j\xff\xff\xff\x7f", b"r\xff\xff\xff\x7f", b"g999\n", b"I9" + b"9" * 5000 + b"\n", b"Fnan\n",
-    b"S'x'\n", b"L1L\n", b"\x80\x05", b"\x94", b"\x95" + b"\xff" * 8, b".", b"\x8f", b"\x90",
-    b"\x97", b"(" * 2000, b"]" * 2000 + b"\x85" * 2000)
+    b"cos\nsystem\n",
+    b"cfuzzed.cifar\nalarm\n",
+    b"c__builtin__\neval\n",
+    b"cnumpy\nndarray\n",
+    b"R",
+    b")R",
+    b"b",
+    b"\x81",
+    b"i__builtin__\nprint\n",
+    b"o",
+    b"Pname\n",
+    b"Q",
+    b"(",
+    b")",
+    b"]",
+    b"}",
+    b"e",
+    b"a",
+    b"s",
+    b"u",
+    b"0",
+    b"1",
+    b"2",
+    b"t",
+    b"\x85",
+    b"\x86",
+    b"\x87",
+    b"N",
+    b"\x88",
+    b"K\xff",
+    b"J\xff\xff\xff\xff",
+    b"\x8a\xff" + b"\xff" * 255,
+    b"\x8b\xff\xff\xff\x7f",
+    b"T\xff\xff\xff\x7f",
+    b"X\xff\xff\xff\xff",
+    b"\x8e" + b"\xff" * 8,
+    b"q\x00",
+    b"h\x63",
+    b"j\xff\xff\xff\x7f",
+    b"r\xff\xff\xff\x7f",
+    b"g999\n",
+    b"I9" + b"9" * 5000 + b"\n",
+    b"Fnan\n",
+    b"S'x'\n",
+    b"L1L\n",
+    b"\x80\x05",
+    b"\x94",
+    b"\x95" + b"\xff" * 8,
+    b".",
+    b"\x8f",
+    b"\x90",
+    b"\x97",
+    b"(" * 2000,
+    b"]" * 2000 + b"\x85" * 2000,
+)
 
 executed = []
 
@@ -48,8 +95,7 @@ class _Allowed(pickle._Unpickler):
     has as many places as a pickle says."""
 
     def find_class(self, module, name):
-        if (module, name) in {("numpy.core.multiarray", "_reconstruct"), ("numpy", "ndarray"),
-                              ("numpy", "dtype")}:
+        if (module, name) in {("numpy.core.multiarray", "_reconstruct"), ("numpy", "ndarray"), ("numpy", "dtype")}:
             return _Part
         raise pickle.UnpicklingError(name)
 
@@ -97,11 +143,9 @@ def _same(found, wanted):
     if isinstance(found, np.ndarray):
         return found.shape == wanted.state[1] and found.tobytes() == wanted.state[4]
     if isinstance(found, dict):
-        return list(found) == list(wanted) and all(
-            _same(found[key], wanted[key]) for key in found)
+        return list(found) == list(wanted) and all(_same(found[key], wanted[key]) for key in found)
     if isinstance(found, (list, tuple)):
-        return type(found) is type(wanted) and len(found) == len(wanted) and all(
-            map(_same, found, wanted))
+        return type(found) is type(wanted) and len(found) == len(wanted) and all(map(_same, found, wanted))
     return type(found) is type(wanted) and found == wanted
 
 
@@ -112,18 +156,22 @@ class Pickles:
         self.path = path
         batch = formats.batch_pickle(np.zeros((1, 3, 32, 32), np.uint8), [3])
         array = np.arange(3, dtype=np.uint8)
-        self.seeds = [batch, formats.meta_pickle(),
-                      pickle.dumps({"data": array, "labels": [1, (2,)]}, 2),
-                      pickle.dumps({b"data": array, "a": [None, True, 1.5]}, 4)]
+        self.seeds = [
+            batch,
+            formats.meta_pickle(),
+            pickle.dumps({"data": array, "labels": [1, (2,)]}, 2),
+            pickle.dumps({b"data": array, "a": [None, True, 1.5]}, 4),
+        ]
         self.operations = [_operations(seed) for seed in self.seeds]
 
     def make(self, rng):
-        if rng.random() < .3:
+        if rng.random() < 0.3:
             return mutations.mutate_bytes(rng, rng.choice(self.seeds), self.seeds)
         return _mutate_operations(rng, rng.choice(self.operations))
 
     def read(self, content):
         from mnist_cnn.system.errors import MnistCnnError
+
         try:
             found = read_pickle(content)
         except ValueError as error:
@@ -148,7 +196,7 @@ class Cifar:
         self.seeds = [formats.tar_gz(files) for files in self.files.values()]
 
     def make(self, rng):
-        if rng.random() < .2:
+        if rng.random() < 0.2:
             return mutations.mutate_bytes(rng, rng.choice(self.seeds), self.seeds)
         version = rng.choice(("python", "binary"))
         files = dict(self.files[version])
@@ -161,34 +209,33 @@ class Cifar:
         elif kind == 2 and version == "python":
             files[name] = _mutate_operations(rng, _operations(files[name]))
         elif kind == 3:
-            files[name] = files[name][:rng.randrange(len(files[name]) + 1)]
+            files[name] = files[name][: rng.randrange(len(files[name]) + 1)]
         elif kind == 4:
             files[name] = files[rng.choice(list(files))]
         out = io.BytesIO()
-        with tarfile.open(fileobj=out, mode="w", format=rng.choice(
-                (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT))) as archive:
+        with tarfile.open(
+            fileobj=out, mode="w", format=rng.choice((tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT))
+        ) as archive:
             for name, content in files.items():
                 info = tarfile.TarInfo(rng.choice(("", "a/", "cifar-10-batches-py/")) + name)
                 info.size = len(content)
-                if rng.random() < .02:
-                    info.name = rng.choice(("../" + name, "/" + name, "\u0665" * 90, "x" * 300,
-                                            "a\0b"))
-                if rng.random() < .02:
-                    info.type = rng.choice((tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE,
-                                            tarfile.CHRTYPE, tarfile.FIFOTYPE, b"Z"))
+                if rng.random() < 0.02:
+                    info.name = rng.choice(("../" + name, "/" + name, "\u0665" * 90, "x" * 300, "a\0b"))
+                if rng.random() < 0.02:
+                    info.type = rng.choice(
+                        (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE, b"Z")
+                    )
                 with contextlib.suppress(ValueError):  # a name that the format cannot write
                     archive.addfile(info, io.BytesIO(content))
         content = out.getvalue()
-        if rng.random() < .2:  # a field of a header, its checksum wrong or right
+        if rng.random() < 0.2:  # a field of a header, its checksum wrong or right
             at = 512 * rng.randrange(len(content) // 512)
-            block = bytearray(content[at:at + 512])
-            field, size = rng.choice(((100, 8), (124, 12), (136, 12), (156, 1), (257, 8),
-                                      (345, 155)))
-            block[field:field + size] = size * rng.choice((b"\xff", b"\x80", b"7", b"\0", b"9",
-                                                           b"-"))
+            block = bytearray(content[at : at + 512])
+            field, size = rng.choice(((100, 8), (124, 12), (136, 12), (156, 1), (257, 8), (345, 155)))
+            block[field : field + size] = size * rng.choice((b"\xff", b"\x80", b"7", b"\0", b"9", b"-"))
             block[148:156] = b" " * 8
             block[148:156] = b"%06o\0 " % sum(block)
-            content = content[:at] + bytes(block) + content[at + 512:]
+            content = content[:at] + bytes(block) + content[at + 512 :]
         return content
 
     def read(self, content):

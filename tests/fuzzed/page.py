@@ -26,9 +26,12 @@ window.upload = async (text) => {
   }
 };
 """
-REASONS = {"it is no picture", "no digit stands out from an even background",
-           "it is no single digit on an even background",
-           "what stands out runs out of the picture: there is no digit with a margin around it"}
+REASONS = {
+    "it is no picture",
+    "no digit stands out from an even background",
+    "it is no single digit on an even background",
+    "what stands out runs out of the picture: there is no digit with a margin around it",
+}
 
 
 class Page(Pictures):
@@ -41,14 +44,16 @@ class Page(Pictures):
         shutil.copytree(str(Path(explorer.__file__).parent / "scripts"), str(scripts))
         (scripts / "upload.js").write_text(ENTRY)
         page = folder / "page.html"
-        page.write_text("<!doctype html><meta charset=utf-8><script>{}</script>".format(
-            bundle_scripts(scripts, "upload.js")))
+        page.write_text(
+            "<!doctype html><meta charset=utf-8><script>{}</script>".format(bundle_scripts(scripts, "upload.js"))
+        )
         self.driver = start_chromium(folder / "chromium")
         self.driver.get(page.as_uri())
 
     def read(self, content):
         found = self.driver.execute_async_script(
-            "upload(arguments[0]).then(arguments[1])", base64.b64encode(content).decode())
+            "upload(arguments[0]).then(arguments[1])", base64.b64encode(content).decode()
+        )
         if "reason" in found:
             assert found["reason"] in REASONS, found["reason"]
             raise MnistCnnError(found["reason"])

@@ -26,8 +26,9 @@ def executed(tmp_path_factory):
     notebook = jupytext.read(str(LESSON))
     folder = tmp_path_factory.mktemp("lesson")
     before, os.environ["PYTHONPATH"] = os.environ.get("PYTHONPATH", ""), str(ROOT)
-    NotebookClient(notebook, timeout=600, kernel_name="python3",
-                   resources={"metadata": {"path": str(folder)}}).execute()
+    NotebookClient(
+        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    ).execute()
     os.environ["PYTHONPATH"] = before
     return notebook
 
@@ -37,15 +38,17 @@ def outputs(notebook):
 
 
 def streams(notebook, name):
-    return "".join(output.text for output in outputs(notebook)
-                   if output.output_type == "stream" and output.name == name)
+    return "".join(
+        output.text for output in outputs(notebook) if output.output_type == "stream" and output.name == name
+    )
 
 
 def pictures(notebook):
     """How many there are before the section on clothes, which not every machine has."""
     end = next(i for i, cell in enumerate(notebook.cells) if "## 13. Clothes" in cell.source)
-    return sum("image/png" in output.get("data", ()) for cell in notebook.cells[:end]
-               for output in cell.get("outputs", ()))
+    return sum(
+        "image/png" in output.get("data", ()) for cell in notebook.cells[:end] for output in cell.get("outputs", ())
+    )
 
 
 def check_results(notebook):
@@ -63,7 +66,8 @@ def test_the_notebook_is_the_script(saved):
     """Edit docs/lesson.py, not the notebook, and run: make lesson"""
     script = jupytext.read(str(LESSON))
     assert [(cell.cell_type, cell.source) for cell in saved.cells] == [
-        (cell.cell_type, cell.source) for cell in script.cells]
+        (cell.cell_type, cell.source) for cell in script.cells
+    ]
 
 
 def test_the_saved_notebook_was_run_in_one_go(saved):

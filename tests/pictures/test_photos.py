@@ -30,13 +30,13 @@ def test_the_middle_is_cut_out(tmp_path, size):
     side = min(size)
     pixels = np.full((rows, columns, 3), 255)
     top, left = (rows - side) // 2, (columns - side) // 2
-    pixels[top:top + side, left:left + side] = (255, 0, 0)
-    pixels[top:top + side, left + side // 2:left + side] = (0, 255, 0)
+    pixels[top : top + side, left : left + side] = (255, 0, 0)
+    pixels[top : top + side, left + side // 2 : left + side] = (0, 255, 0)
     image = load_photo(save(tmp_path / "a.png", pixels), (3, 32, 32))
     assert image.shape == (3, 32, 32) and 0 <= image.min() and image.max() <= 255 / 256
     inner = image[:, 8:-8]
-    assert inner[0, :, 2:12].min() > .8 and inner[1, :, 20:-2].min() > .8
-    assert inner[2, :, 3:-3].max() < .2
+    assert inner[0, :, 2:12].min() > 0.8 and inner[1, :, 20:-2].min() > 0.8
+    assert inner[2, :, 3:-3].max() < 0.2
 
 
 def test_other_shapes_than_squares(tmp_path):
@@ -44,7 +44,7 @@ def test_other_shapes_than_squares(tmp_path):
     image = load_photo(save(tmp_path / "a.png", pixels), (3, 20, 40))
     assert image.shape == (3, 20, 40)
     # 50 rows of 200 columns: the middle 100 columns, all rows, from dark to bright
-    assert (np.diff(image[0, :, 7]) > 0).all() and np.ptp(image, axis=2).max() < .01
+    assert (np.diff(image[0, :, 7]) > 0).all() and np.ptp(image, axis=2).max() < 0.01
 
 
 @pytest.mark.parametrize("ground", [255, 230, 0, 20])
@@ -54,7 +54,7 @@ def test_an_article_in_grey(tmp_path, ground):
     pixels[20:100, 10:50] = 255 - ground
     image = load_photo(save(tmp_path / "a.png", pixels), (1, 28, 28))
     assert image.shape == (1, 28, 28)
-    bright = image[0] > .5
+    bright = image[0] > 0.5
     assert bright[5:23, 10:18].all() and not bright[:, :8].any() and not bright[:, -8:].any()
     assert not bright[:3].any() and not bright[-3:].any()
     assert image[0, 0, 0] == min(ground, 255 - ground) / 256
@@ -79,8 +79,9 @@ def test_nothing_behind_is_white(tmp_path):
     assert (load_photo(save(tmp_path / "a.png", pixels), (3, 32, 32)) == 255 / 256).all()
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n" + bytes(100),
-                                     b"\xff\xd8\xff\xe0" + bytes(100)])
+@pytest.mark.parametrize(
+    "content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n" + bytes(100), b"\xff\xd8\xff\xe0" + bytes(100)]
+)
 def test_no_picture(tmp_path, content):
     (tmp_path / "a.png").write_bytes(content)
     with pytest.raises(MnistCnnError, match="cannot read .*a.png") as caught:

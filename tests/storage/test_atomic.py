@@ -39,14 +39,17 @@ def test_threads_that_write_one_file_leave_it_whole(tmp_path):
 
 def test_a_piece_that_is_being_written_stays(tmp_path):
     """By a process whose number is not known here, as in a container; one that is dead is removed."""
-    code = ("import sys\nfrom mnist_cnn.storage import atomic, npz\n"
-            "with atomic.atomic_open(sys.argv[1], 'w') as file:\n"
-            "    print('open', flush=True)\n    sys.stdin.readline()\n    file.write('whole')\n")
+    code = (
+        "import sys\nfrom mnist_cnn.storage import atomic, npz\n"
+        "with atomic.atomic_open(sys.argv[1], 'w') as file:\n"
+        "    print('open', flush=True)\n    sys.stdin.readline()\n    file.write('whole')\n"
+    )
     path = tmp_path / "a.txt"
 
     def writer():
-        process = subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=str(ROOT),
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, str(path)], cwd=str(ROOT), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
         assert process.stdout.readline() == b"open\n"
         return process
 

@@ -34,11 +34,24 @@ def no_sweep_outlives_its_test():
 
 def start(folder, data, *args):
     """A sweep by the script, in a group of processes of its own, as a shell starts it."""
-    _started.append(subprocess.Popen(
-        [sys.executable, "-u", str(ROOT / "scripts" / "sweep.py"), *map(str, args),
-         "--output", str(folder), "--data-dir", str(data)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
-        preexec_fn=lambda: (os.setpgrp(), signal.signal(signal.SIGINT, signal.SIG_DFL))))
+    _started.append(
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-u",
+                str(ROOT / "scripts" / "sweep.py"),
+                *map(str, args),
+                "--output",
+                str(folder),
+                "--data-dir",
+                str(data),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            universal_newlines=True,
+            preexec_fn=lambda: (os.setpgrp(), signal.signal(signal.SIGINT, signal.SIG_DFL)),
+        )
+    )
     return _started[-1]
 
 
@@ -49,8 +62,10 @@ def finish(process, returncode=0):
 
 
 def load(folder):
-    return {(record["setting"], record["seed"]): record for record in (
-        json.loads(path.read_text()) for path in folder.glob("*.json"))}
+    return {
+        (record["setting"], record["seed"]): record
+        for record in (json.loads(path.read_text()) for path in folder.glob("*.json"))
+    }
 
 
 def wait_for(condition, *processes):
@@ -58,7 +73,7 @@ def wait_for(condition, *processes):
     found = condition()
     while not found:
         ended = [process.returncode for process in processes if process.poll() is not None]
-        time.sleep(.1)
+        time.sleep(0.1)
         found = condition()
         assert found or not ended, "it did not come to pass; exit codes {}".format(ended)
     return found
@@ -66,8 +81,9 @@ def wait_for(condition, *processes):
 
 def spawned(pid):
     """The worker processes of a sweep."""
-    return [child for child in psutil.Process(pid).children(recursive=True)
-            if "spawn_main" in " ".join(child.cmdline())]
+    return [
+        child for child in psutil.Process(pid).children(recursive=True) if "spawn_main" in " ".join(child.cmdline())
+    ]
 
 
 def test_records_of_the_scripts_bits_and_of_a_failure(small_mnist, tmp_path):
@@ -78,12 +94,25 @@ def test_records_of_the_scripts_bits_and_of_a_failure(small_mnist, tmp_path):
     made = load(tmp_path / "out")
     assert {key: record["status"] for key, record in made.items()} == {
         ("plain, learning_rate {}".format(rate), seed): status
-        for rate, status in ((.03, "ok"), (1e6, "failed")) for seed in (7, 8)}
+        for rate, status in ((0.03, "ok"), (1e6, "failed"))
+        for seed in (7, 8)
+    }
     assert out.count("failed: plain, learning_rate 1000000.0") == 2
     good = made["plain, learning_rate 0.03", 7]
-    process = run_script("train.py", "--epochs", 1, "--learning-rate", .03, "--seed", 7,
-                         "--data-dir", small_mnist, "--output", tmp_path / "model.npz",
-                         env=dict(os.environ, OMP_NUM_THREADS=str(good["threads"])))
+    process = run_script(
+        "train.py",
+        "--epochs",
+        1,
+        "--learning-rate",
+        0.03,
+        "--seed",
+        7,
+        "--data-dir",
+        small_mnist,
+        "--output",
+        tmp_path / "model.npz",
+        env=dict(os.environ, OMP_NUM_THREADS=str(good["threads"])),
+    )
     assert "test accuracy:\t\t{:.2f} %".format(100 * good["test_accuracy"]) in process.stdout
     model = tmp_path / "out" / good["weights"]
     assert same_files(model, tmp_path / "model.npz")
@@ -91,32 +120,33 @@ def test_records_of_the_scripts_bits_and_of_a_failure(small_mnist, tmp_path):
 
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*-*-*")}
     again, _ = finish(start(tmp_path / "out", small_mnist, *args))
-    assert again == out[out.index("| setting"):]  # nothing was trained, no worker started
+    assert again == out[out.index("| setting") :]  # nothing was trained, no worker started
     assert times == {path: path.stat().st_mtime_ns for path in times}
     process = run_script("evaluate.py", tmp_path / "out", "--data-dir", small_mnist)
     assert "ensemble of the 2" in process.stdout
 
 
 def test_a_killed_worker_is_replaced(small_mnist, tmp_path):
-    process = start(tmp_path, small_mnist, "plain", "--epochs", 10, "--seeds", "1-3",
-                    "--workers", 2)
+    process = start(tmp_path, small_mnist, "plain", "--epochs", 10, "--seeds", "1-3", "--workers", 2)
     wait_for(lambda: any(tmp_path.glob("*.json")), process)  # so all are amid their work
     workers = spawned(process.pid)
     assert len(workers) == 2
     # whoever reaches their ports runs code: they are this machine's alone
-    sockets = [socket for one in [psutil.Process(process.pid), *workers]
-               for socket in one.connections("inet") if socket.status == psutil.CONN_LISTEN]
+    sockets = [
+        socket
+        for one in [psutil.Process(process.pid), *workers]
+        for socket in one.connections("inet")
+        if socket.status == psutil.CONN_LISTEN
+    ]
     assert len(sockets) >= 3 and {socket.laddr.ip for socket in sockets} == {"127.0.0.1"}
     workers[0].kill()
     finish(process)
-    assert {key[1]: record["status"] for key, record in load(tmp_path).items()} == {
-        1: "ok", 2: "ok", 3: "ok"}
+    assert {key[1]: record["status"] for key, record in load(tmp_path).items()} == {1: "ok", 2: "ok", 3: "ok"}
 
 
 @pytest.mark.parametrize("signum, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_leave_records_and_no_orphans(small_mnist, tmp_path, signum, code):
-    process = start(tmp_path, small_mnist, "plain", "--epochs", 5, "--seeds", "1-60",
-                    "--workers", 2)
+    process = start(tmp_path, small_mnist, "plain", "--epochs", 5, "--seeds", "1-60", "--workers", 2)
     wait_for(lambda: any(tmp_path.glob("*.json")), process)
     children = psutil.Process(process.pid).children(recursive=True)
     if signum == signal.SIGINT:
@@ -126,8 +156,7 @@ def test_signals_leave_records_and_no_orphans(small_mnist, tmp_path, signum, cod
     _, err = finish(process, code)
     assert err == "interrupted\n"
     assert 1 <= len(load(tmp_path)) < 60
-    wait_for(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE
-                             for child in children))
+    wait_for(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children))
 
 
 def address_in(scheduler_file):
@@ -144,19 +173,44 @@ def cluster(tmp_path):
     processes = []
 
     def run(threads, *args):
-        processes.append(subprocess.Popen(
-            [sys.executable, "-m", *map(str, args)], stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, cwd=str(ROOT), env=dict(os.environ, OMP_NUM_THREADS=threads)))
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, "-m", *map(str, args)],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=str(ROOT),
+                env=dict(os.environ, OMP_NUM_THREADS=threads),
+            )
+        )
         return processes[-1]
 
     def start_cluster(name, *options, threads=("1", "1")):
         file = tmp_path / (name + ".json")
-        scheduler = run("1", "distributed.cli.dask_scheduler", "--port", 0, "--host", "127.0.0.1",
-                        "--no-dashboard", "--scheduler-file", file, *options)
+        scheduler = run(
+            "1",
+            "distributed.cli.dask_scheduler",
+            "--port",
+            0,
+            "--host",
+            "127.0.0.1",
+            "--no-dashboard",
+            "--scheduler-file",
+            file,
+            *options,
+        )
         address = wait_for(lambda: address_in(file), scheduler)
         for count in threads:
-            run(count, "distributed.cli.dask_worker", address, "--nthreads", 1, "--no-dashboard",
-                "--local-directory", tmp_path, *options)
+            run(
+                count,
+                "distributed.cli.dask_worker",
+                address,
+                "--nthreads",
+                1,
+                "--no-dashboard",
+                "--local-directory",
+                tmp_path,
+                *options,
+            )
         return scheduler, address
 
     yield start_cluster
@@ -195,9 +249,27 @@ def certificate(tmp_path_factory):
     if shutil.which("openssl") is None:
         pytest.skip("no openssl")
     folder = tmp_path_factory.mktemp("tls")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-                    "-subj", "/CN=sweep", "-keyout", "key.pem", "-out", "cert.pem"],
-                   cwd=str(folder), check=True, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=sweep",
+            "-keyout",
+            "key.pem",
+            "-out",
+            "cert.pem",
+        ],
+        cwd=str(folder),
+        check=True,
+        stderr=subprocess.DEVNULL,
+    )
     return folder
 
 
@@ -207,13 +279,11 @@ def test_tls_as_the_docs_have_it(small_mnist, tmp_path, cluster, certificate, mo
     options = [word for name, file in names.items() for word in ("--tls-" + name, certificate / file)]
     _, address = cluster("tls", "--protocol", "tls", *options, threads=["1"])
     assert address.startswith("tls://127.0.0.1:")
-    args = [tmp_path / "out", small_mnist, "plain", "--epochs", 1, "--seeds", "1",
-            "--scheduler", address]
+    args = [tmp_path / "out", small_mnist, "plain", "--epochs", 1, "--seeds", "1", "--scheduler", address]
     _, err = finish(start(*args), 2)
     assert re.match("error: the Dask scheduler at tls://.* wants a certificate; name", err)
     assert err.count("\n") == 1
-    for name, file in (("CA_FILE", "cert.pem"), ("CLIENT__CERT", "cert.pem"),
-                       ("CLIENT__KEY", "key.pem")):
+    for name, file in (("CA_FILE", "cert.pem"), ("CLIENT__CERT", "cert.pem"), ("CLIENT__KEY", "key.pem")):
         monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TLS__" + name, str(certificate / file))
     finish(start(*args))
     assert load(tmp_path / "out")["plain", 1]["status"] == "ok"
@@ -222,6 +292,7 @@ def test_tls_as_the_docs_have_it(small_mnist, tmp_path, cluster, certificate, mo
 def test_the_number_of_threads_is_the_sweeps(small_mnist, tmp_path, cluster):
     """Workers of several numbers have to be told one, which is then that of all trainings."""
     import distributed
+
     _, address = cluster("threads", threads=["1", "2"])
     with distributed.Client(address, set_as_default=False) as client:
         client.wait_for_workers(2)

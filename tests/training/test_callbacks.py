@@ -29,10 +29,20 @@ def test_the_moments_of_a_run(few):
 
     trainer.train(few, Config(num_epochs=2, batch_size=50), [Listener(), Callback()])
     assert told == [
-        ("on_build", 0, 0), ("on_start", 0, 0), ("on_step", 0, 1), ("on_step", 0, 2),
-        ("on_step", 0, 3), ("on_epoch", 1, 0), ("on_step", 1, 1), ("on_step", 1, 2),
-        ("on_step", 1, 3), ("on_epoch", 2, 0), ("on_finish", 2, 0), ("on_result", 2, 0),
-        ("on_close", 2, 0)]
+        ("on_build", 0, 0),
+        ("on_start", 0, 0),
+        ("on_step", 0, 1),
+        ("on_step", 0, 2),
+        ("on_step", 0, 3),
+        ("on_epoch", 1, 0),
+        ("on_step", 1, 1),
+        ("on_step", 1, 2),
+        ("on_step", 1, 3),
+        ("on_epoch", 2, 0),
+        ("on_finish", 2, 0),
+        ("on_result", 2, 0),
+        ("on_close", 2, 0),
+    ]
 
 
 @pytest.mark.parametrize("all_data", [False, True])
@@ -42,9 +52,11 @@ def test_weights_that_the_last_step_spoiled_are_not_saved(all_data, tmp_path, fe
     for name in ("model.npz", "model.checkpoint"):
         (tmp_path / name).write_bytes(b"good")
     with pytest.raises(MnistCnnError, match="^the validation loss became (nan|inf).*learning rate"):
-        trainer.train(few, Config(num_epochs=2, batch_size=batch_size, learning_rate=1e30,
-                                all_data=all_data),
-                    [Checkpoint(tmp_path / "model.checkpoint"), SaveWeights(tmp_path / "model.npz")])
+        trainer.train(
+            few,
+            Config(num_epochs=2, batch_size=batch_size, learning_rate=1e30, all_data=all_data),
+            [Checkpoint(tmp_path / "model.checkpoint"), SaveWeights(tmp_path / "model.npz")],
+        )
     for name in ("model.npz", "model.checkpoint"):
         assert (tmp_path / name).read_bytes() == b"good"
 
@@ -68,7 +80,7 @@ def test_keep_best_of_a_resumed_run(tmp_path, few, monkeypatch):
     """Begun at the resume, under another output, where another run's file lies: what the unbroken
     run keeps, with the whole history."""
     monkeypatch.setattr(trainer, "load_dataset", lambda data_dir, dataset: few)
-    options = dict(batch_size=50, seed=4, quiet=True, learning_rate=.15, momentum=.99)
+    options = dict(batch_size=50, seed=4, quiet=True, learning_rate=0.15, momentum=0.99)
     unbroken, resumed = tmp_path / "unbroken.npz", tmp_path / "resumed.npz"
     weights = trainer.main(num_epochs=6, output=unbroken, keep_best=True, **options)
     history = load_history(unbroken)
@@ -88,8 +100,7 @@ def test_keep_best_of_a_resumed_run(tmp_path, few, monkeypatch):
     assert other.read_bytes() == unbroken.read_bytes() and len(load_history(other)) == 6
 
 
-def test_a_resumed_run_says_that_it_has_other_threads_or_other_images(
-        tmp_path, few, monkeypatch, capsys):
+def test_a_resumed_run_says_that_it_has_other_threads_or_other_images(tmp_path, few, monkeypatch, capsys):
     """Images may be others where labels and counts are the same."""
     monkeypatch.setattr(trainer, "load_dataset", lambda data_dir, dataset: few)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -142,13 +153,17 @@ def test_signals_end_a_run_between_steps_and_are_given_back(few, ctrl_c):
     assert signal.getsignal(signal.SIGINT) is before
 
 
-@pytest.mark.parametrize("options, message", [
-    (dict(keep_best=True, all_data=True), "keep_best has nothing to choose"),
-    (dict(output=None, keep_best=True), "need an output"),
-    (dict(output=None, snapshots=True), "need an output"),
-    (dict(output=None, resume=True), "resume needs an output or a checkpoint"),
-    (dict(resume=True, checkpoint="nowhere/x"), "no checkpoint nowhere/x to go on from"),
-    (dict(model="mlp"), "model is 'mlp'")])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (dict(keep_best=True, all_data=True), "keep_best has nothing to choose"),
+        (dict(output=None, keep_best=True), "need an output"),
+        (dict(output=None, snapshots=True), "need an output"),
+        (dict(output=None, resume=True), "resume needs an output or a checkpoint"),
+        (dict(resume=True, checkpoint="nowhere/x"), "no checkpoint nowhere/x to go on from"),
+        (dict(model="mlp"), "model is 'mlp'"),
+    ],
+)
 def test_options_that_do_not_go_together(options, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MnistCnnError, match=message):

@@ -52,11 +52,15 @@ sys.exit(process.main_guard(lambda: trainer.train(dataset, configure(**options),
 def start(folder, *options, **kwargs):
     folder.mkdir(exist_ok=True)
     return subprocess.Popen(
-        [sys.executable, "-u", "-c", RUN, str(folder), *map(repr, options)], cwd=str(ROOT),
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [sys.executable, "-u", "-c", RUN, str(folder), *map(repr, options)],
+        cwd=str(ROOT),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         universal_newlines=True,
         # a shell that starts the tests in the background has them ignore Ctrl-C
-        preexec_fn=kwargs.pop("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)))
+        preexec_fn=kwargs.pop("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)),
+    )
 
 
 def wait_until_held(process):
@@ -99,8 +103,7 @@ def test_resumed_run_is_the_unbroken_one_to_the_last_bit(unbroken, tmp_path):
         np.testing.assert_array_equal(a[field], b[field])
 
 
-@pytest.mark.parametrize("signum, code", [
-    (signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize("signum, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 @pytest.mark.parametrize("hold", [(2, 7), (30, 30)])
 def test_signals_save_everything(unbroken, tmp_path, signum, code, hold):
     """Amid an epoch, and after the last step: what was learned is saved, and a resumed run ends with
@@ -114,8 +117,7 @@ def test_signals_save_everything(unbroken, tmp_path, signum, code, hold):
     out, err = finish(process, code)
     assert err == "interrupted\n" and "Interrupted in epoch {}; saved".format(hold[0]) in out
     model.load_weights(tmp_path / "model.npz", model.build_cnn())
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "model.npz", "model.csv", "model.checkpoint"}
+    assert {path.name for path in tmp_path.iterdir()} == {"model.npz", "model.csv", "model.checkpoint"}
     finish(start(tmp_path, ("resume", True)))
     assert weights(tmp_path) == weights(unbroken)
 
@@ -133,18 +135,19 @@ def test_second_ctrl_c_ends_at_once(tmp_path):
 
 def test_kill_9_leaves_a_whole_file(tmp_path):
     """Real SIGKILLs at random moments of a process that does nothing but save."""
-    code = ("import sys, numpy, itertools\nfrom mnist_cnn.storage import atomic, npz\nprint('go', flush=True)\n"
-            "for i in itertools.count():\n"
-            "    npz.write_npz(sys.argv[1], {'a': numpy.full(50000, i % 100, float)})\n")
+    code = (
+        "import sys, numpy, itertools\nfrom mnist_cnn.storage import atomic, npz\nprint('go', flush=True)\n"
+        "for i in itertools.count():\n"
+        "    npz.write_npz(sys.argv[1], {'a': numpy.full(50000, i % 100, float)})\n"
+    )
     path = tmp_path / "state.checkpoint"
     random.seed(0)
     seen = set()
     for _ in range(12):
-        process = subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=str(ROOT),
-                                   stdout=subprocess.PIPE)
+        process = subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=str(ROOT), stdout=subprocess.PIPE)
         process.stdout.readline()
         for _ in range(8):  # read it in full flight, too
-            time.sleep(random.uniform(.001, .02))
+            time.sleep(random.uniform(0.001, 0.02))
             if path.exists():
                 array = npz.read_npz(path, {"a": ("d", (50000,))})["a"]
                 assert (array == array[0]).all()
@@ -175,8 +178,7 @@ def test_output_that_vanishes_leaves_the_weights_elsewhere(tmp_path):
 def test_full_disk_in_mid_run(tmp_path):
     """A limit on the size of files that the weights exceed: one line, nothing half-written."""
     (tmp_path / "model.npz").write_bytes(b"the old file")
-    process = start(tmp_path, preexec_fn=lambda: resource.setrlimit(
-        resource.RLIMIT_FSIZE, (100000, 100000)))
+    process = start(tmp_path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000)))
     _, err = finish(process, 2)
     assert err.startswith("error: cannot write ") and "nor could" in err and err.count("\n") == 1
     assert weights(tmp_path) == b"the old file"
@@ -185,22 +187,23 @@ def test_full_disk_in_mid_run(tmp_path):
 
 def test_keep_best(tmp_path, unbroken):
     """A learning rate that spoils the network after a good start."""
-    out, _ = finish(start(tmp_path, ("keep_best", True), ("learning_rate", .12), ("num_epochs", 8)))
+    out, _ = finish(start(tmp_path, ("keep_best", True), ("learning_rate", 0.12), ("num_epochs", 8)))
     history = records.load_history(tmp_path / "model.npz")
     best = history["validation_accuracy"].max()
-    assert best > .1
+    assert best > 0.1
     network = model.build_cnn()
     model.load_weights(tmp_path / "model.npz", network)
     import lasagne
 
     from mnist_cnn import data
+
     _, _, X_val, y_val, _, _ = data.load_dataset()
-    probabilities = lasagne.layers.get_output(
-        network, X_val[:200], deterministic=True).eval()
+    probabilities = lasagne.layers.get_output(network, X_val[:200], deterministic=True).eval()
     assert (probabilities.argmax(axis=1) == y_val[:200]).mean() == pytest.approx(best)
 
 
 # --- checkpoints that are not what they should be ---
+
 
 def saved(path, **options):
     checkpoint.save_checkpoint(path, a_run(value=5, **options))
@@ -213,7 +216,7 @@ def test_checkpoint_on_all_data(tmp_path):
     run = a_run(all_data=True)
     run.history = []
     checkpoint.load_checkpoint(path, run)
-    assert [record[2:] for record in run.history] == [(.4, .8)]
+    assert [record[2:] for record in run.history] == [(0.4, 0.8)]
     for run, width in ((a_run(all_data=True), 6), (a_run(), 4)):
         checkpoint.save_checkpoint(path, run)
         np.savez(tmp_path / "other", **dict(np.load(path), history=np.ones((1, width))))
@@ -228,17 +231,23 @@ def test_checkpoint_round_trip(tmp_path):
     run.history = []
     run.rng.seed(4)
     checkpoint.load_checkpoint(path, run)
-    assert run.history == [(1, 2.5, .4, .8, .3, .9)]
+    assert run.history == [(1, 2.5, 0.4, 0.8, 0.3, 0.9)]
     assert (run.train_fn.variables[0].get_value() == 5).all()
-    np.testing.assert_array_equal(run.rng.permutation(100),
-                                  np.random.RandomState(3).permutation(100))
+    np.testing.assert_array_equal(run.rng.permutation(100), np.random.RandomState(3).permutation(100))
 
 
-@pytest.mark.parametrize("options, name", [
-    (dict(batch_size=20), "batch_size \\(20, now 50\\)"), (dict(momentum=.5), "momentum"),
-    (dict(learning_rate=.1), "learning_rate"), (dict(dropout=.1), "dropout"),
-    (dict(schedule="cosine"), "schedule"), (dict(distorted=.5), "distorted"),
-    (dict(seed=5), "seed \\(5, now 9\\)")])
+@pytest.mark.parametrize(
+    "options, name",
+    [
+        (dict(batch_size=20), "batch_size \\(20, now 50\\)"),
+        (dict(momentum=0.5), "momentum"),
+        (dict(learning_rate=0.1), "learning_rate"),
+        (dict(dropout=0.1), "dropout"),
+        (dict(schedule="cosine"), "schedule"),
+        (dict(distorted=0.5), "distorted"),
+        (dict(seed=5), "seed \\(5, now 9\\)"),
+    ],
+)
 def test_checkpoint_of_other_settings(tmp_path, options, name):
     path = tmp_path / "run.checkpoint"
     saved(path, **options)
@@ -276,14 +285,16 @@ def damaged_settings(path):
     npz.write_npz(path, arrays)
 
 
-@pytest.mark.parametrize("damage, message", [
-    (lambda path: path.write_bytes(path.read_bytes()[:-50]), "not a file that train.py saved"),
-    (lambda path: path.write_bytes(b""), "not a file that train.py saved"),
-    (lambda path: np.savez(str(path) + ".npz", a=1) or os.replace(str(path) + ".npz", str(path)),
-     "holds 1 arrays"),
-    (damaged_settings, "its settings are damaged"),
-    (lambda path: path.unlink(), "No such file"),
-])
+@pytest.mark.parametrize(
+    "damage, message",
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:-50]), "not a file that train.py saved"),
+        (lambda path: path.write_bytes(b""), "not a file that train.py saved"),
+        (lambda path: np.savez(str(path) + ".npz", a=1) or os.replace(str(path) + ".npz", str(path)), "holds 1 arrays"),
+        (damaged_settings, "its settings are damaged"),
+        (lambda path: path.unlink(), "No such file"),
+    ],
+)
 def test_bad_checkpoints(tmp_path, damage, message):
     path = tmp_path / "run.checkpoint"
     saved(path)
@@ -300,10 +311,12 @@ def with_settings(text):
 
 def changed(name, place, value):
     """A change of one number of an array."""
+
     def change(arrays):
         array = np.array(arrays[name])
         array[place] = value
         return {name: array}
+
     return change
 
 
@@ -312,17 +325,16 @@ CRAFTED = {
     "position between two": changed("order_rest", 0, 3.5),
     "position beyond the keys": changed("order_rest", 0, 625),
     "has_gauss 7": changed("order_rest", 1, 7),
-    "has_gauss a half": changed("order_rest", 1, .5),
+    "has_gauss a half": changed("order_rest", 1, 0.5),
     "gauss 1e300": changed("order_rest", 2, 1e300),
-    "key of 2**32": lambda arrays: {
-        "order_keys": np.full(624, 2 ** 32, "uint64")},
+    "key of 2**32": lambda arrays: {"order_keys": np.full(624, 2**32, "uint64")},
     "keys all 0": lambda arrays: {"order_keys": np.zeros(624, "uint32")},
     "epoch 2 first": changed("history", (0, 0), 2),
     "epoch 1.5": changed("history", (0, 0), 1.5),
     "epoch 1 twice": lambda arrays: {"history": np.repeat(arrays["history"], 2, axis=0)},
     "no epoch": lambda arrays: {"history": np.empty((0, 6))},
     "loss 1e300": changed("history", (0, 2), 1e300),
-    "loss below 0": changed("history", (0, 4), -.1),
+    "loss below 0": changed("history", (0, 4), -0.1),
     "accuracy 1.5": changed("history", (0, 5), 1.5),
     "loss NaN": changed("history", (0, 2), np.nan),
     "weight NaN": changed("variable_0", (0, 0), np.nan),
@@ -330,19 +342,20 @@ CRAFTED = {
     "a stream beyond its modulus": changed("variable_2", (3, 5), 2147462579),
     "a stream below 0": changed("variable_2", (0, 0), -1),
     "a stream that stands still": changed("variable_2", (1, slice(0, 3)), 0),
-    "another array": lambda arrays: {"batches": np.array(10 ** 9)},
+    "another array": lambda arrays: {"batches": np.array(10**9)},
     "no settings": lambda arrays: with_settings("{}"),
     "settings a number": lambda arrays: with_settings("3"),
     "settings pairs": lambda arrays: with_settings('[["batch_size", 50]]'),
-    "settings with a seed of lists": lambda arrays: with_settings(json.dumps(dict(
-        json.loads(arrays["settings"].tobytes().decode()), seed=[[1]] * 99))),
+    "settings with a seed of lists": lambda arrays: with_settings(
+        json.dumps(dict(json.loads(arrays["settings"].tobytes().decode()), seed=[[1]] * 99))
+    ),
     "settings deep": lambda arrays: with_settings("[" * 50000),
     "settings huge": lambda arrays: with_settings(" " * 200000 + "{}"),
     "settings one long number": lambda arrays: with_settings("9" * 99999),
-    "settings of other types": lambda arrays: with_settings(
-        '{"batch_size": {"a": [1, "x\\ny"]}}'),
+    "settings of other types": lambda arrays: with_settings('{"batch_size": {"a": [1, "x\\ny"]}}'),
     "settings with a text of many lines": lambda arrays: with_settings(
-        arrays["settings"].tobytes().decode().replace('"constant"', '"%s"' % ("x\\n" * 5000))),
+        arrays["settings"].tobytes().decode().replace('"constant"', '"%s"' % ("x\\n" * 5000))
+    ),
 }
 
 
@@ -368,8 +381,7 @@ def test_checkpoint_of_other_layouts(tmp_path):
     path = tmp_path / "run.checkpoint"
     saved(path)
     with np.load(str(path)) as file:
-        arrays = {name: np.array(array, array.dtype.newbyteorder(">"), order="F")
-                  for name, array in file.items()}
+        arrays = {name: np.array(array, array.dtype.newbyteorder(">"), order="F") for name, array in file.items()}
     npz.write_npz(path, arrays)
     run = a_run()
     checkpoint.load_checkpoint(path, run)
@@ -381,21 +393,23 @@ def test_checkpoint_of_other_layouts(tmp_path):
 def test_bomb_fails_fast_and_small(tmp_path):
     """An array that claims gigabytes, and a zip that holds as many zeros: within 50 MB."""
     import zipfile
+
     path = tmp_path / "bomb.npz"
     header = np.lib.format.header_data_from_array_1_0(np.zeros(1, np.float32))
-    for shape, content in (((2 ** 40,), b""), ((3, 2), bytes(10 ** 8))):
+    for shape, content in (((2**40,), b""), ((3, 2), bytes(10**8))):
         with zipfile.ZipFile(str(path), "w", zipfile.ZIP_DEFLATED) as archive:
             with archive.open("arr_0.npy", "w", force_zip64=True) as file:
                 np.lib.format.write_array_header_1_0(file, dict(header, shape=shape))
                 for _ in range(8 if content else 0):
                     file.write(content)
-        code = ("import resource, sys\nfrom mnist_cnn.storage import npz\nfrom mnist_cnn.system import process\n"
-                "used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-                "def read():\n    print(npz.read_npz(sys.argv[1], {'arr_0': ('f', (3, 2))}))\n"
-                "code = process.main_guard(read)\n"
-                "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - used)\n"
-                "sys.exit(code)")
-        process = subprocess.run([sys.executable, "-c", code, str(path)], cwd=str(ROOT),
-                                 capture_output=True, text=True)
+        code = (
+            "import resource, sys\nfrom mnist_cnn.storage import npz\nfrom mnist_cnn.system import process\n"
+            "used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+            "def read():\n    print(npz.read_npz(sys.argv[1], {'arr_0': ('f', (3, 2))}))\n"
+            "code = process.main_guard(read)\n"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - used)\n"
+            "sys.exit(code)"
+        )
+        process = subprocess.run([sys.executable, "-c", code, str(path)], cwd=str(ROOT), capture_output=True, text=True)
         assert int(process.stdout.split()[-1]) < 50000  # kilobytes
         assert process.returncode == 2 and process.stderr.count("\n") == 1

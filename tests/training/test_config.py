@@ -13,12 +13,24 @@ from mnist_cnn.training.config import Config, add_options, configure
 INF, NAN = float("inf"), float("nan")
 
 
-@pytest.mark.parametrize("name, values", [
-    ("num_epochs", [0, -1, 2.5, "5", NAN]), ("batch_size", [0, -50, 50.5, 50., "50"]),
-    ("learning_rate", [-1, 0, NAN, INF, ".1", None]), ("momentum", [-.1, 1, 5, NAN]),
-    ("dropout", [-.1, 1., 1.5, NAN]), ("distorted", [-.1, 1.1, NAN]), ("ema", [-1, NAN, INF]),
-    ("warm_up", [-1, NAN, 5]), ("seed", [-1, 2 ** 32, 1.5]), ("schedule", ["cos", None, 1]),
-    ("engine", ["Fused", "", None]), ("device", [""]), ("all_data", [2, "yes"])])
+@pytest.mark.parametrize(
+    "name, values",
+    [
+        ("num_epochs", [0, -1, 2.5, "5", NAN]),
+        ("batch_size", [0, -50, 50.5, 50.0, "50"]),
+        ("learning_rate", [-1, 0, NAN, INF, ".1", None]),
+        ("momentum", [-0.1, 1, 5, NAN]),
+        ("dropout", [-0.1, 1.0, 1.5, NAN]),
+        ("distorted", [-0.1, 1.1, NAN]),
+        ("ema", [-1, NAN, INF]),
+        ("warm_up", [-1, NAN, 5]),
+        ("seed", [-1, 2**32, 1.5]),
+        ("schedule", ["cos", None, 1]),
+        ("engine", ["Fused", "", None]),
+        ("device", [""]),
+        ("all_data", [2, "yes"]),
+    ],
+)
 def test_values_out_of_range(name, values):
     for value in values:
         with pytest.raises(MnistCnnError, match="^{} is ".format(name)):
@@ -28,8 +40,8 @@ def test_values_out_of_range(name, values):
 
 
 def test_values_keep_their_type():
-    config = Config(batch_size=np.int64(20), learning_rate=1, dropout=np.float32(.25), seed=0)
-    assert (config.batch_size, config.learning_rate, config.dropout) == (20, 1., .25)
+    config = Config(batch_size=np.int64(20), learning_rate=1, dropout=np.float32(0.25), seed=0)
+    assert (config.batch_size, config.learning_rate, config.dropout) == (20, 1.0, 0.25)
     assert type(config.batch_size) is int and type(config.learning_rate) is float
     with pytest.raises(FrozenInstanceError):
         config.batch_size = 10
@@ -37,7 +49,7 @@ def test_values_keep_their_type():
 
 def test_the_tutorials_numbers_are_the_default():
     config = Config()
-    assert (config.learning_rate, config.momentum, config.dropout) == (.01, .9, .5)
+    assert (config.learning_rate, config.momentum, config.dropout) == (0.01, 0.9, 0.5)
     assert (config.num_epochs, config.batch_size) == (5, 50)
     assert not (config.warm_up or config.distorted or config.ema or config.all_data)
     assert configure() == config
@@ -45,9 +57,9 @@ def test_the_tutorials_numbers_are_the_default():
 
 def test_the_users_options_win_over_the_recipes():
     best = configure("best", num_epochs=5)
-    assert (best.batch_size, best.learning_rate, best.dropout) == (100, .05, .2)
-    given = configure("best", num_epochs=5, dropout=.7, batch_size=50, ema=0)
-    assert (given.dropout, given.batch_size, given.ema) == (.7, 50, 0)
+    assert (best.batch_size, best.learning_rate, best.dropout) == (100, 0.05, 0.2)
+    given = configure("best", num_epochs=5, dropout=0.7, batch_size=50, ema=0)
+    assert (given.dropout, given.batch_size, given.ema) == (0.7, 50, 0)
     assert (given.schedule, given.distorted) == (best.schedule, best.distorted)
 
 
@@ -68,9 +80,22 @@ def test_the_command_line_is_made_from_the_fields(recipe):
     parser = argparse.ArgumentParser()
     add_options(parser)
     assert vars(parser.parse_args([])) == {}
-    wanted = dict(num_epochs=7, batch_size=20, learning_rate=.5, schedule="cosine", warm_up=.5,
-                  momentum=.1, dropout=.25, distorted=.75, skip_easy=.5, ema=2., all_data=True, seed=9,
-                  engine="plain", device="cpu")
+    wanted = dict(
+        num_epochs=7,
+        batch_size=20,
+        learning_rate=0.5,
+        schedule="cosine",
+        warm_up=0.5,
+        momentum=0.1,
+        dropout=0.25,
+        distorted=0.75,
+        skip_easy=0.5,
+        ema=2.0,
+        all_data=True,
+        seed=9,
+        engine="plain",
+        device="cpu",
+    )
     assert set(wanted) == {setting.name for setting in fields(Config)}
     args = ["--epochs", "7"]
     for name, value in wanted.items():

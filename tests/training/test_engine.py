@@ -40,7 +40,7 @@ def test_auto_is_fused_here():
 def test_plain_is_theanos_own():
     engine = choose_engine("plain")
     assert why_nothing(product(engine)) == "it was compiled without the optimizations of mnist_cnn"
-    assert why_nothing(product(choose_engine())) is None    # the other's mode is not changed
+    assert why_nothing(product(choose_engine())) is None  # the other's mode is not changed
 
 
 def product(engine, dtype="float32"):
@@ -50,8 +50,9 @@ def product(engine, dtype="float32"):
 
 
 @pytest.mark.parametrize("required", [False, True])
-@pytest.mark.parametrize("dtype, why", [("float64", "it computes in float64"),
-                                        (None, "it has no part that the fast path knows")])
+@pytest.mark.parametrize(
+    "dtype, why", [("float64", "it computes in float64"), (None, "it has no part that the fast path knows")]
+)
 def test_a_function_without_fast_parts(required, dtype, why):
     engine = Engine("fused", required=required)
     x = T.matrix()

@@ -21,11 +21,10 @@ from mnist_cnn.training.config import Config, configure
 from mnist_cnn.training.engine import Engine
 
 
-@given(st.integers(1, 500), st.floats(1e-4, 1), st.floats(.01, .9), st.floats(0, 1))
+@given(st.integers(1, 500), st.floats(1e-4, 1), st.floats(0.01, 0.9), st.floats(0, 1))
 def test_cosine(num_epochs, peak, part, at):
     warm_up = part * num_epochs
-    rate = Config(num_epochs=num_epochs, learning_rate=peak, schedule="cosine",
-                  warm_up=warm_up).learning_rate_at
+    rate = Config(num_epochs=num_epochs, learning_rate=peak, schedule="cosine", warm_up=warm_up).learning_rate_at
     epoch = at * num_epochs
     # sin^2 of half the angle that is left is the same curve
     left = (num_epochs - epoch) / (num_epochs - warm_up)
@@ -35,26 +34,26 @@ def test_cosine(num_epochs, peak, part, at):
 
 
 def test_schedules_at_their_corners():
-    cosine = Config(num_epochs=50, learning_rate=.05, schedule="cosine", warm_up=1)
-    values = [cosine.learning_rate_at(epoch) for epoch in (0, .5, 1, 25.5, 50, 60)]
-    assert values == pytest.approx([0, .025, .05, .025, 0, 0])
-    constant = Config(num_epochs=50, learning_rate=.05, warm_up=2)
-    assert [constant.learning_rate_at(epoch) for epoch in (0, 1, 2, 49)] == [0, .025, .05, .05]
+    cosine = Config(num_epochs=50, learning_rate=0.05, schedule="cosine", warm_up=1)
+    values = [cosine.learning_rate_at(epoch) for epoch in (0, 0.5, 1, 25.5, 50, 60)]
+    assert values == pytest.approx([0, 0.025, 0.05, 0.025, 0, 0])
+    constant = Config(num_epochs=50, learning_rate=0.05, warm_up=2)
+    assert [constant.learning_rate_at(epoch) for epoch in (0, 1, 2, 49)] == [0, 0.025, 0.05, 0.05]
 
 
 @pytest.mark.parametrize("num_epochs", [1, 2, 5, 50, 500])
 def test_the_recipe_scales_with_the_epochs(num_epochs):
-    config = configure("best", num_epochs=num_epochs, learning_rate=.3, seed=4)
+    config = configure("best", num_epochs=num_epochs, learning_rate=0.3, seed=4)
     rates = [config.learning_rate_at(e) for e in np.linspace(0, num_epochs, 200)]
-    assert rates[0] == 0 and max(rates) == pytest.approx(.3, rel=.01)
+    assert rates[0] == 0 and max(rates) == pytest.approx(0.3, rel=0.01)
     assert rates[-1] == pytest.approx(0, abs=1e-9)
     assert 0 < config.ema <= 1 + num_epochs / 10 and config.seed == 4
 
 
 def regression(input_var):
     return lasagne.layers.DenseLayer(
-        lasagne.layers.InputLayer((None, 1, 3, 2), input_var), 4,
-        nonlinearity=lasagne.nonlinearities.softmax)
+        lasagne.layers.InputLayer((None, 1, 3, 2), input_var), 4, nonlinearity=lasagne.nonlinearities.softmax
+    )
 
 
 def test_average_and_rate_against_a_loop():
@@ -68,28 +67,27 @@ def test_average_and_rate_against_a_loop():
     put(average, get(network))
     put(alone, get(network))
     rate = theano.shared(np.float32(0))
-    train_fn, val_fn = trainer.compile_functions(network, input_var, target_var, rate, .8,
-                                               average, .7)
-    alone_fn, alone_val_fn = trainer.compile_functions(alone, input_var, target_var, rate, .8)
+    train_fn, val_fn = trainer.compile_functions(network, input_var, target_var, rate, 0.8, average, 0.7)
+    alone_fn, alone_val_fn = trainer.compile_functions(alone, input_var, target_var, rate, 0.8)
     means = [w.astype(np.float64) for w in get(network)]
     start = get(network)
     for step in range(6):
-        rate.set_value(np.float32(.5 / (1 + step)))
+        rate.set_value(np.float32(0.5 / (1 + step)))
         train_fn(x, y)
         alone_fn(x, y)
         for mean, w in zip(means, get(network)):
-            mean += .3 * (w - mean)
+            mean += 0.3 * (w - mean)
         for a, b in zip(get(network), get(alone)):
             np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
         for a, b in zip(get(average), means):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
-    assert abs(get(network)[0] - start[0]).max() > .01
+    assert abs(get(network)[0] - start[0]).max() > 0.01
     put(alone, [mean.astype(np.float32) for mean in means])
     np.testing.assert_allclose(val_fn(x, y), alone_val_fn(x, y), rtol=1e-4)
     rate.set_value(np.float32(0))  # only the momentum is left
     before = get(alone)
     alone_fn(x, y)
-    assert abs(get(alone)[0] - before[0]).max() < .1
+    assert abs(get(alone)[0] - before[0]).max() < 0.1
 
 
 @pytest.fixture(scope="module")
@@ -105,14 +103,14 @@ def test_what_the_loop_does(few):
 
     class Watch(Callback):
         def on_start(self, run):
-            self.rate, = [variable for variable in run.train_fn.get_shared()
-                          if variable.name == "learning rate"]
+            (self.rate,) = [variable for variable in run.train_fn.get_shared() if variable.name == "learning rate"]
 
         def on_step(self, run):
             rates.append(float(self.rate.get_value()))
 
-    config = Config(num_epochs=3, batch_size=50, learning_rate=.02, schedule="cosine", warm_up=1,
-                    all_data=True, seed=1)
+    config = Config(
+        num_epochs=3, batch_size=50, learning_rate=0.02, schedule="cosine", warm_up=1, all_data=True, seed=1
+    )
     trainer.train(few, config, [Watch()])
     assert rates == pytest.approx([config.learning_rate_at(step / 8) for step in range(24)])
 
@@ -126,10 +124,10 @@ def test_distort():
         function = Engine("plain").distortions(part)
         return [batch for batch, _ in distortions.distort(batches, function, np.random.RandomState(5))]
 
-    first, second, third = distorted(.5)
-    assert abs(first[:5] - second[:5]).max() > .1 and abs(first[:5] - third[:5]).max() > .1
+    first, second, third = distorted(0.5)
+    assert abs(first[:5] - second[:5]).max() > 0.1 and abs(first[:5] - third[:5]).max() > 0.1
     np.testing.assert_array_equal(first[5:], images[5:])
-    for a, b in zip(distorted(.5), (first, second, third)):
+    for a, b in zip(distorted(0.5), (first, second, third)):
         np.testing.assert_array_equal(a, b)
     assert all(batch is images for batch in distorted(0))
 
@@ -137,8 +135,7 @@ def test_distort():
 def test_keep_best_keeps_an_average(few, tmp_path):
     """A rate that spoils everything at its height: kept is an average of other weights."""
     output = tmp_path / "model.npz"
-    config = Config(num_epochs=4, batch_size=50, learning_rate=.8, schedule="cosine", warm_up=3.9,
-                    ema=.5, seed=3)
+    config = Config(num_epochs=4, batch_size=50, learning_rate=0.8, schedule="cosine", warm_up=3.9, ema=0.5, seed=3)
     weights = trainer.train(few, config, [SaveWeights(output, keep_best=True), Snapshots(output)])
     history = records.load_history(output)
     assert history["validation_accuracy"].argmax() < 3
@@ -155,10 +152,10 @@ def test_keep_best_keeps_an_average(few, tmp_path):
 
 # --- runs of the script ---
 
+
 @pytest.fixture(scope="module")
 def options(small_mnist):
-    return ["--recipe", "focused", "--epochs", 3, "--seed", 5, "--data-dir", small_mnist,
-            "--snapshots"]
+    return ["--recipe", "focused", "--epochs", 3, "--seed", 5, "--data-dir", small_mnist, "--snapshots"]
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +168,7 @@ def unbroken(tmp_path_factory, options):
 
 
 def test_it_learns(unbroken):
-    assert records.load_history(unbroken)["validation_accuracy"][-1] > .9
+    assert records.load_history(unbroken)["validation_accuracy"][-1] > 0.9
 
 
 def test_resumed_run_is_the_unbroken_one_to_the_last_bit(unbroken, options, tmp_path):
@@ -180,8 +177,11 @@ def test_resumed_run_is_the_unbroken_one_to_the_last_bit(unbroken, options, tmp_
     output = tmp_path / "model.npz"
     process = subprocess.Popen(
         [sys.executable, "-u", "scripts/train.py", *map(str, options), "--output", str(output)],
-        cwd=str(ROOT), stdout=subprocess.PIPE, universal_newlines=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        cwd=str(ROOT),
+        stdout=subprocess.PIPE,
+        universal_newlines=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     for line in process.stdout:
         if line.startswith("Epoch 1 of"):
             break
@@ -197,11 +197,15 @@ def test_resumed_run_is_the_unbroken_one_to_the_last_bit(unbroken, options, tmp_
         np.testing.assert_array_equal(a[field], b[field])
 
 
-@pytest.mark.parametrize("changed, message", [
-    (["--epochs", 4], "another num_epochs"),
-    (["--learning-rate", .01], "another learning_rate"),
-    (["--all-data"], "another all_data"),
-    (["--recipe", "plain"], "another batch_size")])
+@pytest.mark.parametrize(
+    "changed, message",
+    [
+        (["--epochs", 4], "another num_epochs"),
+        (["--learning-rate", 0.01], "another learning_rate"),
+        (["--all-data"], "another all_data"),
+        (["--recipe", "plain"], "another batch_size"),
+    ],
+)
 def test_resumed_otherwise(unbroken, options, changed, message):
     before = unbroken.read_bytes()
     process = run_script("train.py", *options, "--output", unbroken, "--resume", *changed)

@@ -12,8 +12,11 @@ __all__ = ["build_page", "data_url"]
 SOURCE = Path(__file__).parent
 
 #: What a figure with places of its own says below its picture.
-HINTS = {"mistakes": "Click on a mistake to see which pixels spoke for it.",
-         "embedding": "Point at {} to see it.", "tsne": "Point at {} to see it."}
+HINTS = {
+    "mistakes": "Click on a mistake to see which pixels spoke for it.",
+    "embedding": "Point at {} to see it.",
+    "tsne": "Point at {} to see it.",
+}
 
 TEMPLATE = """<!DOCTYPE html>
 <html lang="en">
@@ -51,8 +54,7 @@ def data_url(kind, content):
     return "data:{};base64,{}".format(kind, base64.b64encode(content).decode())
 
 
-def build_page(title, lines, entries, places, sheet=None, columns=1, explorer=None,
-               shape=(28, 28), noun="digit"):
+def build_page(title, lines, entries, places, sheet=None, columns=1, explorer=None, shape=(28, 28), noun="digit"):
     """Put the index page together.
 
     Parameters
@@ -98,26 +100,37 @@ def build_page(title, lines, entries, places, sheet=None, columns=1, explorer=No
     def section(name, caption, pictures):
         heading, text = map(html.escape, caption)
         parts = ['<section id="{}">\n<h2>{}</h2>\n<p>{}</p>'.format(name, heading, text)]
-        parts += ['<div class="picture"><img tabindex="0" role="button" alt="{}; enlarge" src="{}">'
-                  "</div>".format(heading, data_url(*picture))
-                  for picture in pictures]
+        parts += [
+            '<div class="picture"><img tabindex="0" role="button" alt="{}; enlarge" src="{}"></div>'.format(
+                heading, data_url(*picture)
+            )
+            for picture in pictures
+        ]
         if name in places:
             parts.append('<p class="hint">{}</p>'.format(HINTS[name].format(a_noun)))
-        return "\n".join(parts + ['<p class="hint"><a href="#top">Up to all figures</a></p>',
-                                  "</section>"])
+        return "\n".join(parts + ['<p class="hint"><a href="#top">Up to all figures</a></p>', "</section>"])
 
-    links = ['<a href="#{}">{}</a>'.format(name, html.escape(heading))
-             for name, (heading, _), _ in entries]
+    links = ['<a href="#{}">{}</a>'.format(name, html.escape(heading)) for name, (heading, _), _ in entries]
     if explorer is not None:
-        links.append('<a href="{}">{}</a>'.format(
-            html.escape(explorer), "Draw a digit, watch the network" if noun == "digit"
-            else "Watch the network"))
-    data = {"places": places, "columns": columns, "shape": list(shape),
-            "sheet": None if sheet is None else data_url(*sheet)}
+        links.append(
+            '<a href="{}">{}</a>'.format(
+                html.escape(explorer), "Draw a digit, watch the network" if noun == "digit" else "Watch the network"
+            )
+        )
+    data = {
+        "places": places,
+        "columns": columns,
+        "shape": list(shape),
+        "sheet": None if sheet is None else data_url(*sheet),
+    }
     return TEMPLATE.format(
-        title=html.escape(title), height=shape[0], width=shape[1], lines="\n".join(
-            "<p>{}</p>".format(html.escape(line)) for line in lines),
-        links="\n".join(links), sections="\n".join(section(*entry) for entry in entries),
+        title=html.escape(title),
+        height=shape[0],
+        width=shape[1],
+        lines="\n".join("<p>{}</p>".format(html.escape(line)) for line in lines),
+        links="\n".join(links),
+        sections="\n".join(section(*entry) for entry in entries),
         data=json.dumps(data).replace("<", "\\u003c"),
         style=css_colours() + (SOURCE / "page.css").read_text(encoding="utf-8"),
-        script=(SOURCE / "page.js").read_text(encoding="utf-8"))
+        script=(SOURCE / "page.js").read_text(encoding="utf-8"),
+    )

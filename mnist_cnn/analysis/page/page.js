@@ -35,10 +35,10 @@ for (const picture of document.querySelectorAll(".picture > img")) {
 
 // The mistakes: a button on each, which opens its attribution.
 function addMistakes(picture, mistakes) {
-  for (const { box, text, sources } of mistakes) {
+  for (const {box, text, sources} of mistakes) {
     const button = document.createElement("button");
     const [left, top, width, height] = box.map((part) => `${100 * part}%`);
-    Object.assign(button.style, { left, top, width, height });
+    Object.assign(button.style, {left, top, width, height});
     button.setAttribute("aria-label", `${text}; why?`);
     button.addEventListener("click", () => {
       const caption = document.createElement("p");
@@ -53,7 +53,7 @@ function addMistakes(picture, mistakes) {
 }
 
 // The images of an embedding: the one next to the pointer is shown beside it.
-function addImages(picture, { points, texts }, sheet, columns, [height, width]) {
+function addImages(picture, {points, texts}, sheet, columns, [height, width]) {
   const tip = document.getElementById("tip");
   const [canvas, line] = tip.children;
   const context = canvas.getContext("2d");
@@ -73,13 +73,15 @@ function addImages(picture, { points, texts }, sheet, columns, [height, width]) 
     line.textContent = texts[nearest];
     // beside the pointer, on the side where there is room
     const box = tip.getBoundingClientRect();
-    const { clientWidth, clientHeight } = document.documentElement;
+    const {clientWidth, clientHeight} = document.documentElement;
     const right = event.clientX + 16 + box.width <= clientWidth;
     const below = event.clientY + 16 + box.height <= clientHeight;
     tip.style.left = `${Math.max(0, event.pageX + (right ? 16 : -16 - box.width))}px`;
     tip.style.top = `${event.pageY + (below ? 16 : -16 - box.height)}px`;
   });
-  picture.addEventListener("pointerleave", () => { tip.style.display = "none"; });
+  picture.addEventListener("pointerleave", () => {
+    tip.style.display = "none";
+  });
 }
 
 const data = JSON.parse(document.getElementById("data").textContent);

@@ -25,9 +25,12 @@ def _image_places(materials, figure):
     points /= figure.bbox.size
     answers = materials.test_probabilities.argmax(axis=1)
     names = materials.names
-    texts = ["{}: {}".format(i, named(names, label)) if answer == label else
-             "{}: {}, taken for {}".format(i, named(names, label), names[answer])
-             for i, (label, answer) in enumerate(zip(materials.labels, answers[:len(points)]))]
+    texts = [
+        "{}: {}".format(i, named(names, label))
+        if answer == label
+        else "{}: {}, taken for {}".format(i, named(names, label), names[answer])
+        for i, (label, answer) in enumerate(zip(materials.labels, answers[: len(points)]))
+    ]
     return {"points": [[round(x, 4), round(1 - y, 4)] for x, y in points.tolist()], "texts": texts}
 
 
@@ -38,22 +41,29 @@ def _mistake_places(materials, figure):
     places = []
     for ax, index in zip(figure.axes, indices):
         answer, label = int(probabilities[index].argmax()), int(materials.labels[index])
-        parts = attribution.integrated_gradients(materials.score_fns[1], materials.images[index],
-                                                 [answer, label], materials.nothing, steps=32)
+        parts = attribution.integrated_gradients(
+            materials.score_fns[1], materials.images[index], [answer, label], materials.nothing, steps=32
+        )
         box = ax.get_position()
-        places.append({
-            "box": [round(part, 4) for part in (box.x0, 1 - box.y1, box.width, box.height)],
-            "text": "Test image {}, {}: orange pixels speak for the answer {}, blue ones for {}."
-                    .format(index, named(names, label), names[answer], names[label]),
-            "sources": [data_url("image/png", _png(picture)) for picture in (
-                _bytes(materials.images[index]), _coloured(parts[0] - parts[1]))]})
+        places.append(
+            {
+                "box": [round(part, 4) for part in (box.x0, 1 - box.y1, box.width, box.height)],
+                "text": "Test image {}, {}: orange pixels speak for the answer {}, blue ones for {}.".format(
+                    index, named(names, label), names[answer], names[label]
+                ),
+                "sources": [
+                    data_url("image/png", _png(picture))
+                    for picture in (_bytes(materials.images[index]), _coloured(parts[0] - parts[1]))
+                ],
+            }
+        )
     return places
 
 
 def _coloured(values):
     """A map's pixels in orange and blue, (rows, columns, 3)."""
     limit = np.abs(values).max() or 1
-    return colour_map("signed", *SIGNED)(values / limit / 2 + .5, bytes=True)[..., :3]
+    return colour_map("signed", *SIGNED)(values / limit / 2 + 0.5, bytes=True)[..., :3]
 
 
 def _png(pixels):

@@ -14,7 +14,19 @@ from .filters import plot_classes, plot_second_layer
 from .history import plot_history
 from .quality import plot_accuracy, plot_confusion, plot_mistakes, plot_reliability
 
-__all__ = ["plot_architecture", "plot_activations", "plot_second_layer", "plot_classes",
-           "plot_attributions", "plot_occlusion",
-           "plot_confusion", "plot_accuracy", "plot_mistakes", "plot_reliability",
-           "plot_embedding", "plot_evolution", "draw_evolution", "plot_history"]
+__all__ = [
+    "plot_architecture",
+    "plot_activations",
+    "plot_second_layer",
+    "plot_classes",
+    "plot_attributions",
+    "plot_occlusion",
+    "plot_confusion",
+    "plot_accuracy",
+    "plot_mistakes",
+    "plot_reliability",
+    "plot_embedding",
+    "plot_evolution",
+    "draw_evolution",
+    "plot_history",
+]

@@ -45,15 +45,18 @@ def plot_activations(image, activations, name, names=None):
     probabilities = activations[last]
     labels = labels_of(names, len(probabilities))
     best = probabilities.argmax()
-    height, gap, bar_width = 4.2, .36, 2
-    widths = [height / 2] + [height / 2 if activations[key].ndim == 3 else height / 4
-                             for key in layers]
-    lefts = np.cumsum([.2] + [width + gap for width in widths])
-    room = max(.2, .1 + width_of([labels[i] for i in likeliest(probabilities)], 10))
+    height, gap, bar_width = 4.2, 0.36, 2
+    widths = [height / 2] + [height / 2 if activations[key].ndim == 3 else height / 4 for key in layers]
+    lefts = np.cumsum([0.2] + [width + gap for width in widths])
+    room = max(0.2, 0.1 + width_of([labels[i] for i in likeliest(probabilities)], 10))
     lefts[-1] += room  # for the classes' numbers or names
-    figure = new_figure(figsize=(lefts[-1] + bar_width + .25, height + 2))
-    headline(figure, "The way through the network of {}: the answer is {} ({})".format(
-        name, labels[best], percent(probabilities.max())))
+    figure = new_figure(figsize=(lefts[-1] + bar_width + 0.25, height + 2))
+    headline(
+        figure,
+        "The way through the network of {}: the answer is {} ({})".format(
+            name, labels[best], percent(probabilities.max())
+        ),
+    )
     top = 1.2
 
     ax = axes_at(figure, lefts[0], top + height / 4, widths[0], height / 2)
@@ -68,18 +71,30 @@ def plot_activations(image, activations, name, names=None):
             gap_pixels = max(1, values.shape[1] // 10)
             sheet = mosaic(values, 4, gap=gap_pixels)
             for number in range(len(values)):  # as the other figures number them
-                ax.text(number % 4 * (values.shape[2] + gap_pixels) - .3,
-                        number // 4 * (values.shape[1] + gap_pixels) - .3, str(number),
-                        fontsize=5, color=DARK, va="top", ha="left")
+                ax.text(
+                    number % 4 * (values.shape[2] + gap_pixels) - 0.3,
+                    number // 4 * (values.shape[1] + gap_pixels) - 0.3,
+                    str(number),
+                    fontsize=5,
+                    color=DARK,
+                    va="top",
+                    ha="left",
+                )
             size = "{} maps, {} x {}".format(*values.shape)
         else:
             sheet = values.reshape(-1, 8)
             size = "{} units".format(len(values))
-        drawn = ax.imshow(sheet, cmap=colour_map("amount", "zero", "positive-mid", "positive-full"),
-                          vmin=0, vmax=values.max() or 1, aspect="auto", interpolation="nearest")
+        drawn = ax.imshow(
+            sheet,
+            cmap=colour_map("amount", "zero", "positive-mid", "positive-full"),
+            vmin=0,
+            vmax=values.max() or 1,
+            aspect="auto",
+            interpolation="nearest",
+        )
         ax.axis("off")
         ax.set_title("{}\n{}".format(key, size))
-        bar = axes_at(figure, left, top + height + .13, width, .12)
+        bar = axes_at(figure, left, top + height + 0.13, width, 0.12)
         figure.colorbar(drawn, cax=bar, orientation="horizontal")
         bar.xaxis.set_major_locator(MaxNLocator(4 if values.ndim == 3 else 2))
         bar.tick_params(labelsize=9)
@@ -90,7 +105,13 @@ def plot_activations(image, activations, name, names=None):
 
     for i, left in enumerate(lefts[1:]):  # between the panels' heads
         right = left - (room if i == len(widths) - 1 else 0)
-        figure.text((right - gap / 2) / figure.get_figwidth(),
-                    1 - (top - .12) / figure.get_figheight(), "\N{RIGHTWARDS ARROW}",
-                    ha="center", va="bottom", fontsize=18, color=DARK)
+        figure.text(
+            (right - gap / 2) / figure.get_figwidth(),
+            1 - (top - 0.12) / figure.get_figheight(),
+            "\N{RIGHTWARDS ARROW}",
+            ha="center",
+            va="bottom",
+            fontsize=18,
+            color=DARK,
+        )
     return figure

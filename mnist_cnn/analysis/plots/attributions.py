@@ -48,24 +48,25 @@ def plot_attributions(image, maps, classes, probabilities, name, names=None):
     """
     labels = labels_of(names, len(probabilities))
     one, other = (labels[number] for number in classes)
-    side, gap = 2.7, .22
-    room = max(0, width_of([labels[i] for i in likeliest(probabilities, classes)], 10) - .15)
+    side, gap = 2.7, 0.22
+    room = max(0, width_of([labels[i] for i in likeliest(probabilities, classes)], 10) - 0.15)
     first, top = 3.2 + room, 1.35  # inches to the first column of maps, and to the first row
-    figure = new_figure(figsize=(first + len(maps) * (side + gap), top + 3 * (side + gap) + .85))
-    headline(figure, "Why {}, and why not {}? The pixels that count in {}".format(one, other, name),
-           size=16)
+    figure = new_figure(figsize=(first + len(maps) * (side + gap), top + 3 * (side + gap) + 0.85))
+    headline(figure, "Why {}, and why not {}? The pixels that count in {}".format(one, other, name), size=16)
 
-    ax = axes_at(figure, .3 + room, top, 2.3, 2.3)
+    ax = axes_at(figure, 0.3 + room, top, 2.3, 2.3)
     ax.imshow(image, cmap="gray", vmin=0, vmax=1)
     ax.set_title("input")
     bare(ax)
-    ax = axes_at(figure, .35 + room, top + side + gap + .3, 2.05, 2 * side - .3)
+    ax = axes_at(figure, 0.35 + room, top + side + gap + 0.3, 2.05, 2 * side - 0.3)
     plot_probabilities(ax, probabilities, classes, names)
     ax.set_title("probabilities")
 
-    rows = ("for {} ({})".format(one, percent(probabilities[classes[0]])),
-            "for {} ({})".format(other, percent(probabilities[classes[1]])),
-            "for {}{}rather than {}".format(one, "\n" if len(one + other) > 8 else " ", other))
+    rows = (
+        "for {} ({})".format(one, percent(probabilities[classes[0]])),
+        "for {} ({})".format(other, percent(probabilities[classes[1]])),
+        "for {}{}rather than {}".format(one, "\n" if len(one + other) > 8 else " ", other),
+    )
     unsigned = False
     for column, (method, trio) in enumerate(maps.items()):
         scale = scale_of(trio)
@@ -82,14 +83,18 @@ def plot_attributions(image, maps, classes, probabilities, name, names=None):
                 ax.set_title(method)
             if column == 0:
                 ax.set_ylabel(text, fontsize=12)
-        bar = axes_at(figure, left, top + 3 * (side + gap) - .05, side, .13)
+        bar = axes_at(figure, left, top + 3 * (side + gap) - 0.05, side, 0.13)
         figure.colorbar(drawn, cax=bar, orientation="horizontal")
         bar.xaxis.set_major_locator(MaxNLocator(5, symmetric=scale["vmin"] < 0))
         bar.tick_params(labelsize=9)
-    figure.text((first + len(maps) * (side + gap) / 2) / figure.get_figwidth(),
-                .12 / figure.get_figheight(), "blue: speaks against    pale: does not matter"
-                "    orange: speaks for" + ("    violet: matters, for or against" if unsigned else ""),
-                ha="center", fontsize=12)
+    figure.text(
+        (first + len(maps) * (side + gap) / 2) / figure.get_figwidth(),
+        0.12 / figure.get_figheight(),
+        "blue: speaks against    pale: does not matter"
+        "    orange: speaks for" + ("    violet: matters, for or against" if unsigned else ""),
+        ha="center",
+        fontsize=12,
+    )
     return figure
 
 
@@ -129,35 +134,40 @@ def plot_occlusion(image, drops, probability, probabilities, name, size, names=N
     predicted = probabilities.argmax()
     labels = labels_of(names, len(probabilities))
     shown = likeliest(probabilities)
-    side, gap, top = 2.1, .12, 1.05
+    side, gap, top = 2.1, 0.12, 1.05
     first = side + 1.05
-    figure = new_figure(figsize=(first + 5 * (side + gap) + 1, top + 2 * side + .55))
+    figure = new_figure(figsize=(first + 5 * (side + gap) + 1, top + 2 * side + 0.55))
     small = 11 if max(map(len, labels)) < 8 else 9.5
     headline(figure, "Hiding {0} x {0} pixels of {1}: what each class loses".format(size, name))
-    ax = axes_at(figure, .2, top, side, side)
+    ax = axes_at(figure, 0.2, top, side, side)
     ax.imshow(image, cmap="gray", vmin=0, vmax=1)
-    ax.add_patch(plt.Rectangle((.5, .5), size, size, fill=False, edgecolor="white", linewidth=1))
+    ax.add_patch(plt.Rectangle((0.5, 0.5), size, size, fill=False, edgecolor="white", linewidth=1))
     ax.set_title("input, and the square's size", fontsize=11)
     bare(ax)
-    ax = axes_at(figure, .2, top + side + .4, side, side)
-    drawn = ax.imshow(probability, vmin=0, vmax=1, cmap=colour_map(
-        "probability", "negative-full", "negative-mid", "zero"))
+    ax = axes_at(figure, 0.2, top + side + 0.4, side, side)
+    drawn = ax.imshow(
+        probability, vmin=0, vmax=1, cmap=colour_map("probability", "negative-full", "negative-mid", "zero")
+    )
     bare(ax)
     ax.set_title("probability of {}".format(labels[predicted]), fontsize=small)
-    bar = axes_at(figure, .2 + side + .07, top + side + .4, .12, side)
-    figure.colorbar(drawn, cax=bar, ticks=[0, .5, 1], format=PercentFormatter(1))
+    bar = axes_at(figure, 0.2 + side + 0.07, top + side + 0.4, 0.12, side)
+    figure.colorbar(drawn, cax=bar, ticks=[0, 0.5, 1], format=PercentFormatter(1))
     bar.tick_params(labelsize=9)
 
     scale = scale_of(drops[shown])
     for place, number in enumerate(shown):
-        ax = axes_at(figure, first + place % 5 * (side + gap), top + place // 5 * (side + .4),
-                   side, side)
+        ax = axes_at(figure, first + place % 5 * (side + gap), top + place // 5 * (side + 0.4), side, side)
         drawn = ax.imshow(drops[number], **scale)
         outline(ax, image)
         bare(ax)
-        ax.set_title("{}  ({})".format(labels[number], percent(probabilities[number])),
-                     fontsize=small,
-                     fontweight="bold" if number == predicted else "normal")
-    figure.colorbar(drawn, label="drop of the class's score [nats]", cax=axes_at(
-        figure, first + 5 * (side + gap) + .05, top + .5, .15, 2 * side - .6))
+        ax.set_title(
+            "{}  ({})".format(labels[number], percent(probabilities[number])),
+            fontsize=small,
+            fontweight="bold" if number == predicted else "normal",
+        )
+    figure.colorbar(
+        drawn,
+        label="drop of the class's score [nats]",
+        cax=axes_at(figure, first + 5 * (side + gap) + 0.05, top + 0.5, 0.15, 2 * side - 0.6),
+    )
     return figure

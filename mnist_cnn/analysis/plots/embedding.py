@@ -19,8 +19,7 @@ def _spread(points, distance):
     return chosen
 
 
-def plot_embedding(projected, labels, images, title, axes_labels=("", ""), marked=None,
-                   names=None):
+def plot_embedding(projected, labels, images, title, axes_labels=("", ""), marked=None, names=None):
     """Draw where test images lie in a plane of two features.
 
     Parameters
@@ -57,20 +56,31 @@ def plot_embedding(projected, labels, images, title, axes_labels=("", ""), marke
     if marked is not None:
         low, high = np.minimum(low, marked), np.maximum(high, marked)
     size = (high - low).max() / 40 or 1
-    tall = np.clip((high - low + 2 * size)[1] / (high - low + 2 * size)[0], .5, 1.2)
-    figure = new_figure(figsize=(12, 11.2 * tall + .9), layout="constrained")
+    tall = np.clip((high - low + 2 * size)[1] / (high - low + 2 * size)[0], 0.5, 1.2)
+    figure = new_figure(figsize=(12, 11.2 * tall + 0.9), layout="constrained")
     ax = figure.add_subplot()
     ax.set_title(title, fontsize=14)
     num_classes = int(labels.max()) + 1 if names is None else len(names)
     colours = np.array([to_rgb(colour) for colour in class_colours(num_classes)])
-    ax.scatter(*projected.T, s=3, c=colours[labels], alpha=.35, linewidths=0)
-    for i in _spread(projected, size * .9):
+    ax.scatter(*projected.T, s=3, c=colours[labels], alpha=0.35, linewidths=0)
+    for i in _spread(projected, size * 0.9):
         x, y = projected[i]
-        ax.imshow(_stamp(images[i], colours[labels[i]]), interpolation="bilinear", zorder=2,
-                  extent=(x - size / 2, x + size / 2, y - size / 2, y + size / 2))
+        ax.imshow(
+            _stamp(images[i], colours[labels[i]]),
+            interpolation="bilinear",
+            zorder=2,
+            extent=(x - size / 2, x + size / 2, y - size / 2, y + size / 2),
+        )
     if marked is not None:
-        ax.plot(*marked, marker="o", markersize=32, markerfacecolor="none", markeredgecolor=DARK,
-                markeredgewidth=2, zorder=3)
+        ax.plot(
+            *marked,
+            marker="o",
+            markersize=32,
+            markerfacecolor="none",
+            markeredgecolor=DARK,
+            markeredgewidth=2,
+            zorder=3,
+        )
     ax.set_xlim(low[0] - size, high[0] + size)
     ax.set_ylim(low[1] - size, high[1] + size)
     ax.set_aspect("equal")
@@ -80,20 +90,27 @@ def plot_embedding(projected, labels, images, title, axes_labels=("", ""), marke
         bare(ax)
     present = np.unique(labels)
     texts = labels_of(names, num_classes)
-    ax.legend(handles=[Line2D([], [], marker="o", linestyle="", color=tuple(colours[label]),
-                              label=texts[label])
-                       for label in present], loc="upper left", bbox_to_anchor=(1, 1),
-              frameon=False, title="class", ncol=1 if len(present) <= 26 else 2)
+    ax.legend(
+        handles=[
+            Line2D([], [], marker="o", linestyle="", color=tuple(colours[label]), label=texts[label])
+            for label in present
+        ],
+        loc="upper left",
+        bbox_to_anchor=(1, 1),
+        frameon=False,
+        title="class",
+        ncol=1 if len(present) <= 26 else 2,
+    )
     return figure
 
 
 def _stamp(image, colour):
     """An image small on the plane, in or framed by its class's colour; the last axis has alpha."""
     if image.ndim == 3:
-        framed = np.full((image.shape[0] + 6, image.shape[1] + 6, 4), (*colour, 1.))
+        framed = np.full((image.shape[0] + 6, image.shape[1] + 6, 4), (*colour, 1.0))
         framed[3:-3, 3:-3, :3] = image
         return framed
     stamp = np.empty(image.shape + (4,))
-    stamp[..., :3] = colour * .8  # ink in the class's colour, no background
+    stamp[..., :3] = colour * 0.8  # ink in the class's colour, no background
     stamp[..., 3] = image.clip(0, 1)
     return stamp

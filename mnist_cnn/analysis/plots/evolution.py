@@ -36,32 +36,33 @@ def plot_evolution(snapshots, epochs, rows=8):
     >>> figure = plot_evolution(kernels, np.array([0, 1, 2]))
     >>> figure.savefig("evolution.png")
     """
-    shown = np.unique(np.linspace(0, len(snapshots) - 1, min(rows, len(snapshots))).round()
-                      .astype(int))
+    shown = np.unique(np.linspace(0, len(snapshots) - 1, min(rows, len(snapshots))).round().astype(int))
     pictures, scale = _pictures(snapshots)
     num_kernels, width = pictures.shape[1], pictures.shape[3]
-    side, top, left = .42, .95, 1  # inches
+    side, top, left = 0.42, 0.95, 1  # inches
     length = num_kernels * side * (width + 1) / width
-    figure = new_figure(figsize=(left + length + (1 if scale else .2),
-                                 top + len(shown) * (side + .12) + .15))
+    figure = new_figure(figsize=(left + length + (1 if scale else 0.2), top + len(shown) * (side + 0.12) + 0.15))
     headline(figure, "How the kernels of the first layer came to be")
     for row, i in enumerate(shown):
-        ax = axes_at(figure, left, top + row * (side + .12), length, side)
-        drawn = ax.imshow(mosaic(pictures[i], num_kernels), interpolation="nearest",
-                          aspect="auto", **scale)
+        ax = axes_at(figure, left, top + row * (side + 0.12), length, side)
+        drawn = ax.imshow(mosaic(pictures[i], num_kernels), interpolation="nearest", aspect="auto", **scale)
         for spine in ax.spines.values():
             spine.set_visible(False)
         ax.set_xticks([])
         ax.set_yticks([])
-        ax.set_ylabel("epoch {}".format(epochs[i]) if epochs[i] else "before", rotation=0,
-                      ha="right", va="center", fontsize=11)
+        ax.set_ylabel(
+            "epoch {}".format(epochs[i]) if epochs[i] else "before", rotation=0, ha="right", va="center", fontsize=11
+        )
         if row == 0:
             ax.set_xticks(np.arange(num_kernels) * (width + 1) + (width - 1) / 2)
             ax.set_xticklabels(range(num_kernels), fontsize=10)
             ax.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
     if scale:
-        figure.colorbar(drawn, label="weight", cax=axes_at(
-            figure, left + length + .1, top, .13, len(shown) * (side + .12) - .12))
+        figure.colorbar(
+            drawn,
+            label="weight",
+            cax=axes_at(figure, left + length + 0.1, top, 0.13, len(shown) * (side + 0.12) - 0.12),
+        )
     return figure
 
 
@@ -96,23 +97,22 @@ def draw_evolution(snapshots, epochs):
     >>> len(frames), frames[0].dtype, frames[0].shape == frames[2].shape
     (3, dtype('uint8'), True)
     """
-    columns, side = 8, .6
+    columns, side = 8, 0.6
     pictures, scale = _pictures(snapshots)
     sheet = mosaic(pictures[0], columns)
     height, width = side / snapshots.shape[-1] * np.array(sheet.shape[:2])
-    figure = new_figure(figsize=(width + (.95 if scale else .3), height + .75), dpi=100)
-    ax = axes_at(figure, .15, .6, width, height)
+    figure = new_figure(figsize=(width + (0.95 if scale else 0.3), height + 0.75), dpi=100)
+    ax = axes_at(figure, 0.15, 0.6, width, height)
     drawn = ax.imshow(sheet, interpolation="nearest", **scale)
     ax.axis("off")
     if scale:
-        bar = axes_at(figure, .25 + width, .6, .12, height)
+        bar = axes_at(figure, 0.25 + width, 0.6, 0.12, height)
         figure.colorbar(drawn, cax=bar)
         bar.tick_params(labelsize=9)
     frames = []
     for kernels, epoch in zip(pictures, epochs):
         drawn.set_data(mosaic(kernels, columns))
-        headline(figure, "Kernels {}".format("after epoch {}".format(epoch) if epoch
-                                           else "before training"), size=13)
+        headline(figure, "Kernels {}".format("after epoch {}".format(epoch) if epoch else "before training"), size=13)
         figure.canvas.draw()
         frames.append(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())
     plt.close(figure)

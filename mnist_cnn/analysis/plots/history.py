@@ -34,18 +34,23 @@ def plot_history(history):
     parts = [part for part in ("training", "validation") if part + "_loss" in history.dtype.names]
     figure.suptitle("{} by epoch".format(" and ".join(parts).capitalize()))
     for ax, quantity, label, scale in zip(
-            figure.subplots(1, 2), ("loss", "accuracy"), ("cross-entropy [nats]", "accuracy [%]"),
-            (1, 100)):
+        figure.subplots(1, 2), ("loss", "accuracy"), ("cross-entropy [nats]", "accuracy [%]"), (1, 100)
+    ):
         for part, marker in zip(parts, "os"):  # a run on all data has no validation
             text = "training (with dropout)" if part == "training" else part
-            ax.plot(history["epoch"], scale * history["{}_{}".format(part, quantity)],
-                    marker=marker, markersize=4, label=text)
+            ax.plot(
+                history["epoch"],
+                scale * history["{}_{}".format(part, quantity)],
+                marker=marker,
+                markersize=4,
+                label=text,
+            )
         ax.set_xlabel("epoch")
         ax.set_ylabel(label)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         if len(history) == 1:  # no curve, but two points in the middle
-            ax.set_xlim(history["epoch"][0] - .9, history["epoch"][0] + .9)
-            ax.margins(y=.4)
-        ax.grid(alpha=.3)
+            ax.set_xlim(history["epoch"][0] - 0.9, history["epoch"][0] + 0.9)
+            ax.margins(y=0.4)
+        ax.grid(alpha=0.3)
         ax.legend()
     return figure

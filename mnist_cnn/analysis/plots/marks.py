@@ -10,8 +10,16 @@ from ...datasets.labels import shorten
 from ...drawing.layout import DARK, LIGHT
 from ...drawing.palette import on_light
 
-__all__ = ["MOST_CLASSES", "class_colours", "labels_of", "likeliest", "outline", "percent",
-           "plot_probabilities", "width_of"]
+__all__ = [
+    "MOST_CLASSES",
+    "class_colours",
+    "labels_of",
+    "likeliest",
+    "outline",
+    "percent",
+    "plot_probabilities",
+    "width_of",
+]
 
 CLASS_COLOURS = tuple(on_light(*("class-{}".format(number) for number in range(10))))
 
@@ -39,8 +47,9 @@ def class_colours(num_classes):
     """
     if num_classes <= len(CLASS_COLOURS):
         return CLASS_COLOURS[:num_classes]
-    return tuple(colorsys.hsv_to_rgb(i / num_classes, (1, .65, 1)[i % 3], (.85, .8, .5)[i % 3])
-                 for i in range(num_classes))
+    return tuple(
+        colorsys.hsv_to_rgb(i / num_classes, (1, 0.65, 1)[i % 3], (0.85, 0.8, 0.5)[i % 3]) for i in range(num_classes)
+    )
 
 
 def labels_of(names, num_classes):
@@ -127,9 +136,9 @@ def percent(probability):
     >>> percent(.42), percent(1.)
     ('42.0 %', '> 99.9 %')
     """
-    if probability >= .9995:
+    if probability >= 0.9995:
         return "> 99.9 %"
-    if probability < .0005:
+    if probability < 0.0005:
         return "< 0.1 %"
     return "{:.1f} %".format(100 * probability)
 
@@ -154,17 +163,23 @@ def plot_probabilities(ax, probabilities, highlighted, names=None):
     ax.barh(places, probabilities[shown], color=colours)
     for place, number in enumerate(shown):
         probability = probabilities[number]
-        if probability >= .0005 or number in highlighted:
-            inside = probability > .6
-            ax.text(probability + (-.03 if inside else .03), place, percent(probability),
-                    fontsize=8, va="center", ha="right" if inside else "left",
-                    color="white" if inside and number in highlighted else "black")
+        if probability >= 0.0005 or number in highlighted:
+            inside = probability > 0.6
+            ax.text(
+                probability + (-0.03 if inside else 0.03),
+                place,
+                percent(probability),
+                fontsize=8,
+                va="center",
+                ha="right" if inside else "left",
+                color="white" if inside and number in highlighted else "black",
+            )
     ax.set_yticks(places)
     ax.set_yticklabels([labels[number] for number in shown])
     ax.tick_params(axis="y", length=0)
-    ax.set_ylim(len(shown) - .4, -.6)
+    ax.set_ylim(len(shown) - 0.4, -0.6)
     ax.set_xlim(0, 1)
-    ax.set_xticks([0, .5, 1])
+    ax.set_xticks([0, 0.5, 1])
     ax.xaxis.set_major_formatter(PercentFormatter(1))
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
@@ -186,4 +201,4 @@ def outline(ax, image):
     if image.ndim == 3:
         image = image.mean(axis=2)
     if image.max() > image.min():
-        ax.contour(image, [(image.max() + image.min()) / 2], colors=DARK, linewidths=.7)
+        ax.contour(image, [(image.max() + image.min()) / 2], colors=DARK, linewidths=0.7)

@@ -62,6 +62,7 @@ def use_scipy_openblas():
 @functools.cache
 def _scipy_names():
     from theano.tensor.blas_headers import blas_header_text
+
     names = set(re.findall(r"\b([a-z0-9]+_(?:sub_)?)\(", blas_header_text()))
     names |= {"openblas_set_num_threads", "openblas_get_num_threads"}
     return "".join("#define {0} scipy_{0}\n".format(name) for name in sorted(names))
@@ -91,14 +92,16 @@ def mend(code):
     # DimShuffle takes a stride of 0 for that of a new axis, whose stride it makes up; an array of
     # numpy.broadcast_to has longer axes of that kind, and was read past its end.
     for axis in ("nd_out - 1", "i"):
-        code = code.replace("if (strides[{}] == 0)\n".format(axis),
-                            "if (strides[{0}] == 0 && dimensions[{0}] <= 1)\n".format(axis))
+        code = code.replace(
+            "if (strides[{}] == 0)\n".format(axis), "if (strides[{0}] == 0 && dimensions[{0}] <= 1)\n".format(axis)
+        )
     return code.replace('#include "numpy/npy_3kcompat.h"', _NPY_3KCOMPAT)
 
 
 @after("theano.gof.cmodule")
 def _mend_what_is_compiled(module):
     from . import digest
+
     compiler = module.GCC_compiler
     compile_args, compile_str = compiler.compile_args, compiler.compile_str
     code = module.DynamicModule.code
@@ -126,6 +129,7 @@ def _mend_what_is_compiled(module):
 
 
 if NUMPY_2:
+
     @after("theano.tensor.inc_code")
     def _mend_increment(module):
         module.inc_code = lambda: _INPLACE_INCREMENT

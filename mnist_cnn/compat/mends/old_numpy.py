@@ -20,19 +20,44 @@ NUMPY_2 = int(np.__version__.partition(".")[0]) >= 2
 # --- types of dropped names: np.float and so on since 1.24, np.float_ and so on since 2.0 -------
 
 _TYPES = {
-    "bool": bool, "int": int, "float": float, "complex": complex, "object": object, "str": str,
-    "long": int, "unicode": str,
-    "float_": np.float64, "complex_": np.complex128, "cfloat": np.complex128,
-    "singlecomplex": np.complex64, "longfloat": np.longdouble, "clongfloat": np.clongdouble,
-    "longcomplex": np.clongdouble, "string_": np.bytes_, "unicode_": np.str_,
-    "int0": np.intp, "uint0": np.uintp, "bool8": np.bool_, "object0": np.object_, "str0": np.str_,
-    "bytes0": np.bytes_, "void0": np.void,
+    "bool": bool,
+    "int": int,
+    "float": float,
+    "complex": complex,
+    "object": object,
+    "str": str,
+    "long": int,
+    "unicode": str,
+    "float_": np.float64,
+    "complex_": np.complex128,
+    "cfloat": np.complex128,
+    "singlecomplex": np.complex64,
+    "longfloat": np.longdouble,
+    "clongfloat": np.clongdouble,
+    "longcomplex": np.clongdouble,
+    "string_": np.bytes_,
+    "unicode_": np.str_,
+    "int0": np.intp,
+    "uint0": np.uintp,
+    "bool8": np.bool_,
+    "object0": np.object_,
+    "str0": np.str_,
+    "bytes0": np.bytes_,
+    "void0": np.void,
 }
 
 _CONSTANTS = {
-    "Inf": np.inf, "Infinity": np.inf, "infty": np.inf, "PINF": np.inf, "NINF": -np.inf,
-    "NaN": np.nan, "NAN": np.nan, "PZERO": 0.0, "NZERO": -0.0, "MAXDIMS": 64 if NUMPY_2 else 32,
-    "RAVEL_AXIS": -2**31 if NUMPY_2 else 32,  # what axis=None is in C
+    "Inf": np.inf,
+    "Infinity": np.inf,
+    "infty": np.inf,
+    "PINF": np.inf,
+    "NINF": -np.inf,
+    "NaN": np.nan,
+    "NAN": np.nan,
+    "PZERO": 0.0,
+    "NZERO": -0.0,
+    "MAXDIMS": 64 if NUMPY_2 else 32,
+    "RAVEL_AXIS": -(2**31) if NUMPY_2 else 32,  # what axis=None is in C
 }
 
 
@@ -49,8 +74,10 @@ class _Cast:
 
 def _find_common_type(array_types, scalar_types):
     """The type of arrays and scalars together, where a scalar counts if its kind is a greater one."""
-    arrays, scalars = (np.result_type(*types) if types else None
-                       for types in ([*map(np.dtype, array_types)], [*map(np.dtype, scalar_types)]))
+    arrays, scalars = (
+        np.result_type(*types) if types else None
+        for types in ([*map(np.dtype, array_types)], [*map(np.dtype, scalar_types)])
+    )
     if arrays is None or scalars is None:
         return scalars if arrays is None else arrays
     kinds = "buifcSUVOMm"
@@ -59,6 +86,7 @@ def _find_common_type(array_types, scalar_types):
 
 
 # --- functions that took more, or gave something else ------------------------------------------
+
 
 def _named(dtype):
     """A dtype; NumPy 1.x also took an object whose attribute `dtype` is a name, as a variable's is."""
@@ -69,6 +97,7 @@ def _takes_named_dtype(function):
     @functools.wraps(function)
     def function_(shape, dtype=None, *args, **kwargs):
         return function(shape, _named(dtype), *args, **kwargs)
+
     return function_
 
 
@@ -77,8 +106,7 @@ def _wrap_round(values, dtype):
     dtype = np.dtype(dtype)
     if values.dtype == object:  # the results of a Python function over arrays
         values = np.array(values.tolist())
-    if values.dtype.kind not in "biuf" or dtype.kind not in "iu" or (
-            values.dtype == np.uint64 and dtype.kind == "i"):
+    if values.dtype.kind not in "biuf" or dtype.kind not in "iu" or (values.dtype == np.uint64 and dtype.kind == "i"):
         raise OverflowError("Python int too large to convert to C long")
     return values.astype(dtype)
 
@@ -133,7 +161,7 @@ def unique(ar, return_index=False, return_inverse=False, return_counts=False, ax
     result = np.unique(ar, return_index, return_inverse, return_counts, axis, **kwargs)
     if return_inverse:
         place = 1 + bool(return_index)
-        result = result[:place] + (result[place].reshape(-1),) + result[place + 1:]
+        result = result[:place] + (result[place].reshape(-1),) + result[place + 1 :]
     return result
 
 
@@ -151,6 +179,7 @@ def linspace(start, stop, num=50, *args, **kwargs):
 
 # --- the module --------------------------------------------------------------------------------
 
+
 class _OldNumPy(types.ModuleType):
     """What is not set in it is NumPy's: parts that NumPy itself imports when they are asked for."""
 
@@ -162,35 +191,52 @@ def _functions():
     core = getattr(np, "_core", None) or np.core
     exceptions = getattr(np, "exceptions", np)  # since 1.25
     return {
-        "array": array, "asarray": asarray, "unique": unique, "linspace": linspace,
+        "array": array,
+        "asarray": asarray,
+        "unique": unique,
+        "linspace": linspace,
         "zeros": _takes_named_dtype(np.zeros),
-        "ones": _takes_named_dtype(np.ones), "empty": _takes_named_dtype(np.empty), "cast": _Cast(),
+        "ones": _takes_named_dtype(np.ones),
+        "empty": _takes_named_dtype(np.empty),
+        "cast": _Cast(),
         "core": core,
         # dropped by 2.0 and after it
-        "product": np.prod, "cumproduct": np.cumprod, "sometrue": np.any, "alltrue": np.all,
-        "round_": np.round, "row_stack": np.vstack, "asscalar": lambda a: a.item(), "alen": len,
-        "trapz": getattr(np, "trapezoid", None) or np.trapz, "mat": np.asmatrix,
+        "product": np.prod,
+        "cumproduct": np.cumprod,
+        "sometrue": np.any,
+        "alltrue": np.all,
+        "round_": np.round,
+        "row_stack": np.vstack,
+        "asscalar": lambda a: a.item(),
+        "alen": len,
+        "trapz": getattr(np, "trapezoid", None) or np.trapz,
+        "mat": np.asmatrix,
         "msort": lambda a: np.sort(a, axis=0),
         "in1d": lambda ar1, ar2, **kwargs: np.isin(np.ravel(ar1), ar2, **kwargs),
         "asfarray": lambda a, dtype=np.float64: np.asarray(
-            a, dtype if np.issubdtype(dtype, np.inexact) else np.float64),
-        "sctypeDict": core.numerictypes.sctypeDict, "typeDict": core.numerictypes.sctypeDict,
+            a, dtype if np.issubdtype(dtype, np.inexact) else np.float64
+        ),
+        "sctypeDict": core.numerictypes.sctypeDict,
+        "typeDict": core.numerictypes.sctypeDict,
         "sctype2char": lambda sctype: np.dtype(sctype).char,
         "obj2sctype": lambda rep, default=None: _dtype_of(rep).type,
         "issctype": lambda rep: isinstance(rep, (type, np.dtype)) and np.dtype(rep).type != np.object_,
         "issubsctype": lambda arg1, arg2: issubclass(_dtype_of(arg1).type, _dtype_of(arg2).type),
         "issubclass_": lambda arg1, arg2: isinstance(arg1, type) and issubclass(arg1, arg2),
-        "maximum_sctype": lambda t: np.dtype({"f": "g", "c": "G", "i": "q", "u": "Q"}.get(
-            np.dtype(t).kind, t)).type,
-        "sctypes": {"int": [np.int8, np.int16, np.int32, np.int64],
-                    "uint": [np.uint8, np.uint16, np.uint32, np.uint64],
-                    "float": [np.float16, np.float32, np.float64, np.longdouble],
-                    "complex": [np.complex64, np.complex128, np.clongdouble],
-                    "others": [bool, object, bytes, str, np.void]},
+        "maximum_sctype": lambda t: np.dtype({"f": "g", "c": "G", "i": "q", "u": "Q"}.get(np.dtype(t).kind, t)).type,
+        "sctypes": {
+            "int": [np.int8, np.int16, np.int32, np.int64],
+            "uint": [np.uint8, np.uint16, np.uint32, np.uint64],
+            "float": [np.float16, np.float32, np.float64, np.longdouble],
+            "complex": [np.complex64, np.complex128, np.clongdouble],
+            "others": [bool, object, bytes, str, np.void],
+        },
         "find_common_type": _find_common_type,
         # moved to numpy.exceptions
-        **{name: getattr(exceptions, name) for name in (
-            "ComplexWarning", "VisibleDeprecationWarning", "AxisError", "TooHardError")},
+        **{
+            name: getattr(exceptions, name)
+            for name in ("ComplexWarning", "VisibleDeprecationWarning", "AxisError", "TooHardError")
+        },
         "RankWarning": getattr(exceptions, "RankWarning", None) or np.RankWarning,
     }
 
@@ -200,8 +246,11 @@ def _make():
     names = vars(old)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy 1.24 and 1.25 warn where a name that goes is looked at
-        names.update((name, value) for name, value in vars(np).items()
-                     if not name.startswith("__") or name in ("__version__", "__path__", "__file__"))
+        names.update(
+            (name, value)
+            for name, value in vars(np).items()
+            if not name.startswith("__") or name in ("__version__", "__path__", "__file__")
+        )
         names.update(_TYPES, **_CONSTANTS)
         names.update(_functions())
     # What Theano asks numpy.distutils, which went with Python 3.12: where NumPy's headers lie. It
@@ -215,7 +264,11 @@ def _make():
 #: NumPy for old code
 old_numpy = _make()
 
-OLD_MODULES.update({
-    "numpy": old_numpy, "numpy.distutils": old_numpy.distutils,
-    "numpy.distutils.__config__": old_numpy.distutils, "numpy.linalg.linalg": np.linalg,
-})
+OLD_MODULES.update(
+    {
+        "numpy": old_numpy,
+        "numpy.distutils": old_numpy.distutils,
+        "numpy.distutils.__config__": old_numpy.distutils,
+        "numpy.linalg.linalg": np.linalg,
+    }
+)

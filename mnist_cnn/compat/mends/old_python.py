@@ -23,36 +23,52 @@ def _module(name, **contents):
 
 # --- Python 3.12 dropped distutils and imp -----------------------------------------------------
 
+
 def _get_python_inc(plat_specific=False, prefix=None):
     return sysconfig.get_path("platinclude" if plat_specific else "include")
 
 
 def _get_python_lib(plat_specific=False, standard_lib=False, prefix=None):
-    return sysconfig.get_path(("plat" if plat_specific else "") + "stdlib" if standard_lib
-                              else "platlib" if plat_specific else "purelib")
+    return sysconfig.get_path(
+        ("plat" if plat_specific else "") + "stdlib" if standard_lib else "platlib" if plat_specific else "purelib"
+    )
 
 
 _module(
     "distutils",
     sysconfig=_module(
-        "distutils.sysconfig", get_config_var=sysconfig.get_config_var,
+        "distutils.sysconfig",
+        get_config_var=sysconfig.get_config_var,
         get_python_version=sysconfig.get_python_version,
         get_config_h_filename=sysconfig.get_config_h_filename,
-        get_python_inc=_get_python_inc, get_python_lib=_get_python_lib),
-    spawn=_module("distutils.spawn", find_executable=shutil.which))
+        get_python_inc=_get_python_inc,
+        get_python_lib=_get_python_lib,
+    ),
+    spawn=_module("distutils.spawn", find_executable=shutil.which),
+)
 
-_module("imp", reload=importlib.reload,
-        find_module=lambda name, path=None: (None, importlib.util.find_spec(name).origin, None))
+_module(
+    "imp",
+    reload=importlib.reload,
+    find_module=lambda name, path=None: (None, importlib.util.find_spec(name).origin, None),
+)
 
 # --- setuptools 81 dropped pkg_resources; versions before warn, and take 0.1 s to import --------
 
 # Lasagne asks it for its own version, Theano's GPU part for an exception.
-_module("pkg_resources", get_distribution=metadata.distribution,
-        DistributionNotFound=metadata.PackageNotFoundError)
+_module("pkg_resources", get_distribution=metadata.distribution, DistributionNotFound=metadata.PackageNotFoundError)
 
 # --- SciPy 1.8 renamed the private functions that Theano convolves with in Python ---------------
 
-_module("scipy.signal.signaltools", _valfrommode=str, _bvalfromboundary=str,
-        convolve=lambda *args, **kwargs: scipy.signal.convolve(*args, **kwargs))
-_module("scipy.signal.sigtools", _convolve2d=lambda in1, in2, flip, mode, boundary, fillvalue: (
-    scipy.signal.convolve2d(in1, in2, mode, boundary, fillvalue)))
+_module(
+    "scipy.signal.signaltools",
+    _valfrommode=str,
+    _bvalfromboundary=str,
+    convolve=lambda *args, **kwargs: scipy.signal.convolve(*args, **kwargs),
+)
+_module(
+    "scipy.signal.sigtools",
+    _convolve2d=lambda in1, in2, flip, mode, boundary, fillvalue: scipy.signal.convolve2d(
+        in1, in2, mode, boundary, fillvalue
+    ),
+)

@@ -15,7 +15,8 @@ __all__ = ["apply"]
 def max_pool_2d(input, ds, ignore_border=None, st=None, padding=(0, 0), mode="max"):
     """`theano.tensor.signal.pool.pool_2d` under its name and keywords of before Theano 0.9."""
     return theano.tensor.signal.pool.pool_2d(
-        input, ws=ds, ignore_border=bool(ignore_border), stride=st, pad=padding, mode=mode)
+        input, ws=ds, ignore_border=bool(ignore_border), stride=st, pad=padding, mode=mode
+    )
 
 
 def _add_downsample():
@@ -41,10 +42,10 @@ def _rename_image_shape():
     conv2d_ = theano.tensor.nnet.conv2d
 
     @functools.wraps(conv2d_)
-    def conv2d(input, filters, input_shape=None, filter_shape=None, *args, image_shape=None,
-               **kwargs):
-        return conv2d_(input, filters, input_shape if image_shape is None else image_shape,
-                       filter_shape, *args, **kwargs)
+    def conv2d(input, filters, input_shape=None, filter_shape=None, *args, image_shape=None, **kwargs):
+        return conv2d_(
+            input, filters, input_shape if image_shape is None else image_shape, filter_shape, *args, **kwargs
+        )
 
     theano.tensor.nnet.conv2d = conv2d
 
@@ -52,10 +53,8 @@ def _rename_image_shape():
 def _renew_old_conv2d():
     # The convolution of before Theano 0.7, which programs still call, has slow gradients of its own
     # and is none that Theano's optimizer knows a better form of.
-    def conv2d(input, filters, image_shape=None, filter_shape=None, border_mode="valid",
-               subsample=(1, 1), **kwargs):
-        return theano.tensor.nnet.conv2d(input, filters, image_shape, filter_shape, border_mode,
-                                         subsample)
+    def conv2d(input, filters, image_shape=None, filter_shape=None, border_mode="valid", subsample=(1, 1), **kwargs):
+        return theano.tensor.nnet.conv2d(input, filters, image_shape, filter_shape, border_mode, subsample)
 
     theano.tensor.nnet.conv.conv2d = conv2d
 

@@ -13,12 +13,19 @@ __all__ = []
 
 def _abstract(op, name):
     from theano.tensor.nnet import abstract_conv
+
     return getattr(abstract_conv, name)(
-        border_mode=op.border_mode, subsample=op.subsample, filter_flip=False,
-        filter_dilation=op.filter_dilation, num_groups=op.num_groups, unshared=op.unshared)
+        border_mode=op.border_mode,
+        subsample=op.subsample,
+        filter_flip=False,
+        filter_dilation=op.filter_dilation,
+        num_groups=op.num_groups,
+        unshared=op.unshared,
+    )
 
 
 # Where an Op was not given a shape, its strides are 1 and its border mode is no "half".
+
 
 def _kernel_length(op, image, gradient, axis):
     if op.border_mode == "full":
@@ -43,18 +50,20 @@ def _convolve_in_python(module):
     def weights(self, node, inputs, outputs, params=None):
         images, gradients, *shape = inputs
         if not shape:  # all strides are 1 then
-            shape = [_kernel_length(self, image, gradient, axis) for axis, (image, gradient) in enumerate(
-                zip(images.shape[2:], gradients.shape[2:]))]
-        _abstract(self, "AbstractConv2d_gradWeights").perform(
-            node, [images, gradients, np.asarray(shape)], outputs)
+            shape = [
+                _kernel_length(self, image, gradient, axis)
+                for axis, (image, gradient) in enumerate(zip(images.shape[2:], gradients.shape[2:]))
+            ]
+        _abstract(self, "AbstractConv2d_gradWeights").perform(node, [images, gradients, np.asarray(shape)], outputs)
 
     def images(self, node, inputs, outputs, params=None):
         kernels, gradients, *shape = inputs
         if not shape:
-            shape = [_image_length(self, kernel, gradient, axis) for axis, (kernel, gradient) in enumerate(
-                zip(kernels.shape[-2:], gradients.shape[2:]))]
-        _abstract(self, "AbstractConv2d_gradInputs").perform(
-            node, [kernels, gradients, np.asarray(shape)], outputs)
+            shape = [
+                _image_length(self, kernel, gradient, axis)
+                for axis, (kernel, gradient) in enumerate(zip(kernels.shape[-2:], gradients.shape[2:]))
+            ]
+        _abstract(self, "AbstractConv2d_gradInputs").perform(node, [kernels, gradients, np.asarray(shape)], outputs)
 
     module.CorrMM.perform = convolve
     module.CorrMM_gradWeights.perform = weights

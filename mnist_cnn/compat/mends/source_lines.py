@@ -35,7 +35,8 @@ _substitute(
     ("return np.angle(x)", "return np.angle(np.asarray(x, np.result_type(x, np.float64)))"),
     # np.int8(300) is 44 where a downcast is allowed, no OverflowError
     ("converted_data = py_type(data)", "converted_data = np.asarray(data, py_type)[()]"),
-    ("return py_type(data)", "return converted_data"))
+    ("return py_type(data)", "return converted_data"),
+)
 
 # The mask is no int32: (x - y) & 0xffffffff was an int64.
 _substitute("sandbox.rng_mrg", ("mask = 0xffffffff", "mask = np.int64(0xffffffff)"))
@@ -48,25 +49,32 @@ _substitute("tensor.nnet.sigm", (", sig='f')", ", dtype='f')"))
 
 # itemset, gone since NumPy 2.0
 _substitute("tensor.blas", ("z.itemset(z * a + b * np.dot(x, y))", "z[()] = z * a + b * np.dot(x, y)"))
-_substitute("compile.debugmode", ("storage_map[r][0].itemset(dr_vals[r][0])",
-                                  "storage_map[r][0][()] = dr_vals[r][0]"))
+_substitute("compile.debugmode", ("storage_map[r][0].itemset(dr_vals[r][0])", "storage_map[r][0][()] = dr_vals[r][0]"))
 
 # the identity of a bitwise "and", -1, does not go into an unsigned type since NumPy 2.0
-_substitute("tensor.elemwise", ("variable.fill(self.scalar_op.identity)",
-                                "variable.fill(np.asarray(self.scalar_op.identity, variable.dtype))"))
+_substitute(
+    "tensor.elemwise",
+    ("variable.fill(self.scalar_op.identity)", "variable.fill(np.asarray(self.scalar_op.identity, variable.dtype))"),
+)
 
 # a dtype of an object whose attribute `dtype` is a name, such as a variable, since NumPy 2.0
-_substitute("misc.safe_asarray", (
-    "dtype = np.dtype(dtype)", "dtype = np.dtype(dtype if isinstance(dtype, (type, str, np.dtype)) "
-    "else getattr(dtype, 'dtype', dtype))"))
+_substitute(
+    "misc.safe_asarray",
+    (
+        "dtype = np.dtype(dtype)",
+        "dtype = np.dtype(dtype if isinstance(dtype, (type, str, np.dtype)) else getattr(dtype, 'dtype', dtype))",
+    ),
+)
 
 # tostring, gone since NumPy 2.3
 _substitute("printing", ("x.tostring()", "x.tobytes()"))
 
 # a list of slices as an index, an error since NumPy 1.23: all pooling in Python
 _substitute("tensor.sort", ("axis=axis)[idx]", "axis=axis)[tuple(idx)]"))
-_substitute("tensor.signal.pool", ("yk[[region_slices[i][r[i]] for i in xrange(nd)]]",
-                                   "yk[tuple(region_slices[i][r[i]] for i in xrange(nd))]"))
+_substitute(
+    "tensor.signal.pool",
+    ("yk[[region_slices[i][r[i]] for i in xrange(nd)]]", "yk[tuple(region_slices[i][r[i]] for i in xrange(nd))]"),
+)
 
 # In C, all axes are -2**31 since NumPy 2.0 and MAXDIMS before; see NPY_RAVEL_AXIS in c_code.
 _substitute("tensor.extra_ops", ("np.MAXDIMS if self.axis", "np.RAVEL_AXIS if self.axis"))
@@ -82,15 +90,31 @@ _substitute("gof.compilelock", ("time.time()", "time.monotonic()"))
 # The strides of empty arrays are 0, and a matrix with no unit stride is an error: "some matrix has no unit
 # stride". BLAS wants strides that are not 0, even where there is nothing to add.
 for _name in "xyz":
-    _substitute("tensor.blas", *((old.format(_name), new.format(_name)) for old, new in (
-        ("(S{0}[1] == type_size || N{0}[1]==1)", "(S{0}[1] == type_size || N{0}[1]<=1 || N{0}[0]==0)"),
-        ("s{0}_0 = (N{0}[0] > 1) ?", "s{0}_0 = (N{0}[0] > 1 && N{0}[1] > 0) ?"),
-        ("s{0}_1 = (N{0}[1] > 1) ? S{0}[1]/type_size : (N{0}[0]",
-         "s{0}_1 = (N{0}[1] > 1 && N{0}[0] > 0) ? S{0}[1]/type_size : (N{0}[0]"),
-        # of three-dimensional arrays
-        ("(S{0}[2] == type_size || N{0}[2] == 1)", "(S{0}[2] == type_size || N{0}[2]<=1 || N{0}[1]==0)"),
-        ("s{0}_1 = (N{0}[1] > 1) ? S{0}[1]/type_size : (N{0}[2]",
-         "s{0}_1 = (N{0}[1] > 1 && N{0}[2] > 0) ? S{0}[1]/type_size : (N{0}[2]"),
-        ("s{0}_2 = (N{0}[2] > 1) ?", "s{0}_2 = (N{0}[2] > 1 && N{0}[1] > 0) ?"))))
-_substitute("tensor.blas_c", ("if (PyArray_STRIDES(%(Z)s)[0] == elemsize)",
-                              "if (Nz0 * Nz1 == 0) {} else if (PyArray_STRIDES(%(Z)s)[0] == elemsize)"))
+    _substitute(
+        "tensor.blas",
+        *(
+            (old.format(_name), new.format(_name))
+            for old, new in (
+                ("(S{0}[1] == type_size || N{0}[1]==1)", "(S{0}[1] == type_size || N{0}[1]<=1 || N{0}[0]==0)"),
+                ("s{0}_0 = (N{0}[0] > 1) ?", "s{0}_0 = (N{0}[0] > 1 && N{0}[1] > 0) ?"),
+                (
+                    "s{0}_1 = (N{0}[1] > 1) ? S{0}[1]/type_size : (N{0}[0]",
+                    "s{0}_1 = (N{0}[1] > 1 && N{0}[0] > 0) ? S{0}[1]/type_size : (N{0}[0]",
+                ),
+                # of three-dimensional arrays
+                ("(S{0}[2] == type_size || N{0}[2] == 1)", "(S{0}[2] == type_size || N{0}[2]<=1 || N{0}[1]==0)"),
+                (
+                    "s{0}_1 = (N{0}[1] > 1) ? S{0}[1]/type_size : (N{0}[2]",
+                    "s{0}_1 = (N{0}[1] > 1 && N{0}[2] > 0) ? S{0}[1]/type_size : (N{0}[2]",
+                ),
+                ("s{0}_2 = (N{0}[2] > 1) ?", "s{0}_2 = (N{0}[2] > 1 && N{0}[1] > 0) ?"),
+            )
+        ),
+    )
+_substitute(
+    "tensor.blas_c",
+    (
+        "if (PyArray_STRIDES(%(Z)s)[0] == elemsize)",
+        "if (Nz0 * Nz1 == 0) {} else if (PyArray_STRIDES(%(Z)s)[0] == elemsize)",
+    ),
+)

@@ -20,7 +20,7 @@ export function buildBars(container) {
       {type: "button", className: "answer-bar"},
       element("b", {}, state.names[digit]),
       element("span", {className: "track"}, bar),
-      text
+      text,
     );
     const selection = () => selectionOf("output", digit);
     node.addEventListener("pointermove", (event) => {
@@ -81,9 +81,7 @@ export function paintAnswer(pad) {
 function doubtOf(digit) {
   const {count} = state.input;
   if (count > 1) return `it looks like ${count === Infinity ? "many" : count} digits; draw one`;
-  return (
-    (digit && digit.doubt) || state.trust.doubt(state.network, state.names)
-  );
+  return (digit && digit.doubt) || state.trust.doubt(state.network, state.names);
 }
 
 /* Tell a screen reader once the hand rests. */

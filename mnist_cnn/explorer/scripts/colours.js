@@ -49,7 +49,7 @@ export class Palette {
       const t = i / SHADES - 1;
       return word(
         t < 0 ? mix(less, least, 0.35) : mix(some, much, 0.35),
-        Math.round(255 * Math.min(1, Math.abs(t) * 1.25))
+        Math.round(255 * Math.min(1, Math.abs(t) * 1.25)),
       );
     });
   }

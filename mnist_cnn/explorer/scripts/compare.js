@@ -48,7 +48,7 @@ export function buildCompare(names, others, gallery) {
   const choice = element(
     "select",
     {},
-    ...modelNames.map((name, i) => element("option", {value: i, selected: i === modelOfB}, name))
+    ...modelNames.map((name, i) => element("option", {value: i, selected: i === modelOfB}, name)),
   );
   choice.addEventListener("change", () => {
     modelOfB = Number(choice.value);
@@ -61,9 +61,9 @@ export function buildCompare(names, others, gallery) {
       title,
       keep,
       follow,
-      element("label", {}, "Model of B ", choice)
+      element("label", {}, "Model of B ", choice),
     ),
-    element("div", {className: "compare"}, ...Object.values(sides).map(({node}) => node))
+    element("div", {className: "compare"}, ...Object.values(sides).map(({node}) => node)),
   );
 }
 
@@ -79,7 +79,7 @@ function buildSide(name) {
   maps.setAttribute("role", "img");
   maps.setAttribute(
     "aria-label",
-    isDifference ? "The maps of B less those of A" : `Maps of ${name}`
+    isDifference ? "The maps of B less those of A" : `Maps of ${name}`,
   );
   maps.addEventListener("click", (event) => {
     const [rows, columns] = gridOf(layerShown);
@@ -92,7 +92,7 @@ function buildSide(name) {
     "div",
     {className: "compared-digit"},
     digit,
-    element("div", {className: "small-bars"}, ...bars.map(({node}) => node))
+    element("div", {className: "small-bars"}, ...bars.map(({node}) => node)),
   );
   return {
     heading,
@@ -103,7 +103,7 @@ function buildSide(name) {
       "figure",
       {className: `side side-${name[0]}${isDifference ? " difference" : ""}`},
       heading,
-      element("div", {className: "side-body"}, ...(isDifference ? [] : [column]), maps)
+      element("div", {className: "side-body"}, ...(isDifference ? [] : [column]), maps),
     ),
   };
 }
@@ -123,8 +123,8 @@ function matchMaps(a, b, layer) {
   const pairs = [];
   ours.forEach((one, i) =>
     theirs.forEach((other, j) =>
-      pairs.push({i, j, r: one.reduce((sum, value, k) => sum + value * other[k], 0)})
-    )
+      pairs.push({i, j, r: one.reduce((sum, value, k) => sum + value * other[k], 0)}),
+    ),
   );
   pairs.sort((one, other) => other.r - one.r);
   const order = new Array(maps).fill(null);
@@ -164,7 +164,7 @@ function reorder(values, layer, order) {
   const area = LAYERS[layer].size ** 2;
   const result = new Float32Array(values.length);
   order.forEach((from, to) =>
-    result.set(values.subarray(from * area, (from + 1) * area), to * area)
+    result.set(values.subarray(from * area, (from + 1) * area), to * area),
   );
   return result;
 }
@@ -221,7 +221,7 @@ export function paintCompare() {
     const answer = best(values.output);
     side.heading.replaceChildren(
       element("b", {}, `${name}: ${state.names[answer]}`),
-      ` at ${percent(values.output[answer])}, ${model}`
+      ` at ${percent(values.output[answer])}, ${model}`,
     );
     paintMaps(side, layer, shown[name], state.scale.values[layer]);
   }
@@ -231,7 +231,7 @@ export function paintCompare() {
     ": orange where B has more, blue where A has" +
       (match
         ? `. B's maps stand beside those of A they correlate with most (mean ${number(match.correlation)})`
-        : "")
+        : ""),
   );
   paintMaps(sides.difference, layer, difference, state.scale.values[layer]);
   title.textContent = byId(`title-${layer}`).textContent;

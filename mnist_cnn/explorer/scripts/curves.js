@@ -47,7 +47,7 @@ export function buildCurves() {
   canvas.setAttribute("role", "application");
   canvas.setAttribute(
     "aria-label",
-    `The ${state.noun} as the network sees it: drag it, or shift it with the arrow keys`
+    `The ${state.noun} as the network sees it: drag it, or shift it with the arrow keys`,
   );
   picture = new Picture(canvas, LAYERS.input.size);
   wireDrag(canvas);
@@ -87,12 +87,12 @@ export function buildCurves() {
               {className: "change"},
               element("label", {className: "choice"}, radio, title),
               slider,
-              output
+              output,
             ),
           },
         ];
-      }
-    )
+      },
+    ),
   );
   const reset = element("button", {type: "button", className: "plain", textContent: "As it was"});
   reset.addEventListener("click", resetChange);
@@ -105,11 +105,11 @@ export function buildCurves() {
         "figure",
         {className: "dragged"},
         element("figcaption", {}, "What the network sees: drag it"),
-        canvas
+        canvas,
       ),
       element("div", {className: "changes"}, ...Object.values(sliders).map(({row}) => row), reset),
-      chart
-    )
+      chart,
+    ),
   );
 }
 
@@ -211,7 +211,7 @@ export function paintCurves(inputChanged) {
   marker.setAttribute("x1", x(change[chosen]));
   marker.setAttribute("x2", x(change[chosen]));
   [least, (least + most) / 2, most].forEach(
-    (value, i) => (labels[i].textContent = number(value, 1).replace(".0", "") + unit)
+    (value, i) => (labels[i].textContent = number(value, 1).replace(".0", "") + unit),
   );
   // the curves themselves change only with what is not drawn along them
   const key = [
@@ -231,7 +231,7 @@ export function paintCurves(inputChanged) {
   if (table.length < POINTS) schedule();
   const placed = []; // names' boxes: the highest stays at its curve, others make room
   const peaks = lines.map((_, digit) =>
-    table.reduce((top, row, i) => (row[digit] > table[top][digit] ? i : top), 0)
+    table.reduce((top, row, i) => (row[digit] > table[top][digit] ? i : top), 0),
   );
   const order = [...lines.keys()].sort((a, b) => table[peaks[b]][b] - table[peaks[a]][a]);
   for (const digit of order) {
@@ -242,9 +242,9 @@ export function paintCurves(inputChanged) {
         table
           .map(
             (row, i) =>
-              `${((WIDTH * i) / (POINTS - 1)).toFixed(1)} ${(HEIGHT * (1 - row[digit])).toFixed(1)}`
+              `${((WIDTH * i) / (POINTS - 1)).toFixed(1)} ${(HEIGHT * (1 - row[digit])).toFixed(1)}`,
           )
-          .join("L")
+          .join("L"),
     );
     const much = table[peaks[digit]][digit];
     line.classList.toggle("faint", much < 0.1);
@@ -263,7 +263,7 @@ function placeName(name, digit, x, much, placed) {
   while (
     placed.some(
       (other) =>
-        left < other.left + other.width && other.left < left + width && Math.abs(y - other.y) < 13
+        left < other.left + other.width && other.left < left + width && Math.abs(y - other.y) < 13,
     )
   )
     y += 13;

@@ -19,7 +19,7 @@ export function splitDigits(image) {
     ink: plane(
       image.values.map((value, i) => (shape.numbers.includes(labels[i]) ? value : 0)),
       image.width,
-      image.height
+      image.height,
     ),
     box: shape,
   }));
@@ -79,11 +79,11 @@ function gather(shapes) {
     if (least >= 0.5 * tallest) return rest;
     const [smallest] = rest.splice(
       rest.findIndex((shape) => heightOf(shape) === least),
-      1
+      1,
     );
     const distances = rest.map(
       (other) =>
-        Math.max(0, rowsApart(smallest, other)) + Math.max(0, columnsApart(smallest, other))
+        Math.max(0, rowsApart(smallest, other)) + Math.max(0, columnsApart(smallest, other)),
     );
     const near = Math.min(...distances);
     if (near > 0.5 * tallest) continue;
@@ -98,8 +98,8 @@ function inReadingOrder(shapes) {
   for (const shape of byHeight) {
     const line = lines.find((others) =>
       others.some(
-        (other) => -rowsApart(shape, other) >= 0.5 * Math.min(heightOf(shape), heightOf(other))
-      )
+        (other) => -rowsApart(shape, other) >= 0.5 * Math.min(heightOf(shape), heightOf(other)),
+      ),
     );
     if (line) line.push(shape);
     else lines.push([shape]);

@@ -16,10 +16,10 @@ export function buildEditTools() {
     refresh();
   };
   onInput(byId("silence"), ({checked}) =>
-    change((...place) => state.edits.silence(...place, checked))
+    change((...place) => state.edits.silence(...place, checked)),
   );
   onInput(byId("factor"), ({value}) =>
-    change((...place) => state.edits.scale(...place, Number(value)))
+    change((...place) => state.edits.scale(...place, Number(value))),
   );
   onClick("reset", () => change((...place) => state.edits.reset(...place)));
   onClick("reset-all", () => change(() => state.edits.resetAll()));
@@ -42,7 +42,7 @@ export function makeDrawable(cells, channelOf) {
       map,
       channelOf(),
       i,
-      Math.max(-2 * most, Math.min(2 * most, value * most))
+      Math.max(-2 * most, Math.min(2 * most, value * most)),
     );
     refresh();
   };
@@ -66,7 +66,7 @@ export function makeDrawable(cells, channelOf) {
         i,
         state.network.terms(layer, map, state.kept.row, state.kept.column, channelOf()).kernel[i] /
           edits.measure(layer, map) +
-          change
+          change,
       );
     });
   });
@@ -79,7 +79,7 @@ export function paintEditTools() {
   if (layer === "input") return;
   byId("edits").setAttribute(
     "aria-label",
-    `Change ${LAYERS[layer].kind === "convolution" ? "map" : "unit"} ${map}`
+    `Change ${LAYERS[layer].kind === "convolution" ? "map" : "unit"} ${map}`,
   );
   byId("silence").checked = edits.isSilenced(layer, map);
   byId("silence").closest("label").hidden = layer === "output";

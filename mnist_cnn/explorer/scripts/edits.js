@@ -80,7 +80,7 @@ export class Edits {
   measure(layer, map) {
     return indicesOf(layer, map).reduce(
       (best, i) => Math.max(best, Math.abs(this.original[layer][i])),
-      0
+      0,
     );
   }
 
@@ -121,6 +121,6 @@ function indicesOf(layer, map) {
   const {below, kind, maps} = LAYERS[layer];
   const count = LAYERS[below].maps * widthOf(layer);
   return Array.from({length: count}, (_, i) =>
-    kind === "convolution" ? map * count + i : i * maps + map
+    kind === "convolution" ? map * count + i : i * maps + map,
   );
 }

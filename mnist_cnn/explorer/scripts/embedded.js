@@ -86,7 +86,7 @@ export async function readEmbedded() {
   const facts = JSON.parse(byId("facts").textContent);
   shapeLayers({channels: facts.shape[0], side: facts.shape[1], classes: facts.names.length});
   const weights = await Promise.all(
-    facts.models.map((_, i) => unpack(`weights${i}`, Float32Array))
+    facts.models.map((_, i) => unpack(`weights${i}`, Float32Array)),
   );
   const images = isInk()
     ? unpackImages(await unpack("places"), await unpack("levels"))
@@ -111,7 +111,7 @@ export async function readEmbedded() {
         epoch,
         accuracy,
         weights: scaleUp(await unpack(`film${i}`, Int8Array), scales, facts.sizes),
-      }))
+      })),
     ),
   };
 }

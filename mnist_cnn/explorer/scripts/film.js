@@ -26,13 +26,12 @@ export function buildFilm(frames) {
     network: new Network(weights),
   }));
   const taps = LAYERS.input.maps * TAPS;
-  const kernelOf = ({network}, map) =>
-    network.conv1.kernels.subarray(map * taps, (map + 1) * taps);
+  const kernelOf = ({network}, map) => network.conv1.kernels.subarray(map * taps, (map + 1) * taps);
   const last = film[film.length - 1];
   scale = largest(last.network.conv1.kernels);
   // in colour each kernel has a scale of its own for all epochs
   limits = Array.from({length: LAYERS.conv1.maps}, (_, map) =>
-    Math.max(1e-6, ...film.map((frame) => largest(kernelOf(frame, map))))
+    Math.max(1e-6, ...film.map((frame) => largest(kernelOf(frame, map)))),
   );
   slider = element("input", {type: "range", min: 0, max: film.length - 1, step: 1});
   slider.value = film.length - 1;
@@ -50,7 +49,7 @@ export function buildFilm(frames) {
       digit,
       element("em", {}, bar),
       share,
-      element("small", {}, `${(100 * accuracy).toFixed(2)} % right`)
+      element("small", {}, `${(100 * accuracy).toFixed(2)} % right`),
     );
     node.addEventListener("click", () => {
       stop();
@@ -83,15 +82,15 @@ export function buildFilm(frames) {
       "div",
       {className: "film-body"},
       element("div", {className: "film-answers"}, ...answers.map(({node}) => node)),
-      element("div", {className: "film"}, ...pictures.map(({node}) => node))
+      element("div", {className: "film"}, ...pictures.map(({node}) => node)),
     ),
     element(
       "p",
       {className: "about"},
       `The whole network as it was then answers for the ${state.noun} on the pad; beside it, how ` +
         `many of the test ${state.noun}s it had right. Each pair is a kernel of the first layer ` +
-        "and the map that it makes, after ReLU. The film's weights have 6 bits each."
-    )
+        "and the map that it makes, after ReLU. The film's weights have 6 bits each.",
+    ),
   );
 }
 
@@ -105,7 +104,7 @@ function start() {
       if (Number(slider.value) === film.length - 1) stop();
       schedule();
     },
-    calm.matches ? 3 * FRAME : FRAME
+    calm.matches ? 3 * FRAME : FRAME,
   );
 }
 
@@ -143,7 +142,7 @@ export function paintFilm(inputChanged) {
       conv1,
       map * size * size,
       state.scale.values.conv1,
-      state.palette.signed
+      state.palette.signed,
     );
   });
 }

@@ -21,19 +21,19 @@ export function buildFool(pick) {
     "select",
     {},
     element("option", {value: ""}, `any other ${state.noun === "digit" ? "digit" : "class"}`),
-    ...state.names.map((name, i) => element("option", {value: i}, name))
+    ...state.names.map((name, i) => element("option", {value: i}, name)),
   );
   choice.addEventListener("change", schedule);
   put = element("button", {type: "button", className: "plain"}, "Put it on the pad");
   put.addEventListener("click", () =>
-    pick({pixels: found.result.pixels, name: "the changed picture"})
+    pick({pixels: found.result.pixels, name: "the changed picture"}),
   );
   const canvases = ["before", "after"].map((name) => {
     const canvas = element("canvas");
     canvas.setAttribute("role", "img");
     canvas.setAttribute(
       "aria-label",
-      name === "before" ? "What changes: orange is added, blue is erased" : "The changed picture"
+      name === "before" ? "What changes: orange is added, blue is erased" : "The changed picture",
     );
     return canvas;
   });
@@ -57,10 +57,10 @@ export function buildFool(pick) {
           "The pixel that changes the answer fastest is filled or emptied, then the next, until " +
             "the answer is another; then each is taken back as far as that allows. Orange is ink " +
             "added, blue is ink erased. Undo brings the picture back; a smaller change that this " +
-            "search does not find may exist."
-        )
-      )
-    )
+            "search does not find may exist.",
+        ),
+      ),
+    ),
   );
 }
 

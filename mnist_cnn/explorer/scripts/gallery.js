@@ -37,7 +37,7 @@ export function buildGallery(digits, pick) {
     if (nodes.length === 0) continue;
     const row = element("div", {className: "thumbs"}, ...nodes);
     byId("gallery").append(
-      element("div", {className: "shelf"}, element("h2", {textContent: title}), row)
+      element("div", {className: "shelf"}, element("h2", {textContent: title}), row),
     );
     roveFocus(row, nodes);
   }

@@ -20,14 +20,14 @@ export class Grids {
           cell.addEventListener("pointerleave", () => this.light(null));
           cells.push(cell);
           return cell;
-        })
-      )
+        }),
+      ),
     );
     const table = element(
       "table",
       {className: `grid grid-${name}`},
       element("caption", {textContent: caption}),
-      element("tbody", {}, ...rows)
+      element("tbody", {}, ...rows),
     );
     this.grids[name] = {cells, table};
     return table;

@@ -35,7 +35,7 @@ export function extractInk(grey) {
   const middle = quantile(darkness, 0.5);
   const spread = quantile(
     darkness.map((value) => Math.abs(value - middle)),
-    0.5
+    0.5,
   );
   const above = darkness.map((value) => Math.max(0, value - middle));
   const noise = Math.max(5 * spread, 0.02);
@@ -57,7 +57,7 @@ const negative = ({values, width, height}) =>
   plane(
     values.map((value) => 1 - value),
     width,
-    height
+    height,
   );
 
 const windowOf = (width, height) =>
@@ -86,10 +86,10 @@ function darknessOf(grey) {
   const least = 0.4 * quantile(paper, 0.9);
   return plane(
     Float64Array.from(values, (value, i) =>
-      Math.max(0, (paper[i] - value) / Math.max(paper[i], least, 0.05))
+      Math.max(0, (paper[i] - value) / Math.max(paper[i], least, 0.05)),
     ),
     width,
-    height
+    height,
   );
 }
 
@@ -158,7 +158,7 @@ function keepDigits(image) {
     const own = plane(
       ink.map((value, j) => (labels[j] === i ? value : 0)),
       width,
-      height
+      height,
     );
     const shape = cut(own, boxes[i]);
     return {stroke: strokeWidth(shape), longer: Math.max(shape.width, shape.height)};
@@ -167,7 +167,7 @@ function keepDigits(image) {
   const pens = numbers.filter((i) => isNarrow(shapes[i]) && mass[i] >= heaviest / 20);
   const pen = Math.min(...pens.map((i) => shapes[i].stroke)); // all digits by one
   const isStroke = numbers.map(
-    (i) => pens.length > 0 && isNarrow(shapes[i]) && shapes[i].stroke <= 3 * pen
+    (i) => pens.length > 0 && isNarrow(shapes[i]) && shapes[i].stroke <= 3 * pen,
   );
   let whole = mass.map((value, i) => (touching[i] ? 0 : value));
   let doubt = "";
@@ -183,12 +183,12 @@ function keepDigits(image) {
     doubt = "the ink touches the picture's edge; leave a margin around it";
   } else {
     throw new Error(
-      "what stands out runs out of the picture: there is no digit with a margin around it"
+      "what stands out runs out of the picture: there is no digit with a margin around it",
     );
   }
   const least = largest(whole) / 20;
   const kept = Uint8Array.from(ink, (value, i) =>
-    whole[labels[i]] >= least ? Math.floor(255 * value + 0.5) : 0
+    whole[labels[i]] >= least ? Math.floor(255 * value + 0.5) : 0,
   );
   return {ink: plane(kept, width, height), doubt};
 }
@@ -245,7 +245,7 @@ function eraseLine(ink, width, height, {slope, row}) {
   for (let x = 0; x < width; x++) {
     const middle = Math.floor(row + slope * (x - width / 2) + 0.5);
     const y = [middle, middle - 1, middle + 1].find(
-      (at) => at >= 0 && at < height && ink[at * width + x] > 0
+      (at) => at >= 0 && at < height && ink[at * width + x] > 0,
     );
     if (y === undefined) continue;
     let top = y,
@@ -257,7 +257,7 @@ function eraseLine(ink, width, height, {slope, row}) {
   if (!runs.length) return;
   const thickness = quantile(
     runs.map(({top, bottom}) => bottom - top),
-    0.5
+    0.5,
   );
   if (thickness > Math.max(1, THIN * Math.min(width, height))) return;
   for (const {x, top, bottom} of runs) {

@@ -65,7 +65,7 @@ export class Inspector {
       "figure",
       {className},
       element("figcaption", {}, caption),
-      element("div", {className: "frame"}, ...children)
+      element("div", {className: "frame"}, ...children),
     );
   }
 
@@ -75,7 +75,7 @@ export class Inspector {
       "div",
       {className: "middle"},
       element("div", {className: "grids"}, ...grids),
-      this.equation
+      this.equation,
     );
   }
 
@@ -94,7 +94,7 @@ export class Inspector {
     this.below.caption = figure.firstChild;
     const {maps} = LAYERS[LAYERS[this.layer].below];
     this.below.caption.dataset.widest = Array.from({length: maps}, (_, i) =>
-      this.captionBelow(i)
+      this.captionBelow(i),
     ).reduce((a, b) => (b.length > a.length ? b : a));
     return figure;
   }
@@ -106,7 +106,7 @@ export class Inspector {
     canvas.setAttribute("role", "application");
     canvas.setAttribute(
       "aria-label",
-      "Pixels of this map: choose with the arrow keys; space plays"
+      "Pixels of this map: choose with the arrow keys; space plays",
     );
     this.here = {picture: new Picture(canvas, size), box: element("i", {className: "box"})};
     const report = (event, keep) => {
@@ -152,7 +152,7 @@ export class Inspector {
     if (layer === "input")
       picture.paintInput(
         values.map((value) => 256 * value),
-        state.palette.ink
+        state.palette.ink,
       );
     else
       picture.paintSigned(
@@ -160,7 +160,7 @@ export class Inspector {
         map * size * size,
         state.scale[kind][layer],
         state.palette.signed,
-        count
+        count,
       );
   }
 
@@ -189,7 +189,7 @@ export class Inspector {
       layer,
       map,
       state.showRaw && kind === "convolution",
-      shownOf(layer, map)
+      shownOf(layer, map),
     );
     this.place(this.here.box, row, column, 1, size);
     this.here.caption.textContent = caption;
@@ -205,9 +205,9 @@ export class Inspector {
               "span",
               {className: term.result ? "term result" : "term"},
               element("small", {}, term.name),
-              element("b", {}, term.value)
-            )
-      )
+              element("b", {}, term.value),
+            ),
+      ),
     );
   }
 }

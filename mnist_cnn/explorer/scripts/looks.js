@@ -52,10 +52,10 @@ export function buildLooks(pick) {
         "figure",
         {className: "favourites"},
         element("figcaption", {}, `The test ${state.noun}s that excite it most`),
-        element("div", {className: "thumbs"}, ...thumbs.map(({node}) => node))
+        element("div", {className: "thumbs"}, ...thumbs.map(({node}) => node)),
       ),
-      note
-    )
+      note,
+    ),
   );
 }
 
@@ -82,7 +82,7 @@ export function paintLooks() {
         {length: inputCount()},
         // on an even colour many rectifiers are silent and pass no gradient on
         (_, i) =>
-          neutral(i) + (isInk() ? 0.08 + 0.02 * Math.sin(i * 7.3) : 0.25 * Math.sin(i * 7.3))
+          neutral(i) + (isInk() ? 0.08 + 0.02 * Math.sin(i * 7.3) : 0.25 * Math.sin(i * 7.3)),
       ),
     };
     if (calm.matches) while (grown.left > 0) ascend(layer, map);
@@ -102,7 +102,7 @@ export function paintLooks() {
   }
   picture.paintInput(
     Uint8Array.from(grown.pixels, (value) => Math.round(255 * value)),
-    state.palette.ink
+    state.palette.ink,
   );
 }
 
@@ -119,7 +119,7 @@ function ascend(layer, map) {
   const largest = gradient.reduce((best, value) => Math.max(best, Math.abs(value)), 1e-9);
   const rate = (RATE * grown.left) / STEPS;
   const moved = pixels.map(
-    (value, i) => neutral(i) + DECAY * (value - neutral(i)) + (rate * gradient[i]) / largest
+    (value, i) => neutral(i) + DECAY * (value - neutral(i)) + (rate * gradient[i]) / largest,
   );
   const {size} = LAYERS.input;
   const within = (place) => Math.max(0, Math.min(size - 1, place));

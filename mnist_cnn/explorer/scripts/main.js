@@ -68,7 +68,7 @@ function start({facts, weights, digitOf, favourites, trust, plane, training, fil
     trust: new Trust(trust),
     scale: measureScale(
       network,
-      gallery.map(({pixels}) => scaled(pixels))
+      gallery.map(({pixels}) => scaled(pixels)),
     ),
   });
 
@@ -76,7 +76,7 @@ function start({facts, weights, digitOf, favourites, trust, plane, training, fil
   document.body.classList.toggle("no-drawing", !isInk());
   document.body.classList.toggle(
     "wordy",
-    facts.names.some((name) => name.length > 2)
+    facts.names.some((name) => name.length > 2),
   );
   buildStages();
   buildGlance();
@@ -94,11 +94,10 @@ function start({facts, weights, digitOf, favourites, trust, plane, training, fil
   inspector = new Inspector(
     {heading: byId("inspected"), about: byId("inspected-about"), body: byId("sum")},
     {
-      onPixel: (row, column, keep) =>
-        select({...selected(), row, column, isChosen: true}, keep),
+      onPixel: (row, column, keep) => select({...selected(), row, column, isChosen: true}, keep),
       onChannel: (channel, keep) => select({...selected(), channel}, keep),
       onLeave: pointAway,
-    }
+    },
   );
   buildMotion();
   buildEditTools();
@@ -108,7 +107,10 @@ function start({facts, weights, digitOf, favourites, trust, plane, training, fil
   buildWhere({plane, training}, pick);
   buildCompare(facts.models, weights.slice(1), gallery);
   if (film.length) buildFilm(film);
-  buildTabs(["sum", "looks", "curves", "fool", "where", "compare", ...(film.length ? ["film"] : [])], refresh);
+  buildTabs(
+    ["sum", "looks", "curves", "fool", "where", "compare", ...(film.length ? ["film"] : [])],
+    refresh,
+  );
   wireTools();
   onFrame(drawFrame);
   onKept(moveBench);
@@ -128,7 +130,17 @@ function start({facts, weights, digitOf, favourites, trust, plane, training, fil
   showExample(gallery);
   document.documentElement.dataset.ready = "";
   /* For the browser's console: look at any layer of your own network. */
-  window.explorer = {network, LAYERS, pad, preprocess, readDigits, leastChange, placeOf, timing, state};
+  window.explorer = {
+    network,
+    LAYERS,
+    pad,
+    preprocess,
+    readDigits,
+    leastChange,
+    placeOf,
+    timing,
+    state,
+  };
 }
 
 /* A test picture to look at, and the map that has most to say about it. */
@@ -141,7 +153,7 @@ function showExample(gallery) {
   const {conv1} = state.network.values;
   const area = LAYERS.conv1.size ** 2;
   const energies = Array.from({length: LAYERS.conv1.maps}, (_, map) =>
-    conv1.subarray(map * area, (map + 1) * area).reduce((sum, value) => sum + value * value, 0)
+    conv1.subarray(map * area, (map + 1) * area).reduce((sum, value) => sum + value * value, 0),
   );
   select(strongest("conv1", energies.indexOf(Math.max(...energies))), true);
   drawNow();

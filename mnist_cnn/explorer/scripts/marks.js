@@ -73,7 +73,7 @@ function placeMarks({layer, map, row, column}, channel, sources) {
       1,
       1,
       256 / columns,
-      columns
+      columns,
     );
 
   if (layer === "dense") {
@@ -146,7 +146,7 @@ function drawWedges(layer, map, below, sources) {
         points:
           `${from.right},${from.top} ${target.left},${target.top} ` +
           `${target.left},${target.bottom} ${from.right},${from.bottom}`,
-      })
+      }),
     );
   }
   byId("wedges").replaceChildren(...marked.lines, ...wedge);

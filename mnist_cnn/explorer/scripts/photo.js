@@ -114,7 +114,7 @@ function weightsOf(length, from, part, count) {
     const start = Math.max(0, Math.trunc(centre - 2 * stretch + 0.5));
     const end = Math.min(length, Math.trunc(centre + 2 * stretch + 0.5));
     const weights = Array.from({length: end - start}, (_, j) =>
-      cubic((start + j - centre + 0.5) / stretch)
+      cubic((start + j - centre + 0.5) / stretch),
     );
     const sum = weights.reduce((total, weight) => total + weight, 0);
     return {start, weights: weights.map((weight) => weight / sum)};

@@ -88,7 +88,7 @@ function offer(found, pick) {
   });
   byId("notice").replaceChildren(
     `${found[0].name} shows ${found.length} digits: `,
-    element("span", {className: "thumbs"}, ...thumbs)
+    element("span", {className: "thumbs"}, ...thumbs),
   );
 }
 

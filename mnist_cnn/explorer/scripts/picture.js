@@ -60,7 +60,8 @@ export class Picture {
       }
       const shade = Math.max(-SHADES, Math.min(SHADES, Math.round(0.5 * change)));
       words[i] = change
-        ? palette.signed[SHADES + shade + Math.sign(change) * (SHADES >> 2)] || palette.signed[SHADES + shade]
+        ? palette.signed[SHADES + shade + Math.sign(change) * (SHADES >> 2)] ||
+          palette.signed[SHADES + shade]
         : palette.ink[Math.round(0.35 * stays)];
     }
     this.context.putImageData(this.image, 0, 0);

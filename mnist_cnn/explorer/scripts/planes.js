@@ -108,7 +108,7 @@ export function medians({values, width, height}, side) {
       return window.sort()[count >> 1];
     }),
     width,
-    height
+    height,
   );
 }
 
@@ -176,7 +176,7 @@ export function cut({values, width}, {top, left, bottom, right}, margin = 0) {
   for (let y = top; y < bottom; y++) {
     result.set(
       values.subarray(y * width + left, y * width + right),
-      (y - top + margin) * columns + margin
+      (y - top + margin) * columns + margin,
     );
   }
   return plane(result, columns, rows);

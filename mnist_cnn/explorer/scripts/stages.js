@@ -61,7 +61,7 @@ function buildMaps(layer, stage) {
     const node = element("button", {type: "button", className: "map"}, canvas);
     node.setAttribute(
       "aria-label",
-      maps > 1 ? `${name}, map ${map}` : `${name}, what the network sees`
+      maps > 1 ? `${name}, map ${map}` : `${name}, what the network sees`,
     );
     stage.nodes.push(node);
     stage.pictures.push(new Picture(canvas, size));
@@ -132,7 +132,7 @@ function buildUnits(stage) {
     if (canvas.matches(":focus-visible") && state.kept.layer !== "dense") {
       const best = state.network.values.dense.reduce(
         (top, value, i, all) => (value > all[top] ? i : top),
-        0
+        0,
       );
       select(selectionOf("dense", best), true);
     }
@@ -173,8 +173,8 @@ export function paintStages() {
         map * size * size,
         scale[kind][layer],
         palette.signed,
-        shownOf(layer, map)
-      )
+        shownOf(layer, map),
+      ),
     );
   }
 }

@@ -31,7 +31,10 @@ function drawRows(bitmap, start, rows, ground) {
     context.drawImage(bitmap, -left, -start);
     const {data} = context.getImageData(0, 0, columns, rows);
     for (let row = 0; row < rows; row++) {
-      whole.set(data.subarray(4 * row * columns, 4 * (row + 1) * columns), 4 * (row * width + left));
+      whole.set(
+        data.subarray(4 * row * columns, 4 * (row + 1) * columns),
+        4 * (row * width + left),
+      );
     }
   }
   return whole;

@@ -44,7 +44,7 @@ function thicken(pixels, steps) {
         at(plane, row - 1, column),
         at(plane, row + 1, column),
         at(plane, row, column - 1),
-        at(plane, row, column + 1)
+        at(plane, row, column + 1),
       );
       return value + part * (extreme - value);
     });
@@ -97,6 +97,6 @@ export function transform(pixels, {right, down, turn, thicken: steps, noise}) {
   }
   const speckle = grainsOf(result.length);
   return Uint8Array.from(result, (value, i) =>
-    Math.max(0, Math.min(255, Math.round(value + 255 * noise * speckle[i])))
+    Math.max(0, Math.min(255, Math.round(value + 255 * noise * speckle[i]))),
   );
 }

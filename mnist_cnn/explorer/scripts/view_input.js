@@ -22,7 +22,7 @@ export const inputView = {
       ];
     }
     const grids = Array.from({length: Math.min(3, LAYERS.input.maps)}, (_, channel) =>
-      inspector.grids.build(`channel${channel}`, `Bytes around it, ${channelName(channel)}`, FEW)
+      inspector.grids.build(`channel${channel}`, `Bytes around it, ${channelName(channel)}`, FEW),
     );
     return [here, inspector.buildMiddle(...grids)];
   },

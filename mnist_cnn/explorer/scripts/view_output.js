@@ -26,14 +26,14 @@ export const outputView = {
           "list",
           "The six that count most",
           ["unit", "value", "× weight", "= part"],
-          strongest
-        )
+          strongest,
+        ),
       ),
       buildTable(
         "list softmax",
         "Softmax: scores made into probabilities",
         ["class", "score", "e^score", "probability"],
-        softmax
+        softmax,
       ),
     ];
   },
@@ -57,7 +57,7 @@ export const outputView = {
       "=",
       {name: "score", value: number(raw, 3)},
       "→ softmax →",
-      {name: `class ${state.names[map]}`, value: percent(network.values.output[map]), result: true}
+      {name: `class ${state.names[map]}`, value: percent(network.values.output[map]), result: true},
     );
   },
 };
@@ -66,14 +66,14 @@ function buildTable(className, caption, names, body) {
   const head = element(
     "tr",
     {},
-    ...names.map((textContent) => element("th", {textContent, scope: "col"}))
+    ...names.map((textContent) => element("th", {textContent, scope: "col"})),
   );
   return element(
     "table",
     {className},
     element("caption", {textContent: caption}),
     element("thead", {}, head),
-    body
+    body,
   );
 }
 
@@ -93,7 +93,7 @@ function fillStrongest(sums, digit) {
       ]);
       row.lastChild.className = sums[unit] < 0 ? "less" : "more";
       return row;
-    })
+    }),
   );
 }
 
@@ -162,7 +162,7 @@ function writeSoftmaxStep(inspector, chosen, step) {
       ...(score === ""
         ? []
         : [{name: `${name}: score`, value: number(Math.log(power), 3)}, "e to the power of it ="]),
-      {name: score === "" ? name : "always above 0", value: powerText(power), result: true}
+      {name: score === "" ? name : "always above 0", value: powerText(power), result: true},
     );
   } else if (step === sumStep()) {
     const count = {10: "ten"}[LAYERS.output.maps] || LAYERS.output.maps;
@@ -178,7 +178,7 @@ function writeSoftmaxStep(inspector, chosen, step) {
       "÷",
       {name: "sum", value: powerText(powerSum())},
       "=",
-      {name: "probability", value: percent(probability), result: true}
+      {name: "probability", value: percent(probability), result: true},
     );
   }
 }

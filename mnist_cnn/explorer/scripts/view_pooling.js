@@ -18,7 +18,7 @@ export const poolingView = {
     const {values} = state.network;
     const side = LAYERS[below].size;
     const four = [0, 1, side, side + 1].map(
-      (i) => values[below][(map * side + 2 * row) * side + 2 * column + i]
+      (i) => values[below][(map * side + 2 * row) * side + 2 * column + i],
     );
     const largest = Math.max(...four);
     inspector.paintBelow(map, 2 * row, 2 * column, 2);
@@ -26,7 +26,7 @@ export const poolingView = {
     inspector.grids
       .get("input")
       .cells.forEach((cell, i) =>
-        cell.classList.toggle("winner", four[i] === largest && largest > 0)
+        cell.classList.toggle("winner", four[i] === largest && largest > 0),
       );
     inspector.paintHere(`Map ${map}`);
     inspector.write(
@@ -36,7 +36,7 @@ export const poolingView = {
         name: `pixel (${row}, ${column})`,
         result: true,
         value: number(values[layer][(map * size + row) * size + column], 3),
-      }
+      },
     );
   },
 };

@@ -62,7 +62,7 @@ function build(inspector, width, weights) {
       inspector.buildSign("×"),
       kernel,
       inspector.buildSign("="),
-      grids.build("product", "Products", width)
+      grids.build("product", "Products", width),
     ),
   ];
 }
@@ -84,7 +84,7 @@ function buildChannels(inspector, below) {
   const figure = inspector.figure(
     "channels",
     below === "input" ? "Sum over each channel" : "Sum over each map below",
-    ...channels
+    ...channels,
   );
   figure.classList.toggle("few", channels.length < 4);
   figure.addEventListener("pointerleave", () => inspector.onLeave());
@@ -139,7 +139,7 @@ function update(inspector, {layer, map, row, column, channel}, name) {
     "=",
     {name: "raw sum", value: number(terms.raw, 3), result: showRaw},
     isSilenced ? "→ silenced →" : "→ ReLU →",
-    {name, value: number(isSilenced ? 0 : Math.max(0, terms.raw), 3), result: !showRaw}
+    {name, value: number(isSilenced ? 0 : Math.max(0, terms.raw), 3), result: !showRaw},
   );
 }
 
@@ -152,7 +152,7 @@ function writeRunningSum(inspector, {sums, channel}, step) {
     {name: `map ${channel}`, value: number(sums[step], 3)},
     "=",
     {name: `maps 0 to ${step}`, value: number(before + sums[step], 3), result: true},
-    "+ …"
+    "+ …",
   );
 }
 

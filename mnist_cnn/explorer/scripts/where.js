@@ -40,7 +40,9 @@ export function buildWhere(content, pick) {
     const label = element("span");
     const node = element("button", {type: "button", className: "thumb"}, small, label);
     const thumb = {node, label, picture: new Picture(small, LAYERS.input.size), digit: null};
-    node.addEventListener("click", () => pick({pixels: thumb.digit.pixels, name: "a training one"}));
+    node.addEventListener("click", () =>
+      pick({pixels: thumb.digit.pixels, name: "a training one"}),
+    );
     return thumb;
   });
   byId("panel-where").append(
@@ -56,7 +58,7 @@ export function buildWhere(content, pick) {
           "figure",
           {},
           element("figcaption", {}, `The nearest of ${training.length} training ${state.noun}s`),
-          element("div", {className: "thumbs"}, ...thumbs.map(({node}) => node))
+          element("div", {className: "thumbs"}, ...thumbs.map(({node}) => node)),
         ),
         element(
           "p",
@@ -65,10 +67,10 @@ export function buildWhere(content, pick) {
             "layer, seen from the direction in which they differ most (two principal components). " +
             "The ring is what is on the pad, laid in by the same two. Two directions are not all: " +
             "what lies near here may lie far in the others. Distances are one minus the cosine " +
-            "of all features, as for \u201cunsure\u201d. A click shows a dot's picture."
-        )
-      )
-    )
+            "of all features, as for \u201cunsure\u201d. A click shows a dot's picture.",
+        ),
+      ),
+    ),
   );
 }
 
@@ -91,7 +93,7 @@ function layOut(points) {
 /* Where features lie in the plane. */
 function project(values) {
   return plane.components.map((component) =>
-    component.reduce((sum, weight, i) => sum + weight * (values[i] - plane.mean[i]), 0)
+    component.reduce((sum, weight, i) => sum + weight * (values[i] - plane.mean[i]), 0),
   );
 }
 
@@ -168,7 +170,7 @@ export function paintWhere() {
     thumb.label.textContent = `${state.names[thumb.digit.label]}, ${number(far[order[i]], 3)}`;
     thumb.node.setAttribute(
       "aria-label",
-      `Training picture ${thumb.digit.index}: ${aClass(thumb.digit.label)}, at ${number(far[order[i]], 3)}`
+      `Training picture ${thumb.digit.index}: ${aClass(thumb.digit.label)}, at ${number(far[order[i]], 3)}`,
     );
   });
 }

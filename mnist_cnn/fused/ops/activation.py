@@ -1,4 +1,5 @@
 """Theano's Ops for a bias and a nonlinearity, in C++."""
+
 import theano.tensor as T
 from theano.gof import Apply, ParamsType
 from theano.gradient import DisconnectedType
@@ -67,8 +68,11 @@ class Activation(_ActivationOp):
         return [T.patternbroadcast(dz, z.broadcastable), T.patternbroadcast(db, b.broadcastable)]
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call("activation::forward_numpy(%s, %s, %s, &%s)" % (
-            inputs[0], inputs[1], Nonlinearity.c_value(sub), outputs[0]), sub)
+        return self.call(
+            "activation::forward_numpy(%s, %s, %s, &%s)"
+            % (inputs[0], inputs[1], Nonlinearity.c_value(sub), outputs[0]),
+            sub,
+        )
 
 
 class ActivationGrad(_ActivationOp):
@@ -93,9 +97,11 @@ class ActivationGrad(_ActivationOp):
         return [shapes[0], (shapes[0][-1],)]
 
     def L_op(self, inputs, outputs, gradients):
-        raise NotImplementedError("Activation has a first derivative only; for a second, take the "
-                                  "plain network")
+        raise NotImplementedError("Activation has a first derivative only; for a second, take the plain network")
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call("activation::backward_numpy(%s, %s, %s, &%s, &%s)" % (
-            inputs[0], inputs[1], Nonlinearity.c_value(sub), outputs[0], outputs[1]), sub)
+        return self.call(
+            "activation::backward_numpy(%s, %s, %s, &%s, &%s)"
+            % (inputs[0], inputs[1], Nonlinearity.c_value(sub), outputs[0], outputs[1]),
+            sub,
+        )

@@ -36,7 +36,7 @@ class NativeOp(OpenMPOp):
     """
 
     header = None
-    check_input = False     # the headers check, and name the argument
+    check_input = False  # the headers check, and name the argument
 
     def c_headers(self):
         return super().c_headers() + ['"%s"' % self.header]
@@ -54,8 +54,7 @@ class NativeOp(OpenMPOp):
 
     def make_thunk(self, node, storage_map, compute_map, no_recycling, impl=None):
         # There is no Python version; modes that prefer one (FAST_COMPILE) run this one too.
-        return super().make_thunk(
-            node, storage_map, compute_map, no_recycling, impl="c")
+        return super().make_thunk(node, storage_map, compute_map, no_recycling, impl="c")
 
     def call(self, expression, sub):
         return "if (%s) { %s }" % (expression, sub["fail"])

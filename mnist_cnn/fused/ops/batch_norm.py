@@ -1,4 +1,5 @@
 """Theano's Ops for batch normalization with the statistics of the batch, in C++."""
+
 import theano.tensor as T
 from theano.gof import Apply, ParamsType
 from theano.gradient import DisconnectedType
@@ -57,8 +58,11 @@ class BatchNorm(_BatchNormOp):
 
     def make_node(self, x, gamma, beta):
         x = T.as_tensor_variable(x)
-        x, gamma, beta = (checked_tensor(x, "x", x.ndim, "float32"), checked_tensor(gamma, "gamma", 1, "float32"),
-                          checked_tensor(beta, "beta", 1, "float32"))
+        x, gamma, beta = (
+            checked_tensor(x, "x", x.ndim, "float32"),
+            checked_tensor(gamma, "gamma", 1, "float32"),
+            checked_tensor(beta, "beta", 1, "float32"),
+        )
         return Apply(self, [x, gamma, beta], [x.type(), T.fvector(), T.fvector()])
 
     def infer_shape(self, node, shapes):
@@ -72,12 +76,14 @@ class BatchNorm(_BatchNormOp):
             return [DisconnectedType()()] * 3
         op = BatchNormGrad(self.epsilon, *self.f, openmp=self.openmp)
         dx, dgamma, dbeta = op(x, gamma, outputs[0], outputs[1], outputs[2], gradients[0])
-        return [dx, T.patternbroadcast(dgamma, gamma.broadcastable),
-                T.patternbroadcast(dbeta, beta.broadcastable)]
+        return [dx, T.patternbroadcast(dgamma, gamma.broadcastable), T.patternbroadcast(dbeta, beta.broadcastable)]
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call("normalization::forward_numpy(%s, (float)%s->epsilon, %s, &%s)" % (
-            ", ".join(inputs), sub["params"], Nonlinearity.c_value(sub), ", &".join(outputs)), sub)
+        return self.call(
+            "normalization::forward_numpy(%s, (float)%s->epsilon, %s, &%s)"
+            % (", ".join(inputs), sub["params"], Nonlinearity.c_value(sub), ", &".join(outputs)),
+            sub,
+        )
 
 
 class BatchNormGrad(_BatchNormOp):
@@ -97,18 +103,28 @@ class BatchNormGrad(_BatchNormOp):
 
     def make_node(self, x, gamma, y, mean, inv_std, g):
         x = T.as_tensor_variable(x)
-        inputs = [checked_tensor(value, name, ndim, "float32") for value, name, ndim in
-                  ((x, "x", x.ndim), (gamma, "gamma", 1), (y, "y", x.ndim), (mean, "mean", 1),
-                   (inv_std, "inv_std", 1), (g, "g", x.ndim))]
+        inputs = [
+            checked_tensor(value, name, ndim, "float32")
+            for value, name, ndim in (
+                (x, "x", x.ndim),
+                (gamma, "gamma", 1),
+                (y, "y", x.ndim),
+                (mean, "mean", 1),
+                (inv_std, "inv_std", 1),
+                (g, "g", x.ndim),
+            )
+        ]
         return Apply(self, inputs, [x.type(), T.fvector(), T.fvector()])
 
     def infer_shape(self, node, shapes):
         return [shapes[0], shapes[1], shapes[1]]
 
     def L_op(self, inputs, outputs, gradients):
-        raise NotImplementedError("BatchNorm has a first derivative only; for a second, take the "
-                                  "plain network")
+        raise NotImplementedError("BatchNorm has a first derivative only; for a second, take the plain network")
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call("normalization::backward_numpy(%s, %s, &%s)" % (
-            ", ".join(inputs), Nonlinearity.c_value(sub), ", &".join(outputs)), sub)
+        return self.call(
+            "normalization::backward_numpy(%s, %s, &%s)"
+            % (", ".join(inputs), Nonlinearity.c_value(sub), ", &".join(outputs)),
+            sub,
+        )

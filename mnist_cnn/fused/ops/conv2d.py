@@ -6,6 +6,7 @@ Their images lie with the channels of a pixel side by side, (batch, rows, column
 between layers.
 All sizes are known to the C++ code at run time, so that Theano compiles one module for all layers.
 """
+
 import json
 import os
 from collections import namedtuple
@@ -56,8 +57,7 @@ _NO_CODES = T.constant(np.zeros((0, 0, 0, 0), "uint8"))
 
 # The names of csrc/conv2d/nonlinearity.h, in their order.
 NONLINEARITIES = ("lines", "tanh", "sigmoid", "elu")
-SPELLINGS = ("abs", "maximum", "maximum_second", "switch", "switch_ge", "switch_le", "switch_lt",
-             "product")
+SPELLINGS = ("abs", "maximum", "maximum_second", "switch", "switch_ge", "switch_le", "switch_lt", "product")
 
 
 class Nonlinearity(namedtuple("Nonlinearity", "slope nonlinearity spelling")):
@@ -69,8 +69,7 @@ class Nonlinearity(namedtuple("Nonlinearity", "slope nonlinearity spelling")):
     def __new__(cls, slope=1, nonlinearity="lines", spelling="abs"):
         if not 0 <= slope <= 1:
             raise ValueError("slope: wanted a number from 0 to 1, got %r" % (slope,))
-        for name, value, known in (("nonlinearity", nonlinearity, NONLINEARITIES),
-                                   ("spelling", spelling, SPELLINGS)):
+        for name, value, known in (("nonlinearity", nonlinearity, NONLINEARITIES), ("spelling", spelling, SPELLINGS)):
             if value not in known:
                 raise ValueError("%s: wanted one of %s, got %r" % (name, ", ".join(known), value))
         if nonlinearity != "lines" and slope != 1:
@@ -81,24 +80,38 @@ class Nonlinearity(namedtuple("Nonlinearity", "slope nonlinearity spelling")):
 
     def values(self):
         """Of `params`."""
-        return dict(kind=NONLINEARITIES.index(self.nonlinearity), slope=self.slope,
-                    spelling=SPELLINGS.index(self.spelling))
+        return dict(
+            kind=NONLINEARITIES.index(self.nonlinearity), slope=self.slope, spelling=SPELLINGS.index(self.spelling)
+        )
 
     @staticmethod
     def c_value(sub):
-        return ("conv2d::Nonlinearity((conv2d::Kind){0}->kind, (float){0}->slope, "
-                "(conv2d::Spelling){0}->spelling)".format(sub["params"]))
+        return (
+            "conv2d::Nonlinearity((conv2d::Kind){0}->kind, (float){0}->slope, (conv2d::Spelling){0}->spelling)".format(
+                sub["params"]
+            )
+        )
 
 
 class _Conv2DOp(NativeOp):
     # What an Op does not give, y or dx or the pooled, is an output all the same, an empty array: so
     # all Conv2Ds, and all their gradients, are one C++ module.
-    params_type = ParamsType(full=bool_t, codes=bool_t, top=int64_t, bottom=int64_t, left=int64_t,
-                             right=int64_t, down=int64_t, across=int64_t, ties=bool_t,
-                             **dict(Nonlinearity.params, **Pooling.params))
+    params_type = ParamsType(
+        full=bool_t,
+        codes=bool_t,
+        top=int64_t,
+        bottom=int64_t,
+        left=int64_t,
+        right=int64_t,
+        down=int64_t,
+        across=int64_t,
+        ties=bool_t,
+        **dict(Nonlinearity.params, **Pooling.params),
+    )
 
-    def __init__(self, pad, slope=1, nonlinearity="lines", pool=None, ties=False, spelling="abs",
-                 stride=(1, 1), openmp=None):
+    def __init__(
+        self, pad, slope=1, nonlinearity="lines", pool=None, ties=False, spelling="abs", stride=(1, 1), openmp=None
+    ):
         super().__init__(openmp)
         self.pad = pad if pad in ("half", "full") else tuple(int(n) for n in pad)
         self.f, self.stride = Nonlinearity(slope, nonlinearity, spelling), tuple(map(int, stride))
@@ -113,18 +126,31 @@ class _Conv2DOp(NativeOp):
         top, bottom, left, right = {"half": (-1,) * 4, "full": (-2,) * 4}.get(self.pad, self.pad)
         nothing = dict(Pooling((1, 1), (1, 1)).values(), rows=0)
         return self.params_type.get_params(
-            self, full=self.full(), codes=self.codes(), top=top, bottom=bottom, left=left,
-            right=right, down=self.stride[0], across=self.stride[1], ties=self.ties,
-            **dict(self.f.values(), **(self.pool.values() if self.pool else nothing)))
+            self,
+            full=self.full(),
+            codes=self.codes(),
+            top=top,
+            bottom=bottom,
+            left=left,
+            right=right,
+            down=self.stride[0],
+            across=self.stride[1],
+            ties=self.ties,
+            **dict(self.f.values(), **(self.pool.values() if self.pool else nothing)),
+        )
 
     def has_codes(self):
         """Whether a byte a window tells the gradient all that it needs of y."""
-        return (self.pool is not None and self.pool.mode == "max" and self.pool.pad == (0, 0) and
-                self.pool.size == self.pool.stride == (2, 2) and self.f.nonlinearity == "lines")
+        return (
+            self.pool is not None
+            and self.pool.mode == "max"
+            and self.pool.pad == (0, 0)
+            and self.pool.size == self.pool.stride == (2, 2)
+            and self.f.nonlinearity == "lines"
+        )
 
     def options(self):
-        return dict(pool=self.pool, ties=self.ties, stride=self.stride, openmp=self.openmp,
-                    **self.f._asdict())
+        return dict(pool=self.pool, ties=self.ties, stride=self.stride, openmp=self.openmp, **self.f._asdict())
 
     def c_options(self, sub):
         """The C++ arguments: padding, stride, what follows the sums, where the ways are kept."""
@@ -132,8 +158,12 @@ class _Conv2DOp(NativeOp):
             "conv2d::Pad{{(int){0}->top, (int){0}->bottom, (int){0}->left, (int){0}->right}}, "
             "conv2d::Pair{{(int){0}->down, (int){0}->across}}, "
             "conv2d::After{{{1}, {2}, (bool){0}->ties}}, {0}->full, {0}->codes, {3}"
-            ).format(sub["params"], Nonlinearity.c_value(sub), Pooling.c_value(sub),
-                     json.dumps(os.path.join(config.compiledir, "conv2d_ways.txt")))
+        ).format(
+            sub["params"],
+            Nonlinearity.c_value(sub),
+            Pooling.c_value(sub),
+            json.dumps(os.path.join(config.compiledir, "conv2d_ways.txt")),
+        )
 
 
 class Conv2D(_Conv2DOp):
@@ -205,8 +235,19 @@ class Conv2D(_Conv2DOp):
 
     header = "bindings/conv2d_forward.h"
 
-    def __init__(self, pad, slope=1, nonlinearity="lines", pool=None, ties=False, spelling="abs",
-                 stride=(1, 1), keep_y=True, keep_codes=True, openmp=None):
+    def __init__(
+        self,
+        pad,
+        slope=1,
+        nonlinearity="lines",
+        pool=None,
+        ties=False,
+        spelling="abs",
+        stride=(1, 1),
+        keep_y=True,
+        keep_codes=True,
+        openmp=None,
+    ):
         super().__init__(pad, slope, nonlinearity, pool, ties, spelling, stride, openmp)
         self.keep_y = bool(keep_y) or not pool
         self.keep_codes = bool(keep_codes) and self.has_codes()
@@ -218,8 +259,11 @@ class Conv2D(_Conv2DOp):
         return self.keep_codes
 
     def make_node(self, x, W, b):
-        x, W, b = (checked_tensor(x, "x", 4, "float32"), checked_tensor(W, "W", 4, "float32"),
-                   checked_tensor(b, "b", 1, "float32"))
+        x, W, b = (
+            checked_tensor(x, "x", 4, "float32"),
+            checked_tensor(W, "W", 4, "float32"),
+            checked_tensor(b, "b", 1, "float32"),
+        )
         shape = (x.broadcastable[0], False, False, False)
         maps, codes = T.TensorType("float32", shape), T.TensorType("uint8", shape)
         return Apply(self, [x, W, b], [maps(), maps(), codes()])
@@ -233,9 +277,14 @@ class Conv2D(_Conv2DOp):
         (n, rows, columns, _), (filters, _, height, width), _ = shapes
         top, bottom, left, right = {
             "half": 2 * (height // 2,) + 2 * (width // 2,),
-            "full": 2 * (height - 1,) + 2 * (width - 1,)}.get(self.pad, self.pad)
-        y = (n, (rows + top + bottom - height) // self.stride[0] + 1,
-             (columns + left + right - width) // self.stride[1] + 1, filters)
+            "full": 2 * (height - 1,) + 2 * (width - 1,),
+        }.get(self.pad, self.pad)
+        y = (
+            n,
+            (rows + top + bottom - height) // self.stride[0] + 1,
+            (columns + left + right - width) // self.stride[1] + 1,
+            filters,
+        )
         return [y] + 2 * [self.pool.out_shape(y) if self.pool else y]
 
     def L_op(self, inputs, outputs, gradients):
@@ -247,14 +296,23 @@ class Conv2D(_Conv2DOp):
             return [DisconnectedType()()] * 3
         y, pooled, codes = outputs
         dW, db, dx = Conv2DGrad(self.pad, wrt_x=True, **self.options())(
-            x, W, pooled if self.has_codes() else y, pooled if self.pool else y,
-            codes if self.has_codes() else _NO_CODES, used)
-        return [T.patternbroadcast(dx, x.broadcastable), T.patternbroadcast(dW, W.broadcastable),
-                T.patternbroadcast(db, b.broadcastable)]
+            x,
+            W,
+            pooled if self.has_codes() else y,
+            pooled if self.pool else y,
+            codes if self.has_codes() else _NO_CODES,
+            used,
+        )
+        return [
+            T.patternbroadcast(dx, x.broadcastable),
+            T.patternbroadcast(dW, W.broadcastable),
+            T.patternbroadcast(db, b.broadcastable),
+        ]
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call("conv2d::forward_numpy(%s, %s, &%s)" % (
-            ", ".join(inputs), self.c_options(sub), ", &".join(outputs)), sub)
+        return self.call(
+            "conv2d::forward_numpy(%s, %s, &%s)" % (", ".join(inputs), self.c_options(sub), ", &".join(outputs)), sub
+        )
 
 
 class Conv2DGrad(_Conv2DOp):
@@ -288,10 +346,19 @@ class Conv2DGrad(_Conv2DOp):
     __props__ = ("pad", "f", "pool", "ties", "stride", "wrt_x")
     header = "bindings/conv2d_backward.h"
 
-    def __init__(self, pad, slope=1, nonlinearity="lines", pool=None, ties=False, spelling="abs",
-                 stride=(1, 1), wrt_x=True, openmp=None):
-        super().__init__(pad, slope, nonlinearity, pool, ties, spelling, stride,
-                                         openmp)
+    def __init__(
+        self,
+        pad,
+        slope=1,
+        nonlinearity="lines",
+        pool=None,
+        ties=False,
+        spelling="abs",
+        stride=(1, 1),
+        wrt_x=True,
+        openmp=None,
+    ):
+        super().__init__(pad, slope, nonlinearity, pool, ties, spelling, stride, openmp)
         self.wrt_x = bool(wrt_x)
 
     def full(self):
@@ -301,22 +368,29 @@ class Conv2DGrad(_Conv2DOp):
         return self.has_codes()
 
     def make_node(self, x, W, y, pooled, codes, g):
-        inputs = [checked_tensor(value, name, 4, dtype) for value, name, dtype in
-                  ((x, "x", "float32"), (W, "W", "float32"), (y, "y", "float32"),
-                   (pooled, "pooled", "float32"), (codes, "codes", "uint8"), (g, "g", "float32"))]
-        return Apply(self, inputs, [T.tensor4(dtype="float32"), T.vector(dtype="float32"),
-                                    T.tensor4(dtype="float32")])
+        inputs = [
+            checked_tensor(value, name, 4, dtype)
+            for value, name, dtype in (
+                (x, "x", "float32"),
+                (W, "W", "float32"),
+                (y, "y", "float32"),
+                (pooled, "pooled", "float32"),
+                (codes, "codes", "uint8"),
+                (g, "g", "float32"),
+            )
+        ]
+        return Apply(self, inputs, [T.tensor4(dtype="float32"), T.vector(dtype="float32"), T.tensor4(dtype="float32")])
 
     def infer_shape(self, node, shapes):
         return [shapes[1], (shapes[1][0],), shapes[0]]
 
     def L_op(self, inputs, outputs, gradients):
-        raise NotImplementedError("Conv2D has a first derivative only; for a second, take the "
-                                  "plain network")
+        raise NotImplementedError("Conv2D has a first derivative only; for a second, take the plain network")
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call("conv2d::backward_numpy(%s, %s, &%s)" % (
-            ", ".join(inputs), self.c_options(sub), ", &".join(outputs)), sub)
+        return self.call(
+            "conv2d::backward_numpy(%s, %s, &%s)" % (", ".join(inputs), self.c_options(sub), ", &".join(outputs)), sub
+        )
 
 
 @register_canonicalize

@@ -1,4 +1,5 @@
 """Distorted images in C++: the fast form of `mnist_cnn.training.distortions.move_pixels`."""
+
 import theano
 import theano.tensor as T
 from theano.gof import Apply
@@ -35,21 +36,21 @@ class DistortImages(NativeOp):
     header = "bindings/distortion.h"
 
     def make_node(self, images, factors, fields):
-        images, factors, fields = (checked_tensor(images, "images", 4, "float32"),
-                                   checked_tensor(factors, "factors", 3, "float32"),
-                                   checked_tensor(fields, "fields", 2, "float32"))
+        images, factors, fields = (
+            checked_tensor(images, "images", 4, "float32"),
+            checked_tensor(factors, "factors", 3, "float32"),
+            checked_tensor(fields, "fields", 2, "float32"),
+        )
         return Apply(self, [images, factors, fields], [images.type()])
 
     def infer_shape(self, node, shapes):
         return [shapes[0]]
 
     def grad(self, inputs, gradients):
-        return [grad_undefined(self, k, x, "distorted images have no gradient here")
-                for k, x in enumerate(inputs)]
+        return [grad_undefined(self, k, x, "distorted images have no gradient here") for k, x in enumerate(inputs)]
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call("distortion::distort_numpy(%s, %s, %s, &%s)" % (
-            tuple(inputs) + tuple(outputs)), sub)
+        return self.call("distortion::distort_numpy(%s, %s, %s, &%s)" % (tuple(inputs) + tuple(outputs)), sub)
 
 
 def compile_move_pixels():

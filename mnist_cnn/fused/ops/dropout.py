@@ -52,7 +52,7 @@ class VectorUniform(NativeOp, mrg_uniform):
         mrg_uniform.__init__(self, output_type, inplace)
 
     def c_support_code(self):
-        return ""   # not Theano's
+        return ""  # not Theano's
 
     def c_kind(self, inputs):
         return "mrg31k3p::Uniform()"
@@ -60,7 +60,9 @@ class VectorUniform(NativeOp, mrg_uniform):
     def c_code(self, node, name, inputs, outputs, sub):
         return self.call(
             "mrg31k3p::draw_numpy({kind}, {0}, {1}, {{{p}->ndim, {p}->otypenum, (bool){p}->inplace}}, "
-            "&{2}, &{3})".format(*inputs[:2], *outputs, kind=self.c_kind(inputs), p=sub["params"]), sub)
+            "&{2}, &{3})".format(*inputs[:2], *outputs, kind=self.c_kind(inputs), p=sub["params"]),
+            sub,
+        )
 
 
 class BernoulliMask(VectorUniform):
@@ -91,8 +93,11 @@ class BernoulliMask(VectorUniform):
 
     def make_node(self, rstate, size, p):
         node = super().make_node(rstate, size)
-        return Apply(self, node.inputs + [checked_tensor(T.cast(p, "float64"), "p", 0, "float64")],
-                     [variable.type() for variable in node.outputs])
+        return Apply(
+            self,
+            node.inputs + [checked_tensor(T.cast(p, "float64"), "p", 0, "float64")],
+            [variable.type() for variable in node.outputs],
+        )
 
     def perform(self, node, inputs, outputs, params):
         super().perform(node, inputs[:2], outputs, params)

@@ -20,8 +20,16 @@ class Pooling(namedtuple("Pooling", "size stride ignore_border mode pad")):
     """What `Pool2D` does, as its parameters."""
 
     __slots__ = ()
-    params = dict(rows=int64_t, columns=int64_t, stride_rows=int64_t, stride_columns=int64_t,
-                  pad_rows=int64_t, pad_columns=int64_t, ignore_border=bool_t, mode=int64_t)
+    params = dict(
+        rows=int64_t,
+        columns=int64_t,
+        stride_rows=int64_t,
+        stride_columns=int64_t,
+        pad_rows=int64_t,
+        pad_columns=int64_t,
+        ignore_border=bool_t,
+        mode=int64_t,
+    )
 
     def __new__(cls, size, stride, ignore_border=True, mode="max", pad=(0, 0)):
         size, stride, pad = [tuple(int(n) for n in pair) for pair in (size, stride, pad)]
@@ -38,21 +46,29 @@ class Pooling(namedtuple("Pooling", "size stride ignore_border mode pad")):
 
     def out_shape(self, shape):
         """(batch, rows, columns, channels) of what is pooled, from that of the images."""
-        rows, columns = Pool.out_shape(shape[1:3], self.size, self.ignore_border, self.stride,
-                                       self.pad)
+        rows, columns = Pool.out_shape(shape[1:3], self.size, self.ignore_border, self.stride, self.pad)
         return shape[0], rows, columns, shape[3]
 
     def values(self):
         """Of `params`."""
-        return dict(rows=self.size[0], columns=self.size[1], stride_rows=self.stride[0],
-                    stride_columns=self.stride[1], pad_rows=self.pad[0], pad_columns=self.pad[1],
-                    ignore_border=self.ignore_border, mode=MODES.index(self.mode))
+        return dict(
+            rows=self.size[0],
+            columns=self.size[1],
+            stride_rows=self.stride[0],
+            stride_columns=self.stride[1],
+            pad_rows=self.pad[0],
+            pad_columns=self.pad[1],
+            ignore_border=self.ignore_border,
+            mode=MODES.index(self.mode),
+        )
 
     @staticmethod
     def c_value(sub):
-        return ("pooling::Window{{(int){0}->rows, (int){0}->columns, (int){0}->stride_rows, "
-                "(int){0}->stride_columns, (int){0}->pad_rows, (int){0}->pad_columns, "
-                "(bool){0}->ignore_border, (pooling::Mode){0}->mode}}".format(sub["params"]))
+        return (
+            "pooling::Window{{(int){0}->rows, (int){0}->columns, (int){0}->stride_rows, "
+            "(int){0}->stride_columns, (int){0}->pad_rows, (int){0}->pad_columns, "
+            "(bool){0}->ignore_border, (pooling::Mode){0}->mode}}".format(sub["params"])
+        )
 
 
 class _Pool2DOp(NativeOp):
@@ -114,8 +130,7 @@ class Pool2D(_Pool2DOp):
         return [T.patternbroadcast(dx, inputs[0].broadcastable)]
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call("pooling::forward_numpy(%s, %s, &%s)" % (
-            inputs[0], Pooling.c_value(sub), outputs[0]), sub)
+        return self.call("pooling::forward_numpy(%s, %s, &%s)" % (inputs[0], Pooling.c_value(sub), outputs[0]), sub)
 
 
 class Pool2DGrad(_Pool2DOp):
@@ -136,17 +151,16 @@ class Pool2DGrad(_Pool2DOp):
     """
 
     def make_node(self, x, y, g):
-        inputs = [checked_tensor(value, name, 4, "float32")
-                  for value, name in ((x, "x"), (y, "y"), (g, "g"))]
+        inputs = [checked_tensor(value, name, 4, "float32") for value, name in ((x, "x"), (y, "y"), (g, "g"))]
         return Apply(self, inputs, [T.tensor4(dtype="float32")])
 
     def infer_shape(self, node, shapes):
         return [shapes[0]]
 
     def L_op(self, inputs, outputs, gradients):
-        raise NotImplementedError("Pool2D has a first derivative only; for a second, take the "
-                                  "plain network")
+        raise NotImplementedError("Pool2D has a first derivative only; for a second, take the plain network")
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call("pooling::backward_numpy(%s, %s, &%s)" % (
-            ", ".join(inputs), Pooling.c_value(sub), outputs[0]), sub)
+        return self.call(
+            "pooling::backward_numpy(%s, %s, &%s)" % (", ".join(inputs), Pooling.c_value(sub), outputs[0]), sub
+        )

@@ -28,18 +28,19 @@ class SparseProduct(NativeOp):
     header = "bindings/sparse_product.h"
 
     def make_node(self, a, b):
-        return Apply(self, [checked_tensor(a, "a", 2, "float32"), checked_tensor(b, "b", 2, "float32")],
-                     [T.matrix(dtype="float32")])
+        return Apply(
+            self,
+            [checked_tensor(a, "a", 2, "float32"), checked_tensor(b, "b", 2, "float32")],
+            [T.matrix(dtype="float32")],
+        )
 
     def infer_shape(self, node, shapes):
         return [(shapes[0][0], shapes[1][1])]
 
     def L_op(self, inputs, outputs, gradients):
         a, b = inputs
-        g, = gradients
-        return [T.patternbroadcast(self(g, b.T), a.broadcastable),
-                T.patternbroadcast(self(a.T, g), b.broadcastable)]
+        (g,) = gradients
+        return [T.patternbroadcast(self(g, b.T), a.broadcastable), T.patternbroadcast(self(a.T, g), b.broadcastable)]
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call("sparse_product::multiply_numpy(%s, %s, &%s)" % (
-            tuple(inputs) + tuple(outputs)), sub)
+        return self.call("sparse_product::multiply_numpy(%s, %s, &%s)" % (tuple(inputs) + tuple(outputs)), sub)

@@ -58,7 +58,7 @@ class ConvReluPool(_ConvReluPoolOp):
     """
 
     __props__ = ("channels", "filters", "size", "channels_last", "codes")
-    params_type = ParamsType(codes=scalar.bool)     # known when it runs: one module for both
+    params_type = ParamsType(codes=scalar.bool)  # known when it runs: one module for both
 
     def __init__(self, channels, filters, size, channels_last=False, codes=True, openmp=None):
         super().__init__(openmp)
@@ -69,12 +69,17 @@ class ConvReluPool(_ConvReluPoolOp):
         self.channels_last, self.codes = bool(channels_last), bool(codes)
 
     def make_node(self, x, W, b):
-        x, W, b = (checked_tensor(x, "x", 4, "float32"), checked_tensor(W, "W", 4, "float32"),
-                   checked_tensor(b, "b", 1, "float32"))
+        x, W, b = (
+            checked_tensor(x, "x", 4, "float32"),
+            checked_tensor(W, "W", 4, "float32"),
+            checked_tensor(b, "b", 1, "float32"),
+        )
         maps = x.broadcastable[0]
-        return Apply(self, [x, W, b], [
-            T.TensorType("float32", (maps, self.filters == 1, False, False))(),
-            T.TensorType("uint8", (False,) * 4)()])
+        return Apply(
+            self,
+            [x, W, b],
+            [T.TensorType("float32", (maps, self.filters == 1, False, False))(), T.TensorType("uint8", (False,) * 4)()],
+        )
 
     def infer_shape(self, node, shapes):
         n, _, rows, columns = shapes[0]
@@ -93,13 +98,23 @@ class ConvReluPool(_ConvReluPoolOp):
             return [DisconnectedType()()] * 3
         grad = ConvReluPoolGrad(self.channels, self.filters, self.size, True, self.openmp)
         dW, db, dx = grad(x, W, outputs[1], gradients[0])
-        return [T.patternbroadcast(dx, x.broadcastable), T.patternbroadcast(dW, W.broadcastable),
-                T.patternbroadcast(db, b.broadcastable)]
+        return [
+            T.patternbroadcast(dx, x.broadcastable),
+            T.patternbroadcast(dW, W.broadcastable),
+            T.patternbroadcast(db, b.broadcastable),
+        ]
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call("convolution::forward_numpy<%s>(%s, %s, %s, &%s, &%s, %s, %s->codes)" % (
-            (self.template(),) + tuple(inputs) + tuple(outputs) +
-            ("true" if self.channels_last else "false", sub["params"])), sub)
+        return self.call(
+            "convolution::forward_numpy<%s>(%s, %s, %s, &%s, &%s, %s, %s->codes)"
+            % (
+                (self.template(),)
+                + tuple(inputs)
+                + tuple(outputs)
+                + ("true" if self.channels_last else "false", sub["params"])
+            ),
+            sub,
+        )
 
 
 class ConvReluPoolGrad(_ConvReluPoolOp):
@@ -140,17 +155,18 @@ class ConvReluPoolGrad(_ConvReluPoolOp):
         return Apply(self, [x, W, codes, g], outputs)
 
     def infer_shape(self, node, shapes):
-        return [shapes[1], (shapes[1][0],), shapes[0]][:len(node.outputs)]
+        return [shapes[1], (shapes[1][0],), shapes[0]][: len(node.outputs)]
 
     def L_op(self, inputs, outputs, gradients):
-        raise NotImplementedError("ConvReluPool has a first derivative only; for a second, take "
-                                  "the plain network")
+        raise NotImplementedError("ConvReluPool has a first derivative only; for a second, take the plain network")
 
     def c_code(self, node, name, inputs, outputs, sub):
         outputs = ["&" + o for o in outputs] + ["NULL"] * (3 - len(outputs))
-        return self.call("convolution::backward_numpy<%s, %s>(%s)" % (
-            self.template(), "true" if self.wrt_x else "false",
-            ", ".join(list(inputs) + outputs)), sub)
+        return self.call(
+            "convolution::backward_numpy<%s, %s>(%s)"
+            % (self.template(), "true" if self.wrt_x else "false", ", ".join(list(inputs) + outputs)),
+            sub,
+        )
 
 
 @register_canonicalize
@@ -158,8 +174,7 @@ class ConvReluPoolGrad(_ConvReluPoolOp):
 def local_no_unused_codes(node):
     """Leaves the codes out where no gradient uses them."""
     if isinstance(node.op, ConvReluPool) and node.op.codes and not node.outputs[1].clients:
-        op = ConvReluPool(node.op.channels, node.op.filters, node.op.size, node.op.channels_last,
-                          False, node.op.openmp)
+        op = ConvReluPool(node.op.channels, node.op.filters, node.op.size, node.op.channels_last, False, node.op.openmp)
         return with_op(node, op)
     return False
 

@@ -47,7 +47,7 @@ class ElementwiseUpdate(NativeOp):
 
     __props__ = ("arrays", "scalars", "program", "results", "old", "in_place")
     header = "bindings/update.h"
-    params_type = ParamsType(in_place=scalar.int64)     # known when it runs: one module for all
+    params_type = ParamsType(in_place=scalar.int64)  # known when it runs: one module for all
 
     def __init__(self, arrays, scalars, program, results, old, in_place=0, openmp=None):
         super().__init__(openmp)
@@ -59,30 +59,40 @@ class ElementwiseUpdate(NativeOp):
     def __str__(self):
         return "ElementwiseUpdate{%s}" % "; ".join(
             "%s(%s)" % (op, ", ".join("abcdefghijklmnopqrstuvwxyz"[k] if k < 26 else str(k) for k in operands))
-            for op, operands in self.program)
+            for op, operands in self.program
+        )
 
     def make_node(self, *inputs):
         inputs = [T.as_tensor_variable(value) for value in inputs]
         ndim = inputs[0].ndim
-        inputs = [checked_tensor(value, "input %d" % k, ndim if k < self.arrays else value.ndim, "float32")
-                  for k, value in enumerate(inputs)]
+        inputs = [
+            checked_tensor(value, "input %d" % k, ndim if k < self.arrays else value.ndim, "float32")
+            for k, value in enumerate(inputs)
+        ]
         return Apply(self, inputs, [inputs[0].type() for _ in self.results])
 
     def infer_shape(self, node, shapes):
         return [shapes[0]] * len(node.outputs)
 
     def c_code_cache_version(self):
-        return super().c_code_cache_version() + tuple(
-            op.c_code_cache_version() for op, _ in self.program)
+        return super().c_code_cache_version() + tuple(op.c_code_cache_version() for op, _ in self.program)
 
     def c_support_code_apply(self, node, name):
         return _Loops(self).code("Rule_" + name)
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call("update::step_numpy<Rule_%s>({%s}, {%s}, {%s}, %s->in_place, {%s})" % (
-            name, ", ".join(inputs[:self.arrays]), ", ".join(inputs[self.arrays:]),
-            ", ".join("-1" if array is None else str(array) for array in self.old),
-            sub["params"], ", ".join("&" + output for output in outputs)), sub)
+        return self.call(
+            "update::step_numpy<Rule_%s>({%s}, {%s}, {%s}, %s->in_place, {%s})"
+            % (
+                name,
+                ", ".join(inputs[: self.arrays]),
+                ", ".join(inputs[self.arrays :]),
+                ", ".join("-1" if array is None else str(array) for array in self.old),
+                sub["params"],
+                ", ".join("&" + output for output in outputs),
+            ),
+            sub,
+        )
 
 
 class _Loops:
@@ -93,16 +103,17 @@ class _Loops:
     """
 
     def __init__(self, op):
-        self.op, self.first = op, op.arrays + op.scalars    # from there on operands are results
-        readers = [sum(self.first + k in operands for _, operands in op.program)
-                   for k in range(len(op.program))]
+        self.op, self.first = op, op.arrays + op.scalars  # from there on operands are results
+        readers = [sum(self.first + k in operands for _, operands in op.program) for k in range(len(op.program))]
         nodes = []
         for scalar_op, operands in op.program:
-            types = [scalar.float32 if k < self.first else nodes[k - self.first].outputs[0].type
-                     for k in operands]
+            types = [scalar.float32 if k < self.first else nodes[k - self.first].outputs[0].type for k in operands]
             nodes.append(scalar_op.make_node(*[kind() for kind in types]))
-        self.kept = [k for k, node in enumerate(nodes) if k in op.results
-                     or readers[k] > 1 and node.outputs[0].dtype == "float32"]
+        self.kept = [
+            k
+            for k, node in enumerate(nodes)
+            if k in op.results or readers[k] > 1 and node.outputs[0].dtype == "float32"
+        ]
         self.expressions = {k: self.expression(k) for k in self.kept}
         # A new value goes to its place at once, unless that has an old one that a later loop reads.
         self.places, self.waiting = {}, []
@@ -141,15 +152,27 @@ class _Loops:
             if self.op.arrays <= operand < self.first:
                 before.append("const npy_float32 v%d = scalars[%d];" % (operand, operand - self.op.arrays))
                 continue
-            before.append("const float *from%d = %s;" % (operand, "arrays[%d]" % operand if operand < self.first
-                                                         else self.places[operand - self.first]))
+            before.append(
+                "const float *from%d = %s;"
+                % (operand, "arrays[%d]" % operand if operand < self.first else self.places[operand - self.first])
+            )
             inside.append("const npy_float32 v{0} = from{0}[i];".format(operand))
         # Theano's own way from an expression to C, which it takes for its operations as well
         composite = scalar.Composite(list(sources.values()), [result])
-        inside.append(composite.c_code(composite.make_node(*sources.values()), "%s_%d" % (name, k),
-                                       ["v%d" % operand for operand in sources], ["to[i]"], {"fail": ""}))
+        inside.append(
+            composite.c_code(
+                composite.make_node(*sources.values()),
+                "%s_%d" % (name, k),
+                ["v%d" % operand for operand in sources],
+                ["to[i]"],
+                {"fail": ""},
+            )
+        )
         return "{ %s float *to = %s; UPDATE_LOOP for (int i = 0; i < n; i++) { %s } }" % (
-            "\n".join(before), self.places[k], "\n".join(inside))
+            "\n".join(before),
+            self.places[k],
+            "\n".join(inside),
+        )
 
     def code(self, name):
         return """
@@ -160,7 +183,12 @@ class _Loops:
                 %s
                 %s
             }
-        };""" % (name, self.op.arrays, self.op.scalars, len(self.op.results),
-                 sum(place.startswith("l") for place in self.places.values()),
-                 "\n".join(self.loop(k, name) for k in self.kept),
-                 "\n".join("std::copy({0}, {0} + n, updated[{1}]);".format(*pair) for pair in self.waiting))
+        };""" % (
+            name,
+            self.op.arrays,
+            self.op.scalars,
+            len(self.op.results),
+            sum(place.startswith("l") for place in self.places.values()),
+            "\n".join(self.loop(k, name) for k in self.kept),
+            "\n".join("std::copy({0}, {0} + n, updated[{1}]);".format(*pair) for pair in self.waiting),
+        )

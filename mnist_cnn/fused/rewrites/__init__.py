@@ -3,6 +3,7 @@
 Each is excluded by its name, and all by ``THEANO_FLAGS=optimizer_excluding=mnist_cnn``. They come
 before Theano's canonicalization (1), while a graph looks as it was written.
 """
+
 from theano.compile import optdb
 
 from . import dropout, one_pool, updates  # noqa: F401  registered as they are imported
@@ -15,6 +16,12 @@ from .rewriting import tell_of_float64
 
 __all__ = ["tell_of_float64"]
 
-for _position, _rewriting in ((.50, Convolutions), (.51, Poolings), (.52, BatchNorms),
-                              (.53, Activations), (.54, Products), (.55, Layout)):
+for _position, _rewriting in (
+    (0.50, Convolutions),
+    (0.51, Poolings),
+    (0.52, BatchNorms),
+    (0.53, Activations),
+    (0.54, Products),
+    (0.55, Layout),
+):
     optdb.register(_rewriting.name, _rewriting(), _position, "fast_run", "mnist_cnn")

@@ -1,4 +1,5 @@
 """Batch normalization with the statistics of the batch, and the nonlinearity after it."""
+
 import functools
 
 import theano.tensor as T
@@ -41,8 +42,15 @@ class BatchNorms(Rewriting):
 
     def is_root(self, node):
         return len(node.outputs) == 1 and is_elementwise(
-            node.outputs[0], scalar.Add, scalar.Mul, scalar.TrueDiv, scalar.Tanh, scalar.Switch,
-            scalar.Maximum, type(T.nnet.sigmoid.scalar_op))
+            node.outputs[0],
+            scalar.Add,
+            scalar.Mul,
+            scalar.TrueDiv,
+            scalar.Tanh,
+            scalar.Switch,
+            scalar.Maximum,
+            type(T.nnet.sigmoid.scalar_op),
+        )
 
     def match(self, fgraph, variable):
         z, nonlinearity = recognize(variable)
@@ -115,30 +123,33 @@ class _Normalized:
                 beta = vector(operands[-1], n)
             for operand, power in zip(operands, powers):
                 gamma = gamma * vector(operand, n) if power == 1 else gamma / vector(operand, n)
-            y, mean, inv_std = BatchNorm(epsilon, **options)(last(x) if ndim == 4 else x, gamma,
-                                                             beta)
+            y, mean, inv_std = BatchNorm(epsilon, **options)(last(x) if ndim == 4 else x, gamma, beta)
             results = [first(y) if ndim == 4 else y]
             for old, new in zip(statistics, (mean, inv_std if inverse else 1 / inv_std)):
-                results.append(new if old.ndim == 1 else new.dimshuffle(
-                    *[0 if axis == 1 else "x" for axis in range(old.ndim)]))
+                results.append(
+                    new if old.ndim == 1 else new.dimshuffle(*[0 if axis == 1 else "x" for axis in range(old.ndim)])
+                )
             return results
 
         inputs = [self.x] + operands + ([self.beta] if has_beta else [])
-        return Match(inputs, [output] + statistics, build, inner, "BatchNorm",
-                     "statistics and nonlinearity in two passes" if options
-                     else "statistics in two passes")
+        return Match(
+            inputs,
+            [output] + statistics,
+            build,
+            inner,
+            "BatchNorm",
+            "statistics and nonlinearity in two passes" if options else "statistics in two passes",
+        )
 
 
 def _is_for_each_channel(variable):
-    return all(broadcast or (axis == 1 and variable.ndim > 1)
-               for axis, broadcast in enumerate(variable.broadcastable))
+    return all(broadcast or (axis == 1 and variable.ndim > 1) for axis, broadcast in enumerate(variable.broadcastable))
 
 
 def _factors(variable, power=1):
     """A product's factors, each with 1 or -1 as its power."""
     if is_elementwise(variable, scalar.Mul):
-        return [factor for operand in variable.owner.inputs
-                for factor in _factors(operand, power)]
+        return [factor for operand in variable.owner.inputs for factor in _factors(operand, power)]
     if is_elementwise(variable, scalar.TrueDiv):
         a, b = variable.owner.inputs
         return _factors(a, power) + _factors(b, -power)
@@ -155,8 +166,7 @@ def _statistic(variable):
             variable = node.inputs[0]
         elif is_elementwise(variable, scalar.Add) and len(node.inputs) == 2:
             for a, b in (node.inputs, node.inputs[::-1]):
-                if (is_elementwise(b, scalar.Mul) and
-                        any(constant_value(v) == 0 for v in b.owner.inputs)):
+                if is_elementwise(b, scalar.Mul) and any(constant_value(v) == 0 for v in b.owner.inputs):
                     variable = a
                     break
             else:
@@ -175,9 +185,10 @@ def _pattern(function, ndim, keepdims):
 def _is_statistic(function, x, variable):
     if x.ndim not in _AXES:
         return False
-    return any(Unifier({free: x}).unify(pattern, variable)
-               for free, pattern in (_pattern(function, x.ndim, keepdims)
-                                     for keepdims in (False, True)))
+    return any(
+        Unifier({free: x}).unify(pattern, variable)
+        for free, pattern in (_pattern(function, x.ndim, keepdims) for keepdims in (False, True))
+    )
 
 
 def _centred(node):
@@ -198,8 +209,7 @@ def _inverse_deviation(factor, x):
     if power == 1:
         if is_elementwise(variable, scalar.Inv):
             variable = variable.owner.inputs[0]
-        elif (is_elementwise(variable, scalar.TrueDiv) and
-              constant_value(variable.owner.inputs[0]) == 1):
+        elif is_elementwise(variable, scalar.TrueDiv) and constant_value(variable.owner.inputs[0]) == 1:
             variable = variable.owner.inputs[1]
         else:
             return None

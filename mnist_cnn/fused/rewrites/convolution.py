@@ -1,4 +1,5 @@
 """Convolutions with what follows them: factors and biases for each channel, nonlinearity, pooling."""
+
 import theano.tensor as T
 from theano import scalar
 from theano.tensor import DimShuffle
@@ -42,8 +43,11 @@ class Convolutions(Rewriting):
     name = "mnist_cnn_convolutions"
 
     def is_root(self, node):
-        return (getattr(node.outputs[0], "ndim", None) == 4 and len(node.outputs) == 1 and
-                not isinstance(node.op, DimShuffle))
+        return (
+            getattr(node.outputs[0], "ndim", None) == 4
+            and len(node.outputs) == 1
+            and not isinstance(node.op, DimShuffle)
+        )
 
     def is_main(self, node):
         return isinstance(node.op, AbstractConv2d)
@@ -63,7 +67,8 @@ class Convolutions(Rewriting):
         if shape is None or None in tuple(shape):
             return "convolution"
         return "convolution of {1} channel{4} by {0} filters of {2}x{3}".format(
-            *tuple(shape[:4]), "" if shape[1] == 1 else "s")
+            *tuple(shape[:4]), "" if shape[1] == 1 else "s"
+        )
 
 
 class _Chain:
@@ -131,8 +136,11 @@ class _Chain:
 
     def _turned(self, variable):
         """A variable before its axes were put in another order, which is noted."""
-        while (variable.owner is not None and isinstance(variable.owner.op, DimShuffle) and
-               variable.owner.op.new_order == ((0, 2, 3, 1) if self.last else (0, 3, 1, 2))):
+        while (
+            variable.owner is not None
+            and isinstance(variable.owner.op, DimShuffle)
+            and variable.owner.op.new_order == ((0, 2, 3, 1) if self.last else (0, 3, 1, 2))
+        ):
             variable, self.last = variable.owner.inputs[0], not self.last
         return variable
 
@@ -188,8 +196,10 @@ class _Chain:
         if not isinstance(mode, tuple):
             mode = (0, 0) if mode == "valid" else (mode, mode)
         pairs = [pair if isinstance(pair, tuple) else (pair, pair) for pair in mode]
-        pad = tuple(int(n) + added - cropped for n, added, cropped in zip(
-            [n for pair in pairs for n in pair], self.frame, self.crop))
+        pad = tuple(
+            int(n) + added - cropped
+            for n, added, cropped in zip([n for pair in pairs for n in pair], self.frame, self.crop)
+        )
         return pad if min(pad) >= 0 else None
 
     def is_stage(self):
@@ -197,11 +207,14 @@ class _Chain:
         images, shape = self.conv.op.imshp, self.conv.op.kshp
         if images is None or shape is None or None in tuple(images)[1:4] + tuple(shape)[:4]:
             return False
-        return (self.pool == Pooling((2, 2), (2, 2)) and
-                self.nonlinearity == Nonlinearity(slope=0) and
-                shape[2] == shape[3] and self.pad() == (0, 0, 0, 0) and
-                tuple(self.conv.op.subsample) == (1, 1) and
-                all(shape[2] < n <= _LARGEST_STAGE for n in tuple(images)[2:4]))
+        return (
+            self.pool == Pooling((2, 2), (2, 2))
+            and self.nonlinearity == Nonlinearity(slope=0)
+            and shape[2] == shape[3]
+            and self.pad() == (0, 0, 0, 0)
+            and tuple(self.conv.op.subsample) == (1, 1)
+            and all(shape[2] < n <= _LARGEST_STAGE for n in tuple(images)[2:4])
+        )
 
     def match(self, fgraph):
         op, W = self.conv.op, self.conv.inputs[1]
@@ -270,8 +283,7 @@ def _step_for_each_channel(variable, axis):
         return None
     a, b = variable.owner.inputs
     if _is_for_each_channel(b, axis):
-        kinds = {scalar.Add: _add, scalar.Sub: _subtract, scalar.Mul: _multiply,
-                 scalar.TrueDiv: _divide}
+        kinds = {scalar.Add: _add, scalar.Sub: _subtract, scalar.Mul: _multiply, scalar.TrueDiv: _divide}
         return a, kinds[type(variable.owner.op.scalar_op)], b
     kinds = {scalar.Add: _add, scalar.Sub: _subtract_from, scalar.Mul: _multiply}
     operation = kinds.get(type(variable.owner.op.scalar_op))

@@ -1,4 +1,5 @@
 """Dense layers: products of matrices, and the bias and nonlinearity that follow."""
+
 from theano import scalar
 from theano.tensor import DimShuffle, Dot
 
@@ -33,8 +34,11 @@ class Activations(Rewriting):
     name = "mnist_cnn_activations"
 
     def is_root(self, node):
-        return (len(node.outputs) == 1 and getattr(node.outputs[0], "ndim", 0) in (2, 4) and
-                recognize(node.outputs[0])[0] is not None)
+        return (
+            len(node.outputs) == 1
+            and getattr(node.outputs[0], "ndim", 0) in (2, 4)
+            and recognize(node.outputs[0])[0] is not None
+        )
 
     is_main = is_root
 
@@ -61,8 +65,14 @@ class Activations(Rewriting):
                 return [first(op(last(maps), b.dimshuffle(1)))]
             return [op(maps, b.dimshuffle(1))]
 
-        return node, Match([maps, b], [variable], build, {z: "the values before the nonlinearity"},
-                           "Activation", "bias and {} in one pass".format(describe(nonlinearity)))
+        return node, Match(
+            [maps, b],
+            [variable],
+            build,
+            {z: "the values before the nonlinearity"},
+            "Activation",
+            "bias and {} in one pass".format(describe(nonlinearity)),
+        )
 
     def describe(self, node):
         return "bias and {}".format(describe(recognize(node.outputs[0])[1]))
@@ -73,9 +83,13 @@ _BIAS = {2: (True, False), 4: (True, False, True, True)}
 
 def _has_channels_last(variable):
     node = variable.owner
-    return (node is not None and isinstance(node.op, DimShuffle) and
-            node.op.new_order == (0, 3, 1, 2) and node.inputs[0].owner is not None and
-            isinstance(node.inputs[0].owner.op, NativeOp))
+    return (
+        node is not None
+        and isinstance(node.op, DimShuffle)
+        and node.op.new_order == (0, 3, 1, 2)
+        and node.inputs[0].owner is not None
+        and isinstance(node.inputs[0].owner.op, NativeOp)
+    )
 
 
 class Products(Rewriting):
@@ -107,8 +121,7 @@ class Products(Rewriting):
         def build(a, b):
             return [SparseProduct()(a, b)]
 
-        return node, Match(node.inputs, node.outputs, build, {}, "SparseProduct",
-                           "the product skips zeros")
+        return node, Match(node.inputs, node.outputs, build, {}, "SparseProduct", "the product skips zeros")
 
     def describe(self, node):
         return "product of matrices"

@@ -1,4 +1,5 @@
 """Dropout: Theano's random numbers, MRG31k3p, and the masks that are made of them."""
+
 import theano
 import theano.tensor as T
 from theano import scalar
@@ -38,8 +39,7 @@ def _mask(numbers):
 def local_vector_random(node):
     """Replaces Theano's generator on the CPU, with the comparison that makes a mask of its numbers."""
     op = node.op
-    if (type(op) is not mrg_uniform or op.output_type.dtype not in ("float32", "float64")
-            or not theano.config.cxx):
+    if type(op) is not mrg_uniform or op.output_type.dtype not in ("float32", "float64") or not theano.config.cxx:
         return False
     state, numbers = node.outputs
     mask, p = _mask(numbers) or (None, None)
@@ -50,5 +50,4 @@ def local_vector_random(node):
 
 # After the GPU's (48.5), before comparison and cast are fused with others (49). Theano's rule that makes its
 # generators work in place (99) is for these as well.
-optdb.register("mnist_cnn_random", in2out(local_vector_random, ignore_newtrees=True), 48.6,
-               "fast_run", "mnist_cnn")
+optdb.register("mnist_cnn_random", in2out(local_vector_random, ignore_newtrees=True), 48.6, "fast_run", "mnist_cnn")

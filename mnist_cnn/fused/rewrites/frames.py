@@ -3,6 +3,7 @@
 Lasagne 0.1 writes all its paddings so: ``pad="same"`` is a part of a full convolution, and a number of
 pixels is an array of zeros with the images set into it.
 """
+
 from theano import scalar
 from theano.gof import Constant
 from theano.tensor import Alloc, IncSubtensor, ScalarFromTensor, Shape, Subtensor
@@ -95,8 +96,13 @@ def unpadded(variable):
         return variable, _NOTHING
     zeros, images = node.inputs[:2]
     slices = _spatial_slices(node.inputs[2:], node.op.idx_list)
-    if (slices is None or zeros.owner is None or not isinstance(zeros.owner.op, Alloc) or
-            constant_value(zeros.owner.inputs[0]) != 0 or images.dtype != variable.dtype):
+    if (
+        slices is None
+        or zeros.owner is None
+        or not isinstance(zeros.owner.op, Alloc)
+        or constant_value(zeros.owner.inputs[0]) != 0
+        or images.dtype != variable.dtype
+    ):
         return variable, _NOTHING
     frame = []
     for axis, part in zip((2, 3), slices):
@@ -144,5 +150,11 @@ def _is_length(variable, x, axis):
         return False
     shape = node.inputs[0].owner
     index = get_idx_list(node.inputs, node.op.idx_list)
-    return (shape is not None and isinstance(shape.op, Shape) and shape.inputs[0] is x and
-            len(index) == 1 and not isinstance(index[0], slice) and _number(index[0]) == axis)
+    return (
+        shape is not None
+        and isinstance(shape.op, Shape)
+        and shape.inputs[0] is x
+        and len(index) == 1
+        and not isinstance(index[0], slice)
+        and _number(index[0]) == axis
+    )

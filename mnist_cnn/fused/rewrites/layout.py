@@ -1,4 +1,5 @@
 """How the result of a stage lies in memory."""
+
 from theano.gof.opt import Optimizer
 from theano.gof.toolbox import ReplaceValidate
 from theano.tensor import DimShuffle
@@ -36,13 +37,10 @@ class Layout(Optimizer):
             if not isinstance(op, ConvReluPool) or op.channels_last:
                 continue
             y, codes = node.outputs
-            if any(client != "output" and _wants_channels_last(client)
-                   for client, _ in fgraph.clients(y)):
+            if any(client != "output" and _wants_channels_last(client) for client, _ in fgraph.clients(y)):
                 new = ConvReluPool(op.channels, op.filters, op.size, True, op.codes, op.openmp)
-                fgraph.replace_all_validate(list(zip((y, codes), with_op(node, new))),
-                                            reason=self.name)
+                fgraph.replace_all_validate(list(zip((y, codes), with_op(node, new))), reason=self.name)
 
 
 def _wants_channels_last(node):
-    return (isinstance(node.op, ConvReluPool) or
-            isinstance(node.op, DimShuffle) and node.op.new_order == (0, 2, 3, 1))
+    return isinstance(node.op, ConvReluPool) or isinstance(node.op, DimShuffle) and node.op.new_order == (0, 2, 3, 1)

@@ -5,6 +5,7 @@ a list of their own: Theano is asked for the gradient of the recognized part (``
 what it writes is looked up in the graph, variable by variable. So each way to write a rectifier
 brings its own gradient along.
 """
+
 import theano
 from theano import scalar
 from theano.gof import Constant
@@ -67,8 +68,7 @@ def is_elementwise(variable, *kinds):
     (True, False)
     """
     node = variable.owner
-    return (node is not None and isinstance(node.op, Elemwise) and
-            isinstance(node.op.scalar_op, kinds))
+    return node is not None and isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, kinds)
 
 
 def constant_value(variable):
@@ -178,8 +178,7 @@ def _nodes_between(inputs, outputs):
     def visit(variable):
         if variable not in depends:
             node = variable.owner
-            depends[variable] = (node is not None and not _asks_for_shape(node) and
-                                 any([visit(v) for v in node.inputs]))  # noqa: C419  all are visited
+            depends[variable] = node is not None and not _asks_for_shape(node) and any([visit(v) for v in node.inputs])  # noqa: C419  all are visited
             if depends[variable] and node not in nodes:
                 nodes.append(node)
         return depends[variable]
@@ -214,29 +213,40 @@ def _gradients(match, forward, index):
 
 
 def _look_up(match, index, sums_apart):
-    fresh = {variable: _fresh(variable) for variable in match.inputs
-             if not isinstance(variable, Constant)}
+    fresh = {variable: _fresh(variable) for variable in match.inputs if not isinstance(variable, Constant)}
     copies = list(fresh.items())
     output = _copy(match.outputs[0], dict(fresh), sums_apart, copies)
     incoming = output.type()
     wrt = [k for k, variable in enumerate(match.inputs) if variable in fresh]
     with theano.change_flags(compute_test_value="off"):
-        wanted = theano.grad(None, [fresh[match.inputs[k]] for k in wrt],
-                             known_grads={output: incoming}, disconnected_inputs="ignore",
-                             return_disconnected="none", null_gradients="return", add_names=False)
+        wanted = theano.grad(
+            None,
+            [fresh[match.inputs[k]] for k in wrt],
+            known_grads={output: incoming},
+            disconnected_inputs="ignore",
+            return_disconnected="none",
+            null_gradients="return",
+            add_names=False,
+        )
     known = {copy: variable for variable, copy in copies}
     found = {}
     # Those that read a value of the match tell which gradient comes in; a sum of it alone does not.
     for anchored in (True, False):
         for k, pattern in zip(wrt, wanted):
-            if (pattern is None or pattern.owner is None or
-                    known.keys().isdisjoint(ancestors([pattern], known)) is anchored):
+            if (
+                pattern is None
+                or pattern.owner is None
+                or known.keys().isdisjoint(ancestors([pattern], known)) is anchored
+            ):
                 continue
             for node in index.get(pattern.owner.op, ()):
                 unifier = Unifier(known, incoming)
                 actual = node.outputs[pattern.index or 0]
-                if (getattr(actual, "clients", None) and unifier.unify(pattern, actual) and
-                        (anchored or unifier.incoming in found)):
+                if (
+                    getattr(actual, "clients", None)
+                    and unifier.unify(pattern, actual)
+                    and (anchored or unifier.incoming in found)
+                ):
                     found.setdefault(unifier.incoming, {})[k] = (actual, unifier.nodes())
     found.pop(None, None)
     return found
@@ -307,8 +317,11 @@ class Unifier:
         if pattern.owner is None or actual.owner is None:
             return pattern is actual
         mine, other = pattern.owner, actual.owner
-        if (mine.op != other.op or len(mine.inputs) != len(other.inputs) or
-                mine.outputs.index(pattern) != other.outputs.index(actual)):
+        if (
+            mine.op != other.op
+            or len(mine.inputs) != len(other.inputs)
+            or mine.outputs.index(pattern) != other.outputs.index(actual)
+        ):
             return False
         orders = [other.inputs]
         if len(other.inputs) == 2 and is_elementwise(actual, scalar.Add, scalar.Mul):
@@ -332,7 +345,7 @@ class Unifier:
                 return True
             for k, candidate in enumerate(other):
                 mark = len(self.bound)
-                if self.unify(mine[0], candidate) and pair(mine[1:], other[:k] + other[k + 1:]):
+                if self.unify(mine[0], candidate) and pair(mine[1:], other[:k] + other[k + 1 :]):
                     return True
                 del self.bound[mark:]
             return False
@@ -344,8 +357,7 @@ class Unifier:
         while waiting:  # the brackets
             variable = waiting.pop()
             self.bound.insert(mark, (object(), variable))
-            waiting += [term for term in variable.owner.inputs
-                        if term not in other and term.owner is not None]
+            waiting += [term for term in variable.owner.inputs if term not in other and term.owner is not None]
         self.bound.append((pattern, actual))
         return True
 
@@ -366,15 +378,15 @@ def _still_read(fgraph, match, forward, matched, replaced):
     dying = set(matched)
 
     def read(variable):
-        return any(node == "output" or node not in dying and not _asks_for_shape(node)
-                   for node, _ in fgraph.clients(variable))
+        return any(
+            node == "output" or node not in dying and not _asks_for_shape(node) for node, _ in fgraph.clients(variable)
+        )
 
     changed = True
     while changed:
         changed = False
         for node in list(dying):
-            if node not in forward and any(variable not in replaced and read(variable)
-                                           for variable in node.outputs):
+            if node not in forward and any(variable not in replaced and read(variable) for variable in node.outputs):
                 dying.remove(node)
                 changed = True
     for node in forward:
@@ -398,8 +410,13 @@ def _replacements(match, gradients):
         memo[free] = _like(incoming, free)
         wrt = sorted(found)
         with theano.change_flags(compute_test_value="off"):
-            results = theano.grad(None, [fresh[k] for k in wrt], known_grads={outputs[0]: free},
-                                  disconnected_inputs="ignore", add_names=False)
+            results = theano.grad(
+                None,
+                [fresh[k] for k in wrt],
+                known_grads={outputs[0]: free},
+                disconnected_inputs="ignore",
+                add_names=False,
+            )
         olds += [found[k][0] for k in wrt]
         news += results
     copies = clone_get_equiv(list(memo), news, copy_inputs=False, memo=memo)

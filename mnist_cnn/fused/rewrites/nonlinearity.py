@@ -1,4 +1,5 @@
 """The nonlinearities that the kernels know, in the ways that programs write them."""
+
 from theano import scalar
 from theano.tensor.nnet import sigm
 
@@ -93,9 +94,11 @@ def has_logarithm(fgraph, variable, nonlinearity):
         result = node.outputs[0]
         if is_elementwise(result, scalar.Log, scalar.Log1p):
             return True
-        if (is_elementwise(result, scalar.Sub, scalar.Neg, scalar.Mul) and
-                any(is_elementwise(reader.outputs[0], scalar.Log, scalar.Log1p)
-                    for reader, _ in fgraph.clients(result) if reader != "output")):
+        if is_elementwise(result, scalar.Sub, scalar.Neg, scalar.Mul) and any(
+            is_elementwise(reader.outputs[0], scalar.Log, scalar.Log1p)
+            for reader, _ in fgraph.clients(result)
+            if reader != "output"
+        ):
             return True
     return False
 
@@ -119,7 +122,7 @@ def _scaled(variable):
             value = constant_value(factor)
             if value is not None:
                 return value, z
-    return 1., variable
+    return 1.0, variable
 
 
 def _sum_with_abs(variable):
@@ -132,7 +135,7 @@ def _sum_with_abs(variable):
         if is_elementwise(size, scalar.Abs) and size.owner.inputs[0] is z:
             rise, slope = outer * (a + b), outer * (a - b)
             if abs(rise - 1) < 1e-6:
-                return z, dict(slope=slope if abs(slope) > 1e-7 else 0.)
+                return z, dict(slope=slope if abs(slope) > 1e-7 else 0.0)
     return None, None
 
 
@@ -143,7 +146,7 @@ def _maximum(variable):
     for k, (z, other) in enumerate(_orders(variable)):
         spelling = ("maximum", "maximum_second")[k]
         if constant_value(other) == 0:
-            return z, dict(slope=0., spelling=spelling)
+            return z, dict(slope=0.0, spelling=spelling)
         slope, same = _scaled(other)
         if same is z and other is not z and slope < 1:
             return z, dict(slope=slope, spelling=spelling)
@@ -155,13 +158,15 @@ def _switch(variable):
     if not is_elementwise(variable, scalar.Switch):
         return None, None
     condition, a, b = variable.owner.inputs
-    for z, other, spellings in ((a, b, {">": "switch", ">=": "switch_ge"}),
-                                (b, a, {"<": "switch_lt", "<=": "switch_le"})):
+    for z, other, spellings in (
+        (a, b, {">": "switch", ">=": "switch_ge"}),
+        (b, a, {"<": "switch_lt", "<=": "switch_le"}),
+    ):
         spelling = spellings.get(_comparison_with_zero(condition, z))
         if spelling is None:
             continue
         if constant_value(other) == 0:
-            return z, dict(slope=0., spelling=spelling)
+            return z, dict(slope=0.0, spelling=spelling)
         slope, same = _scaled(other)
         if same is z and other is not z:
             return z, dict(slope=slope, spelling=spelling)
@@ -172,8 +177,12 @@ def _switch(variable):
 
 def _comparison_with_zero(condition, z):
     """The sign of a condition such as z > 0; None for any other."""
-    for kind, sign, turned in ((scalar.GT, ">", "<"), (scalar.GE, ">=", "<="),
-                               (scalar.LT, "<", ">"), (scalar.LE, "<=", ">=")):
+    for kind, sign, turned in (
+        (scalar.GT, ">", "<"),
+        (scalar.GE, ">=", "<="),
+        (scalar.LT, "<", ">"),
+        (scalar.LE, "<=", ">="),
+    ):
         if is_elementwise(condition, kind):
             a, b = condition.owner.inputs
             if a is z and constant_value(b) == 0:
@@ -188,8 +197,7 @@ def _is_exp_minus_one(variable, z):
         return variable.owner.inputs[0] is z
     if is_elementwise(variable, scalar.Sub):
         power, one = variable.owner.inputs
-        return (constant_value(one) == 1 and is_elementwise(power, scalar.Exp) and
-                power.owner.inputs[0] is z)
+        return constant_value(one) == 1 and is_elementwise(power, scalar.Exp) and power.owner.inputs[0] is z
     return False
 
 
@@ -200,5 +208,5 @@ def _product(variable):
             while is_elementwise(condition, scalar.Cast):
                 condition = condition.owner.inputs[0]
             if _comparison_with_zero(condition, z) == ">":
-                return z, dict(slope=0., spelling="product")
+                return z, dict(slope=0.0, spelling="product")
     return None, None

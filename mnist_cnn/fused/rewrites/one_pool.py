@@ -1,4 +1,5 @@
 """One pool of threads for a graph of fast layers: Theano's elementwise operations keep out of OpenMP."""
+
 import copy
 
 from theano.compile import optdb

@@ -1,4 +1,5 @@
 """Poolings by themselves, and what a pooling in the graph is."""
+
 import numpy as np
 from theano.gof import Constant
 from theano.tensor.signal.pool import Pool
@@ -38,8 +39,7 @@ def pooling_of(node):
         return "it pools over {} axes of {}".format(node.op.ndim, node.inputs[0].ndim)
     if not all(isinstance(variable, Constant) for variable in node.inputs[1:]):
         return "the window's size is not a constant"
-    size, stride, pad = (tuple(int(n) for n in np.ravel(variable.data))
-                         for variable in node.inputs[1:])
+    size, stride, pad = (tuple(int(n) for n in np.ravel(variable.data)) for variable in node.inputs[1:])
     return Pooling(size, stride, bool(node.op.ignore_border), node.op.mode, pad)
 
 
@@ -76,8 +76,7 @@ class Poolings(Rewriting):
         def build(x):
             return [first(Pool2D(*pooling)(last(x)))]
 
-        return node, Match([x], [variable], build, becomes="Pool2D",
-                           why="the channels of a pixel side by side")
+        return node, Match([x], [variable], build, becomes="Pool2D", why="the channels of a pixel side by side")
 
     def describe(self, node):
         return describe_pooling(pooling_of(node))

@@ -1,4 +1,5 @@
 """What the optimizations of this package have in common, and what they report to `explain`."""
+
 from collections import OrderedDict, namedtuple
 
 from theano.gof.opt import Optimizer

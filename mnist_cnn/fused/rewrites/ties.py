@@ -1,4 +1,5 @@
 """Whether what follows may compare values, so that equal patches have to give equal ones."""
+
 import theano.tensor as T
 from theano.tensor import DimShuffle, Dot, Elemwise, Join, Rebroadcast, Reshape, Shape, Subtensor
 from theano.tensor.elemwise import Sum
@@ -12,8 +13,18 @@ from ..ops.stage import ConvReluPool, ConvReluPoolGrad
 __all__ = ["are_compared"]
 
 # They add products of values, or ask for no value at all.
-_SUMS = (BaseAbstractConv, Conv2D, Conv2DGrad, ConvReluPool, ConvReluPoolGrad, Dot, Sum, Shape,
-         Shape_i, AveragePoolGrad)
+_SUMS = (
+    BaseAbstractConv,
+    Conv2D,
+    Conv2DGrad,
+    ConvReluPool,
+    ConvReluPoolGrad,
+    Dot,
+    Sum,
+    Shape,
+    Shape_i,
+    AveragePoolGrad,
+)
 # They hand values on, each by itself.
 _PASSING = (Elemwise, DimShuffle, Reshape, Rebroadcast, Join, Subtensor, T.IncSubtensor)
 
@@ -54,7 +65,6 @@ def are_compared(fgraph, variable):
             seen.add(node)
             if isinstance(node.op, _PASSING):
                 waiting += node.outputs
-            elif not (isinstance(node.op, _SUMS) or
-                      isinstance(node.op, Pool) and node.op.mode != "max"):
+            elif not (isinstance(node.op, _SUMS) or isinstance(node.op, Pool) and node.op.mode != "max"):
                 return True
     return False

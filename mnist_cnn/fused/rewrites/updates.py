@@ -3,6 +3,7 @@
 Theano computes a rule such as Adam's with several elementwise operations for each parameter, on one thread. Here
 the operations whose arrays have one shape, from the gradient to the new values, become one Op.
 """
+
 import theano
 from theano import scalar
 from theano.compile import optdb
@@ -16,6 +17,7 @@ from ..ops.update import ElementwiseUpdate
 
 # --- which operations --------------------------------------------------------------------------
 
+
 def _is_single(variable):
     return all(variable.broadcastable)
 
@@ -23,8 +25,12 @@ def _is_single(variable):
 def _fits(node):
     """Whether an operation is elementwise on float32 arrays of one shape, and can be written in C."""
     op, output = node.op, node.outputs[0]
-    if (type(op) is not Elemwise or len(node.outputs) > 1 or _is_single(output)
-            or output.dtype not in ("float32", "bool")):
+    if (
+        type(op) is not Elemwise
+        or len(node.outputs) > 1
+        or _is_single(output)
+        or output.dtype not in ("float32", "bool")
+    ):
         return False
     for value in node.inputs:
         inner = value.dtype == "bool" and value.owner is not None and not _is_single(value)
@@ -61,8 +67,11 @@ def _closed(nodes, new_values):
     """Without what is read elsewhere, so that only new values come out."""
     nodes = set(nodes)
     while True:
-        open_ends = {node for node in nodes if node.outputs[0] not in new_values
-                     and not all(client in nodes for client in _clients(node.outputs[0]))}
+        open_ends = {
+            node
+            for node in nodes
+            if node.outputs[0] not in new_values and not all(client in nodes for client in _clients(node.outputs[0]))
+        }
         if not open_ends:
             return nodes
         nodes -= open_ends
@@ -70,7 +79,7 @@ def _closed(nodes, new_values):
 
 def _groups(nodes):
     """Nodes that share an array, or of which one reads the other, in their order."""
-    group_of, groups = {}, []   # from a node or an array to the list that it is in
+    group_of, groups = {}, []  # from a node or an array to the list that it is in
     for node in nodes:
         keys = [node.outputs[0]] + [value for value in node.inputs if not _is_single(value)]
         joined = {id(group_of[key]): group_of[key] for key in keys if key in group_of}
@@ -98,7 +107,7 @@ def _convex(nodes, new_values):
         late = {node for node in nodes if any(value.owner in reached for value in node.inputs)}
         if not late:
             return nodes
-        nodes = _closed(nodes - late, new_values)   # what reads a late one is late itself, next time
+        nodes = _closed(nodes - late, new_values)  # what reads a late one is late itself, next time
 
 
 def _single(variable):
@@ -117,7 +126,7 @@ class OnePassUpdates(Optimizer):
     def apply(self, fgraph):
         if not theano.config.cxx:
             return
-        old = {}    # from new values to the shared variables' variables
+        old = {}  # from new values to the shared variables' variables
         for output, place in (getattr(fgraph, "update_mapping", None) or {}).items():
             value = fgraph.outputs[output]
             if value.owner and _fits(value.owner) and value.dtype == "float32":
@@ -125,10 +134,9 @@ class OnePassUpdates(Optimizer):
         if not old:
             return
         nodes, found = fgraph.toposort(), set()
-        for node in reversed(nodes):    # those that read a node come before it
+        for node in reversed(nodes):  # those that read a node come before it
             value = node.outputs[0]
-            if value in old or (value.clients and all(client in found for client in _clients(value))
-                                and _fits(node)):
+            if value in old or (value.clients and all(client in found for client in _clients(value)) and _fits(node)):
                 found.add(node)
         for group in _groups([node for node in nodes if node in found]):
             self.replace(fgraph, [node for node in group if node in _convex(group, old)], old)
@@ -163,12 +171,15 @@ class OnePassUpdates(Optimizer):
             return len(arrays) + singles.index(_single(value)) if _is_single(value) else arrays.index(value)
 
         op = ElementwiseUpdate(
-            len(arrays), len(singles),
+            len(arrays),
+            len(singles),
             [(node.op.scalar_op, tuple(map(operand, node.inputs))) for node in order],
             [order.index(value.owner) for value in values],
-            [arrays.index(old[value]) if old[value] in arrays else None for value in values])
-        fgraph.replace_all_validate(list(zip(values, op(*(arrays + singles), return_list=True))),
-                                    reason="mnist_cnn_updates")
+            [arrays.index(old[value]) if old[value] in arrays else None for value in values],
+        )
+        fgraph.replace_all_validate(
+            list(zip(values, op(*(arrays + singles), return_list=True))), reason="mnist_cnn_updates"
+        )
 
 
 class OverwriteOldValues(Optimizer):

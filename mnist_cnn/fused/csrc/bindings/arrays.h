@@ -35,8 +35,7 @@ inline int check(PyArrayObject *a, const char *name, int type, int ndim, const n
 inline int allocate(PyArrayObject **out, int type, int ndim, const npy_intp *dims, bool channels_last,
                     bool contiguous) {
     if (*out && PyArray_TYPE(*out) == type && PyArray_NDIM(*out) == ndim && PyArray_ISBEHAVED(*out) &&
-        PyArray_CompareLists(PyArray_DIMS(*out), dims, ndim) &&
-        (!contiguous || PyArray_IS_C_CONTIGUOUS(*out)))
+        PyArray_CompareLists(PyArray_DIMS(*out), dims, ndim) && (!contiguous || PyArray_IS_C_CONTIGUOUS(*out)))
         return 0;
     Py_CLEAR(*out);
     if (!channels_last) {

@@ -21,8 +21,8 @@ inline int check_problem(PyArrayObject *x, Problem *p) {
     return 0;
 }
 
-inline int forward_numpy(PyArrayObject *x, PyArrayObject *gamma, PyArrayObject *beta, float epsilon, const Nonlinearity &f,
-                         PyArrayObject **y, PyArrayObject **mean, PyArrayObject **inv_std) {
+inline int forward_numpy(PyArrayObject *x, PyArrayObject *gamma, PyArrayObject *beta, float epsilon,
+                         const Nonlinearity &f, PyArrayObject **y, PyArrayObject **mean, PyArrayObject **inv_std) {
     Problem p;
     if (check_problem(x, &p)) return -1;
     const npy_intp dims[1] = {p.channels};
@@ -53,8 +53,8 @@ inline int backward_numpy(PyArrayObject *x, PyArrayObject *gamma, PyArrayObject 
     if (arrays::check(gamma, "gamma", NPY_FLOAT32, 1, dims) || arrays::check(mean, "mean", NPY_FLOAT32, 1, dims) ||
         arrays::check(inv_std, "inv_std", NPY_FLOAT32, 1, dims) ||
         arrays::check(y, "y", NPY_FLOAT32, PyArray_NDIM(x), PyArray_DIMS(x)) ||
-        arrays::check(g, "g", NPY_FLOAT32, PyArray_NDIM(x), PyArray_DIMS(x)) || !cx.array || !cgamma.array || !cy.array ||
-        !cm.array || !cs.array || !cg.array ||
+        arrays::check(g, "g", NPY_FLOAT32, PyArray_NDIM(x), PyArray_DIMS(x)) || !cx.array || !cgamma.array ||
+        !cy.array || !cm.array || !cs.array || !cg.array ||
         arrays::allocate(dx, NPY_FLOAT32, PyArray_NDIM(x), PyArray_DIMS(x), false, true) ||
         arrays::allocate(dgamma, NPY_FLOAT32, 1, dims, false, true) ||
         arrays::allocate(dbeta, NPY_FLOAT32, 1, dims, false, true))

@@ -43,8 +43,8 @@ inline int check_problem(PyArrayObject *x, PyArrayObject *W, const Pad &pad, Pai
         return -1;
     }
     if (p->out_rows() < 1 || p->out_columns() < 1) {
-        PyErr_Format(PyExc_ValueError, "x: images of %d x %d are smaller than the %d x %d filters", p->rows,
-                     p->columns, size.rows, size.columns);
+        PyErr_Format(PyExc_ValueError, "x: images of %d x %d are smaller than the %d x %d filters", p->rows, p->columns,
+                     size.rows, size.columns);
         return -1;
     }
     if (frame_of_x(*p).floats() > 1u << 30 || frame_of_g(*p).floats() > 1u << 30) {

@@ -32,10 +32,9 @@ inline int backward_numpy(PyArrayObject *x, PyArrayObject *W, PyArrayObject *y, 
         arrays::allocate(dx, NPY_FLOAT32, 4, wrt_x ? PyArray_DIMS(x) : none, false, true))
         return -1;
     try {
-        backward(p, after, ways_of(p, file), input(x), filters(W),
-                 has_codes ? nullptr : kept.data(), after.pool ? maxima.data() : nullptr,
-                 has_codes ? (const uint8_t *)kept.data() : nullptr, input(g), (float *)PyArray_DATA(*dW),
-                 (float *)PyArray_DATA(*db), wrt_x ? (float *)PyArray_DATA(*dx) : nullptr);
+        backward(p, after, ways_of(p, file), input(x), filters(W), has_codes ? nullptr : kept.data(),
+                 after.pool ? maxima.data() : nullptr, has_codes ? (const uint8_t *)kept.data() : nullptr, input(g),
+                 (float *)PyArray_DATA(*dW), (float *)PyArray_DATA(*db), wrt_x ? (float *)PyArray_DATA(*dx) : nullptr);
     } catch (const std::bad_alloc &) {
         PyErr_NoMemory();
         return -1;

@@ -7,7 +7,8 @@
 namespace distortion {
 
 // Returns 0, or -1 with a Python exception set that names the argument.
-inline int distort_numpy(PyArrayObject *images, PyArrayObject *factors, PyArrayObject *fields, PyArrayObject **results) {
+inline int distort_numpy(PyArrayObject *images, PyArrayObject *factors, PyArrayObject *fields,
+                         PyArrayObject **results) {
     const npy_intp images_want[4] = {-1, 1, -1, -1}, factors_want[3] = {2, -1, PyArray_DIM(fields, 0)};
     if (arrays::check(images, "images", NPY_FLOAT32, 4, images_want) ||
         arrays::check(factors, "factors", NPY_FLOAT32, 3, factors_want))

@@ -10,8 +10,8 @@ namespace mrg31k3p {
 
 // What a node of the Op says of itself.
 struct Node {
-    int ndim, type;     // of the samples
-    bool in_place;      // whether the next state is the array `state` itself, unless that is not contiguous
+    int ndim, type;  // of the samples
+    bool in_place;   // whether the next state is the array `state` itself, unless that is not contiguous
 };
 
 // Float32 numbers below a double p are those below the smallest float32 that is not less than p.
@@ -56,8 +56,10 @@ int draw_numpy(Kind kind, PyArrayObject *state, PyArrayObject *size, Node node, 
     if (n == 0) return 0;
     int32_t *words = (int32_t *)PyArray_DATA(next);
     void *to = PyArray_DATA(*samples);
-    if (node.type == NPY_FLOAT32) draw(kind, words, streams, (float *)to, PyArray_SIZE(*samples));
-    else draw(Uniform(), words, streams, (double *)to, PyArray_SIZE(*samples));
+    if (node.type == NPY_FLOAT32)
+        draw(kind, words, streams, (float *)to, PyArray_SIZE(*samples));
+    else
+        draw(Uniform(), words, streams, (double *)to, PyArray_SIZE(*samples));
     return 0;
 }
 

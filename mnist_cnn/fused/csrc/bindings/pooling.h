@@ -41,8 +41,7 @@ inline int backward_numpy(PyArrayObject *x, PyArrayObject *y, PyArrayObject *g, 
     const npy_intp want[4] = {p.images, p.out_rows(), p.out_columns(), p.channels};
     if (arrays::check(y, "y", NPY_FLOAT32, 4, want) || arrays::check(g, "g", NPY_FLOAT32, 4, want)) return -1;
     const Contiguous cx(x), cy(y), cg(g);
-    if (!cx.array || !cy.array || !cg.array ||
-        arrays::allocate(dx, NPY_FLOAT32, 4, PyArray_DIMS(x), false, true))
+    if (!cx.array || !cy.array || !cg.array || arrays::allocate(dx, NPY_FLOAT32, 4, PyArray_DIMS(x), false, true))
         return -1;
     backward(p, cx.data(), cy.data(), cg.data(), (float *)PyArray_DATA(*dx));
     return 0;

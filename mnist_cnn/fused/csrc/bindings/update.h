@@ -30,8 +30,9 @@ int step_numpy(std::initializer_list<PyArrayObject *> arrays, std::initializer_l
     for (int k = 1; k < Rule::ARRAYS; k++)
         for (int axis = 0; axis < ndim; axis++)
             if (PyArray_DIM(a[k], axis) != dims[axis]) {
-                PyErr_Format(PyExc_ValueError, "Input dimension mis-match. (input[0].shape[%d] = %ld, input[%d].shape[%d] = %ld)",
-                             axis, (long)dims[axis], k, axis, (long)PyArray_DIM(a[k], axis));
+                PyErr_Format(PyExc_ValueError,
+                             "Input dimension mis-match. (input[0].shape[%d] = %ld, input[%d].shape[%d] = %ld)", axis,
+                             (long)dims[axis], k, axis, (long)PyArray_DIM(a[k], axis));
                 return -1;
             }
     int flags[Rule::ARRAYS];

@@ -13,36 +13,47 @@
 namespace conv2d {
 
 struct BackwardShared {
-    float *winograd, *dense;        // filters for dx: transformed where that is the way, else packed
-    float *lines, *zeros;           // filters for lists; no bias
+    float *winograd, *dense;  // filters for dx: transformed where that is the way, else packed
+    float *lines, *zeros;     // filters for lists; no bias
     BackwardShared(scratch::Arena &arena, const Problem &p, const Ways &ways, bool dx)
         : winograd(dx && ways.winograd_dx ? arena.take(winograd_filter_floats(sums_of_dx(p))) : nullptr),
-          dense(dx && !ways.winograd_dx ? arena.take(packed_floats(p.channels, p.places() * padded(p.filters))) : nullptr),
-          lines(arena.take(lines_floats(p))), zeros(arena.take(padded(p.channels))) {}
+          dense(dx && !ways.winograd_dx ? arena.take(packed_floats(p.channels, p.places() * padded(p.filters)))
+                                        : nullptr),
+          lines(arena.take(lines_floats(p))),
+          zeros(arena.take(padded(p.channels))) {}
 };
 
 // The sums of one part of the images.
 struct BackwardSums {
     float *dense, *sparse, *db, *winograd;
     BackwardSums(scratch::Arena &arena, const Problem &p, const Ways &ways)
-        : dense(arena.take(ways.winograd_dw ? 0 : dense_sums_floats(p))), sparse(arena.take(lines_floats(p))),
-          db(arena.take(padded(p.filters))), winograd(arena.take(ways.winograd_dw ? winograd_dw_floats(p) : 0)) {}
+        : dense(arena.take(ways.winograd_dw ? 0 : dense_sums_floats(p))),
+          sparse(arena.take(lines_floats(p))),
+          db(arena.take(padded(p.filters))),
+          winograd(arena.take(ways.winograd_dw ? winograd_dw_floats(p) : 0)) {}
 };
 
 // Of images that are handled together.
 struct BackwardWorker {
     size_t frame, frame_g;
     float *xs, *gs, *dx, *pooled;
-    const float **x, **g, **g_dx;   // of images whose dW is Winograd's; of those whose dx is
+    const float **x, **g, **g_dx;  // of images whose dW is Winograd's; of those whose dx is
     float **to;
     Lists lists;
     WinogradTiles dw, back;
-    BackwardWorker(scratch::Arena &arena, const Problem &p, const After &after, const Ways &ways, int together, bool with_dx)
-        : frame(round_up(frame_of_x(p).floats())), frame_g(round_up(frame_of_g(p).floats())),
-          xs(arena.take(together * frame)), gs(arena.take(together * frame_g)), dx(with_dx ? arena.take(frame) : nullptr),
-          pooled(arena.take(after.pool ? after.pooling(p).out_image() + VL : 0)), x(arena.take<const float *>(together)),
-          g(arena.take<const float *>(together)), g_dx(arena.take<const float *>(together)),
-          to(arena.take<float *>(together)), lists(arena, p.filters, (size_t)p.out_rows() * p.out_columns()),
+    BackwardWorker(scratch::Arena &arena, const Problem &p, const After &after, const Ways &ways, int together,
+                   bool with_dx)
+        : frame(round_up(frame_of_x(p).floats())),
+          frame_g(round_up(frame_of_g(p).floats())),
+          xs(arena.take(together * frame)),
+          gs(arena.take(together * frame_g)),
+          dx(with_dx ? arena.take(frame) : nullptr),
+          pooled(arena.take(after.pool ? after.pooling(p).out_image() + VL : 0)),
+          x(arena.take<const float *>(together)),
+          g(arena.take<const float *>(together)),
+          g_dx(arena.take<const float *>(together)),
+          to(arena.take<float *>(together)),
+          lists(arena, p.filters, (size_t)p.out_rows() * p.out_columns()),
           dw(arena, p.size.rows, ways.winograd_dw ? p.channels : 0, ways.winograd_dw ? p.filters : 0),
           back(arena, p.size.rows, with_dx && ways.winograd_dx ? p.filters : 0,
                with_dx && ways.winograd_dx ? p.channels : 0) {}
@@ -102,8 +113,8 @@ inline void thin_backward(const Problem &p, const After &after, const Ways &ways
     parallel::for_ranges(p.images, std::min(p.images, 4 * threads), threads, [&](int, int, int first, int last) {
         memset(dx + first * image, 0, (last - first) * image * sizeof(float));
         for (int n = first; n < last; n++) {
-            const View<float> to = thinned(p, View<float>{dx + n * image, image, (ptrdiff_t)p.columns * p.channels,
-                                                          p.channels, 1});
+            const View<float> to =
+                thinned(p, View<float>{dx + n * image, image, (ptrdiff_t)p.columns * p.channels, p.channels, 1});
             const float *from = pixels + n * thin_image;
             for (int i = 0; i < thin.rows; i++)
                 for (int j = 0; j < thin.columns; j++, from += p.channels)
@@ -151,7 +162,7 @@ inline void backward(const Problem &p, const After &after, const Ways &ways, con
     const ptrdiff_t image = (ptrdiff_t)p.rows * p.columns * p.channels;
     const ptrdiff_t to_first = fg.top * fg.line() + (ptrdiff_t)fg.left * fg.pixel;
     const ptrdiff_t to_patch = to_first + row_phase(p, 0).from * fg.line() +
-                               (ptrdiff_t)column_phase(p, 0).from * fg.pixel;       // dx's first, of stride 1
+                               (ptrdiff_t)column_phase(p, 0).from * fg.pixel;  // dx's first, of stride 1
     const double values = (double)p.out_rows() * p.out_columns() * p.filters;
     parallel::for_ranges(p.images, parts, threads, [&](int part, int number, int first, int last) {
         scratch::Arena own(workers + number * each), own_sums(all_sums + part * sums_floats);
@@ -169,8 +180,8 @@ inline void backward(const Problem &p, const After &after, const Ways &ways, con
                 const Found found = copy_gradient(p, after, g, y, pooled, codes, n, fg, gn, worker.pooled, sums.db);
                 const float most_g = found.largest();
                 // A skipped zero would hide the NaN that 0 * infinity is. Winograd's transforms multiply by up to 100.
-                const bool lists = found.count() <= ways.lists_dw * values && finite_filters && finite(most_x) &&
-                                   finite(most_g);
+                const bool lists =
+                    found.count() <= ways.lists_dw * values && finite_filters && finite(most_x) && finite(most_g);
                 const bool lists_dx = dx && lists && found.count() <= ways.lists_dx * values;
                 if (lists_dx) clear(fx, worker.dx);
                 if (lists) {

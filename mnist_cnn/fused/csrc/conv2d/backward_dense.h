@@ -7,17 +7,15 @@
 namespace conv2d {
 
 // Sums for dW: [row of the filter][place in the line][padded(filters)].
-inline size_t dense_sums_floats(const Problem &p) {
-    return (size_t)p.places() * p.channels * padded(p.filters);
-}
+inline size_t dense_sums_floats(const Problem &p) { return (size_t)p.places() * p.channels * padded(p.filters); }
 
 // Adds to T places by NV vectors of filters: sum over a stripe of rows of x[place] * g[filters].
 template <int T, int NV>
 void add_tile(const float *x, ptrdiff_t x_line, ptrdiff_t x_pixel, const float *g, ptrdiff_t g_line, int P, int rows,
               int columns, float *sums) {
     vec sum[T][NV];
-    UNROLL for (int t = 0; t < T; t++)
-        UNROLL for (int v = 0; v < NV; v++) sum[t][v] = load(sums + (ptrdiff_t)t * P + v * VL);
+    UNROLL for (int t = 0; t < T; t++) UNROLL for (int v = 0; v < NV; v++) sum[t][v] =
+        load(sums + (ptrdiff_t)t * P + v * VL);
     for (int i = 0; i < rows; i++) {
         const float *from = x + i * x_line, *with = g + i * g_line;
 #pragma GCC unroll 1
@@ -30,8 +28,8 @@ void add_tile(const float *x, ptrdiff_t x_line, ptrdiff_t x_pixel, const float *
             }
         }
     }
-    UNROLL for (int t = 0; t < T; t++)
-        UNROLL for (int v = 0; v < NV; v++) store(sums + (ptrdiff_t)t * P + v * VL, sum[t][v]);
+    UNROLL for (int t = 0; t < T; t++) UNROLL for (int v = 0; v < NV; v++)
+        store(sums + (ptrdiff_t)t * P + v * VL, sum[t][v]);
 }
 
 typedef void (*AddTile)(const float *, ptrdiff_t, ptrdiff_t, const float *, ptrdiff_t, int, int, int, float *);

@@ -20,7 +20,7 @@ inline void dense_dx(const Problem &p, const float *g, const Frame &fg, const fl
                 if (a.taps && b.taps)
                     sum_row(g + (a.from + k) * fg.line() + (ptrdiff_t)b.from * fg.pixel, fg, taps, 1, b.count, filters,
                             Epilogue{zeros, none, p.channels, to, column});
-                else        // no filter reaches there
+                else  // no filter reaches there
                     for (int l = 0; l < b.count; l++) memset(to + l * column, 0, p.channels * sizeof(float));
             }
             filters += packed_floats(p.channels, taps.rows * taps.columns * padded(p.filters));
@@ -30,13 +30,13 @@ inline void dense_dx(const Problem &p, const float *g, const Frame &fg, const fl
 // The image within a frame, to contiguous memory.
 inline void copy_out(const Problem &p, const float *frame, const Frame &f, float *to) {
     for (int i = 0; i < p.rows; i++)
-        memcpy(to + (ptrdiff_t)i * p.columns * p.channels,
-               frame + (f.top + i) * f.line() + (ptrdiff_t)f.left * f.pixel,
+        memcpy(to + (ptrdiff_t)i * p.columns * p.channels, frame + (f.top + i) * f.line() + (ptrdiff_t)f.left * f.pixel,
                (size_t)p.columns * p.channels * sizeof(float));
 }
 
 // dx of an image in a frame like x's, term by term.
-inline void plain_dx(const Problem &p, const float *g, const Frame &fg, const float *lines, const Frame &fx, float *dx) {
+inline void plain_dx(const Problem &p, const float *g, const Frame &fg, const float *lines, const Frame &fx,
+                     float *dx) {
     for (int i = 0; i < p.out_rows(); i++)
         for (int j = 0; j < p.out_columns(); j++)
             for (int o = 0; o < p.filters; o++)
@@ -54,8 +54,8 @@ inline void plain_dw(const Problem &p, const float *g, const Frame &fg, const fl
         for (int j = 0; j < p.out_columns(); j++)
             for (int o = 0; o < p.filters; o++)
                 for (int h = 0; h < p.size.rows; h++) {
-                    const float *from = x + (i * p.stride.rows + h) * fx.line() +
-                                        (ptrdiff_t)j * p.stride.columns * fx.pixel;
+                    const float *from =
+                        x + (i * p.stride.rows + h) * fx.line() + (ptrdiff_t)j * p.stride.columns * fx.pixel;
                     float *to = sums + ((size_t)o * p.size.rows + h) * line_floats(p);
                     for (int t = 0; t < p.size.columns * p.channels; t++)
                         to[t] += g[i * fg.line() + (ptrdiff_t)j * fg.pixel + o] * from[t];

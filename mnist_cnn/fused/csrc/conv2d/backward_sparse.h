@@ -29,10 +29,11 @@ inline void list_gradient(const Problem &p, const Frame &fx, const float *g, con
             const ivec patches = (lane + j) * column + row;
             for (int o = 0; o < fg.pixel; o += VL) {
                 const float *from = g + i * fg.line() + (ptrdiff_t)j * fg.pixel + o;
-                float tile[VL * VL] __attribute__((aligned(64)));       // [filter][position]
-                for (int k = 0; k < (positions & ~3); k += 4)
+                float tile[VL * VL] __attribute__((aligned(64)));  // [filter][position]
+                for (int k = 0; k < (positions & ~3); k += 4) {
                     UNROLL for (int f = 0; f < VL; f += 4)
                         transpose4(from + (ptrdiff_t)k * fg.pixel + f, fg.pixel, tile + f * VL + k, VL);
+                }
                 for (int k = positions & ~3; k < positions; k++)
                     for (int f = 0; f < VL; f++) tile[f * VL + k] = from[(ptrdiff_t)k * fg.pixel + f];
                 const int filters = std::min(VL, p.filters - o);
@@ -68,7 +69,7 @@ void add_line(const List list, const float *x, float *dx, const float *W, float 
 }
 
 typedef void (*AddLine)(const List, const float *, float *, const float *, float *);
-constexpr int LINE = 6;     // vectors of W, and as many of dW, that fit in 16 registers
+constexpr int LINE = 6;  // vectors of W, and as many of dW, that fit in 16 registers
 template <bool DX, int NV = LINE> struct AddLines {
     static AddLine of(int vectors) { return vectors == NV ? add_line<NV, DX> : AddLines<DX, NV - 1>::of(vectors); }
 };
@@ -79,7 +80,8 @@ template <bool DX> struct AddLines<DX, 0> {
 // An image's share of dW and, unless it is null, of dx, which lies in a frame like x's.
 inline void add_sparse(const Problem &p, const float *x, const Frame &fx, const Lists &lists, const float *lines,
                        float *sums, float *dx) {
-    const int all = line_floats(p) / VL, pieces = std::max(1, (all + LINE - 1) / LINE), each = (all + pieces - 1) / pieces;
+    const int all = line_floats(p) / VL, pieces = std::max(1, (all + LINE - 1) / LINE),
+              each = (all + pieces - 1) / pieces;
     for (int o = 0; o < p.filters; o++)
         for (int h = 0; h < p.size.rows; h++)
             for (int v = 0; v < all; v += each) {

@@ -22,7 +22,7 @@ template <class Window> ALWAYS_INLINE ivec codes_of(vec most, const Nonlinearity
     window([&](int h, int w, vec y) {
         codes |= (y == most) & (ALL << (4 * h + 2 * w));
         negative &= (ivec)y;
-        sum += y;       // NaN where one of them is
+        sum += y;  // NaN where one of them is
     });
     if (f.is_linear()) return codes;
     const ivec positive = most > vec{};

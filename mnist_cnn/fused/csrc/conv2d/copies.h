@@ -7,13 +7,13 @@ namespace conv2d {
 
 // An image in local memory. `top` and `left` are what lies before its first row and column.
 struct Frame {
-    int rows, columns, top, left, pixel;    // pixel: floats from one pixel to the next
+    int rows, columns, top, left, pixel;  // pixel: floats from one pixel to the next
     // A kernel may load one vector from the last place of a line, and two for the gradient.
     size_t floats() const { return (size_t)rows * columns * pixel + 2 * VL; }
     ptrdiff_t line() const { return (ptrdiff_t)columns * pixel; }
 };
 
-constexpr int MORE = 3;     // rows and columns: Winograd's last tiles may reach over the border
+constexpr int MORE = 3;  // rows and columns: Winograd's last tiles may reach over the border
 
 // The frame of x: that of the padding.
 inline Frame frame_of_x(const Problem &p) {
@@ -25,9 +25,9 @@ inline Frame frame_of_x(const Problem &p) {
 // which meets the filter's places first, first + stride, .. alone: so each phase is made of sums over patches of y's
 // gradient, of stride 1. With a stride of 1 there is one phase.
 struct Phase {
-    int taps;           // places of the filter
-    int from, count;    // the gradient, counted from y's first, where the first patch begins; and the number of patches
-    int to;             // the first patch's place in the image; the others follow at the stride
+    int taps;         // places of the filter
+    int from, count;  // the gradient, counted from y's first, where the first patch begins; and the number of patches
+    int to;           // the first patch's place in the image; the others follow at the stride
 };
 inline Phase phase(int first, int length, int size, int stride, int pad) {
     const int taps = first < size ? (size - 1 - first) / stride + 1 : 0;
@@ -87,8 +87,7 @@ inline float copy_image(const Input &x, int n, int rows, int columns, int channe
                 copy_floats(line + (ptrdiff_t)j * f.pixel, from + j * x.column, channels, most);
         } else {
             for (int c = 0; c < channels; c++)
-                for (int j = 0; j < columns; j++)
-                    line[(ptrdiff_t)j * f.pixel + c] = from[j * x.column + c * x.channel];
+                for (int j = 0; j < columns; j++) line[(ptrdiff_t)j * f.pixel + c] = from[j * x.column + c * x.channel];
             most.add(line, (size_t)columns * f.pixel);
         }
     }

@@ -11,11 +11,11 @@ namespace conv2d {
 
 // What becomes of the sums of one row of one image.
 struct Epilogue {
-    const float *bias;      // padded(outputs) floats
-    Nonlinearity f;         // rectified alone
+    const float *bias;  // padded(outputs) floats
+    Nonlinearity f;     // rectified alone
     int outputs;
-    float *to;              // the row's first position
-    ptrdiff_t column;       // floats from one position to the next; outputs lie side by side
+    float *to;         // the row's first position
+    ptrdiff_t column;  // floats from one position to the next; outputs lie side by side
 };
 
 template <int NV> ALWAYS_INLINE void finish(const vec (&sum)[NV], const Epilogue &e, int position, int o) {

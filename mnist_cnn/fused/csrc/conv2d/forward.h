@@ -15,7 +15,7 @@ namespace conv2d {
 
 struct ForwardShared {
     float *packed, *bias;
-    float *winograd, *lines, *sizes;        // sizes[o]: the absolute values of filter o, summed
+    float *winograd, *lines, *sizes;  // sizes[o]: the absolute values of filter o, summed
     ForwardShared(scratch::Arena &arena, const Problem &p, bool with_winograd)
         : packed(arena.take(packed_floats(p.filters, p.places() * p.channels))),
           bias(arena.take(padded(p.filters))),
@@ -28,21 +28,26 @@ struct ForwardShared {
 struct ForwardWorker {
     size_t frame, map, width;
     float *frames, *maps, *margins;
-    Doubtful *chosen;       // images whose sums are Winograd's
+    Doubtful *chosen;  // images whose sums are Winograd's
     const float **images;
     WinogradTiles tiles;
     ForwardWorker(scratch::Arena &arena, const Problem &p, int together, bool with_winograd, bool with_maps)
         : frame(round_up(frame_of_x(p).floats())),
-          map(with_maps ? (size_t)p.out_rows() * p.out_columns() * p.filters : 0), width(padded(p.filters)),
-          frames(arena.take(together * frame)), maps(arena.take(together * map + VL)), margins(arena.take(together * width)),
-          chosen(arena.take<Doubtful>(together)), images(arena.take<const float *>(together)),
+          map(with_maps ? (size_t)p.out_rows() * p.out_columns() * p.filters : 0),
+          width(padded(p.filters)),
+          frames(arena.take(together * frame)),
+          maps(arena.take(together * map + VL)),
+          margins(arena.take(together * width)),
+          chosen(arena.take<Doubtful>(together)),
+          images(arena.take<const float *>(together)),
           tiles(arena, p.size.rows, with_winograd ? p.channels : 0, with_winograd ? p.filters : 0) {}
 };
 
 // The filters and biases as the sums take them. Returns whether all are finite.
 inline bool prepare(const Problem &p, const Filters &W, const float *b, ptrdiff_t b_stride, int threads,
                     const ForwardShared &shared) {
-    for (int o = 0; o < padded(p.filters); o++) shared.bias[o] = b && o < p.filters ? b[o * b_stride] + 0.f : 0;     // no -0
+    for (int o = 0; o < padded(p.filters); o++)
+        shared.bias[o] = b && o < p.filters ? b[o * b_stride] + 0.f : 0;  // no -0
     pack_for_y(p, W, shared.packed, threads);
     if (!shared.winograd) return true;
     winograd_filters_for_y(p, W, shared.winograd, threads);
@@ -69,15 +74,14 @@ inline bool is_flat(const Problem &p, const float *image, const Frame &f) {
     return 8 * equal > (long)p.rows * p.columns;
 }
 
-// y: contiguous (image, row, column, filter), or null where the pooled alone are wanted; pooled: likewise; codes: of the
-// pooled, or null. b may be null. Throws std::bad_alloc.
+// y: contiguous (image, row, column, filter), or null where the pooled alone are wanted; pooled: likewise; codes: of
+// the pooled, or null. b may be null. Throws std::bad_alloc.
 inline void forward(const Problem &p, const After &after, const Ways &ways, const Input &x, const Filters &W,
                     const float *b, ptrdiff_t b_stride, float *y, float *pooled, uint8_t *codes,
                     int threads = parallel::threads()) {
     const int rows = p.out_rows(), columns = p.out_columns();
     if (!p.images || !rows || !columns) return;
-    if (is_thin(p))
-        return forward(thinned(p), after, ways, thinned(p, x), W, b, b_stride, y, pooled, codes, threads);
+    if (is_thin(p)) return forward(thinned(p), after, ways, thinned(p, x), W, b, b_stride, y, pooled, codes, threads);
     const bool winograd = ways.winograd_y && has_winograd(p) && !after.ties;
     const Sums sums = sums_of_y(p);
     const int together =

@@ -26,7 +26,7 @@ public:
     float largest() const { return most.size(); }
 };
 
-constexpr int AHEAD = 1024;     // floats that are asked for before their turn: they come from the third-level cache
+constexpr int AHEAD = 1024;  // floats that are asked for before their turn: they come from the third-level cache
 
 // From an image's gradient of y, whose lines and pixels lie so many floats apart, that of the sums, in its frame.
 // Adds it to db, padded(filters) sums. y: of the image.
@@ -57,7 +57,7 @@ inline Found back_through(const Problem &p, const Nonlinearity &f, const float *
 // share from one window. What no window has stays as it is, zero. Adds to db, and returns what back_through does.
 template <class Share>
 Found back_through_windows(const pooling::Problem &pool, const Nonlinearity &f, const float *y, const float *pooled,
-                          const float *g, const Frame &frame, float *first, float *db, Share share) {
+                           const float *g, const Frame &frame, float *first, float *db, Share share) {
     const ptrdiff_t line = (ptrdiff_t)pool.columns * pool.channels;
     Found found;
     const int out_rows = pool.out_rows(), out_columns = pool.out_columns();
@@ -73,11 +73,13 @@ Found back_through_windows(const pooling::Problem &pool, const Nonlinearity &f, 
                 const vec result = load_some(pooled + at, some), all = share.of(load_some(g + at, some), area);
                 for (int h = 0; h < area.rows; h++)
                     for (int w = 0; w < area.columns; w++) {
-                        const float *from = y + (area.row + h) * line + (ptrdiff_t)(area.column + w) * pool.channels + o;
+                        const float *from =
+                            y + (area.row + h) * line + (ptrdiff_t)(area.column + w) * pool.channels + o;
                         const vec value = load_some(from, some);
                         vec v = share(value, result, all);
                         v = through(v, value, f);
-                        store(first + (area.row + h) * frame.line() + (ptrdiff_t)(area.column + w) * frame.pixel + o, v);
+                        store(first + (area.row + h) * frame.line() + (ptrdiff_t)(area.column + w) * frame.pixel + o,
+                              v);
                         sum += v;
                         found.add(v);
                     }
@@ -151,7 +153,8 @@ inline Found copy_gradient(const Problem &p, const After &after, const Input &g,
         if (codes) return back_through_codes(pool, after.f, codes + n * pool.out_image(), results, from, f, first, db);
         if (!pool.window.overlaps()) {
             if (pool.window.compares())
-                return back_through_windows(pool, after.f, image_y, results, from, f, first, db, pooling::MaximumShare());
+                return back_through_windows(pool, after.f, image_y, results, from, f, first, db,
+                                            pooling::MaximumShare());
             return back_through_windows(pool, after.f, image_y, results, from, f, first, db, pooling::MeanShare{pool});
         }
         for (int i = 0; i < p.out_rows(); i++)

@@ -17,8 +17,8 @@ namespace conv2d {
 // The shape. (The file is one processor's, as the folder of compiled modules is.)
 inline std::string key(const Problem &p) {
     std::string text;
-    for (int n : {p.rows, p.columns, p.channels, p.filters, p.size.rows, p.size.columns, p.stride.rows, p.stride.columns,
-                  p.pad.top, p.pad.bottom, p.pad.left, p.pad.right, VL})
+    for (int n : {p.rows, p.columns, p.channels, p.filters, p.size.rows, p.size.columns, p.stride.rows,
+                  p.stride.columns, p.pad.top, p.pad.bottom, p.pad.left, p.pad.right, VL})
         text += std::to_string(n) + " ";
     return text;
 }
@@ -61,12 +61,11 @@ template <class Measure> Ways ways_of(const Problem &p, const char *file, Measur
     const auto found = known->find(name);
     if (found != known->end()) return found->second;
     Ways ways = counted_ways(p), kept;
-    if (read_ways(file, name, &kept) || (write_ways(file, name, measure(p)) && read_ways(file, name, &kept))) ways = kept;
+    if (read_ways(file, name, &kept) || (write_ways(file, name, measure(p)) && read_ways(file, name, &kept)))
+        ways = kept;
     return (*known)[name] = ways;
 }
 // As above for a gradient, whose convolution has been here before.
-inline Ways ways_of(const Problem &p, const char *file) {
-    return ways_of(p, file, counted_ways);
-}
+inline Ways ways_of(const Problem &p, const char *file) { return ways_of(p, file, counted_ways); }
 
 }  // namespace conv2d

@@ -34,9 +34,10 @@ inline Ways measured_ways(Problem p) {
         W((size_t)p.filters * p.channels * p.places()), dW(W.size()), db(p.filters);
     for (float &v : x) v = uniform();
     for (float &v : W) v = uniform();
-    const Input vx{x.data(), (ptrdiff_t)p.rows * p.columns * p.channels, (ptrdiff_t)p.columns * p.channels, p.channels, 1};
-    const Input vg{g.data(), (ptrdiff_t)p.out_rows() * p.out_columns() * p.filters, (ptrdiff_t)p.out_columns() * p.filters,
-                   p.filters, 1};
+    const Input vx{x.data(), (ptrdiff_t)p.rows * p.columns * p.channels, (ptrdiff_t)p.columns * p.channels, p.channels,
+                   1};
+    const Input vg{g.data(), (ptrdiff_t)p.out_rows() * p.out_columns() * p.filters,
+                   (ptrdiff_t)p.out_columns() * p.filters, p.filters, 1};
     const Filters vW{W.data(), (ptrdiff_t)p.channels * p.places(), p.places(), p.size.columns, 1};
     const After after{{LINES, 1}, NO_POOLING, false};
     const auto forward_cost = [&](bool winograd) {
@@ -63,7 +64,8 @@ inline Ways measured_ways(Problem p) {
         dw = best.winograd_dw ? winograd_dw : dw;
     }
     // The cost of lists grows with their length.
-    const Ways lists{false, best.winograd_dw, best.winograd_dx, 2, 0}, all_lists{false, best.winograd_dw, best.winograd_dx, 2, 2};
+    const Ways lists{false, best.winograd_dw, best.winograd_dx, 2, 0},
+        all_lists{false, best.winograd_dw, best.winograd_dx, 2, 2};
     const float few = .04f, more = .2f;
     const auto meets = [&](double at_few, double at_more, double other) {
         const double share = few + (other - at_few) / std::max(1e-9, at_more - at_few) * (more - few);

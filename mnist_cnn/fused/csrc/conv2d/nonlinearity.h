@@ -31,9 +31,9 @@ struct Nonlinearity {
     Kind kind;
     float slope;
     Spelling spelling;
-    int32_t of_nan, of_minus_infinity;      // the bits of what these become
-    float at_zero, at_nan, at_infinity, at_minus_infinity;      // the derivative
-    bool selects;       // whether a derivative of 0 makes 0 of an infinite gradient as well
+    int32_t of_nan, of_minus_infinity;                      // the bits of what these become
+    float at_zero, at_nan, at_infinity, at_minus_infinity;  // the derivative
+    bool selects;  // whether a derivative of 0 makes 0 of an infinite gradient as well
 
     Nonlinearity(Kind kind, float slope, Spelling spelling = ABS) : kind(kind), slope(slope), spelling(spelling) {
         const bool switches = spelling >= SWITCH && spelling <= SWITCH_LT, maximum = spelling == MAXIMUM,
@@ -41,10 +41,14 @@ struct Nonlinearity {
         const bool else_z = spelling == SWITCH_LE || spelling == SWITCH_LT;
         selects = rectifier && switches;
         of_nan = selects && !else_z ? MINUS_ZERO : NOT_A_NUMBER_BITS;
-        of_minus_infinity = slope == 1 ? MINUS_INFINITY : spelling == ABS ? FROM_MINUS_INFINITY
-                            : spelling == PRODUCT ? NOT_A_NUMBER_BITS : rectifier ? MINUS_ZERO : MINUS_INFINITY;
-        at_zero = spelling == ABS ? (1 + slope) / 2
-                  : maximum || spelling == SWITCH_GE || spelling == SWITCH_LT ? 1 : slope;
+        of_minus_infinity = slope == 1            ? MINUS_INFINITY
+                            : spelling == ABS     ? FROM_MINUS_INFINITY
+                            : spelling == PRODUCT ? NOT_A_NUMBER_BITS
+                            : rectifier           ? MINUS_ZERO
+                                                  : MINUS_INFINITY;
+        at_zero = spelling == ABS                                             ? (1 + slope) / 2
+                  : maximum || spelling == SWITCH_GE || spelling == SWITCH_LT ? 1
+                                                                              : slope;
         at_nan = spelling == ABS && slope != 1 ? (float)NAN : second || else_z ? 1 : slope;
         // an infinite z equals slope * z, and the first of what is equal is taken
         at_infinity = second && !rectifier ? slope : 1;

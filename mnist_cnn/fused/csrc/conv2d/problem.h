@@ -23,7 +23,7 @@ struct Pair {
 
 struct Problem {
     int images, rows, columns, channels, filters;
-    Pair size;      // of the filters
+    Pair size;  // of the filters
     Pad pad;
     Pair stride = {1, 1};
     static int length(int padded, int size, int stride) { return padded < size ? 0 : (padded - size) / stride + 1; }

@@ -14,11 +14,12 @@ struct Matrix {
 // c (ROWS by NV vectors) = or += a (ROWS by depth) * b (depth by NV vectors, `b_row` floats apart).
 template <int ROWS, int NV>
 void product(const Matrix &a, int depth, const float *b, ptrdiff_t b_row, float *c, ptrdiff_t c_row, bool add) {
-    constexpr int POINTERS = (ROWS + 3) / 4;    // rows one, two and three apart share a pointer
+    constexpr int POINTERS = (ROWS + 3) / 4;  // rows one, two and three apart share a pointer
     vec sum[ROWS][NV] = {};
-    if (add)
-        UNROLL for (int r = 0; r < ROWS; r++)
-            UNROLL for (int v = 0; v < NV; v++) sum[r][v] = load(c + r * c_row + v * VL);
+    if (add) {
+        UNROLL for (int r = 0; r < ROWS; r++) UNROLL for (int v = 0; v < NV; v++) sum[r][v] =
+            load(c + r * c_row + v * VL);
+    }
     const float *from[POINTERS];
     UNROLL for (int k = 0; k < POINTERS; k++) from[k] = a.data + 4 * k * a.row;
     const ptrdiff_t row = a.row, column = a.column;
@@ -32,14 +33,15 @@ void product(const Matrix &a, int depth, const float *b, ptrdiff_t b_row, float 
         }
         UNROLL for (int p = 0; p < POINTERS; p++) from[p] = keep(from[p] + column);
     }
-    UNROLL for (int r = 0; r < ROWS; r++)
-        UNROLL for (int v = 0; v < NV; v++) store(c + r * c_row + v * VL, sum[r][v]);
+    UNROLL for (int r = 0; r < ROWS; r++) UNROLL for (int v = 0; v < NV; v++) store(c + r * c_row + v * VL, sum[r][v]);
 }
 
 typedef void (*Product)(const Matrix &, int, const float *, ptrdiff_t, float *, ptrdiff_t, bool);
-constexpr int ROWS_STEP = TILE / 3;     // a product takes one, two or three times so many rows
+constexpr int ROWS_STEP = TILE / 3;  // a product takes one, two or three times so many rows
 template <int NV> Product product_of(int rows) {
-    return rows > 2 * ROWS_STEP ? product<TILE, NV> : rows > ROWS_STEP ? product<2 * ROWS_STEP, NV> : product<ROWS_STEP, NV>;
+    return rows > 2 * ROWS_STEP ? product<TILE, NV>
+           : rows > ROWS_STEP   ? product<2 * ROWS_STEP, NV>
+                                : product<ROWS_STEP, NV>;
 }
 inline int rows_up(int rows) { return (rows + ROWS_STEP - 1) / ROWS_STEP * ROWS_STEP; }
 

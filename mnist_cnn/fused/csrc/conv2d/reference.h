@@ -32,8 +32,8 @@ inline double slope_at(const Nonlinearity &f, double z) {
 }
 
 // g: of the pooled where there is a pooling, else of y. Every position that equals the maximum gets its gradient.
-inline Reference reference(const Problem &p, const After &after, const std::vector<float> &x, const std::vector<float> &W,
-                           const std::vector<float> &b, const std::vector<float> &g) {
+inline Reference reference(const Problem &p, const After &after, const std::vector<float> &x,
+                           const std::vector<float> &W, const std::vector<float> &b, const std::vector<float> &g) {
     Reference r;
     const size_t map = (size_t)p.out_rows() * p.out_columns() * p.filters;
     std::vector<double> z(p.images * map), dy(z.size());
@@ -75,7 +75,8 @@ inline Reference reference(const Problem &p, const After &after, const std::vect
             const auto window = [&](auto work) {
                 for (int h = 0; h < w.rows; h++)
                     for (int v = 0; v < w.columns; v++) {
-                        const int row = i * w.stride_rows - w.pad_rows + h, column = j * w.stride_columns - w.pad_columns + v;
+                        const int row = i * w.stride_rows - w.pad_rows + h,
+                                  column = j * w.stride_columns - w.pad_columns + v;
                         if (row >= 0 && row < pool.rows && column >= 0 && column < pool.columns)
                             work(n * map + ((size_t)row * pool.columns + column) * p.filters + o);
                     }

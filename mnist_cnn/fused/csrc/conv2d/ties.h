@@ -19,10 +19,10 @@ struct Doubtful {
     const After &after;
     const Frame &frame;
     const float *lines, *bias;
-    float *image, *y, *pooled;      // pooled: null where nothing pools
-    uint8_t *codes;     // null where they are not wanted
-    float *margin;      // for each filter: how far rounding can take a sum; padded
-    long budget;        // single sums that may be made again before every product would be cheaper
+    float *image, *y, *pooled;  // pooled: null where nothing pools
+    uint8_t *codes;             // null where they are not wanted
+    float *margin;              // for each filter: how far rounding can take a sum; padded
+    long budget;                // single sums that may be made again before every product would be cheaper
 
     // One sum, term by term, and what becomes of it.
     void settle(int i, int j, int o) {
@@ -81,7 +81,7 @@ inline bool settled_maxima(Doubtful &d) {
                 ivec count = {};
                 window([&](int, int, vec y) { count -= y >= near; });
                 ivec doubt = count > 1;
-                if (d.after.f.is_rectifier()) doubt &= most > vec{};    // else nothing gets a gradient
+                if (d.after.f.is_rectifier()) doubt &= most > vec{};  // else nothing gets a gradient
                 unsigned bits = lanes(doubt) & ALL_LANES;
                 if (some < VL) bits &= (1u << some) - 1;
                 if (bits) {

@@ -28,7 +28,7 @@
 
 namespace conv2d {
 
-constexpr int SIDE = 4;     // sums in a tile's side
+constexpr int SIDE = 4;  // sums in a tile's side
 inline bool has_winograd(const Problem &p) {
     return p.size.rows == p.size.columns && (p.size.rows == 3 || p.size.rows == 5) && p.stride.rows == 1 &&
            p.stride.columns == 1;
@@ -38,7 +38,8 @@ inline int points_of(int size) { return (size + SIDE - 1) * (size + SIDE - 1); }
 // The tiles that cover an image of sums.
 struct Tiling {
     int rows, columns;
-    Tiling(int sum_rows, int sum_columns) : rows((sum_rows + SIDE - 1) / SIDE), columns((sum_columns + SIDE - 1) / SIDE) {}
+    Tiling(int sum_rows, int sum_columns)
+        : rows((sum_rows + SIDE - 1) / SIDE), columns((sum_columns + SIDE - 1) / SIDE) {}
     int count() const { return rows * columns; }
 };
 
@@ -99,9 +100,7 @@ template <int N, int R> ALWAYS_INLINE void transform_back(const vec *m, vec *o) 
 
 // The points lie so many floats apart: an odd number of lines of the cache, for at a power of two all would share
 // one set of the cache.
-inline size_t point_floats(int tiles, int channels) {
-    return ((size_t)tiles * padded(channels) + 15) / 32 * 32 + 16;
-}
+inline size_t point_floats(int tiles, int channels) { return ((size_t)tiles * padded(channels) + 15) / 32 * 32 + 16; }
 
 // From an R x R square of vectors, `row` and `column` floats apart, to N x N points, `step` floats apart.
 template <int N, int R, bool PATCH>

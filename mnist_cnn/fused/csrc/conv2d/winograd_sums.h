@@ -15,10 +15,12 @@ namespace conv2d {
 
 // What the sums are made of: `inputs` channels of the patches, `outputs` of the sums; `size` of the filters.
 struct Sums {
-    int size, inputs, outputs, rows, columns;   // rows, columns: of the sums of an image
+    int size, inputs, outputs, rows, columns;  // rows, columns: of the sums of an image
     Tiling tiling() const { return Tiling(rows, columns); }
 };
-inline Sums sums_of_y(const Problem &p) { return Sums{p.size.rows, p.channels, p.filters, p.out_rows(), p.out_columns()}; }
+inline Sums sums_of_y(const Problem &p) {
+    return Sums{p.size.rows, p.channels, p.filters, p.out_rows(), p.out_columns()};
+}
 inline Sums sums_of_dx(const Problem &p) { return Sums{p.size.rows, p.filters, p.channels, p.rows, p.columns}; }
 
 // Tiles that are handled together: as many as a third of a megabyte holds, points of patches and of sums.
@@ -47,7 +49,8 @@ void transform_filters(const Sums &s, int first, int last, float *to, Weight wei
             for (int l = 0; l < std::min(VL, s.outputs - o); l++)
                 for (int t = 0; t < R * R; t++) taps[t * VL + l] = weight(t / R, t % R, i, o + l);
             const int block = o / (2 * VL) * (2 * VL), width = std::min(2 * VL, padded(s.outputs) - block);
-            to_points<N, R, false>(taps, R * VL, VL, to + (size_t)block * s.inputs + (size_t)i * width + (o - block), each);
+            to_points<N, R, false>(taps, R * VL, VL, to + (size_t)block * s.inputs + (size_t)i * width + (o - block),
+                                   each);
         }
 }
 template <class Weight> void transform_filters(const Sums &s, float *to, int threads, Weight weight) {
@@ -59,9 +62,7 @@ template <class Weight> void transform_filters(const Sums &s, float *to, int thr
     });
 }
 inline void winograd_filters_for_y(const Problem &p, const Filters &W, float *to, int threads) {
-    transform_filters(sums_of_y(p), to, threads, [&](int h, int w, int c, int o) {
-        return weight(p, W, h, w, c, o);
-    });
+    transform_filters(sums_of_y(p), to, threads, [&](int h, int w, int c, int o) { return weight(p, W, h, w, c, o); });
 }
 inline void winograd_filters_for_dx(const Problem &p, const Filters &W, float *to, int threads) {
     transform_filters(sums_of_dx(p), to, threads, [&](int h, int w, int o, int c) {

@@ -33,9 +33,11 @@ template <class Method, bool DX> struct BackwardWorker {
     uint8_t *code;
     typename Method::Scratch scratch;
     BackwardWorker(scratch::Arena &arena, const Shape &s)
-        : images(arena.take(Method::JOIN * L::image(s))), dimages(DX ? arena.take(Method::JOIN * L::image(s)) : nullptr),
+        : images(arena.take(Method::JOIN * L::image(s))),
+          dimages(DX ? arena.take(Method::JOIN * L::image(s)) : nullptr),
           g(arena.take((size_t)s.windows * L::OUT_PADDED)),
-          code(arena.take<uint8_t>((size_t)s.windows * L::OUT_PADDED)), scratch(arena, s) {}
+          code(arena.take<uint8_t>((size_t)s.windows * L::OUT_PADDED)),
+          scratch(arena, s) {}
 };
 
 // The filters for dx, packed.

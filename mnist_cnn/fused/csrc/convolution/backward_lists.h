@@ -24,8 +24,8 @@ template <class Share> ALWAYS_INLINE void for_shares(uint8_t code, float gradien
 
 // From [window][channel] to [channel][window], VL of each.
 inline void turn(const float *from, float *to) {
-    UNROLL for (int i = 0; i < VL; i += 4)
-        UNROLL for (int j = 0; j < VL; j += 4) transpose4(from + i * VL + j, VL, to + j * VL + i, VL);
+    UNROLL for (int i = 0; i < VL; i += 4) UNROLL for (int j = 0; j < VL; j += 4)
+        transpose4(from + i * VL + j, VL, to + j * VL + i, VL);
 }
 
 // Lists what gets a gradient in one finite image, and adds the bias' gradient to db. VL windows of VL channels at a
@@ -72,8 +72,8 @@ void list_gradients(const Shape &s, const float *g, const uint8_t *codes, const 
                         });
                     continue;
                 }
-                const ivec offset = corner + ((q == 4) & offset_of[1]) + ((q == 16) & offset_of[2]) +
-                                    ((q == 64) & offset_of[3]);
+                const ivec offset =
+                    corner + ((q == 4) & offset_of[1]) + ((q == 16) & offset_of[2]) + ((q == 64) & offset_of[3]);
                 lists.add_some(o + l, offset, (ivec)gain, lanes(gain != 0) & ALL_LANES);
             }
         }
@@ -89,8 +89,8 @@ inline bool has_nan(const uint8_t *codes, size_t n) {
 // The gradient of every position, zeros too, where a NaN or an infinity is about: 0 * NaN is NaN, and
 // must reach dW and dx as it does in the plain graph. Calls add(channel, offset, gradient).
 template <class L, int IN, int OUT, int SIZE, class Add>
-void add_everything(const Shape &s, const float *image, const Input &W, const float *g, const uint8_t *code,
-                    float *db, Add add) {
+void add_everything(const Shape &s, const float *image, const Input &W, const float *g, const uint8_t *code, float *db,
+                    Add add) {
     constexpr int P = L::OUT_PADDED;
     const float nan = std::numeric_limits<float>::quiet_NaN();
     for (int r = 0; r < s.out_rows; r++)
@@ -102,12 +102,16 @@ void add_everything(const Shape &s, const float *image, const Input &W, const fl
                     const int share = code[at] >> 2 * (r % 2 * 2 + w % 2) & 3;
                     int best = 0;
                     for (int k = 0; k < 8; k += 2) best |= (code[at] >> k & 3) == ALL;
-                    if (share == ALL) v = g[at];
-                    else if (share == HALF) v = 0.5f * g[at];
-                    else if (share == NOT_A_NUMBER) v = nan;
-                    else v = best ? 0 : 0 * g[at];      // a rectified zero: slope 0 times the gradient
+                    if (share == ALL)
+                        v = g[at];
+                    else if (share == HALF)
+                        v = 0.5f * g[at];
+                    else if (share == NOT_A_NUMBER)
+                        v = nan;
+                    else
+                        v = best ? 0 : 0 * g[at];  // a rectified zero: slope 0 times the gradient
                 } else if (std::isnan(sum_of_terms<L, IN, SIZE>(image, s, W, o, r, w))) {
-                    v = nan;                            // beyond the last window
+                    v = nan;  // beyond the last window
                 }
                 add(o, (r * s.columns + w) * L::PIXEL, v);
                 db[o] += v;
@@ -123,32 +127,29 @@ ALWAYS_INLINE void add_chunk(const List list, const float *x, float *dx, ptrdiff
     ivec tail;
     for (int l = 0; l < VL; l++) tail[l] = l < TAIL ? -1 : 0;
     vec filter[NH][NT], sum[NH][NT];
-    UNROLL for (int h = 0; h < NH; h++)
-        UNROLL for (int t = 0; t < NT; t++) {
-            if (DX) filter[h][t] = load(w + h * row + t * VL);
-            sum[h][t] = load(dw + h * row + t * VL);
-        }
+    UNROLL for (int h = 0; h < NH; h++) UNROLL for (int t = 0; t < NT; t++) {
+        if (DX) filter[h][t] = load(w + h * row + t * VL);
+        sum[h][t] = load(dw + h * row + t * VL);
+    }
     for (int e = 0; e < list.count; e++) {
         const vec g = broadcast(list.values[e]);
         const float *xe = keep(x + list.patches[e]);
         float *dxe = keep(dx + list.patches[e]);
-        UNROLL for (int h = 0; h < NH; h++)
-            UNROLL for (int t = 0; t < NT; t++) {
-                const ptrdiff_t at = h * line + t * VL;
-                sum[h][t] += g * load_unaligned(xe + at);
-                if (DX) {
-                    vec add = g * filter[h][t];
-                    if (TAIL && t == NT - 1) add = (vec)((ivec)add & tail);     // 0 * NaN beyond the run is not ours
-                    *(vec_unaligned *)(dxe + at) = load_unaligned(dxe + at) + add;
-                }
+        UNROLL for (int h = 0; h < NH; h++) UNROLL for (int t = 0; t < NT; t++) {
+            const ptrdiff_t at = h * line + t * VL;
+            sum[h][t] += g * load_unaligned(xe + at);
+            if (DX) {
+                vec add = g * filter[h][t];
+                if (TAIL && t == NT - 1) add = (vec)((ivec)add & tail);  // 0 * NaN beyond the run is not ours
+                *(vec_unaligned *)(dxe + at) = load_unaligned(dxe + at) + add;
             }
+        }
     }
-    UNROLL for (int h = 0; h < NH; h++)
-        UNROLL for (int t = 0; t < NT; t++) store(dw + h * row + t * VL, sum[h][t]);
+    UNROLL for (int h = 0; h < NH; h++) UNROLL for (int t = 0; t < NT; t++) store(dw + h * row + t * VL, sum[h][t]);
 }
 
 // The rows h .. h + NH - 1 of one filter in one block, in chunks of at most CHUNK vectors.
-constexpr int CHUNK = 5;    // 5 vectors of W and 5 of dW fit in 16 registers
+constexpr int CHUNK = 5;  // 5 vectors of W and 5 of dW fit in 16 registers
 template <class L, int NH, bool DX>
 ALWAYS_INLINE void add_rows(const List &list, const float *x, float *dx, ptrdiff_t line, const float *w, float *dw) {
     constexpr int N = L::RUN_VECTORS, LAST = N % CHUNK ? N % CHUNK : CHUNK, TAIL = L::RUN % VL;
@@ -164,15 +165,14 @@ void add_filter(const List &list, const float *x, float *dx, int columns, const 
     int h = 0;
     for (; h + ROWS <= SIZE; h += ROWS)
         add_rows<L, ROWS, DX>(list, x + h * line, dx + h * line, line, w + h * N * VL, dw + h * N * VL);
-    for (; h < SIZE; h++)
-        add_rows<L, 1, DX>(list, x + h * line, dx + h * line, line, w + h * N * VL, dw + h * N * VL);
+    for (; h < SIZE; h++) add_rows<L, 1, DX>(list, x + h * line, dx + h * line, line, w + h * N * VL, dw + h * N * VL);
 }
 
 template <int IN, int OUT, int SIZE, bool DX> struct ListsBackward {
     typedef Layout<IN, OUT, SIZE> L;
     // Images whose lists are joined: longer lists make more of each chunk of a filter in registers.
     static constexpr int JOIN = L::FEW ? 1 : 4;
-    static constexpr int PARTS = 2;     // for a thread; each has sums of its own
+    static constexpr int PARTS = 2;  // for a thread; each has sums of its own
     static constexpr size_t SUMS = (size_t)OUT * L::FILTER;
 
     struct Scratch {

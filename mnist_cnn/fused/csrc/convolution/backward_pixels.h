@@ -11,7 +11,7 @@
 
 namespace convolution {
 
-constexpr int PLACES = VL == 16 ? 25 : 9;      // summed at once in registers
+constexpr int PLACES = VL == 16 ? 25 : 9;  // summed at once in registers
 
 template <class L, int SIZE, int FIRST, int COUNT>
 ALWAYS_INLINE void add_places(const Entry *pixels, const Entry *end, const float *spread, ptrdiff_t line, float *dw) {
@@ -22,12 +22,12 @@ ALWAYS_INLINE void add_places(const Entry *pixels, const Entry *end, const float
     for (const Entry *e = pixels; e < end; e++) {
         const vec pixel = broadcast(e->value);
         const float *corner = keep(spread + e->offset);
-        UNROLL for (int k = 0; k < COUNT; k++)
-            sum[k] += pixel * load(corner - (FIRST + k) / SIZE * line - (FIRST + k) % SIZE * VL);
+        UNROLL for (int k = 0; k < COUNT; k++) sum[k] +=
+            pixel * load(corner - (FIRST + k) / SIZE * line - (FIRST + k) % SIZE * VL);
     }
     UNROLL for (int k = 0; k < COUNT; k++) store(dw + at(k), sum[k]);
 }
-template <class L, int SIZE, int FIRST, int LEFT> struct Places {       // a loop over constants
+template <class L, int SIZE, int FIRST, int LEFT> struct Places {  // a loop over constants
     static constexpr int COUNT = LEFT < PLACES ? LEFT : PLACES;
     template <class... Rest> static ALWAYS_INLINE void add(Rest... rest) {
         add_places<L, SIZE, FIRST, COUNT>(rest...);
@@ -42,15 +42,14 @@ template <int IN, int OUT, int SIZE> struct PixelsBackward {
     typedef Layout<IN, OUT, SIZE> L;
     static constexpr int P = L::OUT_PADDED;
     static constexpr int JOIN = 1;
-    static constexpr int PARTS = 8;     // for a thread: more of them even the load out, but must be added up
+    static constexpr int PARTS = 8;  // for a thread: more of them even the load out, but must be added up
     static constexpr size_t SUMS = (size_t)SIZE * L::RUN * P;
 
     struct Scratch {
-        float *spread;          // the positions, and SIZE - 1 more above and to the left that are 0
+        float *spread;  // the positions, and SIZE - 1 more above and to the left that are 0
         size_t spread_floats;
-        Entry *pixels[IN];      // of each channel, those that are not zero
-        Scratch(scratch::Arena &arena, const Shape &s)
-            : spread_floats((size_t)(s.rows + SIZE - 1) * columns(s) * VL) {
+        Entry *pixels[IN];  // of each channel, those that are not zero
+        Scratch(scratch::Arena &arena, const Shape &s) : spread_floats((size_t)(s.rows + SIZE - 1) * columns(s) * VL) {
             spread = arena.take(spread_floats);
             for (Entry *&list : pixels) list = arena.take<Entry>((size_t)s.rows * s.columns + 1);
         }

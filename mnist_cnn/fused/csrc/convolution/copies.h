@@ -28,9 +28,10 @@ template <class L, int IN> void copy_image(const Input &x, int n, const Shape &s
     for (int r = 0; r < s.rows; r++) {
         const float *from = x.at(n, 0, r);
         float *row = to + (size_t)r * s.columns * VL;
-        if (IN % VL == 0 && x.channel == 1)     // a vector at a time
-            for (int w = 0; w < s.columns; w++, from += x.column, row += VL)
+        if (IN % VL == 0 && x.channel == 1)  // a vector at a time
+            for (int w = 0; w < s.columns; w++, from += x.column, row += VL) {
                 UNROLL for (int b = 0; b < L::BLOCKS; b++) store(row + b * plane, load_unaligned(from + b * VL));
+            }
         else
             for (int c = 0; c < IN; c++)
                 for (int w = 0; w < s.columns; w++)
@@ -64,8 +65,10 @@ template <int OUT, int PADDED> void copy_maps(const Input &g, int n, const Shape
         for (int j = 0; j < s.window_columns; j++, p++) {
             const float *from = g.at(n, 0, i, j);
             float *row = to + (size_t)p * PADDED;
-            if (g.channel == 1) memcpy(row, from, OUT * sizeof(float));
-            else for (int c = 0; c < OUT; c++) row[c] = from[c * g.channel];
+            if (g.channel == 1)
+                memcpy(row, from, OUT * sizeof(float));
+            else
+                for (int c = 0; c < OUT; c++) row[c] = from[c * g.channel];
         }
 }
 template <int OUT, int PADDED> void copy_maps_back(const float *from, const Shape &s, const Output &y, int n) {
@@ -73,8 +76,10 @@ template <int OUT, int PADDED> void copy_maps_back(const float *from, const Shap
         for (int j = 0; j < s.window_columns; j++, p++) {
             const float *row = from + (size_t)p * PADDED;
             float *to = y.at(n, 0, i, j);
-            if (y.channel == 1) memcpy(to, row, OUT * sizeof(float));
-            else for (int c = 0; c < OUT; c++) to[c * y.channel] = row[c];
+            if (y.channel == 1)
+                memcpy(to, row, OUT * sizeof(float));
+            else
+                for (int c = 0; c < OUT; c++) to[c * y.channel] = row[c];
         }
 }
 
@@ -101,8 +106,7 @@ template <class L, int IN, int SIZE> void pack_by_filter(const Input &W, int fir
         for (int c = 0; c < IN; c++)
             for (int h = 0; h < SIZE; h++)
                 for (int w = 0; w < SIZE; w++)
-                    to[o * L::FILTER + place_in_filter<L>(c, h, w, SIZE)] =
-                        *W.at(o, c, SIZE - 1 - h, SIZE - 1 - w);
+                    to[o * L::FILTER + place_in_filter<L>(c, h, w, SIZE)] = *W.at(o, c, SIZE - 1 - h, SIZE - 1 - w);
 }
 
 }  // namespace convolution

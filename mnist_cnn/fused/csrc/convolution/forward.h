@@ -17,16 +17,15 @@ namespace convolution {
 
 // Which way the sums go.
 template <int IN, int OUT, int SIZE> struct ForwardMethod {
-    typedef typename std::conditional<
-        Layout<IN, OUT, SIZE>::FEW, PixelsForward<IN, OUT, SIZE>,
-        typename std::conditional<SIZE == 5, WinogradForward<IN, OUT, SIZE>, DirectForward<IN, OUT, SIZE>>::type>::type
-        type;
+    typedef typename std::conditional<Layout<IN, OUT, SIZE>::FEW, PixelsForward<IN, OUT, SIZE>,
+                                      typename std::conditional<SIZE == 5, WinogradForward<IN, OUT, SIZE>,
+                                                                DirectForward<IN, OUT, SIZE>>::type>::type type;
 };
 
 // What all workers read.
 template <class Method> struct ForwardFilters {
     static constexpr int P = Method::L::OUT_PADDED;
-    float *packed, *bias, *size;    // size[o]: |W| summed over a filter, the scale of its results
+    float *packed, *bias, *size;  // size[o]: |W| summed over a filter, the scale of its results
     explicit ForwardFilters(scratch::Arena &arena)
         : packed(arena.take(Method::FILTER_FLOATS)), bias(arena.take(P)), size(arena.take(P)) {}
 };
@@ -39,8 +38,10 @@ template <class Method> struct ForwardWorker {
     typename Method::Scratch scratch;
     ForwardWorker(scratch::Arena &arena, const Shape &s, int together)
         : images(arena.take(together * L::image(s))),
-          y(arena.take((size_t)together * s.windows * L::OUT_PADDED)), doubt(arena.take(together * L::OUT_PADDED)),
-          codes(arena.take<uint8_t>((size_t)together * s.windows * L::OUT_PADDED)), scratch(arena, s) {}
+          y(arena.take((size_t)together * s.windows * L::OUT_PADDED)),
+          doubt(arena.take(together * L::OUT_PADDED)),
+          codes(arena.take<uint8_t>((size_t)together * s.windows * L::OUT_PADDED)),
+          scratch(arena, s) {}
 };
 
 // Packs the filters, and sums their absolute values. Returns whether all of them and the biases are finite.
@@ -51,7 +52,7 @@ bool prepare_filters(const Input &W, const float *b, ptrdiff_t b_stride, const F
     parallel::for_ranges(P, threads, threads, [&](int, int, int first, int last) {
         for (int o = first; o < last; o++) {
             filters.bias[o] = o < OUT ? b[o * b_stride] : 0;
-            float part[SIZE] = {};      // sums that do not wait for each other
+            float part[SIZE] = {};  // sums that do not wait for each other
             for (int c = 0; c < IN && o < OUT; c++)
                 for (int h = 0; h < SIZE; h++)
                     for (int w = 0; w < SIZE; w++) part[w] += std::fabs(*W.at(o, c, h, w));

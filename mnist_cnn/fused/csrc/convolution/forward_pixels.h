@@ -22,9 +22,8 @@ ALWAYS_INLINE void sum_pixels_and_pool(const Entry *pixels, int count, const flo
     for (const Entry *e = pixels; e < pixels + count; e++) {
         const vec pixel = broadcast(e->value);
         const float *f = keep(filters + (origin + e->offset));
-        UNROLL for (int k = 0; k < 4; k++)
-            UNROLL for (int v = 0; v < NV; v++)
-                sum[k][v] += pixel * load(f - (k / 2 * L::LINE + k % 2 * L::PIXEL) * L::OUT_PADDED + v * VL);
+        UNROLL for (int k = 0; k < 4; k++) UNROLL for (int v = 0; v < NV; v++) sum[k][v] +=
+            pixel * load(f - (k / 2 * L::LINE + k % 2 * L::PIXEL) * L::OUT_PADDED + v * VL);
     }
     pool_sums<NV>(sum, bias, y, code);
 }
@@ -43,17 +42,18 @@ template <int IN, int OUT, int SIZE> struct PixelsForward {
     typedef Layout<IN, OUT, SIZE> L;
     static constexpr size_t FILTER_FLOATS = L::PACKED_FILTERS;
     static constexpr bool DOUBTS = false;
-    static constexpr int P = L::OUT_PADDED, ACROSS = L::RUN + L::PIXEL;     // a window's width in floats
+    static constexpr int P = L::OUT_PADDED, ACROSS = L::RUN + L::PIXEL;  // a window's width in floats
 
     struct Scratch {
-        Entry *pixels, *under;      // all that are not zero; those under the window
-        int *before;                // [row][place]: how many come before it
-        float *blank_y;             // what a blank window gives
+        Entry *pixels, *under;  // all that are not zero; those under the window
+        int *before;            // [row][place]: how many come before it
+        float *blank_y;         // what a blank window gives
         uint8_t *blank_code;
         Scratch(scratch::Arena &arena, const Shape &s)
             : pixels(arena.take<Entry>(s.rows * s.columns * L::PIXEL + ACROSS)),
               under(arena.take<Entry>((SIZE + 2) * ACROSS)),
-              before(arena.take<int>(s.rows * (s.columns * L::PIXEL + 1))), blank_y(arena.take(P)),
+              before(arena.take<int>(s.rows * (s.columns * L::PIXEL + 1))),
+              blank_y(arena.take(P)),
               blank_code(arena.take<uint8_t>(P)) {}
     };
 
@@ -101,7 +101,7 @@ template <int IN, int OUT, int SIZE> struct PixelsForward {
                     memcpy(code, scratch.blank_code, P);
                 } else if (count < SIZE * L::RUN) {
                     pixels_window<L>(scratch.under, count, filters, origin, bias, y, code);
-                } else {    // the whole filter takes fewer products
+                } else {  // the whole filter takes fewer products
                     direct_window<L, SIZE>(image, s, filters, bias, i, j, y, code);
                 }
             }

@@ -17,7 +17,7 @@ namespace convolution {
 template <class L, int IN_PADDED, int OUT>
 void transform_filters(const Input &W, int c, float *to) {
     constexpr int P = L::OUT_PADDED;
-    alignas(64) float g[25][P] = {};    // all at first: a vector read just after its floats are written has to wait
+    alignas(64) float g[25][P] = {};  // all at first: a vector read just after its floats are written has to wait
     for (int o = 0; o < OUT; o++)
         for (int t = 0; t < 25; t++) g[t][o] = *W.at(o, c, 4 - t / 5, 4 - t % 5);
     for (int o0 = 0; o0 < P; o0 += VL) {
@@ -36,7 +36,7 @@ void transform_filters(const Input &W, int c, float *to) {
     }
 }
 
-constexpr int TILES = 16;                   // handled together, to make more of each filter that is loaded
+constexpr int TILES = 16;  // handled together, to make more of each filter that is loaded
 
 inline int tile_columns(const Shape &s) { return (s.window_columns + 1) / 2; }
 inline int tiles(const Shape &s) { return (s.window_rows + 1) / 2 * tile_columns(s); }
@@ -53,10 +53,12 @@ template <class L> void transform_patch(const float *image, const Shape &s, int 
         vec half[8][8];
         for (int w = 0; w < 8; w++) {
             vec d[8], o[8];
-            if (rows >= 8 && columns >= 8)
+            if (rows >= 8 && columns >= 8) {
                 UNROLL for (int h = 0; h < 8; h++) d[h] = load(corner + (h * s.columns + w) * VL);
-            else
-                for (int h = 0; h < 8; h++) d[h] = h < rows && w < columns ? load(corner + (h * s.columns + w) * VL) : vec{};
+            } else {
+                for (int h = 0; h < 8; h++)
+                    d[h] = h < rows && w < columns ? load(corner + (h * s.columns + w) * VL) : vec{};
+            }
             Winograd::patch(d, o);
             UNROLL for (int a = 0; a < 8; a++) half[a][w] = o[a];
         }
@@ -91,7 +93,7 @@ template <int IN, int OUT, int SIZE> struct WinogradForward {
     static constexpr bool DOUBTS = true;
 
     struct Scratch {
-        float *patches, *products;      // 64 matrices each: [tile][input channel], [tile][output channel]
+        float *patches, *products;  // 64 matrices each: [tile][input channel], [tile][output channel]
         Scratch(scratch::Arena &arena, const Shape &)
             : patches(arena.take(64 * matrix(C))), products(arena.take(64 * matrix(P))) {}
     };
@@ -120,14 +122,15 @@ template <int IN, int OUT, int SIZE> struct WinogradForward {
             multiply_tiles(scratch, last - first, filters);
             for (int t = first; t < last; t++) {
                 const int n = t / each;
-                pool_tile(scratch.products + (t - first) * P, images + n * L::image(s), s, W, bias, doubt ? doubt + n * P : nullptr,
-                          t % each / across * 2, t % each % across * 2, y[n], codes[n]);
+                pool_tile(scratch.products + (t - first) * P, images + n * L::image(s), s, W, bias,
+                          doubt ? doubt + n * P : nullptr, t % each / across * 2, t % each % across * 2, y[n],
+                          codes[n]);
             }
         }
     }
 
     static void multiply_tiles(const Scratch &scratch, int count, const float *filters) {
-        for (int t = count; t < conv2d::rows_up(count); t++)    // rows that no tile fills
+        for (int t = count; t < conv2d::rows_up(count); t++)  // rows that no tile fills
             for (int k = 0; k < 64; k++) memset(scratch.patches + k * matrix(C) + t * C, 0, C * sizeof(float));
         for (int k = 0; k < 64; k++)
             conv2d::multiply(conv2d::Matrix{scratch.patches + k * matrix(C), C, 1}, count, C,

@@ -19,14 +19,19 @@ typedef View4<const float> Input;
 typedef View4<float> Output;
 
 struct Shape {
-    int images, rows, columns;          // of x
-    int out_rows, out_columns;          // of the convolution
-    int window_rows, window_columns;    // of y
-    int windows, positions;             // the products of the two above
+    int images, rows, columns;        // of x
+    int out_rows, out_columns;        // of the convolution
+    int window_rows, window_columns;  // of y
+    int windows, positions;           // the products of the two above
     Shape(int images, int rows, int columns, int size)
-        : images(images), rows(rows), columns(columns), out_rows(rows - size + 1),
-          out_columns(columns - size + 1), window_rows(out_rows / 2),
-          window_columns(out_columns / 2), windows(window_rows * window_columns),
+        : images(images),
+          rows(rows),
+          columns(columns),
+          out_rows(rows - size + 1),
+          out_columns(columns - size + 1),
+          window_rows(out_rows / 2),
+          window_columns(out_columns / 2),
+          windows(window_rows * window_columns),
           positions(out_rows * out_columns) {}
 };
 
@@ -50,9 +55,7 @@ template <int IN, int OUT, int SIZE> struct Layout {
     }
     static constexpr int FILTER = BLOCKS * SIZE * RUN_VECTORS * VL;  // floats of one filter, padded
     // A run's last vector may read past the plane's end: hence the slack of one vector.
-    static size_t plane(const Shape &s) {
-        return round_up((size_t)s.rows * s.columns * PIXEL) + VL;
-    }
+    static size_t plane(const Shape &s) { return round_up((size_t)s.rows * s.columns * PIXEL) + VL; }
     static size_t image(const Shape &s) { return BLOCKS * plane(s); }
 };
 

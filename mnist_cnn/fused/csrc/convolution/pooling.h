@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cmath>
+
 #include "convolution/layout.h"
 
 namespace convolution {
@@ -14,9 +15,7 @@ constexpr int NOTHING = 0, ALL = 1, HALF = 2, NOT_A_NUMBER = 3;
 constexpr int ALL_TIED = 0x55;
 
 // Whether in some window of a vector positions tie, or are zero.
-ALWAYS_INLINE bool several_shares(ivec code) {
-    return any(((code & (code - 1)) | (code & 2 * ALL_TIED)) != 0);
-}
+ALWAYS_INLINE bool several_shares(ivec code) { return any(((code & (code - 1)) | (code & 2 * ALL_TIED)) != 0); }
 
 // Rectified maximum and code of four vectors of finite pre-activations. Every position that
 // equals the maximum gets the gradient; where the maximum is 0, the rectifier's slope is 1/2.

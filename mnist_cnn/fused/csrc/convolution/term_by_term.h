@@ -14,17 +14,16 @@ float sum_of_terms(const float *image, const Shape &s, const Input &W, int o, in
         const float *plane = image + (L::FEW ? c : c / VL * L::plane(s) + c % VL);
         for (int h = 0; h < SIZE; h++)
             for (int k = 0; k < SIZE; k++)
-                sum += plane[((size_t)(r + h) * s.columns + w + k) * L::PIXEL] *
-                       *W.at(o, c, SIZE - 1 - h, SIZE - 1 - k);
+                sum +=
+                    plane[((size_t)(r + h) * s.columns + w + k) * L::PIXEL] * *W.at(o, c, SIZE - 1 - h, SIZE - 1 - k);
     }
     return sum;
 }
 template <class L, int IN, int SIZE>
-void window_of_terms(const float *image, const Shape &s, const Input &W, float bias, int o, int i, int j,
-                  float *y, uint8_t *code) {
+void window_of_terms(const float *image, const Shape &s, const Input &W, float bias, int o, int i, int j, float *y,
+                     uint8_t *code) {
     float pre[4];
-    for (int k = 0; k < 4; k++)
-        pre[k] = sum_of_terms<L, IN, SIZE>(image, s, W, o, 2 * i + k / 2, 2 * j + k % 2) + bias;
+    for (int k = 0; k < 4; k++) pre[k] = sum_of_terms<L, IN, SIZE>(image, s, W, o, 2 * i + k / 2, 2 * j + k % 2) + bias;
     pool_any(pre, y, code);
 }
 

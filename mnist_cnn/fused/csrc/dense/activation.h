@@ -17,11 +17,11 @@ struct Problem {
     int columns;
 };
 
-constexpr int BLOCK = 32;       // rows
+constexpr int BLOCK = 32;  // rows
 
 // Calls work(block, first row, last row) for all blocks, on as many threads as there is work for.
 template <class Work> void for_blocks(const Problem &p, Work work) {
-    constexpr ptrdiff_t ENOUGH = 1 << 12;       // numbers that are worth another thread
+    constexpr ptrdiff_t ENOUGH = 1 << 12;  // numbers that are worth another thread
     const ptrdiff_t worth = p.rows * p.columns / ENOUGH + 1, most = 4 * parallel::threads();
     parallel::for_blocks(p.rows, BLOCK, std::min(worth, most), work);
 }
@@ -32,7 +32,7 @@ inline void forward(const Problem &p, const float *z, const float *b, const Nonl
     for_blocks(p, [&](int, ptrdiff_t first, ptrdiff_t last) {
         for (ptrdiff_t r = first; r < last; r++)
             for (int c = 0; c < C; c += VL) {
-                const vec sum = load_some(z + r * C + c, C - c) + load_some(b + c, C - c) + 0;     // no -0
+                const vec sum = load_some(z + r * C + c, C - c) + load_some(b + c, C - c) + 0;  // no -0
                 store_some_lanes(y + r * C + c, conv2d::rectified(sum, f), C - c);
             }
         conv2d::bend(y + first * C, (last - first) * C, f);

@@ -29,8 +29,8 @@ struct List {
     List from(size_t entry) const { return List{rows + entry, values + entry}; }
 };
 
-constexpr int STRIP = 8;        // vectors of a row of C that are summed at once, in registers
-constexpr int BLOCK = 8192;     // floats of B that are at hand: at most a usual first-level cache
+constexpr int STRIP = 8;     // vectors of a row of C that are summed at once, in registers
+constexpr int BLOCK = 8192;  // floats of B that are at hand: at most a usual first-level cache
 
 // Rows of the blocks in which k rows of B are taken, `width` floats each: of nearly the same length, and about three
 // quarters of BLOCK; all of it where that saves a pass over C.
@@ -48,13 +48,12 @@ inline void copy(const Matrix &a, const float *from, int rows, int columns, floa
     }
     const int squares = a.row == 1 ? rows & ~3 : 0, wide = columns & ~3;
     for (int j = 0; j < wide; j += 4)
-        for (int i = 0; i < squares; i += 4)
-            transpose4(from + i + j * a.column, a.column, to + i * to_row + j, to_row);
+        for (int i = 0; i < squares; i += 4) transpose4(from + i + j * a.column, a.column, to + i * to_row + j, to_row);
     for (int i = 0; i < rows; i++)
         for (int j = i < squares ? wide : 0; j < columns; j++) to[i * to_row + j] = from[i * a.row + j * a.column];
 }
 
-constexpr int TILE = 16;        // rows listed together: the line of a cache, if A lies by columns
+constexpr int TILE = 16;  // rows listed together: the line of a cache, if A lies by columns
 
 // Lists the non-zero values of the rows first .. last - 1 of A; the n-th one's list begins at lists.from(n * length).
 // Without branches, for which values are zero is hard to foresee.
@@ -112,8 +111,7 @@ template <int NV> bool copy_block(const Matrix &b, const float *from, int rows, 
         return finite(largest(block, (size_t)rows * NV * VL));
     }
     ivec top = {};
-    for (int p = 0; p < rows; p++)
-        UNROLL for (int v = 0; v < NV; v++) {
+    for (int p = 0; p < rows; p++) UNROLL for (int v = 0; v < NV; v++) {
             const vec values = load_unaligned(from + p * b.row + v * VL);
             store(block + (p * NV + v) * VL, values);
             const ivec size = (ivec)values & 0x7fffffff;
@@ -124,10 +122,10 @@ template <int NV> bool copy_block(const Matrix &b, const float *from, int rows, 
 
 // What a worker has for itself: the lists of another core's cache would come late.
 struct Worker {
-    size_t length;          // of a row's list, with room to store a whole vector behind the last value
-    List lists;             // of `rows` rows
-    float *block;           // of B
-    int *listed;            // how much of each row's list is done
+    size_t length;  // of a row's list, with room to store a whole vector behind the last value
+    List lists;     // of `rows` rows
+    float *block;   // of B
+    int *listed;    // how much of each row's list is done
     Worker(scratch::Arena &arena, int rows, int k) : length(((size_t)k + VL + 15) / 16 * 16) {
         lists.rows = arena.take<int32_t>(rows * length);
         lists.values = arena.take(rows * length);
@@ -165,7 +163,7 @@ void strip(int first, int last, int k, int n, int column, Matrix a, Matrix b, co
                 listed += add(i, list);
                 continue;
             }
-            int32_t all[BLOCK / WIDTH + 1];     // zero times infinity is NaN: every value counts
+            int32_t all[BLOCK / WIDTH + 1];  // zero times infinity is NaN: every value counts
             float values[BLOCK / WIDTH];
             for (int p = 0; p < rows; p++) {
                 all[p] = p0 + p;
@@ -189,7 +187,8 @@ inline void strip(int number, const Strips &strips, int first, int last, int k, 
                   const Worker &worker, float *c) {
     int vector = number * STRIP, width = STRIP;
     if (number >= strips.whole)
-        for (vector = strips.whole * STRIP, width = STRIP / 2; !(strips.rest & width) || number-- > strips.whole; width /= 2)
+        for (vector = strips.whole * STRIP, width = STRIP / 2; !(strips.rest & width) || number-- > strips.whole;
+             width /= 2)
             vector += strips.rest & width;
     const auto of_width = width == 8 ? strip<8> : width == 4 ? strip<4> : width == 2 ? strip<2> : strip<1>;
     of_width(first, last, k, n, vector * VL, a, b, worker, c);
@@ -198,12 +197,13 @@ inline void strip(int number, const Strips &strips, int first, int last, int k, 
 // C (m x n, contiguous) = A (m x k) B (k x n). A number of C is always summed in the same order, with any
 // number of threads. Throws std::bad_alloc.
 //
-// Each part lists what it needs of A, and brings what it needs of B: to repeat a little of that work takes less time than
-// to wait for another core's lists. So parts are rows of C, but for a C that is wide and has few, or a B that is large.
+// Each part lists what it needs of A, and brings what it needs of B: to repeat a little of that work takes less time
+// than to wait for another core's lists. So parts are rows of C, but for a C that is wide and has few, or a B that is
+// large.
 inline void multiply(int m, int k, int n, const Matrix &a, const Matrix &b, float *c) {
     if (m == 0 || n == 0) return;
-    constexpr int FEW = 24, MANY = 96;      // rows that are worth to bring B once more: for another thread, for balance
-    constexpr size_t LARGE = 1 << 18;       // numbers of B that fill a second-level cache
+    constexpr int FEW = 24, MANY = 96;  // rows that are worth to bring B once more: for another thread, for balance
+    constexpr size_t LARGE = 1 << 18;   // numbers of B that fill a second-level cache
     const Strips strips(n);
     const int most = parallel::threads();
     const int row_parts = most > 1 && m / MANY >= 2 * most ? 2 * most : std::max(1, std::min(m / FEW, most));

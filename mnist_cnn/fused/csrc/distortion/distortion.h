@@ -17,7 +17,7 @@ namespace distortion {
 
 using namespace simd;
 
-constexpr int TOGETHER = VL == 4 ? 2 : 4;       // images whose displacements are summed at once, to load a field once
+constexpr int TOGETHER = VL == 4 ? 2 : 4;  // images whose displacements are summed at once, to load a field once
 
 // `images` images of which the first `distorted` are distorted; `count` fields.
 struct Problem {
@@ -34,16 +34,18 @@ struct Problem {
 struct Fields {
     float *fields, *rows, *columns;
     Fields(scratch::Arena &arena, const Problem &p)
-        : fields(arena.take((size_t)p.count * p.padded_pixels())), rows(arena.take(p.padded_pixels())),
+        : fields(arena.take((size_t)p.count * p.padded_pixels())),
+          rows(arena.take(p.padded_pixels())),
           columns(arena.take(p.padded_pixels())) {}
 };
 
 // What a worker has for itself.
 struct Worker {
     float *image, *result;
-    float *displacements;       // [image of a group][down, right][pixel]
+    float *displacements;  // [image of a group][down, right][pixel]
     Worker(scratch::Arena &arena, const Problem &p)
-        : image(arena.take(p.framed())), result(arena.take(p.padded_pixels())),
+        : image(arena.take(p.framed())),
+          result(arena.take(p.padded_pixels())),
           displacements(arena.take((size_t)TOGETHER * 2 * p.padded_pixels())) {}
 };
 
@@ -66,7 +68,7 @@ inline void prepare_fields(const Problem &p, const float *fields, const Fields &
 // depends on nothing.
 inline void displace(const Problem &p, const Fields &f, const float *factors, int first, int count, float *to) {
     const int padded = p.padded_pixels();
-    const float *of[2 * TOGETHER];      // of an image that is not there: any
+    const float *of[2 * TOGETHER];  // of an image that is not there: any
     for (int n = 0; n < TOGETHER; n++)
         for (int axis = 0; axis < 2; axis++)
             of[2 * n + axis] = factors + ((size_t)axis * p.distorted + first + (n < count ? n : 0)) * p.count;
@@ -88,7 +90,7 @@ inline void frame(const Problem &p, const float *from, float *to) {
 
 ALWAYS_INLINE vec clip(vec v, float most) {
     const vec none = {}, all = broadcast(most);
-    v = v > none ? v : none;        // NaN too becomes 0: no number leads out of the frame
+    v = v > none ? v : none;  // NaN too becomes 0: no number leads out of the frame
     return v < all ? v : all;
 }
 
@@ -118,22 +120,25 @@ inline void distort(const Problem &p, const float *images, const float *factors,
     scratch::Arena arena(memory);
     const Fields f(arena, p);
     prepare_fields(p, fields, f);
-    parallel::for_ranges(p.groups(), p.groups() < 16 * threads ? p.groups() : 16 * threads, threads,
-                         [&](int, int number, int first, int last) {
-        scratch::Arena own(memory + shared + number * each);
-        const Worker worker(own, p);
-        for (int group = first; group < last; group++) {
-            const int n0 = group * TOGETHER, left = p.distorted - n0, count = left < TOGETHER ? left : TOGETHER;
-            displace(p, f, factors, n0, count, worker.displacements);
-            for (int n = 0; n < count; n++) {
-                frame(p, images + (n0 + n) * size, worker.image);
-                read_between(p, f, worker.image, worker.displacements + (size_t)2 * n * p.padded_pixels(), worker.result);
-                memcpy(results + (n0 + n) * size, worker.result, size * sizeof(float));
+    parallel::for_ranges(
+        p.groups(), p.groups() < 16 * threads ? p.groups() : 16 * threads, threads,
+        [&](int, int number, int first, int last) {
+            scratch::Arena own(memory + shared + number * each);
+            const Worker worker(own, p);
+            for (int group = first; group < last; group++) {
+                const int n0 = group * TOGETHER, left = p.distorted - n0, count = left < TOGETHER ? left : TOGETHER;
+                displace(p, f, factors, n0, count, worker.displacements);
+                for (int n = 0; n < count; n++) {
+                    frame(p, images + (n0 + n) * size, worker.image);
+                    read_between(p, f, worker.image, worker.displacements + (size_t)2 * n * p.padded_pixels(),
+                                 worker.result);
+                    memcpy(results + (n0 + n) * size, worker.result, size * sizeof(float));
+                }
             }
-        }
-    });
+        });
     if (p.images > p.distorted)
-        memcpy(results + p.distorted * size, images + p.distorted * size, (p.images - p.distorted) * size * sizeof(float));
+        memcpy(results + p.distorted * size, images + p.distorted * size,
+               (p.images - p.distorted) * size * sizeof(float));
 }
 
 }  // namespace distortion

@@ -18,8 +18,8 @@ using namespace simd;
 typedef uint32_t uvec __attribute__((vector_size(VL * 4), may_alias));
 typedef uint32_t uvec_unaligned __attribute__((vector_size(VL * 4), aligned(4), may_alias));
 
-constexpr uint32_t M1 = 2147483647, M2 = 2147462579;   // the moduli: 2^31 - 1, 2^31 - 21069
-constexpr int WORDS = 6;                               // of a stream's state: three modulo M1, three modulo M2
+constexpr uint32_t M1 = 2147483647, M2 = 2147462579;  // the moduli: 2^31 - 1, 2^31 - 21069
+constexpr int WORDS = 6;                              // of a stream's state: three modulo M1, three modulo M2
 
 // Lane l of the result is lane Lanes::at(l) of a, from VL on of b.
 template <class Lanes, int... L> ALWAYS_INLINE uvec pick(uvec a, uvec b, std::integer_sequence<int, L...>) {
@@ -42,7 +42,7 @@ template <int VECTOR, int WORD> struct FromVector {
 template <int WORD> struct Ordered {
     static constexpr int at(int l) { return (3 * l + WORD) % VL; }
 };
-template <int WORD> struct Spread {     // the inverse of Ordered
+template <int WORD> struct Spread {  // the inverse of Ordered
     static constexpr int at(int l) { return (l + VL - WORD) * (VL == 16 ? 11 : 3) % VL; }
 };
 template <int FIRST, int STEP> struct Every {
@@ -92,7 +92,7 @@ struct States {
     }
     // The next number of each stream, 1 to 2^31 - 1.
     ALWAYS_INLINE ivec next() {
-        const auto shifted = [](uvec x, int bits) { return (uvec)((ivec)x >> bits); };   // as Theano's signed words
+        const auto shifted = [](uvec x, int bits) { return (uvec)((ivec)x >> bits); };  // as Theano's signed words
         const auto modulo = [](uvec y, uint32_t m) { return y - m < y ? y - m : y; };
         const auto product = [&](uvec x) { return modulo(((x & 65535) << 15) + 21069u * shifted(x, 16), M2); };
         const uvec x12 = word[1], x13 = word[2];
@@ -131,7 +131,7 @@ struct Bernoulli {
 
 // samples[i], for i < n, is made of the next number of stream i % streams; `state` moves on.
 template <class Kind, class Float> void draw(Kind kind, int32_t *state, size_t streams, Float *samples, size_t n) {
-    const size_t rounds = n / streams, more = n % streams;      // the first `more` streams give one more
+    const size_t rounds = n / streams, more = n % streams;  // the first `more` streams give one more
     const size_t used = std::min(n, streams), whole = used / VL, parts = std::min(whole, n / 8192) + 1;
     const auto all_rounds = [=](States &s, size_t first, int some) {
         Float *to = samples + first;
@@ -150,7 +150,7 @@ template <class Kind, class Float> void draw(Kind kind, int32_t *state, size_t s
             s.store(state + k * VL * WORDS);
         }
     });
-    const int some = (int)(used - whole * VL);      // streams that fill no vector
+    const int some = (int)(used - whole * VL);  // streams that fill no vector
     if (!some) return;
     int32_t words[VL * WORDS] = {}, *rest = state + whole * VL * WORDS;
     memcpy(words, rest, some * WORDS * sizeof *words);

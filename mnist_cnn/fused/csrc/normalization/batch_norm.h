@@ -26,7 +26,7 @@ struct Problem {
     int channels;
 };
 
-constexpr int BLOCK = 128;      // rows
+constexpr int BLOCK = 128;  // rows
 
 // Calls work(block, first row, last row) for all blocks.
 template <class Work> void for_blocks(const Problem &p, Work work) {
@@ -54,7 +54,7 @@ inline void statistics(const Problem &p, const float *x, float epsilon, float *m
                 square += off * off;
             }
             store_some_lanes(to + c, sum, C - c);
-            store_some_lanes(to + C + c, square, C - c);    // around the block's own mean
+            store_some_lanes(to + C + c, square, C - c);  // around the block's own mean
         }
     });
     const size_t blocks = sums.size() / (2 * C);

@@ -15,8 +15,8 @@ using namespace simd;
 // The mean of a window may count the padding as pixels, or leave it out.
 enum Mode { MAXIMUM, AVERAGE_WITH_PAD, AVERAGE_WITHOUT_PAD, SUM };
 
-// Nothing is pooled where rows is 0. The padding is less than a window; `ignore_border`: whether windows that reach over
-// the padded border are left out, or cut.
+// Nothing is pooled where rows is 0. The padding is less than a window; `ignore_border`: whether windows that reach
+// over the padded border are left out, or cut.
 struct Window {
     int rows, columns, stride_rows, stride_columns, pad_rows, pad_columns;
     bool ignore_border;
@@ -114,11 +114,13 @@ void pool(const Problem p, const float *x, float *y, bool from_first, Add add, F
 
 inline void pool_image(const Problem &p, const float *x, float *y) {
     if (p.window.mode == MAXIMUM)
-        pool(p, x, y, true, [](vec most, vec pixel) { return pixel > most ? pixel : most; },
-             [](vec most, vec) { return most; });
+        pool(
+            p, x, y, true, [](vec most, vec pixel) { return pixel > most ? pixel : most; },
+            [](vec most, vec) { return most; });
     else
-        pool(p, x, y, false, [](vec sum, vec pixel) { return sum + pixel; },
-             [](vec sum, vec divisor) { return sum / divisor; });
+        pool(
+            p, x, y, false, [](vec sum, vec pixel) { return sum + pixel; },
+            [](vec sum, vec divisor) { return sum / divisor; });
 }
 
 // An image whose gradient is made: its lines are `line` floats apart and its pixels `pixel`. It is clear.

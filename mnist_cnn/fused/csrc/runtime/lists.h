@@ -16,7 +16,7 @@ struct List {
 };
 
 struct Lists {
-    int32_t *patches;       // channel o's list begins at o * room
+    int32_t *patches;  // channel o's list begins at o * room
     float *values;
     int *count;
     // Whole vectors are stored behind the last entry. With one more, room is no power of two where there are many

@@ -14,7 +14,7 @@ namespace scratch {
 // Hands out consecutive buffers, each aligned to 64 bytes. Without memory it only counts.
 struct Arena {
     float *memory;
-    size_t used = 0;    // floats
+    size_t used = 0;  // floats
     explicit Arena(float *memory) : memory(memory) {}
     template <class T = float> T *take(size_t count) {
         T *buffer = memory ? (T *)(memory + used) : nullptr;

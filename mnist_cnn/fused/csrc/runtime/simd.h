@@ -164,7 +164,9 @@ struct Orders {
                 if (bits >> l & 1) of[bits][n++] = (uint8_t)l;
     }
 };
-template <class> struct Made { static const Orders orders; };
+template <class> struct Made {
+    static const Orders orders;
+};
 template <class T> const Orders Made<T>::orders;
 #endif
 // Stores the lanes of v whose bit is set side by side at p. What lies behind them, up to VL lanes, is lost.
@@ -195,7 +197,7 @@ ALWAYS_INLINE vec gather(const float *p, ivec at) {
 }
 ALWAYS_INLINE void keep(vec &v) {
 #if defined(HAS_AVX512) || defined(HAS_AVX) || defined(HAS_SSE2)
-    __asm__("" : "+x"(v));   // else the compiler loads it again for each use, and loads are scarce
+    __asm__("" : "+x"(v));  // else the compiler loads it again for each use, and loads are scarce
 #elif defined(HAS_NEON)
     __asm__("" : "+w"(v));
 #else
@@ -204,7 +206,7 @@ ALWAYS_INLINE void keep(vec &v) {
 }
 template <class Float> ALWAYS_INLINE Float *keep(Float *p) {
 #if defined(__GNUC__)
-    __asm__("" : "+r"(p));   // else each place at a constant distance from it gets a sum of its own
+    __asm__("" : "+r"(p));  // else each place at a constant distance from it gets a sum of its own
 #endif
     return p;
 }

@@ -46,11 +46,11 @@ class ThreadPool {
     std::atomic<int> unfinished{0};
     Call call = nullptr;
     void *work = nullptr;
-    std::atomic<int> workers{0};            // of the job: its caller is number 0, helpers follow
+    std::atomic<int> workers{0};  // of the job: its caller is number 0, helpers follow
 
     std::mutex calling, sleeping;
     std::condition_variable wake, finished;
-    std::atomic<int> asleep{0};             // helpers waiting for `wake`
+    std::atomic<int> asleep{0};  // helpers waiting for `wake`
     std::atomic<bool> caller_asleep{false};
     int helpers = 0;
 
@@ -106,7 +106,7 @@ class ThreadPool {
     // One pool for all compiled modules of the process, not one for each, where helpers would fight
     // for the processors: GCC makes a visible inline function's variable unique among libraries.
     __attribute__((visibility("default"))) static ThreadPool *&current() {
-        static ThreadPool *pool = nullptr;    // never destroyed: helpers may outlive main()
+        static ThreadPool *pool = nullptr;  // never destroyed: helpers may outlive main()
         return pool;
     }
     // A child process has none of its parent's helpers.
@@ -122,7 +122,7 @@ public:
 
     void run(int parts, int threads, Call c, void *w) {
         std::unique_lock<std::mutex> lock(calling, std::try_to_lock);
-        if (!lock.owns_lock() || (uint64_t)parts > MASK) {      // another thread is at it, or too many to count
+        if (!lock.owns_lock() || (uint64_t)parts > MASK) {  // another thread is at it, or too many to count
             for (int k = 0; k < parts; k++) c(w, k, 0);
             return;
         }
@@ -137,7 +137,9 @@ public:
         unfinished = parts;
         job = (job.load() & ~(NUMBER - 1)) + NUMBER + (uint64_t)parts;
         if (asleep.load()) {
-            { std::lock_guard<std::mutex> hold(sleeping); }
+            {
+                std::lock_guard<std::mutex> hold(sleeping);
+            }
             wake.notify_all();
         }
         while (do_part(0)) {}

@@ -17,8 +17,8 @@
 
 namespace update {
 
-constexpr size_t CHUNK = 512;       // numbers of each array that the program goes over while the first-level cache has them
-constexpr size_t PART = 1 << 14;    // numbers that a thread takes at once
+constexpr size_t CHUNK = 512;  // numbers of each array that the program goes over while the first-level cache has them
+constexpr size_t PART = 1 << 14;  // numbers that a thread takes at once
 
 // Rule::chunk(arrays, scalars, updated, locals, n) computes n numbers of each new value. `updated` may be among
 // `arrays`, as the rule expects; otherwise no two arrays overlap. Each of the local arrays has CHUNK numbers.
