@@ -98,8 +98,7 @@ def load_dataset_of(model, card, data_dir=None, dataset=None):
     """
     if data_dir is None and dataset is None:
         if card.dataset is None and card.digest is not None:
-            raise MnistCnnError("{} was trained on a folder of data without a name; name the "
-                                "folder (--data-dir)".format(model))
+            raise MnistCnnError("{} was trained on an unnamed folder of data; name it (--data-dir)".format(model))
         dataset = card.dataset
     elif dataset is not None and card.dataset not in (None, dataset):
         raise MnistCnnError("{} was trained on {}, not on {}".format(model, card.dataset, dataset))

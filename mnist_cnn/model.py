@@ -49,17 +49,18 @@ def build_cnn(input_var=None, dropout=0.5, shape=(1, 28, 28), num_classes=10):
     [(32, 1, 5, 5), (32,), (32, 32, 5, 5), (32,), (512, 256), (256,), (256, 10), (10,)]
     """
     if len(shape) != 3 or shape[0] < 1 or min(shape[1:]) < 16:
-        raise MnistCnnError("shape is {}, not (channels, rows, columns) with at least 16 rows and columns"
-                            .format(tuple(shape)))
+        raise MnistCnnError("shape {} is not (channels, rows >= 16, columns >= 16)".format(tuple(shape)))
     if num_classes < 2:
         raise MnistCnnError("num_classes is {}, not at least 2".format(num_classes))
     require_compiler()
     network = InputLayer((None,) + tuple(shape), input_var)
-    network = Conv2DLayer(network, num_filters=32, filter_size=(5, 5), nonlinearity=rectify,
-                          W=lasagne.init.GlorotUniform())
+    network = Conv2DLayer(
+        network, num_filters=32, filter_size=(5, 5), nonlinearity=rectify, W=lasagne.init.GlorotUniform()
+    )
     network = MaxPool2DLayer(network, pool_size=(2, 2))
-    network = Conv2DLayer(network, num_filters=32, filter_size=(5, 5), nonlinearity=rectify,
-                          W=lasagne.init.GlorotUniform())
+    network = Conv2DLayer(
+        network, num_filters=32, filter_size=(5, 5), nonlinearity=rectify, W=lasagne.init.GlorotUniform()
+    )
     network = MaxPool2DLayer(network, pool_size=(2, 2))
     network = DenseLayer(DropoutLayer(network, p=dropout), num_units=256, nonlinearity=rectify)
     network = DenseLayer(DropoutLayer(network, p=dropout), num_units=num_classes, nonlinearity=softmax)
@@ -86,8 +87,8 @@ def save_weights(path, weights, card=None):
     >>> sorted(np.load("weights.npz").files)
     ['arr_0', 'arr_1']
     """
-    write_npz(path, {"arr_{}".format(i): array for i, array in enumerate(weights)},
-              b"" if card is None else card.to_json())
+    arrays = {"arr_{}".format(i): array for i, array in enumerate(weights)}
+    write_npz(path, arrays, b"" if card is None else card.to_json())
 
 
 def load_weights(path, network):
@@ -96,8 +97,7 @@ def load_weights(path, network):
     Parameters
     ----------
     path : path-like
-        A file as `save_weights` or ``np.savez(file, *weights)`` writes it, or one that nolearn, Keras or
-        PyTorch wrote. MnistCnnError where it does not fit; the network is then unchanged.
+        As `save_weights`, ``np.savez``, nolearn, Keras or PyTorch write it; MnistCnnError where it misfits.
     network : lasagne Layer
         The output layer of a network of the shape that the weights were learned by.
 

@@ -25,8 +25,7 @@ def numpy_cnn(weights, images):
     W1, b1, W2, b2, W3, b3, W4, b4 = (w.astype(np.float64) for w in weights)
 
     def conv_relu_pool(maps, W, b):
-        out = np.array([[sum(convolve(m[c], w[c], "valid") for c in range(len(w))) for w in W]
-                        for m in maps])
+        out = np.array([[sum(convolve(m[c], w[c], "valid") for c in range(len(w))) for w in W] for m in maps])
         out = np.maximum(out + b[:, None, None], 0)
         n, k, rows, columns = out.shape
         return out.reshape(n, k, rows // 2, 2, columns // 2, 2).max(axis=(3, 5))
@@ -43,44 +42,65 @@ def test_the_tutorials_network(fixed_rng):
     weights = lasagne.layers.get_all_param_values(network)
     assert [w.shape for w in weights] == SHAPES
     assert [type(layer).__name__ for layer in lasagne.layers.get_all_layers(network)] == [
-        "InputLayer", "Conv2DLayer", "MaxPool2DLayer", "Conv2DLayer", "MaxPool2DLayer",
-        "DropoutLayer", "DenseLayer", "DropoutLayer", "DenseLayer"]
-    assert [layer.p for layer in lasagne.layers.get_all_layers(network)
-            if hasattr(layer, "p")] == [.5, .5]
+        "InputLayer",
+        "Conv2DLayer",
+        "MaxPool2DLayer",
+        "Conv2DLayer",
+        "MaxPool2DLayer",
+        "DropoutLayer",
+        "DenseLayer",
+        "DropoutLayer",
+        "DenseLayer",
+    ]
+    assert [layer.p for layer in lasagne.layers.get_all_layers(network) if hasattr(layer, "p")] == [0.5, 0.5]
     # Glorot and Bengio 2010: uniform in +-sqrt(6 / (fan in + fan out))
-    for W, fans in ((weights[0], 25 + 32 * 25), (weights[2], 2 * 32 * 25), (weights[4], 768),
-                    (weights[6], 266)):
+    for W, fans in ((weights[0], 25 + 32 * 25), (weights[2], 2 * 32 * 25), (weights[4], 768), (weights[6], 266)):
         bound = np.sqrt(6 / fans)
-        assert .95 * bound < abs(W).max() <= bound and abs(W.mean()) < .1 * bound
+        assert 0.95 * bound < abs(W).max() <= bound and abs(W.mean()) < 0.1 * bound
     assert all((b == 0).all() for b in weights[1::2])
 
 
 def test_colour_images_against_numpy(fixed_rng):
     network = model.build_cnn(shape=(3, 32, 32), num_classes=20)
     weights = lasagne.layers.get_all_param_values(network)
-    assert [w.shape for w in weights] == [(32, 3, 5, 5), (32,), (32, 32, 5, 5), (32,),
-                                          (800, 256), (256,), (256, 20), (20,)]
+    assert [w.shape for w in weights] == [
+        (32, 3, 5, 5),
+        (32,),
+        (32, 32, 5, 5),
+        (32,),
+        (800, 256),
+        (256,),
+        (256, 20),
+        (20,),
+    ]
     images = np.random.RandomState(1).rand(4, 3, 32, 32).astype("float32")
     found = lasagne.layers.get_output(network, images, deterministic=True).eval()
     np.testing.assert_allclose(found, numpy_cnn(weights, images), rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("options, named", [
-    ({"shape": (28, 28)}, "shape"), ({"shape": (0, 28, 28)}, "shape"),
-    ({"shape": (1, 28, 15)}, "shape"), ({"num_classes": 1}, "num_classes")])
+@pytest.mark.parametrize(
+    "options, named",
+    [
+        ({"shape": (28, 28)}, "shape"),
+        ({"shape": (0, 28, 28)}, "shape"),
+        ({"shape": (1, 28, 15)}, "shape"),
+        ({"num_classes": 1}, "num_classes"),
+    ],
+)
 def test_shapes_that_the_network_cannot_take(options, named):
-    with pytest.raises(MnistCnnError, match="^" + named + " is "):
+    with pytest.raises(MnistCnnError, match="^" + named + " "):
         model.build_cnn(**options)
 
 
 def test_dropout_drops_its_share(cnn, fixed_rng):
     """Of ones, by the layer before the last: a tenth is 0, the others are 1 / .9."""
-    network = model.build_cnn(dropout=.1)
-    assert [layer.p for layer in lasagne.layers.get_all_layers(network)
-            if isinstance(layer, lasagne.layers.DropoutLayer)] == [.1, .1]
+    network = model.build_cnn(dropout=0.1)
+    assert [
+        layer.p for layer in lasagne.layers.get_all_layers(network) if isinstance(layer, lasagne.layers.DropoutLayer)
+    ] == [0.1, 0.1]
     dropped = network.input_layer.get_output_for(theano.shared(np.ones((50, 256), "float32"))).eval()
-    assert np.unique(dropped) == pytest.approx([0, 1 / .9])
-    assert (dropped == 0).mean() == pytest.approx(.1, abs=.012)     # four standard deviations
+    assert np.unique(dropped) == pytest.approx([0, 1 / 0.9])
+    assert (dropped == 0).mean() == pytest.approx(0.1, abs=0.012)  # four standard deviations
 
 
 def test_probabilities_against_numpy(cnn, mnist):
@@ -104,8 +124,7 @@ def test_weights_round_trip(tmp_path, fixed_rng):
     saved = lasagne.layers.get_all_param_values(model.build_cnn())
     model.save_weights(tmp_path / "model.npz", saved)
     network = model.build_cnn()
-    for loaded in (model.load_weights(tmp_path / "model.npz", network),
-                   lasagne.layers.get_all_param_values(network)):
+    for loaded in (model.load_weights(tmp_path / "model.npz", network), lasagne.layers.get_all_param_values(network)):
         for a, b in zip(saved, loaded):
             np.testing.assert_array_equal(a, b)
             assert b.dtype == theano.config.floatX
@@ -113,17 +132,20 @@ def test_weights_round_trip(tmp_path, fixed_rng):
 
 
 def changed(weights, i, value):
-    return weights[:i] + [value] + weights[i + 1:]
+    return weights[:i] + [value] + weights[i + 1 :]
 
 
-@pytest.mark.parametrize("change, message", [
-    (lambda w: w[:-1], r"it holds 7 arrays, not 8: arr_0 \(32, 1, 5, 5\), arr_1 \(32,\), "),
-    (lambda w: changed(w, 2, w[2][:16]), r"arr_2 has shape \(16, 32, 5, 5\), not \(32, 32, 5, 5\)$"),
-    (lambda w: w + [w[0]], r"it holds 9 arrays, not 8: "),
-    (lambda w: changed(w, 3, np.arange(32)), r"arr_3 has dtype int64"),
-    (lambda w: changed(w, 1, w[1] * np.nan), r"arr_1 holds NaN"),
-    (lambda w: changed(w, 7, np.array([None] * 10)), r"arr_7 has dtype object"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda w: w[:-1], r"it holds 7 arrays, not 8: arr_0 \(32, 1, 5, 5\), arr_1 \(32,\), "),
+        (lambda w: changed(w, 2, w[2][:16]), r"arr_2 has shape \(16, 32, 5, 5\), not \(32, 32, 5, 5\)$"),
+        (lambda w: w + [w[0]], r"it holds 9 arrays, not 8: "),
+        (lambda w: changed(w, 3, np.arange(32)), r"arr_3 has dtype int64"),
+        (lambda w: changed(w, 1, w[1] * np.nan), r"arr_1 holds NaN"),
+        (lambda w: changed(w, 7, np.array([None] * 10)), r"arr_7 has dtype object"),
+    ],
+)
 def test_weights_that_do_not_fit(tmp_path, fixed_rng, change, message):
     network = model.build_cnn()
     before = lasagne.layers.get_all_param_values(network)
@@ -160,8 +182,9 @@ def no_npz(path, kind, good):
         path.write_bytes(kind)
 
 
-@pytest.mark.parametrize("kind", ["truncated", "flipped", "other zip", "lzma", "odd header", "pickle", "folder",
-                                  "missing", b"", b"hello"])
+@pytest.mark.parametrize(
+    "kind", ["truncated", "flipped", "other zip", "lzma", "odd header", "pickle", "folder", "missing", b"", b"hello"]
+)
 def test_files_that_are_no_model(tmp_path, training, kind):
     path = tmp_path / "model.npz"
     no_npz(path, kind, training[1].read_bytes())
@@ -181,15 +204,14 @@ def test_an_archive_that_lzma_refuses(tmp_path):
             read(path)
 
 
-@settings(max_examples=200, deadline=None,
-          suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(position=st.integers(0, 800), replacement=st.binary(max_size=4), cut=st.integers(0, 40))
 def test_damaged_archives_are_refused_or_whole(tmp_path, position, replacement, cut):
     path = tmp_path / "small.npz"
     wanted = {"a": ("f", (3, 2)), "b": ("d", (None,))}
-    npz.write_npz(path, {"a": np.ones((3, 2), "f"), "b": np.arange(4.)})
+    npz.write_npz(path, {"a": np.ones((3, 2), "f"), "b": np.arange(4.0)})
     content = bytearray(path.read_bytes())
-    content[position:position + cut] = replacement
+    content[position : position + cut] = replacement
     path.write_bytes(bytes(content))
     try:
         arrays = npz.read_npz(path, wanted)
@@ -203,11 +225,16 @@ def test_full_disk_leaves_the_old_file(tmp_path):
     """With a real limit on the file size, as a full disk gives: a short write, then an error."""
     path = tmp_path / "model.npz"
     path.write_bytes(b"the old file")
-    code = ("import sys, numpy\nfrom mnist_cnn import model\nfrom mnist_cnn.system import process\n"
-            "sys.exit(process.main_guard(lambda: model.save_weights(sys.argv[1], [numpy.ones(10**5)])))")
+    code = (
+        "import sys, numpy\nfrom mnist_cnn import model\nfrom mnist_cnn.system import process\n"
+        "sys.exit(process.main_guard(lambda: model.save_weights(sys.argv[1], [numpy.ones(10**5)])))"
+    )
     process = subprocess.run(
-        [sys.executable, "-c", code, str(path)], stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10000, 10000)))
+        [sys.executable, "-c", code, str(path)],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10000, 10000)),
+    )
     assert process.returncode == 2
     assert process.stderr.startswith("error: cannot write ") and process.stderr.count("\n") == 1
     assert path.read_bytes() == b"the old file"

@@ -29,7 +29,7 @@ def files(tmp_path_factory, mnist):
     folder = tmp_path_factory.mktemp("pictures")
     images = mnist[4][:, 0]
     for i in range(4):
-        write_picture(folder / "digit{}.png".format(i), images[i:i + 1])
+        write_picture(folder / "digit{}.png".format(i), images[i : i + 1])
     write_picture(folder / "number.png", images[:2])
     scribble = Image.new("L", (280, 280), 255)
     points = np.random.RandomState(1).randint(30, 250, (60, 2))
@@ -41,9 +41,9 @@ def files(tmp_path_factory, mnist):
 
 def test_table(files, training, mnist, small_mnist):
     """Enlarged test digits are read as the classes that they are."""
-    process = run_script("predict.py", training[1], *[files / "digit{}.png".format(i)
-                                                      for i in range(4)],
-                         "--data-dir", small_mnist)
+    process = run_script(
+        "predict.py", training[1], *[files / "digit{}.png".format(i) for i in range(4)], "--data-dir", small_mnist
+    )
     assert process.returncode == 0 and process.stderr == ""
     lines = process.stdout.splitlines()
     assert lines[0].split() == ["file", "digit", "class", "probability", *map(str, range(10))]
@@ -63,15 +63,13 @@ def test_a_number_is_read_digit_by_digit(files, training, mnist, small_mnist, ca
     assert [answer["class"] for answer in answers] == mnist[5][:2].tolist()
     assert [answer["digit"] for answer in answers] == [1, 2]
     assert len(capsys.readouterr().out.splitlines()) == 3
-    single = commands_predict.main(training[1], [files / "number.png"], single=True,
-                          data_dir=small_mnist)
+    single = commands_predict.main(training[1], [files / "number.png"], single=True, data_dir=small_mnist)
     assert len(single) == 1
     capsys.readouterr()
 
 
 def test_a_scribble_is_unsure(files, training, small_mnist, capsys):
-    answers = commands_predict.main(training[1], [files / "scribble.png", files / "digit0.png"],
-                           data_dir=small_mnist)
+    answers = commands_predict.main(training[1], [files / "scribble.png", files / "digit0.png"], data_dir=small_mnist)
     assert [answer["unsure"] for answer in answers] == [True, False]
     marks = ["unsure" in line for line in capsys.readouterr().out.splitlines()]
     assert marks == [False, True, False]
@@ -85,8 +83,7 @@ def test_csv_and_json(files, training, small_mnist):
     rows = list(csv.DictReader(io.StringIO(as_csv)))
     assert len(rows) == len(as_json) == 3
     for row, answer in zip(rows, as_json):
-        assert set(answer) == {"file", "digit", "class", "name", "probability", "unsure",
-                               "reason", "probabilities"}
+        assert set(answer) == {"file", "digit", "class", "name", "probability", "unsure", "reason", "probabilities"}
         assert answer["unsure"] is bool(answer["reason"])
         assert row["name"] == answer["name"] == row["class"]
         assert row["file"] == answer["file"]
@@ -101,22 +98,35 @@ def test_csv_and_json(files, training, small_mnist):
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM", "\t=1", "plain"])
 def test_csv_is_no_program(name):
     """A spreadsheet computes a cell that begins so; ./ before it is the same file."""
-    answer = {"file": name, "digit": 1, "class": 0, "name": name, "probability": 1., "unsure": False,
-              "probabilities": [1., 0.]}
+    answer = {
+        "file": name,
+        "digit": 1,
+        "class": 0,
+        "name": name,
+        "probability": 1.0,
+        "unsure": False,
+        "probabilities": [1.0, 0.0],
+    }
     file = io.StringIO()
     commands_predict.FORMATS["csv"]([answer], ["a", "b"], file)
-    row, = csv.DictReader(io.StringIO(file.getvalue()))
+    (row,) = csv.DictReader(io.StringIO(file.getvalue()))
     assert os.path.normpath(row["file"]) == name and row["name"].lstrip("'") == name
     assert row["file"][0] not in "=+-@\t" and row["name"][0] not in "=+-@\t"
 
 
 @pytest.mark.slow
 def test_one_bad_file_leaves_the_others_their_answers(files, training, mnist, small_mnist):
-    process = run_script("predict.py", training[1], files / "digit0.png", files / "bad.png",
-                         files / "digit1.png", "--data-dir", small_mnist)
+    process = run_script(
+        "predict.py",
+        training[1],
+        files / "digit0.png",
+        files / "bad.png",
+        files / "digit1.png",
+        "--data-dir",
+        small_mnist,
+    )
     assert process.returncode == 1
-    assert [line.split()[2] for line in process.stdout.splitlines()[1:]] == [
-        str(label) for label in mnist[5][:2]]
+    assert [line.split()[2] for line in process.stdout.splitlines()[1:]] == [str(label) for label in mnist[5][:2]]
     lines = process.stderr.splitlines()
     assert len(lines) == 2
     assert re.fullmatch("error: cannot read .*bad.png: .*", lines[0])
@@ -131,8 +141,7 @@ def test_a_bad_file_alone(files, training):
 
 def csv_of(images, header=True, first=()):
     rows = [",".join([*first, *("pixel%d" % i for i in range(images[0].size))])] if header else []
-    rows += [",".join(map(str, [*(0 for _ in first), *np.uint8(image.ravel() * 256)]))
-             for image in images]
+    rows += [",".join(map(str, [*(0 for _ in first), *np.uint8(image.ravel() * 256)])) for image in images]
     return "\n".join(rows) + "\n"
 
 
@@ -141,14 +150,13 @@ def test_kaggles_test_csv(tmp_path, training, mnist, small_mnist, capsys, option
     """A submission of its form, the answers those for the arrays themselves."""
     images, labels = mnist[4][:200], mnist[5][:200]
     (tmp_path / "test.csv").write_text(csv_of(images, **options))
-    answers = commands_predict.main(training[1], [tmp_path / "test.csv"], output_format="csv",
-                           data_dir=small_mnist)
+    answers = commands_predict.main(training[1], [tmp_path / "test.csv"], output_format="csv", data_dir=small_mnist)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "ImageId,Label" and len(lines) == 201
     network, _ = model.load_model(training[1])
     wanted = predict.predict(network, images)
     assert lines[1:] == ["{},{}".format(i, row.argmax()) for i, row in enumerate(wanted, 1)]
-    assert np.mean(wanted.argmax(axis=1) == labels) > .9
+    assert np.mean(wanted.argmax(axis=1) == labels) > 0.9
     np.testing.assert_allclose([answer["probabilities"] for answer in answers], wanted, atol=1e-5)
 
 
@@ -156,8 +164,9 @@ def test_images_in_csv_that_do_not_fit(tmp_path, training, mnist):
     (tmp_path / "test.csv").write_text(csv_of(mnist[4][:2, :, :20]))
     process = run_script("predict.py", training[1], tmp_path / "test.csv")
     assert process.returncode == 2 and process.stdout == ""
-    assert process.stderr == ("error: {} has 560 columns; an image of the model has 784 pixels "
-                              "(1 x 28 x 28)\n".format(tmp_path / "test.csv"))
+    assert process.stderr == (
+        "error: {} has 560 columns; an image of the model has 784 pixels (1 x 28 x 28)\n".format(tmp_path / "test.csv")
+    )
 
 
 def test_a_folder_of_pictures(files, training, small_mnist):
@@ -181,21 +190,28 @@ def test_unknown_format(files, training):
 def test_the_data_of_a_model_that_knows_only_a_folder(files, training):
     process = run_script("predict.py", training[1], files / "digit0.png")
     assert process.returncode == 2 and process.stdout == ""
-    assert process.stderr == ("error: {} was trained on a folder of data without a name; name the "
-                              "folder (--data-dir)\n".format(training[1]))
+    assert process.stderr == (
+        "error: {} was trained on an unnamed folder of data; name it (--data-dir)\n".format(training[1])
+    )
 
 
 def answers_of(classes, count=2):
     rng = np.random.RandomState(0)
     for i in range(count):
         shares = rng.dirichlet(np.ones(len(classes)))
-        yield {"file": "a.png", "digit": i + 1, "class": int(shares.argmax()),
-               "name": classes[shares.argmax()], "probability": float(shares.max()),
-               "unsure": False, "reason": None, "probabilities": shares.tolist()}
+        yield {
+            "file": "a.png",
+            "digit": i + 1,
+            "class": int(shares.argmax()),
+            "name": classes[shares.argmax()],
+            "probability": float(shares.max()),
+            "unsure": False,
+            "reason": None,
+            "probabilities": shares.tolist(),
+        }
 
 
-@pytest.mark.parametrize("classes", [("T-shirt/top", "bag", "boot"),
-                                     tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")])
+@pytest.mark.parametrize("classes", [("T-shirt/top", "bag", "boot"), tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")])
 def test_class_names(classes):
     answers = list(answers_of(classes))
     out = {name: io.StringIO() for name in commands_predict.FORMATS}
@@ -211,8 +227,7 @@ def test_class_names(classes):
             assert words[4] == answer["name"]
             assert [float(word) for word in words[5::2]] == pytest.approx(shares[:3], abs=1e-4)
         else:
-            assert [float(word) for word in words[4:]] == pytest.approx(
-                answer["probabilities"], abs=1e-4)
+            assert [float(word) for word in words[4:]] == pytest.approx(answer["probabilities"], abs=1e-4)
     rows = list(csv.DictReader(io.StringIO(out["csv"].getvalue())))
     assert [row["name"] for row in rows] == [answer["name"] for answer in answers]
     assert json.loads(out["json"].getvalue()) == answers

@@ -14,8 +14,9 @@ from mnist_cnn.weights import fitting
 
 pytestmark = pytest.mark.slow
 
-COLOURS = np.array([[r, g, b] for r in (20, 230) for g in (20, 230) for b in (20, 230)]
-                   + [[125, 125, 125], [230, 125, 20]])
+COLOURS = np.array(
+    [[r, g, b] for r in (20, 230) for g in (20, 230) for b in (20, 230)] + [[125, 125, 125], [230, 125, 20]]
+)
 
 
 def coloured(n, seed):
@@ -38,8 +39,23 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(folder, tmp_path_factory):
     output = tmp_path_factory.mktemp("trained") / "colours.npz"
-    process = run_script("train.py", "--data-dir", folder, "--epochs", 3, "--batch-size", 10,
-                         "--learning-rate", .002, "--dropout", .1, "--seed", 1, "--output", output)
+    process = run_script(
+        "train.py",
+        "--data-dir",
+        folder,
+        "--epochs",
+        3,
+        "--batch-size",
+        10,
+        "--learning-rate",
+        0.002,
+        "--dropout",
+        0.1,
+        "--seed",
+        1,
+        "--output",
+        output,
+    )
     assert process.returncode == 0 and process.stderr == "", process.stderr
     return output, process.stdout
 
@@ -80,12 +96,20 @@ def test_pictures_are_called_by_name(trained, folder, tmp_path):
     assert [line.split()[2] for line in table[1:]] == [answer["name"] for answer in answers]
 
 
-@pytest.mark.parametrize("script, args", [
-    ("evaluate.py", []), ("predict.py", ["picture.png"]), ("visualize.py", []), ("explore.py", [])])
-@pytest.mark.parametrize("data, message", [
-    (["--dataset", "mnist"], "was trained on a data set without a name (3 x 32 x 32, 10 classes), "
-                             "not on mnist (1 x 28 x 28, 10 classes)"),
-    ([], "was trained on a folder of data without a name; name the folder (--data-dir)")])
+@pytest.mark.parametrize(
+    "script, args", [("evaluate.py", []), ("predict.py", ["picture.png"]), ("visualize.py", []), ("explore.py", [])]
+)
+@pytest.mark.parametrize(
+    "data, message",
+    [
+        (
+            ["--dataset", "mnist"],
+            "was trained on a data set without a name (3 x 32 x 32, 10 classes), "
+            "not on mnist (1 x 28 x 28, 10 classes)",
+        ),
+        ([], "was trained on an unnamed folder of data; name it (--data-dir)"),
+    ],
+)
 def test_other_data_are_refused(trained, tmp_path, script, args, data, message):
     Image.new("RGB", (50, 50)).save(str(tmp_path / "picture.png"))
     process = run_script(script, trained[0], *args, *data, cwd=str(tmp_path))
@@ -96,13 +120,25 @@ def test_other_data_are_refused(trained, tmp_path, script, args, data, message):
 
 def test_no_resuming_on_other_data(trained, tmp_path):
     checkpoint = trained[0].with_suffix(".checkpoint")
-    process = run_script("train.py", "--resume", "--checkpoint", checkpoint, "--batch-size", 10,
-                         "--learning-rate", .002, "--dropout", .1, "--output",
-                         tmp_path / "model.npz")
+    process = run_script(
+        "train.py",
+        "--resume",
+        "--checkpoint",
+        checkpoint,
+        "--batch-size",
+        10,
+        "--learning-rate",
+        0.002,
+        "--dropout",
+        0.1,
+        "--output",
+        tmp_path / "model.npz",
+    )
     assert process.returncode == 2
-    assert process.stderr == ("error: {} was made with another data set (one without a name, now "
-                              "mnist); give that, or start anew without --resume\n").format(
-                                  checkpoint)
+    assert process.stderr == (
+        "error: {} was made with another data set (one without a name, now "
+        "mnist); give that, or start anew without --resume\n"
+    ).format(checkpoint)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -117,7 +153,18 @@ def test_the_same_data_in_another_version_are_the_same(trained, tmp_path):
 
 @pytest.mark.parametrize("recipe", ["best", "fast"])
 def test_the_other_recipes(recipe, folder, tmp_path):
-    process = run_script("train.py", "--recipe", recipe, "--data-dir", folder, "--epochs", 1,
-                         "--seed", 1, "--output", tmp_path / "model.npz")
+    process = run_script(
+        "train.py",
+        "--recipe",
+        recipe,
+        "--data-dir",
+        folder,
+        "--epochs",
+        1,
+        "--seed",
+        1,
+        "--output",
+        tmp_path / "model.npz",
+    )
     assert process.returncode == 0 and process.stderr == "", process.stderr
     assert "Final results:" in process.stdout
