@@ -1,7 +1,8 @@
 # make train    trains on MNIST and saves model.npz
 # make test     runs the tests
 # make check    runs the quick ones, in less than two minutes
-# make lint     looks for what the linter knows: unused and undefined names, imports out of order, ...
+# make lint     checks names, imports, types and the form of Python, C++ and JavaScript (the last where npm is)
+# make format   writes all files in that form
 # make notebook opens the lesson, docs/lesson.ipynb, in JupyterLab
 # make lesson   makes that notebook from docs/lesson.py, executed
 # make docs     makes the documentation site, build/docs/index.html
@@ -14,7 +15,7 @@
 # another) and the versions of requirements/: what training needs for `make train`, the rest for the others.
 # Where there is no such CPython, uv (from PyPI, in an environment of its own) fetches one.
 
-.PHONY: train test check lint pictures notebook lesson docs lasagne-tests fuzz soak interrupts sanitize clean
+.PHONY: train test check lint format pictures notebook lesson docs lasagne-tests fuzz soak interrupts sanitize clean
 .DEFAULT_GOAL := train
 
 SHELL := /bin/bash
@@ -29,8 +30,27 @@ test: .venv/installed
 check: .venv/installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser and not gpu" $(PYTEST_ARGS)
 
-lint: .venv/installed
-	$(BIN)/python -m ruff check mnist_cnn scripts tests docs build_backend
+PYTHON_FILES := mnist_cnn scripts tests docs build_backend setup.py
+CPP_FILES := $(wildcard mnist_cnn/fused/csrc/*/*.h tests/fused/*.cpp)
+PAGE_FILES := "mnist_cnn/**/*.{js,css}" "*.{mjs,json}"
+NPM := $(shell command -v npm)
+
+lint: .venv/installed $(if $(NPM),node_modules/installed)
+	$(BIN)/ruff check $(PYTHON_FILES)
+	$(BIN)/ruff format --check $(PYTHON_FILES)
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror $(CPP_FILES)
+	$(if $(NPM),npx eslint mnist_cnn && npx prettier --check $(PAGE_FILES),@echo "no npm here: the JavaScript is not checked")
+
+format: .venv/installed $(if $(NPM),node_modules/installed)
+	$(BIN)/ruff check --fix $(PYTHON_FILES)
+	$(BIN)/ruff format $(PYTHON_FILES)
+	$(BIN)/clang-format -i $(CPP_FILES)
+	$(if $(NPM),npx prettier --write --log-level warn $(PAGE_FILES))
+
+node_modules/installed: package-lock.json
+	npm ci --silent
+	@touch $@
 
 pictures: .venv/installed model.npz
 	$(BIN)/python scripts/visualize.py model.npz

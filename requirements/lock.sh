@@ -8,7 +8,7 @@ compile="uv pip compile --quiet --upgrade --universal --python-version 3.10 --ge
 echo "setuptools>=77" | $compile - -o requirements/build.txt
 $compile pyproject.toml -o requirements/train.txt
 same="-c requirements/train.txt"  # one environment grows from the other
-$compile pyproject.toml $same --extra test --extra sweep --extra tsne --extra docs -o requirements/test.txt
+$compile pyproject.toml $same --extra test --extra lint --extra sweep --extra tsne --extra docs -o requirements/test.txt
 $compile pyproject.toml $same -c requirements/test.txt --extra notebook -o requirements/notebook.txt
 # axe-core, the accessibility checker, comes in a package that asks for a browser as well
 echo "axe-playwright-python==0.1.8" | $compile - --no-deps -o requirements/axe.txt

@@ -1,10 +1,11 @@
 """The page's ES modules and style sheets, put together to what one HTML file can hold."""
 
+import posixpath
 import re
 
 __all__ = ["bundle_scripts", "bundle_styles"]
 
-_IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w.]+)";\n', re.MULTILINE)
+_IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.{1,2}/[\w./]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:class|const|function|async function) (\w+))", re.MULTILINE)
 
 
@@ -13,16 +14,16 @@ def bundle_scripts(folder, entry):
 
     A browser loads modules from a server only, not from the disk. So each module becomes a
     function of its own scope, which is called once, after the modules that it imports:
-    ``import {a} from "./b.js"`` becomes ``const {a} = modules["b.js"]``, and what a module
-    exports is what its function returns. Only these forms are understood: an import names what
-    it wants, in braces; ``export`` stands before a class, a const or a function.
+    ``import {a} from "./b.js"`` becomes ``const {a} = modules["b.js"]``, and the function
+    returns what its module exports. Only these forms are understood: an import lists names in
+    braces, from a relative path; ``export`` stands before a class, a const or a function.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Where the modules are.
+        The folder that holds the modules, or folders of them.
     entry : str
-        The name of the module to begin with.
+        The path of the first module inside `folder`.
 
     Returns
     -------
@@ -65,10 +66,11 @@ def bundle_scripts(folder, entry):
         if name in finished:
             return
         source = (folder / name).read_text(encoding="utf-8")
+        path = lambda imported: posixpath.normpath(posixpath.join(posixpath.dirname(name), imported))
         for _, imported in _IMPORT.findall(source):
-            add(imported, importers + (name,))
+            add(path(imported), importers + (name,))
         exported = _EXPORT.findall(source)
-        source = _IMPORT.sub(r'const {\1} = modules["\2"];\n', source)
+        source = _IMPORT.sub(lambda found: 'const {{{}}} = modules["{}"];\n'.format(found[1], path(found[2])), source)
         source = _EXPORT.sub("", source)
         other = re.search(r"^(?:import|export)\b.*", source, re.MULTILINE)
         if other:

@@ -13,7 +13,7 @@ def pack(array):
 
     Its bytes, little-endian, are put in order of significance (first the lowest byte of each
     number, then the next), so that the exponents of floats lie together; then compressed with
-    zlib, and written in base 85, a quarter longer than the bytes. The page's ``embedded.js``
+    zlib, and written in base 85, a quarter longer than the bytes. The page's ``page/embedded.js``
     undoes it.
 
     Parameters

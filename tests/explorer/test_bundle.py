@@ -1,13 +1,41 @@
 """ES modules put together to one script."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+from mnist_cnn import explorer
 from mnist_cnn.explorer.bundle import bundle_scripts
+
+SCRIPTS = Path(explorer.__file__).parent / "scripts"
+#: The folders of the page's scripts, from the ground floor up.
+FOLDERS = ("network", "pictures", "page", "drawing", "views", "bench", "main.js")
 
 
 def write(folder, **modules):
     for name, source in modules.items():
         (folder / (name + ".js")).write_text(source)
+
+
+def test_the_imports_of_the_page_go_down():
+    assert {path.name for path in SCRIPTS.iterdir()} == set(FOLDERS)
+    for path in SCRIPTS.rglob("*.js"):
+        floor = FOLDERS.index(path.relative_to(SCRIPTS).parts[0])
+        for name in re.findall(r'from "(.+)";', path.read_text(encoding="utf-8")):
+            imported = (path.parent / name).resolve().relative_to(SCRIPTS)
+            assert FOLDERS.index(imported.parts[0]) <= floor, "{} imports {}".format(path.name, imported)
+
+
+def test_modules_of_other_folders(tmp_path):
+    for name in ("views", "network"):
+        (tmp_path / name).mkdir()
+    write(tmp_path / "network", a="export const ONE = 1;\n")
+    write(tmp_path / "views", a='import {ONE} from "../network/a.js";\nexport const TWO = 2 * ONE;\n')
+    write(tmp_path, main='import {TWO} from "./views/a.js";\nalert(TWO);\n')
+    script = bundle_scripts(tmp_path, "main.js")
+    assert re.findall(r'^modules\["(.+)"\] = ', script, re.MULTILINE) == ["network/a.js", "views/a.js", "main.js"]
+    assert 'const {ONE} = modules["network/a.js"];' in script
 
 
 def test_modules_come_after_what_they_import(tmp_path):

@@ -13,8 +13,8 @@ from mnist_cnn.system.errors import MnistCnnError
 
 from .pictures import Pictures
 
-#: What picker.js does with a file, and what comes of it.
-ENTRY = """import {readDigits} from "./read.js";
+#: What views/picker.js does with a file, and what comes of it.
+ENTRY = """import {readDigits} from "./pictures/read.js";
 
 window.upload = async (text) => {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));

@@ -1,30 +1,30 @@
 /* The page put together, and one frame of it. */
 
-import {buildGlance, paintAnswer} from "./answer.js";
-import {Palette} from "./colours.js";
-import {buildCompare, paintCompare} from "./compare.js";
-import {applyChange, buildCurves, paintCurves} from "./curves.js";
-import {byId, number, onClick, onInput} from "./dom.js";
-import {buildEditTools, paintEditTools} from "./edit_tools.js";
-import {Edits} from "./edits.js";
-import {readEmbedded} from "./embedded.js";
-import {buildFilm, paintFilm} from "./film.js";
-import {buildFool, paintFool} from "./fool.js";
-import {buildGallery, markPicked, recolourGallery} from "./gallery.js";
-import {Inspector} from "./inspector.js";
-import {LAYERS, isInk} from "./layers.js";
-import {buildLooks, paintLooks, recolourLooks} from "./looks.js";
-import {leastChange} from "./least_change.js";
-import {forgetPlaces, mark} from "./marks.js";
-import {buildMotion, paintControls} from "./motion.js";
-import {Network} from "./network.js";
-import {Pad} from "./pad.js";
-import {buildPicker, notify, paintPicker} from "./picker.js";
-import {preprocess} from "./preprocess.js";
-import {readDigits} from "./read.js";
-import {buildSaliency, paintSaliency} from "./saliency.js";
-import {measureScale} from "./scale.js";
-import {buildStages, paintLegend, paintStages, stages} from "./stages.js";
+import {buildGlance, paintAnswer} from "./views/answer.js";
+import {Palette} from "./drawing/colours.js";
+import {buildCompare, paintCompare} from "./bench/compare.js";
+import {applyChange, buildCurves, paintCurves} from "./bench/curves.js";
+import {byId, number, onClick, onInput} from "./page/dom.js";
+import {buildEditTools, paintEditTools} from "./views/edit_tools.js";
+import {Edits} from "./network/edits.js";
+import {readEmbedded} from "./page/embedded.js";
+import {buildFilm, paintFilm} from "./bench/film.js";
+import {buildFool, paintFool} from "./bench/fool.js";
+import {buildGallery, markPicked, recolourGallery} from "./views/gallery.js";
+import {Inspector} from "./views/inspector.js";
+import {LAYERS, isInk} from "./network/layers.js";
+import {buildLooks, paintLooks, recolourLooks} from "./bench/looks.js";
+import {leastChange} from "./bench/least_change.js";
+import {forgetPlaces, mark} from "./views/marks.js";
+import {buildMotion, paintControls} from "./views/motion.js";
+import {Network} from "./network/network.js";
+import {Pad} from "./views/pad.js";
+import {buildPicker, notify, paintPicker} from "./views/picker.js";
+import {preprocess} from "./pictures/preprocess.js";
+import {readDigits} from "./pictures/read.js";
+import {buildSaliency, paintSaliency} from "./views/saliency.js";
+import {measureScale} from "./drawing/scale.js";
+import {buildStages, paintLegend, paintStages, stages} from "./views/stages.js";
 import {
   drawNow,
   followStrongest,
@@ -39,12 +39,12 @@ import {
   selected,
   state,
   strongest,
-} from "./state.js";
-import {buildTabs, isShown} from "./tabs.js";
-import {buildTheme} from "./theme.js";
-import {Stopwatch} from "./timing.js";
-import {Trust} from "./unsure.js";
-import {buildWhere, paintWhere, placeOf, recolourWhere} from "./where.js";
+} from "./page/state.js";
+import {buildTabs} from "./page/tabs.js";
+import {buildTheme} from "./page/theme.js";
+import {Stopwatch} from "./page/timing.js";
+import {Trust} from "./network/unsure.js";
+import {buildWhere, paintWhere, placeOf, recolourWhere} from "./bench/where.js";
 
 const timing = {forward: new Stopwatch(), frame: new Stopwatch()};
 
