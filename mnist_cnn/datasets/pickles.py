@@ -92,7 +92,12 @@ def _bytes_of(text, encoding):
 
 
 #: What the names of NumPy and Python stand for.
-NAMES = {"numpy.ndarray": None, "numpy.dtype": _Type, "_codecs.encode": _bytes_of, "collections.OrderedDict": _Ordered}
+NAMES: dict = {
+    "numpy.ndarray": None,
+    "numpy.dtype": _Type,
+    "_codecs.encode": _bytes_of,
+    "collections.OrderedDict": _Ordered,
+}
 for _core in ("numpy.core", "numpy._core"):
     NAMES[_core + ".multiarray._reconstruct"] = lambda *_: _Array()
     NAMES[_core + ".numeric._frombuffer"] = _array

@@ -29,7 +29,7 @@ MAX_PIXELS_OF = {"WEBP": 5 * 10**7}  # of which Pillow holds four copies at once
 MAX_SIDE = 2**17  # each row has a pointer of its own
 ORIENTATION = 0x0112  # EXIF's tag
 STRIP = 2**20  # pixels that are made grey at once
-LUMA = np.float64([0.299, 0.587, 0.114])
+LUMA = np.array([0.299, 0.587, 0.114])
 
 #: What was found in a picture of digits: ``images``, float32 (n, 1, 28, 28) in [0, 255/256];
 #: ``boxes``, int (n, 4), the first row and column of each digit in ``grey`` and those behind its

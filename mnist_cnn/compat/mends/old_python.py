@@ -47,11 +47,15 @@ _module(
     spawn=_module("distutils.spawn", find_executable=shutil.which),
 )
 
-_module(
-    "imp",
-    reload=importlib.reload,
-    find_module=lambda name, path=None: (None, importlib.util.find_spec(name).origin, None),
-)
+
+def _find_module(name, path=None):
+    spec = importlib.util.find_spec(name)
+    if spec is None:
+        raise ImportError("No module named {!r}".format(name), name=name)
+    return None, spec.origin, None
+
+
+_module("imp", reload=importlib.reload, find_module=_find_module)
 
 # --- setuptools 81 dropped pkg_resources; versions before warn, and take 0.1 s to import --------
 

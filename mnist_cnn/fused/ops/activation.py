@@ -19,7 +19,7 @@ def _rows(value, name):
 
 class _ActivationOp(NativeOp):
     header = "bindings/activation.h"
-    __props__ = ("f",)
+    __props__: tuple[str, ...] = ("f",)
     params_type = ParamsType(**Nonlinearity.params)
 
     def __init__(self, slope=1, nonlinearity="lines", spelling="abs", openmp=None):

@@ -35,7 +35,7 @@ class NativeOp(OpenMPOp):
     'if (run(x)) { goto fail; }'
     """
 
-    header = None
+    header: str | None = None
     check_input = False  # the headers check, and name the argument
 
     def c_headers(self):

@@ -107,7 +107,7 @@ class Rewriting(Optimizer):
     """
 
     #: of the registered optimization
-    name = None
+    name: str | None = None
 
     def add_requirements(self, fgraph):
         fgraph.attach_feature(ReplaceValidate())
