@@ -10,9 +10,9 @@
 # # A network that learns to read digits, and shows what it has learned
 #
 # In this lesson you build a small *convolutional neural network* (CNN), train it on 50,000
-# handwritten digits until it reads 98.9 % of new ones correctly, and then look inside it. The
-# order is that of an old tutorial, [Handwritten digit recognition with a CNN using
-# Lasagne](https://www.simonho.ca/machine-learning/mnist-cnn-lasagne/), and so is the network.
+# handwritten digits until it reads 98.9 % of new ones correctly, and then look inside it. Order
+# and network are those of an old tutorial, [Handwritten digit recognition with a CNN using
+# Lasagne](https://www.simonho.ca/machine-learning/mnist-cnn-lasagne/).
 #
 # - **Part 1: classify.** Data, minibatches, network, loss, training.
 # - **Part 2: see.** The kernels and feature maps, and one step beyond in each direction.
@@ -45,8 +45,8 @@ import theano.tensor as T
 theano.config.floatX = "float32"  # single precision is enough, and twice as fast
 
 # %% [markdown]
-# The network starts from random numbers, and the digits come in random order. We fix where the
-# random numbers come from, so that your results are nearly the ones printed here.
+# The network starts from random numbers, and the digits come in random order. We fix the seed of
+# the random numbers, so that your results are nearly the ones printed here.
 
 # %%
 rng = np.random.RandomState(1)
@@ -54,8 +54,8 @@ lasagne.random.set_rng(rng)
 
 
 # %% [markdown]
-# This function checks your answers. Where a cell says `my_answer = None`, write your number in
-# place of `None` and run the cell again.
+# This function checks your answers. Some cells say `my_answer = None`. Write your number in place
+# of `None` and run the cell again.
 
 # %%
 def check(my_answer, right):
@@ -117,7 +117,7 @@ plt.imshow(pixels[0], cmap="gray")
 plt.show()
 
 # %% [markdown]
-# The labels' file is alike, with one dimension and a header of 8 bytes.
+# The file of labels is similar, with one dimension and a header of 8 bytes.
 
 # %%
 content = gzip.open(folder / "train-labels-idx1-ubyte.gz").read()
@@ -135,9 +135,10 @@ print(X.shape, X.dtype, X.min(), X.max())
 
 # %% [markdown]
 # We hold the last 10,000 images back for **validation**. Why? A network can learn its training
-# images by heart, so its success there says little. And when we choose between settings, say two
-# learning rates, we take the one that does better on some set. From then on its result on that set
-# is a little too good, for we have chosen it for that. So there are three sets:
+# images by heart (*overfitting*), so its success there says little. And when we choose between
+# settings, say two learning rates, we take the one that does better on some set. From then on its
+# result on that set is a little too good, because we have chosen it for that. So there are three
+# sets:
 #
 # - *training*: the network learns from it,
 # - *validation*: we watch it, and choose by it,
@@ -148,7 +149,7 @@ X_train, X_val = X[:-10000], X[-10000:]
 y_train, y_val = y[:-10000], y[-10000:]
 
 # %% [markdown]
-# All this, and the test set too, is one function of the package. It reads what we have read:
+# One function of the package does all this, for the test set too. It reads the same data:
 
 # %%
 from mnist_cnn.data import load_dataset
@@ -248,9 +249,9 @@ for ax, picture, title in zip(axes, (X_train[0, 0], kernel, answer), ("image", "
     ax.axis("off")
 
 # %% [markdown]
-# So a convolution has two gains. What it learns at one place, it knows at all places. And it has
-# few weights: 25 for a kernel, plus one number, the *bias*, that is added to the sum. The network
-# will not use our kernel. It learns its own.
+# So a convolution has two advantages. It recognizes a pattern at all places when it has learned it
+# at one. And it has few weights: 25 for a kernel, plus one number, the *bias*, that is added to
+# the sum. The network will not use our kernel. It learns its own.
 #
 # (Theano, like mathematics, turns the kernel by 180 degrees first. For learned kernels it makes no
 # difference, but we shall remember it when we look at them.)
@@ -444,25 +445,25 @@ check(my_answer, -np.log(1 / 10))
 # %% [markdown]
 # ## 5. Two compiled functions
 #
-# `theano.function` turns formulas into a function: inputs, then what to return, and for training
-# what to update. `train_fn` takes a step; `val_fn` only measures. Compiling takes some seconds,
-# and the first time longer.
+# `theano.function` turns formulas into a function. It takes the inputs, the results to return and,
+# for training, the updates. `train_fn` takes a step; `val_fn` only measures. Compiling takes some
+# seconds, and longer the first time.
 
 # %%
 train_fn = theano.function([input_var, target_var], [loss, accuracy], updates=updates)
 val_fn = theano.function([input_var, target_var], [test_loss, test_accuracy])
 
 # %% [markdown]
-# The untrained network guesses, as the last question foresaw: a loss near $\log 10 = 2.303$, and
-# about one digit in ten is right.
+# The untrained network guesses, as in the last question: a loss near $\log 10 = 2.303$, and about
+# one digit in ten is right.
 
 # %%
 val_fn(X_val[:1000], y_val[:1000])
 
 # %% [markdown]
-# Does it learn? We note where it starts: the parameters and their movements, which is all that
-# `updates` changes. Then 20 steps on the same ten digits, and the loss on just these, before and
-# after:
+# Does it learn? We save the start first: the parameters and their movements, everything that
+# `updates` changes. Then we take 20 steps on the same ten digits, and print the loss on just these
+# before and after:
 
 # %%
 start = [variable.get_value() for variable in updates]
@@ -496,8 +497,8 @@ for variable, value in zip(updates, start):
 # %% [markdown]
 # ## 6. The loop
 #
-# Now the parts come together: for each epoch, for each minibatch, one step. After the epoch the
-# validation. We also want to watch. This function draws two curves: the training loss, each point
+# Now the parts come together: one step for each minibatch of each epoch, and the validation after
+# the epoch. We also want to watch. This function draws two curves: the training loss, each point
 # the mean of 250 steps, and the validation after each epoch.
 
 # %%
@@ -545,7 +546,8 @@ screen.update(figure)
 plt.close(figure)  # it has been shown
 
 # %% [markdown]
-# All is decided, so we may look at the test set: 10,000 digits that the network has never met.
+# All choices are made, so we may look at the test set: 10,000 digits that the network has never
+# seen.
 
 # %%
 measured = [val_fn(*batch) for batch in iterate_minibatches(X_test, y_test, 500)]
@@ -609,10 +611,10 @@ for ax, kernel in zip(axes.flat, kernels):
 # the network to do so. It found that edges help.
 #
 # Grey hides which weights are positive and which are negative. `plot_kernels` of the package draws
-# the same kernels with orange for positive and blue for negative, and all at one scale. These are the
-# arrays as they are stored. Theano turns them by 180 degrees before it slides them over the image, so
-# a kernel finds what it shows upside down. The package's other figures and its explorer page show
-# `kernels[..., ::-1, ::-1]`, which looks like what it finds.
+# the same kernels with orange for positive and blue for negative, and all at one scale. These are
+# the arrays as they are stored. Theano turns them by 180 degrees before it slides them over the
+# image, so a kernel finds the pattern that it shows, upside down. The package's other figures and
+# its explorer page show `kernels[..., ::-1, ::-1]`, which look like the patterns that they find.
 
 # %%
 from mnist_cnn.visualize import plot_kernels
@@ -736,7 +738,7 @@ mistakes = np.flatnonzero(answers != y_test)
 len(mistakes)
 
 # %% [markdown]
-# The mistakes of which the network is surest, each with its label and the network's answer:
+# The mistakes with the highest probability, each with its label and the network's answer:
 
 # %%
 sure = mistakes[np.argsort(-probabilities[mistakes].max(axis=1))]
@@ -748,8 +750,8 @@ for ax, i in zip(axes.flat, sure):
 
 # %% [markdown]
 # Would you have known them all? Which part of the image led the network there? A simple way to
-# find out: hide a square of 5 x 5 pixels, at each place in turn, and see what becomes of the
-# probability. Where it falls, the hidden part spoke for the answer.
+# find out: hide a square of 5 x 5 pixels, at each place in turn, and see how the probability
+# changes. The hidden part spoke for the answer if the probability falls.
 
 # %%
 def hide_and_ask(image, number):
@@ -772,7 +774,7 @@ figure.colorbar(drawn, ax=axes, label="probability with the square hidden")
 plt.show()
 
 # %% [markdown]
-# Where the lower picture is dark, hiding that place takes the answer away.
+# The lower picture is dark at the places whose hiding takes the answer away.
 #
 # Other ways to ask the same are in `mnist_cnn.analysis.attribution`: the gradient of the score
 # with respect to each pixel, and its integral along the way from a black image.
@@ -785,8 +787,8 @@ plt.show()
 #
 # <details><summary>Answer</summary>
 #
-# It counts: that a place is empty tells a 1 from a 7, or an open 4 from a 9. Hiding with black
-# cannot show it. Hide with white instead: put 1 in place of 0 in `hide_and_ask`, and see that the
+# It counts: an empty place tells a 1 from a 7, or an open 4 from a 9. Hiding with black cannot
+# show it. Hide with white instead: put 1 in place of 0 in `hide_and_ask`, and see that the
 # probability falls at empty places too.
 #
 # </details>
@@ -809,9 +811,9 @@ for ax, image in zip(axes, versions):
     ax.axis("off")
 
 # %% [markdown]
-# The recipe `best` distorts half of each minibatch so. It also begins with larger steps and ends
-# with tiny ones, drops fewer numbers, and keeps an average of the last weights. All these were
-# chosen by the validation digits. The `main` of `mnist_cnn.training.trainer` is the one of
+# The recipe `best` distorts half of each minibatch in this way. It also begins with larger steps
+# and ends with tiny ones, drops fewer numbers, and keeps an average of the last weights. All these
+# were chosen on the validation digits. The `main` of `mnist_cnn.training.trainer` is the one of
 # `mnist_cnn.train` with such options; it also saves the weights after each epoch, and on an
 # interruption (the square button, or Kernel > Interrupt).
 
@@ -832,9 +834,9 @@ weights = main(recipe="best", num_epochs=5, seed=1, output="best.npz", quiet=Tru
 #
 # <details><summary>Answer</summary>
 #
-# To mirror. A mirrored 2 is no 2, and the network would learn to accept what nobody writes. A
-# distortion has to leave the digit what it is. Turning by 10 degrees does; turning by 180 degrees
-# makes a 6 of a 9.
+# To mirror. A mirrored 2 is not a 2, and the network would learn to accept shapes that nobody
+# writes. A distortion must not change the digit's meaning. Turning by 10 degrees keeps it; turning
+# by 180 degrees makes a 6 of a 9.
 #
 # </details>
 
@@ -852,7 +854,7 @@ ImageDraw.Draw(paper).line([(120, 50), (190, 46), (150, 165)], fill=50, width=13
 paper.save("my_digit.png")
 
 # %% [markdown]
-# The network knows only what MNIST is like: white on black, the digit in a box of 20 x 20 pixels,
+# The network knows only images like MNIST's: white on black, the digit in a box of 20 x 20 pixels,
 # its centre of mass in the middle. `load_picture` brings a picture to that form. We put it through
 # our network.
 
@@ -873,8 +875,8 @@ print("I read a", chances.argmax())
 # **Try.** Your own digit. Then make it hard: a 7 with and without a bar, a 1 with a foot, a
 # letter.
 #
-# **Question.** Show the network a letter. What does it answer, and why can it not say "this is no
-# digit"?
+# **Question.** Show the network a letter. What does it answer, and why can it not say "this is not
+# a digit"?
 #
 # <details><summary>Answer</summary>
 #
@@ -889,8 +891,8 @@ print("I read a", chances.argmax())
 #
 # *Fashion-MNIST* has images of clothes in the same form: 60,000 and 10,000 of them, 28 x 28
 # pixels, ten classes. The same program learns them. `load_dataset` takes the name of a data set;
-# what is not on your machine yet is downloaded once (30 MB). Without a connection it raises an
-# error, and we go on without clothes.
+# missing files are downloaded once (30 MB). Without a connection it raises an error, and we go on
+# without clothes.
 
 # %%
 from mnist_cnn.system.errors import MnistCnnError
@@ -902,7 +904,7 @@ except MnistCnnError as error:
     print(error)
 
 # %% [markdown]
-# What `load_dataset` returns also says what the classes are called.
+# The result of `load_dataset` also has the names of the classes.
 
 # %%
 if fashion is not None:
@@ -929,7 +931,7 @@ if fashion is not None:
 #
 # <details><summary>Answer</summary>
 #
-# A mirrored coat is a coat. What a distortion may do depends on what the classes mean.
+# A mirrored coat is a coat. The right distortions depend on the meaning of the classes.
 #
 # </details>
 #
