@@ -22,13 +22,6 @@ def layer_rows(network):
     Returns
     -------
     list of Row
-
-    Examples
-    --------
-    >>> from mnist_cnn.analysis.architecture import layer_rows
-    >>> from mnist_cnn.model import build_cnn
-    >>> layer_rows(build_cnn())[1]
-    Row(name='1', kind='Conv2D 5 x 5', shape=(32, 24, 24), parameters=832)
     """
     rows = []
     for number, layer in enumerate(lasagne.layers.get_all_layers(network)):

@@ -30,19 +30,6 @@ def compile_scores(network):
     gradient_fn : callable
         Takes images and a class for each (int32); returns the gradients of these classes' scores
         with respect to the images, of their shape, in nats per brightness.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.attribution import compile_scores
-    >>> import lasagne
-    >>> layer = lasagne.layers.InputLayer((None, 1, 1, 2))
-    >>> network = lasagne.layers.DenseLayer(layer, 2, W=np.float32([[1, 0], [0, 3]]),
-    ...                                     nonlinearity=lasagne.nonlinearities.softmax)
-    >>> score_fn, gradient_fn = compile_scores(network)
-    >>> images = np.ones((1, 1, 1, 2), layer.input_var.dtype)
-    >>> score_fn(images).tolist(), gradient_fn(images, np.int32([1])).tolist()
-    ([[1.0, 3.0]], [[[[0.0, 3.0]]]])
     """
     images = lasagne.layers.get_all_layers(network)[0].input_var
     classes = T.ivector("classes")

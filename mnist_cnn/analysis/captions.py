@@ -18,15 +18,6 @@ def caption(name, materials):
     Returns
     -------
     heading, text : str
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.captions import caption
-    >>> materials = SimpleNamespace(images=np.zeros((1, 3, 32, 32)), noun="image", layers={})
-    >>> caption("digit", materials)
-    ('The image', 'What the network sees: 32 x 32 pixels.')
     """
     channels, rows, columns = materials.images.shape[1:]
     figure = FIGURES[name]

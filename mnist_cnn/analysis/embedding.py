@@ -71,13 +71,6 @@ def tsne(features, seed=0):
     ----------
     .. [1] L. van der Maaten, G. Hinton: Visualizing data using t-SNE. Journal of Machine Learning
        Research 9, 2008.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.embedding import tsne
-    >>> tsne(np.random.RandomState(1).normal(size=(40, 3))).shape
-    (40, 2)
     """
     try:
         from sklearn.manifold import TSNE  # here: it takes a second to import

@@ -90,19 +90,6 @@ def main(models, data_dir=None, dataset=None):
     ------
     MnistCnnError
         When a model or the data cannot be used; then nothing is printed.
-
-    Examples
-    --------
-    >>> from mnist_cnn.analysis.evaluate import main
-    >>> from mnist_cnn.model import build_cnn, save_weights
-    >>> import lasagne
-    >>> weights = lasagne.layers.get_all_param_values(build_cnn())
-    >>> save_weights("zeros.npz", [0 * array for array in weights])
-    >>> main(["zeros.npz"])  # equal probabilities: the first class is the answer
-    zeros.npz: 9.80 % (95 % interval: 9.23 to 10.40 %), 9020 mistakes in 10000
-      digit          0      1      2      3      4      5      6      7      8      9
-      accuracy  100.00   0.00   0.00   0.00   0.00   0.00   0.00   0.00   0.00   0.00
-      mistakes       0   1135   1032   1010    982    892    958   1028    974   1009
     """
     models = _files(models)
     networks, cards = zip(*map(load_model, models))

@@ -190,18 +190,7 @@ def _evolution(materials):
 
 
 def draw_film(materials):
-    """The same as an animated GIF: half a second an epoch, two for the last.
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.figures import draw_film
-    >>> kernels = np.random.RandomState(1).normal(size=(2, 32, 1, 5, 5))
-    >>> film = draw_film(SimpleNamespace(snapshots=(np.array([0, 1]), kernels)))
-    >>> film[:6]
-    b'GIF89a'
-    """
+    """The same as an animated GIF: half a second an epoch, two for the last."""
     epochs, snapshots = materials.snapshots
     # spread evenly: the commonest colours would leave the few dark ones out
     frames = [

@@ -98,16 +98,6 @@ def main(
     MnistCnnError
         When the model, the data or the picture cannot be used, a name or number is out of range,
         the pictures cannot be written, or there is no screen to show them on.
-
-    Examples
-    --------
-    >>> from mnist_cnn.analysis.gallery import main
-    >>> from mnist_cnn.model import build_cnn, save_weights
-    >>> import lasagne
-    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn()))
-    >>> main("weights.npz", figures=["kernels"], output="pictures")
-    Wrote pictures/kernels.png
-    Wrote pictures/index.html
     """
     names = _choose_figures(figures, model)
     paths = {

@@ -51,13 +51,6 @@ def name_layers(network):
     dict of str to lasagne Layer
         In order from the input: ``input``, ``conv 1``, ``pool 1``, ``conv 2``, ``pool 2``,
         ``dense``, ``output``. Dropout changes nothing outside training and is left out.
-
-    Examples
-    --------
-    >>> from mnist_cnn.analysis.layers import name_layers
-    >>> from mnist_cnn.model import build_cnn
-    >>> list(name_layers(build_cnn()))
-    ['input', 'conv 1', 'pool 1', 'conv 2', 'pool 2', 'dense', 'output']
     """
     layers = {}
     counts = {}
@@ -88,15 +81,6 @@ def without_nonlinearity(layer):
     lasagne Layer
         Gives the weighted sums: a rectifier's gradient is zero where the unit is silent, and
         softmax's where the network is sure, so climbing and explaining start from these.
-
-    Examples
-    --------
-    >>> from mnist_cnn.analysis.layers import without_nonlinearity
-    >>> from mnist_cnn.model import build_cnn
-    >>> network = build_cnn()
-    >>> scores = without_nonlinearity(network)
-    >>> scores.W is network.W, scores.nonlinearity.__name__, network.nonlinearity.__name__
-    (True, 'linear', 'softmax')
     """
     linear = copy.copy(layer)  # shares W and b
     linear.nonlinearity = lasagne.nonlinearities.linear

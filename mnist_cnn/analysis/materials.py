@@ -28,17 +28,6 @@ class Materials:
         The npz file of the weights.
     index, digit, image, versus, diverging, data_dir, dataset, class_name
         As for `mnist_cnn.analysis.gallery.main`.
-
-    Examples
-    --------
-    >>> from mnist_cnn.analysis.materials import Materials
-    >>> from mnist_cnn.model import build_cnn, save_weights
-    >>> import lasagne
-    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn()))
-    >>> materials = Materials("weights.npz", index=0)
-    Showing test image 0, a 7 (--index 0)
-    >>> materials.image.shape
-    (1, 28, 28)
     """
 
     def __init__(

@@ -95,15 +95,6 @@ def calibration_bins(confidences, correct, num_bins=15):
         (num_bins,), predictions in the bin and right ones among them.
     confidence : array
         (num_bins,), mean confidence in the bin; NaN for an empty one.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.metrics import calibration_bins
-    >>> counts, num_correct, confidence = calibration_bins(
-    ...     np.array([.55, .95, .95]), np.array([False, True, True]))
-    >>> counts.sum(), num_correct.sum()
-    (3, 2)
     """
     edges = np.linspace(0, 1, num_bins + 1)
     bins = np.clip(np.searchsorted(edges, confidences, side="left") - 1, 0, num_bins - 1)

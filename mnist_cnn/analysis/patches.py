@@ -77,19 +77,6 @@ def top_patches(layer, maps, images, count=9):
     ----------
     .. [1] M. D. Zeiler, R. Fergus: Visualizing and understanding convolutional networks. ECCV
        2014. https://arxiv.org/abs/1311.2901
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.layers import name_layers
-    >>> from mnist_cnn.analysis.patches import top_patches
-    >>> from mnist_cnn.model import build_cnn
-    >>> layer = name_layers(build_cnn())["conv 1"]
-    >>> maps = np.zeros((9, 32, 24, 24))
-    >>> maps[3, 0, 10, 20] = 1  # image 3 excites filter 0 there
-    >>> patches, values, indices = top_patches(layer, maps, np.zeros((9, 1, 28, 28)), count=2)
-    >>> patches.shape, values[0], indices[0, 0]
-    ((32, 2, 1, 5, 5), array([1., 0.]), 3)
     """
     num_images, num_filters, _, num_columns = maps.shape
     flat = maps.reshape(num_images, num_filters, -1)

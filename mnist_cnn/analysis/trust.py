@@ -63,18 +63,6 @@ def compile_features(network, batch_size=500):
         From images, (n, channels, rows, columns) with n at least 1, to probabilities,
         (n, classes), and features, (n, features): the inputs and the outputs of the last hidden
         layer, each made a vector of length 1, side by side.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.trust import compile_features
-    >>> from mnist_cnn.model import build_cnn
-    >>> features_of = compile_features(build_cnn())
-    >>> probabilities, features = features_of(np.random.RandomState(1).rand(2, 1, 28, 28))
-    >>> probabilities.shape, features.shape
-    ((2, 10), (2, 768))
-    >>> (features ** 2).sum(axis=1).round(3)
-    array([1., 1.], dtype=float32)
     """
     layers = lasagne.layers.get_all_layers(network)
     hidden = [layer for layer in layers if isinstance(layer, DenseLayer)][-2]
@@ -106,17 +94,6 @@ def learn_trust(features_of, images, labels):
     Returns
     -------
     Trust
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.trust import learn_trust
-    >>> labels = np.arange(40) // 20
-    >>> images = labels[:, None, None, None] * np.ones((1, 2, 2))  # class 1 is all ink
-    >>> features_of = lambda images: (np.eye(2)[labels], np.eye(2)[labels])
-    >>> trust = learn_trust(features_of, images, labels)
-    >>> trust.centres.shape, trust.max_distance, trust.max_ink
-    ((2, 10, 2), 0.0, 4.0)
     """
     probabilities, features = features_of(images)
     known, other = slice(None, None, 2), slice(1, None, 2)
@@ -232,15 +209,6 @@ def is_unsure(trust, images, probabilities, features):
     -------
     bool array
         (n,).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.trust import Trust, is_unsure
-    >>> trust = Trust(centres=np.array([[[1., 0.]], [[0., 1.]]]), max_distance=.2, max_ink=100.)
-    >>> probabilities = np.array([[.9, .1], [.9, .1]])
-    >>> is_unsure(trust, np.zeros((2, 1, 28, 28)), probabilities, np.array([[1., 0.], [.6, .8]]))
-    array([False,  True])
     """
     classes = range(probabilities.shape[1])
     return np.array([reason != "" for reason in why_unsure(trust, images, probabilities, features, classes)], bool)

@@ -29,19 +29,6 @@ def compile_units(layer):
         of a softmax count from their mean, for only differences between them matter.
     shape : tuple of int
         (channels, rows, columns) of what one unit sees: its receptive field, or the whole image.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.units import compile_units
-    >>> from mnist_cnn.analysis.layers import name_layers
-    >>> from mnist_cnn.model import build_cnn
-    >>> unit_fn, shape = compile_units(name_layers(build_cnn())["conv 1"])
-    >>> shape
-    (1, 5, 5)
-    >>> values, gradients = unit_fn(np.zeros((2, 1, 5, 5), np.float32), np.int32([0, 31]))
-    >>> values, gradients.shape
-    (array([0., 0.], dtype=float32), (2, 1, 5, 5))
     """
     shape = lasagne.layers.get_all_layers(layer)[0].shape[1:]
     if len(layer.output_shape) == 4:  # of a map, one unit is enough, and much less to compute

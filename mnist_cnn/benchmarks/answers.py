@@ -1,48 +1,33 @@
-"""Speed of a network that answers: loss and accuracy of a data set, and the same in PyTorch."""
+"""Speed of loss and accuracy on a data set, without training, and the same in PyTorch."""
 
 import numpy as np
-import theano.tensor as T
 
-from ..train import compile_functions, evaluate
-from ..training.engine import choose_engine
-from .networks import NETWORKS
+from ..train import evaluate
+from .networks import NETWORKS, compile_network
 
 __all__ = ["theano_answers", "torch_answers"]
 
 
 def theano_answers(batch_size, examples=(), engine="auto", network="tutorial"):
-    """Make what measures a network on a data set, batch by batch.
+    """Make a function that measures a network on a data set, batch by batch.
 
     Parameters
     ----------
     batch_size : int
         Examples in a batch.
     examples : sequence of (images, labels)
-        Mini-batches to train it on first: how many zeros it meets depends on what it has learned.
-    engine : str
-        As in `mnist_cnn.training.config.Config`.
-    network : str
-        Its name in `mnist_cnn.benchmarks.networks`.
+        Mini-batches to train on first. The number of zeros among the activations, on which speed
+        depends, is then that of a trained network.
+    engine, network : str
+        As for `mnist_cnn.benchmarks.networks.compile_network`.
 
     Returns
     -------
     callable
-        Takes images float32 (n, channels, rows, columns) and labels int32 (n,); returns loss and
-        accuracy.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.benchmarks.answers import theano_answers
-    >>> answers = theano_answers(batch_size=2)
-    >>> loss, accuracy = answers(np.zeros((5, 1, 28, 28), np.float32), np.zeros(5, np.int32))
-    >>> print("{:.4f}".format(loss))  # an even guess among ten classes: log 10 nats
-    2.3026
+        It takes images float32 (n, channels, rows, columns) and labels int32 (n,), and returns
+        loss and accuracy.
     """
-    input_var, target_var = T.tensor4("inputs"), T.ivector("targets")
-    train_fn, val_fn = compile_functions(
-        NETWORKS[network].build(input_var), input_var, target_var, mode=choose_engine(engine).mode
-    )
+    train_fn, val_fn = compile_network(network, engine)
     for inputs, targets in examples:
         train_fn(inputs, targets)
     return lambda inputs, targets: evaluate(val_fn, inputs, targets, batch_size)
@@ -56,22 +41,12 @@ def torch_answers(batch_size, channels_last, network="tutorial"):
     batch_size, network
         As for `theano_answers`.
     channels_last : bool
-        Whether the convolutions' data and weights lie in the order (batch, row, column, channel).
+        Whether images and filters are stored in the order (batch, row, column, channel).
 
     Returns
     -------
     callable
-        As `theano_answers` gives.
-
-    Examples
-    --------
-    With PyTorch, which this package does without:
-
-    >>> import numpy as np
-    >>> from mnist_cnn.benchmarks.answers import torch_answers
-    >>> answers = torch_answers(2, channels_last=True)  # doctest: +SKIP
-    >>> images, labels = np.zeros((5, 1, 28, 28), np.float32), np.zeros(5, np.int32)
-    >>> loss, accuracy = answers(images, labels)  # doctest: +SKIP
+        As `theano_answers` returns it.
     """
     import torch
     from torch import nn

@@ -1,12 +1,10 @@
-"""Does a device work, and is it worth it? What is there, speed, and the whole comparison."""
+"""Check a device: its libraries, its speed, and in full its weights and trainings beside the CPU's."""
 
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 import numpy as np
 import theano.tensor as T
@@ -19,11 +17,12 @@ from ..storage.records import load_history
 from ..system.errors import MnistCnnError
 from ..train import compile_functions
 from ..training.engine import choose_engine
+from .processes import accuracy_in, run, run_torch
 from .step import measure, theano_step
 
 __all__ = ["train_apart", "noisy_digits", "main"]
 
-#: A training in a process of its own, for a device cannot be left again.
+#: A training in a process of its own, since a process cannot leave a device again.
 _TRAIN = """
 import json, sys
 import numpy as np
@@ -53,8 +52,8 @@ def train_apart(device, dataset, environment=None, **options):
     environment : dict, optional
         Environment variables to set for it.
     **options
-        ``output`` and ``checkpoint``, the files to save the weights and the run's state in, and
-        fields of `mnist_cnn.training.config.Config`.
+        ``output`` and ``checkpoint``, files for the weights and for the run's state; and fields of
+        `mnist_cnn.training.config.Config`.
 
     Returns
     -------
@@ -65,58 +64,33 @@ def train_apart(device, dataset, environment=None, **options):
     ------
     MnistCnnError
         When it fails.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.benchmarks.device import train_apart
-    >>> from mnist_cnn.data import load_dataset
-    >>> np.savez("few.npz", *[array[:100] for array in load_dataset()])
-    >>> stdout, stderr = train_apart("cpu", "few.npz", num_epochs=1, seed=1)
-    >>> stdout.splitlines()[-3]
-    'Final results:'
     """
     env = dict(os.environ, **environment or {})
-    # Theano's mark that this process has the GPU; its children may not have it then.
+    # Theano sets it where this process has the GPU, and would refuse the GPU to the child.
     env.pop("THEANO_GPU_IS_ALREADY_ACTIVE", None)
-    process = subprocess.run(
-        [sys.executable, "-c", _TRAIN, json.dumps([device, str(dataset), options])],
-        capture_output=True,
-        text=True,
-        env=env,
-    )
-    if process.returncode:
-        raise MnistCnnError(
-            "training on {} failed: {}".format(device, (process.stderr.splitlines() or ["no word of why"])[-1])
-        )
+    command = [sys.executable, "-c", _TRAIN, json.dumps([device, str(dataset), options])]
+    process = run(command, "training on {}".format(device), env)
     return process.stdout, process.stderr
 
 
 def noisy_digits(dataset, batches=3, batch_size=50):
     """A small data set on which two devices should agree to rounding.
 
-    On MNIST itself they differ by 1e-4 after a few steps: in a digit's flat regions a pooling
-    window's four numbers are equal, and rounding decides who is the greatest and gets the
-    gradient. A tenth of noise makes them differ.
+    On MNIST itself weights differ by 1e-4 after a few steps: in a digit's flat regions the four
+    numbers of a pooling window are equal, and rounding decides which one gets the gradient. A tenth
+    of noise makes the four numbers differ.
 
     Parameters
     ----------
     dataset : six arrays
         As `mnist_cnn.data.load_dataset` returns them.
     batches, batch_size : int
-        How much to keep: so many batches for training, one for validation, one for the test.
+        It keeps so many batches for training, one for validation, one for the test.
 
     Returns
     -------
     six arrays
         The first examples, float32 images in [0, 1).
-
-    Examples
-    --------
-    >>> from mnist_cnn.benchmarks.device import noisy_digits
-    >>> from mnist_cnn.data import load_dataset
-    >>> [array.shape for array in noisy_digits(load_dataset())[:4]]
-    [(150, 1, 28, 28), (150,), (50, 1, 28, 28), (50,)]
     """
     rng = np.random.RandomState(0)
     result = []
@@ -136,10 +110,10 @@ def _device_step(inputs):
 
 
 def _check(device, dataset, batch_sizes):
-    """Print what is found, and the train step's speed there and on the CPU."""
+    """Print the device's libraries, and the speed of the train step there and on the CPU."""
     largest = max(batch_sizes)
     inputs, targets = dataset[0][:largest], dataset[1][:largest].astype(np.int32)
-    on_cpu = theano_step()  # compiled before the device is there, it stays on the CPU
+    on_cpu = theano_step()  # compiled before the device is used, it stays on the CPU
     compat.use_device(device)
     for name, text in compat.device_parts.items():
         print("{:20}{}".format(name, text))
@@ -156,41 +130,24 @@ def _check(device, dataset, batch_sizes):
 
 
 def _row(what, batch_size, seconds, validation, test):
-    """A line of the table; the first epoch has the warm-up and does not count for the time."""
+    """A line of the table; the median of the seconds leaves out the first epoch, a warm-up."""
     return "| {} | {} | {:.3f} | {:.2f} % | {:.2f} % |".format(
         what, batch_size, np.median(seconds[1:] or seconds), validation * 100, test * 100
     )
 
 
 def _rows_of_torch(torch_python, dataset, batch_sizes, num_epochs):
-    """PyTorch's lines of the table, or one that says why there are none."""
-    # it may be another version, with packages of its own
-    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    """PyTorch's lines of the table, or one line with the error."""
     try:
-        process = subprocess.run(
-            [
-                torch_python,
-                str(Path(__file__).with_name("torch_baseline.py")),
-                str(dataset),
-                str(num_epochs),
-                *map(str, batch_sizes),
-            ],
-            capture_output=True,
-            text=True,
-            env=env,
-        )
-    except OSError as error:
-        raise MnistCnnError("cannot run {}: {}".format(torch_python, error.strerror)) from error
-    if process.returncode:
-        return ["| PyTorch: {} | | | | |".format((process.stderr.splitlines() or ["it failed"])[-1])]
-    results = map(json.loads, process.stdout.splitlines())
-    return [
-        _row(*(result[name] for name in ("what", "batch_size", "seconds", "validation", "test"))) for result in results
-    ]
+        results = run_torch(torch_python, dataset, num_epochs, batch_sizes)
+    except MnistCnnError as error:
+        return ["| {} | | | | |".format(error)]
+    names = ("what", "batch_size", "seconds", "validation", "test")
+    return [_row(*(result[name] for name in names)) for result in results]
 
 
 def _difference_of_weights(device, dataset):
-    """How far the device's weights are from the CPU's after six steps of the plain network."""
+    """The largest difference of the device's weights and the CPU's after six steps of the plain network."""
     weights = []
     with tempfile.TemporaryDirectory() as folder:
         noisy, output = os.path.join(folder, "noisy.npz"), os.path.join(folder, "weights.npz")
@@ -209,18 +166,12 @@ def _row_of_training(where, arrays, batch_size, num_epochs, folder):
     output = os.path.join(folder, "{}-{}.npz".format(where.replace(":", "-"), batch_size))
     report, _ = train_apart(where, arrays, batch_size=batch_size, num_epochs=num_epochs, seed=1, output=output)
     history = load_history(output)
-    percent = re.search(r"test accuracy:\s*(\S+)", report).group(1)
-    return _row(
-        "this package, " + where,
-        batch_size,
-        list(history["seconds"]),
-        history["validation_accuracy"][-1],
-        float(percent) / 100,
-    )
+    validation = history["validation_accuracy"][-1]
+    return _row("this package, " + where, batch_size, list(history["seconds"]), validation, accuracy_in(report))
 
 
 def _profile(device, dataset, batch_size, path):
-    """Have Theano profile 20 steps, keep what it prints, and return its table of Op classes."""
+    """Have Theano profile 20 steps, save its report, and return the report's table of Op classes."""
     print("Profile at batch size {}...".format(batch_size), flush=True)
     flags = ",".join(filter(None, [os.environ.get("THEANO_FLAGS"), "profile=True"]))
     with tempfile.TemporaryDirectory() as folder:
@@ -228,7 +179,7 @@ def _profile(device, dataset, batch_size, path):
         np.savez(
             short, *(part[: 20 * batch_size] for part in dataset[:2]), *(part[:batch_size] for part in dataset[2:])
         )
-        # Else an Op's time would be that of its launch, and Theano refuses to profile at all.
+        # Without CUDA_LAUNCH_BLOCKING the times would be those of the launches, and Theano refuses to profile.
         _, profile = train_apart(
             device,
             short,
@@ -252,8 +203,6 @@ def _compare(device, dataset, batch_sizes, num_epochs, folder, torch_python):
             _difference_of_weights(device, dataset)
         ),
         "",
-    ]
-    lines += [
         "| what | batch size | seconds an epoch | validation accuracy after {} epochs | test accuracy |".format(
             num_epochs
         ),
@@ -293,7 +242,7 @@ def main(
     output="gpu_check",
     torch_python=sys.executable,
 ):
-    """Check a device: print what is found there and its speed, or compare it in full.
+    """Check a device: print its libraries and its speed, or compare it in full.
 
     Parameters
     ----------
@@ -304,10 +253,9 @@ def main(
     full : bool
         Whether to train there, on the CPU and with PyTorch too, compare weights and profile.
     num_epochs : int
-        Passes of each of those trainings.
+        Epochs of each of those trainings.
     examples : int, optional
-        So many of the training, the validation and the test examples, for a short trial; all of
-        MNIST by default.
+        Use only so many of the training, validation and test examples each, for a short trial.
     output : path-like
         The folder for the full comparison's table, profiles and models; made if missing.
     torch_python : str
@@ -317,21 +265,13 @@ def main(
     ------
     MnistCnnError
         When the device cannot be used, or a training there fails.
-
-    Examples
-    --------
-    >>> from mnist_cnn.benchmarks.device import main
-    >>> main("quantum0")  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-        ...
-    mnist_cnn.system.errors.MnistCnnError: ...
     """
     if not full and (num_epochs, output, torch_python) != (5, "gpu_check", sys.executable):
         raise MnistCnnError("num_epochs, output and torch_python are for the full comparison; give --full too")
     for name, number in (("num_epochs", num_epochs), ("examples", examples)):
         if number is not None and not 1 <= number <= 10**9:
             raise MnistCnnError("{} is {}; it must be from 1 to 10**9".format(name, number))
-    compat.use_device("cpu")  # so that there is something to compare with
+    compat.use_device("cpu")  # the comparison needs it, whatever the configuration says
     dataset = [part[:examples] for part in load_dataset()]
     if not all(1 <= batch_size <= len(dataset[0]) for batch_size in batch_sizes):
         raise MnistCnnError("the batch sizes must be from 1 to the number of examples, {}".format(len(dataset[0])))

@@ -1,12 +1,13 @@
 """Networks whose train step is measured, each in Lasagne and in PyTorch.
 
-Names: 'tutorial', this package's own; 'lasagne-cnn', that of Lasagne's examples/mnist.py;
-'cifar10-quick', Caffe's; 'small-vgg', 3x3 filters in pairs.
+Their names: 'tutorial', this package's network; 'lasagne-cnn', that of Lasagne's
+examples/mnist.py; 'cifar10-quick', Caffe's; 'small-vgg', with pairs of 3x3 convolutions.
 """
 
 import functools
 from collections import namedtuple
 
+import theano.tensor as T
 from lasagne.layers import (
     Conv2DLayer,
     DenseLayer,
@@ -19,11 +20,13 @@ from lasagne.layers import (
 from lasagne.nonlinearities import linear, rectify, softmax
 
 from ..model import build_cnn
+from ..train import compile_functions
+from ..training.engine import choose_engine
 
-__all__ = ["NETWORKS", "Network"]
+__all__ = ["NETWORKS", "Network", "compile_network"]
 
-# shape: of an image (channels, rows, columns); build(input_var) gives Lasagne's output layer,
-# build_torch() a module that gives logits.
+#: ``shape`` of an image, (channels, rows, columns); ``build(input_var)`` returns Lasagne's output
+#: layer, ``build_torch()`` a module that computes logits.
 Network = namedtuple("Network", "shape build build_torch")
 
 
@@ -98,3 +101,23 @@ NETWORKS = {
     "cifar10-quick": Network((3, 32, 32), _cifar10_quick, _torch_cifar10_quick),
     "small-vgg": Network((3, 32, 32), _small_vgg, _torch_small_vgg),
 }
+
+
+def compile_network(network="tutorial", engine="auto"):
+    """Compile a network's training step and measurement.
+
+    Parameters
+    ----------
+    network : str
+        A name in `NETWORKS`.
+    engine : str
+        As in `mnist_cnn.training.config.Config`.
+
+    Returns
+    -------
+    train_fn, val_fn : Theano functions
+        As `mnist_cnn.train.compile_functions` returns them.
+    """
+    input_var, target_var = T.tensor4("inputs"), T.ivector("targets")
+    layer = NETWORKS[network].build(input_var)
+    return compile_functions(layer, input_var, target_var, mode=choose_engine(engine).mode)

@@ -1,7 +1,7 @@
-"""Photographs of digits as a class takes them, drawn by program, and how well they are read.
+"""Synthetic photographs of handwritten digits, and how well `mnist_cnn.pictures.reading` reads them.
 
 ``python -m mnist_cnn.benchmarks.photos model.npz`` prints the table of docs/explorer.md. Half of
-the photographs were looked at while the reading was made; the other half, ``--kept``, were not.
+the photographs guided the reader's development; the other half, ``--kept``, are held out.
 """
 
 import argparse
@@ -34,13 +34,13 @@ INKS = {
     "chalk": (0.9, 0.9, 0.88),
 }
 
-#: ``pixels``, uint8 (rows, columns, 3); ``digits``, list of int, as they are read; ``quality`` of
-#: the JPEG file.
+#: ``pixels``, uint8 (rows, columns, 3); ``digits``, list of int in reading order; ``quality`` of the
+#: JPEG file.
 Photo = namedtuple("Photo", "pixels digits quality")
 
 
 class _Scene:
-    """What lies before the camera: reflectance in [0, 1] by colour, and the light on it."""
+    """A scene before the camera: its reflectance by colour, in [0, 1], and the light on it."""
 
     def __init__(self, rng, images, labels, rows=ROWS, columns=COLUMNS):
         self.rng, self.images, self.labels = rng, images, labels
@@ -53,12 +53,12 @@ class _Scene:
         self.digits = []
 
     def half_plane(self, angle, offset, softness=1.5):
-        """1 beyond a straight line at an angle, `offset` from the middle; soft over some pixels."""
+        """A mask: 1 beyond a straight line, `offset` pixels from the middle, with an edge of `softness` pixels."""
         distance = (self.x - COLUMNS / 2) * np.cos(angle) + (self.y - ROWS / 2) * np.sin(angle) - offset
         return (distance / softness + 0.5).clip(0, 1)
 
     def cover(self, mask, colour):
-        """Lay something over what is there."""
+        """Paint a colour where the mask is 1."""
         self.paper += mask[..., None] * (np.float32(colour) - self.paper)
 
     def line(self, angle, offset, width, colour, strength):
@@ -66,7 +66,7 @@ class _Scene:
         self.cover(strength * band.clip(0, 1), colour)
 
     def write(self, centre=None, side=None, ink="black", thin=None, turn=None, strength=1.0):
-        """A test digit by a pen: its strokes' edges sharp, its width now and then a pen's."""
+        """Write a test digit with sharp edges, and with thinner strokes where `thin`."""
         rng = self.rng
         index = rng.randint(len(self.images))
         side = rng.uniform(150, 330) if side is None else side
@@ -74,7 +74,7 @@ class _Scene:
         turn = rng.uniform(-8, 8) if turn is None else turn
         thin = rng.rand() < 0.5 if thin is None else thin
         digit = ndimage.zoom(self.images[index, 0].astype(np.float32), 12, order=1)
-        if thin:  # the middle of the strokes, as a finer pen draws them
+        if thin:  # keep the middle of the strokes
             depth = ndimage.distance_transform_edt(digit > 0.45)
             middle = depth > rng.uniform(0.35, 0.6) * ndimage.maximum_filter(depth, 25)
             digit = ndimage.gaussian_filter(np.float32(middle & (depth > 0)), 1.5)
@@ -277,7 +277,7 @@ def _several_at_once(scene):
     ground = [_ruled, _squared, _ruled_pencil, _plain, _pencil][rng.randint(5)]
     ground(scene)
     digits = scene.digits
-    scene.images = np.zeros_like(scene.images)  # what follows writes nothing more
+    scene.images = np.zeros_like(scene.images)  # the functions below write no visible digit
     others = [_table, _corner_shadow, _shadow_across, _finger, _uneven_light, _crease]
     for i in rng.choice(len(others), 2, replace=False):
         others[i](scene)
@@ -327,21 +327,13 @@ def draw_photo(kind, number, images, labels):
     kind : str
         One of `KINDS`.
     number : int
-        Which one of this kind; the same number is the same photograph.
+        The seed: the same number gives the same photograph.
     images, labels : arrays
         Digits to write with, (n, 1, 28, 28) in [0, 1], and their classes, (n,).
 
     Returns
     -------
     Photo
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.benchmarks.photos import draw_photo
-    >>> photo = draw_photo("a finger", 0, np.ones((1, 1, 28, 28)), np.array([8]))
-    >>> photo.pixels.shape, photo.digits
-    ((720, 960, 3), [8])
     """
     rng = np.random.RandomState([list(KINDS).index(kind), number])
     size = (3000, 4000) if kind == "4000 x 3000 pixels" else (ROWS, COLUMNS)
@@ -354,7 +346,7 @@ def draw_photo(kind, number, images, labels):
 
 
 def _tilted(pixels, rng):
-    """As a camera sees paper that it does not look at straight from above."""
+    """The photograph in perspective, from a tilted camera."""
     rows, columns, _ = pixels.shape
     tilt, side = rng.uniform(0.15, 0.4), rng.uniform(-0.15, 0.15)
     y, x = np.mgrid[:rows, :columns]
@@ -366,25 +358,18 @@ def _tilted(pixels, rng):
 
 
 def clear_digits():
-    """Test digits that leave no doubt of what they are, so that the photograph alone is the trial.
+    """Unambiguous test digits, so that errors come from the photograph alone.
 
     Returns
     -------
     images, labels : arrays
-        Of the first 1,000 test digits those whose five nearest training digits, of the first
-        20,000, are all of their class.
-
-    Examples
-    --------
-    >>> from mnist_cnn.benchmarks.photos import clear_digits
-    >>> images, labels = clear_digits()
-    >>> len(images) > 800
-    True
+        Those of the first 1,000 test digits whose five nearest neighbours among the first 20,000
+        training digits are all of their class.
     """
     known, known_labels, *_, images, labels = load_dataset()
     images, labels = images[:1000], labels[:1000]
     near, far = images.reshape(len(images), -1), known[:20000].reshape(-1, images[0].size)
-    distances = (far**2).sum(axis=1) - 2 * near @ far.T  # and a number for each row
+    distances = (far**2).sum(axis=1) - 2 * near @ far.T  # up to a constant in each row
     nearest = np.argpartition(distances, 5, axis=1)[:, :5]
     clear = (known_labels[nearest] == labels[:, None]).all(axis=1)
     return images[clear], labels[clear]
@@ -396,16 +381,16 @@ def judge(answers, digits):
     Parameters
     ----------
     answers : list of tuple
-        The class and whether it is marked unsure, in the order of reading; none where the
-        photograph was refused.
+        The class and whether it is marked unsure, in reading order; empty where the reader refused
+        the photograph.
     digits : list of int
-        What is written on it.
+        The digits on it.
 
     Returns
     -------
     str
-        'right', 'right, unsure', 'wrong, unsure', 'refused' or 'wrong'. As wrong counts a reading
-        with one digit too many, or a single one wrong, unless all of them are marked.
+        'right', 'right, unsure', 'wrong, unsure', 'refused' or 'wrong'. A reading with one digit
+        too many, or with a single one wrong, is wrong; 'wrong, unsure' if all digits are marked.
 
     Examples
     --------
@@ -431,17 +416,9 @@ def measure(model, count=10, kept=False, show=None):
     count : int
         Photographs of each kind.
     kept : bool
-        Whether to take those that were not looked at while the reading was made.
+        Whether to take the held-out half.
     show : path-like, optional
-        A folder that gets copies of those that were not read right.
-
-    Examples
-    --------
-    >>> from mnist_cnn.benchmarks.photos import measure
-    >>> measure("no-model.npz")
-    Traceback (most recent call last):
-        ...
-    mnist_cnn.system.errors.MnistCnnError: cannot read no-model.npz: No such file or directory
+        A folder for copies of those that were not read right.
     """
     network, _ = load_model(model)
     *_, X_val, y_val, _, _ = load_dataset()
@@ -487,7 +464,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", metavar="MODEL", help="the weights that train.py saved")
     parser.add_argument("--count", type=int, default=10, help="of each kind (default: %(default)s)")
-    parser.add_argument("--kept", action="store_true", help="those that were not looked at while the reading was made")
-    parser.add_argument("--show", metavar="DIR", help="folder for copies of what was not read right")
+    parser.add_argument("--kept", action="store_true", help="the held-out half")
+    parser.add_argument("--show", metavar="DIR", help="folder for copies of those that were not read right")
     arguments = parser.parse_args()
     sys.exit(main_guard(lambda: measure(arguments.model, arguments.count, arguments.kept, arguments.show)))

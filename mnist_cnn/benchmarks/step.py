@@ -1,19 +1,16 @@
 """Speed of the train step, or of answers, beside PyTorch's where that is installed."""
 
 import importlib.util
-import os
 import sys
 import time
 
 import numpy as np
-import theano.tensor as T
 
 from ..data import iterate_minibatches, load_dataset
+from ..system import machine
 from ..system.errors import MnistCnnError
-from ..train import compile_functions
-from ..training.engine import choose_engine
 from .answers import theano_answers, torch_answers
-from .networks import NETWORKS
+from .networks import NETWORKS, compile_network
 
 __all__ = ["theano_step", "torch_step", "measure", "main"]
 
@@ -23,31 +20,16 @@ def theano_step(engine="auto", network="tutorial"):
 
     Parameters
     ----------
-    engine : str
-        As in `mnist_cnn.training.config.Config`.
-    network : str
-        Its name in `mnist_cnn.benchmarks.networks`.
+    engine, network : str
+        As for `mnist_cnn.benchmarks.networks.compile_network`.
 
     Returns
     -------
     callable
-        Takes images float32 (batch, channels, rows, columns) and labels int32 (batch,); takes
-        one step.
-
-    Examples
-    --------
-    >>> from mnist_cnn.benchmarks.step import theano_step
-    >>> import numpy as np
-    >>> step = theano_step()
-    >>> loss, accuracy = step(np.zeros((2, 1, 28, 28), np.float32), np.zeros(2, np.int32))
-    >>> print("{:.4f}".format(loss))  # an even guess among ten classes: log 10 nats
-    2.3026
+        It takes images float32 (batch, channels, rows, columns) and labels int32 (batch,), and
+        takes one step.
     """
-    input_var, target_var = T.tensor4("inputs"), T.ivector("targets")
-    train_fn, _ = compile_functions(
-        NETWORKS[network].build(input_var), input_var, target_var, mode=choose_engine(engine).mode
-    )
-    return train_fn
+    return compile_network(network, engine)[0]
 
 
 def torch_step(channels_last, network="tutorial"):
@@ -56,23 +38,14 @@ def torch_step(channels_last, network="tutorial"):
     Parameters
     ----------
     channels_last : bool
-        Whether the convolutions' data and weights lie in the order (batch, row, column, channel).
+        Whether images and filters are stored in the order (batch, row, column, channel).
     network : str
         As for `theano_step`.
 
     Returns
     -------
     callable
-        As `theano_step` gives.
-
-    Examples
-    --------
-    With PyTorch, which this package does without:
-
-    >>> import numpy as np
-    >>> from mnist_cnn.benchmarks.step import torch_step
-    >>> step = torch_step(channels_last=True)  # doctest: +SKIP
-    >>> loss = step(np.zeros((2, 1, 28, 28), np.float32), np.zeros(2, np.int32))  # doctest: +SKIP
+        As `theano_step` returns it.
     """
     import torch
     from torch import nn
@@ -101,30 +74,21 @@ def measure(steps, inputs, targets, repeats=7, seconds=1.0):
     Parameters
     ----------
     steps : dict
-        From a name to a callable as `theano_step` gives.
+        From a name to a callable such as `theano_step` returns.
     inputs, targets : arrays
         One batch.
     repeats : int
-        Rounds; in each, every step has its turn.
+        Rounds; each step is timed once a round.
     seconds : float
-        About how long a turn lasts.
+        About how long each step is repeated in a round.
 
     Returns
     -------
     dict
-        From each name to its images a second, an array with a value a round.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.benchmarks.step import measure
-    >>> speeds = measure({"nothing": lambda inputs, targets: None}, np.zeros(50), np.zeros(50),
-    ...                  repeats=3, seconds=.01)
-    >>> speeds["nothing"].shape
-    (3,)
+        From each name to an array of its images a second, a value for each round.
     """
     counts, speeds = {}, {name: [] for name in steps}
-    for name, step in steps.items():  # warm-up, and how many calls a turn takes
+    for name, step in steps.items():  # warm-up, and the number of calls in a round
         for _ in range(3 if len(inputs) < 10000 else 1):
             step(inputs, targets)
         start = time.perf_counter()
@@ -157,7 +121,7 @@ def main(
     Parameters
     ----------
     batch_sizes : sequence of int
-        Examples a step, or in a batch that is answered.
+        Examples in a batch.
     repeats : int
         Rounds; the table shows their median.
     seconds : float
@@ -167,25 +131,17 @@ def main(
     whole : bool
         Whether to time the whole command instead (`mnist_cnn.benchmarks.whole.main`).
     options, against, torch_python : str
-        Of the whole command, as there.
+        As for that function.
     network : str
         'tutorial', 'lasagne-cnn', 'cifar10-quick' or 'small-vgg'.
     explain : bool
-        Whether to print first what the fast layers make of each layer, and what each takes of a
+        Whether to print first how the fast layers compute each layer, and each layer's share of a
         step at the first batch size.
 
     Raises
     ------
     MnistCnnError
         When a number is out of its range.
-
-    Examples
-    --------
-    >>> from mnist_cnn.benchmarks.step import main
-    >>> main(network="resnet")  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-        ...
-    mnist_cnn.system.errors.MnistCnnError: the network is 'resnet'; it must be one of tutorial, ...
     """
     if not 1 <= repeats <= 10**9 or not 0 < seconds <= 10**9:
         raise MnistCnnError(
@@ -209,12 +165,12 @@ def main(
 
         batch = (part[: batch_sizes[0]] for part in (images, labels))
         print(fused.explain(theano_step(network=network), *batch))
-    threads = os.environ.get("OMP_NUM_THREADS", "").split(",")[0] or str(os.cpu_count())
+    threads = machine.threads()
     torch_is_here = importlib.util.find_spec("torch") is not None
     if torch_is_here:
         import torch
 
-        torch.set_num_threads(int(threads))
+        torch.set_num_threads(threads)
         print("PyTorch {}, eager".format(torch.__version__))
     print(
         "{}, images a second: median of {} rounds (lowest to highest), {} thread(s)".format(
@@ -241,7 +197,7 @@ def _steps(network, torch_is_here):
 
 
 def _answers(batch_size, images, labels, network, torch_is_here):
-    """What is measured of networks that answer, by name."""
+    """The callables that measure loss and accuracy, by name."""
     examples = iterate_minibatches(images[-10000:], labels[-10000:], 50)
     answers = {"Theano": theano_answers(batch_size, examples, network=network)}
     if torch_is_here:
@@ -251,7 +207,7 @@ def _answers(batch_size, images, labels, network, torch_is_here):
 
 
 def _print(batch_size, speeds):
-    """A line for each of `speeds`, and one that compares."""
+    """Print a line for each of `speeds`, and one that compares."""
     print("batch size {}".format(batch_size))
     for name, values in speeds.items():
         print("  {:24} {:8.0f} ({:.0f} to {:.0f})".format(name, np.median(values), values.min(), values.max()))
@@ -262,7 +218,7 @@ def _print(batch_size, speeds):
 
 
 def _examples(shape):
-    """Images and labels: MNIST's for images like its own, else noise."""
+    """MNIST's images and labels where the shape fits, else noise."""
     if shape == (1, 28, 28):
         images, labels = load_dataset()[:2]
         return images, labels.astype(np.int32)

@@ -1,9 +1,8 @@
 """The same network and training in PyTorch: eager, and as a CUDA graph where there is a GPU.
 
-A program of its own, run by `mnist_cnn.benchmarks.device` and `mnist_cnn.benchmarks.whole` with
-whatever Python has PyTorch. It imports nothing of the package and prints a JSON object a training:
-what, batch_size, seconds of each epoch, training_seconds (without validation), validation and test
-(accuracies).
+`mnist_cnn.benchmarks.processes.run_torch` runs this program with any Python that has PyTorch, so it
+imports nothing of the package. For each training it prints a JSON object: what, batch_size, seconds
+of each epoch, training_seconds (without validation), validation and test (accuracies).
 """
 
 import argparse
@@ -22,7 +21,7 @@ except ImportError as error:
 
 
 def build_network():
-    """The tutorial's network, giving logits."""
+    """The tutorial's network up to its logits."""
     return nn.Sequential(
         nn.Conv2d(1, 32, 5),
         nn.ReLU(),
@@ -50,7 +49,7 @@ def memory_format(channels_last):
 
 
 def as_graph(step, network, optimizer):
-    """Capture a step as a CUDA graph; the steps of the warm-up do not count."""
+    """Capture a step as a CUDA graph; the warm-up leaves weights and momentum unchanged."""
     before = [parameter.detach().clone() for parameter in network.parameters()]
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
@@ -69,7 +68,7 @@ def as_graph(step, network, optimizer):
 
 
 def train(arrays, batch_size, num_epochs, device, graph=False, channels_last=False):
-    """Train from seed 1 and return what is printed of it; `arrays` lie on the device."""
+    """Train from seed 1 and return the object to print; `arrays` are on the device."""
     torch.manual_seed(1)
     order = memory_format(channels_last)
     network = build_network().to(device, memory_format=order)

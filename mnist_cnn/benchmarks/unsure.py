@@ -1,4 +1,4 @@
-"""How often the rule for unsure answers is right: false alarms and hits, measured.
+"""How often the rule for unsure answers is right: its false alarms and hits.
 
 ``python -m mnist_cnn.benchmarks.unsure model.npz [--fashion DIR]`` prints the table of
 docs/explorer.md for a trained model.
@@ -23,27 +23,19 @@ from ..system.process import main_guard
 __all__ = ["draw_letters", "draw_scribbles", "draw_shapes", "draw_dots", "pair_digits", "measure"]
 
 SIDE = 280
-#: Without those that are digits in some hand: I, O, S, Z, i, l, o, s, z.
+#: Without I, O, S, Z, i, l, o, s, z, which some people write like digits.
 LETTERS = "ABCDEFGHJKLMNPQRTUVWXYabcdefghjkmnpqrtuvwxy"
 
 
 def _image(paint):
-    """A drawing on a field of 280 x 280, made like MNIST's: (1, 28, 28)."""
+    """A drawing on a field of 280 x 280 pixels, scaled and centred like MNIST's digits: (1, 28, 28)."""
     picture = Image.new("L", (SIDE, SIDE))
     paint(ImageDraw.Draw(picture))
     return fit_to_field(np.asarray(picture) / 255)[None]
 
 
 def draw_letters():
-    """The letters in matplotlib's twelve fonts of DejaVu, (n, 1, 28, 28).
-
-    Examples
-    --------
-    >>> from mnist_cnn.benchmarks.unsure import LETTERS, draw_letters
-    >>> images = draw_letters()
-    >>> images.shape[1:], len(images) % len(LETTERS)
-    ((1, 28, 28), 0)
-    """
+    """Letters in the DejaVu fonts that Matplotlib has, (n, 1, 28, 28)."""
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     images = []
     for path in sorted(folder.glob("DejaVuS*.ttf")):
@@ -56,14 +48,7 @@ def draw_letters():
 
 
 def draw_scribbles(count=1000, seed=0):
-    """Wandering lines, (count, 1, 28, 28).
-
-    Examples
-    --------
-    >>> from mnist_cnn.benchmarks.unsure import draw_scribbles
-    >>> draw_scribbles(count=3).shape
-    (3, 1, 28, 28)
-    """
+    """Smoothed random walks, (count, 1, 28, 28)."""
     rng = np.random.RandomState(seed)
     images = []
     for _ in range(count):
@@ -81,14 +66,7 @@ def draw_scribbles(count=1000, seed=0):
 
 
 def draw_shapes(count=300, seed=0):
-    """Rectangles, crosses, dashes and triangles, (count, 1, 28, 28).
-
-    Examples
-    --------
-    >>> from mnist_cnn.benchmarks.unsure import draw_shapes
-    >>> draw_shapes(count=5).shape
-    (5, 1, 28, 28)
-    """
+    """Rectangles, crosses, dashes and triangles, (count, 1, 28, 28)."""
     rng = np.random.RandomState(seed)
     images = []
     for i in range(count):
@@ -109,29 +87,14 @@ def draw_shapes(count=300, seed=0):
 
 
 def draw_dots():
-    """Round dots of ten sizes, (10, 1, 28, 28).
-
-    Examples
-    --------
-    >>> from mnist_cnn.benchmarks.unsure import draw_dots
-    >>> draw_dots().sum(axis=(1, 2, 3)).argmin()  # whatever its size, a dot fills the box
-    2
-    """
+    """Round dots of ten sizes, (10, 1, 28, 28)."""
     return np.stack(
         [_image(lambda pen: pen.ellipse([140 - r, 140 - r, 140 + r, 140 + r], fill=255)) for r in range(5, 105, 10)]
     )
 
 
 def pair_digits(images, count=1000, seed=0):
-    """Two digits side by side, taken for one, (count, 1, 28, 28).
-
-    Examples
-    --------
-    >>> from mnist_cnn.benchmarks.unsure import pair_digits
-    >>> from mnist_cnn.data import load_dataset
-    >>> pair_digits(load_dataset()[4], count=3).shape
-    (3, 1, 28, 28)
-    """
+    """Two digits side by side, scaled as one, (count, 1, 28, 28)."""
     rng = np.random.RandomState(seed)
     pairs = []
     for _ in range(count):
@@ -145,7 +108,7 @@ def pair_digits(images, count=1000, seed=0):
 
 
 def measure(model, fashion=None, data_dir=None):
-    """Print the share of unsure answers for digits, and for pictures that are none.
+    """Print the share of unsure answers for digits, and for other pictures.
 
     Parameters
     ----------
@@ -155,14 +118,6 @@ def measure(model, fashion=None, data_dir=None):
         A folder with Fashion-MNIST's t10k-images-idx3-ubyte.gz.
     data_dir : path-like, optional
         As for `mnist_cnn.data.load_dataset`.
-
-    Examples
-    --------
-    >>> from mnist_cnn.benchmarks.unsure import measure
-    >>> measure("no-model.npz")
-    Traceback (most recent call last):
-        ...
-    mnist_cnn.system.errors.MnistCnnError: cannot read no-model.npz: No such file or directory
     """
     network, _ = load_model(model)
     *_, X_val, y_val, X_test, y_test = load_dataset(data_dir)

@@ -1,11 +1,7 @@
-"""The whole command, from its start to its end, beside PyTorch's first epoch or another one."""
+"""The whole command, from its start to its end, beside PyTorch's first epoch or another training."""
 
-import json
 import os
-import platform
-import re
 import shlex
-import subprocess
 import sys
 import tempfile
 import time
@@ -15,9 +11,11 @@ import numpy as np
 
 from ..data import load_dataset
 from ..datasets.labels import shorten
+from ..system import machine
 from ..system.errors import MnistCnnError
+from .processes import accuracy_in, run, run_torch
 
-__all__ = ["whole_command", "torch_first_epoch", "processor", "main"]
+__all__ = ["whole_command", "torch_first_epoch", "main"]
 
 _SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "train.py"
 _TORCH_BATCH_SIZE = 50  # the tutorial's
@@ -44,35 +42,13 @@ def whole_command(options, seed):
     ------
     MnistCnnError
         When it fails.
-
-    Examples
-    --------
-    >>> from mnist_cnn.benchmarks.whole import whole_command
-    >>> whole_command(["--epochs", "0"], seed=1)  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-        ...
-    mnist_cnn.system.errors.MnistCnnError: ...num_epochs is 0; ...
     """
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        process = subprocess.run(
-            [
-                sys.executable,
-                str(_SCRIPT),
-                *options,
-                "--seed",
-                str(seed),
-                "--output",
-                os.path.join(folder, "model.npz"),
-            ],
-            capture_output=True,
-            text=True,
-        )
+        output = os.path.join(folder, "model.npz")
+        process = run([sys.executable, str(_SCRIPT), *options, "--seed", str(seed), "--output", output], _SCRIPT)
         seconds = time.perf_counter() - start
-    if process.returncode:
-        raise MnistCnnError("{} failed: {}".format(_SCRIPT, (process.stderr.splitlines() or ["no word of why"])[-1]))
-    percent = re.search(r"test accuracy:\s*(\S+)", process.stdout).group(1)
-    return seconds, float(percent) / 100
+    return seconds, accuracy_in(process.stdout)
 
 
 def torch_first_epoch(torch_python, dataset, channels_last):
@@ -92,7 +68,7 @@ def torch_first_epoch(torch_python, dataset, channels_last):
     what : str
         PyTorch's version and settings.
     seconds : float
-        For the training steps of the epoch alone: neither the start, nor the data, nor validation.
+        Of the epoch's training steps alone, without the start, the data and the validation.
     accuracy : float
         On the test set afterwards, in [0, 1].
 
@@ -100,56 +76,10 @@ def torch_first_epoch(torch_python, dataset, channels_last):
     ------
     MnistCnnError
         When that Python cannot be run or has no PyTorch.
-
-    Examples
-    --------
-    >>> from mnist_cnn.benchmarks.whole import torch_first_epoch
-    >>> torch_first_epoch("no-python", "dataset.npz", False)  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-        ...
-    mnist_cnn.system.errors.MnistCnnError: cannot run no-python: ...
     """
-    env = os.environ
-    if torch_python != sys.executable:  # another version, with packages of its own
-        env = {name: value for name, value in env.items() if not name.startswith("PYTHON")}
-    try:
-        process = subprocess.run(
-            [
-                torch_python,
-                str(Path(__file__).with_name("torch_baseline.py")),
-                str(dataset),
-                "1",
-                str(_TORCH_BATCH_SIZE),
-                "--cpu",
-                *(["--channels-last"] if channels_last else []),
-            ],
-            capture_output=True,
-            text=True,
-            env=env,
-        )
-    except OSError as error:
-        raise MnistCnnError("cannot run {}: {}".format(torch_python, error.strerror)) from error
-    if process.returncode:
-        raise MnistCnnError("PyTorch: {}".format((process.stderr.splitlines() or ["it failed"])[-1]))
-    result = json.loads(process.stdout)
+    order = ["--channels-last"] if channels_last else []
+    (result,) = run_torch(torch_python, dataset, 1, [_TORCH_BATCH_SIZE], "--cpu", *order)
     return result["what"], result["training_seconds"][0], result["test"]
-
-
-def processor():
-    """The processor's name and how many of its cores this process may use.
-
-    Examples
-    --------
-    >>> from mnist_cnn.benchmarks.whole import processor
-    >>> processor().split(", ")[-1]  # doctest: +ELLIPSIS
-    '... core...'
-    """
-    try:
-        name = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text()).group(1)
-    except (OSError, AttributeError):
-        name = platform.processor() or platform.machine()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return "{}, {} core{}".format(name, cores, "" if cores == 1 else "s")
 
 
 def _row(what, seconds, accuracies, ratio):
@@ -161,7 +91,7 @@ def _row(what, seconds, accuracies, ratio):
 def main(options="--recipe fast", repeats=5, torch_python=sys.executable, against=None):
     """Time the whole command and its rivals in turn, and print a table.
 
-    A first, unmeasured run compiles what is not compiled yet. Each round has a seed of its own.
+    A first run, which is not measured, fills the compile cache. Each round has a seed of its own.
 
     Parameters
     ----------
@@ -177,20 +107,13 @@ def main(options="--recipe fast", repeats=5, torch_python=sys.executable, agains
     Raises
     ------
     MnistCnnError
-        When options are no words as the shell has them, or a run fails.
-
-    Examples
-    --------
-    >>> from mnist_cnn.benchmarks.whole import main
-    >>> main(repeats=0)
-    Traceback (most recent call last):
-        ...
-    mnist_cnn.system.errors.MnistCnnError: repeats is 0; it must be at least 1
+        When the shell could not parse the options, or a run fails.
     """
     if repeats < 1:
         raise MnistCnnError("repeats is {}; it must be at least 1".format(repeats))
     words, rival_words = _words(options), _words(against or "")
-    print("{}; {} round(s) of each in turn".format(processor(), repeats), flush=True)
+    line = "{}, {} core(s); {} round(s) of each in turn"
+    print(line.format(machine.processor(), machine.cores(), repeats), flush=True)
     whole_command(words, seed=1)
     ours, rivals = [], {}
     with tempfile.TemporaryDirectory() as folder:
@@ -231,12 +154,12 @@ def main(options="--recipe fast", repeats=5, torch_python=sys.executable, agains
 
 
 def _words(options):
-    """Options in one text, taken apart as the shell does."""
+    """The words of a text, as the shell parses it."""
     try:
         return shlex.split(options)
     except ValueError as error:
         raise MnistCnnError(
-            "cannot take the options {} apart: {}".format(shorten(repr(options), 80), str(error).lower())
+            "cannot parse the options {}: {}".format(shorten(repr(options), 80), str(error).lower())
         ) from error
 
 

@@ -10,12 +10,12 @@ import hashlib
 import importlib.util
 import logging
 import os
-import platform
 import shlex
 import sys
 import warnings
 from pathlib import Path
 
+from ..system import machine
 from .compile_cache import check_cache_folder
 from .forks import make_forks_safe
 from .mends import c_code, digest
@@ -107,12 +107,7 @@ def _load_blas(library):
 
 def _cpu_id():
     """Eight hexadecimal digits that tell one model of processor from another."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = [platform.processor()]
-    else:
-        lines = [line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))]
+    lines = machine.cpuinfo("model name", "flags", "Features", "CPU part") or [machine.processor()]
     return hashlib.sha256("\n".join(sorted(set(lines))).encode()).hexdigest()[:8]
 
 

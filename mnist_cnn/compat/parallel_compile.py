@@ -19,6 +19,7 @@ import theano.tensor
 
 from ..storage.atomic import lock
 from ..system.errors import Interrupted
+from ..system.machine import cores
 from .compile_cache import compile_cache_is_empty
 
 __all__ = ["apply"]
@@ -140,7 +141,7 @@ class _Builds:
     def start(self):
         """Have all modules of the graph compiled that are not in Theano's cache."""
         self.folder = _TemporaryFolder()
-        self.pool = ThreadPoolExecutor(min(4, len(os.sched_getaffinity(0))))
+        self.pool = ThreadPoolExecutor(min(4, cores()))
         cache = theano.gof.cc.get_module_cache()
         linkers = {}
         for node in self.fgraph.toposort():

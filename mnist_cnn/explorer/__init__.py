@@ -51,22 +51,6 @@ def build_page(content):
     -------
     str
         HTML.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.trust import Trust
-    >>> from mnist_cnn.explorer import build_page
-    >>> from mnist_cnn.explorer.content import Content, Plane
-    >>> trust = Trust(np.zeros((10, 10, 768), np.uint8), max_distance=.2, max_ink=200.)
-    >>> page = build_page(Content(
-    ...     "A network of zeros.", "0123456789", [("zeros.npz", [np.zeros(4)])],
-    ...     np.zeros((9, 1, 28, 28), np.uint8), np.zeros(9), np.zeros(1, np.uint8), [],
-    ...     np.zeros((330, 9)), trust,
-    ...     Plane(np.zeros(768), np.zeros((2, 768)), np.zeros((9, 2))),
-    ...     (np.zeros((0, 1, 28, 28), np.uint8), np.zeros(0)), []))
-    >>> page.splitlines()[0], "A network of zeros." in page
-    ('<!DOCTYPE html>', True)
     """
     channels, side, _ = shape = content.images.shape[1:]
     known, known_labels = content.known
@@ -146,16 +130,6 @@ def main(model, output="explore.html", compare=None, data_dir=None, dataset=None
     MnistCnnError
         When a model or the data cannot be used, or the page cannot be written, or would be written
         over one of them.
-
-    Examples
-    --------
-    >>> from mnist_cnn.explorer import main
-    >>> from mnist_cnn.model import build_cnn, save_weights
-    >>> import lasagne
-    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn()))
-    >>> main("weights.npz", output="page.html")  # doctest: +ELLIPSIS
-    Looking for the network's worst mistakes among 10000 test digits...
-    Wrote page.html (... MB); open it in a browser
     """
     keep_apart(
         [*files_beside(model), *(files_beside(compare) if compare else ()), *dataset_files(data_dir, dataset)], [output]

@@ -118,15 +118,6 @@ def find_favourites(network, images, count=NUM_FAVOURITES, batch_size=500):
     int array
         (maps and units of all layers that learn, `count`): indices of images, the most exciting
         first. A map counts by its largest value, a class by its score before softmax.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.explorer.content import find_favourites
-    >>> from mnist_cnn.model import build_cnn
-    >>> images = np.random.RandomState(1).rand(9, 1, 28, 28)
-    >>> find_favourites(build_cnn(), images).shape  # 32 + 32 maps, 256 units, 10 classes
-    (330, 9)
     """
     layers = [layer for layer in lasagne.layers.get_all_layers(network) if isinstance(layer, (Conv2DLayer, DenseLayer))]
     outputs = lasagne.layers.get_output(layers[:-1], deterministic=True)
@@ -197,17 +188,6 @@ def collect(model, compare=None, data_dir=None, dataset=None, names=None):
     ------
     MnistCnnError
         When a model or the data cannot be used.
-
-    Examples
-    --------
-    >>> from mnist_cnn.explorer.content import collect
-    >>> from mnist_cnn.model import build_cnn, save_weights
-    >>> import lasagne
-    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn()))
-    >>> content = collect("weights.npz")
-    Looking for the network's worst mistakes among 10000 test digits...
-    >>> content.images.shape, content.favourites.shape
-    ((10000, 1, 28, 28), (330, 9))
     """
     network, card = load_model(model)
     weights = lasagne.layers.get_all_param_values(network)

@@ -54,23 +54,6 @@ def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, t
     MnistCnnError
         When the data, the folder or the scheduler cannot be used. What is finished stays; the same
         call goes on from there.
-
-    Examples
-    --------
-    >>> from dataclasses import asdict
-    >>> from mnist_cnn.data import load_dataset
-    >>> from mnist_cnn.sweeps import sweep
-    >>> from mnist_cnn.sweeps.records import record_path, write_record
-    >>> from mnist_cnn.storage.atomic import make_folder
-    >>> from mnist_cnn.training.config import configure
-    >>> config, digest = configure(seed=1), load_dataset().card.digest
-    >>> path = record_path(make_folder("results"), "plain", config, digest, threads=1)
-    >>> _ = write_record(path, "plain", {
-    ...     "status": "failed", "error": "NaN", "config": asdict(config), "seed": 1,
-    ...     "data": digest, "threads": 1, "seconds": 2.}, [])
-    >>> records = sweep({"plain": configure()}, seeds=[1], output="results")  # not trained again
-    >>> records[0]["status"]
-    'failed'
     """
     for name, value in (("workers", workers), ("threads", threads)):
         if value is not None and (int(value) != value or not 1 <= value <= MAX_THREADS):
@@ -212,14 +195,6 @@ def main(
     ------
     MnistCnnError
         As `sweep` does, and when the settings are none.
-
-    Examples
-    --------
-    >>> from mnist_cnn.sweeps import main
-    >>> main(["plain", "bset"])  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-        ...
-    mnist_cnn.system.errors.MnistCnnError: ...
     """
     spec = [spec] if isinstance(spec, (str, Path)) else list(spec)
     recipes = [str(word) for word in spec if is_recipe(str(word))]

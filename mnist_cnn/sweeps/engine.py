@@ -108,13 +108,6 @@ def local_cluster(workers, threads):
     Yields
     ------
     distributed.LocalCluster
-
-    Examples
-    --------
-    >>> from mnist_cnn.sweeps.engine import local_cluster
-    >>> with local_cluster(workers=1, threads=1) as cluster:
-    ...     len(cluster.workers)
-    1
     """
     distributed = _import_dask()
     env = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
@@ -155,13 +148,6 @@ def threads_there(scheduler, workers, tasks):
     ------
     MnistCnnError
         When the scheduler cannot be reached, or its workers have different numbers.
-
-    Examples
-    --------
-    >>> from mnist_cnn.system.machine import cores
-    >>> from mnist_cnn.sweeps.engine import threads_there
-    >>> threads_there(None, workers=1, tasks=5) == cores()
-    True
     """
     if scheduler is None:
         return max(1, machine.cores() // min(workers or _fitting(tasks), tasks))
@@ -238,14 +224,6 @@ def train_all(wanted, done, data, card, threads, scheduler=None, workers=None):
     ------
     MnistCnnError
         When the scheduler cannot be reached, or goes away.
-
-    Examples
-    --------
-    With a Dask scheduler at work:
-
-    >>> from mnist_cnn.sweeps.engine import train_all
-    >>> train_all(wanted, 0, (None, "mnist"), card, threads=1,
-    ...           scheduler="tcp://127.0.0.1:8786")  # doctest: +SKIP
     """
     data = None if data[0] is None else os.path.abspath(str(data[0])), data[1]
     with contextlib.ExitStack() as stack:

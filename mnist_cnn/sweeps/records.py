@@ -75,16 +75,6 @@ def write_record(path, name, record, weights, card=None):
     ------
     MnistCnnError
         When a file cannot be written.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> import numpy as np
-    >>> from mnist_cnn.sweeps.records import write_record
-    >>> record = {"status": "ok", "seed": 1, "test_accuracy": .99}  # and more
-    >>> record = write_record(Path("plain-1.json"), "plain", record, [np.zeros(3)])
-    >>> record["setting"], record["weights"]
-    ('plain', 'plain-1.npz')
     """
     record = dict(record, setting=name)
     if record["status"] == "ok":
@@ -112,18 +102,6 @@ def read_records(folder):
     ------
     MnistCnnError
         When a record is damaged, or holds what no training gives.
-
-    Examples
-    --------
-    >>> from dataclasses import asdict
-    >>> from pathlib import Path
-    >>> from mnist_cnn.sweeps.records import read_records, write_record
-    >>> from mnist_cnn.training.config import configure
-    >>> record = {"status": "failed", "error": "NaN", "config": asdict(configure(seed=1)),
-    ...           "seed": 1, "data": "0f", "threads": 1, "seconds": 2.}
-    >>> _ = write_record(Path("plain-1.json"), "plain", record, [])
-    >>> read_records(".")[Path("plain-1.json")]["error"]
-    'NaN'
     """
     records = {}
     for path in sorted(Path(folder).glob("*.json")):

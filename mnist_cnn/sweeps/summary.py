@@ -64,15 +64,6 @@ def table(records):
     -------
     str
         A row a setting, in the order in which they first come: accuracies in percent.
-
-    Examples
-    --------
-    >>> from mnist_cnn.sweeps.summary import table
-    >>> records = [{"status": "ok", "setting": "plain", "seed": seed, "test_accuracy": accuracy,
-    ...             "validation_accuracy": accuracy, "seconds": 5., "config": {"all_data": False}}
-    ...            for seed, accuracy in ((1, .989), (2, .991))]
-    >>> print(table(records).splitlines()[-1])  # without its head
-    | plain | 2 | 0 | 99.000 | 99.000 | 97.729 to 100.271 | 0.141 | 98.90 | 99.10 | 5.0 |
     """
     lines = [
         "| setting | trainings | failed | validation | test: mean | 95 % interval | standard "
@@ -161,13 +152,7 @@ def comparison(records):
 
 
 def require_drawing():
-    """MnistCnnError where Matplotlib would not draw the picture, after hours of training.
-
-    Examples
-    --------
-    >>> from mnist_cnn.sweeps.summary import require_drawing
-    >>> require_drawing()  # says nothing where it can
-    """
+    """MnistCnnError where Matplotlib would not draw the picture, after hours of training."""
     try:
         import matplotlib  # noqa: F401
     except ValueError as error:
@@ -187,13 +172,6 @@ def plot(records):
     -------
     bytes
         PNG.
-
-    Examples
-    --------
-    >>> from mnist_cnn.sweeps.summary import plot
-    >>> png = plot([{"status": "ok", "setting": "plain", "seed": 1, "test_accuracy": .99}])
-    >>> png[1:4]
-    b'PNG'
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

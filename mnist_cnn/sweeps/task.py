@@ -29,14 +29,7 @@ def _load(data_dir, name):
 
 
 def source_version():
-    """The commit that the package is of, with a + where files differ from it; else its version.
-
-    Examples
-    --------
-    >>> from mnist_cnn.sweeps.task import source_version
-    >>> type(source_version())
-    <class 'str'>
-    """
+    """The commit that the package is of, with a + where files differ from it; else its version."""
     from .. import __version__
 
     folder = Path(__file__).resolve().parents[1]
@@ -97,14 +90,6 @@ def run_task(config, data, digest, threads):
         'ok' with the accuracies and losses, or 'failed' with the ``error``.
     weights : list of arrays
         The learned parameters; none of a failed training.
-
-    Examples
-    --------
-    >>> from mnist_cnn.sweeps.task import run_task
-    >>> from mnist_cnn.training.config import configure
-    >>> record, weights = run_task(configure(seed=1), (None, None), "of others", threads=1)
-    >>> record["status"], record["error"]
-    ('failed', "this worker's data set (the package's) differs from the sweep's")
     """
     from ..training.callbacks import Callback
     from ..training.trainer import train
@@ -143,15 +128,7 @@ def run_task(config, data, digest, threads):
 
 
 def warm_up(configs, card):
-    """Have everything compiled that trainings with these settings, on such data, need.
-
-    Examples
-    --------
-    >>> from mnist_cnn.data import load_dataset
-    >>> from mnist_cnn.sweeps.task import warm_up
-    >>> from mnist_cnn.training.config import configure
-    >>> warm_up([configure("plain")], load_dataset().card)
-    """
+    """Have everything compiled that trainings with these settings, on such data, need."""
     from ..datasets.card import Dataset
     from ..training.trainer import train
 

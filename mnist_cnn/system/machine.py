@@ -2,34 +2,26 @@
 
 import os
 import platform
-import re
 from pathlib import Path
 
-__all__ = ["cores", "threads", "processor"]
+__all__ = ["cores", "threads", "processor", "cpuinfo"]
 
 
 def cores():
-    """How many processors this process may use.
-
-    Examples
-    --------
-    >>> from mnist_cnn.system.machine import cores
-    >>> cores() >= 1
-    True
-    """
+    """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def threads():
-    """How many threads a training shares its work out to: OMP_NUM_THREADS, else all processors.
+    """How many threads a training uses: the first number of OMP_NUM_THREADS, else `cores`.
 
-    A sum's last bits depend on it, since each thread adds up a part.
+    The last bits of a sum depend on it, since each thread adds up a part.
 
     Examples
     --------
     >>> import os
     >>> from mnist_cnn.system.machine import threads
-    >>> os.environ["OMP_NUM_THREADS"] = "4,2"  # 4 of them; 2 where a thread starts others
+    >>> os.environ["OMP_NUM_THREADS"] = "4,2"  # 2 is for nested parallel regions
     >>> threads()
     4
     >>> del os.environ["OMP_NUM_THREADS"]
@@ -39,15 +31,15 @@ def threads():
 
 
 def processor():
-    """The processor's name.
+    """The processor's name, such as 'AMD EPYC 9R14'; the architecture where the system gives no name."""
+    lines = cpuinfo("model name")
+    return lines[0].partition(":")[2].strip() if lines else platform.processor() or platform.machine()
 
-    Examples
-    --------
-    >>> from mnist_cnn.system.machine import processor
-    >>> type(processor())
-    <class 'str'>
-    """
+
+def cpuinfo(*fields):
+    """The lines of /proc/cpuinfo that begin with one of these words; none on systems other than Linux."""
     try:
-        return re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text()).group(1)
-    except (OSError, AttributeError):
-        return platform.processor() or platform.machine()
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return []
+    return [line for line in lines if line.startswith(fields)]

@@ -1,7 +1,7 @@
-"""What a run may add to the training loop: a report, saved files, an end on request.
+"""Callbacks of the training loop: the report, saved files, Ctrl-C.
 
-A callback is any object with some of the methods of `Callback`; `mnist_cnn.training.state.Training` calls
-them.
+A callback is any object with some of the methods of `Callback`, which
+`mnist_cnn.training.state.Training` calls.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ __all__ = ["Callback", "Report", "SaveWeights", "Checkpoint", "Snapshots", "Stop
 
 
 class Callback:
-    """The moments of a run that a callback can take part in, each given the `Training`.
+    """The events of a run. Each method gets the `Training`.
 
     Examples
     --------
@@ -54,19 +54,19 @@ class Callback:
         """Before the network is built."""
 
     def on_start(self, run):
-        """Before the first step. What a resumed run goes on from is set here."""
+        """Before the first step. A resumed run loads its checkpoint here."""
 
     def on_step(self, run):
         """After each training step."""
 
     def on_epoch(self, run):
-        """After each epoch's validation; `run.history` ends with it."""
+        """After each epoch's validation, whose record is the last of `run.history`."""
 
     def on_interrupt(self, run):
         """After Ctrl-C or SIGTERM."""
 
     def on_close(self, run):
-        """However it ends."""
+        """At the end of the last step, after an error or an interruption too."""
 
     def on_finish(self, run):
         """After the last epoch, before the test set."""
@@ -76,29 +76,18 @@ class Callback:
 
 
 def _say(line):
-    """Print a line; where nobody reads it any more, the run goes on all the same."""
+    """Print a line; the run goes on where the reader has closed the pipe."""
     with contextlib.suppress(OSError):
         print(line)
 
 
 class Report(Callback):
-    """Print the tutorial's report, with a progress bar where a person looks.
+    """Print the tutorial's report, and show a progress bar on a terminal.
 
     Parameters
     ----------
     quiet : bool
         Whether to print nothing but the final results.
-
-    Examples
-    --------
-    >>> from mnist_cnn.training.callbacks import Report
-    >>> from mnist_cnn.training.config import configure
-    >>> from mnist_cnn.training.state import Training
-    >>> run = Training(configure(), [Report(quiet=True)])
-    >>> run.tested(loss=.03, accuracy=.99)  # doctest: +NORMALIZE_WHITESPACE
-    Final results:
-      test loss:      0.030000
-      test accuracy:  99.00 %
     """
 
     def __init__(self, quiet=False):
@@ -152,7 +141,7 @@ class Report(Callback):
 
 @contextlib.contextmanager
 def _saving(run, *paths):
-    """Note what is saved; where that fails, save the weights in the system's temporary folder."""
+    """Note the saved files; on an error save the weights in the system's temporary folder."""
     try:
         yield
         run.saved.extend(path for path in paths if path not in run.saved)
@@ -162,7 +151,7 @@ def _saving(run, *paths):
         try:
             save_weights(fallback, lasagne.layers.get_all_param_values(run.network), run.card)
         except MnistCnnError:
-            raise MnistCnnError("{}; nor could the weights be saved in {}".format(error, folder)) from error
+            raise MnistCnnError("{}; saving the weights in {} failed too".format(error, folder)) from error
         raise MnistCnnError("{}; the weights so far are in {}".format(error, fallback)) from error
 
 
@@ -175,22 +164,6 @@ class SaveWeights(Callback):
         The npz file.
     keep_best : bool
         Whether to keep the weights of the epoch with the best validation accuracy, and test them.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.model import build_cnn
-    >>> from mnist_cnn.training.callbacks import SaveWeights
-    >>> from mnist_cnn.training.config import configure
-    >>> from mnist_cnn.training.engine import Engine
-    >>> from mnist_cnn.training.state import Training
-    >>> run = Training(configure(), [SaveWeights("weights.npz")])
-    >>> run.built(Engine("plain"), build_cnn(), None, None, np.zeros(50, np.int32))
-    >>> for epoch in range(2):
-    ...     run.step_done(loss=.5, accuracy=.8)
-    ...     run.epoch_done(loss=.4, accuracy=.9)
-    >>> run.saved
-    ['weights.npz']
     """
 
     def __init__(self, output, keep_best=False):
@@ -204,7 +177,7 @@ class SaveWeights(Callback):
     def on_start(self, run):
         if self.keep_best and run.history and run.best_weights is None:
             raise MnistCnnError(
-                "the checkpoint lacks the weights of epoch {}, the best so far; go on "
+                "the checkpoint lacks the weights of epoch {}, the best so far; resume "
                 "without keep_best, or start anew".format(run.best_epoch)
             )
 
@@ -226,36 +199,19 @@ class SaveWeights(Callback):
     def on_finish(self, run):
         if self.keep_best:
             lasagne.layers.set_all_param_values(run.network, run.best_weights)
-        if not run.saved:  # the checkpoint was that of the last epoch
+        if not run.saved:  # resumed after the last epoch
             self._save(run)
 
 
 class Checkpoint(Callback):
-    """Save the run's whole state after every epoch, and go on from it.
+    """Save the run's whole state after every epoch, and resume from it.
 
     Parameters
     ----------
     path : path-like
         The file.
     resume : bool
-        Whether to go on from it: to the last bit what would have come without the break.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.training.callbacks import Checkpoint
-    >>> from mnist_cnn.training.config import configure
-    >>> from mnist_cnn.training.engine import Engine
-    >>> from mnist_cnn.training.state import Training
-    >>> import theano
-    >>> count = theano.shared(0.)
-    >>> step = theano.function([], updates=[(count, count + 1)])
-    >>> run = Training(configure(), [Checkpoint("weights.checkpoint")])
-    >>> run.built(Engine("plain"), None, step, np.random.RandomState(1), np.zeros(50, np.int32))
-    >>> run.step_done(loss=.5, accuracy=.8)
-    >>> run.epoch_done(loss=.4, accuracy=.9)
-    >>> run.saved
-    ['weights.checkpoint']
+        Whether to resume from it; the result is that of an unbroken run to the last bit.
     """
 
     def __init__(self, path, resume=False):
@@ -263,7 +219,7 @@ class Checkpoint(Callback):
 
     def on_build(self, run):
         if self.resume and not os.path.isfile(self.path):
-            raise MnistCnnError("there is no checkpoint {} to go on from".format(self.path))
+            raise MnistCnnError("there is no checkpoint {} to resume from".format(self.path))
         run.reserve(*self.outputs)
 
     def on_start(self, run):
@@ -276,29 +232,14 @@ class Checkpoint(Callback):
 
 
 class Snapshots(Callback):
-    """Save the first layer's kernels before training and after each epoch, and of a dozen epochs
-    all weights at six bits, beside the weights.
+    """Save the first layer's kernels before training and after each epoch, beside the weights.
+
+    The file also holds all weights of a dozen epochs, quantized to six bits.
 
     Parameters
     ----------
     output : path-like
         The file of the weights.
-
-    Examples
-    --------
-    >>> from mnist_cnn.model import build_cnn
-    >>> from mnist_cnn.storage.records import load_snapshots
-    >>> from mnist_cnn.training.callbacks import Snapshots
-    >>> from mnist_cnn.training.config import configure
-    >>> from mnist_cnn.training.state import Training
-    >>> run = Training(configure(), [Snapshots("weights.npz")])
-    >>> run.network = build_cnn()
-    >>> with run.under_way():
-    ...     run.step_done(loss=.5, accuracy=.8)
-    ...     run.epoch_done(loss=.4, accuracy=.9)
-    >>> epochs, kernels = load_snapshots("weights.npz", (32, 1, 5, 5))
-    >>> epochs, kernels.shape
-    (array([0, 1]), (2, 32, 1, 5, 5))
     """
 
     def __init__(self, output):
@@ -322,7 +263,7 @@ class Snapshots(Callback):
         self._save(run, run.epoch - 1)
 
     def on_interrupt(self, run):
-        if run.steps:  # the weights that are saved are of this unfinished epoch
+        if run.steps:  # the saved weights are those of this unfinished epoch
             self._save(run, run.epoch)
 
     def _save(self, run, epoch):
@@ -342,25 +283,9 @@ class Snapshots(Callback):
 
 
 class StopRequests(Callback):
-    """Let Ctrl-C and SIGTERM end the run between two steps; amid one they would tear it in two.
+    """Have Ctrl-C and SIGTERM end the run between two steps, with all weights of the same step.
 
-    A second Ctrl-C ends it at once.
-
-    Examples
-    --------
-    >>> import signal
-    >>> from mnist_cnn.system.errors import Interrupted
-    >>> from mnist_cnn.training.callbacks import StopRequests
-    >>> from mnist_cnn.training.config import configure
-    >>> from mnist_cnn.training.state import Training
-    >>> run = Training(configure(), [StopRequests()])
-    >>> try:
-    ...     with run.under_way():
-    ...         signal.raise_signal(signal.SIGTERM)  # amid a step
-    ...         run.step_done(loss=.5, accuracy=.8)
-    ... except Interrupted:
-    ...     print("steps done:", run.steps)
-    steps done: 1
+    A second signal ends it at once.
     """
 
     def __init__(self):

@@ -1,4 +1,4 @@
-"""A training run's whole state on disk, from which it goes on as if never interrupted."""
+"""A training run's whole state on disk, from which it resumes as if never interrupted."""
 
 import json
 from dataclasses import asdict, fields, replace
@@ -23,29 +23,25 @@ MRG_MODULI = 2147483647, 2147462579  # of Theano's generator, MRG31k3p; three wo
 
 
 def _containers(train_fn):
-    """What a train step changes: weights, velocities, the state of dropout's generators."""
+    """The variables that a train step updates: weights, velocities, the state of dropout's generators."""
     return [variable.value for variable in train_fn.maker.expanded_inputs if variable.update is not None]
 
 
 def _settings(run):
-    """What must be the same when the run goes on: names and JSON's kinds of values."""
-    settings = {**_data_of(run), **asdict(run.config)}
-    # weights of a device and of the CPU's plain layers go on as each other
+    """The settings that must be the same when the run resumes: names and values for JSON."""
+    settings = {"data set": run.card.dataset or "one without a name", "shape of an image": list(run.card.shape)}
+    settings.update(asdict(run.config))
+    # a run on a device may resume with the CPU's plain layers, and the other way round
     settings.update(run.data, engine="fused" if run.engine.name == "fused" else "plain")
     settings[FINGERPRINT] = run.card.digest
     del settings["device"]
     if settings["schedule"] == "constant" and not settings["skip_easy"]:
-        del settings["num_epochs"]  # a longer run begins with the shorter one
+        del settings["num_epochs"]  # a longer run starts like a shorter one
     return settings
 
 
-def _data_of(run):
-    """What a run is trained on, as a checkpoint has it."""
-    return {"data set": run.card.dataset or "one without a name", "shape of an image": list(run.card.shape)}
-
-
 def _best(run):
-    """What the best weights must be, by their names in a checkpoint: dtypes and shapes."""
+    """The dtypes and shapes of the best weights, by their names in a checkpoint."""
     params = [] if run.network is None else lasagne.layers.get_all_params(run.network)
     return {
         "best_{}".format(i): (np.dtype(param.dtype).char, param.get_value(borrow=True).shape)
@@ -54,24 +50,24 @@ def _best(run):
 
 
 class _Range(NamedTuple):
-    """What an array's numbers may be. Bounds are numbers or arrays that broadcast."""
+    """The valid values of an array. Bounds are numbers or arrays that broadcast."""
 
     least: Any
     most: Any
-    whole: Any = False  # which ones have no fraction
-    group: int = 1  # how many numbers in a row are a generator's state, which is not all 0
+    whole: Any = False  # which ones must be whole numbers
+    group: int = 1  # the size of a generator's state, which is not all 0
 
     def holds(self, array):
-        """Whether all of them are."""
+        """Whether all values of an array are valid."""
         inside = (self.least <= array) & (array <= self.most)
         inside &= ~np.asarray(self.whole) | (array % 1 == 0)
         return inside.all() and (self.group == 1 or array.reshape(-1, self.group).any(axis=1).all())
 
 
 def _ranges(arrays, containers):
-    """From the names of a checkpoint's arrays to the `_Range` of what a run can have saved.
+    """The `_Range` of a checkpoint's arrays, by their names.
 
-    Weights and velocities may be any finite numbers, which `read_npz` looks after.
+    Weights and velocities may be any finite numbers, which `read_npz` checks.
     """
     num_epochs, fields = arrays["history"].shape
     # epoch, seconds (a clock may be set back), losses in nats and accuracies
@@ -101,29 +97,13 @@ def save_checkpoint(path, run):
     path : path-like
         The file, npz.
     run : Training
-        The run: the shared variables of its train step, the best weights so far, its history, its
-        generator and what the result depends on are saved.
+        The file holds the shared variables of its train step, the best weights so far, its history,
+        the state of its generator and all settings that the result depends on.
 
     Raises
     ------
     MnistCnnError
         When the file cannot be written.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.training.checkpoint import save_checkpoint
-    >>> from mnist_cnn.training.config import configure
-    >>> from mnist_cnn.training.engine import Engine
-    >>> from mnist_cnn.training.state import Training
-    >>> import theano
-    >>> count = theano.shared(0.)
-    >>> step = theano.function([], updates=[(count, count + 1)])
-    >>> run = Training(configure())
-    >>> run.built(Engine("plain"), None, step, np.random.RandomState(1), np.zeros(50, np.int32))
-    >>> save_checkpoint("weights.checkpoint", run)
-    >>> sorted(np.load("weights.checkpoint").files)
-    ['history', 'order_keys', 'order_rest', 'settings', 'variable_0']
     """
     arrays = {
         "variable_{}".format(i): np.asarray(container.data) for i, container in enumerate(_containers(run.train_fn))
@@ -152,40 +132,20 @@ def load_checkpoint(path, run):
     path : path-like
         A file that `save_checkpoint` wrote.
     run : Training
-        A run of the same network; its `train_fn`, `rng`, `history` and `best_weights` are set. Where
-        it has another number of threads, on which sums' last bits depend, `remarks` say so.
+        A run of the same network, whose shared variables, `rng`, `history` and `best_weights` are set.
+        `remarks` warn where the number of threads is another, since the last bits of sums depend on it.
 
     Raises
     ------
     MnistCnnError
-        When the file cannot be read, is no checkpoint of this network, or was made with other
-        settings; nothing is changed then.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.training.checkpoint import load_checkpoint, save_checkpoint
-    >>> from mnist_cnn.training.config import configure
-    >>> from mnist_cnn.training.engine import Engine
-    >>> from mnist_cnn.training.state import Training
-    >>> import theano
-    >>> count = theano.shared(7.)
-    >>> step = theano.function([], updates=[(count, count + 1)])
-    >>> run = Training(configure())
-    >>> run.built(Engine("plain"), None, step, np.random.RandomState(1), np.zeros(50, np.int32))
-    >>> run.step_done(loss=.5, accuracy=.8)
-    >>> run.epoch_done(loss=.4, accuracy=.9)
-    >>> save_checkpoint("weights.checkpoint", run)
-    >>> _ = step(), step()
-    >>> load_checkpoint("weights.checkpoint", run)
-    >>> count.get_value()
-    array(7.)
+        When the file cannot be read, is not a checkpoint of this network, or was made with other
+        settings. The run is unchanged then.
     """
     containers = {"variable_{}".format(i): container for i, container in enumerate(_containers(run.train_fn))}
     wanted = {
         name: (
             np.asarray(container.data).dtype.char,
-            # of another number of examples the settings speak better
+            # where the number of examples differs, the comparison of the settings says it more clearly
             (None,) if container.name == LOSSES else np.shape(container.data),
         )
         for name, container in containers.items()
@@ -205,23 +165,23 @@ def load_checkpoint(path, run):
     except MnistCnnError as error:
         if isinstance(error.__cause__, OSError):
             raise
-        # other settings have other arrays, and say more than these
+        # where the settings differ too, their error says more than that of the arrays
         _compare(path, _settings_alone(path, error), run)
         raise
     config, threads = _compare(path, arrays, run)
     if arrays["history"].shape[1] != _fields(run):
-        raise _refusal(path, "no run has such a history")
+        raise _refusal(path, "its history has the wrong number of columns")
     for name, numbers in _ranges(arrays, containers).items():
         if not arrays[name].size or not numbers.holds(arrays[name]):
-            raise _refusal(path, "no run has such numbers in {}".format(name))
+            raise _refusal(path, "{} has numbers out of range".format(name))
 
     position, has_gauss, gauss = arrays["order_rest"]
     if any(arrays[name].shape != np.shape(container.data) for name, container in containers.items()):
-        raise _refusal(path, "it is of another number of examples")
+        raise _refusal(path, "its number of training examples differs")
 
     best = [arrays[name] for name in _best(run) if name in arrays]
     if len(best) not in (0, len(_best(run))):
-        raise _refusal(path, "it holds some of the best weights")
+        raise _refusal(path, "some of the best weights are missing")
 
     run.config = config
     run.rng.set_state(("MT19937", arrays["order_keys"], int(position), int(has_gauss), gauss))
@@ -231,13 +191,13 @@ def load_checkpoint(path, run):
     run.best_weights = best or None
     if threads not in (None, machine.threads()) and run.engine.name in ("plain", "fused"):
         run.remarks.append(
-            "the checkpoint was saved with {} threads, and there are {} now: the last bits may differ "
-            "from those of an unbroken run; OMP_NUM_THREADS={} keeps them".format(threads, machine.threads(), threads)
+            "the checkpoint was saved with {0} threads and this run has {1}: the last bits may differ from "
+            "those of an unbroken run; set OMP_NUM_THREADS={0} to avoid this".format(threads, machine.threads())
         )
 
 
 def _fields(run):
-    """Of a record in the run's history."""
+    """The number of fields of a record in the run's history."""
     return len(TRAINING_FIELDS if run.config.all_data else HISTORY_FIELDS)
 
 
@@ -246,7 +206,7 @@ def _refusal(path, reason):
 
 
 def _settings_alone(path, error):
-    """The settings of a checkpoint whose other arrays are not what they should be, or `error`."""
+    """The settings of a checkpoint whose other arrays are invalid; raises `error` where they are too."""
     try:
         return read_npz(path, dict(settings=("B", (None,))), others=True)
     except MnistCnnError:
@@ -256,23 +216,23 @@ def _settings_alone(path, error):
 def _compare(path, arrays, run):
     """The run's settings with the checkpoint's seed, and the checkpoint's number of threads.
 
-    One made with other settings is refused.
+    Raises MnistCnnError where the settings differ.
     """
     saved = _parse(path, arrays["settings"])
     for name, now in _settings(run).items():
-        if name == "seed" and now is None:  # the generators' states are saved, and need none
+        if name == "seed" and now is None:  # the checkpoint has the generators' states
             continue
         if name not in saved:
             raise _refusal(path, "its settings lack {}".format(name))
         if saved[name] != now:
             raise MnistCnnError(
-                "{} was made with another {} ({:.40}, now {:.40}); give that, or start anew without --resume".format(
+                "{} was made with another {} ({:.40}, now {:.40}); use the same, or start anew without --resume".format(
                     path, name, _in_words(saved[name]), _in_words(now)
                 )
             )
     threads = saved.get("threads")
     if threads is not None and type(threads) is not int:
-        raise _refusal(path, "its number of threads is none")
+        raise _refusal(path, "its number of threads is not a whole number")
     try:
         return replace(run.config, seed=saved.get("seed")), threads
     except MnistCnnError as error:
@@ -280,20 +240,20 @@ def _compare(path, arrays, run):
 
 
 def _in_words(value):
-    """A setting in one line, whatever is in it."""
+    """A setting on one line."""
     return value if isinstance(value, str) and value.isprintable() else repr(value)
 
 
 def _parse(path, settings):
-    """The settings that a checkpoint names; a field that came later has its default."""
+    """The settings in a checkpoint; fields that newer versions added have their defaults."""
     try:
         if len(settings) > MAX_SETTINGS:
             raise ValueError("{} characters".format(len(settings)))
         saved = json.loads(settings.tobytes().decode())
         if not isinstance(saved, dict):
-            raise ValueError("no names")
+            raise ValueError("not an object")
     except (ValueError, RecursionError) as error:
         raise _refusal(path, "its settings are damaged") from error
     defaults = {setting.name: setting.default for setting in fields(Config)}
-    del defaults["engine"]  # each is saved by the name of the one that was chosen
+    del defaults["engine"]  # a checkpoint has the name of the engine in use, not 'auto'
     return dict(defaults, **saved)

@@ -1,6 +1,6 @@
 """The settings of a training: their defaults, ranges and meanings, for the shell and for Python.
 
-`Config` is the one place where a default stands. The command line is made from its fields, and
+All defaults are in `Config`. The command line is made from its fields, and
 `mnist_cnn.training.trainer.main` passes its options on to `configure`.
 """
 
@@ -16,7 +16,7 @@ __all__ = ["Config", "RECIPES", "configure", "add_options"]
 
 
 def _setting(default, accepts, wanted, help, kind=float, **argument):
-    """A field of `Config`: its default, and what it accepts, in code and in words."""
+    """A field of `Config`: its default, and the values that it accepts, in code and in words."""
     return field(
         default=default, metadata=dict(accepts=accepts, wanted=wanted, help=help, kind=kind, argument=argument)
     )
@@ -28,45 +28,47 @@ def _choice(default, choices, help):
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that a training's result depends on, besides the data.
-
-    The defaults are the tutorial's. A value out of its range raises
-    `mnist_cnn.system.errors.MnistCnnError` with the name of the argument.
+    """All that a training's result depends on, besides the data. The defaults are the tutorial's.
 
     Parameters
     ----------
     num_epochs : int
         Passes over the training data.
     batch_size : int
-        Examples a step. An epoch drops a last, smaller batch; validation and test count it.
+        Examples in a step. An epoch drops a last, smaller batch; validation and test use it.
     learning_rate : float
-        The step size of gradient descent; with a schedule its highest.
+        The step size of gradient descent; with a schedule its maximum.
     schedule : str
         'constant', or 'cosine': from `learning_rate` down to 0 along half a cosine [1]_.
     warm_up : float
-        Epochs in which the learning rate rises in proportion from 0, fewer than `num_epochs`.
+        Epochs in which the learning rate rises linearly from 0, fewer than `num_epochs`.
     momentum : float
         Nesterov's, in [0, 1).
     dropout : float
         Probability that training drops a feature before each dense layer, in [0, 1).
     distorted : float
-        How much of each batch `mnist_cnn.training.distortions` distorts, anew each time, in [0, 1].
+        Share of each batch that `mnist_cnn.training.distortions` distorts, in [0, 1].
     skip_easy : float
-        How many of the easy examples a pass leaves out (`mnist_cnn.training.focus`), in [0, 1).
+        Share of the easy examples that a pass leaves out (`mnist_cnn.training.focus`), in [0, 1).
     ema : float
-        Epochs that an exponential moving average of the weights remembers [2]_. It is measured and
-        saved in place of the last weights. 0 for none.
+        The time constant, in epochs, of an exponential moving average of the weights [2]_. The average
+        is measured and saved in place of the last weights. 0 for none.
     all_data : bool
         Whether to train on the validation digits too. Nothing is validated then.
     seed : int, optional
-        0 to 2**32 - 1. It makes a run on the CPU repeat to the last bit: weights, order of
+        0 to 2**32 - 1. A run on the CPU with the same seed repeats to the last bit: weights, order of
         examples, dropout.
     engine : str
         'fused' for the fast layers of `mnist_cnn.fused`, 'plain' for Lasagne's own, 'auto' for the
         fast ones where they run.
     device : str, optional
-        'cpu', 'cuda', 'cuda0', 'opencl0:0' and the like; by default what Theano's configuration
-        says.
+        'cpu', 'cuda', 'cuda0', 'opencl0:0' and the like; by default the device of Theano's
+        configuration.
+
+    Raises
+    ------
+    MnistCnnError
+        When a value is out of its range.
 
     References
     ----------
@@ -102,10 +104,10 @@ class Config:
         0.01,
         lambda x: 0 < x < 3e38,
         "a positive number, below 3e38",
-        "step size of gradient descent; with a schedule its highest",
+        "step size of gradient descent; with a schedule its maximum",
         metavar="X",
     )
-    schedule: str = _choice("constant", ("constant", "cosine"), "how the learning rate goes on from its highest")
+    schedule: str = _choice("constant", ("constant", "cosine"), "how the learning rate changes after the warm-up")
     warm_up: float = _setting(
         0.0,
         lambda x: 0 <= x < math.inf,
@@ -122,17 +124,13 @@ class Config:
         metavar="P",
     )
     distorted: float = _setting(
-        0.0,
-        lambda x: 0 <= x <= 1,
-        "a number in [0, 1]",
-        "how much of each batch is distorted, anew each time",
-        metavar="SHARE",
+        0.0, lambda x: 0 <= x <= 1, "a number in [0, 1]", "share of each batch that is distorted", metavar="SHARE"
     )
     skip_easy: float = _setting(
         0.0,
         lambda x: 0 <= x < 1,
         "a number in [0, 1)",
-        "how many of the examples with a small loss each pass over the data leaves out, so that "
+        "share of the examples with a small loss that each pass over the data leaves out, so that "
         "the others come more often",
         metavar="SHARE",
     )
@@ -140,15 +138,14 @@ class Config:
         0.0,
         lambda x: 0 <= x <= 10**9,
         "a number of epochs, 0 to 10**9",
-        "epochs that an exponential moving average of the weights remembers, which is then "
-        "measured and saved; 0 for none",
+        "time constant of an exponential moving average of the weights, which is then measured and saved; 0 for none",
         metavar="EPOCHS",
     )
     all_data: bool = _setting(
         False,
         lambda x: x in (False, True),
         "True or False",
-        "train on the 10,000 validation digits too, for a last run with all else decided: nothing is validated then",
+        "train on the 10,000 validation digits too, for a last run with all settings chosen; nothing is validated then",
         bool,
     )
     seed: int = _setting(
@@ -186,10 +183,10 @@ class Config:
             )
 
     def learning_rate_at(self, epoch):
-        r"""The learning rate after so many epochs.
+        r"""The learning rate after a number of epochs.
 
         .. math:: \eta(e) = \frac{\eta}{2} \left(1 + \cos \pi \frac{e - w}{n - w}\right)
-           \text{ for a cosine, and before it } \eta \, e / w
+           \text{ for a cosine; } \eta \, e / w \text{ in the warm-up}
 
         Parameters
         ----------
@@ -216,7 +213,7 @@ class Config:
 
 
 def _converted(setting, value):
-    """A setting's value in its own type, or the error that says what it must be."""
+    """A setting's value in its own type; MnistCnnError where it is invalid."""
     kind, wanted = setting.metadata["kind"], setting.metadata["wanted"]
     types = {int: numbers.Integral, float: numbers.Real, bool: object, str: str}
     if not isinstance(value, types[kind]) or not setting.metadata["accepts"](value):
@@ -225,12 +222,12 @@ def _converted(setting, value):
 
 
 def _plain(num_epochs=5):
-    """The tutorial's own way."""
+    """The tutorial's settings."""
     return dict(num_epochs=num_epochs)
 
 
 def _best(num_epochs=5):
-    """More out of the same network, the more the longer it trains."""
+    """Higher accuracy from the same network; it rises with the number of epochs."""
     return dict(
         num_epochs=num_epochs,
         batch_size=100,
@@ -244,12 +241,12 @@ def _best(num_epochs=5):
 
 
 def _focused(num_epochs=14):
-    """More than the tutorial's fifty epochs reach, in fourteen: as `_best`, hard digits more often."""
+    """As `_best`, with hard digits more often; more accurate in 14 epochs than the tutorial's in 50."""
     return dict(_best(num_epochs), skip_easy=0.6)
 
 
 def _fast(num_epochs=2):
-    """As accurate as the tutorial's five epochs in the least time."""
+    """The accuracy of the tutorial's five epochs in the least time."""
     return dict(
         num_epochs=num_epochs,
         batch_size=100,
@@ -260,13 +257,13 @@ def _fast(num_epochs=2):
     )
 
 
-#: The recipes by name: functions from the number of epochs to the defaults that go with it. All
-#: that is in them was chosen on the validation digits (docs/accuracy.md).
+#: The recipes by name: functions from the number of epochs to a recipe's options. Their values were
+#: chosen on the validation digits (docs/accuracy.md).
 RECIPES = {"plain": _plain, "best": _best, "focused": _focused, "fast": _fast}
 
 
 def configure(recipe="plain", **options):
-    """Make the settings of a recipe.
+    """Make the `Config` of a recipe.
 
     Parameters
     ----------
@@ -275,7 +272,7 @@ def configure(recipe="plain", **options):
         weights; 'focused': the same with hard digits more often, for 14 epochs; or 'fast': a
         schedule with larger steps, for two (docs/accuracy.md).
     **options
-        Fields of `Config`. They win over the recipe's.
+        Fields of `Config`. They override the recipe's.
 
     Returns
     -------
@@ -284,7 +281,7 @@ def configure(recipe="plain", **options):
     Raises
     ------
     MnistCnnError
-        When there is no such recipe or option, or a value is out of its range.
+        When a recipe or option is unknown, or a value is out of its range.
 
     Examples
     --------
@@ -299,16 +296,16 @@ def configure(recipe="plain", **options):
     known = [setting.name for setting in fields(Config)]
     unknown = sorted(set(options) - set(known))
     if unknown:
-        raise MnistCnnError("there is no option {}; there are: {}".format(", ".join(unknown), ", ".join(known)))
+        raise MnistCnnError("there is no option {}; the options are: {}".format(", ".join(unknown), ", ".join(known)))
     given = {name: options[name] for name in options if name == "num_epochs"}
-    Config(**given)  # a number of epochs before the recipe reckons with it
+    Config(**given)  # the recipe computes with num_epochs, so it must be valid
     return Config(**dict(RECIPES[recipe](**given), **options))
 
 
 def add_options(parser):
     """Add an option for every field of `Config` to a command line.
 
-    An option that is not given is left out of the result, so that a recipe can have its own.
+    The result has only the options that are given; the recipe decides on the others.
 
     Parameters
     ----------
@@ -333,10 +330,9 @@ def add_options(parser):
         else:
             argument["type"] = kind
             defaults = [str("none" if setting.default is None else setting.default)]
+            form = "with --recipe {} {}" if kind is str else "with --recipe {} {:g}"
             defaults += [
-                "with --recipe {} {:g}".format(name, values[setting.name])
-                if kind is not str
-                else "with --recipe {} {}".format(name, values[setting.name])
+                form.format(name, values[setting.name])
                 for name, values in others.items()
                 if values.get(setting.name, setting.default) != setting.default
             ]

@@ -1,28 +1,28 @@
-"""Distortions of digits that leave them what they are: a batch in, a batch out.
+"""Data augmentation: random distortions that do not change a digit's class.
 
 An augmentation is a function ``augment(images, generator)`` that returns images of the same shape.
-`distort` applies one to mini-batches as they come. What is here is NumPy; the fast layers bring a
-`move_pixels` of their own (`mnist_cnn.fused`).
+`distort` applies one to mini-batches. This module uses NumPy; `mnist_cnn.fused` has a faster
+`move_pixels`.
 """
 
 import numpy as np
 
 __all__ = ["DISTORTIONS", "warp", "move_pixels", "elastic_modes", "distortions", "distort"]
 
-#: How strongly the better recipe distorts a digit, as options of `distortions`.
+#: The options of `distortions` that the recipes use.
 DISTORTIONS = dict(rotation=12, scale=0.12, shear=0.12, shift=2, elastic=0.8)
 
 
 def warp(images, rows, columns):
-    """Move every pixel's place of origin, and read there between the pixels (bilinearly).
+    """Warp images by displacement fields, with bilinear interpolation.
 
     Parameters
     ----------
     images : float32 array
-        (n, 1, height, width), with black around them.
+        (n, 1, height, width); outside they are black.
     rows, columns : float32 arrays
-        (n, height * width): how far below and to the right of itself each pixel of the result is
-        read, in pixels.
+        (n, height * width), in pixels: the displacements down and to the right, from each pixel of
+        the result to the place in the image where it is read.
 
     Returns
     -------
@@ -31,8 +31,8 @@ def warp(images, rows, columns):
 
     Notes
     -----
-    `scipy.ndimage.map_coordinates` of order 1 with zeros outside says the same, at a twentieth of
-    the speed: it takes an image at a time.
+    `scipy.ndimage.map_coordinates` of order 1 gives the same, at a twentieth of the speed: it takes
+    an image at a time.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def warp(images, rows, columns):
            [0., 0., 0.]], dtype=float32)
     """
     n, _, height, width = images.shape
-    stride = width + 3  # a frame of black, and one column and row more for the neighbours
+    stride = width + 3  # a black frame, and one more row and column for the interpolation
     padded = np.zeros((n, height + 3, stride), np.float32)
     padded[:, 1:-2, 1:-2] = images[:, 0]
     pixels = padded.ravel()
@@ -63,7 +63,7 @@ def warp(images, rows, columns):
     corner = whole_y.astype(np.intp)
     corner += np.arange(0, pixels.size, (height + 3) * stride)[:, np.newaxis]
 
-    # a[i] and not take(), which is four times as slow here
+    # a[i] is four times as fast as take() here
     top, bottom = pixels[corner], pixels[stride:][corner]
     top += x * (pixels[1:][corner] - top)
     bottom += x * (pixels[stride + 1 :][corner] - bottom)
@@ -79,40 +79,29 @@ def move_pixels(images, factors, fields):
     Parameters
     ----------
     images : float32 array
-        (n, 1, height, width), with black around them.
+        (n, 1, height, width); outside they are black.
     factors : float32 array
-        (2, m, k), m at most n: for each of the first m images, what to multiply the fields by, for
-        the way down and the way to the right.
+        (2, m, k), m at most n: for each of the first m images the factors of the fields, for the
+        displacement down and the displacement to the right.
     fields : float32 array
         (k, height * width), in pixels.
 
     Returns
     -------
     float32 array
-        (n, 1, height, width): the first m images warped, the rest as they were.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.training.distortions import move_pixels
-    >>> image = np.float32([[[[0, 4, 0], [0, 8, 0], [0, 0, 0]]]])
-    >>> factors = np.float32([0, 1]).reshape(2, 1, 1)  # nothing down, once to the right
-    >>> move_pixels(image, factors, fields=np.full((1, 9), .5, np.float32))[0, 0]
-    array([[2., 2., 0.],
-           [4., 4., 0.],
-           [0., 0., 0.]], dtype=float32)
+        (n, 1, height, width): the first m images warped as by `warp`, the rest unchanged.
     """
     count = factors.shape[1]
     return np.concatenate([warp(images[:count], *(factors @ fields)), images[count:]])
 
 
 def elastic_modes(size, smoothness, share=0.99):
-    r"""The few smooth waves that a random elastic field is a sum of.
+    r"""The smooth modes whose random sums are elastic displacement fields.
 
     White noise that is smoothed by a Gaussian of standard deviation :math:`\sigma` has the
-    covariance :math:`\exp(-d^2 / 4 \sigma^2)` at the distance :math:`d`, and a few eigenvectors
-    of that hold nearly all of it. A field is then their product with as many random numbers,
-    where smoothing would take a convolution over every image.
+    covariance :math:`\exp(-d^2 / 4 \sigma^2)` at the distance :math:`d`. A few eigenvectors hold
+    nearly all of its variance. A field is a sum of these with random factors, which is cheaper than
+    a convolution over every image.
 
     Parameters
     ----------
@@ -121,12 +110,13 @@ def elastic_modes(size, smoothness, share=0.99):
     smoothness : float
         :math:`\sigma` in pixels.
     share : float
-        How much of the variance along a line of pixels to keep, in (0, 1].
+        Share of the variance along a line of pixels to keep, in (0, 1].
 
     Returns
     -------
     float array
-        (k, height * width): standard normal numbers (n, k) times this are n fields of variance 1.
+        (k, height * width): the product of standard normal numbers (n, k) and these modes is n
+        fields of variance 1.
 
     Examples
     --------
@@ -154,39 +144,38 @@ def elastic_modes(size, smoothness, share=0.99):
 def distortions(
     rotation=0.0, scale=0.0, shear=0.0, shift=0.0, elastic=0.0, smoothness=4.0, share=1.0, size=28, move=move_pixels
 ):
-    """Make a function that distorts digits at random, each in its own way [1]_.
+    """Make a function that distorts digits at random [1]_.
 
     Parameters
     ----------
     rotation : float
         Largest angle, in degrees, either way.
     scale, shear : float
-        Largest change of height and of width, and largest slant, as shares of 1.
+        Largest relative change of height and of width, and largest slant.
     shift : float
-        Largest way up or down, and left or right, in pixels.
+        Largest translation along each axis, in pixels.
     elastic : float
         Root mean square of the elastic displacement of a pixel, along each axis, in pixels.
     smoothness : float
         Standard deviation of the Gaussian that makes the elastic field smooth, in pixels.
     share : float
-        How many of a batch to distort, its first, in [0, 1]; the rest stay as they are.
+        Share of a batch to distort, in [0, 1]: the first images. The rest stay unchanged.
     size : int, or pair of int
         Height and width of the images.
     move : callable
-        `move_pixels`, or its like.
+        `move_pixels`, or a function with the same arguments.
 
     Returns
     -------
     callable
-        Takes images, float32 (n, channels, height, width), and a `numpy.random.Generator`, and
-        returns as many. The same generator's state gives the same images. All channels of an image
-        go the same way.
+        It takes images, float32 (n, channels, height, width), and a `numpy.random.Generator`, and
+        returns images of that shape. All channels of an image are warped alike.
 
     Notes
     -----
     The paper's field, uniform noise in [-1, 1] smoothed by a Gaussian of 4 pixels and multiplied by
-    34, is one of ``elastic=1.38`` here. All displacements are linear in a few random numbers an
-    image, so one product of matrices makes those of a whole batch.
+    34, has ``elastic=1.38``. All displacements are linear in a few random numbers for each image, so
+    one matrix product computes those of a whole batch.
 
     References
     ----------
@@ -211,12 +200,12 @@ def distortions(
 
     def augment(images, generator):
         n = int(round(share * len(images)))
-        factors = np.empty((2, n, len(basis)), np.float32)  # of the rows', the columns' field
+        factors = np.empty((2, n, len(basis)), np.float32)  # for the rows' and the columns' displacements
         generator.standard_normal(out=factors, dtype=np.float32)
         factors *= elastic
         turn, tall, wide, slant, down, right = (bounds * generator.uniform(-1, 1, (n, 6))).T
         cos, sin = np.cos(turn), np.sin(turn)
-        # a slant and a stretch, then a turn, less the identity
+        # a slant and a stretch, then a rotation, minus the identity
         tall, wide = 1 + tall, 1 + wide
         fields = ((down, tall * cos - 1, slant * cos - wide * sin), (right, tall * sin, slant * sin + wide * cos - 1))
         for axis in (0, 1):
@@ -232,36 +221,25 @@ def distortions(
 
 
 def distort(batches, augment, rng):
-    """Distort a part of every mini-batch, each image anew.
+    """Distort mini-batches.
 
     Parameters
     ----------
     batches : iterable of (images, targets)
         Mini-batches of one epoch; images float32 (n, channels, height, width).
     augment : callable, or None
-        As `distortions` makes it. None leaves everything as it is.
+        As `distortions` returns it. None changes nothing.
     rng : numpy.random.RandomState
-        Draws the epoch's key. A batch's distortions depend on the key and the batch's number alone.
+        It draws the epoch's key. A batch's distortions depend only on the key and the batch's number.
 
     Yields
     ------
     images, targets : arrays
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.training.distortions import distort, distortions
-    >>> batches = [(np.ones((4, 1, 28, 28), np.float32), np.arange(4))] * 2
-    >>> turn = distortions(rotation=12, share=.5)
-    >>> for images, targets in distort(batches, turn, rng=np.random.RandomState(1)):
-    ...     print(images.shape, targets)
-    (4, 1, 28, 28) [0 1 2 3]
-    (4, 1, 28, 28) [0 1 2 3]
     """
     if augment is None:
         yield from batches
         return
-    seed = np.append(rng.randint(2**32, size=4, dtype=np.uint32), np.uint32(0))  # key and number
+    seed = np.append(rng.randint(2**32, size=4, dtype=np.uint32), np.uint32(0))  # key, batch number
     for images, targets in batches:
         yield augment(images, np.random.default_rng(seed)), targets
         seed[-1] += 1

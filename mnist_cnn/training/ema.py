@@ -1,4 +1,4 @@
-"""An exponential moving average of the weights, followed while they are trained."""
+"""An exponential moving average of the weights, computed during training."""
 
 import lasagne
 
@@ -6,7 +6,7 @@ __all__ = ["decay_of", "follow"]
 
 
 def decay_of(epochs, steps_per_epoch):
-    """What a step leaves of an average that is to remember so many epochs.
+    """The decay of an average whose time constant is a number of epochs.
 
     Parameters
     ----------
@@ -16,7 +16,7 @@ def decay_of(epochs, steps_per_epoch):
     Returns
     -------
     float
-        :math:`1 - 1 / s` for :math:`s` steps, at least one, in [0, 1).
+        :math:`1 - 1 / s`, in [0, 1), for a time constant of :math:`s` steps, at least one.
 
     Examples
     --------
@@ -28,7 +28,7 @@ def decay_of(epochs, steps_per_epoch):
 
 
 def follow(updates, network, averaged, decay):
-    r"""Add the updates with which a second network follows the first one [1]_.
+    r"""Add updates to a train step that average the weights in a second network [1]_.
 
     .. math:: \bar w \leftarrow \bar w + (1 - d) (w - \bar w)
 
@@ -37,32 +37,21 @@ def follow(updates, network, averaged, decay):
     updates : dict
         The train step's updates, from a shared variable to its next value.
     network : lasagne Layer
-        The output layer of the network that is trained.
+        The output layer of the trained network, with the parameters :math:`w`.
     averaged : lasagne Layer
-        That of a network of the same shape, with parameters of its own: :math:`\bar w`.
+        The output layer of a second network of the same shape, with the parameters :math:`\bar w`.
     decay : float
         :math:`d`, in [0, 1).
 
     Returns
     -------
     dict
-        The updates, and those of the second network's parameters.
+        The updates of both networks.
 
     References
     ----------
     .. [1] B. T. Polyak, A. B. Juditsky: Acceleration of stochastic approximation by averaging.
        SIAM Journal on Control and Optimization 30, 1992.
-
-    Examples
-    --------
-    >>> from mnist_cnn.training.ema import follow
-    >>> import lasagne
-    >>> layer = lasagne.layers.InputLayer((None, 1))
-    >>> network, averaged = (lasagne.layers.DenseLayer(
-    ...     layer, 1, W=lasagne.init.Constant(value), b=None) for value in (1, 0))
-    >>> updates = follow({network.W: network.W}, network, averaged, decay=.75)
-    >>> updates[averaged.W].eval().item()
-    0.25
     """
     params = lasagne.layers.get_all_params(network, trainable=True)
     means = lasagne.layers.get_all_params(averaged, trainable=True)

@@ -1,4 +1,4 @@
-"""What computes a network: the fast path for a CPU, Theano's own operations, or another device."""
+"""The engine of a training: the fast path for a CPU, Theano's own operations, or another device."""
 
 import numpy as np
 import theano
@@ -13,39 +13,30 @@ __all__ = ["Engine", "choose_engine"]
 
 
 class Engine:
-    """How a training is computed.
+    """The engine that computes a training.
 
     Parameters
     ----------
     name : str
         'plain', 'fused', or the device's name.
     remark : str, optional
-        What the report says of it; nothing where all is as it should be.
+        A line for the report.
     required : bool
-        Whether it was asked for by name, so that no other may take its place.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.training.engine import Engine
-    >>> input_var, images, (train, val) = Engine("plain").place(
-    ...     np.zeros((5, 1, 28, 28), np.float32), np.zeros((2, 1, 28, 28), np.float32))
-    >>> input_var, train.shape, val.shape
-    (inputs, (5, 1, 28, 28), (2, 1, 28, 28))
+        Whether the user asked for this engine, so that there is no fallback.
     """
 
     def __init__(self, name, remark=None, required=False):
         self.name, self.remark, self.required = name, remark, required
 
     def place(self, *parts, travel=False):
-        """Put images where the network reads them.
+        """Put images where the network reads them: on a device, or in the function's arguments.
 
         Parameters
         ----------
         *parts : float32 arrays
             Images, (n, channels, rows, columns).
         travel : bool
-            Whether each batch is to go to a device as it is, since it is distorted on the way.
+            Whether each batch must be copied to a device, because it is distorted first.
 
         Returns
         -------
@@ -54,8 +45,8 @@ class Engine:
         images : Theano 4D tensor
             The input of the network.
         parts : list of arrays
-            What to cut into batches for `input_var`: the images themselves, or on a device their
-            numbers. There the images are moved once, and a batch is a transfer of 400 bytes.
+            The arrays to cut into batches for `input_var`: the images, or on a device their
+            indices. A device gets all images once, and then 400 bytes for a batch.
         """
         if travel or self.name in ("plain", "fused"):
             images = T.tensor4("inputs")
@@ -67,12 +58,12 @@ class Engine:
 
     @property
     def mode(self):
-        """How Theano compiles this engine's functions: 'plain' does without the fast path."""
+        """Theano's mode for this engine's functions; for 'plain' it excludes the fast path."""
         mode = theano.compile.get_default_mode()
         return mode.excluding("mnist_cnn") if self.name == "plain" else mode
 
     def compiled(self, function):
-        """Note what became of the train step.
+        """Check a compiled train step; without the fast path the engine's name becomes 'plain'.
 
         Parameters
         ----------
@@ -81,8 +72,8 @@ class Engine:
         Raises
         ------
         MnistCnnError
-            When the fast path was asked for by name and took no part of it; or when it is not
-            computed on the device.
+            When the engine is `required` and the fast path computes no part of the function, or when
+            the function does not run on the device.
         """
         compat.require_on_device(function)
         if self.name != "fused":
@@ -94,31 +85,27 @@ class Engine:
             self.name, self.remark = "plain", "plain Theano operations: {}".format(reason)
 
     def distortions(self, share, size=28):
-        """Make what distorts the images of a batch.
+        """Make the function that distorts batches.
 
         Parameters
         ----------
-        share : float
-            How many of a batch, its first, in [0, 1].
-        size : pair of int
-            Height and width of the images.
+        share, size
+            As for `mnist_cnn.training.distortions.distortions`.
 
         Returns
         -------
         callable, or None
-            As `mnist_cnn.training.distortions.distortions` makes it, in the fast form where the layers
-            are fast: equal up to rounding. None where there is nothing to distort.
+            As that function returns it; the fused engine's is faster and equal up to rounding. None
+            where `share` is 0.
         """
         if not share:
             return None
-        move = distortions.move_pixels
-        if self.name == "fused":
-            move = compile_move_pixels()
+        move = compile_move_pixels() if self.name == "fused" else distortions.move_pixels
         return distortions.distortions(share=share, size=size, move=move, **distortions.DISTORTIONS)
 
 
 def choose_engine(engine="auto", device=None):
-    """Choose what computes the network.
+    """Choose the engine.
 
     Parameters
     ----------
@@ -132,15 +119,7 @@ def choose_engine(engine="auto", device=None):
     Raises
     ------
     MnistCnnError
-        When an engine or a device that is asked for by name cannot be used; another never takes
-        its place.
-
-    Examples
-    --------
-    >>> from mnist_cnn.training.engine import choose_engine
-    >>> engine = choose_engine("plain")
-    >>> engine.name, engine.remark
-    ('plain', 'plain Theano operations: asked for')
+        When the engine or device that the caller names cannot be used. There is no fallback then.
     """
     compat.require_compiler()
     compat.use_device(device)

@@ -1,4 +1,4 @@
-"""Hard examples more often than easy ones: the order of a training that has little time."""
+"""Mini-batches with hard examples more often than easy ones, for short trainings."""
 
 import numpy as np
 import theano
@@ -13,10 +13,9 @@ LOSSES = "losses of the examples"
 class Focus:
     r"""Cuts epochs into mini-batches in which easy examples come less often [1]_.
 
-    An epoch has as many steps as ever, and consists of several passes over the data. A pass leaves
-    out `skip_easy` of the examples whose last loss was below the mean; which of them, chance
-    decides anew. The first pass of a training has all examples, and so has its last epoch, when
-    the learning rate is small.
+    An epoch has the usual number of steps, and may have several passes over the data. A pass leaves
+    out a random `skip_easy` of the examples whose last loss was below the mean. The first pass of a
+    training has all examples. So has its last epoch, when the learning rate is small.
 
     Parameters
     ----------
@@ -29,9 +28,9 @@ class Focus:
 
     Notes
     -----
-    What is known of an example is the loss of the last step that it was in, dropout and distortions
-    included: to measure them all would take a pass. Losses are kept among the train step's
-    variables, where a checkpoint finds them.
+    The loss of an example is that of its last training step, with dropout and distortions; measuring
+    all of them would cost a pass. The losses are a shared variable of the train step, so a checkpoint
+    saves them.
 
     References
     ----------
@@ -56,19 +55,19 @@ class Focus:
         self.numbers = theano.shared(np.zeros(0, np.int64), "numbers of the batch")
 
     def remember(self, updates, losses):
-        """Add the update with which a train step keeps its examples' losses.
+        """Add an update to a train step that stores the losses of its examples.
 
         Parameters
         ----------
         updates : dict
             The train step's updates, from a shared variable to its next value.
         losses : Theano float32 vector
-            Of the examples of a batch.
+            The losses of a batch.
 
         Returns
         -------
         dict
-            The updates, and that of the losses.
+            With the update of the losses.
         """
         remembering = updates.copy()
         remembering[self.losses] = T.set_subtensor(self.losses[self.numbers], losses)
@@ -80,18 +79,17 @@ class Focus:
         Parameters
         ----------
         inputs, targets : arrays
-            As many of each, along their first axis.
+            Of the same length.
         batch_size : int
-            Examples in a batch.
         epoch : int
-            Which one, from 1.
+            The epoch's number, from 1.
         rng : numpy.random.RandomState
-            Where the order comes from.
 
         Yields
         ------
         inputs, targets : arrays
-            Of `batch_size` examples. The step with one is done before the next is asked for.
+            Of `batch_size` examples. The caller must make the step with a batch before it asks for the
+            next one.
         """
         order = np.zeros(0, np.int64)
         for _ in range(len(inputs) // batch_size):
@@ -102,7 +100,7 @@ class Focus:
             yield inputs[excerpt], targets[excerpt]
 
     def _one_pass(self, epoch, rng):
-        """The numbers of a pass' examples, in random order."""
+        """The indices of the examples in a pass, in random order."""
         losses = self.losses.get_value(borrow=True)
         order = rng.permutation(len(losses))
         known = losses >= 0

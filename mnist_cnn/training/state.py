@@ -1,4 +1,4 @@
-"""A training under way: what has been done, and who is told."""
+"""The state of a training, which calls the callbacks."""
 
 import contextlib
 import functools
@@ -19,10 +19,10 @@ _building, _mine = threading.RLock(), threading.local()
 
 
 def one_at_a_time(train):
-    """Have threads that train at once build their networks one after the other.
+    """Have threads that call a function build their networks one after the other.
 
-    Lasagne draws the first weights from one generator for all threads, and neither Theano's compiler
-    nor its cache expects two of them. From `Training.built` on trainings go on side by side.
+    Lasagne draws initial weights from one generator for all threads, and Theano's compiler and cache
+    are not thread-safe. After `Training.built` the trainings run in parallel.
 
     Parameters
     ----------
@@ -32,12 +32,7 @@ def one_at_a_time(train):
     Returns
     -------
     callable
-
-    Examples
-    --------
-    >>> from mnist_cnn.training.state import one_at_a_time
-    >>> one_at_a_time(lambda: "trained")()
-    'trained'
+        With the arguments and results of `train`.
     """
 
     @functools.wraps(train)
@@ -55,39 +50,38 @@ def one_at_a_time(train):
 
 
 class Training:
-    """A training under way: it keeps the count, and tells the callbacks.
+    """The state of a training, which calls the callbacks.
 
     Parameters
     ----------
     config : Config
-        The settings.
     callbacks : sequence of Callback
-        Told in this order.
+        Called in this order.
 
     Attributes
     ----------
     history : list of tuples
-        For each finished epoch the values of `mnist_cnn.storage.records.HISTORY_FIELDS`; on all
-        data without the last two.
+        For each finished epoch the values of `mnist_cnn.storage.records.HISTORY_FIELDS`, without the
+        last two of them with `all_data`.
     engine : Engine
     network : lasagne Layer
-        The one that is measured and saved.
+        The output layer of the network that is measured and saved.
     best_weights : list of arrays, or None
-        Its parameters after the epoch of the best validation accuracy; None where nobody knows.
+        Its parameters after the epoch of the best validation accuracy; None if unknown.
     train_fn : Theano function
     rng : numpy.random.RandomState
-        Of the order of the examples.
+        The generator of the order of the examples.
     card : mnist_cnn.datasets.card.DataCard
-        What the model is trained on.
+        The data card.
     data : dict of str to number
-        What tells one data set from another: its size, a checksum of its labels.
+        The size of the training data and a checksum of its labels.
     steps_per_epoch : int
     remarks : list of str
-        What the report says of it besides.
+        Lines for the report.
     reserved : list of paths
-        What callbacks are going to write.
+        Files that callbacks will write.
     saved : list of paths
-        What was written so far, each once.
+        Files that callbacks have written.
 
     Examples
     --------
@@ -113,14 +107,14 @@ class Training:
             getattr(callback, event, lambda *args: None)(self, *args)
 
     def reserve(self, *paths):
-        """Note files that a callback will write; MnistCnnError where it cannot, or another does."""
+        """Note files that a callback will write; MnistCnnError where one is not writable or is reserved already."""
         self.reserved += paths
         keep_apart((), self.reserved)
         for path in paths:
             check_writable(path)
 
     def built(self, engine, network, train_fn, rng, y_train, card=DataCard()):
-        """Note what is trained, and on what: the labels tell one data set from another."""
+        """Note the compiled training and its data, before the first step."""
         self.card = card
         self.engine, self.network, self.train_fn, self.rng = engine, network, train_fn, rng
         self.steps_per_epoch = len(y_train) // self.config.batch_size
@@ -129,11 +123,11 @@ class Training:
             "data set (checksum of its labels)": zlib.crc32(y_train.tobytes()),
         }
         if getattr(_mine, "turn", None):
-            _mine.turn.close()  # the next thread's
+            _mine.turn.close()  # the next thread may build
 
     @contextlib.contextmanager
     def under_way(self):
-        """The time in which steps are made: callbacks are told how it began, and how it ended."""
+        """A context for the steps, which calls `on_start`, `on_interrupt` and `on_close`."""
         try:
             self.tell("on_start")
             self._start_epoch()
@@ -149,7 +143,7 @@ class Training:
 
     @property
     def epoch(self):
-        """The epoch under way, from 1."""
+        """The number of the current epoch, from 1."""
         return len(self.history) + 1
 
     @property
@@ -158,36 +152,36 @@ class Training:
 
     @property
     def best_epoch(self):
-        """That of the best validation accuracy, the last one of several; None where there is none."""
+        """The last epoch with the best validation accuracy; None without validation."""
         if self.config.all_data or not self.history:
             return None
         return max(self.history, key=lambda record: (record[-1], record[0]))[0]
 
     @property
     def learning_rate(self):
-        """That of the next step."""
+        """The learning rate of the next step."""
         return self.config.learning_rate_at(len(self.history) + self.steps / self.steps_per_epoch)
 
     def step_done(self, loss, accuracy):
-        """Note a step; raises MnistCnnError where the loss is no number any more."""
+        """Note a step; MnistCnnError where the loss is NaN or infinite."""
         _require_finite("training", loss)
         self.sums += loss, accuracy
         self.steps += 1
         self.tell("on_step")
 
     def epoch_done(self, loss, accuracy):
-        """Note an epoch with its validation loss and accuracy, as `step_done` a step."""
-        _require_finite("validation", loss)  # after the last step's update: before it is saved
+        """Note an epoch with its validation loss and accuracy; MnistCnnError where the loss is NaN or infinite."""
+        _require_finite("validation", loss)  # checks the last step's update before it is saved
         validation = () if self.config.all_data else (loss, accuracy)
         self.history.append((self.epoch, time.monotonic() - self.started, *self.sums / self.steps, *validation))
         self._start_epoch()
         if self.network is not None and self.best_epoch == len(self.history):
             self.best_weights = lasagne.layers.get_all_param_values(self.network)
         self.tell("on_epoch")
-        self.started = time.monotonic()  # what callbacks save does not count
+        self.started = time.monotonic()  # excludes the time of the callbacks
 
     def finished(self):
-        """Note the last epoch; a callback may now set the weights that are tested."""
+        """Note the end of the last epoch; a callback may now set the weights for the test."""
         self.tell("on_finish")
 
     def tested(self, loss, accuracy):
@@ -196,7 +190,7 @@ class Training:
 
 
 def _require_finite(which, loss):
-    """Raise MnistCnnError where the weights have run away."""
+    """Raise MnistCnnError where the training diverged."""
     if not np.isfinite(loss):
         raise MnistCnnError(
             "the {} loss became {}: the learning rate is too high for this data and batch size; "

@@ -1,4 +1,4 @@
-"""The tutorial's training with all that may be added to it: settings, an engine, callbacks."""
+"""The tutorial's training with more settings, engines and callbacks."""
 
 import lasagne
 import numpy as np
@@ -29,7 +29,7 @@ __all__ = ["compile_functions", "train", "main"]
 def compile_functions(
     network, input_var, target_var, learning_rate, momentum, averaged=None, decay=None, focus=None, mode=None
 ):
-    """Compile the tutorial's training step and measurement, with an average and a focus where there are such.
+    """Compile the tutorial's training step and measurement, with an average and a focus if given.
 
     Parameters
     ----------
@@ -37,26 +37,16 @@ def compile_functions(
         As for `mnist_cnn.train.compile_functions`.
     learning_rate, momentum : float, or scalar shared variable
         Of stochastic gradient descent with Nesterov momentum.
-    averaged : lasagne Layer, optional
-        A network of the same shape that follows `network` (`mnist_cnn.training.ema`). It is measured then.
-    decay : float
-        What a step leaves of that average, in [0, 1).
+    averaged, decay
+        As for `mnist_cnn.training.ema.follow`; by default there is no average. `val_fn` measures the
+        averaged network.
     focus : mnist_cnn.training.focus.Focus, optional
-        What keeps the loss of each example.
+        It stores the loss of each example.
 
     Returns
     -------
     train_fn, val_fn : Theano functions
         As `mnist_cnn.train.compile_functions` returns them.
-
-    Examples
-    --------
-    >>> from mnist_cnn.model import build_cnn
-    >>> from mnist_cnn.training.trainer import compile_functions
-    >>> import theano.tensor as T
-    >>> inputs, targets = T.tensor4("inputs"), T.ivector("targets")
-    >>> network, averaged = build_cnn(inputs), build_cnn(inputs)
-    >>> train_fn, val_fn = compile_functions(network, inputs, targets, .01, .9, averaged, decay=.99)
     """
     losses, accuracy = _losses_and_accuracy(network, target_var)
     loss = losses.mean()
@@ -90,23 +80,21 @@ def train(dataset, config=Config(), callbacks=()):
     Parameters
     ----------
     dataset : six arrays
-        As `mnist_cnn.data.load_dataset` returns them; the network takes its shape and its classes
-        from them.
+        As `mnist_cnn.data.load_dataset` returns them. They determine the network's image shape and
+        number of classes.
     config : Config
-        The settings.
     callbacks : sequence of mnist_cnn.training.callbacks.Callback
-        What the run does besides: report, save, stop.
+        For example a report or saved files.
 
     Returns
     -------
     list of arrays
-        The learned parameters: filters (32, channels, 5, 5), their biases (32,), and so on through
-        the layers.
+        The learned parameters, layer by layer: filters (32, channels, 5, 5), biases (32,) and so on.
 
     Raises
     ------
     MnistCnnError
-        When a setting does not go with the data or the machine, or the loss is NaN or infinite.
+        When a setting does not fit the data or the machine, or the loss is NaN or infinite.
 
     Examples
     --------
@@ -131,7 +119,7 @@ def train(dataset, config=Config(), callbacks=()):
     shape, num_classes = card.shape, len(card.classes)
     trained = network = build_cnn(images, config.dropout, shape, num_classes)
     averaged = None
-    if config.ema:  # what is measured and saved is a second network, which follows the first
+    if config.ema:  # a second network holds the average, and is measured and saved
         network = averaged = build_cnn(images, config.dropout, shape, num_classes)
         lasagne.layers.set_all_param_values(averaged, lasagne.layers.get_all_param_values(trained))
     focus = Focus(len(X_train), config.skip_easy, config.num_epochs) if config.skip_easy else None
@@ -168,9 +156,9 @@ def train(dataset, config=Config(), callbacks=()):
 
 
 def _prepare(dataset, config):
-    """The six arrays as they are trained on."""
+    """The six arrays for training, with int32 labels."""
     X_train, y_train, X_val, y_val, X_test, y_test = dataset
-    if config.all_data:  # a batch still tells whether the loss is a number, and is not reported
+    if config.all_data:  # a batch is left to check the loss for NaN; it is not reported
         X_train, y_train = np.concatenate([X_train, X_val]), np.concatenate([y_train, y_val])
         X_val, y_val = X_val[: config.batch_size], y_val[: config.batch_size]
     if config.batch_size > len(X_train):
@@ -197,25 +185,23 @@ def main(
     dataset=None,
     **options,
 ):
-    """Load the data, train, report and save: what ``scripts/train.py`` does.
+    """Load the data, train, report and save: the command ``scripts/train.py``.
 
     Parameters
     ----------
-    model : str
-        'cnn', the tutorial's only one.
+    model : 'cnn'
     recipe : str
         As for `mnist_cnn.training.config.configure`.
     data_dir, dataset
         As for `mnist_cnn.data.load_dataset`.
     output : path-like, optional
-        The npz file to save the weights in after every epoch and on Ctrl-C, with the history
-        beside it as CSV. None saves nothing.
+        The npz file for the weights, saved after every epoch and on Ctrl-C, with the history beside
+        it as CSV. None saves nothing.
     checkpoint : path-like, optional
-        The file to save the run's whole state in after every epoch; by default beside the weights,
+        The file for the run's whole state, saved after every epoch; by default beside the weights,
         ending in ``.checkpoint``.
     resume : bool
-        Whether to go on from the checkpoint: to the last bit what would have come without the
-        break.
+        Whether to resume from the checkpoint; the result is that of an unbroken run to the last bit.
     keep_best : bool
         Whether to save, test and return the weights of the epoch with the best validation
         accuracy, not the last.
@@ -224,8 +210,7 @@ def main(
     quiet : bool
         Whether to print nothing but the final results.
     **options
-        The fields of `mnist_cnn.training.config.Config`: ``num_epochs``, ``batch_size``, ``seed``
-        and so on.
+        Fields of `mnist_cnn.training.config.Config`, such as ``num_epochs``.
 
     Returns
     -------
@@ -235,39 +220,26 @@ def main(
     Raises
     ------
     MnistCnnError
-        When an option is out of its range, the data or the engine cannot be used, the loss is NaN
-        or infinite (what was saved before stays), or a file cannot be written (the weights are
-        then saved elsewhere, as its text says).
+        When an option is out of its range, the data or the engine cannot be used, the loss is NaN or
+        infinite (files saved before stay), or a file cannot be written (the weights are then saved
+        in the system's temporary folder, which the message names).
     Interrupted
-        On Ctrl-C or SIGTERM, after the step under way, once the weights are saved. It is a
+        On Ctrl-C or SIGTERM, after the current step and once the weights are saved. It is a
         KeyboardInterrupt.
-
-    Examples
-    --------
-    >>> from mnist_cnn.training.trainer import main
-    >>> weights = main(num_epochs=1, output=None, quiet=True)  # doctest: +ELLIPSIS
-    Final results:
-      test loss:...
-      test accuracy:...%
-    >>> weights[0].shape
-    (32, 1, 5, 5)
     """
     if model != "cnn":
-        raise MnistCnnError("model is {!r}; there is one, 'cnn'".format(model))
+        raise MnistCnnError("model is {!r}; it must be 'cnn'".format(model))
     config = configure(recipe, **options)
     if keep_best and config.all_data:
-        raise MnistCnnError(
-            "keep_best has nothing to choose the best epoch by where all_data trains on the validation digits"
-        )
+        raise MnistCnnError("keep_best needs a validation set, and all_data trains on it; leave one of them out")
     if output is None and (keep_best or snapshots):
-        raise MnistCnnError("keep_best and snapshots need an output to lie beside")
+        raise MnistCnnError("keep_best and snapshots need an output; name a file for the weights")
     if checkpoint is None and output is not None:
         checkpoint = checkpoint_path(output)
     if resume and checkpoint is None:
-        raise MnistCnnError("resume needs an output or a checkpoint to go on from")
+        raise MnistCnnError("resume needs an output or a checkpoint to resume from")
 
-    choose_engine(config.engine, config.device)  # what cannot be used is said before all else
-
+    choose_engine(config.engine, config.device)  # its errors come before those of the data and the files
     callbacks = []
     if checkpoint is not None:
         callbacks.append(Checkpoint(checkpoint, resume))
@@ -277,7 +249,7 @@ def main(
         callbacks.append(Snapshots(output))
     keep_apart(dataset_files(data_dir, dataset), [path for callback in callbacks for path in callback.outputs])
     callbacks += [Report(quiet), StopRequests()]
-    with signals(interrupt):  # SIGTERM too ends the start in good order; then StopRequests takes over
+    with signals(interrupt):  # until StopRequests takes over
         if not quiet:
             print("Loading data...")
         return train(load_dataset(data_dir, dataset=dataset), config, callbacks)

@@ -137,7 +137,7 @@ def test_no_resuming_on_other_data(trained, tmp_path):
     assert process.returncode == 2
     assert process.stderr == (
         "error: {} was made with another data set (one without a name, now "
-        "mnist); give that, or start anew without --resume\n"
+        "mnist); use the same, or start anew without --resume\n"
     ).format(checkpoint)
     assert list(tmp_path.iterdir()) == []
 

@@ -109,7 +109,7 @@ def test_a_resumed_run_says_that_it_has_other_threads_or_other_images(tmp_path, 
     for threads, said in (("1", False), ("2", True)):
         monkeypatch.setenv("OMP_NUM_THREADS", threads)
         trainer.main(num_epochs=1, resume=True, **options)
-        assert ("saved with 1 threads, and there are 2 now" in capsys.readouterr().out) == said
+        assert ("saved with 1 threads and this run has 2" in capsys.readouterr().out) == said
     before = (tmp_path / "model.checkpoint").read_bytes()
     few = [1 - array if array.ndim == 4 else array for array in few]
     with pytest.raises(MnistCnnError, match="another data set .fingerprint of its arrays."):
@@ -156,11 +156,11 @@ def test_signals_end_a_run_between_steps_and_are_given_back(few, ctrl_c):
 @pytest.mark.parametrize(
     "options, message",
     [
-        (dict(keep_best=True, all_data=True), "keep_best has nothing to choose"),
+        (dict(keep_best=True, all_data=True), "keep_best needs a validation set"),
         (dict(output=None, keep_best=True), "need an output"),
         (dict(output=None, snapshots=True), "need an output"),
         (dict(output=None, resume=True), "resume needs an output or a checkpoint"),
-        (dict(resume=True, checkpoint="nowhere/x"), "no checkpoint nowhere/x to go on from"),
+        (dict(resume=True, checkpoint="nowhere/x"), "no checkpoint nowhere/x to resume from"),
         (dict(model="mlp"), "model is 'mlp'"),
     ],
 )

@@ -220,7 +220,7 @@ def test_checkpoint_on_all_data(tmp_path):
     for run, width in ((a_run(all_data=True), 6), (a_run(), 4)):
         checkpoint.save_checkpoint(path, run)
         np.savez(tmp_path / "other", **dict(np.load(path), history=np.ones((1, width))))
-        with pytest.raises(MnistCnnError, match="no run has such a history"):
+        with pytest.raises(MnistCnnError, match="its history has the wrong number of columns"):
             checkpoint.load_checkpoint(tmp_path / "other.npz", run)
 
 

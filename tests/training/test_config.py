@@ -70,7 +70,7 @@ def test_unknown_recipe(name):
 
 
 def test_unknown_option():
-    with pytest.raises(MnistCnnError, match="no option epochs; there are: num_epochs, "):
+    with pytest.raises(MnistCnnError, match="no option epochs; the options are: num_epochs, "):
         trainer.main(epochs=5)
 
 

@@ -21,7 +21,7 @@ def test_a_checkpoint_of_another_data_set_is_refused_by_name(tmp_path):
     load_checkpoint(path, run_of("fashion-mnist"))
     run = run_of("mnist")
     before = state(run)
-    with pytest.raises(MnistCnnError, match=r"another data set .fashion-mnist, now mnist.; give"):
+    with pytest.raises(MnistCnnError, match=r"another data set .fashion-mnist, now mnist.; use"):
         load_checkpoint(path, run)
     with pytest.raises(MnistCnnError, match=r"fashion-mnist, now one without a name"):
         load_checkpoint(path, run_of())

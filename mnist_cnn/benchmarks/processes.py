@@ -1,0 +1,81 @@
+"""Programs that are measured in processes of their own: a training, and PyTorch's baseline."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from ..system.errors import MnistCnnError
+
+__all__ = ["run", "run_torch", "accuracy_in"]
+
+
+def run(command, name, env=None):
+    """Run a program to its end.
+
+    Parameters
+    ----------
+    command : list of str
+    name : str
+        What an error calls it.
+    env : dict, optional
+        Its environment; by default this process's.
+
+    Returns
+    -------
+    subprocess.CompletedProcess
+        With its ``stdout`` and ``stderr`` as text.
+
+    Raises
+    ------
+    MnistCnnError
+        When it cannot be run, or when it fails: then with the last line of its stderr.
+    """
+    try:
+        process = subprocess.run(command, capture_output=True, text=True, env=env)
+    except OSError as error:
+        raise MnistCnnError("cannot run {}: {}".format(command[0], error.strerror)) from error
+    if process.returncode:
+        lines = process.stderr.splitlines() or ["it printed no error"]
+        raise MnistCnnError("{} failed: {}".format(name, lines[-1]))
+    return process
+
+
+def run_torch(torch_python, dataset, num_epochs, batch_sizes, *options):
+    """Train with PyTorch: run ``torch_baseline.py``.
+
+    Parameters
+    ----------
+    torch_python : str
+        The Python that has PyTorch.
+    dataset : path-like
+        An npz file with the six arrays of a data set.
+    num_epochs : int
+    batch_sizes : sequence of int
+        A training, or two on a GPU, for each.
+    *options : str
+        ``--cpu``, ``--channels-last``.
+
+    Returns
+    -------
+    list of dict
+        For each training what the program prints of it.
+
+    Raises
+    ------
+    MnistCnnError
+        As `run`.
+    """
+    env = os.environ
+    if torch_python != sys.executable:  # another version, with packages of its own
+        env = {name: value for name, value in env.items() if not name.startswith("PYTHON")}
+    program = Path(__file__).with_name("torch_baseline.py")
+    words = [torch_python, program, dataset, num_epochs, *batch_sizes, *options]
+    return list(map(json.loads, run(list(map(str, words)), "PyTorch", env).stdout.splitlines()))
+
+
+def accuracy_in(report):
+    """The test accuracy, in [0, 1], that a training's report ends with."""
+    return float(re.search(r"test accuracy:\s*(\S+)", report).group(1)) / 100
