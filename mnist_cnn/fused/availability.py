@@ -8,19 +8,7 @@ __all__ = ["why_not"]
 
 
 def why_not():
-    """Say why the fast path cannot run here.
-
-    Returns
-    -------
-    str or None
-        A few words; None where it can.
-
-    Examples
-    --------
-    >>> from mnist_cnn.fused import why_not
-    >>> print(why_not())
-    None
-    """
+    """The reason why the fast path cannot run here, or None where it can."""
     if not theano.config.cxx:
         return "there is no C++ compiler"
     if on_device():

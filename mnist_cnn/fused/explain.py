@@ -1,4 +1,4 @@
-"""What became of the parts of a compiled function, why, and what each takes."""
+"""The parts of a compiled function: which are on the fast path, why others are not, and their times."""
 
 import time
 
@@ -10,7 +10,7 @@ __all__ = ["explain", "why_nothing"]
 
 
 def why_nothing(function):
-    """Say why no part of a compiled function went to the fast path.
+    """Say why no part of a compiled function is on the fast path.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ def why_nothing(function):
     Returns
     -------
     str or None
-        A few words; None where some part did.
+        The most frequent reason; None where some part is.
 
     Examples
     --------
@@ -41,22 +41,22 @@ def why_nothing(function):
     return max(reasons, key=reasons.count) if reasons else "it has no part that the fast path knows"
 
 
-def explain(function, *batch, **kwargs):
-    """Say which parts of a compiled function went where, and why the others stayed.
+def explain(function, *batch, repeats=20):
+    """Say what computes each part of a compiled function, and why.
 
     Parameters
     ----------
     function : Theano function
     *batch : arrays
-        The function's inputs. With them the table also has the milliseconds that each part takes,
-        its gradients included. The function's shared variables stay as they are.
+        The function's inputs. With them the table also has the milliseconds of each part, its
+        gradients included. The function's shared variables stay as they are.
     repeats : int
-        Calls that are measured, 20 by default.
+        Calls that are measured.
 
     Returns
     -------
     str
-        A table with a line a part: what the program asks for, what computes it, why.
+        A table with a line for each part.
 
     Examples
     --------
@@ -71,9 +71,6 @@ def explain(function, *batch, **kwargs):
     convolution of 1 channel by 32 filters of 5x5  Conv2D    convolution and rectifier in one pass
     convolution of 1 channel by 32 filters of 5x5  Theano's  dilation (2, 2)
     """
-    repeats = kwargs.pop("repeats", 20)
-    if kwargs:
-        raise TypeError("explain has no argument {}".format(sorted(kwargs)[0]))
     rows = getattr(function.maker.fgraph, "mnist_cnn_rows", {})
     if not rows:
         return "Theano's own operations: {}".format(why_nothing(function))
@@ -101,7 +98,7 @@ def explain(function, *batch, **kwargs):
 
 
 def _milliseconds(function, rows, batch, repeats):
-    """From a row's place to what its nodes take of a call; None for the others. And the whole."""
+    """(milliseconds of a call by the place of a row, None for all other nodes; the whole call's)."""
     stats = theano.compile.ProfileStats(atexit_print=False)
     shared = {
         variable: theano.shared(variable.get_value(borrow=False), broadcastable=variable.broadcastable)
@@ -109,7 +106,7 @@ def _milliseconds(function, rows, batch, repeats):
         if isinstance(variable.type, theano.tensor.TensorType)
     }
     measured = function.copy(swap=shared, profile=stats)
-    measured(*batch)  # chooses the kernels' ways, and is not counted
+    measured(*batch)  # a first call, which chooses the kernels' algorithms, is not counted
     before, start = dict(stats.apply_time), time.perf_counter()
     for _ in range(repeats):
         measured(*batch)

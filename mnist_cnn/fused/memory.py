@@ -1,4 +1,4 @@
-"""Freed arrays' memory stays with the process, for the next arrays."""
+"""Keeps the memory of freed arrays for the next arrays."""
 
 import ctypes
 
@@ -11,14 +11,14 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 def keep_freed_memory(largest=2**30, kept=2**30):
     """Have the C library keep the memory of freed arrays.
 
-    Theano frees every intermediate array of a function as soon as it is used. The C library hands
-    large ones back to the system at once, which clears the pages of the next ones: up to a fifth of
-    a training step.
+    Theano frees each intermediate array of a function after its last use. The C library returns large
+    ones to the system at once, which then clears the pages of the next ones: up to a fifth of a
+    training step.
 
     Parameters
     ----------
     largest : int
-        Bytes of an array up to which its memory is kept. Where the library allows less, it is 2 ** 25.
+        Bytes of the largest array whose memory is kept. Where the library allows less, it is 2 ** 25.
     kept : int
         Bytes that are kept at most at the end of the heap.
 
@@ -26,12 +26,6 @@ def keep_freed_memory(largest=2**30, kept=2**30):
     -------
     bool
         False where the C library has no such setting: only glibc does.
-
-    Examples
-    --------
-    >>> from mnist_cnn.fused.memory import keep_freed_memory
-    >>> keep_freed_memory() in (True, False)
-    True
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

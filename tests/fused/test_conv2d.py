@@ -30,7 +30,7 @@ from mnist_cnn import model  # noqa: F401  it sets float32
 from mnist_cnn.benchmarks.networks import NETWORKS
 from mnist_cnn.fused.ops.activation import Activation
 from mnist_cnn.fused.ops.batch_norm import BatchNorm
-from mnist_cnn.fused.ops.conv2d import Conv2D, Conv2DGrad, first, last
+from mnist_cnn.fused.ops.conv2d import Conv2D, Conv2DGrad, channels_first, channels_last
 from mnist_cnn.fused.ops.pooling import Pool2D, Pooling
 
 # Each example compiles Theano functions; the C++ modules in them are the same for all.
@@ -54,7 +54,7 @@ def assert_close(got, want, names, tolerance=2e-5):
 
 def compile_conv(pad, slope, pool=None, stride=(1, 1)):
     x, W, b, g = T.ftensor4(), T.ftensor4(), T.fvector(), T.ftensor4()
-    y = first(Conv2D(pad, slope, pool=pool, stride=stride).result(last(x), W, b))
+    y = channels_first(Conv2D(pad, slope, pool=pool, stride=stride).result(channels_last(x), W, b))
     return theano.function([x, W, b, g], [y] + T.grad(T.sum(g * y), [W, b, x]))
 
 
@@ -233,7 +233,7 @@ def bent(kind):
         op = Conv2D((1,) * 4, pool=pool, **options)
         assert op.has_codes() == (kind == "codes")
         plain = pool_2d(f(z), pool.size, pool.ignore_border, pool.stride, pool.pad)
-        for y in (first(op.result(last(x), W, b)), plain):
+        for y in (channels_first(op.result(channels_last(x), W, b)), plain):
             outputs += [y] + T.grad(T.sum(g * y), [W, b, x])
     return theano.function([x, W, b, g], outputs, mode=PLAIN)
 
@@ -263,7 +263,7 @@ def strided(pad, stride):
     four = pad if isinstance(pad, str) else (pad[0], pad[0], pad[1], pad[1])
     z = T.nnet.conv2d(x, W, border_mode=pad, subsample=stride, filter_flip=False) + b.dimshuffle("x", 0, "x", "x")
     op = Conv2D(four, slope=0, spelling="maximum", stride=stride)
-    y = first(op.result(last(x), W[:, :, ::-1, ::-1], b))
+    y = channels_first(op.result(channels_last(x), W[:, :, ::-1, ::-1], b))
     plain = T.maximum(z, 0)
     return (
         theano.function([x, W, b, g], [y] + T.grad(T.sum(g * y), [W, b, x])),
@@ -306,7 +306,7 @@ def test_in_theanos_debug_mode():
     """It runs each Op with outputs of every memory layout, and checks what an optimization does."""
     x, W, b = T.ftensor4(), T.ftensor4(), T.fvector()
     pool = Pooling((2, 2), (2, 2))
-    y = Conv2D("half", slope=0, pool=pool, stride=(1, 2)).result(last(x), W, b)
+    y = Conv2D("half", slope=0, pool=pool, stride=(1, 2)).result(channels_last(x), W, b)
     y = Activation(nonlinearity="tanh")(Pool2D((3, 3), (1, 1), mode="sum", pad=(1, 1))(y), b)
     y = BatchNorm(1e-4)(y, b, b)[0]
     mode = theano.compile.debugmode.DebugMode(optimizer="fast_run", check_py_code=False)
@@ -352,7 +352,7 @@ def test_flat_images_tie():
     """Equal patches give equal sums, and each gets the gradient, whichever way the sums go."""
     x, W, b = T.ftensor4(), T.ftensor4(), T.fvector()
     pool = Pooling((2, 2), (2, 2))
-    y = first(Conv2D((1,) * 4, 0, pool=pool).result(last(x), W, b))
+    y = channels_first(Conv2D((1,) * 4, 0, pool=pool).result(channels_last(x), W, b))
     f = theano.function([x, W, b], T.grad(T.sum(y), b))
     images = np.zeros((3, 16, 12, 12), "float32")
     images[1] = 1.7  # flat but for the border
@@ -391,7 +391,7 @@ def test_pooling_is_theanos(size, stride, ignore_border, mode, pad, rows, column
     """Ties included: the pixels are few whole numbers."""
     pad = tuple(min(p, s - 1) for p, s in zip(pad, size)) if ignore_border else (0, 0)
     x, g = T.ftensor4(), T.ftensor4()
-    fast = first(Pool2D(size, stride, ignore_border, mode, pad)(last(x)))
+    fast = channels_first(Pool2D(size, stride, ignore_border, mode, pad)(channels_last(x)))
     plain = pool_2d(x, size, ignore_border, stride, pad, mode)
     rng = np.random.RandomState(seed)
     data = rng.randint(-1, 2, size=(3, 5, rows, columns)).astype("float32")

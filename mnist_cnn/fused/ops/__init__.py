@@ -1,1 +1,1 @@
-"""Theano Ops in C++: a file for each, on one base."""
+"""Theano Ops in C++, a file for each."""

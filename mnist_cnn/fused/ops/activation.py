@@ -2,9 +2,8 @@
 
 import theano.tensor as T
 from theano.gof import Apply, ParamsType
-from theano.gradient import DisconnectedType
 
-from .base import NativeOp, checked_tensor
+from .base import DifferentiableOp, GradientOp, NativeOp, checked_tensor
 from .conv2d import Nonlinearity
 
 __all__ = ["Activation", "ActivationGrad"]
@@ -14,7 +13,7 @@ def _rows(value, name):
     value = T.as_tensor_variable(value)
     if value.ndim < 2:
         raise TypeError("%s: wanted two dimensions or more, got %d" % (name, value.ndim))
-    return checked_tensor(value, name, value.ndim, "float32")
+    return checked_tensor(value, name, value.ndim)
 
 
 class _ActivationOp(NativeOp):
@@ -30,10 +29,8 @@ class _ActivationOp(NativeOp):
         return self.params_type.get_params(self, **self.f.values())
 
 
-class Activation(_ActivationOp):
-    """Bias and nonlinearity, in one pass: of a dense layer, or of maps with channels last.
-
-    Equal to ``f(z + b)``.
+class Activation(DifferentiableOp, _ActivationOp):
+    """Bias and nonlinearity in one pass, ``f(z + b)``: of a dense layer, or of maps with channels last.
 
     Parameters
     ----------
@@ -43,65 +40,32 @@ class Activation(_ActivationOp):
     Notes
     -----
     Called with z (batch, .., units) of two dimensions or more and b (units,), both float32. Gives
-    y, like z. A b of zeros is none.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.fused.ops.activation import Activation
-    >>> Activation(slope=0)(np.float32([[-1, 0, 1]]), np.ones(3, np.float32)).eval()
-    array([[0., 1., 2.]], dtype=float32)
+    y, like z.
     """
 
     def make_node(self, z, b):
         z = _rows(z, "z")
-        return Apply(self, [z, checked_tensor(b, "b", 1, "float32")], [z.type()])
+        return Apply(self, [z, checked_tensor(b, "b", 1)], [z.type()])
 
     def infer_shape(self, node, shapes):
         return [shapes[0]]
 
-    def L_op(self, inputs, outputs, gradients):
-        z, b = inputs
-        if isinstance(gradients[0].type, DisconnectedType):
-            return [DisconnectedType()()] * 2
-        dz, db = ActivationGrad(*self.f, openmp=self.openmp)(outputs[0], *gradients)
-        return [T.patternbroadcast(dz, z.broadcastable), T.patternbroadcast(db, b.broadcastable)]
+    def differentiate(self, inputs, outputs, gradient):
+        return ActivationGrad(*self.f, openmp=self.openmp)(outputs[0], gradient)
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call(
-            "activation::forward_numpy(%s, %s, %s, &%s)"
-            % (inputs[0], inputs[1], Nonlinearity.c_value(sub), outputs[0]),
-            sub,
-        )
+        return self.call("activation::forward_numpy", [*inputs, Nonlinearity.c_value(sub)], outputs, sub)
 
 
-class ActivationGrad(_ActivationOp):
-    """Gradients of `Activation` with respect to z and b.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.fused.ops.activation import Activation
-    >>> import theano
-    >>> b = theano.shared(np.float32([-1, 0, 1]))
-    >>> y = Activation(slope=0)(np.zeros((2, 3), np.float32), b)
-    >>> theano.grad(y.sum(), b).eval()  # Theano's rule at zero: the mean of both sides
-    array([0., 1., 2.], dtype=float32)
-    """
+class ActivationGrad(GradientOp, _ActivationOp):
+    """Gradients of `Activation` with respect to z and b."""
 
     def make_node(self, y, g):
         y = _rows(y, "y")
-        return Apply(self, [y, checked_tensor(g, "g", y.ndim, "float32")], [y.type(), T.fvector()])
+        return Apply(self, [y, checked_tensor(g, "g", y.ndim)], [y.type(), T.fvector()])
 
     def infer_shape(self, node, shapes):
         return [shapes[0], (shapes[0][-1],)]
 
-    def L_op(self, inputs, outputs, gradients):
-        raise NotImplementedError("Activation has a first derivative only; for a second, take the plain network")
-
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call(
-            "activation::backward_numpy(%s, %s, %s, &%s, &%s)"
-            % (inputs[0], inputs[1], Nonlinearity.c_value(sub), outputs[0], outputs[1]),
-            sub,
-        )
+        return self.call("activation::backward_numpy", [*inputs, Nonlinearity.c_value(sub)], outputs, sub)

@@ -1,4 +1,4 @@
-"""What all Ops in C++ have in common: their code is in `csrc`, compiled by Theano for the processor it runs on."""
+"""The base of all Ops in C++: their code is in `csrc`, and Theano compiles it for the processor at hand."""
 
 import copy
 import functools
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import theano.tensor as T
 from theano.gof.op import OpenMPOp
+from theano.gradient import DisconnectedType
 
-__all__ = ["NativeOp", "checked_tensor", "with_op"]
+__all__ = ["DifferentiableOp", "GradientOp", "NativeOp", "checked_tensor", "is_disconnected", "with_changes"]
 
 
 _SOURCES = Path(__file__).resolve().parent.parent / "csrc"
@@ -16,7 +17,7 @@ _SOURCES = Path(__file__).resolve().parent.parent / "csrc"
 
 @functools.cache
 def _digest():
-    """Hash of all headers: a changed one must not find modules compiled from the old."""
+    """Hash of all headers: when one changes, modules compiled from the old ones must not be found."""
     sha = hashlib.sha256()
     for path in sorted(_SOURCES.rglob("*.h")):
         sha.update(path.read_bytes())
@@ -26,13 +27,13 @@ def _digest():
 class NativeOp(OpenMPOp):
     """An Op that is one call of a C++ function from a header of this package.
 
-    A class of it has `header`, and a ``c_code`` that returns what `call` makes of the function's call.
+    A subclass sets `header`, and its ``c_code`` returns what `call` writes.
 
     Examples
     --------
     >>> from mnist_cnn.fused.ops.base import NativeOp
-    >>> NativeOp().call("run(x)", {"fail": "goto fail;"})
-    'if (run(x)) { goto fail; }'
+    >>> NativeOp().call("run", ["x"], ["y"], {"fail": "goto fail;"})
+    'if (run(x, &y)) { goto fail; }'
     """
 
     header: str | None = None
@@ -56,63 +57,71 @@ class NativeOp(OpenMPOp):
         # There is no Python version; modes that prefer one (FAST_COMPILE) run this one too.
         return super().make_thunk(node, storage_map, compute_map, no_recycling, impl="c")
 
-    def call(self, expression, sub):
-        return "if (%s) { %s }" % (expression, sub["fail"])
+    def call(self, function, arguments, outputs, sub):
+        """C code that calls a function with some arguments and the addresses of the outputs."""
+        arguments = [*arguments, *("&" + output for output in outputs)]
+        return "if (%s(%s)) { %s }" % (function, ", ".join(arguments), sub["fail"])
 
 
-def with_op(node, op):
-    """Apply another Op to a node's inputs; `explain` still knows what part it is of.
+class DifferentiableOp(NativeOp):
+    """An Op whose first output has a gradient, which `differentiate` writes."""
 
-    Parameters
-    ----------
-    node : theano.gof.Apply
-    op : theano.gof.Op
+    def differentiate(self, inputs, outputs, gradient):
+        """The gradients of all inputs, from that of the first output."""
+        raise NotImplementedError
+
+    def L_op(self, inputs, outputs, gradients):
+        if is_disconnected(gradients[0]):
+            return [DisconnectedType()() for _ in inputs]
+        results = self.differentiate(inputs, outputs, gradients[0])
+        return [T.patternbroadcast(result, x.broadcastable) for x, result in zip(inputs, results)]
+
+
+class GradientOp(NativeOp):
+    """The gradient of another Op; it has none itself."""
+
+    def L_op(self, inputs, outputs, gradients):
+        name = type(self).__name__[: -len("Grad")]
+        raise NotImplementedError("%s has no second derivative; use Theano's own operations" % name)
+
+
+def is_disconnected(gradient):
+    """Whether an output has no gradient, since the cost does not depend on it."""
+    return isinstance(gradient.type, DisconnectedType)
+
+
+def with_changes(node, **attributes):
+    """Apply a copy of a node's Op, with other attributes, to the node's inputs.
+
+    The new node keeps the tag by which `explain` knows its part.
 
     Returns
     -------
     list of Theano variables
         The new node's outputs.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.fused.ops.base import with_op
-    >>> import theano.tensor as T
-    >>> product, = with_op((T.constant(2) + T.constant(3)).owner, T.mul)
-    >>> product.eval().item()
-    6
     """
+    op = copy.copy(node.op)
+    vars(op).update(attributes)
     new = op.make_node(*node.inputs)
     new.tag = copy.copy(node.tag)
     return new.outputs
 
 
-def checked_tensor(value, name, ndim, dtype):
-    """Make a value a Theano variable of a kind.
+def checked_tensor(value, name, ndim, dtype="float32"):
+    """Make a value a Theano variable, and check its type.
 
     Parameters
     ----------
     value : array or Theano variable
     name : str
-        What the errors call it.
+        The argument's name, for the errors.
     ndim : int
     dtype : str
-
-    Returns
-    -------
-    Theano variable
 
     Raises
     ------
     TypeError
         When it has other dimensions or another dtype.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.fused.ops.base import checked_tensor
-    >>> checked_tensor(np.zeros((2, 3)), "x", 2, "float64").type
-    TensorType(float64, matrix)
     """
     value = T.as_tensor_variable(value)
     if value.ndim != ndim:

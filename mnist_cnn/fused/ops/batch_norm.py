@@ -2,11 +2,10 @@
 
 import theano.tensor as T
 from theano.gof import Apply, ParamsType
-from theano.gradient import DisconnectedType
 from theano.scalar import float64 as float64_t
 
 from .activation import _ActivationOp
-from .base import checked_tensor
+from .base import DifferentiableOp, GradientOp, checked_tensor, is_disconnected
 from .conv2d import Nonlinearity
 
 
@@ -23,7 +22,7 @@ class _BatchNormOp(_ActivationOp):
         return self.params_type.get_params(self, epsilon=self.epsilon, **self.f.values())
 
 
-class BatchNorm(_BatchNormOp):
+class BatchNorm(DifferentiableOp, _BatchNormOp):
     """Batch normalization over all axes but the last, and a nonlinearity.
 
     Equal to ``f((x - mean) * (gamma * inv_std) + beta)``, where ``inv_std`` is
@@ -44,87 +43,46 @@ class BatchNorm(_BatchNormOp):
     ----------
     S. Ioffe, C. Szegedy: Batch Normalization: Accelerating Deep Network Training by Reducing
     Internal Covariate Shift. ICML 2015, https://arxiv.org/abs/1502.03167
-
-    Examples
-    --------
-    >>> from mnist_cnn.fused.ops.batch_norm import BatchNorm
-    >>> import numpy as np
-    >>> x, one = np.float32([[1, 0], [3, 4]]), np.ones(2, np.float32)
-    >>> y, mean, inv_std = BatchNorm(epsilon=0, slope=1)(x, one, 0 * one)
-    >>> mean.eval(), y.eval().round(3)
-    (array([2., 2.], dtype=float32), array([[-1., -1.],
-           [ 1.,  1.]], dtype=float32))
     """
 
     def make_node(self, x, gamma, beta):
         x = T.as_tensor_variable(x)
-        x, gamma, beta = (
-            checked_tensor(x, "x", x.ndim, "float32"),
-            checked_tensor(gamma, "gamma", 1, "float32"),
-            checked_tensor(beta, "beta", 1, "float32"),
-        )
-        return Apply(self, [x, gamma, beta], [x.type(), T.fvector(), T.fvector()])
+        inputs = [checked_tensor(x, "x", x.ndim), checked_tensor(gamma, "gamma", 1), checked_tensor(beta, "beta", 1)]
+        return Apply(self, inputs, [x.type(), T.fvector(), T.fvector()])
 
     def infer_shape(self, node, shapes):
         return [shapes[0], (shapes[0][-1],), (shapes[0][-1],)]
 
     def L_op(self, inputs, outputs, gradients):
-        x, gamma, beta = inputs
-        if any(not isinstance(g.type, DisconnectedType) for g in gradients[1:]):
+        if not all(map(is_disconnected, gradients[1:])):
             raise NotImplementedError("BatchNorm has no gradient through its statistics alone")
-        if isinstance(gradients[0].type, DisconnectedType):
-            return [DisconnectedType()()] * 3
-        op = BatchNormGrad(self.epsilon, *self.f, openmp=self.openmp)
-        dx, dgamma, dbeta = op(x, gamma, outputs[0], outputs[1], outputs[2], gradients[0])
-        return [dx, T.patternbroadcast(dgamma, gamma.broadcastable), T.patternbroadcast(dbeta, beta.broadcastable)]
+        return super().L_op(inputs, outputs, gradients)
+
+    def differentiate(self, inputs, outputs, gradient):
+        return BatchNormGrad(self.epsilon, *self.f, openmp=self.openmp)(*inputs[:2], *outputs, gradient)
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call(
-            "normalization::forward_numpy(%s, (float)%s->epsilon, %s, &%s)"
-            % (", ".join(inputs), sub["params"], Nonlinearity.c_value(sub), ", &".join(outputs)),
-            sub,
-        )
+        arguments = [*inputs, "(float)%s->epsilon" % sub["params"], Nonlinearity.c_value(sub)]
+        return self.call("normalization::forward_numpy", arguments, outputs, sub)
 
 
-class BatchNormGrad(_BatchNormOp):
-    """Gradients of `BatchNorm` with respect to x, gamma and beta.
-
-    Examples
-    --------
-    >>> from mnist_cnn.fused.ops.batch_norm import BatchNorm
-    >>> import numpy as np
-    >>> import theano
-    >>> x, one = np.float32([[1, 0], [3, 4]]), np.ones(2, np.float32)
-    >>> beta = theano.shared(0 * one)
-    >>> y, _, _ = BatchNorm(epsilon=0, slope=1)(x, one, beta)
-    >>> theano.grad(y.sum(), beta).eval()
-    array([2., 2.], dtype=float32)
-    """
+class BatchNormGrad(GradientOp, _BatchNormOp):
+    """Gradients of `BatchNorm` with respect to x, gamma and beta."""
 
     def make_node(self, x, gamma, y, mean, inv_std, g):
         x = T.as_tensor_variable(x)
         inputs = [
-            checked_tensor(value, name, ndim, "float32")
-            for value, name, ndim in (
-                (x, "x", x.ndim),
-                (gamma, "gamma", 1),
-                (y, "y", x.ndim),
-                (mean, "mean", 1),
-                (inv_std, "inv_std", 1),
-                (g, "g", x.ndim),
-            )
+            checked_tensor(x, "x", x.ndim),
+            checked_tensor(gamma, "gamma", 1),
+            checked_tensor(y, "y", x.ndim),
+            checked_tensor(mean, "mean", 1),
+            checked_tensor(inv_std, "inv_std", 1),
+            checked_tensor(g, "g", x.ndim),
         ]
         return Apply(self, inputs, [x.type(), T.fvector(), T.fvector()])
 
     def infer_shape(self, node, shapes):
         return [shapes[0], shapes[1], shapes[1]]
 
-    def L_op(self, inputs, outputs, gradients):
-        raise NotImplementedError("BatchNorm has a first derivative only; for a second, take the plain network")
-
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call(
-            "normalization::backward_numpy(%s, %s, &%s)"
-            % (", ".join(inputs), Nonlinearity.c_value(sub), ", &".join(outputs)),
-            sub,
-        )
+        return self.call("normalization::backward_numpy", [*inputs, Nonlinearity.c_value(sub)], outputs, sub)

@@ -1,10 +1,8 @@
 """Theano Ops for convolutions of any size, with a nonlinearity and a pooling, in C++.
 
-Their images lie with the channels of a pixel side by side, (batch, rows, columns, channels).
-`last` and `first` go from Lasagne's order to that one and back. Theano's optimizer cancels a
-`last` after a `first`, also with elementwise operations between, so that nothing is transposed
-between layers.
-All sizes are known to the C++ code at run time, so that Theano compiles one module for all layers.
+Their images have the channels last, (batch, rows, columns, channels). Theano's optimizer cancels
+`channels_last` after `channels_first`, also with elementwise operations between, so that nothing is
+transposed between layers. The C++ code takes all sizes at run time: Theano compiles one module for all layers.
 """
 
 import json
@@ -15,53 +13,34 @@ import numpy as np
 import theano.tensor as T
 from theano import config
 from theano.gof import Apply, ParamsType, local_optimizer
-from theano.gradient import DisconnectedType
 from theano.scalar import bool as bool_t, float64 as float64_t, int64 as int64_t
 from theano.tensor.opt import register_canonicalize
 
-from .base import NativeOp, checked_tensor, with_op
+from .base import DifferentiableOp, GradientOp, NativeOp, checked_tensor, is_disconnected, with_changes
 from .pooling import Pooling
 
-__all__ = ["Conv2D", "Conv2DGrad", "first", "last"]
+__all__ = ["Conv2D", "Conv2DGrad", "channels_first", "channels_last"]
 
 
-def last(x):
-    """(batch, channels, rows, columns) to (batch, rows, columns, channels).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.fused.ops.conv2d import last
-    >>> import theano.tensor as T
-    >>> last(T.as_tensor_variable(np.zeros((2, 3, 28, 30)))).eval().shape
-    (2, 28, 30, 3)
-    """
+def channels_last(x):
+    """(batch, channels, rows, columns) to (batch, rows, columns, channels)."""
     return x.dimshuffle(0, 2, 3, 1)
 
 
-def first(x):
-    """(batch, rows, columns, channels) to (batch, channels, rows, columns).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.fused.ops.conv2d import first, last
-    >>> import theano.tensor as T
-    >>> first(last(T.as_tensor_variable(np.zeros((2, 3, 28, 30))))).eval().shape
-    (2, 3, 28, 30)
-    """
+def channels_first(x):
+    """(batch, rows, columns, channels) to (batch, channels, rows, columns)."""
     return x.dimshuffle(0, 3, 1, 2)
 
 
 _NO_CODES = T.constant(np.zeros((0, 0, 0, 0), "uint8"))
 
-# The names of csrc/conv2d/nonlinearity.h, in their order.
+# The enums of csrc/conv2d/nonlinearity.h, in their order.
 NONLINEARITIES = ("lines", "tanh", "sigmoid", "elu")
 SPELLINGS = ("abs", "maximum", "maximum_second", "switch", "switch_ge", "switch_le", "switch_lt", "product")
 
 
 class Nonlinearity(namedtuple("Nonlinearity", "slope nonlinearity spelling")):
-    """f, as the parameters of an Op that has one."""
+    """The nonlinearity of an Op, f, as its parameters."""
 
     __slots__ = ()
     params = dict(kind=int64_t, slope=float64_t, spelling=int64_t)
@@ -73,13 +52,13 @@ class Nonlinearity(namedtuple("Nonlinearity", "slope nonlinearity spelling")):
             if value not in known:
                 raise ValueError("%s: wanted one of %s, got %r" % (name, ", ".join(known), value))
         if nonlinearity != "lines" and slope != 1:
-            raise ValueError("slope: %s has none, got %r" % (nonlinearity, slope))
+            raise ValueError("slope: wanted none for %s, got %r" % (nonlinearity, slope))
         if spelling == "product" and slope not in (0, 1):
-            raise ValueError("slope: a product has 0, got %r" % (slope,))
+            raise ValueError("slope: wanted 0 for a product, got %r" % (slope,))
         return super().__new__(cls, float(slope), nonlinearity, spelling)
 
     def values(self):
-        """Of `params`."""
+        """The values of `params`."""
         return dict(
             kind=NONLINEARITIES.index(self.nonlinearity), slope=self.slope, spelling=SPELLINGS.index(self.spelling)
         )
@@ -94,8 +73,8 @@ class Nonlinearity(namedtuple("Nonlinearity", "slope nonlinearity spelling")):
 
 
 class _Conv2DOp(NativeOp):
-    # What an Op does not give, y or dx or the pooled, is an output all the same, an empty array: so
-    # all Conv2Ds, and all their gradients, are one C++ module.
+    # An output that is not computed (y, dx, the pooled) is an empty array: so one C++ module serves all
+    # Conv2Ds, and one all their gradients.
     params_type = ParamsType(
         full=bool_t,
         codes=bool_t,
@@ -122,7 +101,7 @@ class _Conv2DOp(NativeOp):
             raise ValueError("stride: wanted two numbers from 1, got %r" % (stride,))
 
     def get_params(self, node):
-        # csrc/bindings/conv2d.h knows the words by their numbers
+        # the numbers of csrc/bindings/conv2d.h for the words
         top, bottom, left, right = {"half": (-1,) * 4, "full": (-2,) * 4}.get(self.pad, self.pad)
         nothing = dict(Pooling((1, 1), (1, 1)).values(), rows=0)
         return self.params_type.get_params(
@@ -140,7 +119,7 @@ class _Conv2DOp(NativeOp):
         )
 
     def has_codes(self):
-        """Whether a byte a window tells the gradient all that it needs of y."""
+        """Whether one byte for each window tells the gradient all that it needs of y."""
         return (
             self.pool is not None
             and self.pool.mode == "max"
@@ -153,7 +132,7 @@ class _Conv2DOp(NativeOp):
         return dict(pool=self.pool, ties=self.ties, stride=self.stride, openmp=self.openmp, **self.f._asdict())
 
     def c_options(self, sub):
-        """The C++ arguments: padding, stride, what follows the sums, where the ways are kept."""
+        """The C++ arguments: padding, stride, the operations after the sums, the file of measured ways."""
         return (
             "conv2d::Pad{{(int){0}->top, (int){0}->bottom, (int){0}->left, (int){0}->right}}, "
             "conv2d::Pair{{(int){0}->down, (int){0}->across}}, "
@@ -166,30 +145,29 @@ class _Conv2DOp(NativeOp):
         )
 
 
-class Conv2D(_Conv2DOp):
+class Conv2D(DifferentiableOp, _Conv2DOp):
     """Convolution, bias, nonlinearity and pooling, in one pass.
 
-    Equal to ``pool(f(conv2d(padded x, W) + b))`` with flipped filters. (For others, give
-    ``W[:, :, ::-1, ::-1]``: no copy is made of it.)
+    Equal to ``pool(f(conv2d(padded x, W) + b))`` with flipped filters. (For unflipped ones, give
+    ``W[:, :, ::-1, ::-1]``, which is not copied.)
 
     Parameters
     ----------
     pad : tuple of four int, or {'half', 'full'}
-        Rows and columns of zeros around an image: (top, bottom, left, right). Or by the filters'
-        size, which may be known at run time alone: half of it, rounded down, or all of it but one.
+        Rows and columns of zeros around an image: (top, bottom, left, right); or 'half' the filters'
+        size, rounded down, or the 'full' size minus one.
     slope : float
-        With 'lines', in [0, 1]: f(z) is z where z > 0, and ``slope * z`` elsewhere. So 1 is no
-        nonlinearity, 0 the rectifier, between is a leaky rectifier.
+        For 'lines', in [0, 1]: f(z) is z where z > 0, and ``slope * z`` elsewhere. 1 is the
+        identity, 0 the rectifier, a number between a leaky rectifier.
     nonlinearity : {'lines', 'tanh', 'sigmoid', 'elu'}
         f.
     pool : Pooling, optional
-        The pooling that follows.
     ties : bool
-        Whether what follows may compare y's values, so that equal patches have to give equal
-        ones. The pooling does without.
+        Whether later operations, other than the pooling, may compare values of y. Then equal
+        patches give equal values.
     spelling : str
-        With 'lines', which of the plain graph's forms f equals where z is 0, infinite or NaN. Its
-        derivative at 0 is
+        For 'lines', the expression that f equals where z is 0, infinite or NaN, with its
+        derivative at 0:
 
         =================  =====================================  ===============
         'abs'              ``a * z + (1 - a) * abs(z)``           ``a = (1 + slope) / 2``
@@ -204,19 +182,18 @@ class Conv2D(_Conv2DOp):
 
         (With slope 0, ``slope * z`` is a plain 0.)
     stride : tuple of two int
-        Of the convolution: rows and columns.
+        Rows and columns between the filters' positions.
     keep_y, keep_codes : bool
-        Whether to give y where there is a pooling, and the codes where there can be some. An
+        Whether to write y where there is a pooling, and the codes where there can be some. An
         optimization turns off what nothing uses.
 
     Notes
     -----
     Called with x (batch, rows, columns, channels), W (filters, channels, rows, columns) and b
-    (filters,), all float32. Gives y and the pooled, both (batch, rows', columns', filters); the
-    pooled is for use only where there is a pooling, y only where it is kept. In y the sign of a
-    zero tells the gradient whether it was negative before the nonlinearity. The third output, uint8
-    and of the pooled's shape, are codes: which positions of a window get its gradient. 'lines'
-    and a max-pooling of 2x2 have them, and their gradient looks at them in place of y.
+    (filters,), all float32. Gives y, the pooled (empty where nothing pools) and codes, all of the
+    form (batch, rows', columns', filters). In y the sign of a zero tells the gradient whether it was
+    negative before the nonlinearity. The codes, uint8, say which positions of a window get its
+    gradient; 'lines' with a max-pooling of 2x2 has them, and its gradient reads them in place of y.
 
     Examples
     --------
@@ -232,24 +209,11 @@ class Conv2D(_Conv2DOp):
     """
 
     __props__ = ("pad", "f", "pool", "ties", "stride", "keep_y", "keep_codes")
-
     header = "bindings/conv2d_forward.h"
 
-    def __init__(
-        self,
-        pad,
-        slope=1,
-        nonlinearity="lines",
-        pool=None,
-        ties=False,
-        spelling="abs",
-        stride=(1, 1),
-        keep_y=True,
-        keep_codes=True,
-        openmp=None,
-    ):
-        super().__init__(pad, slope, nonlinearity, pool, ties, spelling, stride, openmp)
-        self.keep_y = bool(keep_y) or not pool
+    def __init__(self, pad, *args, keep_y=True, keep_codes=True, **kwargs):
+        super().__init__(pad, *args, **kwargs)
+        self.keep_y = bool(keep_y) or not self.pool
         self.keep_codes = bool(keep_codes) and self.has_codes()
 
     def full(self):
@@ -259,17 +223,13 @@ class Conv2D(_Conv2DOp):
         return self.keep_codes
 
     def make_node(self, x, W, b):
-        x, W, b = (
-            checked_tensor(x, "x", 4, "float32"),
-            checked_tensor(W, "W", 4, "float32"),
-            checked_tensor(b, "b", 1, "float32"),
-        )
-        shape = (x.broadcastable[0], False, False, False)
+        inputs = [checked_tensor(x, "x", 4), checked_tensor(W, "W", 4), checked_tensor(b, "b", 1)]
+        shape = (inputs[0].broadcastable[0], False, False, False)
         maps, codes = T.TensorType("float32", shape), T.TensorType("uint8", shape)
-        return Apply(self, [x, W, b], [maps(), maps(), codes()])
+        return Apply(self, inputs, [maps(), maps(), codes()])
 
     def result(self, x, W, b):
-        """The last thing that it computes: the pooled, or y."""
+        """The pooled, or y where nothing pools."""
         y, pooled, _ = self(x, W, b)
         return pooled if self.pool else y
 
@@ -288,12 +248,13 @@ class Conv2D(_Conv2DOp):
         return [y] + 2 * [self.pool.out_shape(y) if self.pool else y]
 
     def L_op(self, inputs, outputs, gradients):
-        x, W, b = inputs
         used, other = gradients[1::-1] if self.pool else gradients[:2]
-        if not isinstance(other.type, DisconnectedType):
+        if not is_disconnected(other):
             raise NotImplementedError("Conv2D with a pooling has no gradient through y itself")
-        if isinstance(used.type, DisconnectedType):
-            return [DisconnectedType()()] * 3
+        return super().L_op(inputs, outputs, [used])
+
+    def differentiate(self, inputs, outputs, gradient):
+        x, W, _ = inputs
         y, pooled, codes = outputs
         dW, db, dx = Conv2DGrad(self.pad, wrt_x=True, **self.options())(
             x,
@@ -301,21 +262,15 @@ class Conv2D(_Conv2DOp):
             pooled if self.has_codes() else y,
             pooled if self.pool else y,
             codes if self.has_codes() else _NO_CODES,
-            used,
+            gradient,
         )
-        return [
-            T.patternbroadcast(dx, x.broadcastable),
-            T.patternbroadcast(dW, W.broadcastable),
-            T.patternbroadcast(db, b.broadcastable),
-        ]
+        return [dx, dW, db]
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call(
-            "conv2d::forward_numpy(%s, %s, &%s)" % (", ".join(inputs), self.c_options(sub), ", &".join(outputs)), sub
-        )
+        return self.call("conv2d::forward_numpy", [*inputs, self.c_options(sub)], outputs, sub)
 
 
-class Conv2DGrad(_Conv2DOp):
+class Conv2DGrad(GradientOp, _Conv2DOp):
     """Gradients of `Conv2D` with respect to W, b and x.
 
     Parameters
@@ -328,37 +283,14 @@ class Conv2DGrad(_Conv2DOp):
     Notes
     -----
     Called with x, W, y, the pooled (y again where nothing pools), the codes, and the gradient of
-    the pooled. Where there are codes y is not looked at, and any maps will do; where there are
-    none, any codes.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.fused.ops.conv2d import Conv2D
-    >>> import theano
-    >>> x, W = np.ones((1, 4, 4, 3), np.float32), np.ones((2, 3, 3, 3), np.float32)
-    >>> b = theano.shared(np.zeros(2, np.float32))
-    >>> y = Conv2D(pad=(1, 1, 1, 1), slope=0).result(x, W, b)
-    >>> theano.grad(y.sum(), b).eval()  # 4 x 4 positions
-    array([16., 16.], dtype=float32)
+    the pooled. With codes y is not read, and any maps will do; without them any codes will do.
     """
 
     __props__ = ("pad", "f", "pool", "ties", "stride", "wrt_x")
     header = "bindings/conv2d_backward.h"
 
-    def __init__(
-        self,
-        pad,
-        slope=1,
-        nonlinearity="lines",
-        pool=None,
-        ties=False,
-        spelling="abs",
-        stride=(1, 1),
-        wrt_x=True,
-        openmp=None,
-    ):
-        super().__init__(pad, slope, nonlinearity, pool, ties, spelling, stride, openmp)
+    def __init__(self, pad, *args, wrt_x=True, **kwargs):
+        super().__init__(pad, *args, **kwargs)
         self.wrt_x = bool(wrt_x)
 
     def full(self):
@@ -369,37 +301,28 @@ class Conv2DGrad(_Conv2DOp):
 
     def make_node(self, x, W, y, pooled, codes, g):
         inputs = [
-            checked_tensor(value, name, 4, dtype)
-            for value, name, dtype in (
-                (x, "x", "float32"),
-                (W, "W", "float32"),
-                (y, "y", "float32"),
-                (pooled, "pooled", "float32"),
-                (codes, "codes", "uint8"),
-                (g, "g", "float32"),
-            )
+            checked_tensor(x, "x", 4),
+            checked_tensor(W, "W", 4),
+            checked_tensor(y, "y", 4),
+            checked_tensor(pooled, "pooled", 4),
+            checked_tensor(codes, "codes", 4, "uint8"),
+            checked_tensor(g, "g", 4),
         ]
-        return Apply(self, inputs, [T.tensor4(dtype="float32"), T.vector(dtype="float32"), T.tensor4(dtype="float32")])
+        return Apply(self, inputs, [T.ftensor4(), T.fvector(), T.ftensor4()])
 
     def infer_shape(self, node, shapes):
         return [shapes[1], (shapes[1][0],), shapes[0]]
 
-    def L_op(self, inputs, outputs, gradients):
-        raise NotImplementedError("Conv2D has a first derivative only; for a second, take the plain network")
-
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call(
-            "conv2d::backward_numpy(%s, %s, &%s)" % (", ".join(inputs), self.c_options(sub), ", &".join(outputs)), sub
-        )
+        return self.call("conv2d::backward_numpy", [*inputs, self.c_options(sub)], outputs, sub)
 
 
 @register_canonicalize
 @local_optimizer([Conv2DGrad])
 def local_conv2d_no_unused_dx(node):
     """Leaves the gradient with respect to x out where nothing uses it."""
-    op = node.op
-    if isinstance(op, Conv2DGrad) and op.wrt_x and not node.outputs[2].clients:
-        return with_op(node, Conv2DGrad(op.pad, wrt_x=False, **op.options()))
+    if isinstance(node.op, Conv2DGrad) and node.op.wrt_x and not node.outputs[2].clients:
+        return with_changes(node, wrt_x=False)
     return False
 
 
@@ -414,4 +337,4 @@ def local_conv2d_no_unused_outputs(node):
     keep_y, keep_codes = bool(y.clients) or not op.pool, bool(codes.clients) and op.keep_codes
     if (op.keep_y, op.keep_codes) == (keep_y, keep_codes):
         return False
-    return with_op(node, Conv2D(op.pad, keep_y=keep_y, keep_codes=keep_codes, **op.options()))
+    return with_changes(node, keep_y=keep_y, keep_codes=keep_codes)

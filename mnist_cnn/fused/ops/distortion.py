@@ -11,14 +11,14 @@ __all__ = ["DistortImages", "compile_move_pixels"]
 
 
 class DistortImages(NativeOp):
-    """Reads the pixels of images elsewhere than where they lie, between the pixels bilinearly.
+    """Images whose pixels are displaced, by bilinear interpolation.
 
     Notes
     -----
     Called with images (n, 1, rows, columns), factors (2, m, k) and fields (k, rows * columns), all
-    float32, m at most n. Gives as many images, float32: of the first m, pixel (y, x) is read at
-    y + down and x + right, where the displacements of image i are ``down = factors[0, i] @ fields``
-    and ``right = factors[1, i] @ fields`` and everything outside is 0; the others are as they were.
+    float32, m at most n. Gives n images, float32. In the first m, pixel (y, x) is read at
+    (y + down, x + right), with ``down = factors[0, i] @ fields`` and ``right = factors[1, i] @ fields``
+    for image i; outside an image is 0. The others stay as they are.
 
     Examples
     --------
@@ -36,12 +36,12 @@ class DistortImages(NativeOp):
     header = "bindings/distortion.h"
 
     def make_node(self, images, factors, fields):
-        images, factors, fields = (
-            checked_tensor(images, "images", 4, "float32"),
-            checked_tensor(factors, "factors", 3, "float32"),
-            checked_tensor(fields, "fields", 2, "float32"),
-        )
-        return Apply(self, [images, factors, fields], [images.type()])
+        inputs = [
+            checked_tensor(images, "images", 4),
+            checked_tensor(factors, "factors", 3),
+            checked_tensor(fields, "fields", 2),
+        ]
+        return Apply(self, inputs, [inputs[0].type()])
 
     def infer_shape(self, node, shapes):
         return [shapes[0]]
@@ -50,7 +50,7 @@ class DistortImages(NativeOp):
         return [grad_undefined(self, k, x, "distorted images have no gradient here") for k, x in enumerate(inputs)]
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call("distortion::distort_numpy(%s, %s, %s, &%s)" % (tuple(inputs) + tuple(outputs)), sub)
+        return self.call("distortion::distort_numpy", inputs, outputs, sub)
 
 
 def compile_move_pixels():
@@ -60,16 +60,6 @@ def compile_move_pixels():
     -------
     callable
         Equal to it up to rounding, on as many threads as the training.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.fused.ops.distortion import compile_move_pixels
-    >>> move_pixels = compile_move_pixels()
-    >>> images = np.ones((3, 1, 28, 28), np.float32)
-    >>> moved = move_pixels(images, np.ones((2, 1, 1), np.float32), np.ones((1, 784), np.float32))
-    >>> moved.sum(axis=(1, 2, 3))  # the first by a pixel, out of 28, each way
-    array([729., 784., 784.], dtype=float32)
     """
     images, factors, fields = T.ftensor4("images"), T.ftensor3("factors"), T.fmatrix("fields")
     return theano.function([images, factors, fields], DistortImages()(images, factors, fields))

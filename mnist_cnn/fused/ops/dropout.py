@@ -1,4 +1,4 @@
-"""Theano Ops for the random numbers of MRG31k3p and masks of them, in C++: in vectors, on all threads."""
+"""Theano Ops for the random numbers of MRG31k3p and masks made of them, in C++: in vectors, on all threads."""
 
 import numpy as np
 import theano.tensor as T
@@ -19,15 +19,15 @@ class VectorUniform(NativeOp, mrg_uniform):
     Parameters
     ----------
     output_type : TensorType
-        Of the numbers: float32 or float64, of any number of dimensions.
+        The numbers' type: float32 or float64, of any number of dimensions.
     inplace : bool
         Whether the state is overwritten. Theano's own rule for its generators turns it on where
         nothing else reads the old state later.
 
     Notes
     -----
-    Called with a state, int32 (streams, 6), and a shape, an integer vector. Gives the state to go on
-    with and the numbers, of which number i is the next one of stream ``i % streams``.
+    Called with a state, int32 (streams, 6), and a shape, an integer vector. Gives the next state and
+    the numbers; number i is the next one of stream ``i % streams``.
 
     References
     ----------
@@ -59,8 +59,13 @@ class VectorUniform(NativeOp, mrg_uniform):
 
     def c_code(self, node, name, inputs, outputs, sub):
         return self.call(
-            "mrg31k3p::draw_numpy({kind}, {0}, {1}, {{{p}->ndim, {p}->otypenum, (bool){p}->inplace}}, "
-            "&{2}, &{3})".format(*inputs[:2], *outputs, kind=self.c_kind(inputs), p=sub["params"]),
+            "mrg31k3p::draw_numpy",
+            [
+                self.c_kind(inputs),
+                *inputs[:2],
+                "{{{0}->ndim, {0}->otypenum, (bool){0}->inplace}}".format(sub["params"]),
+            ],
+            outputs,
             sub,
         )
 
@@ -71,24 +76,14 @@ class BernoulliMask(VectorUniform):
     Parameters
     ----------
     output_type : TensorType
-        Of the mask: float32, of any number of dimensions.
+        The mask's type: float32, of any number of dimensions.
     inplace : bool
         As for `VectorUniform`.
 
     Notes
     -----
-    Called with a state and a shape, as `VectorUniform` is, and the probability of a one, p, a number or
-    an expression without dimensions. Gives the state to go on with and the mask.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.fused.ops.dropout import BernoulliMask
-    >>> import theano.tensor as T
-    >>> state = np.full((1, 6), 12345, np.int32)
-    >>> following, mask = BernoulliMask(T.fvector)(state, [3], .7)
-    >>> mask.eval()
-    array([0., 1., 1.], dtype=float32)
+    Called with a state and a shape, as `VectorUniform` is, and the probability of a one, p, a scalar.
+    Gives the next state and the mask.
     """
 
     def make_node(self, rstate, size, p):

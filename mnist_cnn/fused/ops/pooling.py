@@ -4,20 +4,19 @@ from collections import namedtuple
 
 import theano.tensor as T
 from theano.gof import Apply, ParamsType
-from theano.gradient import DisconnectedType
 from theano.scalar import bool as bool_t, int64 as int64_t
 from theano.tensor.signal.pool import Pool
 
-from .base import NativeOp, checked_tensor
+from .base import DifferentiableOp, GradientOp, NativeOp, checked_tensor
 
 __all__ = ["Pooling", "Pool2D", "Pool2DGrad"]
 
-# The names of csrc/pooling/pooling.h, in their order.
+# The enum of csrc/pooling/pooling.h, in its order.
 MODES = ("max", "average_inc_pad", "average_exc_pad", "sum")
 
 
 class Pooling(namedtuple("Pooling", "size stride ignore_border mode pad")):
-    """What `Pool2D` does, as its parameters."""
+    """The parameters of `Pool2D`."""
 
     __slots__ = ()
     params = dict(
@@ -39,18 +38,18 @@ class Pooling(namedtuple("Pooling", "size stride ignore_border mode pad")):
         if mode not in MODES:
             raise ValueError("mode: wanted one of %s, got %r" % (", ".join(MODES), mode))
         if any(pad) and not ignore_border:
-            raise ValueError("pad: wanted none where the border is not ignored, got %r" % (pad,))
+            raise ValueError("pad: wanted none without ignore_border, got %r" % (pad,))
         if pad[0] >= size[0] or pad[1] >= size[1]:
             raise ValueError("pad: wanted less than the window's %r, got %r" % (size, pad))
         return super().__new__(cls, size, stride, bool(ignore_border), mode, pad)
 
     def out_shape(self, shape):
-        """(batch, rows, columns, channels) of what is pooled, from that of the images."""
+        """The pooled maps' (batch, rows, columns, channels), from the images'."""
         rows, columns = Pool.out_shape(shape[1:3], self.size, self.ignore_border, self.stride, self.pad)
         return shape[0], rows, columns, shape[3]
 
     def values(self):
-        """Of `params`."""
+        """The values of `params`."""
         return dict(
             rows=self.size[0],
             columns=self.size[1],
@@ -84,17 +83,17 @@ class _Pool2DOp(NativeOp):
         return self.params_type.get_params(self, **self.window.values())
 
 
-class Pool2D(_Pool2DOp):
+class Pool2D(DifferentiableOp, _Pool2DOp):
     """Pooling, as ``theano.tensor.signal.pool`` has it.
 
     Parameters
     ----------
     size, stride : tuple of two int
-        Of the window: rows and columns.
+        Rows and columns of the window, and between windows.
     ignore_border : bool
         Whether a window that reaches over the border is left out; else it is cut.
     mode : {'max', 'average_inc_pad', 'average_exc_pad', 'sum'}
-        A mean is over the pixels that a window has, with 'average_inc_pad' over the padding, too.
+        'average_inc_pad' counts the padding's zeros in the mean.
     pad : tuple of two int
         Rows above and below, columns left and right, fewer than the window has. They are never the
         maximum.
@@ -102,65 +101,33 @@ class Pool2D(_Pool2DOp):
     Notes
     -----
     Called with x float32 (batch, rows, columns, channels), gives y (batch, rows', columns',
-    channels).
-    Where several pixels equal the maximum, each gets the whole gradient, as in Theano.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.fused.ops.pooling import Pool2D
-    >>> x = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)
-    >>> Pool2D(size=(2, 2), stride=(2, 2))(x).eval()[0, :, :, 0]
-    array([[ 5.,  7.],
-           [13., 15.]], dtype=float32)
+    channels). Where several pixels equal the maximum, each gets the whole gradient, as in Theano.
     """
 
     def make_node(self, x):
-        x = checked_tensor(x, "x", 4, "float32")
+        x = checked_tensor(x, "x", 4)
         broadcastable = (x.broadcastable[0], False, False, x.broadcastable[3])
         return Apply(self, [x], [T.TensorType("float32", broadcastable)()])
 
     def infer_shape(self, node, shapes):
         return [self.window.out_shape(shapes[0])]
 
-    def L_op(self, inputs, outputs, gradients):
-        if isinstance(gradients[0].type, DisconnectedType):
-            return [DisconnectedType()()]
-        dx = Pool2DGrad(*self.window, openmp=self.openmp)(inputs[0], outputs[0], gradients[0])
-        return [T.patternbroadcast(dx, inputs[0].broadcastable)]
+    def differentiate(self, inputs, outputs, gradient):
+        return [Pool2DGrad(*self.window, openmp=self.openmp)(inputs[0], outputs[0], gradient)]
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call("pooling::forward_numpy(%s, %s, &%s)" % (inputs[0], Pooling.c_value(sub), outputs[0]), sub)
+        return self.call("pooling::forward_numpy", [*inputs, Pooling.c_value(sub)], outputs, sub)
 
 
-class Pool2DGrad(_Pool2DOp):
-    """Gradient of `Pool2D`, whose parameters it has.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.fused.ops.pooling import Pool2D
-    >>> import theano
-    >>> x = theano.shared(np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1))
-    >>> y = Pool2D(size=(2, 2), stride=(2, 2), mode="average_exc_pad")(x)
-    >>> theano.grad(y.sum(), x).eval()[0, :, :, 0]
-    array([[0.25, 0.25, 0.25, 0.25],
-           [0.25, 0.25, 0.25, 0.25],
-           [0.25, 0.25, 0.25, 0.25],
-           [0.25, 0.25, 0.25, 0.25]], dtype=float32)
-    """
+class Pool2DGrad(GradientOp, _Pool2DOp):
+    """Gradient of `Pool2D`, whose parameters it has."""
 
     def make_node(self, x, y, g):
-        inputs = [checked_tensor(value, name, 4, "float32") for value, name in ((x, "x"), (y, "y"), (g, "g"))]
-        return Apply(self, inputs, [T.tensor4(dtype="float32")])
+        inputs = [checked_tensor(x, "x", 4), checked_tensor(y, "y", 4), checked_tensor(g, "g", 4)]
+        return Apply(self, inputs, [T.ftensor4()])
 
     def infer_shape(self, node, shapes):
         return [shapes[0]]
 
-    def L_op(self, inputs, outputs, gradients):
-        raise NotImplementedError("Pool2D has a first derivative only; for a second, take the plain network")
-
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call(
-            "pooling::backward_numpy(%s, %s, &%s)" % (", ".join(inputs), Pooling.c_value(sub), outputs[0]), sub
-        )
+        return self.call("pooling::backward_numpy", [*inputs, Pooling.c_value(sub)], outputs, sub)

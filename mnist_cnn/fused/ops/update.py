@@ -10,30 +10,29 @@ __all__ = ["ElementwiseUpdate"]
 
 
 class ElementwiseUpdate(NativeOp):
-    """New values from old ones and gradients of one shape, each number for itself.
+    """An elementwise program: new values from old ones and gradients of one shape.
 
     Parameters
     ----------
     arrays, scalars : int
         Number of inputs of either kind.
     program : tuple of (scalar Op, tuple of int)
-        Operations in their order. An operand is the number of an array, `arrays` and more for a scalar,
-        ``arrays + scalars`` and more for an earlier operation's result.
+        Operations in their order. Operands are numbered: first the arrays, then the scalars, then the
+        results of earlier operations.
     results : tuple of int
         The operations whose results are the outputs.
     old : tuple of (int or None)
-        For each output the array whose place it takes, if any.
+        For each output the array that it replaces, if any.
     in_place : int
-        Bit k is set where output k overwrites that array. An optimization sets those that it may.
+        Bit k: output k overwrites that array. An optimization sets the bits.
 
     Notes
     -----
     Called with the arrays, then the scalars, all float32. The arrays have one shape and pattern of
     broadcasting, the scalars a single number. Gives float32 arrays of that shape.
 
-    A result that several operations read is rounded to float32 and kept, as Theano keeps it; what else
-    is computed in one expression as Theano does it, so that the roundings are Theano's. All operations read
-    the old values.
+    A result that several operations read is rounded to float32 and kept, as in Theano; all others are
+    parts of one expression. So the roundings are Theano's. All operations read the old values.
 
     Examples
     --------
@@ -47,7 +46,7 @@ class ElementwiseUpdate(NativeOp):
 
     __props__ = ("arrays", "scalars", "program", "results", "old", "in_place")
     header = "bindings/update.h"
-    params_type = ParamsType(in_place=scalar.int64)  # known when it runs: one module for all
+    params_type = ParamsType(in_place=scalar.int64)  # read at run time: one module for all
 
     def __init__(self, arrays, scalars, program, results, old, in_place=0, openmp=None):
         super().__init__(openmp)
@@ -66,7 +65,7 @@ class ElementwiseUpdate(NativeOp):
         inputs = [T.as_tensor_variable(value) for value in inputs]
         ndim = inputs[0].ndim
         inputs = [
-            checked_tensor(value, "input %d" % k, ndim if k < self.arrays else value.ndim, "float32")
+            checked_tensor(value, "input %d" % k, ndim if k < self.arrays else value.ndim)
             for k, value in enumerate(inputs)
         ]
         return Apply(self, inputs, [inputs[0].type() for _ in self.results])
@@ -81,16 +80,19 @@ class ElementwiseUpdate(NativeOp):
         return _Loops(self).code("Rule_" + name)
 
     def c_code(self, node, name, inputs, outputs, sub):
+        def braces(values):
+            return "{%s}" % ", ".join(values)
+
         return self.call(
-            "update::step_numpy<Rule_%s>({%s}, {%s}, {%s}, %s->in_place, {%s})"
-            % (
-                name,
-                ", ".join(inputs[: self.arrays]),
-                ", ".join(inputs[self.arrays :]),
-                ", ".join("-1" if array is None else str(array) for array in self.old),
-                sub["params"],
-                ", ".join("&" + output for output in outputs),
-            ),
+            "update::step_numpy<Rule_%s>" % name,
+            [
+                braces(inputs[: self.arrays]),
+                braces(inputs[self.arrays :]),
+                braces("-1" if array is None else str(array) for array in self.old),
+                "%s->in_place" % sub["params"],
+                braces("&" + output for output in outputs),
+            ],
+            [],
             sub,
         )
 
@@ -99,11 +101,11 @@ class _Loops:
     """The program of an `ElementwiseUpdate` as a struct in C++ for csrc/update/elementwise.h.
 
     Each result that is an output, or that several operations read, has a loop of its own, which the compiler
-    makes vectors of. Between the loops the numbers stay in the cache.
+    vectorizes. Between the loops the numbers stay in the processor's cache.
     """
 
     def __init__(self, op):
-        self.op, self.first = op, op.arrays + op.scalars  # from there on operands are results
+        self.op, self.first = op, op.arrays + op.scalars  # operands from there on are results
         readers = [sum(self.first + k in operands for _, operands in op.program) for k in range(len(op.program))]
         nodes = []
         for scalar_op, operands in op.program:
@@ -115,7 +117,7 @@ class _Loops:
             if k in op.results or readers[k] > 1 and node.outputs[0].dtype == "float32"
         ]
         self.expressions = {k: self.expression(k) for k in self.kept}
-        # A new value goes to its place at once, unless that has an old one that a later loop reads.
+        # A new value is written to its place at once, unless a later loop reads the old value there.
         self.places, self.waiting = {}, []
         for k in self.kept:
             output = op.results.index(k) if k in op.results else None
@@ -128,7 +130,7 @@ class _Loops:
                     self.waiting.append((self.places[k], output))
 
     def expression(self, k):
-        """What a loop computes: (scalar variable of each operand that it reads, scalar result)."""
+        """A loop's expression: (scalar variable of each operand that it reads, scalar result)."""
         sources, made = {}, {}
 
         def result(n):
@@ -157,7 +159,7 @@ class _Loops:
                 % (operand, "arrays[%d]" % operand if operand < self.first else self.places[operand - self.first])
             )
             inside.append("const npy_float32 v{0} = from{0}[i];".format(operand))
-        # Theano's own way from an expression to C, which it takes for its operations as well
+        # as Theano writes C for its own fused elementwise operations
         composite = scalar.Composite(list(sources.values()), [result])
         inside.append(
             composite.c_code(

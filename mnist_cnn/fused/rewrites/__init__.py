@@ -1,7 +1,7 @@
 """The fast path as optimizations of Theano's graph, registered as this package is imported.
 
-Each is excluded by its name, and all by ``THEANO_FLAGS=optimizer_excluding=mnist_cnn``. They come
-before Theano's canonicalization (1), while a graph looks as it was written.
+``THEANO_FLAGS=optimizer_excluding=NAME`` turns one of them off, and the name ``mnist_cnn`` all. They come
+before Theano's canonicalization (1), while a graph looks as the program wrote it.
 """
 
 from theano.compile import optdb

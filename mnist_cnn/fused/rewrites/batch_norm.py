@@ -7,10 +7,10 @@ from theano import scalar
 from theano.tensor import DimShuffle
 
 from ..ops.batch_norm import BatchNorm
-from ..ops.conv2d import first, last
-from .matching import Match, Unifier, constant_value, is_elementwise
+from ..ops.conv2d import channels_first, channels_last
+from .matching import Match, Unifier, constant_value, is_elementwise, is_for_each_channel, operands
 from .nonlinearity import LOGARITHM, has_logarithm, recognize
-from .rewriting import Rewriting, in_float32
+from .rewriting import Rewriting, not_float32
 
 __all__ = ["BatchNorms"]
 
@@ -18,21 +18,10 @@ _AXES = {2: (0,), 4: (0, 2, 3)}
 
 
 class BatchNorms(Rewriting):
-    """Puts `BatchNorm` in the place of batch normalization with the statistics of the batch.
+    """Replaces batch normalization with the statistics of the batch by `BatchNorm`.
 
-    In the graph: ``f((x - mean(x)) * gamma / sqrt(var(x) + epsilon) + beta)``, over all axes but that
-    of the channels, in any order of the factors; f, gamma and beta may be missing.
-
-    Examples
-    --------
-    >>> import mnist_cnn.model  # sets float32
-    >>> import theano
-    >>> import theano.tensor as T
-    >>> from mnist_cnn.fused import explain
-    >>> x = T.fmatrix("x")
-    >>> y = (x - x.mean(axis=0)) / T.sqrt(x.var(axis=0) + 1e-4)
-    >>> print(explain(theano.function([x], y)).splitlines()[1])
-    batch normalization  BatchNorm  statistics in two passes
+    In the graph: ``f((x - mean(x)) * gamma / sqrt(var(x) + epsilon) + beta)``, over all axes except the
+    channels', in any order of the factors; f, gamma and beta may be missing.
     """
 
     name = "mnist_cnn_batch_norms"
@@ -64,9 +53,7 @@ class BatchNorms(Rewriting):
             return None
         if z is not None and has_logarithm(fgraph, variable, nonlinearity):
             return normalized.main, LOGARITHM
-        if in_float32(normalized.x, variable):
-            return normalized.main, in_float32(normalized.x, variable)
-        return normalized.main, normalized.match(variable, options, inner)
+        return normalized.main, not_float32(normalized.x, variable) or normalized.match(variable, options, inner)
 
     def describe(self, node):
         return "batch normalization"
@@ -79,11 +66,10 @@ class _Normalized:
     def of(cls, variable):
         """The parts of a variable, or None."""
         beta = None
-        if is_elementwise(variable, scalar.Add) and len(variable.owner.inputs) == 2:
-            for a, b in (variable.owner.inputs, variable.owner.inputs[::-1]):
-                if _is_for_each_channel(b) and not _is_for_each_channel(a):
-                    variable, beta = a, b
-                    break
+        for a, b in operands(variable, scalar.Add):
+            if is_for_each_channel(b) and not is_for_each_channel(a):
+                variable, beta = a, b
+                break
         centred, factors = None, []
         for factor in _factors(variable):
             if factor[0].owner is not None and _centred(factor[0].owner) and factor[1] == 1:
@@ -94,7 +80,7 @@ class _Normalized:
             return None
         x, mean = centred.owner.inputs
         found = [factor for factor in factors if _inverse_deviation(factor, x) is not None]
-        if len(found) != 1 or not all(_is_for_each_channel(variable) for variable, _ in factors):
+        if len(found) != 1 or not all(is_for_each_channel(variable) for variable, _ in factors):
             return None
         self = cls()
         self.main, self.x, self.mean, self.beta = centred.owner, x, _statistic(mean), beta
@@ -110,7 +96,7 @@ class _Normalized:
         statistics, inverse = [self.mean, self.deviation], self.inverse
 
         def vector(variable, n):
-            """A number for each channel, whatever axes it has."""
+            """A number for each channel, from a variable of any axes."""
             kept = 1 if variable.ndim > 1 else 0
             if variable.broadcastable[kept]:
                 return T.zeros((n,), "float32") + variable.flatten()[0]
@@ -123,8 +109,8 @@ class _Normalized:
                 beta = vector(operands[-1], n)
             for operand, power in zip(operands, powers):
                 gamma = gamma * vector(operand, n) if power == 1 else gamma / vector(operand, n)
-            y, mean, inv_std = BatchNorm(epsilon, **options)(last(x) if ndim == 4 else x, gamma, beta)
-            results = [first(y) if ndim == 4 else y]
+            y, mean, inv_std = BatchNorm(epsilon, **options)(channels_last(x) if ndim == 4 else x, gamma, beta)
+            results = [channels_first(y) if ndim == 4 else y]
             for old, new in zip(statistics, (mean, inv_std if inverse else 1 / inv_std)):
                 results.append(
                     new if old.ndim == 1 else new.dimshuffle(*[0 if axis == 1 else "x" for axis in range(old.ndim)])
@@ -142,12 +128,8 @@ class _Normalized:
         )
 
 
-def _is_for_each_channel(variable):
-    return all(broadcast or (axis == 1 and variable.ndim > 1) for axis, broadcast in enumerate(variable.broadcastable))
-
-
 def _factors(variable, power=1):
-    """A product's factors, each with 1 or -1 as its power."""
+    """The factors of a product or quotient, each with its power, 1 or -1."""
     if is_elementwise(variable, scalar.Mul):
         return [factor for operand in variable.owner.inputs for factor in _factors(operand, power)]
     if is_elementwise(variable, scalar.TrueDiv):
@@ -157,22 +139,18 @@ def _factors(variable, power=1):
 
 
 def _statistic(variable):
-    """The statistic that is laid along the axes, without a running average that is added 0 times."""
-    while True:
-        node = variable.owner
-        if node is None:
-            return variable
-        if isinstance(node.op, DimShuffle):
-            variable = node.inputs[0]
-        elif is_elementwise(variable, scalar.Add) and len(node.inputs) == 2:
-            for a, b in (node.inputs, node.inputs[::-1]):
-                if is_elementwise(b, scalar.Mul) and any(constant_value(v) == 0 for v in b.owner.inputs):
-                    variable = a
-                    break
-            else:
-                return variable
+    """The statistic without its broadcast axes, and without a running average that is added 0 times."""
+    while variable.owner is not None:
+        if isinstance(variable.owner.op, DimShuffle):
+            variable = variable.owner.inputs[0]
+            continue
+        for a, b in operands(variable, scalar.Add):
+            if is_elementwise(b, scalar.Mul) and any(constant_value(v) == 0 for v in b.owner.inputs):
+                variable = a
+                break
         else:
-            return variable
+            break
+    return variable
 
 
 @functools.cache
@@ -204,8 +182,7 @@ def _centred(node):
 def _inverse_deviation(factor, x):
     """(the deviation or its inverse, epsilon) of a factor ``1 / sqrt(var(x) + epsilon)``, or None."""
     variable, power = factor
-    variable = _statistic(variable)
-    whole = variable
+    whole = variable = _statistic(variable)
     if power == 1:
         if is_elementwise(variable, scalar.Inv):
             variable = variable.owner.inputs[0]
@@ -216,9 +193,7 @@ def _inverse_deviation(factor, x):
     if not is_elementwise(variable, scalar.Sqrt):
         return None
     inside = variable.owner.inputs[0]
-    if not is_elementwise(inside, scalar.Add) or len(inside.owner.inputs) != 2:
-        return None
-    for variance, epsilon in (inside.owner.inputs, inside.owner.inputs[::-1]):
+    for variance, epsilon in operands(inside, scalar.Add):
         value = constant_value(epsilon)
         if value is not None and _is_statistic(T.var, x, _statistic(variance)):
             return whole, value

@@ -1,18 +1,20 @@
-"""Convolutions with what follows them: factors and biases for each channel, nonlinearity, pooling."""
+"""Convolutions and the operations after them: factors and biases for each channel, nonlinearity, pooling."""
+
+import operator
 
 import theano.tensor as T
 from theano import scalar
 from theano.tensor import DimShuffle
 from theano.tensor.nnet.abstract_conv import AbstractConv2d
 
-from ..ops.conv2d import Conv2D, Nonlinearity, first, last
+from ..ops.conv2d import Conv2D, Nonlinearity, channels_first, channels_last
 from ..ops.pooling import Pooling
 from ..ops.stage import ConvReluPool
 from .frames import uncropped, unpadded
-from .matching import Match, is_elementwise
+from .matching import Match, is_elementwise, is_for_each_channel
 from .nonlinearity import LOGARITHM, describe, has_logarithm, recognize
 from .pooling import describe_pooling, pooling_of
-from .rewriting import Rewriting, in_float32
+from .rewriting import Rewriting, not_float32
 from .ties import are_compared
 
 __all__ = ["Convolutions"]
@@ -24,20 +26,10 @@ _LINEAR = Nonlinearity()
 
 
 class Convolutions(Rewriting):
-    """Puts one Op in the place of a convolution and what follows it.
+    """Replaces a convolution and the operations after it by one Op.
 
-    In the graph: ``pool(f(scale * conv(x, W) + shift))``, where every part but the convolution may
-    be missing. A bias is such a shift; batch normalization by running averages is both.
-
-    Examples
-    --------
-    >>> import mnist_cnn.model  # sets float32
-    >>> import theano
-    >>> import theano.tensor as T
-    >>> from mnist_cnn.fused import explain
-    >>> x, W = T.ftensor4("x"), T.ftensor4("W")
-    >>> print(explain(theano.function([x, W], T.tanh(T.nnet.conv2d(x, W)))).splitlines()[1])
-    convolution  Conv2D   convolution and tanh in one pass
+    In the graph: ``pool(f(scale * conv(x, W) + shift))``, where all but the convolution may be
+    missing. A bias is a shift; batch normalization by running averages is both.
     """
 
     name = "mnist_cnn_convolutions"
@@ -72,28 +64,29 @@ class Convolutions(Rewriting):
 
 
 class _Chain:
-    """A variable, taken apart down to the convolution that it comes from, if it does.
+    """The operations from a convolution to a variable.
 
     Parameters
     ----------
     output : Theano variable
     channels_last : bool
-        Which axis is taken for that of the channels: the last, as Keras has it, or the second.
+        Whether the channels' axis is the last, as in Keras, or the second.
 
     Attributes
     ----------
     conv : Apply or None
-    steps : list
-        Of pairs: an elementwise operation for each channel, and its operand, in the order of the
-        computation. The operation takes the maps and the operand.
+        None where the variable comes from no convolution.
+    steps : list of pairs
+        Operations with a number for each channel, in the order of computation: a function of maps
+        and operand, and the operand.
     nonlinearity : Nonlinearity
     pool : Pooling, str or None
         As `pooling_of` gives it.
     x : Theano variable
-        The images, before zeros are put around them.
+        The images, without their padding.
     frame, crop : tuple of four int
-        Those zeros, and what is cropped from the sums: top, bottom, left, right. Lasagne 0.1 writes
-        its paddings so.
+        Rows and columns of the padding, and of the sums that are cropped: top, bottom, left, right.
+        Lasagne 0.1 writes its padding so.
     inner : dict
         As for `Match`.
     """
@@ -103,7 +96,7 @@ class _Chain:
         self.ends_last = self.last = channels_last
         self.nonlinearity, self.steps = _LINEAR, []
         variable = self._below_pooling(output)
-        if variable is output:  # a rectifier after a max-pooling of sums is one before it
+        if variable is output:  # a rectifier after a max-pooling equals one before it
             z, nonlinearity = recognize(output)
             below = None if z is None else self._below_pooling(z)
             if below is not None and below is not z:
@@ -135,7 +128,7 @@ class _Chain:
             variable = self._turned(variable)
 
     def _turned(self, variable):
-        """A variable before its axes were put in another order, which is noted."""
+        """The variable before its channels' axis was moved; notes the move in `last`."""
         while (
             variable.owner is not None
             and isinstance(variable.owner.op, DimShuffle)
@@ -145,7 +138,7 @@ class _Chain:
         return variable
 
     def _below_pooling(self, variable):
-        """What a variable pools, and the variable itself where it does not; sets `pool`."""
+        """The maps that a variable pools, or the variable itself; sets `pool`."""
         last, turned = self.last, self._turned(variable)
         pool = None if turned.owner is None or self.last else pooling_of(turned.owner)
         if pool is None:
@@ -157,7 +150,7 @@ class _Chain:
         return self._turned(below)
 
     def why_not(self):
-        """The words of `explain` for a convolution that stays, or None."""
+        """The reason in `explain` why the convolution stays, or None."""
         if isinstance(self.pool, str):
             return self.pool
         op, W = self.conv.op, self.conv.inputs[1]
@@ -166,13 +159,13 @@ class _Chain:
         if op.num_groups != 1:
             return "{} groups of channels".format(op.num_groups)
         if op.unshared:
-            return "filters of their own for each position"
+            return "unshared filters"
         size = self.size()
         if size is not None and max(size) > _LARGEST_FILTER:
             return "filters of {}x{} are larger than {}x{}".format(*size, *2 * [_LARGEST_FILTER])
         if self.pad() is None:
             return "its result is cropped by more than its padding"
-        return in_float32(self.x, W, self.output)
+        return not_float32(self.x, W, self.output)
 
     def size(self):
         """Rows and columns of the filters, where they are known."""
@@ -184,9 +177,9 @@ class _Chain:
         return None if value is None else value.shape[2:]
 
     def pad(self):
-        """Zeros around an image: (top, bottom, left, right), or a word for what the filters' size says.
+        """Zeros around an image: (top, bottom, left, right), or 'half' or 'full' of the filters' size.
 
-        None where more is cropped from the result than zeros were added.
+        None where more is cropped from the result than was padded.
         """
         mode, size = self.conv.op.border_mode, self.size()
         if mode in ("half", "full") and (size is None or not any(self.crop + self.frame)):
@@ -203,7 +196,7 @@ class _Chain:
         return pad if min(pad) >= 0 else None
 
     def is_stage(self):
-        """Whether the kernels with sizes known as they are compiled can do it."""
+        """Whether `ConvReluPool` can do it, whose kernels are compiled for one size."""
         images, shape = self.conv.op.imshp, self.conv.op.kshp
         if images is None or shape is None or None in tuple(images)[1:4] + tuple(shape)[:4]:
             return False
@@ -232,19 +225,19 @@ class _Chain:
                 W = W[:, :, ::-1, ::-1]
             if whole:
                 y = stage(x, W, b)[0]
-                return [last(y) if ends_last else y]
+                return [channels_last(y) if ends_last else y]
             conv = Conv2D(pad, pool=pool, ties=ties, stride=op.subsample, **options)
-            y = conv.result(last(x), W, b)
-            return [y if ends_last else first(y)]
+            y = conv.result(channels_last(x), W, b)
+            return [y if ends_last else channels_first(y)]
 
         becomes = "ConvReluPool" if whole else "Conv2D"
         return Match([self.x, W] + operands, [self.output], build, self.inner, becomes, self.words())
 
     def words(self):
-        """What is computed in one pass."""
+        """The words of `explain` for all that is computed in one pass."""
         words = ["convolution"]
         if self.steps:
-            scaled = any(operation is not _add for operation, _ in self.steps)
+            scaled = any(operation is not operator.add for operation, _ in self.steps)
             words.append("scale and bias" if scaled else "bias")
         if self.nonlinearity != _LINEAR:
             words.append(describe(self.nonlinearity))
@@ -255,64 +248,47 @@ class _Chain:
         return "{} and {} in one pass".format(", ".join(words[:-1]), words[-1])
 
 
-def _add(maps, operand):
-    return maps + operand
-
-
-def _subtract(maps, operand):
-    return maps - operand
-
-
 def _subtract_from(maps, operand):
     return operand - maps
 
 
-def _multiply(maps, operand):
-    return maps * operand
-
-
-def _divide(maps, operand):
-    return maps / operand
-
-
 def _step_for_each_channel(variable, axis):
-    """(maps, operation, operand) of a variable that is an operation with a number a channel."""
-    if not is_elementwise(variable, scalar.Add, scalar.Sub, scalar.Mul, scalar.TrueDiv):
-        return None
-    if len(variable.owner.inputs) != 2:
+    """(maps, operation, operand) of a variable that is an operation with a number for each channel."""
+    if not is_elementwise(variable, *_OPERATIONS) or len(variable.owner.inputs) != 2:
         return None
     a, b = variable.owner.inputs
-    if _is_for_each_channel(b, axis):
-        kinds = {scalar.Add: _add, scalar.Sub: _subtract, scalar.Mul: _multiply, scalar.TrueDiv: _divide}
-        return a, kinds[type(variable.owner.op.scalar_op)], b
-    kinds = {scalar.Add: _add, scalar.Sub: _subtract_from, scalar.Mul: _multiply}
-    operation = kinds.get(type(variable.owner.op.scalar_op))
-    if operation is not None and _is_for_each_channel(a, axis):
-        return b, operation, a
-    return None
+    operation, turned = _OPERATIONS[type(variable.owner.op.scalar_op)]
+    if is_for_each_channel(b, axis):
+        return a, operation, b
+    return (b, turned, a) if turned and is_for_each_channel(a, axis) else None
 
 
-def _is_for_each_channel(variable, axis):
-    return all(broadcast or k == axis for k, broadcast in enumerate(variable.broadcastable))
+#: From a scalar Op to its function of maps and operand, and the one where the operand comes first.
+_OPERATIONS = {
+    scalar.Add: (operator.add, operator.add),
+    scalar.Sub: (operator.sub, _subtract_from),
+    scalar.Mul: (operator.mul, operator.mul),
+    scalar.TrueDiv: (operator.truediv, None),
+}
 
 
 def _with_steps(W, steps):
-    """Weights and bias that do what the steps do after the convolution."""
+    """Weights and bias of a convolution that does these steps, too."""
     scale, shift = None, None
     for operation, operand in steps:
         if operand.dtype != "float32":
             operand = T.cast(operand, "float32")
         kept = [k for k, broadcast in enumerate(operand.broadcastable) if not broadcast]
         operand = operand.dimshuffle(*kept)
-        if operation in (_add, _subtract, _subtract_from):
+        if operation in (operator.add, operator.sub, _subtract_from):
             if operation is _subtract_from:
                 scale = -1 if scale is None else -scale
                 shift = None if shift is None else -shift
             else:
-                operand = operand if operation is _add else -operand
+                operand = operand if operation is operator.add else -operand
             shift = operand if shift is None else shift + operand
         else:
-            operand = operand if operation is _multiply else 1 / operand
+            operand = operand if operation is operator.mul else 1 / operand
             scale = operand if scale is None else scale * operand
             shift = None if shift is None else shift * operand
     if scale is not None:

@@ -1,34 +1,24 @@
-"""Dense layers: products of matrices, and the bias and nonlinearity that follow."""
+"""Dense layers: products of matrices, and the bias and nonlinearity after them."""
 
 from theano import scalar
 from theano.tensor import DimShuffle, Dot
 
 from ..ops.activation import Activation
 from ..ops.base import NativeOp
-from ..ops.conv2d import first, last
+from ..ops.conv2d import channels_first, channels_last
 from ..ops.product import SparseProduct
-from .matching import Match, is_elementwise
+from .matching import Match, operands
 from .nonlinearity import LOGARITHM, describe, has_logarithm, recognize
-from .rewriting import Rewriting, in_float32
+from .rewriting import Rewriting, not_float32
 
 __all__ = ["Activations", "Products"]
 
 
 class Activations(Rewriting):
-    """Puts `Activation` in the place of a bias and the nonlinearity after it.
+    """Replaces a bias and the nonlinearity after it by `Activation`.
 
-    In the graph: ``f(z + b)`` with a matrix z and a number b for each column, or maps z that an Op
-    of this package made and a number b for each channel.
-
-    Examples
-    --------
-    >>> import mnist_cnn.model  # sets float32
-    >>> import theano
-    >>> import theano.tensor as T
-    >>> from mnist_cnn.fused import explain
-    >>> z, b = T.fmatrix("z"), T.fvector("b")
-    >>> print(explain(theano.function([z, b], T.tanh(z + b))).splitlines()[1])
-    bias and tanh  Activation  bias and tanh in one pass
+    In the graph: ``f(z + b)``. z is a matrix and b has a number for each column, or z are maps from an
+    Op of this package and b has a number for each channel.
     """
 
     name = "mnist_cnn_activations"
@@ -45,27 +35,24 @@ class Activations(Rewriting):
     def match(self, fgraph, variable):
         node = variable.owner
         z, nonlinearity = recognize(variable)
-        if not is_elementwise(z, scalar.Add) or len(z.owner.inputs) != 2:
-            return None
-        for maps, b in (z.owner.inputs, z.owner.inputs[::-1]):
+        for maps, b in operands(z, scalar.Add):
             if not all(maps.broadcastable) and b.broadcastable == _BIAS[z.ndim]:
                 break
         else:
             return None
         if z.ndim == 4 and not _has_channels_last(maps):
             return None
-        if in_float32(maps, b, variable):
-            return node, in_float32(maps, b, variable)
-        if has_logarithm(fgraph, variable, nonlinearity):
-            return node, LOGARITHM
+        why_not = not_float32(maps, b, variable)
+        if why_not is None and has_logarithm(fgraph, variable, nonlinearity):
+            why_not = LOGARITHM
 
         def build(maps, b):
             op = Activation(**nonlinearity._asdict())
             if maps.ndim == 4:
-                return [first(op(last(maps), b.dimshuffle(1)))]
+                return [channels_first(op(channels_last(maps), b.dimshuffle(1)))]
             return [op(maps, b.dimshuffle(1))]
 
-        return node, Match(
+        return node, why_not or Match(
             [maps, b],
             [variable],
             build,
@@ -93,18 +80,7 @@ def _has_channels_last(variable):
 
 
 class Products(Rewriting):
-    """Puts `SparseProduct`, which skips zeros, in the place of a product of two matrices.
-
-    Examples
-    --------
-    >>> import mnist_cnn.model  # sets float32
-    >>> import theano
-    >>> import theano.tensor as T
-    >>> from mnist_cnn.fused import explain
-    >>> a, b = T.fmatrices("a", "b")
-    >>> print(explain(theano.function([a, b], T.dot(a, b))).splitlines()[1])
-    product of matrices  SparseProduct  the product skips zeros
-    """
+    """Replaces a product of two matrices by `SparseProduct`, which skips zeros."""
 
     name = "mnist_cnn_products"
 
@@ -115,13 +91,12 @@ class Products(Rewriting):
 
     def match(self, fgraph, variable):
         node = variable.owner
-        if in_float32(*node.inputs):
-            return node, in_float32(*node.inputs)
 
         def build(a, b):
             return [SparseProduct()(a, b)]
 
-        return node, Match(node.inputs, node.outputs, build, {}, "SparseProduct", "the product skips zeros")
+        match = Match(node.inputs, node.outputs, build, {}, "SparseProduct", "the product skips zeros")
+        return node, not_float32(*node.inputs) or match
 
     def describe(self, node):
         return "product of matrices"

@@ -1,4 +1,4 @@
-"""Dropout: Theano's random numbers, MRG31k3p, and the masks that are made of them."""
+"""Dropout: Theano's random numbers, MRG31k3p, and the masks made of them."""
 
 import theano
 import theano.tensor as T
@@ -13,7 +13,7 @@ from ..ops.dropout import BernoulliMask, VectorUniform
 
 
 def _only_client(variable, kind):
-    """The node that reads a variable, if there is one alone and it is of this elementwise kind."""
+    """The node that reads a variable, if it is the only one and an elementwise operation of this kind."""
     if len(variable.clients) == 1:
         node, _ = variable.clients[0]
         if node != "output" and isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, kind):
@@ -22,7 +22,7 @@ def _only_client(variable, kind):
 
 
 def _mask(numbers):
-    """(mask, p) where nothing is made of numbers but ``cast(numbers < p, "float32")``; else None."""
+    """(mask, p) where ``cast(numbers < p, "float32")`` alone reads the numbers; else None."""
     less = _only_client(numbers, scalar.LT)
     cast = less and _only_client(less.outputs[0], scalar.Cast)
     if not cast or numbers.dtype != "float32" or cast.outputs[0].dtype != "float32":
@@ -48,6 +48,6 @@ def local_vector_random(node):
     return dict(zip([state, mask], BernoulliMask(op.output_type, op.inplace)(*node.inputs, p)))
 
 
-# After the GPU's (48.5), before comparison and cast are fused with others (49). Theano's rule that makes its
-# generators work in place (99) is for these as well.
+# After the GPU's optimizations (48.5), before comparison and cast are fused with others (49). Theano's rule
+# for generators in place (99) takes these as well.
 optdb.register("mnist_cnn_random", in2out(local_vector_random, ignore_newtrees=True), 48.6, "fast_run", "mnist_cnn")

@@ -1,6 +1,6 @@
-"""Zeros around images, and borders cut off, as programs write what is a convolution's padding.
+"""A convolution's padding, written as zeros around the images or as a crop of its result.
 
-Lasagne 0.1 writes all its paddings so: ``pad="same"`` is a part of a full convolution, and a number of
+Lasagne 0.1 writes all padding so: ``pad="same"`` is a crop of a full convolution, and a number of
 pixels is an array of zeros with the images set into it.
 """
 
@@ -10,7 +10,7 @@ from theano.tensor import Alloc, IncSubtensor, ScalarFromTensor, Shape, Subtenso
 from theano.tensor.nnet.abstract_conv import AbstractConv2d
 from theano.tensor.subtensor import get_idx_list
 
-from .matching import constant_value, is_elementwise
+from .matching import constant_value, operands
 
 __all__ = ["uncropped", "unpadded"]
 
@@ -18,7 +18,7 @@ _NOTHING = (0, 0, 0, 0)
 
 
 def uncropped(variable):
-    """The convolution's result that a variable is cut out of.
+    """A convolution's result before it is cropped.
 
     Parameters
     ----------
@@ -28,9 +28,9 @@ def uncropped(variable):
     Returns
     -------
     Theano variable
-        The variable itself where it is not cut out of one.
+        The variable itself where it is no crop.
     tuple of four int
-        Rows and columns that are cut off: top, bottom, left, right.
+        Rows and columns that are cropped: top, bottom, left, right.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def uncropped(variable):
             end = 0
         elif _number(part.stop) is not None:
             end = -_number(part.stop)
-        else:  # of size - 1 more rows than the images have
+        else:  # the result has size - 1 rows more than the images
             more = _more_than_length(part.stop, conv.inputs[0], axis)
             end = None if None in (more, size) else size - 1 - more
         if start is None or end is None or start < 0 or end < 0:
@@ -68,7 +68,7 @@ def uncropped(variable):
 
 
 def unpadded(variable):
-    """The images that zeros are put around.
+    """Images without their padding.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def unpadded(variable):
     Returns
     -------
     Theano variable
-        The variable itself where there are none.
+        The variable itself where it has no padding.
     tuple of four int
         Rows and columns of zeros: top, bottom, left, right.
 
@@ -125,7 +125,7 @@ def _spatial_slices(inputs, idx_list):
 
 
 def _number(variable):
-    """The integer that a number or a variable of any kind always is, or None."""
+    """The value of an integer or of a constant, or None."""
     if isinstance(variable, Constant):
         return int(variable.data)
     return variable if isinstance(variable, int) else None
@@ -137,10 +137,9 @@ def _more_than_length(variable, x, axis):
         return None
     if variable.owner is not None and isinstance(variable.owner.op, ScalarFromTensor):
         variable = variable.owner.inputs[0]
-    if is_elementwise(variable, scalar.Add) and len(variable.owner.inputs) == 2:
-        for length, more in (variable.owner.inputs, variable.owner.inputs[::-1]):
-            if _number(more) is not None and _is_length(length, x, axis):
-                return _number(more)
+    for length, more in operands(variable, scalar.Add):
+        if _number(more) is not None and _is_length(length, x, axis):
+            return _number(more)
     return 0 if _is_length(variable, x, axis) else None
 
 

@@ -1,9 +1,8 @@
-"""Finding parts of a Theano graph and putting equal ones in their place, gradients included.
+"""Finds parts of a Theano graph and replaces them by equal ones, gradients included.
 
-A pattern recognizes a forward computation alone. The gradients that belong to it are found without
-a list of their own: Theano is asked for the gradient of the recognized part (``theano.grad``), and
-what it writes is looked up in the graph, variable by variable. So each way to write a rectifier
-brings its own gradient along.
+A pattern describes a forward computation alone. Its gradients need no patterns: Theano writes the
+gradient of the recognized part (``theano.grad``), and this expression is looked up in the graph,
+variable by variable. So each way to write a rectifier has its own gradient.
 """
 
 import theano
@@ -15,7 +14,16 @@ from theano.tensor import Elemwise, NotScalarConstantError, Shape, get_scalar_co
 from theano.tensor.elemwise import CAReduce
 from theano.tensor.opt import Shape_i
 
-__all__ = ["Match", "Unifier", "constant_value", "index_by_op", "is_elementwise", "substitute"]
+__all__ = [
+    "Match",
+    "Unifier",
+    "constant_value",
+    "index_by_op",
+    "is_elementwise",
+    "is_for_each_channel",
+    "operands",
+    "substitute",
+]
 
 
 class Match:
@@ -24,25 +32,15 @@ class Match:
     Parameters
     ----------
     inputs : list of Theano variables
-        What the part reads.
+        The part's inputs.
     outputs : list of Theano variables
-        What it gives to others. Gradients flow through the first of them alone.
+        The part's outputs. Gradients flow through the first of them alone.
     build : callable
         From variables in the place of `inputs` to a list of equal expressions for `outputs`.
     inner : dict
-        From a variable of the part to the words that name it in `explain`, for those that another
-        reader may want.
+        From an inner variable, which other nodes may read, to its name in `explain`.
     becomes, why : str
-        For `explain`: the Op in the part's place, and what is gained.
-
-    Examples
-    --------
-    >>> from mnist_cnn.fused.rewrites.matching import Match
-    >>> import theano.tensor as T
-    >>> x = T.fvector("x")
-    >>> match = Match([x], [x * 2], lambda x: [x + x], becomes="sum", why="no product")
-    >>> match.inputs, match.why
-    ([x], 'no product')
+        For `explain`: the Op that replaces the part, and the gain.
     """
 
     def __init__(self, inputs, outputs, build, inner=None, becomes="", why=""):
@@ -51,24 +49,37 @@ class Match:
 
 
 def is_elementwise(variable, *kinds):
-    """Whether a variable is the result of an elementwise operation of some kind.
+    """Whether a variable is the result of an elementwise operation of these classes of `theano.scalar`."""
+    node = variable.owner
+    return node is not None and isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, kinds)
 
-    Parameters
-    ----------
-    variable : Theano variable
-    *kinds : classes of theano.scalar
+
+def operands(variable, *kinds):
+    """The two operands of an elementwise operation of these classes, in both orders.
+
+    Returns
+    -------
+    tuple of pairs of Theano variables
+        Empty for any other variable.
 
     Examples
     --------
-    >>> from mnist_cnn.fused.rewrites.matching import is_elementwise
+    >>> from mnist_cnn.fused.rewrites.matching import operands
     >>> import theano.tensor as T
     >>> from theano import scalar
-    >>> x = T.fmatrix()
-    >>> is_elementwise(abs(x), scalar.Abs), is_elementwise(x, scalar.Abs)
-    (True, False)
+    >>> x, y = T.fvectors("x", "y")
+    >>> operands(x + y, scalar.Add), operands(x * y, scalar.Add)
+    (((x, y), (y, x)), ())
     """
-    node = variable.owner
-    return node is not None and isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, kinds)
+    if not is_elementwise(variable, *kinds) or len(variable.owner.inputs) != 2:
+        return ()
+    a, b = variable.owner.inputs
+    return (a, b), (b, a)
+
+
+def is_for_each_channel(variable, axis=1):
+    """Whether a variable has one number for each channel, or one for all."""
+    return all(broadcast or k == axis for k, broadcast in enumerate(variable.broadcastable))
 
 
 def constant_value(variable):
@@ -90,7 +101,7 @@ def constant_value(variable):
 
 
 def substitute(fgraph, match, index, place):
-    """Put the equal of a match in its place, with the gradients through it that the graph has.
+    """Replace a match, and the gradients through it that the graph has.
 
     Parameters
     ----------
@@ -99,28 +110,14 @@ def substitute(fgraph, match, index, place):
     index : dict
         As `index_by_op` makes it; kept up to date.
     place : int
-        What the new nodes are marked with, for `explain`.
+        The tag of the new nodes, for `explain`.
 
     Returns
     -------
     set of Apply, or None
-        The nodes that are replaced; None where the graph stays, since it needs an inner value.
+        The nodes that are replaced; None where the graph stays, since it reads an inner value.
     str or None
-        Then the words for that value.
-
-    Examples
-    --------
-    >>> from mnist_cnn.fused.rewrites.matching import Match, index_by_op, substitute
-    >>> import theano.tensor as T
-    >>> from theano.gof import FunctionGraph
-    >>> from theano.gof.toolbox import ReplaceValidate
-    >>> x = T.fvector("x")
-    >>> y = T.exp(x)
-    >>> fgraph = FunctionGraph([x], [T.log(y)], clone=False, features=[ReplaceValidate()])
-    >>> match = Match([y], [fgraph.outputs[0]], lambda y: [abs(y)])
-    >>> replaced, kept = substitute(fgraph, match, index_by_op(fgraph), place=0)
-    >>> len(replaced), fgraph.outputs[0].owner.op == abs(x).owner.op
-    (1, True)
+        The name of that value.
     """
     forward = _nodes_between(match.inputs, match.outputs)
     gradients = _gradients(match, forward, index)
@@ -134,8 +131,7 @@ def substitute(fgraph, match, index, place):
     if kept is not None:
         return None, match.inner.get(kept, "its inner values")
 
-    pairs = _replacements(match, gradients)
-    pairs = [(old, _like(new, old)) for old, new in pairs]
+    pairs = [(old, patternbroadcast(new, old.broadcastable)) for old, new in _replacements(match, gradients)]
     for old, new in pairs:
         copy_stack_trace(old, new)
     before = set(fgraph.apply_nodes)
@@ -147,32 +143,15 @@ def substitute(fgraph, match, index, place):
 
 
 def index_by_op(fgraph):
-    """From each Op to the nodes that apply it.
-
-    Examples
-    --------
-    >>> from mnist_cnn.fused.rewrites.matching import index_by_op
-    >>> import theano.tensor as T
-    >>> from theano.gof import FunctionGraph
-    >>> x = T.fvector("x")
-    >>> index = index_by_op(FunctionGraph([x], [abs(abs(x))], clone=False))
-    >>> [len(nodes) for nodes in index.values()]
-    [2]
-    """
+    """From each Op to the nodes that apply it."""
     index = {}
     for node in fgraph.toposort():
         index.setdefault(node.op, []).append(node)
     return index
 
 
-def _like(new, old):
-    if new.broadcastable != old.broadcastable:
-        new = patternbroadcast(new, old.broadcastable)
-    return new
-
-
 def _nodes_between(inputs, outputs):
-    """The nodes on the ways from `inputs` to `outputs`, in the order of a computation."""
+    """The nodes on the paths from `inputs` to `outputs`, in the order of computation."""
     nodes, depends = [], dict.fromkeys(inputs, True)
 
     def visit(variable):
@@ -188,11 +167,6 @@ def _nodes_between(inputs, outputs):
     return nodes
 
 
-def _fresh(variable):
-    """A variable of the same type without an owner."""
-    return variable.type()
-
-
 def _gradients(match, forward, index):
     """The gradients through a match that a graph has.
 
@@ -204,8 +178,7 @@ def _gradients(match, forward, index):
     """
     found = _look_up(match, index, False)
     if any(isinstance(node.op, CAReduce) for node in forward):
-        # The graph's optimizer has merged equal sums, which the program had Theano differentiate
-        # one by one.
+        # Theano differentiated equal sums one by one, and its optimizer has merged them since.
         for incoming, more in _look_up(match, index, True).items():
             for k, gradient in more.items():
                 found.setdefault(incoming, {}).setdefault(k, gradient)
@@ -213,7 +186,7 @@ def _gradients(match, forward, index):
 
 
 def _look_up(match, index, sums_apart):
-    fresh = {variable: _fresh(variable) for variable in match.inputs if not isinstance(variable, Constant)}
+    fresh = {variable: variable.type() for variable in match.inputs if not isinstance(variable, Constant)}
     copies = list(fresh.items())
     output = _copy(match.outputs[0], dict(fresh), sums_apart, copies)
     incoming = output.type()
@@ -230,7 +203,7 @@ def _look_up(match, index, sums_apart):
         )
     known = {copy: variable for variable, copy in copies}
     found = {}
-    # Those that read a value of the match tell which gradient comes in; a sum of it alone does not.
+    # Gradients that read a value of the match determine the incoming gradient; a sum of it alone does not.
     for anchored in (True, False):
         for k, pattern in zip(wrt, wanted):
             if (
@@ -267,14 +240,14 @@ def _copy(variable, memo, sums_apart, copies):
 
 
 class Unifier:
-    """Lays a pattern over a graph, variable by variable.
+    """Matches a pattern with a graph, variable by variable.
 
     Parameters
     ----------
     known : dict
-        From a variable of the pattern to the one of the graph that it has to be.
+        From a variable of the pattern to its counterpart in the graph.
     free : Theano variable, optional
-        One of the pattern that may be any of its type.
+        A variable of the pattern that matches any of its type.
 
     Examples
     --------
@@ -284,8 +257,6 @@ class Unifier:
     >>> unifier = Unifier({a: x}, free)
     >>> unifier.unify(T.exp(a) * free, abs(y) * T.exp(x)), unifier.incoming.owner.inputs
     (True, [y])
-    >>> Unifier({a: x}).unify(T.exp(a), T.exp(y))
-    False
     """
 
     def __init__(self, known, free=None):
@@ -297,11 +268,11 @@ class Unifier:
         return dict(self.bound).get(self.free)
 
     def nodes(self):
-        """The graph's nodes that the pattern's came to lie on."""
+        """The nodes of the graph that match the pattern's."""
         return {actual.owner for pattern, actual in self.bound if pattern is not self.free}
 
     def unify(self, pattern, actual):
-        """Whether the two are equal; binds the free variable."""
+        """Whether two variables are equal; binds the free variable."""
         if pattern in self.known:
             return self.known[pattern] is actual
         for earlier, variable in self.bound:
@@ -335,7 +306,7 @@ class Unifier:
         return is_elementwise(actual, scalar.Add) and self._unify_terms(pattern, actual)
 
     def _unify_terms(self, pattern, actual):
-        """The terms of sums of three or more, in any order and however they are bracketed."""
+        """Whether two sums of three terms or more are equal, in any order and with any brackets."""
         mine, other = self._terms(pattern), self._terms(actual)
         if len(mine) != len(other) or len(mine) < 3:
             return False
@@ -354,7 +325,7 @@ class Unifier:
         if not pair(mine, other):
             return False
         waiting = [actual]
-        while waiting:  # the brackets
+        while waiting:  # the sums in brackets
             variable = waiting.pop()
             self.bound.insert(mark, (object(), variable))
             waiting += [term for term in variable.owner.inputs if term not in other and term.owner is not None]
@@ -362,7 +333,7 @@ class Unifier:
         return True
 
     def _terms(self, variable):
-        """What a sum adds up, and the sums in it."""
+        """The terms of a sum, and of the sums in it."""
         op, terms, waiting = variable.owner.op, [], list(variable.owner.inputs)
         while waiting:
             term = waiting.pop()
@@ -374,7 +345,7 @@ class Unifier:
 
 
 def _still_read(fgraph, match, forward, matched, replaced):
-    """A value of the match that something else reads, or None."""
+    """An inner variable of the match that other nodes read, or None."""
     dying = set(matched)
 
     def read(variable):
@@ -402,12 +373,12 @@ def _asks_for_shape(node):
 
 def _replacements(match, gradients):
     """Pairs of an old and a new variable: the outputs, and their gradients."""
-    fresh = [_fresh(variable) for variable in match.inputs]
+    fresh = [variable.type() for variable in match.inputs]
     outputs = match.build(*fresh)
     olds, news, memo = list(match.outputs), list(outputs), dict(zip(fresh, match.inputs))
     for incoming, found in gradients.items():
-        free = _fresh(match.outputs[0])
-        memo[free] = _like(incoming, free)
+        free = match.outputs[0].type()
+        memo[free] = patternbroadcast(incoming, free.broadcastable)
         wrt = sorted(found)
         with theano.change_flags(compute_test_value="off"):
             results = theano.grad(

@@ -1,41 +1,34 @@
-"""The nonlinearities that the kernels know, in the ways that programs write them."""
+"""Recognizes the nonlinearities that the kernels have, in all ways that programs write them."""
 
 from theano import scalar
 from theano.tensor.nnet import sigm
 
 from ..ops.conv2d import Nonlinearity
-from .matching import constant_value, is_elementwise
+from .matching import constant_value, is_elementwise, operands
 
 __all__ = ["LOGARITHM", "describe", "has_logarithm", "recognize"]
 
 
 def describe(nonlinearity):
-    """A nonlinearity in words.
-
-    Examples
-    --------
-    >>> from mnist_cnn.fused.ops.conv2d import Nonlinearity
-    >>> from mnist_cnn.fused.rewrites.nonlinearity import describe
-    >>> describe(Nonlinearity(slope=0)), describe(Nonlinearity(nonlinearity="tanh"))
-    ('rectifier', 'tanh')
-    """
+    """A nonlinearity in words."""
     if nonlinearity.nonlinearity != "lines":
         return nonlinearity.nonlinearity
     return "rectifier" if nonlinearity.slope == 0 else "leaky rectifier"
 
 
 def recognize(variable):
-    """What a variable is the nonlinearity of.
+    """The argument and the kind of a nonlinearity.
 
     Parameters
     ----------
     variable : Theano variable
+        The nonlinearity's result.
 
     Returns
     -------
-    z : Theano variable
-        None where the variable is no known nonlinearity's result.
-    nonlinearity : Nonlinearity
+    z : Theano variable or None
+    nonlinearity : Nonlinearity or None
+        None for any other variable.
 
     Examples
     --------
@@ -58,12 +51,12 @@ def recognize(variable):
     return None, None
 
 
-#: The reason in `explain`.
+#: The reason in `explain` for `has_logarithm`.
 LOGARITHM = "Theano knows a stable logarithm of a sigmoid"
 
 
 def has_logarithm(fgraph, variable, nonlinearity):
-    """Whether a variable is a sigmoid whose logarithm is taken, or that of 1 minus it.
+    """Whether a variable is a sigmoid y, and the graph has log(y) or log(1 - y).
 
     Theano makes one stable operation of the two, without which the loss of a confident network is
     infinite.
@@ -74,17 +67,6 @@ def has_logarithm(fgraph, variable, nonlinearity):
     variable : Theano variable
     nonlinearity : Nonlinearity
         As `recognize` gives it.
-
-    Examples
-    --------
-    >>> from mnist_cnn.fused.rewrites.nonlinearity import has_logarithm, recognize
-    >>> import theano.tensor as T
-    >>> from theano.gof import FunctionGraph
-    >>> z = T.fmatrix()
-    >>> y = T.nnet.sigmoid(z)
-    >>> fgraph = FunctionGraph([z], [T.log(y)], clone=False)
-    >>> has_logarithm(fgraph, y, recognize(y)[1])
-    True
     """
     if nonlinearity.nonlinearity != "sigmoid":
         return False
@@ -103,11 +85,6 @@ def has_logarithm(fgraph, variable, nonlinearity):
     return False
 
 
-def _orders(variable):
-    a, b = variable.owner.inputs
-    return (a, b), (b, a)
-
-
 def _smooth(variable):
     for kind, name in ((scalar.Tanh, "tanh"), (sigm.ScalarSigmoid, "sigmoid")):
         if is_elementwise(variable, kind):
@@ -117,20 +94,17 @@ def _smooth(variable):
 
 def _scaled(variable):
     """(factor, z) of factor * z; the factor of any other variable is 1."""
-    if is_elementwise(variable, scalar.Mul) and len(variable.owner.inputs) == 2:
-        for factor, z in _orders(variable):
-            value = constant_value(factor)
-            if value is not None:
-                return value, z
+    for factor, z in operands(variable, scalar.Mul):
+        value = constant_value(factor)
+        if value is not None:
+            return value, z
     return 1.0, variable
 
 
 def _sum_with_abs(variable):
     """a * (z + abs(z)), or a * z + b * abs(z)."""
     outer, total = _scaled(variable)
-    if not (is_elementwise(total, scalar.Add) and len(total.owner.inputs) == 2):
-        return None, None
-    for left, right in _orders(total):
+    for left, right in operands(total, scalar.Add):
         (a, z), (b, size) = _scaled(left), _scaled(right)
         if is_elementwise(size, scalar.Abs) and size.owner.inputs[0] is z:
             rise, slope = outer * (a + b), outer * (a - b)
@@ -140,11 +114,8 @@ def _sum_with_abs(variable):
 
 
 def _maximum(variable):
-    """maximum(z, slope * z); at zero Theano's gradient is that of the first."""
-    if not is_elementwise(variable, scalar.Maximum):
-        return None, None
-    for k, (z, other) in enumerate(_orders(variable)):
-        spelling = ("maximum", "maximum_second")[k]
+    """maximum(z, slope * z); at zero Theano's gradient is that of the first operand."""
+    for spelling, (z, other) in zip(("maximum", "maximum_second"), operands(variable, scalar.Maximum)):
         if constant_value(other) == 0:
             return z, dict(slope=0.0, spelling=spelling)
         slope, same = _scaled(other)
@@ -154,7 +125,7 @@ def _maximum(variable):
 
 
 def _switch(variable):
-    """switch(z > 0, z, slope * z) and its like, and elu: switch(z > 0, z, exp(z) - 1)."""
+    """switch(z > 0, z, slope * z), with any comparison, and elu: switch(z > 0, z, exp(z) - 1)."""
     if not is_elementwise(variable, scalar.Switch):
         return None, None
     condition, a, b = variable.owner.inputs
@@ -203,10 +174,9 @@ def _is_exp_minus_one(variable, z):
 
 def _product(variable):
     """z * (z > 0)."""
-    if is_elementwise(variable, scalar.Mul) and len(variable.owner.inputs) == 2:
-        for z, condition in _orders(variable):
-            while is_elementwise(condition, scalar.Cast):
-                condition = condition.owner.inputs[0]
-            if _comparison_with_zero(condition, z) == ">":
-                return z, dict(slope=0.0, spelling="product")
+    for z, condition in operands(variable, scalar.Mul):
+        while is_elementwise(condition, scalar.Cast):
+            condition = condition.owner.inputs[0]
+        if _comparison_with_zero(condition, z) == ">":
+            return z, dict(slope=0.0, spelling="product")
     return None, None

@@ -1,4 +1,4 @@
-"""One pool of threads for a graph of fast layers: Theano's elementwise operations keep out of OpenMP."""
+"""One thread pool for a graph of fast layers: Theano's elementwise operations do not use OpenMP."""
 
 import copy
 
@@ -12,18 +12,17 @@ __all__ = []
 
 
 class OnePool(Optimizer):
-    """Has elementwise operations run on the calling thread, where there are fast layers.
+    """Has elementwise operations run on the calling thread, in a graph with fast layers.
 
-    Theano gives 200,000 numbers and more to OpenMP's threads (a hidden layer's, at batch size 500).
-    These then spin, waiting for more, on the processors that the fast layers' own threads want: a
-    third of the time of two processors.
+    Theano uses OpenMP's threads for 200,000 numbers or more (a hidden layer at batch size 500). These
+    threads then spin on the cores that the fast layers' threads need: a third of the time of two cores.
     """
 
     def add_requirements(self, fgraph):
         """It needs nothing of the graph."""
 
     def apply(self, fgraph):
-        """Change the operations where they are: they compute what they did."""
+        """Change the operations without a new node: they compute the same."""
         if not any(isinstance(node.op, NativeOp) for node in fgraph.apply_nodes):
             return
         for node in fgraph.apply_nodes:
@@ -32,5 +31,5 @@ class OnePool(Optimizer):
                 node.op.openmp = False
 
 
-# when all operations are what they will be: 75 is that of elementwise ones in place
+# after all other changes; the last is elementwise operations in place, 75
 optdb.register("one_pool", OnePool(), 90, "fast_run")

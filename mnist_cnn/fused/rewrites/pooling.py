@@ -1,13 +1,13 @@
-"""Poolings by themselves, and what a pooling in the graph is."""
+"""Poolings that belong to no convolution."""
 
 import numpy as np
 from theano.gof import Constant
 from theano.tensor.signal.pool import Pool
 
-from ..ops.conv2d import first, last
+from ..ops.conv2d import channels_first, channels_last
 from ..ops.pooling import Pool2D, Pooling
 from .matching import Match
-from .rewriting import Rewriting, in_float32
+from .rewriting import Rewriting, not_float32
 
 __all__ = ["Poolings", "pooling_of"]
 
@@ -22,16 +22,7 @@ def pooling_of(node):
     Returns
     -------
     Pooling, str or None
-        A text says why a pooling cannot be had; None: the node does not pool.
-
-    Examples
-    --------
-    >>> from mnist_cnn.fused.rewrites.pooling import pooling_of
-    >>> import theano.tensor as T
-    >>> from theano.tensor.signal.pool import pool_2d
-    >>> pooled = pool_2d(T.ftensor4(), (3, 3), ignore_border=True, stride=(2, 2))
-    >>> pooling_of(pooled.owner).stride
-    (2, 2)
+        A text says why the pooling stays Theano's; None: the node does not pool.
     """
     if not isinstance(node.op, Pool):
         return None
@@ -44,18 +35,7 @@ def pooling_of(node):
 
 
 class Poolings(Rewriting):
-    """Puts `Pool2D` in the place of a pooling that is no part of a convolution.
-
-    Examples
-    --------
-    >>> import mnist_cnn.model  # sets float32
-    >>> import theano
-    >>> import theano.tensor as T
-    >>> from mnist_cnn.fused import explain
-    >>> x = T.ftensor4("x")
-    >>> print(explain(theano.function([x], T.signal.pool.pool_2d(x, (2, 2), True))).splitlines()[1])
-    2x2 max-pooling  Pool2D   the channels of a pixel side by side
-    """
+    """Replaces a pooling that is no part of a convolution by `Pool2D`."""
 
     name = "mnist_cnn_poolings"
 
@@ -70,28 +50,19 @@ class Poolings(Rewriting):
         x = node.inputs[0]
         if isinstance(pooling, str):
             return node, pooling
-        if in_float32(x):
-            return node, in_float32(x)
 
         def build(x):
-            return [first(Pool2D(*pooling)(last(x)))]
+            return [channels_first(Pool2D(*pooling)(channels_last(x)))]
 
-        return node, Match([x], [variable], build, becomes="Pool2D", why="the channels of a pixel side by side")
+        match = Match([x], [variable], build, becomes="Pool2D", why="the channels of a pixel side by side")
+        return node, not_float32(x) or match
 
     def describe(self, node):
         return describe_pooling(pooling_of(node))
 
 
 def describe_pooling(pooling):
-    """A pooling in words.
-
-    Examples
-    --------
-    >>> from mnist_cnn.fused.ops.pooling import Pooling
-    >>> from mnist_cnn.fused.rewrites.pooling import describe_pooling
-    >>> describe_pooling(Pooling((2, 2), (2, 2), True, "max", (0, 0)))
-    '2x2 max-pooling'
-    """
+    """A pooling in words."""
     if isinstance(pooling, str):
         return "pooling"
     kind = {"max": "max", "sum": "sum"}.get(pooling.mode, "average")

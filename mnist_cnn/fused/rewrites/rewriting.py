@@ -1,4 +1,4 @@
-"""What the optimizations of this package have in common, and what they report to `explain`."""
+"""The base class of the optimizations, and their report for `explain`."""
 
 from collections import OrderedDict, namedtuple
 
@@ -8,7 +8,7 @@ from theano.gof.toolbox import ReplaceValidate
 from ..availability import why_not
 from .matching import index_by_op, substitute
 
-__all__ = ["Rewriting", "Row", "in_float32", "rows_of", "tell_of_float64"]
+__all__ = ["ReplacingOptimizer", "Rewriting", "Row", "not_float32", "rows_of", "tell_of_float64"]
 
 
 class Row(namedtuple("Row", "part becomes why")):
@@ -17,33 +17,16 @@ class Row(namedtuple("Row", "part becomes why")):
     Parameters
     ----------
     part : str
-        What the program asks for, in its own terms.
+        The part in the program's terms.
     becomes : str or None
-        The Op in its place; None where Theano's own stay.
+        The Op that replaces it; None where Theano's own stay.
     why : str
-        The reason for either.
+        The gain, or the reason why Theano's own stay.
     """
 
 
 def rows_of(fgraph):
-    """The table of a graph's parts, in the order of its optimization; kept with the graph.
-
-    Parameters
-    ----------
-    fgraph : FunctionGraph
-
-    Returns
-    -------
-    OrderedDict
-        From an integer, the place in the graph as it was written, to a Row.
-
-    Examples
-    --------
-    >>> from mnist_cnn.fused.rewrites.rewriting import rows_of
-    >>> from theano.gof import FunctionGraph
-    >>> rows_of(FunctionGraph([], []))
-    OrderedDict()
-    """
+    """The rows of `explain` for a graph, by the place of a part in the graph as the program wrote it."""
     if not hasattr(fgraph, "mnist_cnn_rows"):
         fgraph.mnist_cnn_rows = OrderedDict()
         for k, node in enumerate(fgraph.toposort()):
@@ -51,16 +34,8 @@ def rows_of(fgraph):
     return fgraph.mnist_cnn_rows
 
 
-def in_float32(*variables):
-    """Why variables cannot be computed with, or None where all are float32.
-
-    Examples
-    --------
-    >>> from mnist_cnn.fused.rewrites.rewriting import in_float32
-    >>> import theano.tensor as T
-    >>> in_float32(T.fmatrix()), in_float32(T.fmatrix(), T.dmatrix())
-    (None, 'it computes in float64')
-    """
+def not_float32(*variables):
+    """The reason in `explain` why variables keep a part from the fast path; None where all are float32."""
     for variable in variables:
         if variable.dtype != "float32":
             return "it computes in {}".format(variable.dtype)
@@ -71,46 +46,32 @@ _listeners = []
 
 
 def tell_of_float64(listener):
-    """Call a function once, with the first part that only its float64 keeps from the fast path.
+    """Call a function once, for the first part that only float64 keeps from the fast path.
 
     Parameters
     ----------
     listener : callable
-        Takes the part's words.
-
-    Examples
-    --------
-    >>> from mnist_cnn.fused.rewrites.rewriting import tell_of_float64
-    >>> import theano
-    >>> import theano.tensor as T
-    >>> tell_of_float64(print)
-    >>> a, b = T.dmatrices("a", "b")
-    >>> f = theano.function([a, b], T.dot(a, b))
-    product of matrices
+        Takes the part's description.
     """
     _listeners.append(listener)
 
 
-class Rewriting(Optimizer):
-    """An optimization that puts a fast Op in the place of a part of the graph, or leaves it whole.
+class ReplacingOptimizer(Optimizer):
+    """An optimization that replaces variables of a graph."""
 
-    The graph is gone through from its outputs to its inputs, so that the largest part comes first.
-    Where something else reads an inner value of a part, the part stays as it is; then smaller parts
-    of it are tried.
+    def add_requirements(self, fgraph):
+        fgraph.attach_feature(ReplaceValidate())
 
-    Examples
-    --------
-    >>> from mnist_cnn.fused.rewrites.dense import Products
-    >>> from mnist_cnn.fused.rewrites.rewriting import Rewriting
-    >>> issubclass(Products, Rewriting), Products.name
-    (True, 'mnist_cnn_products')
+
+class Rewriting(ReplacingOptimizer):
+    """An optimization that replaces parts of a graph by fast Ops.
+
+    It goes from the graph's outputs to its inputs, so that the largest part comes first. Where
+    another node reads an inner value of a part, the part stays; then smaller parts of it are tried.
     """
 
     #: of the registered optimization
     name: str | None = None
-
-    def add_requirements(self, fgraph):
-        fgraph.attach_feature(ReplaceValidate())
 
     def is_root(self, node):
         """Whether a part may end with a node."""
@@ -131,14 +92,14 @@ class Rewriting(Optimizer):
         Returns
         -------
         main : Apply
-            The part's main node; there is nothing to unpack, but None, where there is no part.
+            The part's main node. Where there is no part, None is returned in place of the pair.
         match : Match or str
-            A text says why a part that was recognized stays.
+            A text says why a recognized part stays.
         """
         raise NotImplementedError
 
     def describe(self, node):
-        """The words of `explain` for a main node."""
+        """The part's name in `explain`, from its main node."""
         raise NotImplementedError
 
     def apply(self, fgraph):

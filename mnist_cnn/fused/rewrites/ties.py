@@ -1,4 +1,4 @@
-"""Whether what follows may compare values, so that equal patches have to give equal ones."""
+"""Whether later operations may compare values, so that equal patches have to give equal values."""
 
 import theano.tensor as T
 from theano.tensor import DimShuffle, Dot, Elemwise, Join, Rebroadcast, Reshape, Shape, Subtensor
@@ -12,7 +12,7 @@ from ..ops.stage import ConvReluPool, ConvReluPoolGrad
 
 __all__ = ["are_compared"]
 
-# They add products of values, or ask for no value at all.
+# Operations that add products of values, or read none.
 _SUMS = (
     BaseAbstractConv,
     Conv2D,
@@ -25,7 +25,7 @@ _SUMS = (
     Shape_i,
     AveragePoolGrad,
 )
-# They hand values on, each by itself.
+# Operations that pass each value on by itself.
 _PASSING = (Elemwise, DimShuffle, Reshape, Rebroadcast, Join, Subtensor, T.IncSubtensor)
 
 
@@ -40,20 +40,7 @@ def are_compared(fgraph, variable):
     Returns
     -------
     bool
-        False where all that reads the values adds them up, as convolutions and products do.
-
-    Examples
-    --------
-    >>> from mnist_cnn.fused.rewrites.ties import are_compared
-    >>> import theano.tensor as T
-    >>> from theano.gof import FunctionGraph
-    >>> x, z = T.ftensor4(), T.ftensor4()
-    >>> y = abs(x)
-    >>> are_compared(FunctionGraph([x], [y.sum()], clone=False), y)
-    False
-    >>> y = abs(z)
-    >>> are_compared(FunctionGraph([z], [T.max(y)], clone=False), y)
-    True
+        False where all operations that read the values add them, as convolutions and products do.
     """
     seen, waiting = set(), [variable]
     while waiting:

@@ -1,19 +1,18 @@
-"""The updates of a training step, found in its graph: each parameter's in one pass over the memory.
+"""The updates of a training step: for each parameter one pass over the memory.
 
-Theano computes a rule such as Adam's with several elementwise operations for each parameter, on one thread. Here
-the operations whose arrays have one shape, from the gradient to the new values, become one Op.
+Theano computes an update such as Adam's by several elementwise operations for each parameter, on one thread. Here
+all operations on arrays of one shape, from the gradient to the new values, become one Op.
 """
 
 import theano
 from theano import scalar
 from theano.compile import optdb
 from theano.gof import InconsistencyError
-from theano.gof.opt import Optimizer
-from theano.gof.toolbox import ReplaceValidate
 from theano.gof.utils import MethodNotDefined
 from theano.tensor.elemwise import DimShuffle, Elemwise
 
 from ..ops.update import ElementwiseUpdate
+from .rewriting import ReplacingOptimizer
 
 # --- which operations --------------------------------------------------------------------------
 
@@ -23,7 +22,7 @@ def _is_single(variable):
 
 
 def _fits(node):
-    """Whether an operation is elementwise on float32 arrays of one shape, and can be written in C."""
+    """Whether an operation is elementwise on float32 arrays of one shape, and has C code."""
     op, output = node.op, node.outputs[0]
     if (
         type(op) is not Elemwise
@@ -44,7 +43,7 @@ def _fits(node):
 
 
 def _has_c_code(op, dtypes):
-    """Whether a scalar Op has C code that needs nothing but the code."""
+    """Whether a scalar Op has C code that needs no headers or libraries."""
     inputs = [scalar.get_scalar_type(dtype)() for dtype in dtypes]
     try:
         op.c_code(op.make_node(*inputs), "name", ["x"] * len(inputs), ["z"], {"fail": ""})
@@ -64,7 +63,7 @@ def _clients(variable):
 
 
 def _closed(nodes, new_values):
-    """Without what is read elsewhere, so that only new values come out."""
+    """The nodes whose results nothing else reads, except new values."""
     nodes = set(nodes)
     while True:
         open_ends = {
@@ -78,8 +77,8 @@ def _closed(nodes, new_values):
 
 
 def _groups(nodes):
-    """Nodes that share an array, or of which one reads the other, in their order."""
-    group_of, groups = {}, []  # from a node or an array to the list that it is in
+    """Groups of nodes that share an array, or of which one reads the other, in their order."""
+    group_of, groups = {}, []  # from a node's result or an array to its group
     for node in nodes:
         keys = [node.outputs[0]] + [value for value in node.inputs if not _is_single(value)]
         joined = {id(group_of[key]): group_of[key] for key in keys if key in group_of}
@@ -95,7 +94,7 @@ def _groups(nodes):
 
 
 def _convex(nodes, new_values):
-    """Without operations that wait for others which wait for new values, such as a new value's norm."""
+    """The nodes without those that depend on new values through other operations, such as a norm of them."""
     nodes = _closed(nodes, new_values)
     while True:
         reached, ahead = set(), [client for node in nodes for client in _clients(node.outputs[0])]
@@ -107,7 +106,7 @@ def _convex(nodes, new_values):
         late = {node for node in nodes if any(value.owner in reached for value in node.inputs)}
         if not late:
             return nodes
-        nodes = _closed(nodes - late, new_values)  # what reads a late one is late itself, next time
+        nodes = _closed(nodes - late, new_values)  # the readers of a late node are late, too: next time
 
 
 def _single(variable):
@@ -117,16 +116,13 @@ def _single(variable):
     return variable
 
 
-class OnePassUpdates(Optimizer):
-    """Has all new values of a parameter, of its velocity and so on computed by one Op."""
-
-    def add_requirements(self, fgraph):
-        fgraph.attach_feature(ReplaceValidate())
+class OnePassUpdates(ReplacingOptimizer):
+    """Has one Op compute all new values of a parameter: itself, its velocity and so on."""
 
     def apply(self, fgraph):
         if not theano.config.cxx:
             return
-        old = {}  # from new values to the shared variables' variables
+        old = {}  # from new values to the old ones
         for output, place in (getattr(fgraph, "update_mapping", None) or {}).items():
             value = fgraph.outputs[output]
             if value.owner and _fits(value.owner) and value.dtype == "float32":
@@ -134,7 +130,7 @@ class OnePassUpdates(Optimizer):
         if not old:
             return
         nodes, found = fgraph.toposort(), set()
-        for node in reversed(nodes):  # those that read a node come before it
+        for node in reversed(nodes):  # a node's readers come before it
             value = node.outputs[0]
             if value in old or (value.clients and all(client in found for client in _clients(value)) and _fits(node)):
                 found.add(node)
@@ -142,9 +138,8 @@ class OnePassUpdates(Optimizer):
             self.replace(fgraph, [node for node in group if node in _convex(group, old)], old)
 
     def replace(self, fgraph, nodes, old):
-        """Put one Op in the place of these nodes, which compute these new values."""
-        values = [value for value in fgraph.outputs if value in old and value.owner in nodes]
-        values = list(dict.fromkeys(values))
+        """Replace nodes that compute new values by one Op."""
+        values = list(dict.fromkeys(value for value in fgraph.outputs if value in old and value.owner in nodes))
         if not values:
             return
         arrays, singles, order = [], [], []
@@ -182,11 +177,8 @@ class OnePassUpdates(Optimizer):
         )
 
 
-class OverwriteOldValues(Optimizer):
-    """Has new values written over the old, except where something reads these later."""
-
-    def add_requirements(self, fgraph):
-        fgraph.attach_feature(ReplaceValidate())
+class OverwriteOldValues(ReplacingOptimizer):
+    """Has new values overwrite the old ones, except where another node reads these later."""
 
     def apply(self, fgraph):
         for node in fgraph.toposort():
@@ -197,7 +189,7 @@ class OverwriteOldValues(Optimizer):
                         node = self.overwrite(fgraph, node, node.op.in_place | bit) or node
 
     def overwrite(self, fgraph, node, in_place):
-        """The node that overwrites these, in place of another; None where that cannot be."""
+        """Replace a node by one that overwrites these arrays; None where the graph forbids it."""
         op = node.op
         new = ElementwiseUpdate(op.arrays, op.scalars, op.program, op.results, op.old, in_place, op.openmp)
         outputs = new(*node.inputs, return_list=True)
@@ -208,7 +200,7 @@ class OverwriteOldValues(Optimizer):
         return outputs[0].owner
 
 
-# before Theano makes one operation of several elementwise ones (49); and among what works in place, where 70
-# is that of the products, 75 of elementwise operations
+# before Theano fuses elementwise operations (49); in place after the products (70), before elementwise
+# operations (75)
 optdb.register("mnist_cnn_updates", OnePassUpdates(), 48.9, "fast_run", "mnist_cnn")
 optdb.register("mnist_cnn_updates_in_place", OverwriteOldValues(), 70, "fast_run", "inplace", "mnist_cnn")
