@@ -31,7 +31,8 @@ def _settings(run):
     """What must be the same when the run goes on: names and JSON's kinds of values."""
     settings = {**_data_of(run), **asdict(run.config)}
     # weights of a device and of the CPU's plain layers go on as each other
-    settings.update(run.data, engine="fused" if run.engine.name == "fused" else "plain")
+    settings["engine"] = "fused" if run.engine.name == "fused" else "plain"
+    settings["number of training examples"] = run.num_examples
     settings[FINGERPRINT] = run.card.digest
     del settings["device"]
     if settings["schedule"] == "constant" and not settings["skip_easy"]:

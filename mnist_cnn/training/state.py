@@ -4,7 +4,6 @@ import contextlib
 import functools
 import threading
 import time
-import zlib
 
 import lasagne
 import numpy as np
@@ -79,8 +78,8 @@ class Training:
         Of the order of the examples.
     card : mnist_cnn.datasets.card.DataCard
         What the model is trained on.
-    data : dict of str to number
-        What tells one data set from another: its size, a checksum of its labels.
+    num_examples : int
+        Examples in the training set.
     steps_per_epoch : int
     remarks : list of str
         What the report says of it besides.
@@ -120,14 +119,11 @@ class Training:
             check_writable(path)
 
     def built(self, engine, network, train_fn, rng, y_train, card=DataCard()):
-        """Note what is trained, and on what: the labels tell one data set from another."""
+        """Note the network, its train step and its data."""
         self.card = card
         self.engine, self.network, self.train_fn, self.rng = engine, network, train_fn, rng
-        self.steps_per_epoch = len(y_train) // self.config.batch_size
-        self.data = {
-            "number of training examples": len(y_train),
-            "data set (checksum of its labels)": zlib.crc32(y_train.tobytes()),
-        }
+        self.num_examples = len(y_train)
+        self.steps_per_epoch = self.num_examples // self.config.batch_size
         if getattr(_mine, "turn", None):
             _mine.turn.close()  # the next thread's
 
