@@ -9,14 +9,7 @@ __all__ = ["cores", "threads", "processor"]
 
 
 def cores():
-    """How many processors this process may use.
-
-    Examples
-    --------
-    >>> from mnist_cnn.system.machine import cores
-    >>> cores() >= 1
-    True
-    """
+    """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
@@ -39,14 +32,7 @@ def threads():
 
 
 def processor():
-    """The processor's name.
-
-    Examples
-    --------
-    >>> from mnist_cnn.system.machine import processor
-    >>> type(processor())
-    <class 'str'>
-    """
+    """The processor's name."""
     try:
         return re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text()).group(1)
     except (OSError, AttributeError):
