@@ -88,17 +88,12 @@ def load_dataset_of(model, card, data_dir=None, dataset=None):
     ------
     MnistCnnError
         When the data cannot be had, or are not those of the model.
-
-    Examples
-    --------
-    >>> from mnist_cnn.data import load_dataset, load_dataset_of
-    >>> card = load_dataset().card
-    >>> load_dataset_of("model.npz", card).name
-    'mnist'
     """
     if data_dir is None and dataset is None:
         if card.dataset is None and card.digest is not None:
-            raise MnistCnnError("{} was trained on an unnamed folder of data; name it (--data-dir)".format(model))
+            raise MnistCnnError(
+                "{} was trained on an unnamed data set; name the folder of its files (--data-dir)".format(model)
+            )
         dataset = card.dataset
     elif dataset is not None and card.dataset not in (None, dataset):
         raise MnistCnnError("{} was trained on {}, not on {}".format(model, card.dataset, dataset))

@@ -134,15 +134,6 @@ def load_model(path, input_var=None):
         The output layer.
     card : mnist_cnn.datasets.card.DataCard
         What it was trained on.
-
-    Examples
-    --------
-    >>> from mnist_cnn.model import build_cnn, load_model, save_weights
-    >>> import lasagne
-    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn(num_classes=26)))
-    >>> network, card = load_model("weights.npz")
-    >>> network.output_shape, card.shape
-    ((None, 26), (1, 28, 28))
     """
     card = read_card(path)
     network = build_cnn(input_var, shape=card.shape, num_classes=len(card.classes))

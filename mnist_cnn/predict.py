@@ -78,15 +78,7 @@ def run_in_batches(function, images, batch_size):
 
 
 def join_finite(parts):
-    """Join what a network computed for each batch; MnistCnnError where it is no finite number.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.predict import join_finite
-    >>> join_finite([np.ones(2), np.zeros(1)])
-    array([1., 1., 0.])
-    """
+    """Join what a network computed for each batch; MnistCnnError where it is no finite number."""
     array = np.concatenate(parts)
     if not np.isfinite(array).all():
         raise MnistCnnError(

@@ -95,15 +95,6 @@ def plot_feature_maps(maps, name, diverging=False):
     -------
     matplotlib Figure
         All maps at one scale, numbered as the kernels that made them.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.visualize import plot_feature_maps
-    >>> maps = np.random.RandomState(1).normal(size=(32, 24, 24))
-    >>> figure = plot_feature_maps(maps, "noise", diverging=True)
-    >>> len(figure.axes)
-    33
     """
     return plot_grid(
         maps,
@@ -126,15 +117,6 @@ def plot_digit(image, name):
     Returns
     -------
     matplotlib Figure
-
-    Examples
-    --------
-    >>> from mnist_cnn.data import load_dataset
-    >>> from mnist_cnn.visualize import plot_digit
-    >>> images, labels = load_dataset()[4:]
-    >>> figure = plot_digit(images[0, 0], "a {}".format(labels[0]))
-    >>> figure.axes[0].get_title()
-    'a 7'
     """
     figure = new_figure(figsize=(4, 4.2), layout="constrained")
     ax = figure.add_subplot()

@@ -191,7 +191,7 @@ def test_the_data_of_a_model_that_knows_only_a_folder(files, training):
     process = run_script("predict.py", training[1], files / "digit0.png")
     assert process.returncode == 2 and process.stdout == ""
     assert process.stderr == (
-        "error: {} was trained on an unnamed folder of data; name it (--data-dir)\n".format(training[1])
+        "error: {} was trained on an unnamed data set; name the folder of its files (--data-dir)\n".format(training[1])
     )
 
 

@@ -85,13 +85,6 @@ def end_process(code):
     Raises
     ------
     SystemExit
-
-    Examples
-    --------
-    >>> import subprocess, sys
-    >>> code = "from mnist_cnn.commands import end_process; end_process(3)"
-    >>> subprocess.call([sys.executable, "-c", code])
-    3
     """
     for signum in ENDING:
         set_handler(signum, lambda signum, frame: signal.signal(signum, signal.SIG_DFL))
@@ -175,13 +168,6 @@ def main(arguments=None):
     -------
     int
         The exit code.
-
-    Examples
-    --------
-    >>> from mnist_cnn.commands import main
-    >>> main(["--version"])  # doctest: +ELLIPSIS
-    mnist_cnn 1...
-    0
     """
     first, *others = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     name = first.replace("-", "_")

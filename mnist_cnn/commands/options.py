@@ -11,15 +11,6 @@ def add_data_options(parser, of_model=False):
     parser : argparse.ArgumentParser
     of_model : bool
         Whether they are by default those of a model.
-
-    Examples
-    --------
-    >>> import argparse
-    >>> from mnist_cnn.commands.options import add_data_options
-    >>> parser = argparse.ArgumentParser()
-    >>> add_data_options(parser)
-    >>> parser.parse_args(["--dataset", "kmnist"]).dataset
-    'kmnist'
     """
     default = "that of the model" if of_model else "MNIST"
     parser.add_argument(

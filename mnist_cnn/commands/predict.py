@@ -95,21 +95,6 @@ def main(model, files, single=False, output_format="table", show=None, data_dir=
     MnistCnnError
         When the model, the data or the only file cannot be used; then nothing is printed. When
         some of several files cannot be used; then at the end, with 1 for the exit code.
-
-    Examples
-    --------
-    >>> import matplotlib.pyplot as plt
-    >>> from mnist_cnn.data import load_dataset
-    >>> from mnist_cnn.model import build_cnn, save_weights
-    >>> from mnist_cnn.commands.predict import main
-    >>> import lasagne
-    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn()))
-    >>> plt.imsave("seven.png", 1 - load_dataset()[4][0, 0], cmap="gray")
-    >>> answers = main("weights.npz", ["seven.png"], output_format="csv")  # doctest: +ELLIPSIS
-    file,digit,class,name,probability,unsure,p0,p1,p2,p3,p4,p5,p6,p7,p8,p9
-    seven.png,1,...
-    >>> sorted(answers[0])
-    ['class', 'digit', 'file', 'name', 'probabilities', 'probability', 'reason', 'unsure']
     """
     if output_format not in FORMATS:
         raise MnistCnnError("output_format is {!r}, not one of {}".format(output_format, ", ".join(FORMATS)))

@@ -53,14 +53,6 @@ def load(dataset=None, data_dir=None, base_urls=None, timeout=10):
     MnistCnnError
         When there is no such data set, or files are missing and cannot be had, or are not what
         they should be.
-
-    Examples
-    --------
-    >>> from mnist_cnn.datasets import load
-    >>> from mnist_cnn.datasets.mnist import PACKAGED
-    >>> dataset = load("mnist", PACKAGED)
-    >>> dataset.name, dataset.classes[7], dataset[0].shape
-    ('mnist', '7', (50000, 1, 28, 28))
     """
     wanted = None if dataset is None else find_entry(dataset)
     if data_dir is None:
@@ -84,12 +76,6 @@ def dataset_files(data_dir=None, dataset=None):
     -------
     list of path
         All that lies in the folder and in those below it, but for what this package writes there.
-
-    Examples
-    --------
-    >>> from mnist_cnn.datasets import dataset_files
-    >>> [path.name for path in dataset_files() if "labels" in path.name]
-    ['t10k-labels-idx1-ubyte.gz', 'train-labels-idx1-ubyte.gz']
     """
     folder = data_dir
     if data_dir is None:

@@ -91,18 +91,6 @@ def read_tar(path, wanted):
     ------
     MnistCnnError
         When the archive cannot be read, or holds what no archive of data should.
-
-    Examples
-    --------
-    >>> import io
-    >>> import tarfile
-    >>> from mnist_cnn.datasets.archives import read_tar
-    >>> with tarfile.open("batches.tar", "w") as archive:
-    ...     member = tarfile.TarInfo("folder/one.bin")
-    ...     member.size = 3
-    ...     archive.addfile(member, io.BytesIO(b"abc"))
-    >>> read_tar("batches.tar", {"one.bin": 100, "two.bin": 100})
-    {'one.bin': b'abc'}
     """
     with _refused(path), contextlib.ExitStack() as stack:
         file = stack.enter_context(open(path, "rb"))
@@ -151,16 +139,6 @@ def open_in_zip(path, names):
     ------
     MnistCnnError
         When the archive cannot be read, or holds what no archive of data should.
-
-    Examples
-    --------
-    >>> import zipfile
-    >>> from mnist_cnn.datasets.archives import open_in_zip
-    >>> with zipfile.ZipFile("files.zip", "w") as archive:
-    ...     archive.writestr("folder/one.txt", "abc")
-    >>> with open_in_zip("files.zip", ["two.txt", "one.txt"]) as file:
-    ...     file.read()
-    b'abc'
     """
     with _refused(path), zipfile.ZipFile(path) as archive:
         members = archive.infolist()

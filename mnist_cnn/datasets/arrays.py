@@ -26,16 +26,6 @@ def find(paths):
     Returns
     -------
     list of mnist_cnn.datasets.parts.Source
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from pathlib import Path
-    >>> from mnist_cnn.datasets.arrays import find
-    >>> np.savez("mnist.npz", x_train=np.zeros((2, 28, 28), np.uint8), y_train=[7, 2])
-    >>> source, = find([Path("mnist.npz")])
-    >>> source.read().parts["train"].labels
-    array([7, 2])
     """
     sources = []
     for path in paths:

@@ -25,12 +25,6 @@ def cache_folder(name):
     pathlib.Path
         In the place that the platform has for caches, such as ~/.cache/mnist_cnn, or in the folder
         that the environment variable MNIST_CNN_DATA names. It may not exist.
-
-    Examples
-    --------
-    >>> from mnist_cnn.datasets import cache_folder
-    >>> cache_folder("cifar10").name
-    'cifar10'
     """
     root = os.environ.get(VARIABLE)
     if not root:

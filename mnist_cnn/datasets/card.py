@@ -22,14 +22,7 @@ _BLOCK = 2**22  # bytes that are hashed at a time
 
 
 def number_names(count):
-    """Classes named by their numbers, a tuple of str.
-
-    Examples
-    --------
-    >>> from mnist_cnn.datasets.card import number_names
-    >>> number_names(3)
-    ('0', '1', '2')
-    """
+    """Classes named by their numbers, a tuple of str."""
     return tuple(map(str, range(count)))
 
 
@@ -47,13 +40,6 @@ class DataCard:
         What the classes are called.
     digest : str, optional
         The data's `fingerprint`; None where nobody knows, as of files that the tutorial wrote.
-
-    Examples
-    --------
-    >>> from mnist_cnn.data import load_dataset
-    >>> card = load_dataset().card
-    >>> card.dataset, card.shape, card.classes[:3]
-    ('mnist', (1, 28, 28), ('0', '1', '2'))
     """
 
     dataset: str | None = None
@@ -143,14 +129,6 @@ class Dataset(tuple):
         The data set's in the catalogue.
     classes : sequence of str, optional
         What its classes are called.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.datasets.card import Dataset
-    >>> arrays = [np.zeros((2, 1, 28, 28), np.float32), np.zeros(2, np.uint8)] * 3
-    >>> Dataset(arrays, classes=["cat", "dog"]).card.classes
-    ('cat', 'dog')
     """
 
     def __new__(cls, arrays, name=None, classes=None):
@@ -165,16 +143,7 @@ class Dataset(tuple):
 
 
 def describe(dataset):
-    """What six arrays are now, be they a `Dataset` or a plain tuple: an `DataCard`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.datasets.card import describe
-    >>> arrays = [np.zeros((2, 3, 32, 32), np.float32), np.zeros(2, np.uint8)] * 3
-    >>> describe(arrays).shape
-    (3, 32, 32)
-    """
+    """What six arrays are now, be they a `Dataset` or a plain tuple: an `DataCard`."""
     return describe_arrays(dataset, getattr(dataset, "name", None), getattr(dataset, "classes", None))
 
 
@@ -240,14 +209,6 @@ def describe_arrays(dataset, name=None, classes=None):
     ------
     MnistCnnError
         When a label is below 0 or there are too many classes.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.datasets.card import describe_arrays
-    >>> arrays = [np.zeros((2, 1, 28, 28), np.float32), np.zeros(2, np.uint8)] * 3
-    >>> describe_arrays(arrays).classes
-    ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9')
     """
     if classes is None:
         labels = [y for y in dataset[1::2] if len(y)]
@@ -277,13 +238,6 @@ def require_same_data(model, card, found):
     MnistCnnError
         When they differ in shape, in the number of classes or in what is in them. A model that
         does not know what it was trained on takes all that has its shape.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.datasets.card import describe, require_same_data
-    >>> card = describe([np.zeros((2, 1, 28, 28), np.float32), np.zeros(2, np.uint8)] * 3)
-    >>> require_same_data("model.npz", card, found=card)  # says nothing where they are the same
     """
 
     def said(data):

@@ -42,13 +42,6 @@ class Entry:
         The label of the first class in the files.
     transposed : bool
         Whether the files have rows and columns of an image the other way round.
-
-    Examples
-    --------
-    >>> from mnist_cnn.datasets import DATASETS
-    >>> entry = DATASETS["cifar10"]
-    >>> entry.title, entry.shape, entry.classes[:2]
-    ('CIFAR-10', (3, 32, 32), ('airplane', 'automobile'))
     """
 
     name: str
@@ -214,12 +207,6 @@ def find_entry(name):
     ------
     MnistCnnError
         When there is none; its text lists all.
-
-    Examples
-    --------
-    >>> from mnist_cnn.datasets import find_entry
-    >>> find_entry("fashion-mnist").title
-    'Fashion-MNIST'
     """
     if name not in DATASETS:
         raise MnistCnnError("there is no data set {!r}; there are: {}".format(name, ", ".join(DATASETS)))

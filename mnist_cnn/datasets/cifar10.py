@@ -65,13 +65,6 @@ def find(paths):
     -------
     list of mnist_cnn.datasets.parts.Source
         At most one, for the same data often lie there both packed and unpacked.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from mnist_cnn.datasets.cifar10 import find
-    >>> [source.name for source in find([Path("data/cifar-10-binary.tar.gz"), Path("notes.txt")])]
-    ['data/cifar-10-binary.tar.gz']
     """
     for version, (pattern, archive) in VERSIONS.items():
         names = [pattern.format(name) for name in BATCHES]
@@ -113,16 +106,6 @@ def read_source(version, path):
     ------
     MnistCnnError
         When a file is missing, cannot be read, or is not what it should be.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from mnist_cnn.datasets.cifar10 import BATCHES, read_source
-    >>> for name in BATCHES:  # an image a batch: its label, and 3 x 32 x 32 bytes
-    ...     _ = Path(name + ".bin").write_bytes(bytes([7]) + bytes(3 * 32 * 32))
-    >>> (images, labels), test, classes, entry = read_source("binary", Path("."))
-    >>> images.shape, labels
-    ((5, 3, 32, 32), array([7, 7, 7, 7, 7], dtype=uint8))
     """
     path = Path(path)
     contents = _read_files(version, path)
@@ -224,16 +207,7 @@ def _recognise(version, contents):
 
 
 def missing(entry, folder):
-    """The files to download into a folder so that it holds CIFAR-10: the archive, or none.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from mnist_cnn.datasets import find_entry
-    >>> from mnist_cnn.datasets.cifar10 import missing
-    >>> missing(find_entry("cifar10"), Path("nowhere"))
-    ['cifar-10-python.tar.gz']
-    """
+    """The files to download into a folder so that it holds CIFAR-10: the archive, or none."""
     return [] if find(visible_files(folder)) else list(entry.packed)
 
 
@@ -254,20 +228,6 @@ def read_entry(entry, paths):
     ------
     MnistCnnError
         When a file is missing or cannot be used, or has other content than the one published.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from mnist_cnn.datasets import find_entry
-    >>> from mnist_cnn.datasets.cifar10 import BATCHES, read_entry
-    >>> folder = Path("other images")
-    >>> folder.mkdir()
-    >>> for name in BATCHES:
-    ...     _ = (folder / (name + ".bin")).write_bytes(bytes(1 + 3 * 32 * 32))
-    >>> read_entry(find_entry("cifar10"), list(folder.iterdir()))  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-        ...
-    mnist_cnn.system.errors.MnistCnnError: other images is not CIFAR-10: its digests differ; ...
     """
     (source,) = find(paths)
     found = source.read()

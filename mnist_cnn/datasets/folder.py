@@ -30,13 +30,6 @@ def visible_files(folder):
     ------
     MnistCnnError
         When there are more than a million.
-
-    Examples
-    --------
-    >>> from mnist_cnn.datasets.folder import visible_files
-    >>> from mnist_cnn.datasets.mnist import PACKAGED
-    >>> [path.name for path in visible_files(PACKAGED)][:2]
-    ['README.md', 't10k-images-idx3-ubyte.gz']
     """
     folder = Path(folder)
     if os.path.isfile(folder):

@@ -34,14 +34,6 @@ def find_files(entry, folder):
     dict
         From the name of each of `entry.files` that is there, with hyphens or dots, packed or not,
         to its path, which is that of the archive where it lies in one.
-
-    Examples
-    --------
-    >>> from mnist_cnn.datasets import find_entry
-    >>> from mnist_cnn.datasets.four_files import find_files
-    >>> from mnist_cnn.datasets.mnist import PACKAGED
-    >>> find_files(find_entry("mnist"), PACKAGED)["t10k-images-idx3-ubyte"].name
-    't10k-images-idx3-ubyte.gz'
     """
     return _files_of(entry, visible_files(folder))
 
@@ -80,14 +72,6 @@ def missing(entry, folder):
     ------
     MnistCnnError
         When files are missing and those that are there are of another data set.
-
-    Examples
-    --------
-    >>> from mnist_cnn.datasets import find_entry
-    >>> from mnist_cnn.datasets.four_files import missing
-    >>> from mnist_cnn.datasets.mnist import PACKAGED
-    >>> missing(find_entry("mnist"), PACKAGED)
-    []
     """
     found = find_files(entry, folder)
     lacking = [name for name in entry.files if name not in found]
@@ -134,16 +118,6 @@ def read_entry(entry, paths):
     ------
     MnistCnnError
         When a file cannot be read, is not what the entry says, or does not have its digest.
-
-    Examples
-    --------
-    >>> from mnist_cnn.datasets import find_entry
-    >>> from mnist_cnn.datasets.folder import visible_files
-    >>> from mnist_cnn.datasets.four_files import read_entry
-    >>> from mnist_cnn.datasets.mnist import PACKAGED
-    >>> found = read_entry(find_entry("mnist"), visible_files(PACKAGED))
-    >>> found.parts["train"].images.shape, found.parts["train"].labels[:5]
-    ((60000, 28, 28), array([5, 0, 4, 1, 9], dtype=uint8))
     """
     paths, names = _files_of(entry, paths), list(entry.files)
     parts = {}
@@ -180,14 +154,6 @@ def find(paths):
     -------
     list of Source
         Of those that have all four files.
-
-    Examples
-    --------
-    >>> from mnist_cnn.datasets.folder import visible_files
-    >>> from mnist_cnn.datasets.four_files import find
-    >>> from mnist_cnn.datasets.mnist import PACKAGED
-    >>> [source.read().parts["test"].images.shape for source in find(visible_files(PACKAGED))]
-    [(10000, 28, 28)]
     """
     groups, sources = defaultdict(dict), []
     for path in _packed_first(paths):
@@ -243,15 +209,6 @@ def recognise(found):
     -------
     Entry or None
         The one whose published digests, unpacked or packed, are those of the content.
-
-    Examples
-    --------
-    >>> from mnist_cnn.datasets.folder import visible_files
-    >>> from mnist_cnn.datasets.four_files import find, recognise
-    >>> from mnist_cnn.datasets.mnist import PACKAGED
-    >>> source, = find(visible_files(PACKAGED))
-    >>> recognise(source.read()).title
-    'MNIST'
     """
     if "test" not in found.parts or found.parts["test"].images[:1].size != MNIST.shape[1] ** 2:
         return None

@@ -15,12 +15,6 @@ def are_digits(names):
     Returns
     -------
     bool
-
-    Examples
-    --------
-    >>> from mnist_cnn.datasets.labels import are_digits
-    >>> are_digits("0123456789"), are_digits(["cat", "dog"])
-    (True, False)
     """
     return all(len(name) == 1 and name.isdigit() for name in names)
 
@@ -36,12 +30,6 @@ def noun(names):
     -------
     str
         'digit' or 'image'.
-
-    Examples
-    --------
-    >>> from mnist_cnn.datasets.labels import noun
-    >>> noun("0123456789"), noun(["cat", "dog"])
-    ('digit', 'image')
     """
     return "digit" if are_digits(names) else "image"
 
@@ -79,12 +67,6 @@ def shorten(name, length):
     Returns
     -------
     str
-
-    Examples
-    --------
-    >>> from mnist_cnn.datasets.labels import shorten
-    >>> shorten("Ankle boot", 6)
-    'Ankle\N{HORIZONTAL ELLIPSIS}'
     """
     return name if len(name) <= length else name[: length - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
 
@@ -107,12 +89,6 @@ def find_class(names, wanted):
     ------
     MnistCnnError
         When there is no such class; the text lists those that there are.
-
-    Examples
-    --------
-    >>> from mnist_cnn.datasets.labels import find_class
-    >>> find_class(["Sandal", "Sneaker"], "sneaker")
-    1
     """
     if wanted in names:
         return list(names).index(wanted)

@@ -30,20 +30,6 @@ def find(paths):
     Returns
     -------
     list of mnist_cnn.datasets.parts.Source
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import scipy.io
-    >>> from pathlib import Path
-    >>> from mnist_cnn.datasets.matlab import find
-    >>> half = {"images": np.zeros((2, 784), np.uint8), "labels": np.array([[1], [2]])}
-    >>> mapping = np.array([[1, ord("A"), ord("a")], [2, ord("B"), ord("b")]])
-    >>> dataset = {"train": half, "test": half, "mapping": mapping}
-    >>> scipy.io.savemat("emnist-letters.mat", {"dataset": dataset})
-    >>> source, = find([Path("emnist-letters.mat")])
-    >>> source.read().classes
-    ('A', 'B')
     """
     return [
         Source(str(path), functools.partial(_read, path), [path]) for path in paths if path.suffix.lower() == ".mat"

@@ -42,12 +42,6 @@ class Source(NamedTuple):
         Takes nothing, returns a `Found`.
     paths : list of pathlib.Path
         The files that it reads.
-
-    Examples
-    --------
-    >>> from mnist_cnn.datasets.parts import Source
-    >>> Source("digits.npz", lambda: None, []).name
-    'digits.npz'
     """
 
     name: str
@@ -79,14 +73,6 @@ class Found:
     packed : dict
         From the name of a file to the path of its gzip file, where the published digest may be
         that of the packed file alone.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.datasets.parts import Found, Part
-    >>> part = Part(np.zeros((2, 28, 28), np.uint8), np.array([0, 1]), "x.npz", "x.npz")
-    >>> sorted(Found({"train": part, "test": part}).parts)
-    ['test', 'train']
     """
 
     parts: dict[str, Part]
@@ -332,13 +318,6 @@ def check_pair(images_at, labels_at, images, labels, shape, num_classes):
     ------
     MnistCnnError
         When a shape is wrong, the counts differ, or a label is out of range.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.datasets.parts import check_pair
-    >>> images, labels = np.zeros((2, 28, 28), np.uint8), np.array([3, 1])
-    >>> check_pair("images", "labels", images, labels, (28, 28), num_classes=10)
     """
     if images.shape[1:] != tuple(shape):
         raise MnistCnnError(
@@ -361,17 +340,7 @@ def check_pair(images_at, labels_at, images, labels, shape, num_classes):
 
 
 def read_names(path):
-    """Names of classes, a line each, from a text file.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from mnist_cnn.datasets.parts import read_names
-    >>> path = Path("classes.txt")
-    >>> _ = path.write_text(chr(10).join(["cat", "dog"]))
-    >>> read_names(path)
-    ('cat', 'dog')
-    """
+    """Names of classes, a line each, from a text file."""
     try:
         with open(path, encoding="utf-8") as file:
             text = file.read(MAX_LABELS * 100)
@@ -400,12 +369,6 @@ def check_names(names, place):
     ------
     MnistCnnError
         When they are no names of classes.
-
-    Examples
-    --------
-    >>> from mnist_cnn.datasets.parts import check_names
-    >>> check_names(["cat", "dog", ""], "classes.txt")
-    ('cat', 'dog')
     """
     names = tuple(name.strip() for name in names if name.strip())
     if (

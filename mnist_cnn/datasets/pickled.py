@@ -29,18 +29,6 @@ def find(paths):
     Returns
     -------
     list of mnist_cnn.datasets.parts.Source
-
-    Examples
-    --------
-    >>> import pickle
-    >>> import numpy as np
-    >>> from pathlib import Path
-    >>> from mnist_cnn.datasets.pickled import find
-    >>> pair = np.zeros((2, 784), np.float32), np.array([7, 2])
-    >>> _ = Path("mnist.pkl").write_bytes(pickle.dumps((pair, pair, pair)))
-    >>> source, = find([Path("mnist.pkl")])
-    >>> source.read().parts["val"].labels
-    array([7, 2])
     """
     return [
         Source(str(path), functools.partial(_read, path), [path])

@@ -27,19 +27,6 @@ def find(paths):
     -------
     list of mnist_cnn.datasets.parts.Source
         Of folders with two classes at least.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from PIL import Image
-    >>> from mnist_cnn.datasets.pictures import find
-    >>> for name in ("cat", "dog"):
-    ...     Path(name).mkdir()
-    ...     Image.new("L", (28, 28)).save(name + "/1.png")
-    >>> source, = find([Path("cat/1.png"), Path("dog/1.png")])
-    >>> found = source.read()
-    >>> found.classes, found.parts["train"].images.shape
-    (('cat', 'dog'), (2, 28, 28))
     """
     roots = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for path in paths:
@@ -96,14 +83,6 @@ def join_pixels(files):
     ------
     MnistCnnError
         When one is no picture, or its size differs from the first one's.
-
-    Examples
-    --------
-    >>> from PIL import Image
-    >>> from mnist_cnn.datasets.pictures import join_pixels
-    >>> Image.new("RGB", (30, 20), "red").save("red.png")
-    >>> join_pixels([("red.png", "red.png")]).shape
-    (1, 20, 30, 3)
     """
     pixels, first = [], None
     with warnings.catch_warnings():
@@ -144,15 +123,6 @@ def read_pixels(file, place):
     ------
     MnistCnnError
         When it is no picture, or larger than the network takes.
-
-    Examples
-    --------
-    >>> from PIL import Image
-    >>> from mnist_cnn.datasets.pictures import read_pixels
-    >>> Image.new("L", (3, 2), 7).save("grey.png")
-    >>> read_pixels("grey.png", "grey.png")
-    array([[7, 7, 7],
-           [7, 7, 7]], dtype=uint8)
     """
     from PIL import Image  # here, for most data sets are no pictures
 

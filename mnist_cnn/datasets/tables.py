@@ -36,16 +36,6 @@ def find(paths):
     Returns
     -------
     list of mnist_cnn.datasets.parts.Source
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from pathlib import Path
-    >>> from mnist_cnn.datasets.tables import find
-    >>> np.savetxt("train.csv", np.c_[[7, 2], np.zeros((2, 784))], "%d", ",")
-    >>> source, = find([Path("train.csv")])
-    >>> source.read().parts["train"].labels.tolist()
-    [7, 2]
     """
     columns = {}
     for path in paths:
@@ -132,14 +122,6 @@ def read_images(path, shape):
     ------
     MnistCnnError
         When it is no such file.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.datasets.tables import read_images
-    >>> np.savetxt("test.csv", np.zeros((2, 784)), "%d", ",")
-    >>> read_images("test.csv", (1, 28, 28)).shape
-    (2, 1, 28, 28)
     """
     names, values = _read_table(path)
     at, pixels = _label_column(names), int(np.prod(shape))

@@ -106,12 +106,6 @@ def colour_map(name, *colours):
     Returns
     -------
     matplotlib Colormap
-
-    Examples
-    --------
-    >>> from mnist_cnn.drawing.colour import colour_map
-    >>> colour_map("ink", "paper", "ink")(0., bytes=True)[:3]  # paper's #fffefb
-    (255, 254, 251)
     """
     # an odd number of shades, so that the middle is one of them
     return LinearSegmentedColormap.from_list(name, on_light(*colours), N=511)

@@ -25,15 +25,7 @@ class Figure(matplotlib.figure.Figure):
 
 
 def new_figure(**kwargs):
-    """Make a figure, as `matplotlib.pyplot.figure` does, that a notebook shows once.
-
-    Examples
-    --------
-    >>> from mnist_cnn.drawing.layout import new_figure
-    >>> figure = new_figure(figsize=(4, 2))
-    >>> figure.get_size_inches()
-    array([4., 2.])
-    """
+    """Make a figure, as `matplotlib.pyplot.figure` does, that a notebook shows once."""
     return plt.figure(FigureClass=Figure, **kwargs)
 
 
@@ -77,17 +69,7 @@ def mosaic(images, columns, gap=1):
 
 
 def bare(ax):
-    """Take ticks and labels away, and leave a thin frame.
-
-    Examples
-    --------
-    >>> import matplotlib.pyplot as plt
-    >>> from mnist_cnn.drawing.layout import bare
-    >>> ax = plt.figure().add_subplot()
-    >>> bare(ax)
-    >>> len(ax.get_xticks())
-    0
-    """
+    """Take ticks and labels away, and leave a thin frame."""
     ax.set_xticks([])
     ax.set_yticks([])
     for spine in ax.spines.values():
@@ -113,17 +95,7 @@ def axes_at(figure, left, top, width, height):
 
 
 def headline(figure, text, top=0.2, size=15):
-    """A title at a distance in inches from the top.
-
-    Examples
-    --------
-    >>> import matplotlib.pyplot as plt
-    >>> from mnist_cnn.drawing.layout import headline
-    >>> figure = plt.figure()
-    >>> headline(figure, "A seven")
-    >>> [text.get_text() for text in figure.texts]
-    ['A seven']
-    """
+    """A title at a distance in inches from the top."""
     figure.suptitle(text, fontsize=size, y=1 - top / figure.get_figheight())
 
 
@@ -144,14 +116,6 @@ def plot_grid(images, title, label, diverging):
     -------
     matplotlib Figure
         Numbered from 0.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.drawing.layout import plot_grid
-    >>> figure = plot_grid(np.zeros((2, 5, 5)), "Two kernels", "weight", diverging=False)
-    >>> [ax.get_title() for ax in figure.axes]
-    ['0', '1', '']
     """
     side, gap, top = 0.92, 0.22, 0.62 + 0.2 * title.count("\n")
     width = side * images.shape[2] / images.shape[1]

@@ -55,26 +55,11 @@ def on_light(*names):
     Returns
     -------
     list of str
-
-    Examples
-    --------
-    >>> from mnist_cnn.drawing.palette import on_light
-    >>> on_light("text", "zero")
-    ['#1c1a16', '#f1ede3']
     """
     return [COLOURS[name][0] for name in names]
 
 
 def css_colours():
-    r"""The colours as custom properties of a style sheet.
-
-    Examples
-    --------
-    >>> from mnist_cnn.drawing.palette import css_colours
-    >>> print(*css_colours().splitlines()[:3], sep="\n")
-    :root {
-      color-scheme: light dark;
-      --page: light-dark(#f6f4ef, #121419);
-    """
+    r"""The colours as custom properties of a style sheet."""
     lines = ["  --{}: light-dark({}, {});\n".format(name, *pair) for name, pair in COLOURS.items()]
     return ":root {{\n  color-scheme: light dark;\n{}}}\n".format("".join(lines))

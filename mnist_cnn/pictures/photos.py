@@ -41,16 +41,6 @@ def load_photo(path, shape):
     ------
     MnistCnnError
         When the file is no picture, or images have other than 1 or 3 channels.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from PIL import Image
-    >>> from mnist_cnn.pictures.photos import load_photo
-    >>> Image.fromarray(np.full((60, 90, 3), [255, 0, 0], np.uint8)).save("red.png")
-    >>> photo = load_photo("red.png", (3, 32, 32))
-    >>> photo.shape, photo[:, 16, 16]
-    ((3, 32, 32), array([0.99609375, 0.        , 0.        ], dtype=float32))
     """
     channels, rows, columns = shape
     if channels not in (1, 3):
@@ -156,18 +146,6 @@ def read_images(path, card, single=False):
     ------
     MnistCnnError
         When the file is no picture, or shows no digit.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from PIL import Image
-    >>> from mnist_cnn.data import load_dataset
-    >>> from mnist_cnn.pictures.photos import read_images
-    >>> paper = np.full((100, 150), 230, np.uint8)
-    >>> paper[20:80, 45:55] = paper[20:80, 95:105] = 30
-    >>> Image.fromarray(paper).save("eleven.png")
-    >>> read_images("eleven.png", load_dataset().card).images.shape
-    (2, 1, 28, 28)
     """
     if card.is_handwriting:
         return read_digits(path, single)
@@ -175,17 +153,5 @@ def read_images(path, card, single=False):
 
 
 def load_images(path, card, single=False):
-    """The images alone of `read_images`.
-
-    Examples
-    --------
-    >>> from PIL import Image
-    >>> from mnist_cnn.data import load_dataset
-    >>> from mnist_cnn.pictures.photos import load_images
-    >>> picture = Image.new("L", (100, 150), 230)
-    >>> picture.paste(30, (45, 20, 55, 80))
-    >>> picture.save("one.png")
-    >>> load_images("one.png", load_dataset().card).shape
-    (1, 1, 28, 28)
-    """
+    """The images alone of `read_images`."""
     return read_images(path, card, single).images

@@ -98,14 +98,6 @@ def open_picture(path, convert, size=None):
     ------
     MnistCnnError
         When the file cannot be read or is no picture.
-
-    Examples
-    --------
-    >>> from PIL import Image
-    >>> from mnist_cnn.pictures.reading import open_picture
-    >>> Image.new("RGB", (60, 40)).save("black.png")
-    >>> open_picture("black.png", lambda picture: picture.convert("L"), size=28).mode
-    'L'
     """
     try:
         with warnings.catch_warnings():
@@ -323,17 +315,6 @@ def load_picture(path):
     ------
     MnistCnnError
         When the file is no picture, or shows no digit.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from PIL import Image
-    >>> from mnist_cnn.pictures.reading import load_picture
-    >>> paper = np.full((100, 100), 230, np.uint8)
-    >>> paper[20:80, 45:55] = 30
-    >>> Image.fromarray(paper).save("one.png")
-    >>> load_picture("one.png").shape
-    (1, 28, 28)
     """
     return load_digits(path, single=True)[0]
 
@@ -357,18 +338,5 @@ def load_digits(path, single=False):
     ------
     MnistCnnError
         When the file is no picture, or shows no digit, or too many shapes.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from PIL import Image
-    >>> from mnist_cnn.pictures.reading import load_digits
-    >>> paper = np.full((100, 150), 230, np.uint8)
-    >>> paper[20:80, 45:55] = paper[20:80, 95:105] = 30
-    >>> Image.fromarray(paper).save("eleven.png")
-    >>> load_digits("eleven.png").shape
-    (2, 1, 28, 28)
-    >>> load_digits("eleven.png", single=True).shape
-    (1, 1, 28, 28)
     """
     return read_digits(path, single).images

@@ -33,15 +33,6 @@ def draw_seen(reading, texts, doubts):
     -------
     PIL.Image.Image
         In RGB.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.pictures.reading import Reading
-    >>> from mnist_cnn.pictures.seen import draw_seen
-    >>> reading = Reading(np.zeros((1, 1, 28, 28)), np.array([[5, 5, 90, 60]]), np.ones((300, 400)), "")
-    >>> draw_seen(reading, ["a 7"], [False]).size
-    (576, 324)
     """
     tiles = [_as_picture(image) for image in reading.images]
     grey = np.ones((2 * TILE, GAP)) if reading.grey is None else reading.grey
@@ -96,20 +87,6 @@ def save_seen(folder, pictures, answers):
     ------
     MnistCnnError
         When a file cannot be written.
-
-    Examples
-    --------
-    >>> import os
-    >>> from PIL import Image
-    >>> from mnist_cnn.pictures.reading import read_digits
-    >>> from mnist_cnn.pictures.seen import save_seen
-    >>> picture = Image.new("L", (100, 150), 230)
-    >>> picture.paste(30, (45, 20, 55, 80))
-    >>> picture.save("one.png")
-    >>> answer = {"digit": 1, "name": "1", "probability": .98, "unsure": False}
-    >>> save_seen("seen", [("one.png", read_digits("one.png"))], [answer])
-    >>> os.listdir("seen")
-    ['one.seen.png']
     """
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)

@@ -38,14 +38,6 @@ def atomic_open(path, mode="wb", **kwargs):
     ------
     MnistCnnError
         When the folder is missing or read-only, the disk is full, or `path` is a folder.
-
-    Examples
-    --------
-    >>> from mnist_cnn.storage.atomic import atomic_open
-    >>> with atomic_open("note.txt", "w") as file:
-    ...     _ = file.write("whole")
-    >>> open("note.txt").read()
-    'whole'
     """
     path = _resolve(path)
     part = None
@@ -158,14 +150,6 @@ def check_writable(path):
     ------
     MnistCnnError
         When `path` is a folder, its folder is missing or takes no new file, or the disk is full.
-
-    Examples
-    --------
-    >>> from mnist_cnn.storage.atomic import check_writable
-    >>> check_writable("nowhere/model.npz")  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-        ...
-    mnist_cnn.system.errors.MnistCnnError: cannot write nowhere/model.npz: there is no folder ...
     """
     file = _resolve(path)
     if not os.path.isdir(file.parent):
@@ -276,12 +260,6 @@ def make_folder(path):
     ------
     MnistCnnError
         When it cannot be made.
-
-    Examples
-    --------
-    >>> from mnist_cnn.storage.atomic import make_folder
-    >>> make_folder("results/today").is_dir()
-    True
     """
     folder = Path(path)
     try:

@@ -69,14 +69,6 @@ def fetch(folder, name, md5, base_urls, timeout=10, what=None):
     ------
     MnistCnnError
         When the folder cannot be written or no address gave the file.
-
-    Examples
-    --------
-    >>> from mnist_cnn.storage.download import fetch
-    >>> fetch(".", "digits.gz", "0" * 32, ["http://127.0.0.1:9/"])  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-        ...
-    mnist_cnn.system.errors.MnistCnnError: none of these gave digits.gz: ...
     """
     import pooch  # here, for they take a while to import and most starts download nothing
     import requests

@@ -51,14 +51,6 @@ def restore(codes, scales, shapes):
     Returns
     -------
     list of float32 arrays
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.storage.film import quantize, restore
-    >>> restore(*quantize([np.array([[.1], [-.31]])]), [(2, 1)])[0].round(4)
-    array([[ 0.1 ],
-           [-0.31]], dtype=float32)
     """
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
     return [

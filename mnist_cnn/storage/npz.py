@@ -35,14 +35,6 @@ def write_npz(path, arrays, comment=b""):
     ------
     MnistCnnError
         When the file cannot be written.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.storage.npz import write_npz
-    >>> write_npz("numbers.npz", {"a": np.arange(3)})
-    >>> np.load("numbers.npz")["a"]
-    array([0, 1, 2])
     """
     archive = io.BytesIO()  # in memory first: a ZipFile cut short by a full disk prints a traceback
     np.savez(archive, **arrays)
@@ -123,14 +115,6 @@ def read_npz_shapes(path):
     ------
     MnistCnnError
         When the file cannot be read, or is no npz file.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.storage.npz import read_npz_shapes, write_npz
-    >>> write_npz("numbers.npz", {"a": np.zeros((2, 3))})
-    >>> read_npz_shapes("numbers.npz")
-    ({'a': (2, 3)}, b'')
     """
     with _refused(path), open_regular(path) as file, zipfile.ZipFile(file) as archive:
         names = [name[:-4] for name in archive.namelist() if name.endswith(".npy")]

@@ -116,14 +116,7 @@ def history_path(output):
 
 
 def checkpoint_path(output):
-    """The file of a run's whole state that goes beside its file of weights.
-
-    Examples
-    --------
-    >>> from mnist_cnn.storage.records import checkpoint_path
-    >>> checkpoint_path("model.npz").name
-    'model.checkpoint'
-    """
+    """The file of a run's whole state that goes beside its file of weights."""
     return _beside(output, ".checkpoint")
 
 
@@ -189,13 +182,6 @@ def load_history(output):
     ------
     MnistCnnError
         When the file cannot be read or is no history.
-
-    Examples
-    --------
-    >>> from mnist_cnn.storage.records import load_history, save_history
-    >>> save_history("weights.npz", [(1, .8, .4, .86, .08, .977), (2, .8, .15, .95, .06, .983)])
-    >>> load_history("weights.npz")["validation_accuracy"]
-    array([0.977, 0.983])
     """
     path = history_path(output)
     try:
@@ -218,14 +204,7 @@ def load_history(output):
 
 
 def snapshots_path(output):
-    """The npz file of the kernels that goes beside a file of weights.
-
-    Examples
-    --------
-    >>> from mnist_cnn.storage.records import snapshots_path
-    >>> snapshots_path("model.npz").name
-    'model.snapshots.npz'
-    """
+    """The npz file of the kernels that goes beside a file of weights."""
     return _beside(output, ".snapshots.npz")
 
 
@@ -245,14 +224,6 @@ def save_snapshots(output, snapshots, film=None):
     ------
     MnistCnnError
         When the file cannot be written.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.storage.records import save_snapshots
-    >>> save_snapshots("weights.npz", {0: np.zeros((32, 1, 5, 5)), 1: np.ones((32, 1, 5, 5))})
-    >>> sorted(np.load("weights.snapshots.npz").files)
-    ['epochs', 'kernels']
     """
     epochs = sorted(snapshots)
     arrays = {"epochs": np.array(epochs), "kernels": np.stack([snapshots[epoch] for epoch in epochs])}
@@ -283,15 +254,6 @@ def load_snapshots(output, shape):
     ------
     MnistCnnError
         When the file cannot be read or is none that `save_snapshots` wrote.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.storage.records import load_snapshots, save_snapshots
-    >>> save_snapshots("weights.npz", {0: np.zeros((32, 1, 5, 5)), 1: np.ones((32, 1, 5, 5))})
-    >>> epochs, kernels = load_snapshots("weights.npz", (32, 1, 5, 5))
-    >>> epochs, kernels.shape
-    (array([0, 1]), (2, 32, 1, 5, 5))
     """
     path = snapshots_path(output)
     if not os.path.exists(path):
@@ -323,17 +285,6 @@ def load_film(output, num_arrays, num_weights):
     ------
     MnistCnnError
         When the file cannot be read or is none that `save_snapshots` wrote.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.storage.film import quantize
-    >>> from mnist_cnn.storage.records import load_film, save_snapshots
-    >>> kernels = np.ones((32, 1, 5, 5))
-    >>> save_snapshots("weights.npz", {1: kernels}, {1: quantize([kernels, np.zeros(32)])})
-    >>> codes, scales = load_film("weights.npz", 2, 832)[1]
-    >>> codes.shape, scales.shape
-    ((832,), (2,))
     """
     path = snapshots_path(output)
     arrays = read_npz(

@@ -39,18 +39,6 @@ class MnistCnnError(Exception):
     """Something the user can mend: its text says what is wrong and what to do, in one line.
 
     `exit_code` is what a command ends with because of it.
-
-    Examples
-    --------
-    >>> from mnist_cnn.model import build_cnn
-    >>> from mnist_cnn.system.errors import MnistCnnError
-    >>> try:
-    ...     build_cnn(num_classes=1)
-    ... except MnistCnnError as error:
-    ...     print("error:", error)
-    error: num_classes is 1, not at least 2
-    >>> MnistCnnError.exit_code
-    2
     """
 
     exit_code = 2
@@ -64,15 +52,7 @@ class MnistCnnError(Exception):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C, SIGTERM or SIGHUP; `signum` is the signal's number.
-
-    Examples
-    --------
-    >>> import signal
-    >>> from mnist_cnn.system.errors import Interrupted
-    >>> issubclass(Interrupted, KeyboardInterrupt), Interrupted(signal.SIGTERM).signum
-    (True, <Signals.SIGTERM: 15>)
-    """
+    """Ctrl-C, SIGTERM or SIGHUP; `signum` is the signal's number."""
 
     def __init__(self, signum):
         super().__init__(signum)
@@ -88,11 +68,6 @@ def note(text):
     Parameters
     ----------
     text : str
-
-    Examples
-    --------
-    >>> from mnist_cnn.system.errors import note
-    >>> note("the labels begin at 1")
     """
     say("note: {}".format(text))
 

@@ -21,12 +21,6 @@ def progress_bar(quiet=False, **options):
     tqdm
         In a notebook with ipywidgets a widget, elsewhere text: on stderr at a terminal, and on
         stdout in a notebook, which shows stderr as if something were wrong.
-
-    Examples
-    --------
-    >>> from mnist_cnn.system.progress import progress_bar
-    >>> with progress_bar(quiet=True, total=3) as bar:
-    ...     bar.update(3)
     """
     if not type(sys.stdout).__module__.startswith("ipykernel."):
         from tqdm import tqdm

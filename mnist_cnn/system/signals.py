@@ -25,15 +25,6 @@ def set_handler(signum, handler):
     callable, signal.Handlers or None
         The handler before; None where the signal is ignored, or this is not the main thread, which alone
         may set handlers.
-
-    Examples
-    --------
-    >>> import signal
-    >>> from mnist_cnn.system.signals import set_handler
-    >>> before = set_handler(signal.SIGTERM, lambda signum, frame: print("ended"))
-    >>> signal.raise_signal(signal.SIGTERM)
-    ended
-    >>> _ = set_handler(signal.SIGTERM, before)
     """
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signum) == signal.SIG_IGN:
         return None
@@ -71,16 +62,5 @@ def signals(handler):
 
 
 def interrupt(signum, frame):
-    """Raise `Interrupted`: a signal's handler.
-
-    Examples
-    --------
-    >>> from mnist_cnn.system.errors import Interrupted
-    >>> from mnist_cnn.system.signals import interrupt
-    >>> try:
-    ...     interrupt(15, None)
-    ... except Interrupted as error:
-    ...     error.signum
-    15
-    """
+    """Raise `Interrupted`: a signal's handler."""
     raise Interrupted(signum)

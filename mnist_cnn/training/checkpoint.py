@@ -32,7 +32,8 @@ def _settings(run):
     settings = {"data set": run.card.dataset or "one without a name", "shape of an image": list(run.card.shape)}
     settings.update(asdict(run.config))
     # a run on a device may resume with the CPU's plain layers, and the other way round
-    settings.update(run.data, engine="fused" if run.engine.name == "fused" else "plain")
+    settings["engine"] = "fused" if run.engine.name == "fused" else "plain"
+    settings["number of training examples"] = run.num_examples
     settings[FINGERPRINT] = run.card.digest
     del settings["device"]
     if settings["schedule"] == "constant" and not settings["skip_easy"]:

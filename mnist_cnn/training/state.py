@@ -4,7 +4,6 @@ import contextlib
 import functools
 import threading
 import time
-import zlib
 
 import lasagne
 import numpy as np
@@ -73,8 +72,8 @@ class Training:
         The generator of the order of the examples.
     card : mnist_cnn.datasets.card.DataCard
         The data card.
-    data : dict of str to number
-        The size of the training data and a checksum of its labels.
+    num_examples : int
+        Training examples.
     steps_per_epoch : int
     remarks : list of str
         Lines for the report.
@@ -117,11 +116,8 @@ class Training:
         """Note the compiled training and its data, before the first step."""
         self.card = card
         self.engine, self.network, self.train_fn, self.rng = engine, network, train_fn, rng
-        self.steps_per_epoch = len(y_train) // self.config.batch_size
-        self.data = {
-            "number of training examples": len(y_train),
-            "data set (checksum of its labels)": zlib.crc32(y_train.tobytes()),
-        }
+        self.num_examples = len(y_train)
+        self.steps_per_epoch = self.num_examples // self.config.batch_size
         if getattr(_mine, "turn", None):
             _mine.turn.close()  # the next thread may build
 

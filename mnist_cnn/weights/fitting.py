@@ -100,16 +100,6 @@ def read_weights(path, network):
     ------
     MnistCnnError
         When the file cannot be read, does not fit the network, or holds NaN, infinity or numbers above 1e6.
-
-    Examples
-    --------
-    >>> from mnist_cnn.model import build_cnn, save_weights
-    >>> from mnist_cnn.weights.fitting import read_weights
-    >>> import lasagne
-    >>> network = build_cnn()
-    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(network))
-    >>> read_weights("weights.npz", network)[0].shape
-    (32, 1, 5, 5)
     """
     params = lasagne.layers.get_all_params(network)
     # what a dense layer behind a convolution sees: maps, rows, columns
@@ -155,15 +145,6 @@ def read_card(path):
     ------
     MnistCnnError
         When the file cannot be read, or what it says makes no sense.
-
-    Examples
-    --------
-    >>> from mnist_cnn.model import build_cnn, save_weights
-    >>> from mnist_cnn.weights.fitting import read_card
-    >>> import lasagne
-    >>> save_weights("weights.npz", lasagne.layers.get_all_param_values(build_cnn()))
-    >>> read_card("weights.npz").shape
-    (1, 28, 28)
     """
     stored = open_weights(path)
     if not stored.comment:

@@ -76,15 +76,7 @@ class Layout(NamedTuple):
         return np.ascontiguousarray(array)
 
     def from_lasagne(self, array):
-        """Lasagne's weights in this layout, for programs that have maps first.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from mnist_cnn.weights.layouts import TORCH
-        >>> TORCH.from_lasagne(np.arange(6).reshape(2, 3)).shape
-        (3, 2)
-        """
+        """Lasagne's weights in this layout, for programs that have maps first."""
         if array.ndim == 4:
             array = (array[:, :, ::-1, ::-1] if self.turned else array).transpose(np.argsort(self.filters))
         elif array.ndim == 2 and self.transposed:

@@ -38,14 +38,6 @@ class Stored(NamedTuple):
         Of the program that wrote it, where the file tells; else shapes tell it.
     comment : bytes
         What the file says of its data, if this package wrote it.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.weights.reading import open_weights
-    >>> np.savez("weights.npz", np.zeros((2, 3)))
-    >>> open_weights("weights.npz").shapes
-    {'arr_0': (2, 3)}
     """
 
     shapes: dict[str, tuple]

@@ -47,15 +47,6 @@ def torch_arrays(weights):
     -------
     dict
         From 'conv1.weight', 'conv1.bias' and so on to float32 arrays.
-
-    Examples
-    --------
-    >>> from mnist_cnn.model import build_cnn
-    >>> from mnist_cnn.weights.writing import torch_arrays
-    >>> import lasagne
-    >>> arrays = torch_arrays(lasagne.layers.get_all_param_values(build_cnn()))
-    >>> arrays["fc1.weight"].shape
-    (256, 512)
     """
     names = ["{}.{}".format(layer, what) for layer in LAYERS for what in ("weight", "bias")]
     return {name: TORCH.from_lasagne(np.asarray(array, np.float32)) for name, array in zip(names, weights)}
@@ -77,16 +68,6 @@ def to_safetensors(weights, card):
     ------
     MnistCnnError
         When the package safetensors is missing.
-
-    Examples
-    --------
-    >>> from mnist_cnn.model import build_cnn
-    >>> from mnist_cnn.datasets.card import DataCard
-    >>> from mnist_cnn.weights.writing import to_safetensors
-    >>> import lasagne
-    >>> weights = lasagne.layers.get_all_param_values(build_cnn())
-    >>> len(to_safetensors(weights, DataCard())) > 4 * sum(array.size for array in weights)
-    True
     """
     (save,) = _imported("safetensors.numpy", "save")
     return save(torch_arrays(weights), metadata=_metadata(card))
@@ -132,16 +113,6 @@ def to_onnx(weights, card):
     References
     ----------
     .. [1] Open Neural Network Exchange: operators. https://onnx.ai/onnx/operators/
-
-    Examples
-    --------
-    >>> from mnist_cnn.model import build_cnn
-    >>> from mnist_cnn.datasets.card import DataCard
-    >>> from mnist_cnn.weights.writing import to_onnx
-    >>> import lasagne
-    >>> weights = lasagne.layers.get_all_param_values(build_cnn())
-    >>> len(to_onnx(weights, DataCard())) > 4 * sum(array.size for array in weights)
-    True
     """
     helper, numpy_helper, TensorProto = _imported("onnx", "helper", "numpy_helper", "TensorProto")
     arrays = torch_arrays(weights)
@@ -190,17 +161,6 @@ def to_state_dict(weights, card=None):
     Returns
     -------
     bytes
-
-    Examples
-    --------
-    >>> import io
-    >>> import zipfile
-    >>> from mnist_cnn.model import build_cnn
-    >>> from mnist_cnn.weights.writing import to_state_dict
-    >>> import lasagne
-    >>> content = to_state_dict(lasagne.layers.get_all_param_values(build_cnn()))
-    >>> len(zipfile.ZipFile(io.BytesIO(content)).namelist())
-    11
     """
     arrays = torch_arrays(weights)
     content = io.BytesIO()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mnist_cnn import data, model
-from mnist_cnn.datasets.card import DataCard, Dataset, describe, describe_arrays, require_same_data
+from mnist_cnn.datasets.card import DataCard, Dataset, describe, describe_arrays, fingerprint, require_same_data
 from mnist_cnn.system.errors import MnistCnnError
 from mnist_cnn.weights import fitting
 
@@ -131,6 +131,14 @@ def test_what_arrays_are():
         assert describe(changed).digest != card.digest
 
 
+@pytest.mark.parametrize("number, place", [(0, (40_000, 0, 14, 14)), (5, 9_999)])
+def test_the_fingerprint_sees_one_training_pixel_and_one_test_label(mnist, number, place):
+    arrays = list(mnist)
+    arrays[number] = arrays[number].copy()
+    arrays[number][place] = 1 - arrays[number][place]
+    assert fingerprint(mnist) == mnist.card.digest != fingerprint(arrays)
+
+
 def test_one_data_set_for_another(mnist):
     card = mnist.card
     assert card.dataset == "mnist"
@@ -151,5 +159,5 @@ def test_the_data_of_a_model(mnist):
     assert data.load_dataset_of("m.npz", DataCard()).card == mnist.card
     with pytest.raises(MnistCnnError, match="m.npz was trained on mnist, not on kmnist"):
         data.load_dataset_of("m.npz", mnist.card, dataset="kmnist")
-    with pytest.raises(MnistCnnError, match="name the folder .--data-dir"):
+    with pytest.raises(MnistCnnError, match="name the folder of its files .--data-dir"):
         data.load_dataset_of("m.npz", DataCard(digest="1" * 64))

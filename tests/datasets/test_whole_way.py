@@ -107,7 +107,7 @@ def test_pictures_are_called_by_name(trained, folder, tmp_path):
             "was trained on a data set without a name (3 x 32 x 32, 10 classes), "
             "not on mnist (1 x 28 x 28, 10 classes)",
         ),
-        ([], "was trained on an unnamed folder of data; name it (--data-dir)"),
+        ([], "was trained on an unnamed data set; name the folder of its files (--data-dir)"),
     ],
 )
 def test_other_data_are_refused(trained, tmp_path, script, args, data, message):
