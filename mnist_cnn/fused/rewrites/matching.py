@@ -49,7 +49,7 @@ class Match:
 
 
 def is_elementwise(variable, *kinds):
-    """Whether a variable is the result of an elementwise operation of these classes of `theano.scalar`."""
+    """Whether a variable is the result of an elementwise operation of these classes of theano.scalar."""
     node = variable.owner
     return node is not None and isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, kinds)
 
