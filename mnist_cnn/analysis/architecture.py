@@ -1,4 +1,4 @@
-"""A network's layers as a table: what each gives, and how many numbers it learns."""
+"""A network's layers as a table: their output shapes and numbers of parameters."""
 
 from collections import namedtuple
 
@@ -7,7 +7,7 @@ import numpy as np
 
 __all__ = ["Row", "layer_rows", "summary_table"]
 
-#: A layer: its name, what it is, its output's shape without the batch, its learned numbers.
+#: A layer: its name, kind, output shape without the batch axis, number of learned parameters.
 Row = namedtuple("Row", "name kind shape parameters")
 
 
@@ -31,19 +31,13 @@ def layer_rows(network):
             if value is not None:
                 kind += " {}".format(value if word == "p" else "{} x {}".format(*value))
         name = layer.name or str(number)
-        rows.append(
-            Row(
-                name,
-                kind,
-                tuple(layer.output_shape[1:]),
-                sum(int(np.prod(param.get_value(borrow=True).shape)) for param in layer.params),
-            )
-        )
+        parameters = sum(int(np.prod(param.get_value(borrow=True).shape)) for param in layer.params)
+        rows.append(Row(name, kind, tuple(layer.output_shape[1:]), parameters))
     return rows
 
 
 def summary_table(network):
-    """Format a network's layers for print.
+    """Format a network's layers as a table.
 
     Parameters
     ----------
@@ -53,7 +47,7 @@ def summary_table(network):
     Returns
     -------
     str
-        A line a layer, and the sum.
+        A line for each layer, and the sum.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Which pixels an answer rests on: saliency, integrated gradients and occlusion, as arrays.
+"""Attribution of an answer to pixels: saliency, integrated gradients and occlusion, as arrays.
 
-What is explained is a class's *score*: the weighted sum that softmax turns into its probability.
-The probability itself is flat wherever the network is sure, and hardly any pixel matters to it.
+They explain a class's *score* (its logit). The probability itself is flat where the network is sure:
+hardly any pixel changes it.
 """
 
 import lasagne
@@ -15,7 +15,7 @@ __all__ = ["compile_scores", "saliency", "integrated_gradients", "occlusion"]
 
 
 def compile_scores(network):
-    """Compile the classes' scores and their gradients.
+    """Compile the scores of the classes and their gradients.
 
     Parameters
     ----------
@@ -25,11 +25,11 @@ def compile_scores(network):
     Returns
     -------
     score_fn : callable
-        Takes images (n, channels, rows, columns); returns scores (n, classes), in nats up to a
-        constant an image, which softmax turns into probabilities.
+        From images (n, channels, rows, columns) to logits (n, classes), in nats up to a constant for
+        each image.
     gradient_fn : callable
-        Takes images and a class for each (int32); returns the gradients of these classes' scores
-        with respect to the images, of their shape, in nats per brightness.
+        From images and a class for each (int32) to the gradients of these classes' scores with
+        respect to the images, of the images' shape, in nats per brightness.
     """
     images = lasagne.layers.get_all_layers(network)[0].input_var
     classes = T.ivector("classes")
@@ -39,11 +39,11 @@ def compile_scores(network):
 
 
 def saliency(gradient_fn, image, classes):
-    """How a class's score would change with each pixel: its gradient [1]_.
+    """The gradient of a class's score with respect to each pixel [1]_.
 
-    Of an image in several channels a pixel's map holds the largest magnitude of its channels'
-    derivatives, as in the paper. A sum with signs would hide what matters in a colour image:
-    where a pixel should become redder and less green, the two derivatives cancel out.
+    For images in several channels it is the largest magnitude of a pixel's derivatives, as in the
+    paper. In a signed sum, derivatives of a pixel that should become redder and less green would
+    cancel out.
 
     Parameters
     ----------
@@ -52,14 +52,13 @@ def saliency(gradient_fn, image, classes):
     image : array
         (channels, rows, columns).
     classes : sequence of int, or of pairs of int
-        The classes to explain; a pair asks for the first class's score less the second's.
+        The classes to explain; a pair stands for the first class's score minus the second's.
 
     Returns
     -------
     array
-        (classes, rows, columns), in nats per brightness. Of one channel, positive where more ink
-        speaks for the class. (The paper draws its absolute value, and loses the sign.) Of several,
-        at least 0: how much the pixel matters, for or against.
+        (classes, rows, columns), in nats per brightness. With one channel it is positive where more
+        ink speaks for the class (the paper draws the absolute value). With several it is at least 0.
 
     References
     ----------
@@ -87,13 +86,12 @@ def saliency(gradient_fn, image, classes):
 def integrated_gradients(gradient_fn, image, classes, baseline=None, steps=128, batch_size=500):
     r"""Share a class's score out among the pixels [1]_.
 
-    The gradient is averaged along the straight way from a baseline, here black, to the image:
+    The gradient is averaged along the straight line from a baseline to the image:
 
     .. math:: a_i = (x_i - b_i) \int_0^1 \frac{\partial F(b + t (x - b))}{\partial x_i} dt
 
-    Those of a pixel's channels are added up, and all attributions sum to :math:`F(x) - F(b)`, up to
-    the error of the sum that stands for the integral (midpoints of equal steps; below one percent
-    of a nat for 128 of them and MNIST).
+    A pixel's attribution is the sum over its channels. All attributions sum to :math:`F(x) - F(b)`, up
+    to the error of the midpoint rule (below 0.01 nats for 128 steps on MNIST).
 
     Parameters
     ----------
@@ -104,11 +102,10 @@ def integrated_gradients(gradient_fn, image, classes, baseline=None, steps=128, 
     classes : sequence of int
         The classes to explain.
     baseline : array, optional
-        What "nothing there" looks like: of the image's shape, or a colour, (channels, 1, 1).
+        An empty image, of the image's shape, or its colour, (channels, 1, 1); by default black.
     steps : int
-        Points on the way, at least 1.
+        Points of the midpoint rule, at least 1.
     batch_size : int
-        Images at once.
 
     Returns
     -------
@@ -130,45 +127,43 @@ def integrated_gradients(gradient_fn, image, classes, baseline=None, steps=128, 
             [0., 9.]]])
     """
     if steps < 1:
-        raise ValueError("steps is {}, not a positive number".format(steps))
+        raise ValueError("steps is {}; it must be positive".format(steps))
     if baseline is None:
         baseline = np.zeros_like(image)
     baseline = np.broadcast_to(baseline, image.shape).astype(image.dtype)
     points = ((np.arange(steps) + 0.5) / steps).astype(image.dtype)
-    way = baseline + points[:, None, None, None] * (image - baseline)
+    line = baseline + points[:, None, None, None] * (image - baseline)
     attributions = []
     for number in classes:
         total = np.zeros(image.shape)
         for start in range(0, steps, batch_size):
-            batch = way[start : start + batch_size]
+            batch = line[start : start + batch_size]
             total += gradient_fn(batch, np.full(len(batch), number, np.int32)).sum(axis=0)
         attributions.append(((image - baseline) * total / steps).sum(axis=0))
     return np.stack(attributions)
 
 
 def occlusion(score_fn, image, size=5, fill=0, batch_size=500):
-    """How much a class's score drops when a square of the image is hidden [1]_.
+    """The drop of each class's score when a square of the image is hidden [1]_.
 
     Parameters
     ----------
     score_fn : callable
-        Takes images (n, channels, rows, columns); returns (n, classes): scores, or anything else
-        whose drop is asked for, such as probabilities.
+        From images (n, channels, rows, columns) to scores or probabilities, (n, classes).
     image : array
         (channels, rows, columns).
     size : int
-        Side of the square, odd; at the edge only its part within the image hides anything.
+        Side of the square, odd.
     fill : float or array
-        Brightness of the square: 0, the background, takes the ink away. Of a colour image,
-        (channels, 1, 1), e.g. grey, as in the paper.
+        Brightness of the square; 0, the background, removes ink. For a colour image (channels, 1, 1),
+        e.g. grey, as in the paper.
     batch_size : int
-        Images at once.
 
     Returns
     -------
     array
-        (classes, rows, columns): what `score_fn` gives for the image, less what it gives with the
-        square centred at each pixel. Positive where the hidden part speaks for the class.
+        (classes, rows, columns): the score of the image minus the score with the square centred at
+        each pixel. Positive where the hidden part speaks for the class.
 
     References
     ----------
@@ -186,7 +181,7 @@ def occlusion(score_fn, image, size=5, fill=0, batch_size=500):
             [0., 2., 2.]]])
     """
     if size < 1 or size % 2 == 0:
-        raise ValueError("size is {}, not an odd positive number".format(size))
+        raise ValueError("size is {}; it must be odd and positive".format(size))
     _, num_rows, num_columns = image.shape
     near_row, near_column = (np.abs(np.arange(n)[:, None] - np.arange(n)) <= size // 2 for n in (num_rows, num_columns))
     # hidden[r, c] is the mask of the square centred there

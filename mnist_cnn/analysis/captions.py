@@ -1,18 +1,17 @@
-"""What the page says of each figure where the images are no digits of MNIST's size."""
+"""The headings and texts of the figures on the page."""
 
-from .figures import FIGURES
 from .materials import HIDDEN
 
 __all__ = ["caption"]
 
 
 def caption(name, materials):
-    """Say what to look for in a figure.
+    """The caption of a figure.
 
     Parameters
     ----------
     name : str
-        Out of `mnist_cnn.analysis.figures.FIGURES`.
+        A name in `mnist_cnn.analysis.figures.FIGURES`.
     materials : mnist_cnn.analysis.materials.Materials
 
     Returns
@@ -20,127 +19,162 @@ def caption(name, materials):
     heading, text : str
     """
     channels, rows, columns = materials.images.shape[1:]
-    figure = FIGURES[name]
-    heading, text = figure.heading, figure.text
-    if materials.noun != "digit" or (channels, rows, columns) != (1, 28, 28):
-        heading, text = OTHERS.get(name, (heading, text))
-        if channels > 1:
-            heading, text = IN_CHANNELS.get(name, (heading, text))
-        if channels == 3:
-            heading, text = IN_COLOUR.get(name, (heading, text))
-    sides = ", ".join(
-        str(layer.output_shape[2]) for key, layer in materials.layers.items() if key.startswith(("conv", "pool"))
+    heading, text = CAPTIONS[name]
+    if channels > 1:
+        heading, text = IN_CHANNELS.get(name, (heading, text))
+    if channels == 3:
+        heading, text = IN_COLOUR.get(name, (heading, text))
+    is_mnist = materials.noun == "digit" and (channels, rows, columns) == (1, 28, 28)
+    words = dict(
+        noun=materials.noun,
+        size="{} x {} pixels".format(rows, columns),
+        box=", the digit in a box of 20 x 20 and its centre of mass in the middle" if is_mnist else "",
+        channels=channels,
+        sides=", ".join(
+            str(layer.output_shape[2]) for key, layer in materials.layers.items() if key.startswith(("conv", "pool"))
+        ),
+        hidden="{0} x {0} pixels".format(HIDDEN),
+        empty="black" if channels == 1 else "the mean colour",
     )
-    return heading, " ".join(
-        text.format(
-            noun=materials.noun, rows=rows, columns=columns, channels=channels, sides=sides, hidden=HIDDEN
-        ).split()
-    )
+    return heading.format(**words), " ".join(text.format(**words).split())
 
 
-OTHERS = {
-    "digit": (
-        "The image",
+CAPTIONS = {
+    "architecture": (
+        "The network",
         """
-        What the network sees: {rows} x {columns} pixels.""",
+        Two convolutions find patterns. A pooling after each keeps the strongest of four neighbours. Two
+        dense layers weigh the patterns. Look where the learned numbers are: most of them belong to the
+        first dense layer.""",
+    ),
+    "kernels": (
+        "The kernels of the first layer",
+        """
+        Each square shows the weights that one unit of the first layer multiplies its 5 x 5 pixels
+        with. Look for edges and strokes, bright on one side and dark on the other, in many directions.
+        This is the tutorial's figure: the arrays as they are stored. Theano turns them by 180
+        degrees before it lays them on the image; all other figures show them turned.""",
+    ),
+    "signed_kernels": (
+        "The same kernels, orange and blue",
+        """
+        Grey hides where a kernel's weights change sign. Here orange is positive, blue negative
+        and nearly white zero: a kernel finds a stroke where it is orange on one side and blue on the
+        other. They are turned as they are laid on the image: each looks like the pattern that it finds.""",
+    ),
+    "digit": (
+        "The {noun}",
+        """
+        The network's input: {size}{box}.""",
     ),
     "feature_maps": (
         "Its feature maps",
         """
-        The image convolved with each kernel, numbered alike. Look for maps that keep only the
-        edges of one direction.""",
+        The {noun} convolved with each kernel, with the same numbers. Look for maps that keep only the
+        strokes or edges of one direction.""",
+    ),
+    "history": (
+        "How training went",
+        """
+        The training curve is the worse one, since dropout takes some of the features away in training.
+        Look whether validation still improves, and whether its loss rises again: from there on the
+        network learns by heart.""",
     ),
     "activations": (
-        "An image's way through the network",
+        "The way of one {noun} through the network",
         """
         From pixels on the left to the answer on the right. The maps lose detail ({sides} pixels a
-        side) and gain meaning: edges in the first layer, pieces of shapes in the second. In the
-        dense layer no position is left; look how few of its units are awake.""",
+        side) and gain meaning: edges in the first layer, pieces of shapes in the second. The dense
+        layer has no positions; look how few of its units are active.""",
     ),
     "second_layer": (
-        "What the second layer looks for",
+        "The patterns of the second layer",
         """
-        A unit of the second layer sees 14 x 14 pixels. Left, the pieces of real images that excite
-        it most, with the values of the first and the ninth; middle, the input that does so even
-        more, climbed to from noise; right, its nine heaviest kernels, turned as they are laid
-        on, with the numbers of the first layer's maps that they read. Compare left and middle:
-        where they agree, you know what the filter is for.""",
+        A unit of the second layer sees 14 x 14 pixels. Left, the pieces of real {noun}s that excite it
+        most, with the values of the first and the ninth; middle, the input that excites it even more,
+        found by gradient ascent from noise; right, its nine heaviest kernels, turned as they are laid
+        on, with the numbers of the first layer's maps that they read. Look for corners, arcs, crossings
+        and ends of strokes. Compare left and middle: where they agree, you know the filter's pattern.""",
     ),
     "classes": (
-        "What each answer looks for",
+        "What does each answer look for?",
         """
-        Climbed to from noise, as the second layer's maxima: for each class an input that raises its
-        score as far as it can. Above each, how probable the network finds the class there: it is
-        sure of most, and no one would name most of them so. Look for the parts that count, and for
-        what does not matter to it.""",
+        Gradient ascent from noise on {empty}, as for the second layer: for each class an input that
+        raises its score as far as possible, with the class's probability above it. The network is sure
+        of most, though a person would recognize few of them. Look for the parts that it needs, and for
+        the parts that do not matter to it.""",
     ),
     "attribution": (
-        "Why this answer, and not another",
+        "Why this answer, and not another?",
         """
-        Three answers to "which pixels count?". Saliency: how the class's score would change if
-        a pixel became brighter, dark ones too. Integrated gradients: the score shared out among
-        the pixels that are not black. Occlusion: how much is lost when a square is blackened. Look
-        where they agree, and at the bottom row for the pixels that decide between the two
-        classes.""",
+        Three answers to "which pixels count?". Saliency: the change of the class's score if a pixel
+        became brighter, also where it is {empty}. Integrated gradients: the score shared out among the
+        pixels that are not {empty}. Occlusion: the loss when a square of {empty} covers a part. Look
+        where they agree, and at the bottom row for the pixels that decide between the two classes.""",
     ),
     "occlusion": (
-        "What hiding a part does",
+        "What does hiding a part change?",
         """
-        A square of {hidden} x {hidden} pixels slides over the image and hides what is below. Orange:
-        the class loses score, so the hidden part speaks for it; blue: the class gains. Bottom left,
-        how probable the answer stays; look for a dark place, where hiding one part turns the answer
-        into another.""",
+        A square of {hidden} slides over the {noun} and hides a part. Orange: the class loses score, so
+        the hidden part speaks for it; blue: the class gains. Bottom left, the probability of the
+        answer; look for a dark place, where hiding one part changes the answer.""",
     ),
     "confusion": (
-        "What is taken for what",
+        "Which classes are confused?",
         """
-        Rows are what the {noun}s are, columns what the network says; mistakes are coloured, right
-        answers are grey. Look for pairs of classes, and whether a pair is confused both ways.""",
+        Rows are the true classes, columns the network's answers. Mistakes are coloured, right answers
+        are grey. Look for pairs of classes, such as 4 and 9 of MNIST, and whether a pair is confused
+        both ways.""",
     ),
     "accuracy": (
-        "Which classes are hard",
+        "Which classes are hard?",
         """
-        The bars are 95 % confidence intervals (Wilson's). Two classes whose intervals overlap a
-        good deal cannot be ranked.""",
+        The bars are 95 % confidence intervals (Wilson's). They are wide with a thousand images a class:
+        two classes whose intervals overlap a good deal cannot be ranked.""",
+    ),
+    "mistakes": (
+        "Sure, and wrong",
+        """
+        The wrong answers with the highest probability. Would you have known the right ones? Some labels
+        are such that hardly anybody would agree. Show one with --index and its number.""",
     ),
     "reliability": (
-        "Does it know what it does not know?",
+        "Does the network know when it is wrong?",
         """
-        Of the answers given with 80 % confidence, four of five should be right: points on the
-        line. Below it the network is too sure of itself, above it too modest. Mind the bars,
-        and the counts below, on a logarithmic axis.""",
+        Of the answers with a confidence of 80 %, four of five should be right: points on the line.
+        Below the line the network is too sure of itself, above it too modest. Mind the bars, and the
+        counts below, on a logarithmic axis: few {noun}s are outside the last bins.""",
     ),
     "embedding": (
-        "What the network thinks alike",
+        "Which {noun}s are alike to the network?",
         """
-        The 256 features before the last layer, of every test image, seen from the direction in
-        which they differ most. Look which classes are neighbours, what lies between two groups,
-        and which strays sit amid another class. The circle marks the image above. Two directions
-        are not all: groups that overlap here may lie apart in the others.""",
+        The 256 features before the last layer, of every test {noun}, along the two directions in which
+        they differ most. Look which classes are neighbours, what lies between two groups, and which
+        points lie amid another class. The circle marks the {noun} above. The features have more
+        directions: groups that overlap here may lie apart in the others.""",
     ),
     "tsne": (
         "The same, with neighbours kept together",
         """
-        t-SNE gives up straight directions, and lays images so that those the network finds alike
-        lie together. Look at the islands, and at the images between them. How far two islands are
-        from each other, and how large they are, means nothing.""",
+        t-SNE places {noun}s with similar features next to each other. Look at the islands, and at the
+        {noun}s between them. The distances between islands and their sizes mean nothing.""",
     ),
     "evolution": (
-        "How the kernels came to be",
+        "The kernels during training",
         """
-        Before training the kernels, turned as they are laid on the image, are noise. Look how
-        early the edges appear, and how they then only grow sharper; a kernel that stays noise has
-        found nothing to do.""",
+        Before training the kernels, turned as they are laid on the image, are noise. Look how early the
+        edges appear, and how they then only grow sharper; a kernel that stays noise has found no
+        pattern.""",
     ),
 }
 
-#: Of images in several channels.
+#: Those of images in several channels.
 IN_CHANNELS = {
     "kernels": (
         "The kernels of the first layer",
         """
-        What one unit of the first layer multiplies its 5 x 5 pixels with: for each kernel its
-        {channels} channels side by side. These are the arrays as they are stored; Theano turns
+        The weights that one unit of the first layer multiplies its 5 x 5 pixels with: for each kernel
+        its {channels} channels side by side. These are the arrays as they are stored; Theano turns
         them by 180 degrees before it lays them on the image, and all other figures show them so.""",
     ),
     "signed_kernels": (
@@ -150,43 +184,28 @@ IN_CHANNELS = {
         Where the channels look alike, the kernel asks for bright and dark; where they differ, for
         colour. They are turned as they are laid on the image.""",
     ),
+    "attribution": (
+        "Why this answer, and not another?",
+        """
+        Three answers to "which pixels count?". Saliency: the change of the class's score if a pixel
+        changed, by the channel that matters most; violet does not say for or against, since one channel
+        may speak for the class and another against it. Integrated gradients: the score, relative to an
+        image of {empty}, shared out among the pixels. Occlusion: the loss behind a square of {empty}.
+        Look where they agree, and at the bottom row for the pixels that decide between the two
+        classes.""",
+    ),
 }
 
-#: Of colour images.
+#: Those of colour images.
 IN_COLOUR = {
     "kernels": (
         "The kernels of the first layer, in colour",
         """
-        Each square is what one unit of the first layer multiplies its 5 x 5 pixels of red, green
-        and blue with. Grey is zero; each filter is scaled by one number, so that its weight of
-        largest magnitude becomes no light or full light of its colour. Look for two kinds: edges
-        in black and white, which ignore colour, and patches of one colour beside its opposite,
-        which ignore the exact place. These are the arrays as they are stored; Theano turns
-        them by 180 degrees before it lays them on the image, and all other figures show them so.""",
-    ),
-    "signed_kernels": (
-        "The same kernels, channel by channel",
-        """
-        Red, green and blue side by side; here orange is positive, blue negative and nearly white
-        zero. Where the three look alike, the kernel asks for bright and dark; where they differ,
-        for colour. They are turned as they are laid on the image.""",
-    ),
-    "attribution": (
-        "Why this answer, and not another",
-        """
-        Three answers to "which pixels count?". Saliency: how much the class's score would change
-        if a pixel changed, by the channel of red, green and blue that matters most; violet does
-        not say for or against, since one channel may speak for the class and another against it.
-        Integrated gradients: the score, counted from a field of the mean colour, shared out among
-        the pixels. Occlusion: how much is lost behind a square of the mean colour. Look where they
-        agree, and at the bottom row for the pixels that decide between the two classes.""",
-    ),
-    "classes": (
-        "What each answer looks for",
-        """
-        Climbed to from noise on the mean colour, as the second layer's maxima: for each class an
-        input that raises its score as far as it can. Above each, how probable the network finds the
-        class there: it is sure of most, and no one would name most of them so. Look for colours and
-        shapes that count, and for what does not matter to it.""",
-    ),
+        Each square shows the weights that one unit of the first layer multiplies its 5 x 5 pixels of
+        red, green and blue with. Grey is zero. Each filter is scaled by one number, so that its weight
+        of largest magnitude has no light or full light of its colour. Look for two kinds: edges in
+        black and white, which ignore colour, and patches of one colour beside its opposite, which
+        ignore the exact place. These are the arrays as they are stored; Theano turns them by 180
+        degrees before it lays them on the image, and all other figures show them so.""",
+    )
 }

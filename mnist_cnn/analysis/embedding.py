@@ -22,10 +22,10 @@ def pca(features, num_components=2):
     projected : array
         (n, num_components), the centred features along the components.
     components : array
-        (num_components, dimensions), orthonormal, of greatest variance first. Their signs are
-        made definite: the entry of largest size is positive.
+        (num_components, dimensions), orthonormal, with the greatest variance first. The entry of
+        largest magnitude is positive in each.
     explained : array
-        (num_components,), each one's share of the total variance, in [0, 1].
+        (num_components,), their shares of the total variance, in [0, 1].
 
     Examples
     --------
@@ -47,14 +47,14 @@ def pca(features, num_components=2):
 
 
 def tsne(features, seed=0):
-    """Lay points out in the plane so that neighbours stay neighbours: t-SNE [1]_.
+    """Place points in the plane so that neighbours stay neighbours: t-SNE [1]_.
 
-    Distances between groups, and their sizes, mean nothing; who is next to whom does.
+    Distances between groups and the sizes of groups mean nothing.
 
     Parameters
     ----------
     features : array
-        (n, dimensions), n more than 30. Some thousand take seconds.
+        (n, dimensions), n more than 30; some thousand take seconds.
     seed : int
 
     Returns
@@ -75,6 +75,6 @@ def tsne(features, seed=0):
     try:
         from sklearn.manifold import TSNE  # here: it takes a second to import
     except ImportError as error:
-        raise MnistCnnError("t-SNE is scikit-learn's; run: pip install -e .[tsne]") from error
+        raise MnistCnnError("t-SNE needs scikit-learn; run: pip install -e .[tsne]") from error
     projected, _, _ = pca(features, min(50, *features.shape))
     return TSNE(init="pca", learning_rate="auto", random_state=seed).fit_transform(projected)

@@ -1,4 +1,4 @@
-"""How good trained networks are on the test digits, each alone and all together."""
+"""The accuracy of trained networks on the test digits, each alone and as an ensemble."""
 
 import os
 from pathlib import Path
@@ -17,18 +17,18 @@ __all__ = ["summary", "main"]
 
 
 def summary(name, probabilities, labels, classes=None):
-    """Say in a few lines how good answers are.
+    """Format the accuracy of answers, in a few lines.
 
     Parameters
     ----------
     name : str
-        Whose answers they are.
+        The name of the network.
     probabilities : array
-        (n, classes), n at least 1; the most probable class is the answer.
+        (n, classes), n at least 1; the answer is the most probable class.
     labels : int array
         (n,), the true classes.
     classes : sequence of str, optional
-        What they are called; by default their numbers.
+        Their names; by default their numbers.
 
     Returns
     -------
@@ -75,21 +75,21 @@ def summary(name, probabilities, labels, classes=None):
 
 
 def main(models, data_dir=None, dataset=None):
-    """Print how good networks are on the test set, and their ensemble where they are several.
+    """Print the test accuracy of networks, and of their ensemble.
 
     The ensemble's answer is the class of the highest mean probability.
 
     Parameters
     ----------
     models : sequence of path-like
-        npz files of weights; a folder, such as a sweep's, stands for all that lie in it.
+        npz files of weights, or folders with such files, such as a sweep's.
     data_dir, dataset
         As for `mnist_cnn.data.load_dataset_of`: the data set that the models were trained on.
 
     Raises
     ------
     MnistCnnError
-        When a model or the data cannot be used; then nothing is printed.
+        When a model or the data cannot be used.
     """
     models = _files(models)
     networks, cards = zip(*map(load_model, models))
@@ -104,18 +104,12 @@ def main(models, data_dir=None, dataset=None):
         total += probabilities
         print(summary(str(model), probabilities, labels, loaded.card.classes), flush=True)
     if len(models) > 1:
-        print(
-            summary(
-                "ensemble of the {}, probabilities averaged".format(len(models)),
-                total / len(models),
-                labels,
-                loaded.card.classes,
-            )
-        )
+        name = "ensemble of the {}, probabilities averaged".format(len(models))
+        print(summary(name, total / len(models), labels, loaded.card.classes))
 
 
 def _files(models):
-    """The files of weights, those in folders too; not what lies beside them, such as snapshots."""
+    """The files of weights, with those in folders; without snapshots and the like."""
     files = []
     for model in map(Path, models):
         if not os.path.isdir(model):
@@ -123,6 +117,6 @@ def _files(models):
             continue
         found = sorted(filter(is_weights, model.glob("*.npz")))
         if not found:
-            raise MnistCnnError("the folder {} holds no weights (*.npz)".format(model))
+            raise MnistCnnError("the folder {} has no weights (*.npz)".format(model))
         files += found
     return files

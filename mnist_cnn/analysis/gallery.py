@@ -1,4 +1,4 @@
-"""From a trained model to a folder of pictures and a page that explains them."""
+"""Figures of a trained model in a folder, with a page that explains them."""
 
 import importlib.util
 import io
@@ -6,14 +6,8 @@ import itertools
 import os
 from pathlib import Path
 
-try:
-    import matplotlib.pyplot as plt
-except ValueError as error:
-    raise ImportError(
-        "Matplotlib does not start; look at MPLBACKEND and matplotlibrc: {}".format(" ".join(str(error).split()))
-    ) from error
-
 from ..datasets import dataset_files
+from ..drawing.backend import plt
 from ..storage.atomic import atomic_open, check_writable, keep_apart, make_folder
 from ..storage.records import files_beside, history_path, snapshots_path
 from ..system.errors import MnistCnnError
@@ -29,9 +23,9 @@ DPI = 120
 
 
 def _choose_figures(names, model):
-    """The names to draw, in the page's order: those asked for, all that can be, or the tutorial's.
+    """The names of the figures to draw, in the page's order.
 
-    Only what is asked for by name has to be there; a model may lie without its history.
+    Without explicit names, figures whose files or packages are missing are left out.
     """
     needs = {"history": history_path(model), "evolution": snapshots_path(model)}
     there = [name for name in FIGURES if name not in needs or os.path.exists(needs[name])]
@@ -39,7 +33,7 @@ def _choose_figures(names, model):
         there.remove("tsne")
     if names == "all":
         if "tsne" not in there:
-            print("Left out tsne: it wants scikit-learn; run: pip install -e .[tsne]")
+            print("Left out tsne: it needs scikit-learn; run: pip install -e .[tsne]")
         if "evolution" not in there:
             print("Left out evolution: there is no {}; train with --snapshots to see it".format(needs["evolution"]))
         return there
@@ -47,7 +41,7 @@ def _choose_figures(names, model):
         return [name for name in there if name in TUTORIAL]
     unknown = [name for name in names if name not in FIGURES]
     if unknown:
-        raise MnistCnnError("there is no figure {}; there are: {}".format(", ".join(unknown), ", ".join(FIGURES)))
+        raise MnistCnnError("there is no figure {}; the figures are: {}".format(", ".join(unknown), ", ".join(FIGURES)))
     return [name for name in FIGURES if name in names]
 
 
@@ -70,28 +64,27 @@ def main(
     Parameters
     ----------
     model : path-like
-        The npz file of the weights. What training saved beside it is drawn as well.
+        The npz file of the weights. The history and the snapshots beside it are drawn too.
     index : int, optional
         The test image to show, from 0; by default a random one.
     digit : int, optional
-        Take a random test image of the class of this number.
+        Show a random test image of the class of this number.
     image : path-like, optional
-        Show this picture file instead, preprocessed as `mnist_cnn.predict` does.
+        Show this picture file instead, preprocessed as in `mnist_cnn.predict`.
     figures : list of str or 'all', optional
-        Names out of `mnist_cnn.analysis.figures.FIGURES`; by default the tutorial's.
+        Names in `mnist_cnn.analysis.figures.FIGURES`; by default the tutorial's.
     versus : int, optional
-        The class, beside the predicted one, that the attribution explains; by default the second
-        likeliest.
+        The second class of the attribution; by default the second likeliest.
     diverging : bool
         Whether to draw kernels and feature maps in colours centred on zero.
     output : path-like
-        The folder for the pictures, PNG and GIF, and ``index.html``; made if missing.
+        The folder for the pictures, PNG and GIF, and ``index.html``; created if missing.
     data_dir, dataset
         As for `mnist_cnn.data.load_dataset_of`: the data set that the model was trained on.
     show : bool
         Whether to open the pictures in windows too.
     class_name : str, optional
-        Take a random test image of the class of this name.
+        Show a random test image of the class of this name.
 
     Raises
     ------
@@ -117,7 +110,7 @@ def main(
     entries, places = [], {}
     for name in names:
         file = io.BytesIO()
-        figure = FIGURES[name].draw(materials)
+        figure = FIGURES[name](materials)
         figure.savefig(file, format="png", dpi=DPI)
         if name in PLACES:
             places[name] = PLACES[name](materials, figure)

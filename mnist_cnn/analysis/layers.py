@@ -1,4 +1,4 @@
-"""What the network computes on the way from an image to its answer, as arrays."""
+"""A network's layers and their activations, as arrays."""
 
 import copy
 
@@ -12,11 +12,10 @@ __all__ = ["as_laid_on", "name_layers", "compile_activations", "with_input_shape
 
 
 def as_laid_on(kernels):
-    """Turn kernels by 180 degrees: as they lie on the image while they slide over it.
+    """Turn kernels by 180 degrees, so that a kernel looks like the pattern that it finds.
 
-    Theano convolves as mathematics does, and turns what is stored before it multiplies. In this
-    position a kernel looks like what it finds. The tutorial's own figure shows the arrays as they
-    are stored; all others, and the explorer page, show this.
+    Theano's convolution turns the stored kernels before it multiplies. The tutorial's own figure shows
+    the arrays as they are stored; all others, and the explorer page, show them turned.
 
     Parameters
     ----------
@@ -26,7 +25,7 @@ def as_laid_on(kernels):
     Returns
     -------
     array
-        Of the same shape.
+        A view of the same shape.
 
     Examples
     --------
@@ -39,7 +38,7 @@ def as_laid_on(kernels):
 
 
 def name_layers(network):
-    """Name the layers that a reader of the network would count.
+    """Name the layers of a network.
 
     Parameters
     ----------
@@ -50,7 +49,7 @@ def name_layers(network):
     -------
     dict of str to lasagne Layer
         In order from the input: ``input``, ``conv 1``, ``pool 1``, ``conv 2``, ``pool 2``,
-        ``dense``, ``output``. Dropout changes nothing outside training and is left out.
+        ``dense``, ``output``; without dropout, which does nothing outside training.
     """
     layers = {}
     counts = {}
@@ -69,7 +68,10 @@ def name_layers(network):
 
 
 def without_nonlinearity(layer):
-    """A layer with the same parameters and input whose output is not passed through anything.
+    """Copy a layer without its nonlinearity; the copy shares parameters and input.
+
+    The gradient of a rectifier is zero where the unit is silent, and that of softmax where the network
+    is sure. So gradient ascent and attribution use the weighted sums before them.
 
     Parameters
     ----------
@@ -79,8 +81,6 @@ def without_nonlinearity(layer):
     Returns
     -------
     lasagne Layer
-        Gives the weighted sums: a rectifier's gradient is zero where the unit is silent, and
-        softmax's where the network is sure, so climbing and explaining start from these.
     """
     linear = copy.copy(layer)  # shares W and b
     linear.nonlinearity = lasagne.nonlinearities.linear
@@ -88,7 +88,7 @@ def without_nonlinearity(layer):
 
 
 def compile_activations(network):
-    """Compile the network's way from images to the output of every layer.
+    """Compile a function from images to the output of every layer.
 
     Parameters
     ----------
@@ -98,10 +98,9 @@ def compile_activations(network):
     Returns
     -------
     callable
-        ``activations(images, names, batch_size=500)`` takes images (n, channels, rows, columns)
-        and names out of `name_layers`; returns a dict of arrays (n, maps, rows, columns) or
-        (n, units), after each layer's nonlinearity and without dropout. The batches bound the
-        memory; all images may be given at once.
+        ``activations(images, names, batch_size=500)`` takes images (n, channels, rows, columns) and
+        names of `name_layers`. It returns a dict of arrays (n, maps, rows, columns) or (n, units),
+        after each layer's nonlinearity and without dropout, computed in batches.
 
     Examples
     --------
@@ -120,7 +119,7 @@ def compile_activations(network):
     def activations(images, names=tuple(layers), batch_size=500):
         unknown = set(names) - set(layers)
         if unknown:
-            raise ValueError("no layers {}; there are {}".format(sorted(unknown), list(layers)))
+            raise ValueError("no layers {}; the layers are {}".format(sorted(unknown), list(layers)))
         parts = {name: [] for name in names}
         for start in range(0, len(images), batch_size):
             batch = dict(zip(layers, compute(images[start : start + batch_size])))
@@ -132,14 +131,14 @@ def compile_activations(network):
 
 
 def with_input_shape(layer, shape):
-    """A layer with all below it, sharing their parameters, for images of another shape.
+    """Copy a layer and all below it for images of another shape; the copies share the parameters.
 
     Parameters
     ----------
     layer : lasagne Layer
-        With one layer below each, down to the input.
+        A layer of a network without branches.
     shape : tuple of int
-        Of a batch of images.
+        The shape of a batch of images.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What the figures of a model are drawn from."""
+"""The arrays that the figures of a model are drawn from."""
 
 from functools import cached_property
 from pathlib import Path
@@ -14,13 +14,13 @@ from ..storage.records import load_snapshots, snapshots_path
 from ..system.errors import MnistCnnError
 from . import attribution, layers, metrics
 
-__all__ = ["Materials", "HIDDEN"]
+__all__ = ["Materials", "HIDDEN", "snapshots_of"]
 
-HIDDEN = 5  # pixels of an occlusion's side: a stroke's width and a little more
+HIDDEN = 5  # pixels, the side of an occlusion: a little more than a stroke's width
 
 
 class Materials:
-    """What the figures are drawn from; each is computed when first asked for, and once.
+    """The arrays that the figures are drawn from; each is computed once, on first use.
 
     Parameters
     ----------
@@ -60,11 +60,11 @@ class Materials:
         else:
             self._wanted = index, digit
             if index is not None or digit is not None:
-                _ = self._shown  # a number out of range is said before anything is drawn
+                _ = self._shown  # raises where a number is out of range, before anything is drawn
 
     @cached_property
     def _shown(self):
-        """The image that is shown, and its name; a random one, once a figure asks for it."""
+        """The image to show, and its name; a random one is chosen on first use."""
         index = _choose(self.labels, *self._wanted)
         form = "test image {}, {}" if are_digits(self.names) else "test image {} ({})"
         name = form.format(index, named(self.names, self.labels[index]))
@@ -73,7 +73,7 @@ class Materials:
 
     @property
     def is_image_shown(self):
-        """Whether a figure has asked for the image so far."""
+        """Whether a figure has used the image so far."""
         return "_shown" in vars(self)
 
     @property
@@ -86,12 +86,12 @@ class Materials:
 
     @property
     def noun(self):
-        """What an image is called."""
+        """The word for an image: 'digit' or 'image'."""
         return noun(self.names)
 
     @cached_property
     def nothing(self):
-        """What an image shows where nothing is, (channels, 1, 1): black, or the mean colour."""
+        """The colour of an empty image, (channels, 1, 1): black, or the mean colour."""
         if self.images.shape[1] == 1:
             return np.zeros((1, 1, 1), self.images.dtype)
         colour = self.images.mean(axis=(0, 2, 3), dtype=float)
@@ -99,7 +99,7 @@ class Materials:
 
     @property
     def start_of_climb(self):
-        """Where the pictures start that are climbed to."""
+        """The options of `maximize_activation` for the start of the gradient ascent."""
         noise = (0, 0.1) if self.images.shape[1] == 1 else (-0.25, 0.25)
         return dict(neutral=self.nothing, noise=noise)
 
@@ -109,7 +109,7 @@ class Materials:
 
     @cached_property
     def activations(self):
-        """The image's, a layer's name to its maps or units."""
+        """The activations of the image, by the layers' names."""
         return {name: values[0] for name, values in self.activations_fn(self.image[None]).items()}
 
     @property
@@ -138,34 +138,59 @@ class Materials:
 
     @cached_property
     def snapshots(self):
-        epochs, snapshots = load_snapshots(self.model, self.weights[0].shape)
-        if not (snapshots == self.weights[0]).all(axis=(1, 2, 3, 4)).any():
-            raise MnistCnnError(
-                "{} is of another training than {}; train with --snapshots again, or remove it".format(
-                    snapshots_path(self.model), self.model
-                )
+        return snapshots_of(self.model, self.weights[0])
+
+
+def snapshots_of(model, kernels):
+    """Read the snapshots of the first layer's kernels that lie beside a model.
+
+    Parameters
+    ----------
+    model : path-like
+        The npz file of the weights.
+    kernels : array
+        The model's own, which are among the snapshots of its training.
+
+    Returns
+    -------
+    epochs, snapshots : arrays
+        As `mnist_cnn.storage.records.load_snapshots` returns them.
+
+    Raises
+    ------
+    MnistCnnError
+        When the file cannot be read, or comes from another training.
+    """
+    epochs, snapshots = load_snapshots(model, kernels.shape)
+    if not (snapshots == kernels).all(axis=(1, 2, 3, 4)).any():
+        raise MnistCnnError(
+            "{} comes from another training than {}; train with --snapshots again, or remove it".format(
+                snapshots_path(model), model
             )
-        return epochs, snapshots
+        )
+    return epochs, snapshots
 
 
 def _readable(name):
-    """A file's name as a title can hold it: what matplotlib's font has, and no formulas."""
+    """A file's name for a title: without formulas and characters that Matplotlib's font lacks."""
     name = "".join(c if c.isprintable() and c != "$" and ord(c) < 0x500 else "?" for c in name)
     return name if len(name) <= 40 else name[:37] + "..."
 
 
 def _class_number(names, number):
-    """A class's number, which has to be one."""
+    """The number of a class; MnistCnnError where it is out of range."""
     if not 0 <= number < len(names):
-        raise MnistCnnError("there is no class {}; they are numbered 0 to {}".format(number, len(names) - 1))
+        raise MnistCnnError("there is no class {}; the classes are numbered 0 to {}".format(number, len(names) - 1))
     return number
 
 
 def _choose(labels, index, digit):
-    """The number of a test image: the one asked for, or a random one (of a class)."""
+    """The number of a test image: the given one, or a random one (of a class)."""
     if index is not None:
         if not 0 <= index < len(labels):
-            raise MnistCnnError("there is no test image {}; they are numbered 0 to {}".format(index, len(labels) - 1))
+            raise MnistCnnError(
+                "there is no test image {}; the test images are numbered 0 to {}".format(index, len(labels) - 1)
+            )
         return index
     candidates = np.arange(len(labels)) if digit is None else np.flatnonzero(labels == digit)
     if not len(candidates):

@@ -1,4 +1,4 @@
-"""How good a classifier is, and where not, in numbers."""
+"""Measures of a classifier: confusion, confidence intervals, calibration."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ __all__ = [
 
 
 def confusion_matrix(labels, predictions, num_classes=10):
-    """Count what was taken for what.
+    """Count the predictions by true and predicted class.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def confusion_matrix(labels, predictions, num_classes=10):
     Returns
     -------
     int array
-        (num_classes, num_classes): how many of true class [row] were predicted as [column].
+        (num_classes, num_classes): counts by true class (row) and predicted class (column).
 
     Examples
     --------
@@ -40,8 +40,8 @@ def confusion_matrix(labels, predictions, num_classes=10):
 def wilson_interval(successes, trials, z=1.959964):
     """Confidence interval of a proportion, by Wilson's score [1]_.
 
-    Near 100 %, where digits are, the usual p +- z sqrt(p (1 - p) / n) is too narrow and crosses 1;
-    this one stays within [0, 1] and covers what it says.
+    Near 100 % the usual p +- z sqrt(p (1 - p) / n) is too narrow and exceeds 1. Wilson's interval
+    stays within [0, 1] and has the nominal coverage.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def wilson_interval(successes, trials, z=1.959964):
     >>> print("{:.4f} to {:.4f}".format(low, high))
     0.9879 to 0.9918
     """
-    # scipy.stats.binomtest says the same of one proportion at a time, and takes .4 s to import
+    # scipy.stats.binomtest has it for one proportion at a time, and takes 0.4 s to import
     trials = np.asarray(trials, float)
     share = successes / trials
     centre = share + z**2 / (2 * trials)
@@ -78,23 +78,23 @@ def wilson_interval(successes, trials, z=1.959964):
 
 
 def calibration_bins(confidences, correct, num_bins=15):
-    """Sort predictions by confidence, and see how often those of a bin are right.
+    """Sort predictions into bins by confidence, and count the right ones.
 
     Parameters
     ----------
     confidences : array
-        (n,), in [0, 1]: the probability that the network gives to its answer.
+        (n,), the probabilities of the answers, in [0, 1].
     correct : bool array
-        (n,), whether the answer is right.
+        (n,), whether each answer is right.
     num_bins : int
-        Bins of equal width; each holds its upper edge, the first one 0 too.
+        Bins of equal width, each with its upper edge; the first has 0 too.
 
     Returns
     -------
     counts, num_correct : int arrays
-        (num_bins,), predictions in the bin and right ones among them.
+        (num_bins,), predictions and right predictions in each bin.
     confidence : array
-        (num_bins,), mean confidence in the bin; NaN for an empty one.
+        (num_bins,), mean confidence of each bin; NaN for an empty one.
     """
     edges = np.linspace(0, 1, num_bins + 1)
     bins = np.clip(np.searchsorted(edges, confidences, side="left") - 1, 0, num_bins - 1)
@@ -105,7 +105,7 @@ def calibration_bins(confidences, correct, num_bins=15):
 
 
 def expected_calibration_error(confidences, correct, num_bins=15):
-    """Mean distance between how sure the network is and how often it is right [1]_.
+    """Expected calibration error: the mean distance of confidence and accuracy [1]_.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def expected_calibration_error(confidences, correct, num_bins=15):
 
 
 def confident_mistakes(probabilities, labels, count):
-    """Find the wrong answers that the network was surest of.
+    """Find the wrong answers with the highest probability.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def confident_mistakes(probabilities, labels, count):
     Returns
     -------
     int array
-        Their numbers, surest first; fewer than `count` when there are fewer mistakes.
+        Their indices, the highest probability first.
 
     Examples
     --------

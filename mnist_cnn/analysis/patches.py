@@ -1,4 +1,4 @@
-"""What a unit sees of the image, and the images that excite it most."""
+"""A unit's receptive field, and the images that excite it most."""
 
 import numpy as np
 from lasagne.layers import Conv2DLayer, DenseLayer, InputLayer, MaxPool2DLayer
@@ -7,21 +7,21 @@ __all__ = ["receptive_field", "top_patches"]
 
 
 def receptive_field(layer, row, column):
-    """Find the part of the image that one unit of a layer sees.
+    """Find the receptive field of a unit.
 
     Parameters
     ----------
     layer : lasagne Layer
-        A convolution or pooling layer, with nothing but such layers (and dropout) before it.
+        A convolution or pooling layer, with only such layers and dropout before it.
     row, column : int
         The unit's position in the layer's map.
 
     Returns
     -------
     rows, columns : slice
-        Into the image, clipped at its edge where a layer pads. A unit of the tutorial's second
-        convolution sees 14 x 14 pixels: 5 for its kernel, doubled by the pooling before (and 1
-        more of the window), widened by the first kernel's 4.
+        Of the image, clipped at its edge where a layer pads. A unit of the tutorial's second
+        convolution sees 14 x 14 pixels: 5 by its kernel, 10 before the pooling, 14 before the first
+        convolution.
 
     Examples
     --------
@@ -61,17 +61,17 @@ def top_patches(layer, maps, images, count=9):
     images : array
         (n, channels, rows, columns), n at least `count`.
     count : int
-        Patches a filter, each from another image: where the image excites the filter most.
+        Patches of a filter, each from another image, at the place that excites the filter most.
 
     Returns
     -------
     patches : array
         (filters, count, channels, rows, columns) of the receptive field, strongest first.
     values : array
-        (filters, count), the activations. 0 says that the filter was silent, and that the patch
-        means nothing.
+        (filters, count), the activations. Where one is 0, the filter was silent and the patch means
+        nothing.
     indices : int array
-        (filters, count), the images' numbers.
+        (filters, count), the indices of the images.
 
     References
     ----------

@@ -1,16 +1,16 @@
-"""Whether an answer deserves trust: is the picture one of those that the network knows?
+"""Out-of-distribution detection: whether a picture is like those that the network knows.
 
-Softmax shares out 100 % whatever it is shown, a letter or a shoe. What tells such pictures apart is
-what the network finds in them on the way: the features in front of the last hidden layer and
-behind it, which for a digit lie near those of other digits of the class. An answer is unsure
+Softmax gives probabilities for any picture, also of a letter or a shoe. But the features before and
+after the last hidden layer differ: a digit's are near those of other digits of its class. An answer is
+unsure
 
 - when its probability is below one half, or
-- when the picture has more ink than 999 digits of 1,000, or
-- when its features lie farther from its class's nearest centre than those of 997 digits of 1,000.
+- when the picture has more ink than 999 of 1,000 digits, or
+- when its features are farther from its class's nearest centre than those of 997 of 1,000 digits.
 
 The centres (by k-means) come from one half of the validation digits, the limits from the other.
-Distances to known features as a test for strange pictures are those of Lee et al. [1]_; centres and
-cosines in place of their Gaussians did better here (see ``docs/explorer.md``).
+Lee et al. [1]_ use distances to Gaussians; centres and cosines did better here (see
+``docs/explorer.md``).
 
 References
 ----------
@@ -36,33 +36,32 @@ INK_QUANTILE = 0.999
 DISTANCE_QUANTILE = 0.997
 NUM_CENTRES = 10
 
-#: What `is_unsure` goes by: ``centres`` (classes, n, features), of length 1; ``max_distance`` in
-#: [0, 2]; ``max_ink``, a sum over an image's pixels.
+#: ``centres``, unit vectors (classes, n, features); ``max_distance`` in [0, 2]; ``max_ink``, a sum over
+#: an image's pixels.
 Trust = namedtuple("Trust", "centres max_distance max_ink")
 
 
 def _unit(rows):
-    """Rows of an array, (n, features), made vectors of length 1."""
-    with np.errstate(over="ignore"):  # of a network whose numbers are near the largest: no direction
+    """The rows of an array, (n, features), scaled to unit vectors."""
+    with np.errstate(over="ignore"):  # features near the largest float give 0
         return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-9)
 
 
 def compile_features(network, batch_size=500):
-    """Compile a network's answer together with the features that it stands on.
+    """Compile a function from images to a network's probabilities and features.
 
     Parameters
     ----------
     network : lasagne Layer
-        The output layer; below it is at least one dense layer more.
+        The output layer, with at least one dense layer below it.
     batch_size : int
-        Images at once.
 
     Returns
     -------
     function
-        From images, (n, channels, rows, columns) with n at least 1, to probabilities,
-        (n, classes), and features, (n, features): the inputs and the outputs of the last hidden
-        layer, each made a vector of length 1, side by side.
+        From images, (n, channels, rows, columns) with n at least 1, to probabilities, (n, classes),
+        and features, (n, features): the inputs and the outputs of the last hidden layer, each scaled
+        to a unit vector, side by side.
     """
     layers = lasagne.layers.get_all_layers(network)
     hidden = [layer for layer in layers if isinstance(layer, DenseLayer)][-2]
@@ -80,16 +79,16 @@ def compile_features(network, batch_size=500):
 
 
 def learn_trust(features_of, images, labels):
-    """Find the centres of known digits' features, and how far from them such digits lie.
+    """Find the centres of known digits' features, and the limits of distance and ink.
 
     Parameters
     ----------
     features_of : function
         As `compile_features` returns it.
     images : array
-        Digits that the network was not trained on, (n, channels, rows, columns), n at least 2.
+        Digits outside the training set, (n, channels, rows, columns), n at least 2.
     labels : int array
-        Their classes, (n,).
+        (n,).
 
     Returns
     -------
@@ -105,12 +104,12 @@ def learn_trust(features_of, images, labels):
 
 
 def _centres(features):
-    """The centres of one class's features, (NUM_CENTRES, features); zeros if there are none."""
+    """The centres of one class's features, (NUM_CENTRES, features); zeros where there are too few."""
     if len(features) < NUM_CENTRES:
         rest = np.zeros((NUM_CENTRES - len(features), features.shape[1]), features.dtype)
         return np.concatenate([features, rest])
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a centre that no digit is nearest to: it does no harm
+        warnings.simplefilter("ignore")  # about centres without a digit, which do no harm
         centres, _ = kmeans2(features, NUM_CENTRES, iter=10, minit="++", seed=0)
     return _unit(centres)
 
@@ -120,19 +119,19 @@ def _ink(images):
 
 
 def feature_distance(centres, probabilities, features):
-    """One minus the cosine to the nearest centre of the class that is the answer.
+    """One minus the cosine to the nearest centre of the predicted class.
 
     Parameters
     ----------
     centres : array
         (classes, n, features).
     probabilities, features : arrays
-        As `compile_features`'s function gives them.
+        As the function of `compile_features` returns them.
 
     Returns
     -------
     array
-        (n,), 0 for a picture just like a centre, 1 for one that has nothing in common with any.
+        (n,): 0 at a centre, 1 for features orthogonal to all centres.
 
     Examples
     --------
@@ -151,7 +150,7 @@ def feature_distance(centres, probabilities, features):
 
 
 def why_unsure(trust, images, probabilities, features, classes):
-    """Say why answers deserve no trust, as the explorer page says it.
+    """Say why answers are unsure, in the explorer page's words.
 
     Parameters
     ----------
@@ -160,14 +159,14 @@ def why_unsure(trust, images, probabilities, features, classes):
     images : array
         (n, channels, rows, columns).
     probabilities, features : arrays
-        As `compile_features`'s function gives them.
+        As the function of `compile_features` returns them.
     classes : sequence of str
-        What the classes are called.
+        The names of the classes.
 
     Returns
     -------
     list of str
-        For each image a few words; "" where nothing speaks against the answer.
+        For each image a few words; "" where the answer is sure.
 
     Examples
     --------
@@ -194,16 +193,12 @@ def why_unsure(trust, images, probabilities, features, classes):
 
 
 def is_unsure(trust, images, probabilities, features):
-    """Tell which answers deserve no trust.
+    """Find the unsure answers.
 
     Parameters
     ----------
-    trust : Trust
-        As `learn_trust` returns it.
-    images : array
-        (n, channels, rows, columns).
-    probabilities, features : arrays
-        As `compile_features`'s function gives them.
+    trust, images, probabilities, features
+        As for `why_unsure`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Images that a single unit answers to most, climbed to by its gradient."""
+"""Activation maximization: images that excite a single unit most, by gradient ascent."""
 
 import lasagne
 import numpy as np
@@ -18,28 +18,27 @@ def compile_units(layer):
     Parameters
     ----------
     layer : lasagne Layer
-        A dense layer, or a convolution with no padding on the way to it, where all units of a map
-        do the same.
+        A dense layer, or a convolution without padding in it and before it.
 
     Returns
     -------
     unit_fn : callable
-        Takes images (n,) + shape and the numbers of n filters or units (int32); returns their
-        values (n,), before the nonlinearity, and the gradients with respect to the images. Units
-        of a softmax count from their mean, for only differences between them matter.
+        From images (n,) + shape and the numbers of n filters or units (int32) to their values (n,),
+        before the nonlinearity, and the gradients with respect to the images. The values of a softmax
+        layer are relative to their mean, since only differences between them matter.
     shape : tuple of int
-        (channels, rows, columns) of what one unit sees: its receptive field, or the whole image.
+        (channels, rows, columns) of a unit's receptive field; the whole image for a dense layer.
     """
     shape = lasagne.layers.get_all_layers(layer)[0].shape[1:]
-    if len(layer.output_shape) == 4:  # of a map, one unit is enough, and much less to compute
+    if len(layer.output_shape) == 4:  # one unit of a map is enough, and faster to compute
         rows, columns = receptive_field(layer, *(side // 2 for side in layer.output_shape[2:]))
         shape = shape[0], rows.stop - rows.start, columns.stop - columns.start
         layer = with_input_shape(layer, (None,) + shape)
         if layer.output_shape[2:] != (1, 1):
-            raise ValueError("a layer with padding before it")
+            raise ValueError("the layer has padding before it")
     images, units = lasagne.layers.get_all_layers(layer)[0].input_var, T.ivector("units")
     output = lasagne.layers.get_output(without_nonlinearity(layer), deterministic=True).flatten(2)
-    if layer.nonlinearity is lasagne.nonlinearities.softmax:  # it ignores what all units share
+    if layer.nonlinearity is lasagne.nonlinearities.softmax:  # it ignores a constant in all units
         output -= output.mean(axis=1, keepdims=True)
     values = output[T.arange(units.shape[0]), units]
     return theano.function([images, units], [values, T.grad(values.sum(), images)]), shape
@@ -48,37 +47,35 @@ def compile_units(layer):
 def maximize_activation(
     unit_fn, units, shape, steps=100, step_size=0.1, decay=0.05, blur=0.4, seed=0, neutral=0, noise=(0, 0.1)
 ):
-    """Find by gradient ascent images that excite units as much as they can.
+    """Find images that excite units most, by gradient ascent [1]_.
 
-    Each step goes along the gradient, divided by its root mean square, and keeps the brightness
-    in an image's range. Without a prior the result is a speckle that no pen draws; two simple ones
-    keep it plain: weight decay (as in [2]_) pulls pixels that do not matter to black, and a
-    little blur forbids single pixels. Of colour images it is their mean that pixels are pulled to,
-    as in the paper, whose network sees images less that mean.
+    Each step goes along the gradient, divided by its root mean square, and keeps pixels in [0, 1].
+    Without a prior the result is noise that looks like no drawing. There are two priors: decay (as
+    in [2]_) pulls pixels that do not matter to `neutral`, and a little blur suppresses single pixels.
 
     Parameters
     ----------
     unit_fn : callable
         As `compile_units` returns it.
     units : int array
-        (n,), the filters; all are climbed at once.
+        (n,), the filters or units.
     shape : tuple of int
         (channels, rows, columns) of an image, as `compile_units` returns it.
     steps : int
-        Steps up the gradient, each with decay and blur.
+        Steps, each with decay and blur.
     step_size : float
         Length of a step, in brightness: its root mean square over the pixels.
     decay : float
-        Share of its distance from `neutral` that a pixel loses a step, in [0, 1).
+        Share of its distance from `neutral` that a pixel loses in a step, in [0, 1).
     blur : float
         Standard deviation of the Gaussian, in pixels.
     seed : int
-        Of the noise that the climb starts from.
+        The seed of the noise.
     neutral : float or array
-        Where the climb starts, and where decay pulls to: 0, black, or a colour, (channels, 1, 1).
+        The colour of the start: 0, black, or (channels, 1, 1).
     noise : pair of float
-        The least and the most that is added to `neutral` at the start. On an even colour many
-        rectifiers are silent and pass no gradient on: there it must not be too faint.
+        The bounds of the uniform noise that is added to `neutral` at the start. If it is too faint on an
+        even colour, rectifiers are silent and have no gradient.
 
     Returns
     -------

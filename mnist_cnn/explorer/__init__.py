@@ -1,8 +1,8 @@
-"""One page to draw on, or to look at pictures, and watch the network at work: `main` writes it.
+"""The explorer page, on which one draws digits and watches the network at work; `main` writes it.
 
-The page's source lies beside this module as ordinary files: ``template.html``, the style sheets
-and the scripts, which are ES modules. `bundle` puts them together; `content` computes what they
-show, and `embed` packs it. The page is one HTML file that needs nothing else.
+The page's sources are beside this module: ``template.html``, the style sheets and the scripts (ES
+modules). `bundle` joins them, `content` computes the page's data, and `embed` packs it. The page is
+one HTML file without other files.
 """
 
 import html
@@ -41,7 +41,7 @@ STYLES = (
 
 
 def build_page(content):
-    """Put the page together.
+    """Build the page.
 
     Parameters
     ----------
@@ -115,21 +115,21 @@ def main(model, output="explore.html", compare=None, data_dir=None, dataset=None
     Parameters
     ----------
     model : path-like
-        The npz file of the weights. Kernels that ``train.py --snapshots`` saved beside it become a
-        film of the training.
+        The npz file of the weights. Snapshots of the training beside it (``train.py --snapshots``)
+        become a film.
     output : path-like
         The HTML file to write.
     compare : path-like, optional
-        The npz file of a second model, to be seen side by side with the first.
+        The npz file of a second model, shown side by side with the first.
     data_dir, dataset
-        As for `mnist_cnn.data.load_dataset_of`: the data set that the model was trained on; the
-        page's images are from its test set.
+        As for `mnist_cnn.data.load_dataset_of`: the data set that the model was trained on. The page
+        shows its test images.
 
     Raises
     ------
     MnistCnnError
-        When a model or the data cannot be used, or the page cannot be written, or would be written
-        over one of them.
+        When a model or the data cannot be used, or the page cannot be written or would overwrite one
+        of them.
     """
     keep_apart(
         [*files_beside(model), *(files_beside(compare) if compare else ()), *dataset_files(data_dir, dataset)], [output]

@@ -1,4 +1,4 @@
-"""What the page is filled with: computed from a model and a data set."""
+"""The page's data, computed from a model and a data set."""
 
 import os
 from collections import namedtuple
@@ -10,6 +10,7 @@ import theano
 from lasagne.layers import Conv2DLayer, DenseLayer
 
 from ..analysis.embedding import pca
+from ..analysis.materials import snapshots_of
 from ..analysis.metrics import confident_mistakes
 from ..analysis.trust import Trust, compile_features, learn_trust
 from ..data import load_dataset_of
@@ -18,7 +19,7 @@ from ..datasets.labels import noun
 from ..model import load_model
 from ..predict import run_in_batches
 from ..storage.film import restore, thin_out
-from ..storage.records import load_film, load_snapshots, snapshots_path
+from ..storage.records import load_film, snapshots_path
 from ..system.errors import MnistCnnError
 from .embed import pack_images, pack_pixels
 
@@ -30,27 +31,24 @@ KNOWN = 600  # training images
 FILM_FRAMES = 6  # of about 130,000 characters each
 MAX_SIZE = 2.05e6  # characters of test images
 
-#: ``summary``, a line of text; ``names`` of the classes, list of str; ``models``, pairs of a name
-#: and its weights (list of arrays);
-#: ``images``, uint8 (n, channels, rows, columns), and ``labels``, (n,), of the test images;
-#: ``nothing``, uint8 (channels,), what a pixel is where nothing is; ``gallery``, list of dict (see
-#: `choose_digits`); ``favourites``, int array (see `find_favourites`); ``trust``, a
-#: `mnist_cnn.analysis.trust.Trust`; ``film``, list of `Frame`;
-#: ``plane``, a `Plane`; ``known``, uint8 images (n, channels, rows, columns) and labels (n,) of
-#: training images;
-#: ``handwriting``, whether a drawing is centred as MNIST's digits were.
+#: ``summary``, a line of text; ``names`` of the classes, list of str; ``models``, pairs of a name and
+#: weights (list of arrays); test ``images``, uint8 (n, channels, rows, columns), and their ``labels``,
+#: (n,); ``nothing``, the colour of an empty pixel, uint8 (channels,); ``gallery``, as `choose_digits`
+#: returns it; ``favourites``, as `find_favourites` does; ``trust``, a `mnist_cnn.analysis.trust.Trust`;
+#: ``plane``, a `Plane`; ``known``, training images and labels; ``film``, list of `Frame`;
+#: ``handwriting``, whether the page centres a drawing like MNIST's digits.
 Content = namedtuple(
     "Content",
     "summary names models images labels nothing gallery favourites trust plane known film handwriting",
     defaults=(True,),
 )
 
-#: The plane that the test images' features differ most in: ``mean`` (features,), ``components``
-#: (2, features) and ``points`` (n, 2) of the first images.
+#: The plane of the first two principal components of the test images' features: ``mean`` (features,),
+#: ``components`` (2, features) and ``points`` (n, 2) of the first images.
 Plane = namedtuple("Plane", "mean components points")
 
 #: An epoch of the training: ``codes`` and ``scales`` of all weights, as `mnist_cnn.storage.film.quantize`
-#: gives them, and ``accuracy`` on the test set with just these, in [0, 1].
+#: returns them, and ``accuracy`` of these weights on the test set, in [0, 1].
 Frame = namedtuple("Frame", "epoch codes scales accuracy")
 
 
@@ -60,18 +58,17 @@ def choose_digits(probabilities, labels, num_mistakes=12):
     Parameters
     ----------
     probabilities : array
-        The network's, (n, classes).
+        (n, classes).
     labels : array
         The true classes, (n,).
     num_mistakes : int
-        How many mistakes at most.
+        The maximum number of mistakes.
 
     Returns
     -------
     list of dict
-        ``index``, the network's ``answer`` and its ``confidence``, and ``mistake`` (bool): first
-        the first image of each class that the network recognizes, then those that it gets wrong
-        with the greatest confidence, the worst first.
+        ``index``, the network's ``answer`` and its ``confidence``, and ``mistake`` (bool): for each
+        class the first image with a right answer, then the mistakes, the most confident first.
 
     Examples
     --------
@@ -100,7 +97,7 @@ def choose_digits(probabilities, labels, num_mistakes=12):
 
 
 def find_favourites(network, images, count=NUM_FAVOURITES, batch_size=500):
-    """Find the images that excite each map, each dense unit and each class most.
+    """Find the images that excite each map, dense unit and class most.
 
     Parameters
     ----------
@@ -109,15 +106,14 @@ def find_favourites(network, images, count=NUM_FAVOURITES, batch_size=500):
     images : array
         (n, channels, rows, columns), n at least `count`.
     count : int
-        How many images for each.
+        The number of images for each.
     batch_size : int
-        Images at once.
 
     Returns
     -------
     int array
-        (maps and units of all layers that learn, `count`): indices of images, the most exciting
-        first. A map counts by its largest value, a class by its score before softmax.
+        (maps and units of all layers with weights, `count`): indices of images, the most exciting
+        first. The value of a map is its maximum, that of a class its logit.
     """
     layers = [layer for layer in lasagne.layers.get_all_layers(network) if isinstance(layer, (Conv2DLayer, DenseLayer))]
     outputs = lasagne.layers.get_output(layers[:-1], deterministic=True)
@@ -130,9 +126,9 @@ def find_favourites(network, images, count=NUM_FAVOURITES, batch_size=500):
 
 
 def keep_small(images):
-    """Cut a stack of images to as many as leave the page small.
+    """Take as many of the first images as keep the page small.
 
-    All of MNIST's 10,000 test digits fit; of images that compress worse, fewer.
+    All of MNIST's 10,000 test digits fit, and fewer images that compress worse.
 
     Parameters
     ----------
@@ -142,7 +138,7 @@ def keep_small(images):
     Returns
     -------
     uint8 array
-        The first of the images, at least as many as `find_favourites` finds.
+        The first images, at least NUM_FAVOURITES.
 
     Examples
     --------
@@ -159,26 +155,23 @@ def keep_small(images):
 
 
 def _round_trust(trust):
-    """The centres in steps of 1/255 of the largest, as the page has them."""
+    """Quantize the centres to bytes, as fractions of the largest value."""
     return Trust(
         np.rint(trust.centres.clip(0) * (255 / trust.centres.max())).astype(np.uint8), trust.max_distance, trust.max_ink
     )
 
 
 def collect(model, compare=None, data_dir=None, dataset=None, names=None):
-    """Compute all that the page is filled with.
+    """Compute the page's data.
 
     Parameters
     ----------
     model : path-like
-        The npz file of the weights. What was saved of its training beside it
-        (``train.py --snapshots``) becomes the film.
-    compare : path-like, optional
-        The npz file of a second model, to be shown beside the first.
-    data_dir, dataset
-        As for `mnist_cnn.data.load_dataset_of`: the data set that the models were trained on.
+        The npz file of the weights.
+    compare, data_dir, dataset
+        As for `mnist_cnn.explorer.main`.
     names : list of str, optional
-        What the classes are called; by default what the model says.
+        The classes' names; by default those of the data card.
 
     Returns
     -------
@@ -202,7 +195,7 @@ def collect(model, compare=None, data_dir=None, dataset=None, names=None):
     shape = X_test.shape[1:]
     if shape[1] != shape[2]:
         raise MnistCnnError(
-            "the page shows square images only, and those of this data set have {} x {} pixels".format(*shape[1:])
+            "the page needs square images, and those of this data set have {} x {} pixels".format(*shape[1:])
         )
     if len(X_test) < NUM_FAVOURITES:
         raise MnistCnnError(
@@ -237,7 +230,7 @@ def collect(model, compare=None, data_dir=None, dataset=None, names=None):
         (_as_bytes(X_train[:KNOWN]), y_train[:KNOWN]),
         _film(model, network, features_of, X_test, y_test),
         card.is_handwriting,
-    )  # as predict.py takes pictures
+    )
 
 
 def _as_bytes(images):
@@ -250,17 +243,11 @@ def _plane(features):
 
 
 def _film(model, network, features_of, images, labels):
-    """The frames of the training, each tried on the test set; none where nothing was saved."""
+    """The frames of the training with their test accuracies; empty without snapshots."""
     if not os.path.exists(snapshots_path(model)):
         return []
     weights = lasagne.layers.get_all_param_values(network)
-    _, kernels = load_snapshots(model, weights[0].shape)
-    if not (kernels == weights[0]).all(axis=(1, 2, 3, 4)).any():
-        raise MnistCnnError(
-            "{} is of another training than {}; train with --snapshots again, or remove it".format(
-                snapshots_path(model), model
-            )
-        )
+    snapshots_of(model, weights[0])
     saved = thin_out(load_film(model, len(weights), sum(array.size for array in weights)), FILM_FRAMES)
     frames = []
     for epoch, (codes, scales) in sorted(saved.items()):

@@ -1,4 +1,4 @@
-"""Arrays made small enough to travel inside an HTML page."""
+"""Compressed arrays in an HTML page."""
 
 import base64
 import zlib
@@ -9,7 +9,7 @@ __all__ = ["pack", "pack_images", "pack_pixels"]
 
 
 def pack(array):
-    """Turn an array into text.
+    """Encode an array as text.
 
     Its bytes, little-endian, are put in order of significance (first the lowest byte of each
     number, then the next), so that the exponents of floats lie together; then compressed with
@@ -24,7 +24,7 @@ def pack(array):
     Returns
     -------
     str
-        ASCII without ``<``, so that it can stand in a script element.
+        ASCII without ``<``, valid in a script element.
 
     Examples
     --------
@@ -39,14 +39,14 @@ def pack(array):
     array = array.astype(array.dtype.newbyteorder("<"), copy=False)
     planes = array.reshape(-1, 1).view(np.uint8).T
     text = base64.b85encode(zlib.compress(planes.tobytes(), 9)).decode("ascii")
-    return text.replace("<", ",")  # a comma is none of base 85's letters
+    return text.replace("<", ",")  # base 85 has no comma
 
 
 def pack_images(images):
-    """Turn pictures of ink on paper into two texts.
+    """Encode pictures of ink on paper as two texts.
 
-    Most of their bytes are 0: where the ink is takes one bit a pixel, and how much of it one byte
-    for each pixel that has some.
+    Most of their bytes are 0: the places of ink take one bit a pixel, and the amounts of ink one byte
+    for each pixel with ink.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def pack_images(images):
     Returns
     -------
     places, levels : str
-        As `pack` gives them.
+        As `pack` returns them.
 
     Examples
     --------
@@ -71,9 +71,9 @@ def pack_images(images):
 
 
 def pack_pixels(images):
-    """Turn pictures without much paper, such as photographs, into a text.
+    """Encode pictures without much paper, such as photographs, as a text.
 
-    A pixel is mostly like its left neighbour, so that what it differs by compresses better.
+    A pixel is mostly like its left neighbour, so the differences compress better.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def pack_pixels(images):
     Returns
     -------
     str
-        As `pack` gives it: in each row the first byte, and the others less the one before, modulo
+        As `pack` returns it: in each row the first byte, then the differences of neighbours modulo
         256.
 
     Examples

@@ -1,4 +1,4 @@
-"""What the page says, in the words of its data set."""
+"""The page's text, in the words of its data set."""
 
 import html
 
@@ -10,21 +10,21 @@ NUMBERS = {10: "ten"}
 
 
 def page_words(shape, names, is_handwriting=True):
-    """Fill the template's sentences.
+    """The words of the template's places.
 
     Parameters
     ----------
     shape : tuple of int
         Channels, rows and columns of an image; as many rows as columns.
     names : sequence of str
-        The classes'.
+        The classes' names.
     is_handwriting : bool
-        Whether a drawing is centred as MNIST's digits were.
+        Whether the page centres a drawing like MNIST's digits.
 
     Returns
     -------
     dict of str to str
-        What stands in the template's places, as HTML.
+        From the places' names to HTML.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Many trainings on many cores or machines: sweeps over settings and seeds."""
+"""Sweeps over settings and seeds: many trainings on many cores or machines."""
 
 import contextlib
 import os
@@ -18,11 +18,11 @@ from .task import MAX_THREADS
 
 __all__ = ["sweep", "main"]
 
-MAX_TRAININGS = 10**5  # years; a slip of the keyboard would fill the memory
+MAX_TRAININGS = 10**5  # years of training; more would be a typing error
 
 
 def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, threads=None, dataset=None, then=None):
-    """Train every setting with every seed, but for what the folder has already.
+    """Train every setting with every seed, except the trainings whose records are in the folder.
 
     Parameters
     ----------
@@ -30,40 +30,43 @@ def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, t
         From a setting's name to its `Config`, without a seed.
     seeds : sequence of int
     output : path-like
-        The folder of the records and weights; made if missing. While another sweep is at work in it,
-        this one waits.
+        The folder of the records and weights; created if missing. Sweeps in the same folder wait for
+        each other.
     data_dir, dataset
         As for `mnist_cnn.data.load_dataset`; workers load the data by these names.
     scheduler : str, optional
         The address of a Dask scheduler, ``tcp://HOST:8786``; by default workers are started here.
     workers, threads : int, optional
-        How many local workers, and the threads of each training; by default as many workers as the
-        machine has cores and memory for. Since results depend on the number of threads, all
-        trainings have one: that of the records in the folder, else the scheduler's workers', or
-        the cores shared out among local ones.
+        The number of local workers, and of the threads of each training; by default as many workers
+        as the machine has cores and memory for. Since results depend on the number of threads, it is
+        the same in all trainings: by default that of the records in the folder, else that of the
+        scheduler's workers, or the cores divided by the local workers.
     then : callable, optional
-        What is done with the records and the folder before another sweep may use it, such as `report`.
+        A function of the records and the folder, such as `report`, that is called before another sweep
+        may use the folder.
 
     Returns
     -------
     list of dict
-        The records of these settings and seeds, failed trainings among them: setting by setting.
+        The records of these settings and seeds, setting by setting, with failed trainings.
 
     Raises
     ------
     MnistCnnError
-        When the data, the folder or the scheduler cannot be used. What is finished stays; the same
-        call goes on from there.
+        When the data, the folder or the scheduler cannot be used. Finished trainings stay; the same
+        call resumes.
     """
     for name, value in (("workers", workers), ("threads", threads)):
         if value is not None and (int(value) != value or not 1 <= value <= MAX_THREADS):
             raise MnistCnnError("{} is {!r}; it must be a whole number, 1 to {}".format(name, value, MAX_THREADS))
     if len(configs) * len(seeds) > MAX_TRAININGS:
-        raise MnistCnnError("that makes {} trainings; {} are the most".format(len(configs) * len(seeds), MAX_TRAININGS))
+        raise MnistCnnError(
+            "the sweep has {} trainings; the maximum is {}".format(len(configs) * len(seeds), MAX_TRAININGS)
+        )
     require_drawing()
     folder = make_folder(output)
     if data_dir is not None and os.path.isdir(data_dir) and os.path.samefile(folder, data_dir):
-        raise MnistCnnError("{} is the folder of the data; name another for the results".format(output))
+        raise MnistCnnError("{} is the folder of the data; choose another for the results".format(output))
     with _alone_in(folder):
         records = _records(configs, seeds, folder, data_dir, scheduler, workers, threads, dataset)
         if then is not None:
@@ -73,13 +76,13 @@ def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, t
 
 @contextlib.contextmanager
 def _alone_in(folder):
-    """No other sweep is at work in the folder until the block ends, or the process.
+    """Wait until no other sweep uses the folder, and lock it for the block.
 
-    Two at once would train everything twice, one's failure could take the place of the other's result,
-    and the table and the picture could come of different ones.
+    Two sweeps at once would train everything twice, and could overwrite each other's records, table
+    and picture.
     """
     with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError):  # Windows opens no folder
+        with contextlib.suppress(OSError):  # Windows cannot open folders
             number = os.open(str(folder), os.O_RDONLY)
             stack.callback(os.close, number)
             if lock(number, wait=False) is False:
@@ -89,7 +92,7 @@ def _alone_in(folder):
 
 
 def _records(configs, seeds, folder, data_dir, scheduler, workers, threads, dataset):
-    """The records of these settings and seeds, after training those that are missing."""
+    """Train what is missing, and return the records of these settings and seeds."""
     for path in _report_files(folder):
         check_writable(path)
     card = load_dataset(data_dir, dataset=dataset).card
@@ -121,7 +124,7 @@ def _records(configs, seeds, folder, data_dir, scheduler, workers, threads, data
 
 
 def _threads_of(records, configs, digest):
-    """The number of threads of a sweep that was begun: of most of its records; None without any."""
+    """The most frequent number of threads in the records of these settings; None without any."""
     counts = Counter(
         record["threads"] for record in records if record["data"] == digest and Config(**record["config"]) in configs
     )
@@ -129,7 +132,7 @@ def _threads_of(records, configs, digest):
 
 
 def _report_files(folder):
-    """What `report` writes."""
+    """The files that `report` writes."""
     return Path(folder) / "table.md", Path(folder) / "accuracies.png"
 
 
@@ -176,11 +179,11 @@ def main(
     Parameters
     ----------
     spec : sequence of str
-        Names of recipes, or one TOML file as for `mnist_cnn.sweeps.settings.read_spec`.
+        Names of recipes, and at most one TOML file for `mnist_cnn.sweeps.settings.read_spec`.
     seeds : str or sequence of int, optional
         Like '1-10'; by default the file's, or '1-3'.
     grid : sequence of str
-        Like ``dropout=.2,.5``; every recipe is trained at every point.
+        Like ``dropout=.2,.5``; every recipe is trained at every point of the grid.
     num_epochs : int, optional
         Of every training; by default each recipe's own.
     output, data_dir, scheduler, workers, threads, dataset
@@ -194,13 +197,15 @@ def main(
     Raises
     ------
     MnistCnnError
-        As `sweep` does, and when the settings are none.
+        As `sweep`, and when the settings or seeds are invalid.
     """
     spec = [spec] if isinstance(spec, (str, Path)) else list(spec)
     recipes = [str(word) for word in spec if is_recipe(str(word))]
     files = [word for word in spec if not is_recipe(str(word))]
     if len(files) > 1:
-        raise MnistCnnError("there is no recipe {!r}, and one TOML file is enough".format(str(files[0])))
+        raise MnistCnnError(
+            "there is no recipe {!r}; give names of recipes and one TOML file at most".format(str(files[0]))
+        )
     found = read_spec(files[0]) if files else {}
     keep_apart([*files, *dataset_files(data_dir, dataset)], _report_files(output))
     options = dict(found.get("options", {}))

@@ -20,7 +20,7 @@ from .task import run_task, warm_up
 
 __all__ = ["train_all", "local_cluster"]
 
-WORKER_MEMORY = 7 * 10**8  # bytes that a training takes, its data included
+WORKER_MEMORY = 7 * 10**8  # bytes of a training with its data
 
 
 def _import_dask():
@@ -33,7 +33,7 @@ def _import_dask():
         {
             "distributed.comm.timeouts.connect": "10s",
             "distributed.scheduler.allowed-failures": 3,
-            # a training holds Python's lock in its steps; that is no fault of a worker
+            # training steps hold the GIL, which Dask would report as unresponsive
             "distributed.admin.tick.limit": "1h",
             "distributed.worker.profile.enabled": False,
         }
@@ -51,7 +51,7 @@ def _import_dask():
 
 
 def _fitting(tasks):
-    """As many workers as there are tasks, cores, and memory for."""
+    """The number of local workers: limited by tasks, cores and memory."""
     import psutil
 
     return max(1, min(tasks, machine.cores(), psutil.virtual_memory().available // WORKER_MEMORY))
@@ -59,13 +59,14 @@ def _fitting(tasks):
 
 @contextlib.contextmanager
 def _without_signals():
-    """Threads and processes that are started in the block never see Ctrl-C, SIGTERM or SIGHUP.
+    """Block Ctrl-C, SIGTERM and SIGHUP in threads and processes that start in the block.
 
-    Dask starts its workers from a thread, and they inherit its mask. So a Ctrl-C, which a terminal
-    sends to all of them, ends the sweep alone, which then ends its workers in good order.
+    Dask starts its workers from a thread, and they inherit its signal mask. A Ctrl-C, which a terminal
+    sends to all of them, then ends only the sweep, which closes its workers.
 
-    The sweep itself ends after the block: a cluster that is half started cannot be closed. A mask is not
-    enough, since a signal may go to a thread that was there before. A second one ends the block at once.
+    The sweep itself ends after the block, since a half-started cluster cannot be closed. It needs a
+    handler besides the mask, since older threads may get the signal. A second signal ends the block at
+    once.
     """
     received = []
 
@@ -87,7 +88,7 @@ def _masked():
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    # multiprocessing starts it before its first process, and lets both signals through afterwards
+    # multiprocessing would start it with its first process, and unblock SIGINT and SIGTERM afterwards
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
@@ -98,12 +99,12 @@ def _masked():
 
 @contextlib.contextmanager
 def local_cluster(workers, threads):
-    """Worker processes on this machine, with their threads pinned.
+    """Start worker processes on this machine, with a fixed number of threads.
 
     Parameters
     ----------
     workers, threads : int
-        How many, and how many threads each trains with.
+        The number of workers, and of the threads of each.
 
     Yields
     ------
@@ -129,16 +130,16 @@ def local_cluster(workers, threads):
 
 
 def threads_there(scheduler, workers, tasks):
-    """The number of threads that each training of a new sweep is to have.
+    """The number of threads of each training in a new sweep.
 
     Parameters
     ----------
     scheduler : str, optional
-        The address of a Dask scheduler, whose workers say how many they have.
+        The address of a Dask scheduler, whose workers are asked.
     workers : int, optional
-        How many local ones there will be; by default as many as the machine is fit for.
+        The number of local workers; by default as for `mnist_cnn.sweeps.sweep`.
     tasks : int
-        How many trainings the sweep has.
+        The number of trainings.
 
     Returns
     -------
@@ -147,7 +148,7 @@ def threads_there(scheduler, workers, tasks):
     Raises
     ------
     MnistCnnError
-        When the scheduler cannot be reached, or its workers have different numbers.
+        When the scheduler cannot be reached, or its workers have different numbers of threads.
     """
     if scheduler is None:
         return max(1, machine.cores() // min(workers or _fitting(tasks), tasks))
@@ -158,15 +159,15 @@ def threads_there(scheduler, workers, tasks):
         found = sorted(set(client.run(machine.threads).values()))
     if len(found) > 1:
         raise MnistCnnError(
-            "the workers of {} have {} threads, on which results depend; say how many "
-            "each training is to have (--threads)".format(scheduler, " or ".join(map(str, found)))
+            "the workers of {} have {} threads, on which results depend; set the number "
+            "for all trainings (--threads)".format(scheduler, " or ".join(map(str, found)))
         )
     return found[0]
 
 
 @contextlib.contextmanager
 def _client(scheduler, cluster=None):
-    """A client of a scheduler elsewhere, or of a cluster of this machine."""
+    """A client of a remote scheduler, or of a local cluster."""
     distributed = _import_dask()
     with contextlib.ExitStack() as stack:
         try:
@@ -183,40 +184,41 @@ def _client(scheduler, cluster=None):
             yield client
         except (distributed.CancelledError, distributed.comm.CommClosedError) as error:
             raise MnistCnnError(
-                "the Dask scheduler at {} has gone; what is finished is kept, and the same command "
-                "goes on from there".format(scheduler or "this machine")
+                "the Dask scheduler at {} has gone; finished trainings are kept, and the same command resumes".format(
+                    scheduler or "this machine"
+                )
             ) from error
 
 
 def _require_scheduler(address):
-    """MnistCnnError without a certificate for it, OSError or ValueError where nothing answers."""
+    """Raise MnistCnnError without its certificate, OSError or ValueError if it cannot be reached."""
     import distributed
 
     if address.startswith("tls:") and not distributed.Security().get_connection_args("client").get("ssl_context"):
         raise MnistCnnError(
-            "the Dask scheduler at {} wants a certificate; name its files, "
+            "the Dask scheduler at {} needs a certificate; set its files in "
             "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, ..__CLIENT__CERT and ..__CLIENT__KEY "
             "(docs/sweeps.md)".format(address)
         )
-    # a client that cannot connect would wait as Python exits, and print a traceback
+    # a client that cannot connect would delay Python's exit and print a traceback
     socket.create_connection(distributed.comm.get_address_host_port(address), timeout=10).close()
 
 
 def train_all(wanted, done, data, card, threads, scheduler=None, workers=None):
-    """Run trainings as tasks, and write each one's record as soon as it is finished.
+    """Run trainings as tasks, and write each record as soon as its training is finished.
 
     Parameters
     ----------
     wanted : dict
         From each record's path to the setting's name and the `Config` with its seed.
     done : int
-        Trainings of the sweep that are finished already; the bar counts them.
+        Trainings of the sweep that were finished before, for the progress bar.
     data : pair of path-like or None
         The data's folder and name, as for `mnist_cnn.data.load_dataset`.
     card : mnist_cnn.datasets.card.DataCard
-        What they are.
+        The data card.
     threads : int
-        Of each training.
+        The threads of each training.
     scheduler, workers
         As for `mnist_cnn.sweeps.sweep`.
 
@@ -241,13 +243,13 @@ def train_all(wanted, done, data, card, threads, scheduler=None, workers=None):
 
 
 def _close(opened, timeout):
-    """Close a cluster, or a client whose scheduler may have gone, without a word."""
+    """Close a cluster, or a client whose scheduler may have gone, silently."""
     with _without_signals(), contextlib.suppress(Exception):
         opened.close(timeout=timeout)
 
 
 def _warm_up(client, wanted, card):
-    """Compile once, on one worker, before many would compile the same at a time."""
+    """Fill the compile cache on one worker, before many would compile the same."""
     kinds = {(config.dropout, config.ema > 0, config.engine, config.momentum): config for _, config in wanted.values()}
     client.submit(warm_up, list(kinds.values()), card, pure=False).result()
 
@@ -278,9 +280,9 @@ def _gather(client, wanted, done, data, card, threads):
 
 
 def _result(future, common):
-    """A task's record and weights; of one that went wrong, a record that says so.
+    """A task's record and weights; a failed task's record has the error.
 
-    `common` is what the record of any training of this sweep holds.
+    `common` has the fields that do not depend on the result.
     """
     import distributed
 
@@ -289,10 +291,10 @@ def _result(future, common):
         record = dict(record, **common)
         require_record(record)
         if not all(isinstance(array, np.ndarray) and array.dtype.kind == "f" for array in weights):
-            raise ValueError("its weights are no numbers")
+            raise ValueError("its weights are not numbers")
         return record, weights
     except distributed.KilledWorker:
-        error = "its worker died, and so did those that tried again"
+        error = "its worker died, and so did those of the retries"
     except (distributed.CancelledError, distributed.comm.CommClosedError):
         raise
     except Exception as other:  # a defect of ours must not stop the other trainings

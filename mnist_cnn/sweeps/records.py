@@ -1,4 +1,4 @@
-"""A sweep's folder: a record and weights for every training, written whole or not at all."""
+"""A sweep's folder: a record and weights for every training, written atomically."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from ..training.config import Config
 
 __all__ = ["record_path", "read_records", "write_record"]
 
-MAX_RECORD = 10**6  # bytes; one takes a thousand
+MAX_RECORD = 10**6  # bytes; a record has about a thousand
 
 
 def record_path(folder, name, config, digest, threads):
@@ -23,21 +23,20 @@ def record_path(folder, name, config, digest, threads):
     Parameters
     ----------
     folder : path-like
-        The sweep's.
+        The sweep's folder.
     name : str
-        The setting's.
+        The setting's name.
     config : Config
         With the seed.
     digest : str
-        The data's.
+        The digest of the data card.
     threads : int
-        How many it is trained with: sums' last bits depend on it.
+        The number of threads, on which the last bits of sums depend.
 
     Returns
     -------
     pathlib.Path
-        Its name says the setting and the seed, and ends in a digest of all that the result
-        depends on.
+        With the setting, the seed, and a digest of all that the result depends on.
 
     Examples
     --------
@@ -57,19 +56,19 @@ def write_record(path, name, record, weights, card=None):
     Parameters
     ----------
     path : pathlib.Path
-        As `record_path` gives it; the weights lie beside it.
+        As `record_path` returns it; the weights are saved beside it.
     name : str
-        The setting's.
+        The setting's name.
     record : dict
         As `mnist_cnn.sweeps.task.run_task` returns it.
     weights : list of arrays
     card : mnist_cnn.datasets.card.DataCard, optional
-        What they were learned from.
+        The data card.
 
     Returns
     -------
     dict
-        The record, with the setting and the weights' file and its digest.
+        The record, with the setting, the weights' file and its digest.
 
     Raises
     ------
@@ -101,7 +100,7 @@ def read_records(folder):
     Raises
     ------
     MnistCnnError
-        When a record is damaged, or holds what no training gives.
+        When a record is damaged or invalid.
     """
     records = {}
     for path in sorted(Path(folder).glob("*.json")):
@@ -111,13 +110,13 @@ def read_records(folder):
             record["config"] = asdict(Config(**record["config"]))
             require_record(record)
         except (OSError, ValueError, KeyError, TypeError, RecursionError, MnistCnnError) as error:
-            raise MnistCnnError("{} is no record of a sweep; remove it to train it anew".format(path)) from error
+            raise MnistCnnError("{} is not a record of a sweep; remove it to train it anew".format(path)) from error
         records[path] = record
     return records
 
 
 def require_record(record):
-    """Raise ValueError, KeyError or TypeError where a record holds what no training gives."""
+    """Raise ValueError, KeyError or TypeError where a record is invalid."""
     finished = record["status"] == "ok"
     whole, texts = ["seed", "threads"], ["setting", "data"] + ([] if finished else ["error"])
     losses, accuracies = ["seconds"], []
@@ -134,4 +133,4 @@ def require_record(record):
         and all(0 <= record[name] < np.inf for name in numbers)
         and all(record[name] <= 1 for name in accuracies)
     ):
-        raise ValueError("no training gives such a record")
+        raise ValueError("the record is invalid")

@@ -1,4 +1,4 @@
-"""What a sweep trains: named settings, each with its options, and seeds."""
+"""The settings of a sweep, with their names and options, and its seeds."""
 
 import itertools
 import sys
@@ -23,12 +23,12 @@ def parse_seeds(text):
     Returns
     -------
     list of int
-        Without doubles, in order.
+        Sorted, without duplicates.
 
     Raises
     ------
     MnistCnnError
-        When it is no such list.
+        When the text is invalid.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def parse_seeds(text):
             )
         ) from error
     if not seeds:
-        raise MnistCnnError("seeds is {!r}, which names none".format(text))
+        raise MnistCnnError("seeds is {!r}, an empty list".format(text))
     return sorted(seeds)
 
 
@@ -72,7 +72,7 @@ def parse_grid(texts):
     Raises
     ------
     MnistCnnError
-        When a part is not of that form.
+        When a text is invalid.
 
     Examples
     --------
@@ -104,19 +104,18 @@ def read_spec(path):
     Parameters
     ----------
     path : path-like
-        It may hold ``recipes``, a list of names; ``seeds``, a text as for `parse_seeds`; the tables
-        ``[options]``, for all, and ``[grid]``, lists of values; and a table ``[settings.NAME]`` for
-        each setting that is no part of the grid, with ``recipe`` and options of `Config`.
+        It may have ``recipes``, a list of names; ``seeds``, a text for `parse_seeds`; the tables
+        ``[options]``, for all settings, and ``[grid]``, lists of values; and tables
+        ``[settings.NAME]`` for settings outside the grid, with ``recipe`` and options of `Config`.
 
     Returns
     -------
     dict
-        What is there of these.
 
     Raises
     ------
     MnistCnnError
-        When the file cannot be read or holds anything else.
+        When the file cannot be read or has other entries.
 
     Examples
     --------
@@ -136,7 +135,7 @@ def read_spec(path):
     except OSError as error:
         raise MnistCnnError("cannot read {}: {}".format(path, error.strerror)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MnistCnnError("{} is no TOML file: {}".format(path, error)) from error
+        raise MnistCnnError("{} is not a TOML file: {}".format(path, error)) from error
     kinds = dict(recipes=list, seeds=str, options=dict, grid=dict, settings=dict)
     for name, value in spec.items():
         if not isinstance(value, kinds.get(name, ())):
@@ -148,18 +147,18 @@ def read_spec(path):
 
 
 def expand(recipes=(), options=None, grid=None, settings=None):
-    """Make the settings of a sweep: every recipe with every point of the grid, and those named.
+    """Make the settings of a sweep: every recipe at every point of the grid, and named settings.
 
     Parameters
     ----------
     recipes : sequence of str
-        Names out of `mnist_cnn.training.config.RECIPES`; 'plain' where nothing else is named.
+        Names in `mnist_cnn.training.config.RECIPES`; by default 'plain', if there are no `settings`.
     options : dict
-        Options of `Config` that all of them get.
+        Options of `Config` for all settings.
     grid : dict
         From an option to the list of its values.
     settings : dict
-        From a name to a dict with options, and 'recipe' where it is not the plain one.
+        From a name to a dict with options, and 'recipe' if it is not 'plain'.
 
     Returns
     -------
@@ -169,7 +168,7 @@ def expand(recipes=(), options=None, grid=None, settings=None):
     Raises
     ------
     MnistCnnError
-        When a recipe, an option or a value is not one.
+        When a recipe, an option or a value is invalid.
 
     Examples
     --------
@@ -197,7 +196,7 @@ def expand(recipes=(), options=None, grid=None, settings=None):
         chosen = {**options, **chosen}
         configs[name] = configure(chosen.pop("recipe", "plain"), **chosen)
     if any(config.seed is not None for config in configs.values()):
-        raise MnistCnnError("the seed is no option of a setting; give --seeds")
+        raise MnistCnnError("a setting cannot have a seed; give --seeds")
     return configs
 
 

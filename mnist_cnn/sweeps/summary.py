@@ -1,4 +1,4 @@
-"""What a sweep found: a table, a comparison over the same seeds, a picture."""
+"""The results of a sweep: a table, a comparison over the same seeds, a picture."""
 
 import io
 
@@ -11,7 +11,7 @@ __all__ = ["mean_interval", "table", "comparison", "require_drawing", "plot"]
 
 
 def mean_interval(values):
-    """Mean of a sample, and the half width of its 95 % confidence interval by Student's t.
+    """The mean of a sample, and the half width of its 95 % confidence interval by Student's t.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def mean_interval(values):
     Returns
     -------
     mean, half_width : float
-        The latter is NaN for a single value.
+        The half width is NaN for a single value.
 
     Examples
     --------
@@ -48,8 +48,9 @@ def _by_setting(records):
     return settings
 
 
-def _number(value, form="{:.3f}"):
-    return "-" if np.isnan(value) else form.format(value)
+def _interval(mean, half, form):
+    """A confidence interval, or "-" where the half width is NaN."""
+    return "-" if np.isnan(half) else "{0} to {0}".format(form).format(mean - half, mean + half)
 
 
 def table(records):
@@ -63,7 +64,7 @@ def table(records):
     Returns
     -------
     str
-        A row a setting, in the order in which they first come: accuracies in percent.
+        A row for each setting, in the order of the records: accuracies in percent.
     """
     lines = [
         "| setting | trainings | failed | validation | test: mean | 95 % interval | standard "
@@ -87,8 +88,8 @@ def table(records):
                 if done[0]["config"]["all_data"]
                 else "{:.3f}".format(100 * np.mean([record["validation_accuracy"] for record in done])),
                 mean,
-                "-" if np.isnan(half) else "{:.3f} to {:.3f}".format(mean - half, mean + half),
-                _number(test.std(ddof=1) if len(test) > 1 else np.nan),
+                _interval(mean, half, "{:.3f}"),
+                "{:.3f}".format(test.std(ddof=1)) if len(test) > 1 else "-",
                 test.min(),
                 test.max(),
                 np.mean([record["seconds"] for record in done]),
@@ -107,8 +108,8 @@ def comparison(records):
     Returns
     -------
     str
-        Differences of the test accuracy in percentage points; empty where there is nothing to
-        compare. An interval that leaves 0 out tells two settings apart.
+        Differences of the test accuracy in percentage points; empty for a single setting. Where an
+        interval excludes 0, two settings differ significantly.
 
     Examples
     --------
@@ -140,29 +141,22 @@ def comparison(records):
         mean, half = mean_interval(differences)
         lines.append(
             "| {} | {} | {:+.3f} | {} | {} of {} |".format(
-                name,
-                len(seeds),
-                mean,
-                "-" if np.isnan(half) else "{:+.3f} to {:+.3f}".format(mean - half, mean + half),
-                (differences > 0).sum(),
-                len(seeds),
+                name, len(seeds), mean, _interval(mean, half, "{:+.3f}"), (differences > 0).sum(), len(seeds)
             )
         )
     return "\n".join(lines)
 
 
 def require_drawing():
-    """MnistCnnError where Matplotlib would not draw the picture, after hours of training."""
+    """Raise MnistCnnError where Matplotlib could not draw the picture after the trainings."""
     try:
-        import matplotlib  # noqa: F401
-    except ValueError as error:
-        raise MnistCnnError(
-            "Matplotlib does not start; look at MPLBACKEND and matplotlibrc: {}".format(" ".join(str(error).split()))
-        ) from error
+        from ..drawing import backend  # noqa: F401
+    except ImportError as error:
+        raise MnistCnnError(error) from error
 
 
 def plot(records):
-    """Draw each training as a dot, and each setting's mean with its interval.
+    """Draw each training as a dot, and each setting's mean with its confidence interval.
 
     Parameters
     ----------
@@ -184,7 +178,7 @@ def plot(records):
     for row, finished in enumerate(settings.values()):
         test = [100 * record["test_accuracy"] for record in finished.values()]
         mean, half = mean_interval(test)
-        # dots of equal accuracy lie beside each other, not on each other
+        # dots of equal accuracy are drawn side by side
         offsets = [test[:i].count(value) for i, value in enumerate(test)]
         ax.plot(test, row - 0.12 - 0.09 * np.array(offsets), "o", color=dots, markersize=5)
         ax.errorbar(

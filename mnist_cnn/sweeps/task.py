@@ -1,4 +1,4 @@
-"""One training of a sweep, as a worker does it: from the data's name to a record and weights."""
+"""One training of a sweep on a worker: from the data's name to a record and weights."""
 
 import ctypes
 import functools
@@ -17,8 +17,7 @@ MAX_THREADS = 1024  # of a training, and workers on a machine
 
 __all__ = ["source_version", "run_task", "warm_up"]
 
-# Workers import this module before they train. What takes a second to import is imported by the
-# tasks, so that a scheduler can be one without Theano.
+# The scheduler imports this module too, and may lack Theano. So the tasks import the trainer.
 
 
 @functools.lru_cache(maxsize=1)
@@ -29,11 +28,11 @@ def _load(data_dir, name):
 
 
 def source_version():
-    """The commit that the package is of, with a + where files differ from it; else its version."""
+    """The package's git commit, with a + if files differ from it; outside a repository its version."""
     from .. import __version__
 
     folder = Path(__file__).resolve().parents[1]
-    # where a hook of git's runs this, they name another repository
+    # in a git hook these variables name another repository
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
     def git(*args):
@@ -47,7 +46,7 @@ def source_version():
         ).stdout.strip()
 
     try:
-        # a repository around the environment that the package is installed in is not the package's
+        # a repository around the virtual environment is not the package's
         git("ls-files", "--error-unmatch", "__init__.py")
         commit, changes = git("rev-parse", "HEAD"), git("status", "--porcelain", "--", ".")
     except (OSError, subprocess.CalledProcessError):
@@ -56,15 +55,15 @@ def source_version():
 
 
 def _use_threads(count):
-    """Train with so many threads from here on, in this thread."""
+    """Set the number of threads for trainings in this thread."""
     try:
-        # of this thread: Dask may run the next training in another
+        # it is a setting of this thread; Dask may run the next training in another one
         ctypes.CDLL("libgomp.so.1").omp_set_num_threads(count)
     except OSError as error:
         if machine.threads() != count:
             raise MnistCnnError(
-                "this worker has {} threads, and the sweep's trainings have {}; start "
-                "it with OMP_NUM_THREADS={}".format(machine.threads(), count, count)
+                "this worker has {0} threads, and the sweep's trainings have {1}; start "
+                "it with OMP_NUM_THREADS={1}".format(machine.threads(), count)
             ) from error
     os.environ["OMP_NUM_THREADS"] = str(count)
 
@@ -79,17 +78,17 @@ def run_task(config, data, digest, threads):
     data : pair of str, optional
         The data's folder and name, as for `mnist_cnn.data.load_dataset`.
     digest : str
-        The `mnist_cnn.datasets.card.fingerprint` that it must have.
+        The `mnist_cnn.datasets.card.fingerprint` that the data must have.
     threads : int
-        How many to train with.
+        The number of threads to train with.
 
     Returns
     -------
     record : dict
-        ``config``, ``seed``, ``commit``, ``processor``, ``threads``, ``seconds``, and ``status``:
-        'ok' with the accuracies and losses, or 'failed' with the ``error``.
+        ``config``, ``seed``, ``data``, ``commit``, ``processor``, ``threads``, ``seconds`` and
+        ``status``: 'ok' with accuracies and losses, or 'failed' with the ``error``.
     weights : list of arrays
-        The learned parameters; none of a failed training.
+        The learned parameters; empty for a failed training.
     """
     from ..training.callbacks import Callback
     from ..training.trainer import train
@@ -111,7 +110,7 @@ def run_task(config, data, digest, threads):
         processor=machine.processor(),
         threads=threads,
     )
-    start = time.monotonic()  # a clock may be set
+    start = time.monotonic()  # the system's clock may be set meanwhile
     try:
         _use_threads(threads)
         dataset = _load(*data)
@@ -128,7 +127,7 @@ def run_task(config, data, digest, threads):
 
 
 def warm_up(configs, card):
-    """Have everything compiled that trainings with these settings, on such data, need."""
+    """Fill the compile cache for trainings with these settings on such data."""
     from ..datasets.card import Dataset
     from ..training.trainer import train
 

@@ -134,7 +134,7 @@ def materials(training, small_mnist):
 
 @pytest.mark.parametrize("name", list(gallery.FIGURES))
 def test_texts_fit_and_do_not_overlap(materials, name, monkeypatch):
-    figure = gallery.FIGURES[name].draw(materials)
+    figure = gallery.FIGURES[name](materials)
     assert_texts_fit(figure, monkeypatch)
     matplotlib.pyplot.close(figure)
 
@@ -144,12 +144,12 @@ def images(figure, cmap):
 
 
 def test_maps_that_are_compared_share_their_limits(materials):
-    drops = gallery.FIGURES["occlusion"].draw(materials)
+    drops = gallery.FIGURES["occlusion"](materials)
     maps = images(drops, "signed")
     assert len(maps) == 10 and len({image.get_clim() for image in maps}) == 1
     np.testing.assert_array_equal([image.get_array() for image in maps], materials.occlusion)
 
-    maps = images(gallery.FIGURES["attribution"].draw(materials), "signed")
+    maps = images(gallery.FIGURES["attribution"](materials), "signed")
     assert len(maps) == 9
     for column in range(3):
         one, other, difference = maps[3 * column : 3 * column + 3]
@@ -158,7 +158,7 @@ def test_maps_that_are_compared_share_their_limits(materials):
         assert low == -high
         np.testing.assert_allclose(difference.get_array(), one.get_array() - other.get_array(), atol=1e-6)
 
-    maps = images(gallery.FIGURES["activations"].draw(materials), "amount")
+    maps = images(gallery.FIGURES["activations"](materials), "amount")
     assert len(maps) == 5
     assert maps[0].get_clim() == maps[1].get_clim() and maps[2].get_clim() == maps[3].get_clim()
     matplotlib.pyplot.close("all")
@@ -166,7 +166,7 @@ def test_maps_that_are_compared_share_their_limits(materials):
 
 def test_class_held_against_the_predicted_one(training, small_mnist):
     materials = gallery.Materials(training[1], index=5, versus=4, data_dir=small_mnist)
-    figure = gallery.FIGURES["attribution"].draw(materials)
+    figure = gallery.FIGURES["attribution"](materials)
     assert figure._suptitle.get_text().startswith("Why {}, and why not 4?".format(materials.probabilities.argmax()))
     matplotlib.pyplot.close(figure)
 
@@ -176,12 +176,12 @@ def test_numbers_in_the_figures_are_the_test_sets(materials):
     wrong = np.flatnonzero(shares.argmax(axis=1) != labels)
     assert materials.confusion.sum() - np.trace(materials.confusion) == len(wrong) > 0
     surest = wrong[shares[wrong].max(axis=1).argmax()]
-    figure = gallery.FIGURES["mistakes"].draw(materials)
+    figure = gallery.FIGURES["mistakes"](materials)
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), materials.images[surest, 0])
     title = figure.axes[0].get_title()
     assert title.startswith("a {}, says {} (".format(labels[surest], shares[surest].argmax()))
     error = metrics.expected_calibration_error(shares.max(axis=1), shares.argmax(axis=1) == labels)
-    figure = gallery.FIGURES["reliability"].draw(materials)
+    figure = gallery.FIGURES["reliability"](materials)
     assert "{:.2f} %".format(100 * error) in figure._suptitle.get_text()
     matplotlib.pyplot.close("all")
 

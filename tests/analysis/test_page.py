@@ -86,7 +86,7 @@ def test_every_figure_is_named_in_words_and_leads_back_up(page):
         const texts = (selector) => [...document.querySelectorAll(selector)].map((n) => n.textContent);
         return [texts("nav a"), texts("section h2"),
                 [...document.querySelectorAll(".picture > img")].map((image) => image.alt)];""")
-    assert links == headings == ["The digit", "Sure, and wrong", "What the network thinks alike"]
+    assert links == headings == ["The digit", "Sure, and wrong", "Which digits are alike to the network?"]
     assert alts == [heading + "; enlarge" for heading in headings]
     for link, heading in zip(page.find_elements("css selector", "nav a"), headings):
         link.click()

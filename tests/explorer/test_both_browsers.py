@@ -699,7 +699,7 @@ def test_where_it_lives(view):
 def test_a_kernel_is_the_same_picture_in_figures_and_page(view, training):
     """The page's table is what the figures draw: both as the kernel is laid on, in the same colours."""
     with np.load(str(training[1])) as weights:
-        figure = FIGURES["signed_kernels"].draw(SimpleNamespace(weights=[weights["arr_0"]]))
+        figure = FIGURES["signed_kernels"](SimpleNamespace(weights=[weights["arr_0"]]))
     drawn = figure.axes[6].images[0].get_array()
     shown = view.numbers("explorer.network.terms('conv1', 6, 0, 0, 0).kernel").reshape(5, 5)
     np.testing.assert_allclose(shown, drawn, atol=1e-6)

@@ -281,7 +281,7 @@ def test_tls_as_the_docs_have_it(small_mnist, tmp_path, cluster, certificate, mo
     assert address.startswith("tls://127.0.0.1:")
     args = [tmp_path / "out", small_mnist, "plain", "--epochs", 1, "--seeds", "1", "--scheduler", address]
     _, err = finish(start(*args), 2)
-    assert re.match("error: the Dask scheduler at tls://.* wants a certificate; name", err)
+    assert re.match("error: the Dask scheduler at tls://.* needs a certificate; set", err)
     assert err.count("\n") == 1
     for name, file in (("CA_FILE", "cert.pem"), ("CLIENT__CERT", "cert.pem"), ("CLIENT__KEY", "key.pem")):
         monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TLS__" + name, str(certificate / file))

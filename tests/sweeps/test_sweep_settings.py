@@ -61,7 +61,11 @@ def test_a_file(tmp_path):
 
 @pytest.mark.parametrize(
     "text, message",
-    [("recipes = [", "is no TOML file"), ("dropout = 0.5", "has 'dropout'; it can have"), ("seeds = 3", "has 'seeds'")],
+    [
+        ("recipes = [", "is not a TOML file"),
+        ("dropout = 0.5", "has 'dropout'; it can have"),
+        ("seeds = 3", "has 'seeds'"),
+    ],
 )
 def test_bad_files(tmp_path, text, message):
     (tmp_path / "sweep.toml").write_text(text)
@@ -207,7 +211,7 @@ def test_records_that_are_none(text, tmp_path):
     path.write_text(json.dumps(whole_record()))
     assert records.read_records(tmp_path) == {path: whole_record()}
     path.write_text(text, encoding="latin-1")
-    with pytest.raises(MnistCnnError, match="no record of a sweep; remove it"):
+    with pytest.raises(MnistCnnError, match="not a record of a sweep; remove it"):
         records.read_records(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""The page with all figures of a model: one HTML file, to look around in."""
+"""The page with all figures of a model: one interactive HTML file."""
 
 import base64
 import html
@@ -11,7 +11,7 @@ __all__ = ["build_page", "data_url"]
 
 SOURCE = Path(__file__).parent
 
-#: What a figure with places of its own says below its picture.
+#: The hints below interactive pictures.
 HINTS = {
     "mistakes": "Click on a mistake to see which pixels spoke for it.",
     "embedding": "Point at {} to see it.",
@@ -43,19 +43,12 @@ TEMPLATE = """<!DOCTYPE html>
 
 
 def data_url(kind, content):
-    """A file's content as an address that holds it.
-
-    Examples
-    --------
-    >>> from mnist_cnn.analysis.page import data_url
-    >>> data_url("text/plain", b"seven")
-    'data:text/plain;base64,c2V2ZW4='
-    """
+    """A data URL of a file's content."""
     return "data:{};base64,{}".format(kind, base64.b64encode(content).decode())
 
 
 def build_page(title, lines, entries, places, sheet=None, columns=1, explorer=None, shape=(28, 28), noun="digit"):
-    """Put the index page together.
+    """Build the index page.
 
     Parameters
     ----------
@@ -63,37 +56,27 @@ def build_page(title, lines, entries, places, sheet=None, columns=1, explorer=No
     lines : list of str
         Paragraphs at the head.
     entries : list of (str, (str, str), list of (str, bytes))
-        A figure's name, what the page says of it (a heading and a text), and its pictures: MIME
-        type and content.
+        A figure's name, its caption (heading and text), and its pictures: MIME type and content.
     places : dict
-        From a figure's name to what can be pointed at in its picture: for images a dict of
+        From a figure's name to the interactive places of its picture. For images a dict of
         ``points``, (x, y) as fractions of the picture, and ``texts``; for mistakes a list of dicts
-        with ``box`` (left, top, width, height), ``text`` and ``sources``, the addresses of the
-        pictures that a click shows side by side.
+        with ``box`` (left, top, width, height), ``text`` and ``sources``, the URLs of the pictures
+        that a click shows side by side.
     sheet : (str, bytes), optional
         A picture with the images of `places`, each of `shape`, in rows of `columns`: MIME type and
         content.
     columns : int
     explorer : str, optional
-        The address of the explorer page.
+        The URL of the explorer page.
     shape : pair of int
         Rows and columns of an image.
     noun : str
-        What an image is called.
+        The word for an image.
 
     Returns
     -------
     str
         HTML that needs no other file.
-
-    Examples
-    --------
-    >>> from mnist_cnn.analysis.page import build_page
-    >>> entries = [("kernels", ("The kernels of the first layer", "Look for edges."),
-    ...             [("image/png", b"a picture's bytes")])]
-    >>> page = build_page("Figures", ["Of a network."], entries, places={})
-    >>> page.splitlines()[0], "<h2>The kernels of the first layer</h2>" in page
-    ('<!DOCTYPE html>', True)
     """
     a_noun = ("an " if noun[0] in "aeiou" else "a ") + noun
 

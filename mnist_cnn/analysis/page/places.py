@@ -1,4 +1,4 @@
-"""What the page of figures adds to their pictures: images and mistakes that can be pointed at."""
+"""The interactive places in the pictures of the page: test images and mistakes."""
 
 import io
 
@@ -14,12 +14,12 @@ from . import data_url
 
 __all__ = ["PLACES", "PAGE_IMAGES", "COLUMNS", "image_sheet", "for_page"]
 
-PAGE_IMAGES = 2500  # that the page shows on an embedding; it holds a picture of each
+PAGE_IMAGES = 2500  # images of an embedding that the page can show
 COLUMNS = 50
 
 
 def _image_places(materials, figure):
-    """Where the first images of an embedding are in its picture, for the page to show them."""
+    """The positions of the first images of an embedding in its picture, and their texts."""
     ax = figure.axes[0]
     points = ax.transData.transform(ax.collections[0].get_offsets()[:PAGE_IMAGES])
     points /= figure.bbox.size
@@ -35,7 +35,7 @@ def _image_places(materials, figure):
 
 
 def _mistake_places(materials, figure):
-    """Where the mistakes are in their picture, and for each its attribution."""
+    """The boxes of the mistakes in their picture, and their attributions."""
     probabilities, names = materials.test_probabilities, materials.names
     indices = metrics.confident_mistakes(probabilities, materials.labels, MISTAKES)
     places = []
@@ -73,7 +73,7 @@ def _png(pixels):
     return file.getvalue()
 
 
-#: The figures whose pictures can be pointed at on the page.
+#: The figures with interactive pictures, and the functions that find their places.
 PLACES = {"embedding": _image_places, "tsne": _image_places, "mistakes": _mistake_places}
 
 
@@ -93,15 +93,7 @@ def image_sheet(images):
     Returns
     -------
     str, bytes
-        The type and content of a picture file.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.page.places import image_sheet
-    >>> kind, content = image_sheet(np.zeros((60, 1, 28, 28)))
-    >>> kind, content[:4]
-    ('image/png', b'\\x89PNG')
+        MIME type and content of the picture.
     """
     pixels = _bytes(images)
     num_images, height, width = pixels.shape[:3]
@@ -115,14 +107,7 @@ def image_sheet(images):
 
 
 def for_page(kind, content):
-    """A picture for the page: WebP takes a third of a PNG's bytes.
-
-    Examples
-    --------
-    >>> from mnist_cnn.analysis.page.places import for_page
-    >>> for_page("image/gif", b"GIF89a")  # only a PNG becomes another
-    ('image/gif', b'GIF89a')
-    """
+    """Convert a PNG to WebP, which takes a third of the bytes; other pictures stay."""
     if kind != "image/png":
         return kind, content
     file = io.BytesIO()

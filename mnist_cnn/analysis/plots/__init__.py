@@ -1,8 +1,7 @@
-"""Figures of what a network computes, and of how good it is: a file for each family.
+"""Figures of a network's computations and of its accuracy: a file for each family.
 
-Each ``plot_`` function takes arrays and returns a matplotlib figure, made at the size and scale at
-which it is to be seen; brighter, or redder against bluer, is more, and maps to be compared share
-their limits. `mnist_cnn.analysis.gallery` computes the arrays and saves the figures.
+Each ``plot_`` function takes arrays and returns a Matplotlib figure at its final size. Maps that are to
+be compared share their limits. `mnist_cnn.analysis.figures` computes the arrays.
 """
 
 from .activations import plot_activations

@@ -18,28 +18,17 @@ def plot_activations(image, activations, name, names=None):
     image : array
         (rows, columns) or, in colour, (rows, columns, 3), in [0, 1].
     activations : dict of str to array
-        A layer's name to its output for the image, in order: maps (maps, rows, columns), units
-        (units,); the last holds the probabilities of the classes.
+        From the layers' names, in order, to their outputs for the image: maps (maps, rows, columns),
+        units (units,), and last the probabilities of the classes.
     name : str
-        What the image is, for the title.
+        The image's name in the title.
     names : sequence of str, optional
-        The classes'; by default their numbers. Of many classes the likeliest are shown.
+        The classes' names; by default their numbers. The figure has room for the ten likeliest.
 
     Returns
     -------
     matplotlib Figure
-        From left to right. A layer and the pooling of it share their limits, since they have one
-        maximum.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.plots import plot_activations
-    >>> rng = np.random.RandomState(1)
-    >>> activations = {"conv 1": rng.rand(32, 24, 24), "dense": rng.rand(256),
-    ...                "output": np.full(10, .1)}
-    >>> figure = plot_activations(rng.rand(28, 28), activations, "noise")
-    >>> figure.savefig("activations.png")
+        The layers from left to right. A layer and its pooling have the same maximum and limits.
     """
     *layers, last = activations
     probabilities = activations[last]
@@ -70,7 +59,7 @@ def plot_activations(image, activations, name, names=None):
         if values.ndim == 3:
             gap_pixels = max(1, values.shape[1] // 10)
             sheet = mosaic(values, 4, gap=gap_pixels)
-            for number in range(len(values)):  # as the other figures number them
+            for number in range(len(values)):  # the numbers of the other figures
                 ax.text(
                     number % 4 * (values.shape[2] + gap_pixels) - 0.3,
                     number // 4 * (values.shape[1] + gap_pixels) - 0.3,
@@ -103,7 +92,7 @@ def plot_activations(image, activations, name, names=None):
     plot_probabilities(ax, probabilities, [best], names)
     ax.set_title("{}\n{} probabilities".format(last, len(probabilities)))
 
-    for i, left in enumerate(lefts[1:]):  # between the panels' heads
+    for i, left in enumerate(lefts[1:]):  # arrows between the panels' titles
         right = left - (room if i == len(widths) - 1 else 0)
         figure.text(
             (right - gap / 2) / figure.get_figwidth(),

@@ -1,4 +1,4 @@
-"""The network's architecture: its layers, their shapes, their numbers."""
+"""The network's architecture: its layers, their shapes and numbers of parameters."""
 
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
@@ -15,11 +15,11 @@ COLOURS = dict(
     )
 )
 LEARNED, NOTE = on_light("negative-text", "muted")
-CHANNELS = ("#9db7e6", "#a3cf9b", "#eba3a3")  # of a colour image, the last one in front: red
+CHANNELS = ("#9db7e6", "#a3cf9b", "#eba3a3")  # of a colour image, from the back to the front
 
 
 def plot_architecture(rows):
-    """Draw the layers from left to right, each as big as its output.
+    """Draw the layers from left to right, in the sizes of their outputs.
 
     Parameters
     ----------
@@ -28,16 +28,8 @@ def plot_architecture(rows):
     Returns
     -------
     matplotlib Figure
-        A stack of maps for (maps, rows, columns), a column for (units,), with the layer's name,
-        shape and learned numbers.
-
-    Examples
-    --------
-    >>> from mnist_cnn.analysis.architecture import layer_rows
-    >>> from mnist_cnn.analysis.plots import plot_architecture
-    >>> from mnist_cnn.model import build_cnn
-    >>> figure = plot_architecture(layer_rows(build_cnn()))
-    >>> figure.savefig("architecture.png")
+        A stack of maps for (maps, rows, columns), a column for (units,), each with the layer's name,
+        shape and number of parameters.
     """
     step = 1.75
     figure = new_figure(figsize=(step * len(rows) + 0.3, 4.3))
@@ -55,7 +47,7 @@ def plot_architecture(rows):
             maps = min(5, row.shape[0])
             side = 0.35 + 0.65 * row.shape[1] / largest
             colours = CHANNELS if not i and maps == 3 else [colour] * maps
-            for k in range(maps):  # the back ones first
+            for k in range(maps):  # from the back to the front
                 shift = 0.07 * (maps - 1 - k)
                 ax.add_patch(
                     Rectangle(

@@ -1,4 +1,4 @@
-"""Which pixels count for an answer."""
+"""Attribution of an answer to pixels."""
 
 import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator, PercentFormatter
@@ -11,40 +11,30 @@ __all__ = ["plot_attributions", "plot_occlusion"]
 
 
 def plot_attributions(image, maps, classes, probabilities, name, names=None):
-    """Draw what speaks for one class, for another, and for the one rather than the other.
+    """Draw the attributions of two classes and of the difference of their scores.
 
     Parameters
     ----------
     image : array
         (rows, columns) or, in colour, (rows, columns, 3), in [0, 1].
     maps : dict of str to array
-        A method's name to its maps, (3, rows, columns), for the first class, for the second, and
-        for the first rather than the second. Those with values below zero are positive where the
-        pixel speaks for the class; those without say how much it matters, for or against. Each
-        method has a unit of its own and a colour bar of its own.
+        From a method's name to its maps, (3, rows, columns): of the first class, of the second, and
+        of the first minus the second. Maps with negative values are positive where the pixel speaks
+        for the class; maps without are magnitudes. Each method has its own unit and colour bar.
     classes : two ints
-        The class explained, usually the predicted one, and the other.
+        The class to explain, usually the predicted one, and the other.
     probabilities : array
-        (classes,), what the network gives for the image.
+        (classes,), of the image.
     name : str
-        What the image is, for the title.
+        The image's name in the title.
     names : sequence of str, optional
-        The classes'; by default their numbers. Of many classes the likeliest are shown.
+        The classes' names; by default their numbers. The figure has room for the ten likeliest.
 
     Returns
     -------
     matplotlib Figure
-        A column a method, a row a class, and the difference below: all three methods are linear in
-        the score, so it explains the difference of the two scores, the logarithm of the odds.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.plots import plot_attributions
-    >>> rng = np.random.RandomState(1)
-    >>> maps = {"saliency": rng.normal(size=(3, 28, 28))}
-    >>> figure = plot_attributions(rng.rand(28, 28), maps, (7, 2), np.full(10, .1), "noise")
-    >>> figure.savefig("attribution.png")
+        A column for each method, a row for each class and one for the difference. The methods are
+        linear in the score, so the difference explains the logarithm of the odds.
     """
     labels = labels_of(names, len(probabilities))
     one, other = (labels[number] for number in classes)
@@ -70,7 +60,7 @@ def plot_attributions(image, maps, classes, probabilities, name, names=None):
     unsigned = False
     for column, (method, trio) in enumerate(maps.items()):
         scale = scale_of(trio)
-        if trio.min() >= 0:  # how much, and not which way
+        if trio.min() >= 0:  # magnitudes
             unsigned = True
             scale = dict(cmap=colour_map("unsigned", "zero", "accent"), vmin=0, vmax=scale["vmax"])
         left = first + column * (side + gap)
@@ -99,7 +89,7 @@ def plot_attributions(image, maps, classes, probabilities, name, names=None):
 
 
 def plot_occlusion(image, drops, probability, probabilities, name, size, names=None):
-    """Draw what hiding a square of the image does to every class.
+    """Draw the effect of hiding a square of the image on every class.
 
     Parameters
     ----------
@@ -108,28 +98,19 @@ def plot_occlusion(image, drops, probability, probabilities, name, size, names=N
     drops : array
         (classes, rows, columns), as `mnist_cnn.analysis.attribution.occlusion` returns it.
     probability : array
-        (rows, columns): the predicted class's with the square at each place, in [0, 1].
+        (rows, columns): the predicted class's probability with the square at each place, in [0, 1].
     probabilities : array
-        (classes,), with nothing hidden.
+        (classes,), of the whole image.
     name : str
-        What the image is, for the title.
+        The image's name in the title.
     size : int
         Side of the square in pixels.
     names : sequence of str, optional
-        The classes'; by default their numbers. Of many classes the likeliest are shown.
+        The classes' names; by default their numbers. The figure has room for the ten likeliest.
 
     Returns
     -------
     matplotlib Figure
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.plots import plot_occlusion
-    >>> rng = np.random.RandomState(1)
-    >>> figure = plot_occlusion(rng.rand(28, 28), rng.normal(size=(10, 28, 28)), rng.rand(28, 28),
-    ...                         np.full(10, .1), "noise", size=5)
-    >>> figure.savefig("occlusion.png")
     """
     predicted = probabilities.argmax()
     labels = labels_of(names, len(probabilities))

@@ -1,4 +1,4 @@
-"""Which images the network thinks alike."""
+"""Test images in a plane of two features."""
 
 import numpy as np
 from matplotlib.colors import to_rgb
@@ -11,7 +11,7 @@ __all__ = ["plot_embedding"]
 
 
 def _spread(points, distance):
-    """Numbers of points, taken in order, none of which is closer than `distance` to another."""
+    """Indices of points, chosen in order, with at least `distance` between any two."""
     chosen = []
     for i, point in enumerate(points):
         if not chosen or (np.abs(points[chosen] - point).max(axis=1) >= distance).all():
@@ -20,7 +20,7 @@ def _spread(points, distance):
 
 
 def plot_embedding(projected, labels, images, title, axes_labels=("", ""), marked=None, names=None):
-    """Draw where test images lie in a plane of two features.
+    """Draw test images in a plane of two features.
 
     Parameters
     ----------
@@ -33,24 +33,15 @@ def plot_embedding(projected, labels, images, title, axes_labels=("", ""), marke
     title : str
     axes_labels : pair of str
     marked : array, optional
-        (2,), a place to point at: the image that the other figures show.
+        (2,), a place to mark: the image that the other figures show.
     names : sequence of str, optional
-        The classes', for the legend; by default their numbers.
+        The classes' names for the legend; by default their numbers.
 
     Returns
     -------
     matplotlib Figure
-        A dot an image in its class's colour, and as many images as there is room for: ink in the
-        class's colour, or a colour image in a frame of it.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.plots import plot_embedding
-    >>> rng = np.random.RandomState(1)
-    >>> figure = plot_embedding(rng.normal(size=(50, 2)), np.arange(50) % 10, rng.rand(50, 28, 28),
-    ...                         "Fifty pictures of noise")
-    >>> figure.savefig("embedding.png")
+        A dot for each image in its class's colour, and as many images as there is room for: with ink
+        in the class's colour, or colour images with a frame in it.
     """
     low, high = projected.min(axis=0), projected.max(axis=0)
     if marked is not None:
@@ -86,7 +77,7 @@ def plot_embedding(projected, labels, images, title, axes_labels=("", ""), marke
     ax.set_aspect("equal")
     ax.set_xlabel(axes_labels[0])
     ax.set_ylabel(axes_labels[1])
-    if not any(axes_labels):  # axes that mean nothing
+    if not any(axes_labels):  # t-SNE's axes have no meaning
         bare(ax)
     present = np.unique(labels)
     texts = labels_of(names, num_classes)
@@ -105,7 +96,7 @@ def plot_embedding(projected, labels, images, title, axes_labels=("", ""), marke
 
 
 def _stamp(image, colour):
-    """An image small on the plane, in or framed by its class's colour; the last axis has alpha."""
+    """A small RGBA image with ink or a frame in its class's colour."""
     if image.ndim == 3:
         framed = np.full((image.shape[0] + 6, image.shape[1] + 6, 4), (*colour, 1.0))
         framed[3:-3, 3:-3, :3] = image

@@ -1,4 +1,4 @@
-"""How the kernels came to be, epoch by epoch."""
+"""The kernels during training, epoch by epoch."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -10,7 +10,7 @@ __all__ = ["plot_evolution", "draw_evolution"]
 
 
 def plot_evolution(snapshots, epochs, rows=8):
-    """Draw how the first layer's kernels came to be.
+    """Draw the first layer's kernels during training.
 
     Parameters
     ----------
@@ -20,21 +20,13 @@ def plot_evolution(snapshots, epochs, rows=8):
     epochs : int array
         (epochs,), their numbers; 0 is before training.
     rows : int
-        Epochs to show at most, evenly chosen, the first and the last among them.
+        Epochs to show at most, evenly spaced from the first to the last.
 
     Returns
     -------
     matplotlib Figure
-        A row an epoch, a column a kernel, all at one scale. Kernels of colour images are in colour,
-        each with a scale of its own for all epochs.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.plots import plot_evolution
-    >>> kernels = np.random.RandomState(1).normal(size=(3, 32, 1, 5, 5))
-    >>> figure = plot_evolution(kernels, np.array([0, 1, 2]))
-    >>> figure.savefig("evolution.png")
+        A row for each epoch, a column for each kernel, all at one scale. Kernels of colour images are
+        in colour, each with its own scale for all epochs.
     """
     shown = np.unique(np.linspace(0, len(snapshots) - 1, min(rows, len(snapshots))).round().astype(int))
     pictures, scale = _pictures(snapshots)
@@ -42,7 +34,7 @@ def plot_evolution(snapshots, epochs, rows=8):
     side, top, left = 0.42, 0.95, 1  # inches
     length = num_kernels * side * (width + 1) / width
     figure = new_figure(figsize=(left + length + (1 if scale else 0.2), top + len(shown) * (side + 0.12) + 0.15))
-    headline(figure, "How the kernels of the first layer came to be")
+    headline(figure, "The kernels of the first layer during training")
     for row, i in enumerate(shown):
         ax = axes_at(figure, left, top + row * (side + 0.12), length, side)
         drawn = ax.imshow(mosaic(pictures[i], num_kernels), interpolation="nearest", aspect="auto", **scale)
@@ -67,7 +59,7 @@ def plot_evolution(snapshots, epochs, rows=8):
 
 
 def _pictures(snapshots):
-    """The kernels of each epoch as pictures, and their scale, which those in colour have not."""
+    """The kernels of each epoch as pictures, and their scale; it is empty for kernels in colour."""
     if snapshots.shape[2] == 3:
         limits = np.abs(snapshots).max(axis=(0, 2, 3, 4))
         return np.stack([in_colour(kernels, limits) for kernels in snapshots]), {}
@@ -76,7 +68,7 @@ def _pictures(snapshots):
 
 
 def draw_evolution(snapshots, epochs):
-    """Draw the same as pictures to be shown one after the other.
+    """Draw the first layer's kernels during training as the frames of a film.
 
     Parameters
     ----------
@@ -86,16 +78,7 @@ def draw_evolution(snapshots, epochs):
     Returns
     -------
     list of uint8 arrays
-        (rows, columns, 3), one an epoch, all of one size.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.plots import draw_evolution
-    >>> kernels = np.random.RandomState(1).normal(size=(3, 32, 1, 5, 5))
-    >>> frames = draw_evolution(kernels, np.array([0, 1, 2]))
-    >>> len(frames), frames[0].dtype, frames[0].shape == frames[2].shape
-    (3, dtype('uint8'), True)
+        (rows, columns, 3), one for each epoch.
     """
     columns, side = 8, 0.6
     pictures, scale = _pictures(snapshots)

@@ -1,4 +1,4 @@
-"""What the filters of the second layer look for."""
+"""The patterns of the second layer's filters, and of the classes."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ __all__ = ["plot_second_layer", "plot_classes"]
 
 
 def plot_second_layer(patches, values, maxima, maximum_values, kernels, noun="digit"):
-    """Draw what each filter of the second convolution looks for, in three ways.
+    """Draw the patterns of the second convolution's filters, in three ways.
 
     Parameters
     ----------
@@ -18,28 +18,19 @@ def plot_second_layer(patches, values, maxima, maximum_values, kernels, noun="di
         As `mnist_cnn.analysis.patches.top_patches` returns them: (filters, 9, rows, columns)
         or, in colour, (filters, 9, rows, columns, 3), in [0, 1], and (filters, 9).
     maxima : array
-        (filters, rows, columns[, 3]), in [0, 1]: the input that maximises the filter.
+        (filters, rows, columns[, 3]), in [0, 1]: the inputs that maximize the filters.
     maximum_values : array
         (filters,), the filter's value there, before the rectifier.
     kernels : array
         (filters, maps, rows, columns).
     noun : str
-        What an image is called.
+        The word for an image.
 
     Returns
     -------
     matplotlib Figure
-        A panel a filter: the patches, the maximum, and the nine kernels of the greatest weight
-        (root mean square), the greatest first, with the numbers of the maps that they read.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.plots import plot_second_layer
-    >>> rng = np.random.RandomState(1)
-    >>> figure = plot_second_layer(rng.rand(4, 9, 14, 14), rng.rand(4, 9), rng.rand(4, 14, 14),
-    ...                            rng.rand(4), rng.normal(size=(4, 32, 5, 5)))
-    >>> figure.savefig("second_layer.png")
+        A panel for each filter: the patches, the maximum, and the nine kernels of greatest root mean
+        square, the greatest first, with the numbers of the maps that they read.
     """
     num_filters = len(patches)
     columns, side, gap = 4, 1.22, 0.05
@@ -111,28 +102,20 @@ def plot_second_layer(patches, values, maxima, maximum_values, kernels, noun="di
 
 
 def plot_classes(maxima, probabilities, names):
-    """Draw for each class the input that speaks for it most.
+    """Draw the input that maximizes the score of each class.
 
     Parameters
     ----------
     maxima : array
         (classes, rows, columns) or, in colour, (classes, rows, columns, 3), in [0, 1].
     probabilities : array
-        (classes,), what the network gives each for its class.
+        (classes,), of each class for its input.
     names : sequence of str
-        The classes'.
+        The classes' names.
 
     Returns
     -------
     matplotlib Figure
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.plots import plot_classes
-    >>> images = np.random.RandomState(1).rand(10, 28, 28)
-    >>> figure = plot_classes(images, np.full(10, .1), "0123456789")
-    >>> figure.savefig("classes.png")
     """
     columns = 5 if len(maxima) <= 10 else 8
     rows = -(-len(maxima) // columns)

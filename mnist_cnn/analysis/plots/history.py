@@ -18,17 +18,7 @@ def plot_history(history):
     Returns
     -------
     matplotlib Figure
-        Loss and accuracy by epoch, for training (with dropout) and, if there was one, validation
-        (without).
-
-    Examples
-    --------
-    >>> from mnist_cnn.storage.records import load_history, save_history
-    >>> from mnist_cnn.analysis.plots.history import plot_history
-    >>> save_history("weights.npz", [(1, .8, .4, .86, .08, .977), (2, .8, .15, .95, .06, .983)])
-    >>> figure = plot_history(load_history("weights.npz"))
-    >>> [ax.get_ylabel() for ax in figure.axes]
-    ['cross-entropy [nats]', 'accuracy [%]']
+        Loss and accuracy by epoch, for training (with dropout) and validation (without), if any.
     """
     figure = new_figure(figsize=(9, 3.6), layout="constrained")
     parts = [part for part in ("training", "validation") if part + "_loss" in history.dtype.names]
@@ -48,7 +38,7 @@ def plot_history(history):
         ax.set_xlabel("epoch")
         ax.set_ylabel(label)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        if len(history) == 1:  # no curve, but two points in the middle
+        if len(history) == 1:  # center the single point
             ax.set_xlim(history["epoch"][0] - 0.9, history["epoch"][0] + 0.9)
             ax.margins(y=0.4)
         ax.grid(alpha=0.3)

@@ -1,4 +1,4 @@
-"""What several figures draw alike: probabilities, the outline of a digit, classes."""
+"""Parts of several figures: probabilities, the outline of a digit, classes."""
 
 import colorsys
 
@@ -23,12 +23,12 @@ __all__ = [
 
 CLASS_COLOURS = tuple(on_light(*("class-{}".format(number) for number in range(10))))
 
-MOST_CLASSES = 10  # that a figure of one image has room for; of more, the likeliest are shown
-MOST_LETTERS = 16  # of a class's name
+MOST_CLASSES = 10  # a figure of one image has room for so many; with more it shows the likeliest
+MOST_LETTERS = 16  # in the label of a class
 
 
 def class_colours(num_classes):
-    """A colour for each class; of more than ten, neighbours differ in hue and brightness.
+    """A colour for each class; with more than ten, neighbours differ in hue and brightness.
 
     Parameters
     ----------
@@ -37,13 +37,7 @@ def class_colours(num_classes):
     Returns
     -------
     tuple
-        Colours, as matplotlib takes them.
-
-    Examples
-    --------
-    >>> from mnist_cnn.analysis.plots.marks import class_colours
-    >>> class_colours(2), len(set(class_colours(47)))
-    (('#1f5fb4', '#b3480a'), 47)
+        Matplotlib's colours.
     """
     if num_classes <= len(CLASS_COLOURS):
         return CLASS_COLOURS[:num_classes]
@@ -53,7 +47,7 @@ def class_colours(num_classes):
 
 
 def labels_of(names, num_classes):
-    """The classes' names, short enough for a label; their numbers where there are no names.
+    """Labels of the classes: their shortened names, or their numbers where there are no names.
 
     Parameters
     ----------
@@ -63,12 +57,6 @@ def labels_of(names, num_classes):
     Returns
     -------
     list of str
-
-    Examples
-    --------
-    >>> from mnist_cnn.analysis.plots.marks import labels_of
-    >>> labels_of(None, 3), labels_of(["cat", "dog"], 2)
-    (['0', '1', '2'], ['cat', 'dog'])
     """
     if names is None:
         return [str(number) for number in range(num_classes)]
@@ -82,36 +70,29 @@ def width_of(labels, size):
     ----------
     labels : sequence of str
     size : float
-        Of the letters, in points.
+        The font size in points.
 
     Returns
     -------
     float
-        Inches.
-
-    Examples
-    --------
-    >>> from mnist_cnn.analysis.plots.marks import width_of
-    >>> .3 < width_of(["cat", "automobile"], 10) < 1.5
-    True
+        In inches.
     """
     return max(TextPath((0, 0), label, size=size).get_extents().width for label in labels) / 72
 
 
 def likeliest(probabilities, besides=()):
-    """The classes to show where there is no room for all: the likeliest, in the data's order.
+    """The ten likeliest classes, in the data's order.
 
     Parameters
     ----------
     probabilities : array
         (classes,).
     besides : sequence of int
-        Classes that are shown in any case.
+        Classes to include in any case.
 
     Returns
     -------
     list of int
-        All classes where they are at most ten.
 
     Examples
     --------
@@ -128,7 +109,7 @@ def likeliest(probabilities, besides=()):
 
 
 def percent(probability):
-    """A probability for a label; never 0 or 100 %, which softmax gives by rounding alone.
+    """Format a probability; never as 0 or 100 %, which softmax reaches by rounding alone.
 
     Examples
     --------
@@ -144,18 +125,7 @@ def percent(probability):
 
 
 def plot_probabilities(ax, probabilities, highlighted, names=None):
-    """Horizontal bars, one a class from the top, with the value where it is not nothing.
-
-    Examples
-    --------
-    >>> import matplotlib.pyplot as plt
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.plots.marks import plot_probabilities
-    >>> ax = plt.figure().add_subplot()
-    >>> plot_probabilities(ax, np.array([.1, .7, .2]), highlighted=[1])
-    >>> len(ax.patches)
-    3
-    """
+    """Draw horizontal bars, one for each class from the top, with their values."""
     shown = likeliest(probabilities, highlighted)
     labels = labels_of(names, len(probabilities))
     places = np.arange(len(shown))
@@ -186,18 +156,7 @@ def plot_probabilities(ax, probabilities, highlighted, names=None):
 
 
 def outline(ax, image):
-    """Draw where the digit is over a map of the same size; of a colour image, its brightness.
-
-    Examples
-    --------
-    >>> import matplotlib.pyplot as plt
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.plots.marks import outline
-    >>> ax = plt.figure().add_subplot()
-    >>> outline(ax, np.pad(np.ones((4, 4)), 12))
-    >>> len(ax.collections) > 0
-    True
-    """
+    """Draw the contour of an image over a map of the same size; for a colour image that of its brightness."""
     if image.ndim == 3:
         image = image.mean(axis=2)
     if image.max() > image.min():

@@ -1,4 +1,4 @@
-"""How good the network is, and where it is wrong."""
+"""The network's accuracy, mistakes and calibration."""
 
 import numpy as np
 from matplotlib.patheffects import withStroke
@@ -14,26 +14,19 @@ __all__ = ["plot_confusion", "plot_accuracy", "plot_mistakes", "plot_reliability
 
 
 def plot_confusion(matrix, names=None):
-    """Draw what was taken for what.
+    """Draw a confusion matrix.
 
     Parameters
     ----------
     matrix : int array
-        (classes, classes): how many of true class [row] were predicted as [column].
+        As `mnist_cnn.analysis.metrics.confusion_matrix` returns it.
     names : sequence of str, optional
-        The classes'; by default their numbers, which are digits.
+        The classes' names; by default digits.
 
     Returns
     -------
     matplotlib Figure
-        All counts; colour for the mistakes alone, which the right answers would outshine.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.plots import plot_confusion
-    >>> figure = plot_confusion(980 * np.eye(10, dtype=int) + 2)
-    >>> figure.savefig("confusion.png")
+        All counts; the colour scale has the mistakes alone, since the right answers are far more.
     """
     total, right = matrix.sum(), np.trace(matrix)
     labels = labels_of(names, len(matrix))
@@ -46,7 +39,7 @@ def plot_confusion(matrix, names=None):
     )
     mistakes = np.where(np.eye(len(matrix), dtype=bool), np.nan, matrix)
     top = max(np.nanmax(mistakes), 1)
-    ax.set_facecolor(on_light("line")[0])  # shows where the mistakes are left blank
+    ax.set_facecolor(on_light("line")[0])  # the colour of the diagonal
     drawn = ax.imshow(mistakes, cmap=colour_map("count", "zero", "negative-mid", "negative-full"), vmin=0, vmax=top)
     size = dict(fontsize=7) if len(matrix) > MOST_CLASSES else {}
     for (row, column), count in np.ndenumerate(matrix):
@@ -83,24 +76,15 @@ def plot_accuracy(num_correct, counts, low, high, names=None):
     low, high : arrays
         (classes,), the bounds, in [0, 1].
     names : sequence of str, optional
-        The classes'; by default their numbers, which are digits.
+        The classes' names; by default digits.
 
     Returns
     -------
     matplotlib Figure
-        Classes from left to right, or, where they are words or many, from the top.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.metrics import wilson_interval
-    >>> from mnist_cnn.analysis.plots import plot_accuracy
-    >>> num_correct, counts = np.arange(980, 990), np.full(10, 1000)
-    >>> figure = plot_accuracy(num_correct, counts, *wilson_interval(num_correct, counts))
-    >>> figure.savefig("accuracy.png")
+        The classes from left to right; from the top where they are many or have long names.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        accuracies = num_correct / counts  # NaN for a class of which there is none
+        accuracies = num_correct / counts  # NaN for a class without images
     labels = labels_of(names, len(counts))
     title = "Accuracy by {}, with 95 % confidence intervals\n(line: all {}s, {:.2f} %)".format(
         "digit" if are_digits(labels) else "class", noun(labels), 100 * num_correct.sum() / counts.sum()
@@ -154,7 +138,7 @@ def plot_accuracy(num_correct, counts, low, high, names=None):
 
 
 def plot_mistakes(images, labels, probabilities, indices, names=None):
-    """Draw wrong answers, the surest first.
+    """Draw wrong answers.
 
     Parameters
     ----------
@@ -167,21 +151,12 @@ def plot_mistakes(images, labels, probabilities, indices, names=None):
     indices : int array
         (n,), the images' numbers in the test set.
     names : sequence of str, optional
-        The classes'; by default their numbers, which are digits.
+        The classes' names; by default digits.
 
     Returns
     -------
     matplotlib Figure
-        Rows of six, with what each is, what the network says and how sure it is, and its second
-        choice.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.plots import plot_mistakes
-    >>> images = np.random.RandomState(1).rand(2, 28, 28)
-    >>> figure = plot_mistakes(images, np.array([7, 2]), np.full((2, 10), .1), np.array([0, 1]))
-    >>> figure.savefig("mistakes.png")
+        Rows of six images, each with its class and the network's two likeliest classes.
     """
     rows = max(1, -(-len(images) // 6))
     texts = [shorten(text, 11) for text in labels_of(names, probabilities.shape[1])]
@@ -203,40 +178,29 @@ def plot_mistakes(images, labels, probabilities, indices, names=None):
             fontsize=9 if form.count("\n") == 1 else 8,
         )
         number = ax.text(0.03, 0.03, "#{}".format(index), transform=ax.transAxes, color="white", fontsize=7)
-        if not are_digits(texts):  # which leave that corner black
+        if not are_digits(texts):  # digits leave that corner black
             number.set_path_effects([withStroke(linewidth=1.5, foreground="black")])
     return figure
 
 
 def plot_reliability(counts, num_correct, confidence, low, high, error, noun="digit"):
-    """Draw how often the network is right when it is so sure.
+    """Draw the reliability diagram: accuracy over confidence.
 
     Parameters
     ----------
     counts, num_correct, confidence : arrays
         (bins,), as `mnist_cnn.analysis.metrics.calibration_bins` returns them.
     low, high : arrays
-        (bins,), bounds of the bins' accuracies, in [0, 1]; anything for an empty bin.
+        (bins,), bounds of the bins' accuracies, in [0, 1]; not used for empty bins.
     error : float
         The expected calibration error, in [0, 1].
     noun : str
-        What an image is called.
+        The word for an image.
 
     Returns
     -------
     matplotlib Figure
         Accuracy over confidence with the bins' intervals, and the bins' counts below.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mnist_cnn.analysis.metrics import calibration_bins, wilson_interval
-    >>> from mnist_cnn.analysis.plots import plot_reliability
-    >>> confidence = np.linspace(.5, 1, 200)
-    >>> counts, num_correct, means = calibration_bins(confidence, np.arange(200) % 4 > 0)
-    >>> low, high = wilson_interval(num_correct, np.maximum(counts, 1))
-    >>> figure = plot_reliability(counts, num_correct, means, low, high, error=.1)
-    >>> figure.savefig("reliability.png")
     """
     figure = new_figure(figsize=(6.4, 7), layout="constrained")
     figure.suptitle(
