@@ -1,9 +1,9 @@
-"""Builds the project's wheels, by setuptools, with Theano 1.0.5 in them and what mends it.
+"""Builds the project's wheels by setuptools, and adds Theano 1.0.5 and the hook that mends it.
 
-Theano's last release is a source archive whose setup.py asks Python's configparser for names that
-Python 3.12 dropped: ``pip install Theano`` fails there. So a wheel of this project brings Theano along,
-the same files for every Python. pip, or uv where uv is building, fetches the archive and checks its
-digest, with the user's own settings (pip.conf, PIP_*, uv.toml, UV_*): index, proxy, cache, offline.
+Theano's last release is a source archive whose setup.py needs names of configparser that Python 3.12
+dropped: ``pip install Theano`` fails there. So a wheel of this project contains Theano, the same files for
+every Python. pip, or uv where uv is building, fetches the archive and checks its digest, with the user's
+own settings (pip.conf, PIP_*, uv.toml, UV_*): index, proxy, cache, offline.
 """
 
 import base64
@@ -27,12 +27,12 @@ HERE = Path(__file__).parent
 
 
 def _uv():
-    """The program uv where it is building; it tells its children so."""
+    """The path of uv where it is building: it sets this variable for its children."""
     return os.environ.get("UV")
 
 
 def get_requires_for_build_wheel(config_settings=None):
-    """What a front-end installs beside setuptools before it calls `build_wheel`."""
+    """The packages that a front-end installs, besides setuptools, before it calls `build_wheel`."""
     return build_meta.get_requires_for_build_wheel(config_settings) + ([] if _uv() else ["pip>=23.1"])
 
 
@@ -47,14 +47,14 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
 
 
 def build_editable(wheel_directory, config_settings=None, metadata_directory=None):
-    """Make the wheel of ``pip install -e``, whose modules of ours are those of the clone."""
+    """Make the wheel of ``pip install -e``, which uses the clone's modules."""
     name = build_meta.build_editable(wheel_directory, config_settings, metadata_directory)
     _add_theano(Path(wheel_directory, name))
     return name
 
 
 def _install_theano(folder):
-    """Have Theano fetched, checked, built and unpacked into a folder."""
+    """Fetch, check, build and unpack Theano into a folder."""
     options = [
         "--no-deps",
         "--no-build-isolation",
@@ -81,14 +81,14 @@ def _install_theano(folder):
             "--use-pep517",
         ]
     )
-    # pip tells a back-end what it is by variables, which are not for this one's child.
+    # pip's variables for this back-end must not reach Theano's build
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PEP517_", "_PYPROJECT_HOOKS_"))}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE / "python_3_11"), env.get("PYTHONPATH")]))
     subprocess.run(command + options, check=True, env=env)
 
 
 def _add_theano(path):
-    """Add Theano's files to a wheel, and its metadata, by which pip knows that Theano is there."""
+    """Add Theano's files to a wheel, and its metadata, so that pip finds Theano installed."""
     with tempfile.TemporaryDirectory() as folder:
         _install_theano(folder)
         (info,) = Path(folder).glob("[Tt]heano-*.dist-info")
@@ -97,14 +97,14 @@ def _add_theano(path):
             for file in sorted(Path(folder, "theano").rglob("*"))
             if file.is_file() and file.suffix != ".pyc"
         }
-        # A wheel has one .dist-info, its own; the older form beside it says what else is inside. Its
-        # list of modules is empty: uv sync takes away what is not in its lock, by that list.
+        # A wheel has only one .dist-info, its own, so Theano's metadata takes the older form. Its list
+        # of modules is empty, since uv sync would remove them, as Theano is not in its lock.
         egg_info = "Theano-{}.egg-info/".format(info.name[len("theano-") : -len(".dist-info")])
         files[egg_info + "PKG-INFO"] = (info / "METADATA").read_bytes()
         files[egg_info + "top_level.txt"] = b""
         for file in info.rglob("LICENSE*"):
             files[egg_info + file.name] = file.read_bytes()
-    # `import lasagne` and `import theano` alone work then, whatever was imported before
+    # so that `import lasagne` and `import theano` work without an import of this package
     files["mnist_cnn_mends.pth"] = b"import mnist_cnn_mends\n"
     files["mnist_cnn_mends.py"] = (HERE.parent / "mnist_cnn" / "compat" / "site_hook.py").read_bytes()
     with zipfile.ZipFile(path) as wheel:

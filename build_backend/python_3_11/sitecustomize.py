@@ -1,4 +1,4 @@
-"""What Theano's setup.py asks of configparser, which Python 3.12 dropped; for its build alone."""
+"""Names of configparser that Theano's setup.py needs and Python 3.12 dropped; for its build only."""
 
 import configparser
 

@@ -2,8 +2,8 @@
 
 Where the package is installed, Theano and Lasagne are mended as they are imported (``site_hook.py``);
 elsewhere import this module, or the package, before them. All of Lasagne 0.1 then works on CPython 3.10
-and later with NumPy 1.23 and later, its recurrent layers included. What breaks without each mend is in
-`mnist_cnn.compat.mends`. What the program, THEANO_FLAGS or .theanorc set is never overridden.
+and later with NumPy 1.23 and later. `mnist_cnn.compat.mends` lists the mends. Settings of the program,
+THEANO_FLAGS or .theanorc win over ours.
 
 `python -m pytest -p mnist_cnn.compat` runs old test-suites on the mended stack.
 """
@@ -28,7 +28,7 @@ __all__ = [
     "with_settings_of_the_user",
 ]
 
-#: The modules of the functions that want Theano, which is imported when one of them is asked for.
+#: The modules of the functions that need Theano, which is imported when one of them is asked for.
 _MODULES = {
     "use_float32": "flags",
     "compile_cache_is_empty": "compile_cache",
@@ -39,5 +39,5 @@ _MODULES = {
 def __getattr__(name):
     if name not in _MODULES:
         raise AttributeError("module {!r} has no attribute {!r}".format(__name__, name))
-    importlib.import_module("theano")  # first: the fast path comes with it, and imports them as well
+    importlib.import_module("theano")  # first: it brings the fast path, which imports them as well
     return getattr(importlib.import_module("." + _MODULES[name], __name__), name)

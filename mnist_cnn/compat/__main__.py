@@ -34,7 +34,7 @@ def main():
 
 @contextlib.contextmanager
 def _tell_of_float64():
-    """Say once where float64 alone keeps the program from the fast path."""
+    """Print once that float64 alone keeps the program from the fast path."""
     yield
     from ..fused.rewrites import tell_of_float64
 

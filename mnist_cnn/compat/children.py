@@ -1,43 +1,33 @@
-"""What a process with mends hands on: to its workers, or to every Python of its environment."""
+"""Mends for the workers of a process, and for every Python of an environment."""
 
 import sys
 import sysconfig
 from pathlib import Path
 
 from ..system.errors import MnistCnnError
-from .import_hooks import AFTER
+from .import_hooks import AFTER, wrap
 
 __all__ = ["mend_workers", "install", "uninstall"]
 
 
 class _Mends:
-    """In a worker, what it is unpickled from imports the mends, from where the parent has them."""
+    """Imports the mends in a worker that unpickles it, from the parent's path."""
 
     def __reduce__(self):
         return exec, ("import sys\nsys.path[:] = {!r}\nimport mnist_cnn.compat".format(sys.path),)
 
 
 def _hand_on(module):
-    get_preparation_data = module.get_preparation_data
-
-    def get_preparation_data_(*args, **kwargs):
-        # the first thing that a worker unpickles, before the program's own objects
-        return dict(get_preparation_data(*args, **kwargs), mnist_cnn=_Mends())
-
-    module.get_preparation_data = get_preparation_data_
+    @wrap(module, "get_preparation_data")
+    def get_preparation_data(old, *args, **kwargs):
+        # a worker unpickles this before the program's own objects
+        return dict(old(*args, **kwargs), mnist_cnn=_Mends())
 
 
 def mend_workers():
     """Have workers of multiprocessing (spawn, forkserver) and of joblib's loky import the mends first.
 
-    Theano in an array, a function or a class that they unpickle would be imported without.
-
-    Examples
-    --------
-    >>> import mnist_cnn  # calls it
-    >>> from multiprocessing import spawn
-    >>> sorted(set(spawn.get_preparation_data("worker")) & {"mnist_cnn", "name"})
-    ['mnist_cnn', 'name']
+    Otherwise a worker would import Theano without them, for an array or a function that it unpickles.
     """
     for name in ("multiprocessing.spawn", "joblib.externals.loky.backend.spawn", "loky.backend.spawn"):
         if name in sys.modules:
@@ -57,23 +47,17 @@ def _files():
 def install():
     """Have every Python of this environment mend Theano and Lasagne at their first import.
 
-    Where the package was installed from its wheel, this is done.
+    A wheel of the package has done this.
 
     Returns
     -------
     str
-        The path of the file that does so.
+        The path of the .pth file.
 
     Raises
     ------
     MnistCnnError
         When the environment cannot be written.
-
-    Examples
-    --------
-    >>> from mnist_cnn.compat import children
-    >>> children.install()  # doctest: +SKIP
-    '/home/ann/mnist/.venv/lib/python3.13/site-packages/mnist_cnn_mends.pth'
     """
     pth, hook = _files()
     try:
@@ -91,11 +75,6 @@ def uninstall():
     ------
     MnistCnnError
         When the environment cannot be written.
-
-    Examples
-    --------
-    >>> from mnist_cnn.compat import children
-    >>> children.uninstall()  # doctest: +SKIP
     """
     for path in _files():
         try:

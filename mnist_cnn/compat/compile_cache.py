@@ -1,7 +1,6 @@
-"""Theano's cache of compiled modules: damaged ones are removed, all are found again."""
+"""Theano's cache of compiled modules: damaged ones are removed, and all others found again."""
 
 import contextlib
-import functools
 import hashlib
 import importlib.abc
 import logging
@@ -13,6 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from .import_hooks import wrap
+
 __all__ = [
     "check_cache_folder",
     "compile_cache_is_empty",
@@ -23,11 +24,11 @@ __all__ = [
 
 
 def _is_truncated(path):
-    """Whether a compiled module ends before its section headers do; loading it is a SIGBUS."""
+    """Whether a compiled module is shorter than its headers say; loading it would be a SIGBUS."""
     with open(path, "rb") as file:
         header = file.read(64)
         size = os.fstat(file.fileno()).st_size
-    if header[:5] != b"\x7fELF\x02":  # another system's format: known to be bad when empty
+    if header[:5] != b"\x7fELF\x02":  # another format: truncated if empty
         return size == 0 or header[:4] == b"\x7fELF"[:size]
     if size < 64:
         return True
@@ -37,10 +38,10 @@ def _is_truncated(path):
 
 
 class _TruncatedExtensions(importlib.abc.MetaPathFinder):
-    """Removes the modules that Theano keeps for itself where they are truncated.
+    """Removes Theano's own modules where they are truncated, so that Theano compiles them again.
 
-    A machine that went down while they were written leaves them so, and every later start would
-    die of SIGBUS. Theano compiles those anew that it does not find.
+    They are truncated where the machine went down while they were written. Every later start would
+    die of SIGBUS.
     """
 
     names = ("cutils_ext", "lazylinker_ext", "scan_perform")
@@ -55,33 +56,14 @@ class _TruncatedExtensions(importlib.abc.MetaPathFinder):
 
 
 def find_truncated_extensions():
-    """Have Theano's own modules checked as they are imported.
-
-    Examples
-    --------
-    >>> import sys
-    >>> import mnist_cnn  # calls it
-    >>> [type(finder).__name__ for finder in sys.meta_path].count("_TruncatedExtensions")
-    1
-    """
+    """Have Theano's own modules checked as they are imported."""
     sys.meta_path.insert(0, _TruncatedExtensions())
 
 
 def remove_truncated_modules(compiledir):
-    """Remove the truncated modules of users' graphs; one without a key is being compiled now.
+    """Remove the truncated modules of graphs; a module without a key is being compiled now.
 
-    Files in the place of their folders go as well: Theano ends with a traceback where one lies.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from mnist_cnn.compat.compile_cache import remove_truncated_modules
-    >>> module = Path("cache/tmp1/module.so")
-    >>> module.parent.mkdir(parents=True)
-    >>> _ = module.write_bytes(b""), module.with_name("key.pkl").write_bytes(b"")
-    >>> remove_truncated_modules("cache")
-    >>> module.exists()
-    False
+    Also remove files in the place of modules' folders, which end Theano with a traceback.
     """
     for module in Path(compiledir).glob("tmp*/*.so"):
         if (module.parent / "key.pkl").exists() and _is_truncated(module):
@@ -93,37 +75,25 @@ def remove_truncated_modules(compiledir):
 
 
 def compile_cache_is_empty():
-    """Whether Theano has compiled nothing yet on this machine, so that the start takes long.
-
-    Examples
-    --------
-    >>> from mnist_cnn.compat import compile_cache_is_empty
-    >>> compile_cache_is_empty() in (False, True)
-    True
-    """
+    """Whether Theano has compiled nothing yet on this machine, so that the start takes long."""
     import theano
 
     return not any(Path(theano.config.compiledir).glob("tmp*"))
 
 
 def check_cache_folder(flags):
-    """Refuse a folder for compiled modules that cannot hold them; remove locks that nobody holds.
+    """Check the folder for compiled modules, and remove stale locks.
 
     Parameters
     ----------
     flags : dict
-        Theano's options, as `mnist_cnn.compat.flags.user_flags` returns them and ours.
+        Theano's options: the user's and ours.
 
     Raises
     ------
     OSError
-        When it cannot be made, or its disk is mounted noexec: Theano would compile each module, fail to load it,
-        and compile it again, for ever.
-
-    Examples
-    --------
-    >>> from mnist_cnn.compat.compile_cache import check_cache_folder
-    >>> check_cache_folder({"base_compiledir": "cache"})  # says nothing where all is well
+        When the folder cannot be made, or its disk is mounted noexec: Theano would compile each module, fail to
+        load it, and compile it again, for ever.
     """
     value = flags.get("compiledir") or flags.get("base_compiledir")
     if not value:
@@ -147,16 +117,16 @@ def check_cache_folder(flags):
 
 
 def _remove_stale_lock(lock, timeout):
-    """Remove a lock of Theano's that is older than it waits for one.
+    """Remove a lock of Theano's that is older than Theano's timeout.
 
-    It knows whether a process of this machine is alive, but for another machine's it waits that long
-    in any case, even if the lock is two days old.
+    Theano takes over the lock of a dead process on this machine, but waits the whole timeout for another
+    machine's, even if the lock is two days old.
     """
     with contextlib.suppress(OSError):
         changed = max(path.stat().st_mtime for path in (lock, *lock.iterdir()))
         with tempfile.TemporaryFile(dir=str(lock.parent)) as file:
-            now = os.fstat(file.fileno()).st_mtime  # by the clock of the disk, be it another machine's
-        # one of the future: a clock that was wrong
+            now = os.fstat(file.fileno()).st_mtime  # by the disk's clock, which may be another machine's
+        # a lock of the future: from a clock that was wrong
         if abs(now - changed) > timeout:
             shutil.rmtree(lock)
             logging.getLogger("theano").warning(
@@ -175,45 +145,30 @@ class _VersionedProps(tuple):
 
 
 def find_modules_again():
-    """Mend the keys of modules that no later process would find: a warm start compiles nothing.
-
-    Examples
-    --------
-    >>> import mnist_cnn  # calls it
-    >>> import theano
-    >>> hasattr(theano.gof.cc.CLinker.cmodule_key_, "__wrapped__")
-    True
-    """
+    """Mend the keys of modules that no later process would find: a warm start compiles nothing."""
     from theano.gof import COp
     from theano.gof.cc import CLinker
     from theano.gof.cmodule import ModuleCache
 
-    cmodule_key, c_code_cache_version = CLinker.cmodule_key_, COp.c_code_cache_version
-
-    @functools.wraps(cmodule_key)
-    def cmodule_key_(self, fgraph, *args, **kwargs):
+    @wrap(CLinker, "cmodule_key_")
+    def cmodule_key(old, self, fgraph, *args, **kwargs):
         # Theano adds an Op's __props__ to its version and takes an empty one for "has no version":
-        # seven modules of ours (Dot22, the softmax gradient and others) would be compiled again at
-        # every start, 8 seconds in all.
+        # seven modules (Dot22, the softmax gradient and others) would be compiled again at every
+        # start, 8 seconds in all.
         for node in fgraph.toposort():
             if getattr(type(node.op), "__props__", None) == ():
                 type(node.op).__props__ = _VersionedProps()
-        return cmodule_key(self, fgraph, *args, **kwargs)
+        return old(self, fgraph, *args, **kwargs)
 
-    @functools.wraps(c_code_cache_version)
-    def c_code_cache_version_(self):
+    @wrap(COp, "c_code_cache_version")
+    def c_code_cache_version(old, self):
         # Theano takes hash() of the C code, which Python salts anew in every process: an Op with
         # its code in a file of its own (DimShuffle, most of the GPU's) is never found in the cache.
         digest = hashlib.sha256("\0".join(self.func_codes).encode()).hexdigest()
-        return (digest,) + c_code_cache_version(self)[1:]
+        return (digest,) + old(self)[1:]
 
-    on_atexit = ModuleCache._on_atexit
-
-    @functools.wraps(on_atexit)
-    def on_atexit_(self):
-        # Another process may tidy the same folder up: "'NoneType' object is not iterable".
+    @wrap(ModuleCache, "_on_atexit")
+    def on_atexit(old, self):
+        # Another process may clean the same folder up: "'NoneType' object is not iterable".
         with contextlib.suppress(Exception):
-            on_atexit(self)
-
-    ModuleCache._on_atexit = on_atexit_
-    CLinker.cmodule_key_, COp.c_code_cache_version = cmodule_key_, c_code_cache_version_
+            old(self)

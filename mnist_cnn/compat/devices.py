@@ -1,4 +1,4 @@
-"""What computes: the CPU, or a GPU or OpenCL device through Theano's back-end."""
+"""The device that computes: the CPU, or a GPU or OpenCL device through Theano's back-end."""
 
 import sys
 
@@ -11,7 +11,7 @@ from .lean_import import fault_of_compiler
 
 __all__ = ["require_compiler", "use_device", "on_device", "require_on_device", "device_parts"]
 
-#: What was found for the device in use, as `mnist_cnn.compat.gpu.prepare` returns it.
+#: Versions and paths for the device in use, as `mnist_cnn.compat.gpu.prepare` returns them.
 device_parts = {}
 
 
@@ -21,13 +21,8 @@ def require_compiler():
     Raises
     ------
     MnistCnnError
-        When the compiler or Python's header files are missing, or it does not work. Theano would go on in Python,
-        where it has no convolution.
-
-    Examples
-    --------
-    >>> from mnist_cnn.compat import require_compiler
-    >>> require_compiler()  # says nothing where there is one
+        When the compiler or Python's header files are missing, or the compiler does not work. Theano would
+        continue in Python, where it has no convolution.
     """
     missing = what_is_missing(theano.config.cxx)
     if missing:
@@ -35,14 +30,14 @@ def require_compiler():
     fault = fault_of_compiler()
     if fault:
         raise MnistCnnError(
-            "the C++ compiler {} does not work; look at it and at THEANO_FLAGS and .theanorc: {}".format(
+            "the C++ compiler {} does not work; check it, THEANO_FLAGS and .theanorc: {}".format(
                 theano.config.cxx, fault
             )
         )
 
 
 def _start_device(device):
-    """Have all that is compiled from now on run on a GPU or an OpenCL device."""
+    """Have functions that are compiled from now on run on a GPU or an OpenCL device."""
     require_compiler()
     device_parts.update(gpu.prepare(device, theano.config.cxx))
     try:
@@ -50,85 +45,65 @@ def _start_device(device):
         device_parts["device"] = "{}: {}".format(device, theano.gpuarray.get_context(None).devname.strip())
     except Exception as error:  # pygpu's errors have no common type
         raise MnistCnnError("cannot use the device {}: {}".format(device, " ".join(str(error).split()))) from error
-    type(theano.config).device.val = device  # what old code asks
+    type(theano.config).device.val = device  # which old code reads
     if device.startswith("opencl"):
-        # One kernel, of the softmax with its cross-entropy, declares local memory inside a loop:
-        # "Kernel variables in the local address space cannot be declared within a loop".
+        # One kernel declares local memory inside a loop: "Kernel variables in the local address space
+        # cannot be declared within a loop".
         theano.compile.mode.instantiated_default_mode = theano.compile.get_default_mode().excluding(
             "local_gpua_crossentropysoftmaxargmax1hotwithbias"
         )
 
 
 def on_device():
-    """Whether what is compiled now runs on a GPU or an OpenCL device.
-
-    Examples
-    --------
-    >>> from mnist_cnn.compat import on_device
-    >>> on_device()
-    False
-    """
+    """Whether functions that are compiled now run on a GPU or an OpenCL device."""
     return "theano.gpuarray" in sys.modules and theano.gpuarray.pygpu_activated
 
 
 def require_on_device(function):
-    """Check that a function does its work where it should.
+    """Check that a compiled function uses the device.
 
     Parameters
     ----------
     function : Theano function
-        Compiled for training or for a measurement.
 
     Raises
     ------
     MnistCnnError
-        When a GPU is in use and nothing but transfers was moved to it.
-
-    Examples
-    --------
-    >>> from mnist_cnn.compat import require_on_device
-    >>> import theano
-    >>> require_on_device(theano.function([], []))  # on the CPU there is nothing to check
+        When a GPU is in use and Theano moved nothing but transfers to it.
     """
     names = {type(node.op).__name__ for node in function.maker.fgraph.toposort()}
     if on_device() and not any(name.startswith("Gpu") for name in names - {"GpuFromHost"}):
         raise MnistCnnError(
-            "Theano has moved nothing to the device {}; look at the optimizer and its exclusions "
+            "Theano has moved nothing to the device {}; check optimizer and optimizer_excluding "
             "in THEANO_FLAGS and .theanorc".format(theano.config.device)
         )
 
 
 def use_device(device=None):
-    """Have what is compiled from now on run on a device.
+    """Have functions that are compiled from now on run on a device.
 
     Parameters
     ----------
     device : str, optional
-        'cpu', 'cuda', 'cuda0', 'opencl0:0' and the like; by default what Theano's own
-        configuration says, which is the CPU unless the user set it.
+        'cpu', 'cuda', 'cuda0', 'opencl0:0' and the like; by default that of Theano's configuration,
+        which is the CPU unless the user set it.
 
     Raises
     ------
     MnistCnnError
-        When the device cannot be used. Theano never goes on on the CPU where another device was
-        asked for.
-
-    Examples
-    --------
-    >>> from mnist_cnn.compat import use_device
-    >>> use_device("cpu")  # where it is already
+        When the device cannot be used. There is no fallback to the CPU.
     """
     if device is None or device == theano.config.device:
         return
     if device == "cpu":
         raise MnistCnnError(
-            "Theano's configuration chose {} already; take 'device' out of "
+            "Theano's configuration chose {} already; remove 'device' from "
             "THEANO_FLAGS and .theanorc to train on the CPU".format(theano.config.device)
         )
     _start_device(device)
 
 
-if flags.device != "cpu":  # what the user's configuration asks for
+if flags.device != "cpu":  # the user's configuration
     try:
         use_device(flags.device)
     except MnistCnnError as error:

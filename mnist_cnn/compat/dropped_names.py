@@ -1,7 +1,7 @@
 """Names that Python and NumPy dropped, put back for the programs that ask for them.
 
-`python -m mnist_cnn.compat PROGRAM.py` does so; a program that imports the package does not, since
-names that others look for to learn which Python or NumPy they run on would be there again.
+`python -m mnist_cnn.compat PROGRAM.py` does so. An import of the package does not, since other libraries
+tell the version of Python or NumPy by these names.
 """
 
 import collections
@@ -19,11 +19,13 @@ import warnings
 
 import numpy as np
 
+from .mends.old_numpy import old_numpy
+
 __all__ = ["restore_names"]
 
 
 def _getargspec(function):
-    """inspect's, gone since Python 3.11: names, varargs, keywords and defaults."""
+    """`inspect.getargspec`, gone since Python 3.11."""
     spec = inspect.getfullargspec(function)
     return ArgSpec(spec.args, spec.varargs, spec.varkw, spec.defaults)
 
@@ -31,51 +33,21 @@ def _getargspec(function):
 ArgSpec = collections.namedtuple("ArgSpec", "args varargs keywords defaults")
 
 
-def _asscalar(array):
-    """NumPy's, gone since 1.23: an array of one number as a number of Python's."""
-    return np.asarray(array).item()
+_OF_NUMPY = """bool int float complex object str unicode long asscalar float_ complex_ unicode_ string_ Inf Infinity
+PINF NINF NaN NAN product cumproduct sometrue alltrue in1d row_stack msort""".split()
 
-
-#: Modules, and what they had: gone since Python 3.3, 3.8, 3.9, 3.10 and 3.11, NumPy 1.23 to 2.0.
+#: Modules and their dropped names: gone since Python 3.3, 3.8, 3.9, 3.10 and 3.11, NumPy 1.18 to 2.0.
 _NAMES = {
     collections: {name: getattr(collections.abc, name) for name in collections.abc.__all__},
     inspect: {"getargspec": _getargspec, "ArgSpec": ArgSpec},
     time: {"clock": time.perf_counter},
     fractions: {"gcd": math.gcd},
-    np: dict(
-        bool=bool,
-        int=int,
-        float=float,
-        complex=complex,
-        object=object,
-        str=str,
-        unicode=str,
-        long=int,
-        asscalar=_asscalar,
-        float_=np.float64,
-        complex_=np.complex128,
-        unicode_=np.str_,
-        string_=np.bytes_,
-        Inf=np.inf,
-        Infinity=np.inf,
-        PINF=np.inf,
-        NINF=-np.inf,
-        NaN=np.nan,
-        NAN=np.nan,
-        product=np.prod,
-        cumproduct=np.cumprod,
-        sometrue=np.any,
-        alltrue=np.all,
-        in1d=lambda a, b, **kwargs: np.isin(np.ravel(a), b, **kwargs),
-        row_stack=np.vstack,
-        rank=np.ndim,
-        msort=lambda a: np.sort(a, axis=0),
-    ),
+    np: {"rank": np.ndim, **{name: getattr(old_numpy, name) for name in _OF_NUMPY}},
 }
 
 
 class _Moved(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Modules of scikit-learn under the names that they had before version 0.20."""
+    """Finds modules of scikit-learn by their names of before version 0.20."""
 
     def find_spec(self, fullname, path=None, target=None):
         if fullname not in _MOVED or importlib.machinery.PathFinder.find_spec(fullname, path):
@@ -83,7 +55,7 @@ class _Moved(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return importlib.machinery.ModuleSpec(fullname, self)
 
     def create_module(self, spec):
-        module = types.ModuleType(spec.name, "As it was before scikit-learn 0.20.")
+        module = types.ModuleType(spec.name, "The module of before scikit-learn 0.20.")
         there = importlib.import_module(_MOVED[spec.name])
         vars(module).update({name: value for name, value in vars(there).items() if not name.startswith("__")})
         return module
@@ -100,7 +72,7 @@ _MOVED["sklearn.preprocessing.label"] = "sklearn.preprocessing._label"
 
 
 def _fold_classes():
-    """KFold and StratifiedKFold as they were: made of the data, run through for pairs of indices."""
+    """The old KFold and StratifiedKFold: constructed from the data, iterated for pairs of indices."""
     from sklearn import model_selection
 
     class KFold:
@@ -123,22 +95,13 @@ def _fold_classes():
 
 
 def restore_names():
-    """Put back what is missing; what is there stays as it is.
-
-    Examples
-    --------
-    >>> import collections
-    >>> from mnist_cnn.compat.dropped_names import restore_names
-    >>> restore_names()  # doctest: +SKIP
-    >>> issubclass(list, collections.Iterable)  # doctest: +SKIP
-    True
-    """
+    """Put back the names that are missing."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # NumPy's, of names that it will drop
+        warnings.simplefilter("ignore")  # NumPy's, about names that it will drop
         for module, names in _NAMES.items():
             for name, value in names.items():
                 if name not in vars(module) and not (module is np and hasattr(np, name)):
                     setattr(module, name, value)
-    # between NumPy 1.20 and 1.24 the names of Python's types are there, and warn
+    # NumPy 1.20 to 1.23 have the names of Python's types, and warn
     warnings.filterwarnings("ignore", "`np\\.", DeprecationWarning)
     sys.meta_path.append(_Moved())

@@ -1,7 +1,4 @@
-"""The environment that Theano starts in: checked before it, and its errors in one line each.
-
-An invalid value raises an ImportError that names the variable.
-"""
+"""The environment that Theano starts in: checked before the import, with errors of one line."""
 
 import contextlib
 import io
@@ -32,26 +29,13 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GOTO_
 
 
 def check_environment():
-    """Raise an ImportError where the interpreter cannot run the stack, or an environment variable is invalid.
-
-    Examples
-    --------
-    >>> import os
-    >>> from mnist_cnn.compat.environment import check_environment
-    >>> os.environ["GOTO_NUM_THREADS"] = "four"
-    >>> try:
-    ...     check_environment()
-    ... except ImportError as error:
-    ...     print(error)
-    GOTO_NUM_THREADS is 'four' in the environment; it must be a whole number, 1 to 1024
-    >>> del os.environ["GOTO_NUM_THREADS"]
-    """
+    """Raise an ImportError where the interpreter cannot run the stack, or an environment variable is invalid."""
     if sys.version_info < (3, 10):  # noqa: UP036  a clone may be run by any Python
         raise ImportError("mnist_cnn needs CPython 3.10 or later, not {}.{}".format(*sys.version_info))
     if not getattr(sys, "_is_gil_enabled", lambda: True)():
         raise ImportError(
             "mnist_cnn needs an ordinary build of CPython, with its lock (the GIL), which Theano's "
-            "C code counts on: run it with PYTHON_GIL=1, or by another Python"
+            "C code needs: run it with PYTHON_GIL=1, or by another Python"
         )
     for name in _THREADS:
         text = os.environ.get(name, "")
@@ -69,20 +53,7 @@ def check_environment():
 
 @contextlib.contextmanager
 def plain_number_of_threads():
-    """Let Theano see the first number of OMP_NUM_THREADS: it reads no list such as "4,2".
-
-    Yields
-    ------
-    None
-
-    Examples
-    --------
-    >>> import os
-    >>> from mnist_cnn.compat.environment import plain_number_of_threads
-    >>> with plain_number_of_threads():
-    ...     "," in os.environ.get("OMP_NUM_THREADS", "")
-    False
-    """
+    """Show Theano only the first number of OMP_NUM_THREADS: it cannot read a list such as "4,2"."""
     text = os.environ.get("OMP_NUM_THREADS", "")
     if "," in text:
         os.environ["OMP_NUM_THREADS"] = text.split(",")[0]
@@ -94,17 +65,7 @@ def plain_number_of_threads():
 
 
 def mute_old_code():
-    """Keep Python's words to the authors of Theano and Lasagne from ending a ``python -W error``.
-
-    Examples
-    --------
-    >>> import warnings
-    >>> from mnist_cnn.compat.environment import mute_old_code
-    >>> with warnings.catch_warnings():
-    ...     mute_old_code()
-    ...     warnings.filters[0][2].__name__
-    'ResourceWarning'
-    """
+    """Keep warnings about the code of Theano and Lasagne from ending a ``python -W error``."""
     for category in (DeprecationWarning, PendingDeprecationWarning, SyntaxWarning, ImportWarning, ResourceWarning):
         warnings.filterwarnings(
             "ignore", category=category, module=r"(.*[/\\])?(theano|lasagne|numpy[./\\]distutils)\b"
@@ -112,32 +73,21 @@ def mute_old_code():
 
 
 def first_line(error):
-    """What an exception says, in one line of bearable length.
-
-    Examples
-    --------
-    >>> from mnist_cnn.compat.environment import first_line
-    >>> first_line(OSError("No space left on device"))
-    'No space left on device'
-    """
+    """The message of an exception in one line, of 300 characters at most."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 300 else text[:300] + "..."
 
 
 @contextlib.contextmanager
 def compile_quietly():
-    """While Theano is imported, and compiles parts of its own where its cache is empty.
-
-    Yields
-    ------
-    None
+    """Mute Theano's import, which compiles modules of its own where the cache is empty.
 
     Raises
     ------
     OSError
-        In place of its bare exception; the listing that it makes and speaks of is gone.
+        In place of Theano's bare Exception; its listing of the C code is removed.
     Interrupted
-        On Ctrl-C. Theano's modules are forgotten then, so that the next import is a whole one.
+        On Ctrl-C. Theano's modules are removed then, so that the next import starts anew.
 
     Examples
     --------
@@ -166,18 +116,12 @@ def compile_quietly():
 
 
 def what_is_missing(compiler=True):
-    """What has to be installed so that modules can be compiled, in a sentence; None if all is there.
+    """A sentence about what has to be installed to compile modules; None if nothing is missing.
 
     Parameters
     ----------
     compiler : str or bool
         The C++ compiler; false where there is none.
-
-    Examples
-    --------
-    >>> from mnist_cnn.compat.environment import what_is_missing
-    >>> what_is_missing("") # doctest: +ELLIPSIS
-    'Theano needs a C++ compiler (g++); install on Debian or Ubuntu with: sudo apt-get install ...
     """
     missing = []
     if not compiler:
@@ -193,7 +137,7 @@ def what_is_missing(compiler=True):
 
 
 class _Held(logging.Filter):
-    """Keeps Theano's errors, each with a traceback, until it is known what became of them."""
+    """Holds Theano's errors back, each with a traceback, until the command ends."""
 
     def __init__(self):
         super().__init__()
@@ -206,7 +150,7 @@ class _Held(logging.Filter):
 
 
 def with_settings_of_the_user(command):
-    """Call a command; what Theano cannot do with this machine or the user's settings is one line.
+    """Call a command; Theano's errors from this machine or the user's settings become one line.
 
     Parameters
     ----------
@@ -216,14 +160,8 @@ def with_settings_of_the_user(command):
     Raises
     ------
     MnistCnnError
-        In place of any exception of Theano's where a module could not be compiled, the disk is
+        In place of an exception from Theano, where a module cannot be compiled, the disk is
         full, or THEANO_FLAGS or .theanorc set something.
-
-    Examples
-    --------
-    >>> from mnist_cnn.compat.environment import with_settings_of_the_user
-    >>> with_settings_of_the_user(lambda: "done")
-    'done'
     """
     from .flags import user_flags
 
@@ -240,7 +178,7 @@ def with_settings_of_the_user(command):
                 raise
             held.records.clear()
             raise MnistCnnError(
-                "Theano fails; look at {}the compiler and the disk: {}".format(
+                "Theano fails; check {}the compiler and the disk: {}".format(
                     "THEANO_FLAGS, .theanorc, " if user_flags() else "", first_line(error)
                 )
             ) from error

@@ -1,7 +1,4 @@
-"""Before Theano is imported: its settings, and a BLAS.
-
-What THEANO_FLAGS or .theanorc set wins.
-"""
+"""Theano's settings and a BLAS, before its import; THEANO_FLAGS and .theanorc win."""
 
 import configparser
 import contextlib
@@ -27,14 +24,7 @@ device = "cpu"
 
 
 def user_flags():
-    """The Theano options that THEANO_FLAGS or a .theanorc sets, e.g. 'blas.ldflags': '-lm'.
-
-    Examples
-    --------
-    >>> from mnist_cnn.compat.flags import user_flags
-    >>> isinstance(user_flags(), dict)
-    True
-    """
+    """The Theano options that THEANO_FLAGS or a .theanorc sets, e.g. 'blas.ldflags': '-lm'."""
     flags = {}
     rc = configparser.RawConfigParser()
     files = os.environ.get("THEANORC", "~/.theanorc").split(os.pathsep)
@@ -50,9 +40,9 @@ def user_flags():
 
 
 def _cache_folder():
-    """The folder for Theano's compiled modules, quoted for THEANO_FLAGS: ~/.theano, if it is ours.
+    """The folder for Theano's compiled modules, quoted for THEANO_FLAGS: ~/.theano, if this user owns it.
 
-    Another user's, in a home that is shared or under sudo, could not be written, nor trusted.
+    Another user's, in a shared home or under sudo, could not be written, nor trusted.
     """
     home = os.environ.get("HOME") or os.path.expanduser("~")
     if not os.path.isabs(home):
@@ -60,7 +50,7 @@ def _cache_folder():
             "there is no home folder for the compiled modules; set HOME, or THEANO_FLAGS=base_compiledir=DIR"
         )
     folder = os.path.join(home, ".theano")
-    with contextlib.suppress(OSError):  # Theano will say it
+    with contextlib.suppress(OSError):  # Theano will report it
         os.makedirs(folder, exist_ok=True)
         if hasattr(os, "geteuid") and os.stat(folder).st_uid != os.geteuid():
             folder += "-{}".format(os.geteuid())
@@ -68,10 +58,9 @@ def _cache_folder():
 
 
 def _find_blas():
-    """The BLAS library to link Theano's C code with: MKL where installed, else SciPy's OpenBLAS.
+    """The BLAS library for Theano's C code: MKL where installed, else SciPy's OpenBLAS.
 
-    Both come as wheels; NumPy's own OpenBLAS takes integers of 64 bits. None on systems whose
-    linker does not know ``-l:FILE``.
+    NumPy's own OpenBLAS takes integers of 64 bits. None on systems whose linker has no ``-l:FILE``.
     """
     if sys.platform != "linux":
         return None
@@ -86,12 +75,11 @@ def _find_blas():
 
 
 def _load_blas(library):
-    """Load the library, one thread a call, and return the flag that links with it.
+    """Load the library, set it to one thread, and return the flag that links with it.
 
-    The modules that Theano compiles name the library without its folder, since ``blas.ldflags``
-    cannot hold a path with a space; they find it because it is loaded already. Theano's
-    convolution runs an image a thread and calls BLAS in each, so more threads inside would
-    fight for the same cores.
+    Compiled modules name the library without its folder, since ``blas.ldflags`` cannot hold a path
+    with a space; they find it because it is loaded already. Theano's convolution calls BLAS from
+    several threads, so threads inside BLAS would compete for the same cores.
     """
     os.environ.setdefault("MKL_THREADING_LAYER", "GNU")  # the OpenMP runtime that g++ links with
     handle = ctypes.CDLL(str(library))
@@ -112,31 +100,30 @@ def _cpu_id():
 
 
 def _our_settings(user_flags):
-    """The Theano options that differ from its own defaults, but for those that the user set."""
+    """Our values of Theano's options, without those that the user set."""
     defaults = {
-        # Theano opens cuDNN 5 to 7 alone; a newer one that lies about breaks the GPU's start.
+        # Theano knows cuDNN 5 to 7 only; a newer one breaks the GPU's start.
         "dnn.enabled": "False",
-        # Three lines on stderr at every start on a GPU; the report names the device.
+        # three lines on stderr at every start on a GPU; the report names the device
         "print_active_device": "False",
-        # Theano compiles for the processor at hand, but does not name it in the cache's folder:
-        # where two machines share a home, one may load the other's modules and die of SIGILL. Nor
-        # does it name NumPy's ABI and the mends, which its own modules are compiled with.
+        # Theano compiles for this processor, but does not name it in the cache's folder: where two
+        # machines share a home, one may load the other's modules and die of SIGILL. Nor does it name
+        # NumPy's ABI and the mends.
         "compiledir_format": "compiledir_%(short_platform)s-%(processor)s-%(python_version)s-"
         "%(python_bitwidth)s-{}-{}".format(_cpu_id(), digest()),
-        # A process that waits for another's compilation looks every 5 to 10 seconds: 1 to 2.
+        # A process that waits for another's compilation looks every 1 to 2 seconds, not 5 to 10.
         "compile.wait": "1",
         "compile.timeout": "120",
     }
     if "base_compiledir" not in user_flags and "compiledir" not in user_flags and os.name == "posix":
         defaults["base_compiledir"] = _cache_folder()
     if "blas.ldflags" not in user_flags:
-        # Theano looks for BLAS in numpy.distutils.__config__.blas_opt_info, which NumPy 1.22
+        # Theano's own search needs numpy.distutils.__config__.blas_opt_info, which NumPy 1.22
         # dropped. An empty value means NumPy's C API, ten times slower.
         library = _find_blas()
         if sys.platform == "darwin":
-            # One word, since blas.ldflags is split at spaces. Its interface of macOS 13.3 on is for those
-            # that include its headers (ACCELERATE_NEW_LAPACK); Theano declares the functions itself.
-            # Apple's clang has no OpenMP.
+            # One word, since blas.ldflags is split at spaces. Theano declares the functions itself, so the
+            # new interface of macOS 13.3 (ACCELERATE_NEW_LAPACK) does not matter. Apple's clang has no OpenMP.
             defaults["blas.ldflags"] = "-Wl,-framework,Accelerate"
         else:
             defaults["blas.ldflags"] = _load_blas(library) if library else ""
@@ -147,10 +134,9 @@ def _our_settings(user_flags):
 
 @contextlib.contextmanager
 def _some_home():
-    """A home for a user that has none, while Theano is imported: "assert home is not None".
+    """Some HOME for a user that has none, while Theano is imported: "assert home is not None".
 
-    It is the default of an option that is set in any case: a container's user without a name and
-    without HOME names another folder for the compiled modules.
+    Theano needs it for the default of base_compiledir, which such a user, say in a container, has set.
     """
     if os.path.expanduser("~") != "~":
         yield
@@ -166,31 +152,19 @@ def _some_home():
 def theano_defaults():
     """Put our settings in front of the user's THEANO_FLAGS while Theano is imported.
 
-    `device` is what these flags or .theanorc name afterwards. Theano sees 'cpu': it would start a GPU
-    as it is imported, before the libraries can be found, and where it fails log an error and train
-    on the CPU. `mnist_cnn.compat.devices` starts it.
-
-    Yields
-    ------
-    None
-
-    Examples
-    --------
-    >>> import os
-    >>> from mnist_cnn.compat.flags import theano_defaults
-    >>> with theano_defaults():
-    ...     "device=cpu" in os.environ["THEANO_FLAGS"]
-    True
+    Sets `device` to the user's choice. Theano itself gets 'cpu': it would start a GPU at its import,
+    before the libraries can be found, and after a failure train on the CPU.
+    `mnist_cnn.compat.devices` starts the device.
     """
     global device
-    # Theano reports a missing compiler in three warnings; `require_compiler` says it in one line.
+    # Theano reports a missing compiler in three warnings, `require_compiler` in one line.
     warnings.filterwarnings("ignore", message="DeprecationWarning: there is no c\\+\\+ compiler")
     # also: "Using NumPy C-API based implementation for BLAS"
     loggers = [logging.getLogger(name) for name in ("theano.configdefaults", "theano.tensor.blas")]
     flags, before = user_flags(), os.environ.get("THEANO_FLAGS")
     settings = _our_settings(flags)
     check_cache_folder(dict(settings, **flags))
-    make_forks_safe()  # with OpenMP on, which is off in Theano itself
+    make_forks_safe()  # needed with OpenMP, which is off by default in Theano
     ours = ["{}={}".format(*item) for item in settings.items()]
     os.environ["THEANO_FLAGS"] = ",".join(ours + ([before] if before else []) + ["device=cpu", "force_device=False"])
     for logger in loggers:
@@ -209,19 +183,7 @@ def theano_defaults():
 
 
 def use_float32():
-    """Make single precision the default of expressions, unless the user chose another.
-
-    The user's choice is what THEANO_FLAGS, .theanorc or the program itself (``theano.config.floatX
-    = "float64"``) set.
-
-    Examples
-    --------
-    >>> import mnist_cnn
-    >>> import theano
-    >>> mnist_cnn.compat.use_float32()
-    >>> theano.config.floatX
-    'float32'
-    """
+    """Set Theano's floatX to float32, unless THEANO_FLAGS, .theanorc or the program set it."""
     import theano
 
     if type(theano.config).floatX.is_default:

@@ -1,4 +1,4 @@
-"""A fork after a computation: without this the child waits for threads that it does not have."""
+"""Makes a fork after a computation safe: a child would wait for OpenMP threads that it does not have."""
 
 import ctypes
 import os
@@ -20,7 +20,7 @@ def _before():
     library = _openmp()
     _paused[:] = [True]
     if library is not None:
-        # GCC 9 and later; both processes start new ones when they need them
+        # GCC 9 and later; both processes start new threads when they need them
         pause = getattr(library, "omp_pause_resource_all", lambda hard: 1)
         _paused[:] = [pause(2) == 0]
 
@@ -34,9 +34,9 @@ def _in_child():
 def make_forks_safe():
     """Have ``os.fork``, and with it multiprocessing, leave OpenMP usable in the child.
 
-    GCC's OpenMP keeps its threads from one parallel region to the next, and in a child, which has none
-    of them, its next region never ends. So they end before a fork. With a library that cannot do so,
-    older than GCC 9, a child computes on one thread.
+    GCC's OpenMP keeps its threads between parallel regions. A forked child has none of them, and its next
+    region would never end. So the threads end before a fork. Before GCC 9 the library cannot end them;
+    then a child computes on one thread.
 
     Examples
     --------

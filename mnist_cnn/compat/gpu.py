@@ -1,7 +1,4 @@
-"""A GPU for Theano: what its back-end, pygpu over libgpuarray, needs is found and made loadable.
-
-The back-end is of 2018. Each workaround says what breaks without it.
-"""
+"""Finds the libraries of Theano's GPU back-end of 2018, pygpu over libgpuarray, and makes them loadable."""
 
 import ctypes
 import importlib
@@ -28,9 +25,8 @@ _DEBIAN = Path("/usr/lib/python3/dist-packages")
 class _DebianPygpu(importlib.abc.MetaPathFinder):
     """Finds Debian's and Ubuntu's pygpu, and Mako, which it needs, from any environment.
 
-    There is no pygpu on PyPI, and a virtual environment does not see the system's packages: "No
-    module named 'pygpu'". With all of them in sight, the system's NumPy would come too. It is made for NumPy 1:
-    with a later one its import raises a ValueError, which Theano, where it looks for a GPU, does not expect.
+    pygpu is not on PyPI, and a virtual environment does not see the system's packages, of which NumPy must
+    stay out. With NumPy 2 pygpu's import raises a ValueError, which Theano does not expect.
     """
 
     def find_spec(self, fullname, path, target=None):
@@ -43,17 +39,17 @@ if (_DEBIAN / "pygpu" / ("gpuarray" + sysconfig.get_config_var("EXT_SUFFIX"))).e
     sys.meta_path.append(_DebianPygpu())  # last: what the environment has comes first
 
 
-# --- shared libraries: where they lie, and under which name they are opened --------------------
+# --- shared libraries --------------------------------------------------------------------------
 
 
 def _folders():
-    """Where shared libraries may lie, the likeliest to be meant for us first."""
+    """Folders that may hold shared libraries, in the order of preference."""
     folders = [Path(entry) for entry in os.environ.get("LD_LIBRARY_PATH", "").split(":") if entry]
     for entry in filter(None, sys.path):  # pip's wheels: nvidia/cublas/lib, nvidia/cu13/lib
         folders.extend(sorted(Path(entry).glob("nvidia/*/lib"), reverse=True))
     folders.append(Path(sys.prefix, "lib"))  # conda's
     folders.extend(sorted(Path("/usr/local").glob("cuda*/lib64"), reverse=True))
-    # containers and WSL have the driver in folders that the loader's list may lack
+    # containers and WSL have the driver in folders that the loader may not search
     folders += map(
         Path,
         (
@@ -67,7 +63,7 @@ def _folders():
 
 
 def _find(name):
-    """All copies of a library, as paths; `name` has no version, e.g. 'libnvrtc.so'."""
+    """The paths of all copies of a library; `name` has no version, e.g. 'libnvrtc.so'."""
     paths = [
         path for folder in _folders() for path in sorted(folder.glob(name + "*"), reverse=True)
     ]  # newer ones first
@@ -82,12 +78,12 @@ def _find(name):
 
 
 def _link(paths, cxx):
-    """Make libraries loadable by names of our choice; `paths` maps a name to a file.
+    """Make libraries loadable by other names; `paths` maps a name to a file.
 
-    libgpuarray opens libcuda.so and the like. Those names come with development packages alone;
-    the driver and pip's wheels have libcuda.so.1, libnvrtc.so.13, in folders that the loader does
-    not search. It takes a library that is open already where that one's own name (its soname) is
-    the name asked for. So an empty library of that name is opened, which needs the real one.
+    libgpuarray opens libcuda.so and the like, names that only development packages have. The driver
+    and pip's wheels have libcuda.so.1, libnvrtc.so.13, in folders that the loader does not search.
+    The loader takes an open library whose soname is the name asked for. So an empty library of that
+    soname is opened, which is linked with the real one.
     """
     with tempfile.TemporaryDirectory(prefix="mnist_cnn-") as folder:
         for name, path in paths.items():
@@ -104,7 +100,7 @@ def _link(paths, cxx):
             ctypes.CDLL(stand_in)  # stays open; its file is not needed any more
 
 
-# --- what each kind of device needs ------------------------------------------------------------
+# --- the needs of each kind of device ----------------------------------------------------------
 
 
 def _require_pygpu(cxx):
@@ -147,19 +143,19 @@ def _dotted(version):
 
 
 def _call(function, *args):
-    """Call a function of CUDA's, which writes integers where `args` has None; returns those."""
+    """Call a function of CUDA's; return the integers that it writes for each None in `args`."""
     results = [ctypes.c_int() for arg in args if arg is None]
     places = iter(results)
     code = function(*(ctypes.byref(next(places)) if arg is None else arg for arg in args))
     if code:
         raise MnistCnnError(
-            "CUDA's {} fails with code {}; look at what nvidia-smi says".format(function.__name__, code)
+            "CUDA's {} fails with code {}; run nvidia-smi for the reason".format(function.__name__, code)
         )
     return [result.value for result in results]
 
 
 def _driver(ordinal):
-    """The driver's path, the version of CUDA that it takes, and the GPU's compute capability."""
+    """The driver's path, its newest CUDA version, and the GPU's compute capability."""
     for path in _find("libcuda.so"):
         try:
             driver = ctypes.CDLL(str(path))
@@ -176,7 +172,7 @@ def _driver(ordinal):
     count = _call(driver.cuDeviceGetCount, None)[0] if code == 0 else 0
     if code in (0, 100) and count <= ordinal:  # 100: no device
         raise MnistCnnError(
-            "the NVIDIA driver finds {} GPU(s), so there is no cuda{}; look at "
+            "the NVIDIA driver finds {} GPU(s), so there is no cuda{}; check "
             "nvidia-smi and CUDA_VISIBLE_DEVICES".format(count, ordinal)
         )
     _call(driver.cuInit, 0)
@@ -204,9 +200,9 @@ def _cublas(path):
 
 
 def _choose(name, fits, wheels):
-    """The first copy of a library that fits, and its version; else the error that says why not.
+    """The first copy of a library that fits, and its version; an error where none does.
 
-    `fits` takes a path and returns a version and what is wrong with it, if anything.
+    `fits` takes a path and returns a version and its fault, or None.
     """
     refused = []
     for path in _find(name):
@@ -218,8 +214,8 @@ def _choose(name, fits, wheels):
             return path, version
         refused.append("{} ({})".format(path, fault))
     raise MnistCnnError(
-        "CUDA's library {} is missing{}; run: {} -m pip install {}".format(
-            name, ", for what is here does not do: " + ", ".join(refused) if refused else "", sys.executable, wheels
+        "CUDA's library {} is {}; run: {} -m pip install {}".format(
+            name, "unusable in all copies: " + ", ".join(refused) if refused else "missing", sys.executable, wheels
         )
     )
 
@@ -227,10 +223,10 @@ def _choose(name, fits, wheels):
 def _prepare_cuda(ordinal, cxx):
     driver, newest, capability = _driver(ordinal)
     if capability >= (10, 0):
-        # "detect_arch: arch id is too large": there is room for two digits.
+        # "detect_arch: arch id is too large"
         raise MnistCnnError(
-            "this GPU is of compute capability {}, and libgpuarray 0.7.6 can name those below 10 "
-            "only (up to Hopper, H100): train with --device cpu".format(_dotted(capability))
+            "this GPU has compute capability {}, and libgpuarray 0.7.6 supports only those below 10.0 "
+            "(up to Hopper, H100): train with --device cpu".format(_dotted(capability))
         )
     # CUDA 13 has dropped all before Turing.
     limit = newest if capability >= (7, 5) else min(newest, (12, 9))
@@ -283,7 +279,7 @@ def _prepare_opencl(cxx):
 
 
 def prepare(device, cxx):
-    """Make what a device needs loadable by this process.
+    """Make the libraries of a device loadable by this process.
 
     Parameters
     ----------
@@ -295,20 +291,12 @@ def prepare(device, cxx):
     Returns
     -------
     dict
-        What was found: from a name, such as 'driver', to a text with version and path.
+        From a name, such as 'driver', to a text with version and path.
 
     Raises
     ------
     MnistCnnError
-        When something is missing or does not fit; its text says what, and how to get it.
-
-    Examples
-    --------
-    >>> from mnist_cnn.compat.gpu import prepare
-    >>> prepare("quantum0", "g++")  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-        ...
-    mnist_cnn.system.errors.MnistCnnError: the device is 'quantum0'; it can be cpu, cuda, ...
+        When a library is missing or does not fit; the message says how to get it.
     """
     match = re.fullmatch(r"cuda(\d*)|opencl\d+:\d+", device)
     if not match:
@@ -317,7 +305,5 @@ def prepare(device, cxx):
         )
     found = _require_pygpu(cxx)
     if device.startswith("cuda"):
-        found.update(_prepare_cuda(int(match.group(1) or 0), cxx))
-    else:
-        found.update(_prepare_opencl(cxx))
-    return found
+        return {**found, **_prepare_cuda(int(match.group(1) or 0), cxx)}
+    return {**found, **_prepare_opencl(cxx)}

@@ -1,8 +1,8 @@
-"""A gradient of a program's own wins over an `L_op` that its Op inherits.
+"""A program's own `grad` wins over an `L_op` that its Op inherits.
 
-Theano 0.9 and later ask an Op for `L_op`, and for `grad` only where no class has one. Programs of
-before that replace `grad`: on an instance (guided back-propagation [1]_), or in a subclass of an Op
-that has an `L_op` by now (straight-through estimators [2]_). Their gradient was ignored, silently.
+Theano 0.9 and later ask an Op for `L_op`, and for `grad` only where no class has an `L_op`. Older
+programs replace `grad`: on an instance (guided back-propagation [1]_), or in a subclass of an Op
+that has an `L_op` today (straight-through estimators [2]_). Their gradient was ignored, silently.
 
 References
 ----------
@@ -12,9 +12,9 @@ References
    neurons for conditional computation. 2013. https://arxiv.org/abs/1308.3432
 """
 
-import functools
-
 import theano
+
+from .import_hooks import wrap
 
 __all__ = ["own_gradient", "prefer_own_gradients"]
 
@@ -29,7 +29,7 @@ def own_gradient(op):
     Returns
     -------
     callable or None
-        From inputs and output gradients to input gradients. None where `L_op` is to be asked.
+        From inputs and output gradients to input gradients. None where `L_op` is nearer.
 
     Examples
     --------
@@ -53,39 +53,28 @@ def own_gradient(op):
     return None
 
 
-_asked = []  # the Ops whose own gradient is computed now: it may ask for the inherited one
+_asked = []  # Ops whose own gradient is computed now, which may call the inherited `L_op`
 
 
 def _wrap(cls):
-    """Have the `L_op` that a class defines, if it does, look for an own gradient first."""
-    L_op = vars(cls).get("L_op")
-    if L_op is None or hasattr(L_op, "__wrapped__"):
+    """Have a class's `L_op`, if it defines one, look for an own gradient first."""
+    if "L_op" not in vars(cls) or hasattr(cls.L_op, "__wrapped__"):
         return
 
-    @functools.wraps(L_op)
-    def wrapped(self, inputs, outputs, output_grads):
+    @wrap(cls, "L_op")
+    def prefer_own(old, self, inputs, outputs, output_grads):
         own = None if any(op is self for op in _asked) else own_gradient(self)
         if own is None:
-            return L_op(self, inputs, outputs, output_grads)
+            return old(self, inputs, outputs, output_grads)
         _asked.append(self)
         try:
             return own(inputs, output_grads)
         finally:
             _asked.pop()
 
-    cls.L_op = wrapped
-
 
 def prefer_own_gradients():
-    """Mend all classes of Ops, those that Theano has and those that programs will define.
-
-    Examples
-    --------
-    >>> import mnist_cnn  # calls it
-    >>> import theano
-    >>> hasattr(theano.OpFromGraph.L_op, "__wrapped__")
-    True
-    """
+    """Mend all classes of Ops, those that Theano has and those that programs will define."""
     root = theano.gof.op.PureOp
 
     def __init_subclass__(cls, **kwargs):

@@ -1,33 +1,34 @@
-"""The modules of Theano and Lasagne are mended as they are imported, and at no other time.
+"""Mends the modules of Theano and Lasagne as they are imported.
 
-A finder gives them a loader of ours, which does up to four things with a module of theirs:
+A finder gives each of their modules a loader of ours:
 
-- it runs with an ``__import__`` of its own, for which ``numpy``, ``distutils`` and the like are what they
-  were (`OLD_MODULES`); nobody else sees those;
-- lines of its source are substituted (`LINES`); a line that is missing is an ImportError;
+- the module imports the old ``numpy``, ``distutils`` and so on (`OLD_MODULES`), which no other code sees;
+- lines of its source are substituted (`LINES`); a missing line is an ImportError;
 - it runs inside context managers (`AROUND`);
-- functions are called with it once it has run (`AFTER`).
+- functions are called with it after it has run (`AFTER`).
 
-What the mends are is in `mnist_cnn.compat.mends`; they register themselves in these tables.
+The mends of `mnist_cnn.compat.mends` register themselves in these tables.
 """
 
 import builtins
 import contextlib
+import functools
 import importlib.machinery
 import importlib.util
+import inspect
 import sys
 import warnings
 import zlib
 
-__all__ = ["PACKAGES", "OLD_MODULES", "LINES", "AROUND", "AFTER", "after", "around", "install"]
+__all__ = ["PACKAGES", "OLD_MODULES", "LINES", "AROUND", "AFTER", "after", "around", "install", "wrap"]
 
 #: packages whose modules are mended
 PACKAGES = {"theano", "lasagne"}
-#: what old code gets by these names: {"distutils.spawn": module}
+#: modules for old code alone: {"distutils.spawn": module}
 OLD_MODULES = {}
-#: parts of SciPy that old code imports and hardly ever uses; SciPy itself imports them at their first use
+#: parts of SciPy that old code imports and hardly ever uses; SciPy imports them at their first use
 USED_LATER = {"scipy.special", "scipy.stats"}
-#: {module: [(line as it is, line as it shall be), ...]}
+#: {module: [(old line, new line), ...]}
 LINES = {}
 #: {module: [function that returns a context manager, ...]}
 AROUND = {}
@@ -36,20 +37,7 @@ AFTER = {}
 
 
 def after(name):
-    """A decorator: have a function called with the module `name`, of any package, when that has run.
-
-    Examples
-    --------
-    >>> from mnist_cnn.compat import import_hooks
-    >>> @import_hooks.after("theano.misc.doubleop")
-    ... def say(module):
-    ...     print("imported", module.__name__)
-    >>> import sys
-    >>> _ = sys.modules.pop("theano.misc.doubleop", None)
-    >>> import theano.misc.doubleop
-    imported theano.misc.doubleop
-    >>> import_hooks.AFTER["theano.misc.doubleop"].remove(say)
-    """
+    """A decorator: call a function with the module `name`, of any package, after that has run."""
 
     def register(function):
         AFTER.setdefault(name, []).append(function)
@@ -59,22 +47,7 @@ def after(name):
 
 
 def around(name):
-    """A decorator: have the module `name` of old code run inside the context manager that a function returns.
-
-    Examples
-    --------
-    >>> import contextlib
-    >>> import sys
-    >>> from mnist_cnn.compat import import_hooks
-    >>> @import_hooks.around("theano.misc.doubleop")
-    ... def say():
-    ...     print("importing")
-    ...     return contextlib.nullcontext()
-    >>> _ = sys.modules.pop("theano.misc.doubleop", None)
-    >>> import theano.misc.doubleop
-    importing
-    >>> import_hooks.AROUND["theano.misc.doubleop"].remove(say)
-    """
+    """A decorator: run the module `name` inside the context manager that a function returns."""
 
     def register(function):
         AROUND.setdefault(name, []).append(function)
@@ -83,18 +56,36 @@ def around(name):
     return register
 
 
-def import_as_it_was(name, globals=None, locals=None, fromlist=(), level=0):
-    """``__import__`` for old code: what is in `OLD_MODULES` comes from there.
+def wrap(owner, name):
+    """A decorator: replace the function `name` of a class or module by one that gets it as first argument.
 
     Examples
     --------
-    >>> import mnist_cnn
-    >>> from mnist_cnn.compat.import_hooks import import_as_it_was
-    >>> import numpy
-    >>> import theano
-    >>> import_as_it_was("numpy").float is float, import_as_it_was("numpy") is numpy
-    (True, False)
+    >>> import types
+    >>> from mnist_cnn.compat.import_hooks import wrap
+    >>> owner = types.SimpleNamespace(double=lambda x: 2 * x)
+    >>> @wrap(owner, "double")
+    ... def one_more(old, x):
+    ...     return old(x) + 1
+    >>> owner.double(3)
+    7
     """
+    old = getattr(owner, name)
+    kind = staticmethod if isinstance(inspect.getattr_static(owner, name), staticmethod) else lambda new: new
+
+    def register(function):
+        @functools.wraps(old)
+        def new(*args, **kwargs):
+            return function(old, *args, **kwargs)
+
+        setattr(owner, name, kind(new))
+        return function
+
+    return register
+
+
+def import_as_it_was(name, globals=None, locals=None, fromlist=(), level=0):
+    """``__import__`` for old code, with the modules of `OLD_MODULES`."""
     if level == 0:
         top = name.partition(".")[0]
         if fromlist and name in OLD_MODULES:
@@ -118,7 +109,7 @@ def _is_old(name):
 def _run(module, exec_module):
     """Run a module by its loader's `exec_module`, mended."""
     if _is_old(module.__name__):
-        from . import theano_import  # noqa: F401  it fills the tables, with the first module of old code
+        from . import theano_import  # noqa: F401  it fills the tables
 
         vars(module)["__builtins__"] = _BUILTINS
     with contextlib.ExitStack() as stack:
@@ -130,13 +121,13 @@ def _run(module, exec_module):
 
 
 class _MendingLoader(importlib.machinery.SourceFileLoader):
-    """Loads a module from its source; the bytecode of substituted lines is kept in a file of its own."""
+    """Loads a module from its source; a module with substituted lines has a bytecode file of its own."""
 
     def exec_module(self, module):
         _run(module, super().exec_module)
 
     def _bytecode(self, path):
-        """Where the bytecode lies: beside Python's own, which other programs use."""
+        """The bytecode's path: beside Python's own, which other programs use."""
         if path == self.path or self.name not in LINES:
             return path
         return path[: -len("pyc")] + "mnist_cnn.pyc"
@@ -149,7 +140,7 @@ class _MendingLoader(importlib.machinery.SourceFileLoader):
 
     def path_stats(self, path):
         stats = super().path_stats(path)
-        if self.name in LINES:  # Python compares the time of the source with that in the bytecode
+        if self.name in LINES:  # Python compares the source's time with the bytecode's
             stats["mtime"] = int(stats["mtime"]) ^ zlib.crc32(repr(LINES[self.name]).encode())
         return stats
 
@@ -157,10 +148,9 @@ class _MendingLoader(importlib.machinery.SourceFileLoader):
         if self.name in LINES:
             data = _substitute(self.name, importlib.util.decode_source(data)).encode()
         if sys.flags.optimize > 1:
-            # Theano puts docstrings together as it is imported, and -OO drops them: "unsupported
-            # operand type(s) for +: 'NoneType' and 'str'".
+            # Theano adds docstrings, which -OO drops: "unsupported operand type(s) for +: 'NoneType' and 'str'"
             kwargs["_optimize"] = 1
-        with warnings.catch_warnings():  # words to the authors: "\\s" is no escape, "is" with a literal
+        with warnings.catch_warnings():  # about invalid escapes, and "is" with a literal
             warnings.simplefilter("ignore")
             return super().source_to_code(data, path, **kwargs)
 
@@ -179,7 +169,7 @@ def _substitute(name, text):
 
 
 class _Wrapped:
-    """Another tool's loader, such as pytest's of test modules, whose module runs mended."""
+    """Another tool's loader, such as pytest's of test modules, with our mends."""
 
     def __init__(self, loader):
         self._loader = loader
@@ -195,7 +185,7 @@ class _Wrapped:
 
 
 class MendingFinder:
-    """Finds the modules of `PACKAGES` and of `AFTER` where the others find them, and mends them."""
+    """Finds the modules of `PACKAGES` and of `AFTER` by the other finders, and mends them."""
 
     @classmethod
     def find_spec(cls, fullname, path=None, target=None):
@@ -222,13 +212,6 @@ def install():
     ------
     ImportError
         When one of them is imported already, and not mended.
-
-    Examples
-    --------
-    >>> import sys
-    >>> import mnist_cnn  # calls it
-    >>> [getattr(finder, "__name__", "") for finder in sys.meta_path].count("MendingFinder")
-    1
     """
     if MendingFinder in sys.meta_path:
         return

@@ -1,4 +1,4 @@
-"""A short start: what nobody needs is left out, and what the compiler said is kept."""
+"""A short start: Theano's GPU part is imported at its first use, and the compiler's answers are kept."""
 
 import contextlib
 import functools
@@ -12,19 +12,13 @@ import tempfile
 import types
 from pathlib import Path
 
+from .import_hooks import wrap
+
 __all__ = ["import_gpuarray_when_asked", "remember_the_compiler", "fault_of_compiler", "skip_source_lines"]
 
 
 def import_gpuarray_when_asked():
-    """Have ``theano.gpuarray`` imported by its first use: on the CPU nobody needs it.
-
-    Examples
-    --------
-    >>> import mnist_cnn  # calls it
-    >>> import theano
-    >>> theano.gpuarray.pygpu_activated
-    False
-    """
+    """Have ``theano.gpuarray`` imported by its first use, which the CPU never makes."""
     import theano
 
     def __getattr__(name):
@@ -36,7 +30,7 @@ def import_gpuarray_when_asked():
 
 
 def _identity_of_compiler():
-    """What may change the compiler's answers; the cache's folder has the processor in its name."""
+    """All that may change the compiler's answers; the processor is in the name of the cache's folder."""
     from theano import config
     from theano.configdefaults import gcc_version_str
 
@@ -63,18 +57,11 @@ class _Answers:
             os.replace(file.name, str(self.path))
 
 
-_known = []  # the answers of the compiler in use, once there is one
+_known = []  # the answers of the compiler in use, if there is one
 
 
 def fault_of_compiler():
-    """Why the compiler cannot make a module of Theano's with its flags, or None; asked once.
-
-    Examples
-    --------
-    >>> from mnist_cnn.compat.lean_import import fault_of_compiler
-    >>> print(fault_of_compiler())
-    None
-    """
+    """The reason why the compiler cannot make a module with Theano's flags, or None; asked once."""
     from theano import config
     from theano.gof.cmodule import std_include_dirs
 
@@ -103,25 +90,15 @@ def fault_of_compiler():
     except OSError as error:
         return error.strerror
     if process.returncode:
-        lines = [line for line in process.stdout.splitlines() if "error" in line]
-        return (lines or process.stdout.splitlines() or ["it ends with exit code {}".format(process.returncode)])[
-            0
-        ].strip()
+        lines = process.stdout.splitlines() or ["it ends with exit code {}".format(process.returncode)]
+        return next((line for line in lines if "error" in line), lines[0]).strip()
     for answers in _known:
         answers.add("works", True)
     return None
 
 
 def remember_the_compiler():
-    """Keep which flags this processor takes and whether OpenMP works: four processes a start.
-
-    Examples
-    --------
-    >>> import mnist_cnn  # calls it
-    >>> import theano
-    >>> hasattr(theano.gof.cmodule.GCC_compiler.compile_args, "__wrapped__")
-    True
-    """
+    """Keep the flags of this processor and whether OpenMP works, which take four processes at each start."""
     from theano import config
     from theano.gof.cmodule import GCC_compiler
     from theano.gof.op import OpenMPOp
@@ -139,26 +116,22 @@ def remember_the_compiler():
         if "flags of the processor" not in answers.values:
             answers.add("flags of the processor", _flags_of_processor())
         GCC_compiler.march_flags = answers.values["flags of the processor"]
-    compile_args, test_gxx_support = GCC_compiler.compile_args, OpenMPOp.test_gxx_support
 
-    @functools.wraps(compile_args)
-    def compile_args_(march_flags=True):
-        args = compile_args(march_flags)
+    @wrap(GCC_compiler, "compile_args")
+    def compile_args(old, *args, **kwargs):
+        flags = old(*args, **kwargs)
         if clang:  # an error to it, in Theano's elementwise operations
-            args.append("-Wno-c++11-narrowing")
+            flags.append("-Wno-c++11-narrowing")
         if GCC_compiler.march_flags and "flags of the processor" not in answers.values:
             answers.add("flags of the processor", GCC_compiler.march_flags)
-        return args
+        return flags
 
-    @functools.wraps(test_gxx_support)
-    def test_gxx_support_():
-        works = test_gxx_support()
+    @wrap(OpenMPOp, "test_gxx_support")
+    def test_gxx_support(old):
+        works = old()
         if works:
             answers.add("OpenMP", True)
         return works
-
-    GCC_compiler.compile_args = staticmethod(compile_args_)
-    OpenMPOp.test_gxx_support = staticmethod(test_gxx_support_)
 
 
 def _is_clang(answers):
@@ -170,7 +143,7 @@ def _is_clang(answers):
             version = subprocess.run(
                 [config.cxx, "--version"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
             ).stdout
-        except OSError:  # what it is does not matter then
+        except OSError:  # no compiler
             return False
         answers.add("Clang", b"clang" in version.lower())
     return answers.values["Clang"]
@@ -181,17 +154,10 @@ def _is_x86():
 
 
 def _flags_of_processor():
-    """The flag for the processor at hand, where Theano does not find it.
+    """The flag for this processor, where Theano does not find it.
 
-    Theano asks for -march=native alone, which is -mcpu=native on other processors than x86 (an
-    error to some compilers). And it takes what Clang says of itself for flags: "unknown argument:
-    '-target-feature'".
-
-    Examples
-    --------
-    >>> from mnist_cnn.compat.lean_import import _flags_of_processor
-    >>> len(_flags_of_processor())
-    1
+    Theano knows -march=native only, which is -mcpu=native on other processors than x86 (an error to
+    some compilers). And it takes parts of Clang's output for flags: "unknown argument: '-target-feature'".
     """
     from theano import config
     from theano.gof.cmodule import try_march_flag
@@ -204,17 +170,10 @@ def _flags_of_processor():
 
 
 def skip_source_lines():
-    """Keep Theano from reading its own source where a rewriting of the graph is not valid.
+    """Keep Theano from reading its own source after an invalid rewriting of the graph.
 
-    It wants the name of the calling function alone; to find the source line as well, Python looks
-    through all modules, 0.03 s each time.
-
-    Examples
-    --------
-    >>> import mnist_cnn  # calls it
-    >>> import theano
-    >>> theano.gof.toolbox.inspect.getframeinfo.keywords
-    {'context': 0}
+    It needs the calling function's name only; for the source line Python searches all modules, 0.03 s
+    each time.
     """
     from theano.gof import toolbox
 

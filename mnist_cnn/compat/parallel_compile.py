@@ -1,8 +1,7 @@
-"""The modules of a graph, compiled several at a time before Theano asks for them."""
+"""Compiles the modules of a graph several at a time, before Theano asks for them."""
 
 import atexit
 import contextlib
-import functools
 import os
 import shutil
 import signal
@@ -21,10 +20,11 @@ from ..storage.atomic import lock
 from ..system.errors import Interrupted
 from ..system.machine import cores
 from .compile_cache import compile_cache_is_empty
+from .import_hooks import wrap
 
 __all__ = ["apply"]
 
-#: What nearly every module that Theano writes includes, in its order; and what the fused layers' do.
+#: The headers of nearly every module that Theano writes, in its order, and of the fused layers'.
 _COMMON_HEADERS = """\
 #include <Python.h>
 #include <iostream>
@@ -46,7 +46,7 @@ _COMMON_HEADERS = """\
 
 
 def _compiler_call(flags, folders, output, *args):
-    """Theano's call of the compiler, but for debugging information: a tenth of the time."""
+    """Theano's call of the compiler without debugging information, which takes a tenth of the time."""
     return [
         theano.config.cxx,
         "-shared",
@@ -61,7 +61,7 @@ def _compiler_call(flags, folders, output, *args):
 
 
 def _compile(call, folder):
-    """Start a compiler, without a word. Its temporary files go with the folder, if it is killed."""
+    """Start a compiler, muted. If it is killed, its temporary files are in the folder."""
     return subprocess.Popen(
         call,
         stdin=subprocess.DEVNULL,
@@ -72,7 +72,7 @@ def _compile(call, folder):
 
 
 class _TemporaryFolder:
-    """A temporary folder that is locked as long as it is in use; those of killed processes go."""
+    """A temporary folder, locked while it is in use; folders of killed processes are removed."""
 
     def __init__(self):
         for path in Path(tempfile.gettempdir()).glob("mnist_cnn-*-*"):
@@ -83,8 +83,7 @@ class _TemporaryFolder:
                         shutil.rmtree(path, ignore_errors=True)
                 finally:
                     os.close(folder)
-        # one that is removed as it is locked would be another's: of that chance a compilation fails,
-        # and Theano does it again
+        # Another process may remove it before it is locked: then a compilation fails, and Theano repeats it.
         self.name = tempfile.mkdtemp(prefix="mnist_cnn-{}-".format(os.getpid()))
         self.number = os.open(self.name, os.O_RDONLY | os.O_DIRECTORY)
         lock(self.number)
@@ -95,7 +94,7 @@ class _TemporaryFolder:
 
 
 class _ParsedHeaders:
-    """The common headers, which a compiler parses in the background for one set of its flags."""
+    """The common headers, which a compiler parses in the background for one set of flags."""
 
     def __init__(self, flags):
         self.folder = _TemporaryFolder()
@@ -114,7 +113,7 @@ class _ParsedHeaders:
         )
 
     def result(self):
-        """The header's path when it is parsed; where that failed it is read as it is."""
+        """The header's path after it is parsed; where that failed the compiler reads the header itself."""
         self.process.wait()
         return self.path
 
@@ -125,7 +124,7 @@ class _ParsedHeaders:
 
 
 class _Builds:
-    """The modules of a graph, compiled several at a time before Theano asks for them.
+    """The compilations for a graph.
 
     Theano runs one compiler at a time, and has it parse the headers of Python and NumPy for each
     of some forty modules: a first start would take twice as long on two cores (64 seconds for 26).
@@ -139,7 +138,7 @@ class _Builds:
         self.lock, self.processes, self.closed = threading.Lock(), [], False
 
     def start(self):
-        """Have all modules of the graph compiled that are not in Theano's cache."""
+        """Start to compile all modules of the graph that are not in Theano's cache."""
         self.folder = _TemporaryFolder()
         self.pool = ThreadPoolExecutor(min(4, cores()))
         cache = theano.gof.cc.get_module_cache()
@@ -148,21 +147,21 @@ class _Builds:
             try:
                 linker = theano.gof.cc.CLinker().accept(theano.gof.FunctionGraph(node.inputs, node.outputs))
                 key, source = linker.cmodule_key(), linker.get_src_code()
-                # Two Ops that differ at run time alone have one source, and one module.
+                # Two Ops that differ at run time only have one source, and one module.
                 if (
                     key not in cache.entry_from_key
                     and theano.gof.cmodule.get_module_hash(source, key) not in cache.module_hash_to_key_data
                 ):
                     linkers[source] = linker
-            except Exception:  # an Op without C code, most often; if not, Theano will say it
+            except Exception:  # most often an Op without C code; Theano will report others
                 continue
         uses = Counter(tuple(linker.compile_args()) for linker in linkers.values())
         for flags, count in uses.items():
             if flags in _early_headers:
                 self.headers[flags] = _early_headers.pop(flags)
-            elif count > 2:  # takes as long as three modules save
+            elif count > 2:  # parsing costs as much as three modules save
                 self.headers[flags] = _ParsedHeaders(flags)
-        # Those with headers of their own take longest: first, lest one be left for the end.
+        # Modules with headers of their own take longest, so they come first.
         for source, linker in sorted(linkers.items(), key=lambda item: -len(item[1].header_dirs())):
             self.libraries[source] = self.pool.submit(self.build, source, linker)
 
@@ -190,24 +189,24 @@ class _Builds:
         return library if process.wait() == 0 else None
 
     def take(self, source, location):
-        """Move a module to where Theano wants it; its path there, or None where there is none."""
+        """Move a module to the folder that Theano chose; its path there, or None where there is none."""
         try:
             if self.pool is None:
                 self.start()
             library = self.libraries[source].result() if source in self.libraries else None
             if library is None:
                 return None
-            # as long as it was empty, another process may have cleaned it away
+            # another process may have removed the folder while it was empty
             os.makedirs(location, exist_ok=True)
             shutil.move(str(library.with_name("mod.cpp")), os.path.join(location, "mod.cpp"))
             return shutil.move(str(library), os.path.join(location, library.name))
-        except OSError:  # no room for temporary files, say: Theano does what it can
+        except OSError:  # such as a full disk: Theano compiles it itself
             return None
 
     def close(self):
         if self.pool is not None:
             with self.lock:
-                self.closed = True  # what an interrupted start no longer needs is not begun
+                self.closed = True  # after an interrupt no further compilation starts
             for future in self.libraries.values():
                 future.cancel()
             for headers in self.headers.values():
@@ -218,50 +217,41 @@ class _Builds:
             self.folder.cleanup()
 
 
-_builds = []  # of the graph that is compiled now, last; before it those that it is a loop of
-_make_all = theano.gof.vm.VM_Linker.make_all
-_compile_str = theano.gof.cmodule.GCC_compiler.compile_str
+_builds = []  # of the graph that is compiled now, last; before it those of the loops around it
 
 
-@functools.wraps(_make_all)
-def make_all(self, *args, **kwargs):
-    if self.c_thunks is False:  # a mode that runs Python: one Op or two have no other form than C
-        return _make_all(self, *args, **kwargs)
+def _make_all(old, self, *args, **kwargs):
+    if self.c_thunks is False:  # a mode that runs Python: only an Op or two have no other form than C
+        return old(self, *args, **kwargs)
     _builds.append(_Builds(self.fgraph))
     try:
-        return _make_all(self, *args, **kwargs)
+        return old(self, *args, **kwargs)
     finally:
         _builds.pop().close()
 
 
-@functools.wraps(_compile_str)
-def compile_str(module_name, src_code, location=None, *args, **kwargs):
+def _compile_str(old, module_name, src_code, location=None, *args, **kwargs):
     library = _builds[-1].take(src_code, location) if _builds else None
     if library is None:
-        return _compile_str(module_name, src_code, location, *args, **kwargs)
+        return old(module_name, src_code, location, *args, **kwargs)
     return theano.gof.cmodule.dlimport(library)
 
 
-def _interrupted_in_a_line(function):
-    """Have Ctrl-C raise what a notebook shows in a line, not with the way through all of Theano."""
-
-    @functools.wraps(function)
-    def function_(*args, **kwargs):
-        try:
-            return function(*args, **kwargs)
-        except Interrupted:
-            raise
-        except KeyboardInterrupt as error:
-            raise Interrupted(signal.SIGINT) from error
-
-    return function_
+def _interrupted(old, *args, **kwargs):
+    """Have Ctrl-C raise an `Interrupted`, which a notebook shows in a line, without Theano's traceback."""
+    try:
+        return old(*args, **kwargs)
+    except Interrupted:
+        raise
+    except KeyboardInterrupt as error:
+        raise Interrupted(signal.SIGINT) from error
 
 
 _early_headers = {}  # compiler flags to headers that no graph has asked for yet
 
 
 def _parse_headers_early():
-    """Parse what most modules of a first start need while the data is read and graphs are built."""
+    """Parse the headers of a first start while the data is read and graphs are built."""
     x = theano.tensor.fvector()
     for openmp in {False, theano.config.openmp}:  # two sets of flags
         total = theano.tensor.Elemwise(theano.scalar.add, openmp=openmp)(x, x)
@@ -278,26 +268,16 @@ def _close_early_headers():
 
 
 def apply():
-    """Have Theano take what was compiled ahead, where its compiler is g++ on Linux as it is.
-
-    Ctrl-C in a compilation is an `Interrupted`, which a notebook shows in a line.
-
-    Examples
-    --------
-    >>> import mnist_cnn  # calls it
-    >>> import theano
-    >>> theano.gof.vm.VM_Linker.make_all.__name__  # with g++ on Linux ours, which goes on to theirs
-    'make_all'
-    """
+    """Have Theano take modules from these compilations, with g++ on Linux; make Ctrl-C an `Interrupted`."""
     for name in ("__init__", "create"):
-        setattr(theano.compile.FunctionMaker, name, _interrupted_in_a_line(getattr(theano.compile.FunctionMaker, name)))
+        wrap(theano.compile.FunctionMaker, name)(_interrupted)
     if (
         sys.platform == "linux"
         and "clang" not in theano.config.cxx
         and not theano.config.cmodule.remove_gxx_opt
         and not theano.config.cmodule.compilation_warning
     ):
-        theano.gof.vm.VM_Linker.make_all = make_all
-        theano.gof.cmodule.GCC_compiler.compile_str = staticmethod(compile_str)
+        wrap(theano.gof.vm.VM_Linker, "make_all")(_make_all)
+        wrap(theano.gof.cmodule.GCC_compiler, "compile_str")(_compile_str)
         if theano.config.cxx and compile_cache_is_empty():
             _parse_headers_early()

@@ -1,4 +1,4 @@
-"""The starts of Theano's random streams, without a loop in Python."""
+"""The first states of Theano's random streams, without a loop in Python."""
 
 import numpy as np
 from theano.sandbox import rng_mrg
@@ -7,15 +7,14 @@ __all__ = ["apply", "stream_starts"]
 
 
 def _times(A, B, m):
-    """A times B modulo m, of numbers below 2**31: three products of two stay below 2**64."""
+    """A @ B modulo m, for numbers below 2**31: a sum of three products stays below 2**64."""
     return np.uint64(A) @ np.uint64(B) % np.uint64(m)
 
 
 def stream_starts(rstate, n_streams):
     """States of MRG31k3p that lie 2**72 numbers apart.
 
-    From the first k states the next k follow by one product, with the k-th power of the matrix that
-    goes from a state to the next.
+    One product with the k-th power of the step's matrix turns the first k states into the next k.
 
     Parameters
     ----------
@@ -59,16 +58,9 @@ def _product_of_both_halves(v, A, m1, B, m2):
 
 
 def apply():
-    """Have ``MRG_RandomStreams`` find the starts of its streams so: the same, sooner.
+    """Have ``MRG_RandomStreams`` use `stream_starts`, which gives the same states.
 
-    Theano's own way compiles a module, and calls it for each of a dropout layer's 15,360 streams.
-
-    Examples
-    --------
-    >>> import mnist_cnn  # calls it
-    >>> from theano.sandbox.rng_mrg import MRG_RandomStreams
-    >>> MRG_RandomStreams(seed=12345).get_substream_rstates(15360, "float32").shape
-    (15360, 6)
+    Theano compiles a module, and calls it for each of a dropout layer's 15,360 streams.
     """
     rng_mrg.multMatVect = _product_of_both_halves
     rng_mrg.MRG_RandomStreams.get_substream_rstates = _get_substream_rstates

@@ -1,4 +1,4 @@
-"""Theano as it is imported: its settings and the machine before, our additions after."""
+"""Theano's import: checks and settings before it, our mends after it."""
 
 import configparser
 import contextlib
@@ -15,7 +15,7 @@ __all__ = []
 
 @contextlib.contextmanager
 def _no_collections():
-    """Keep Python from looking for garbage where modules are made that stay: a tenth of the time."""
+    """Turn garbage collection off, which takes a tenth of the import's time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -29,11 +29,11 @@ def _no_collections():
 @contextlib.contextmanager
 def _start_theano():
     check_environment()
-    from . import gpu  # noqa: F401  how the system's pygpu is found
+    from . import gpu  # noqa: F401  it finds the system's pygpu
     from .compile_cache import find_modules_again, find_truncated_extensions, remove_truncated_modules
 
-    # scan's C loop is Cython's output of 2017: it wants longintrepr.h, which Python 3.11 hides, and
-    # fields that NumPy 2 hides. Where its import fails, Theano runs the loop in Python.
+    # scan's C loop is Cython's output of 2017: it needs longintrepr.h, which Python 3.11 hides, and
+    # fields that NumPy 2 hides. Without the module Theano runs the loop in Python.
     sys.modules["theano.scan_module.scan_perform_ext"] = None
     mute_old_code()
     find_truncated_extensions()
@@ -43,7 +43,7 @@ def _start_theano():
     except (OSError, ValueError, TypeError, LookupError, AssertionError, configparser.Error) as error:
         # a cache folder that cannot be made or filled, a value that Theano does not know
         raise ImportError(
-            "Theano does not start; look at THEANO_FLAGS, .theanorc, the compiler and the disk: {}".format(
+            "Theano does not start; check THEANO_FLAGS, .theanorc, the compiler and the disk: {}".format(
                 first_line(error)
             )
         ) from error
@@ -71,5 +71,5 @@ def _start_theano():
 @around("lasagne")
 @contextlib.contextmanager
 def _theano_before_lasagne():
-    importlib.import_module("theano")  # where it fails, Lasagne would say that it is not installed
+    importlib.import_module("theano")  # an error here is Theano's; Lasagne would say that it is not installed
     yield

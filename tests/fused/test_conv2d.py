@@ -422,7 +422,7 @@ def test_pooling_names_what_does_not_fit():
         (dict(size=(2, 0)), "size: wanted two numbers from 1"),
         (dict(mode="mean"), "mode: wanted one of max, average_inc_pad, .*'mean'"),
         (dict(pad=(1, 2)), "pad: wanted less than the window's"),
-        (dict(pad=(1, 1), ignore_border=False), "pad: wanted none without"),
+        (dict(pad=(1, 1), ignore_border=False), "pad: wanted none without ignore_border"),
     ]:
         with pytest.raises(ValueError, match=why):
             Pool2D(**dict(dict(size=(2, 2), stride=(2, 2)), **arguments))

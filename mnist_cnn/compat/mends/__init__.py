@@ -1,4 +1,4 @@
-"""What breaks in Theano 1.0.5 and Lasagne 0.1 on today's Python and NumPy, and what is done.
+"""The mends of Theano 1.0.5 and Lasagne 0.1 for today's Python and NumPy.
 
 ================================================================ ============= =================
 what breaks                                                      since         mended in
@@ -19,7 +19,7 @@ numbers that change without an error: copied generators, NEP 50  NumPy 2.0     `
 CorrMM has no Python code: FAST_COMPILE, DebugMode               ever          `python_modes`
 ================================================================ ============= =================
 
-Each module registers what it does with `mnist_cnn.compat.import_hooks`.
+Each module registers its mends with `mnist_cnn.compat.import_hooks`.
 """
 
 import functools
@@ -34,14 +34,7 @@ __all__ = ["digest"]
 
 @functools.cache
 def digest():
-    """Eight hexadecimal digits for all mends and NumPy's ABI; compiled modules are keyed by them.
-
-    Examples
-    --------
-    >>> from mnist_cnn.compat.mends import digest
-    >>> len(digest())
-    8
-    """
+    """Eight hexadecimal digits for all mends and NumPy's ABI; compiled modules are keyed by them."""
     sha = hashlib.sha256(b"2" if old_numpy.NUMPY_2 else b"1")
     for path in sorted(Path(__file__).parent.glob("*.py")):
         sha.update(path.read_bytes())

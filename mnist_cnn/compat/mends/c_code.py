@@ -3,12 +3,12 @@
 import functools
 import re
 
-from ..import_hooks import after
+from ..import_hooks import after, wrap
 from .old_numpy import NUMPY_2
 
 __all__ = ["mend", "use_scipy_openblas"]
 
-# NumPy 2 has made the iterator private with which Theano adds to x[index] where an index comes twice.
+# NumPy 2 has made private the iterator by which Theano adds to x[index] where an index comes twice.
 _INPLACE_INCREMENT = """
 static int inplace_increment(PyArrayObject *x, PyObject *index, PyArrayObject *y, int inc) {
     int result = -1;
@@ -22,7 +22,7 @@ static int inplace_increment(PyArrayObject *x, PyObject *index, PyArrayObject *y
 }
 """
 
-# What Theano takes from numpy/npy_3kcompat.h, which shrinks from release to release.
+# The names that Theano uses of numpy/npy_3kcompat.h, which shrinks from release to release.
 _NPY_3KCOMPAT = """\
 #include <Python.h>
 #ifndef NPY_PY3K
@@ -36,8 +36,8 @@ _NPY_3KCOMPAT = """\
 #endif
 """
 
-# A complex number of its own: NumPy 2's is the C compiler's, without .real and .imag, and no struct
-# that a C++ struct could inherit from. {0} is 64 or 128, {1} half of it.
+# NumPy 2's complex number is the C compiler's: it has no .real and .imag, and no C++ struct can inherit
+# from it. {0} is 64 or 128, {1} half of it.
 _COMPLEX_HEAD = """\
 struct theano_complex{0} {{
                 npy_float{1} real, imag;
@@ -48,13 +48,7 @@ _scipy_openblas = False
 
 
 def use_scipy_openblas():
-    """Have BLAS called by the names of SciPy's wheels since 1.13: ``scipy_sgemm_`` for ``sgemm_``.
-
-    Examples
-    --------
-    >>> from mnist_cnn.compat.mends import c_code
-    >>> c_code.use_scipy_openblas()  # doctest: +SKIP
-    """
+    """Have BLAS called by the names of SciPy's wheels since 1.13: ``scipy_sgemm_`` for ``sgemm_``."""
     global _scipy_openblas
     _scipy_openblas = True
 
@@ -69,28 +63,13 @@ def _scipy_names():
 
 
 def mend(code):
-    """The C code of a module, for today's headers.
-
-    Parameters
-    ----------
-    code : str
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> from mnist_cnn.compat.mends.c_code import mend
-    >>> "npy_3kcompat" in mend('#include "numpy/npy_3kcompat.h"')
-    False
-    """
+    """The C code of a module, changed for today's headers."""
     if _scipy_openblas and "void xerbla_(" in code:
         code = _scipy_names() + code
-    if NUMPY_2:  # the axis that means all of them; MAXDIMS is out of bounds since 2.0
+    if NUMPY_2:  # the number for all axes, which MAXDIMS was before 2.0
         code = re.sub(r"\bNPY_MAXDIMS\b", "NPY_RAVEL_AXIS", code)
-    # DimShuffle takes a stride of 0 for that of a new axis, whose stride it makes up; an array of
-    # numpy.broadcast_to has longer axes of that kind, and was read past its end.
+    # DimShuffle takes each axis of stride 0 for a new one and makes a stride up; an array of
+    # numpy.broadcast_to has longer axes of stride 0, and was read past its end.
     for axis in ("nd_out - 1", "i"):
         code = code.replace(
             "if (strides[{}] == 0)\n".format(axis), "if (strides[{0}] == 0 && dimensions[{0}] <= 1)\n".format(axis)
@@ -102,30 +81,23 @@ def mend(code):
 def _mend_what_is_compiled(module):
     from . import digest
 
-    compiler = module.GCC_compiler
-    compile_args, compile_str = compiler.compile_args, compiler.compile_str
-    code = module.DynamicModule.code
-    # The flags are a part of the key of a compiled module: it is made anew where a mend has changed.
-    # NumPy 2 shows the element size of a dtype to those alone that ask for NumPy 2.
+    # The flags are a part of a compiled module's key: a changed mend compiles all anew.
+    # NumPy 2 shows a dtype's element size only to code that asks for NumPy 2.
     flags = ["-DMNIST_CNN_MENDS=0x" + digest()]
     if NUMPY_2:
         flags.append("-DNPY_TARGET_VERSION=NPY_2_0_API_VERSION")
 
-    @functools.wraps(compile_args)
-    def compile_args_(march_flags=True):
-        return compile_args(march_flags) + flags
+    @wrap(module.GCC_compiler, "compile_args")
+    def compile_args(old, *args, **kwargs):
+        return old(*args, **kwargs) + flags
 
-    @functools.wraps(compile_str)
-    def compile_str_(module_name, src_code, *args, **kwargs):
-        return compile_str(module_name, mend(src_code), *args, **kwargs)
+    @wrap(module.GCC_compiler, "compile_str")
+    def compile_str(old, module_name, src_code, *args, **kwargs):
+        return old(module_name, mend(src_code), *args, **kwargs)
 
-    @functools.wraps(code)
-    def code_(self):
-        return mend(code(self))
-
-    compiler.compile_args = staticmethod(compile_args_)
-    compiler.compile_str = staticmethod(compile_str_)
-    module.DynamicModule.code = code_
+    @wrap(module.DynamicModule, "code")
+    def code(old, self):
+        return mend(old(self))
 
 
 if NUMPY_2:
@@ -136,16 +108,12 @@ if NUMPY_2:
 
     @after("theano.scalar.basic")
     def _mend_complex(module):
-        c_support_code = module.Scalar.c_support_code
-
-        @functools.wraps(c_support_code)
-        def c_support_code_(self):
-            code = c_support_code(self)
+        @wrap(module.Scalar, "c_support_code")
+        def c_support_code(old, self):
+            code = old(self)
             for bits in (64, 128):
                 head = "struct theano_complex{0} : public npy_complex{0}\n            {{".format(bits)
                 if code and head not in code:
                     raise ImportError("Theano's C code has no {!r}: it is another version".format(head))
                 code = code.replace(head, _COMPLEX_HEAD.format(bits, bits // 2))
             return "#include <string.h>\n" + code if code else code
-
-        module.Scalar.c_support_code = c_support_code_

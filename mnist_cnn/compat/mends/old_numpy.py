@@ -1,6 +1,6 @@
-"""NumPy as Theano and Lasagne knew it: a module of the old names and rules in front of today's.
+"""NumPy for Theano and Lasagne: a module with the old names and rules in front of today's.
 
-NumPy itself stays as it is, for other libraries ask what it has.
+NumPy itself stays unchanged, since other libraries test for its names.
 """
 
 import functools
@@ -13,7 +13,6 @@ from ..import_hooks import OLD_MODULES
 
 __all__ = ["NUMPY_2", "old_numpy"]
 
-#: whether NumPy's rules are those of 2.0 and later
 NUMPY_2 = int(np.__version__.partition(".")[0]) >= 2
 
 
@@ -57,7 +56,7 @@ _CONSTANTS = {
     "PZERO": 0.0,
     "NZERO": -0.0,
     "MAXDIMS": 64 if NUMPY_2 else 32,
-    "RAVEL_AXIS": -(2**31) if NUMPY_2 else 32,  # what axis=None is in C
+    "RAVEL_AXIS": -(2**31) if NUMPY_2 else 32,  # axis=None in C
 }
 
 
@@ -73,7 +72,7 @@ class _Cast:
 
 
 def _find_common_type(array_types, scalar_types):
-    """The type of arrays and scalars together, where a scalar counts if its kind is a greater one."""
+    """The common type of arrays and scalars, where a scalar counts only if its kind is greater."""
     arrays, scalars = (
         np.result_type(*types) if types else None
         for types in ([*map(np.dtype, array_types)], [*map(np.dtype, scalar_types)])
@@ -85,11 +84,11 @@ def _find_common_type(array_types, scalar_types):
     return np.result_type(arrays, scalars) if greater else arrays
 
 
-# --- functions that took more, or gave something else ------------------------------------------
+# --- functions that took other arguments, or gave other results -------------------------------
 
 
 def _named(dtype):
-    """A dtype; NumPy 1.x also took an object whose attribute `dtype` is a name, as a variable's is."""
+    """A dtype; NumPy 1.x also took an object whose attribute `dtype` is a name, such as a variable."""
     return dtype.dtype if isinstance(getattr(dtype, "dtype", None), str) else dtype
 
 
@@ -102,7 +101,7 @@ def _takes_named_dtype(function):
 
 
 def _wrap_round(values, dtype):
-    """Integers that a type cannot hold wrap round; as in NumPy 1.x, none may be larger than a C long."""
+    """Integers out of a type's range wrap round; as in NumPy 1.x, none may be larger than a C long."""
     dtype = np.dtype(dtype)
     if values.dtype == object:  # the results of a Python function over arrays
         values = np.array(values.tolist())
@@ -132,14 +131,7 @@ def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, **k
 
 
 def asarray(a, dtype=None, order=None, **kwargs):
-    """`numpy.asarray` of NumPy 1.x: integers wrap round.
-
-    Examples
-    --------
-    >>> from mnist_cnn.compat.mends.old_numpy import asarray
-    >>> int(asarray(300, "uint8"))
-    44
-    """
+    """`numpy.asarray` of NumPy 1.x: integers wrap round."""
     dtype = _named(dtype)
     try:
         return np.asarray(a, dtype, order, **kwargs)
@@ -150,14 +142,7 @@ def asarray(a, dtype=None, order=None, **kwargs):
 
 
 def unique(ar, return_index=False, return_inverse=False, return_counts=False, axis=None, **kwargs):
-    """`numpy.unique` of NumPy 1.x, whose inverse is flat.
-
-    Examples
-    --------
-    >>> from mnist_cnn.compat.mends.old_numpy import unique
-    >>> [array.tolist() for array in unique([[3, 1], [1, 3]], return_inverse=True)]
-    [[1, 3], [1, 0, 0, 1]]
-    """
+    """`numpy.unique` of NumPy 1.x, whose inverse is flat."""
     result = np.unique(ar, return_index, return_inverse, return_counts, axis, **kwargs)
     if return_inverse:
         place = 1 + bool(return_index)
@@ -166,14 +151,7 @@ def unique(ar, return_index=False, return_inverse=False, return_counts=False, ax
 
 
 def linspace(start, stop, num=50, *args, **kwargs):
-    """`numpy.linspace` of NumPy before 1.18, where a number of points may be a float.
-
-    Examples
-    --------
-    >>> from mnist_cnn.compat.mends.old_numpy import linspace
-    >>> linspace(0, 1, 3.).tolist()
-    [0.0, 0.5, 1.0]
-    """
+    """`numpy.linspace` of NumPy before 1.18, where a number of points may be a float."""
     return np.linspace(start, stop, int(num), *args, **kwargs)
 
 
@@ -181,7 +159,7 @@ def linspace(start, stop, num=50, *args, **kwargs):
 
 
 class _OldNumPy(types.ModuleType):
-    """What is not set in it is NumPy's: parts that NumPy itself imports when they are asked for."""
+    """Names that are not set in it are NumPy's, such as parts that NumPy imports at their first use."""
 
     def __getattr__(self, name):
         return getattr(np, name)
@@ -207,7 +185,7 @@ def _functions():
         "alltrue": np.all,
         "round_": np.round,
         "row_stack": np.vstack,
-        "asscalar": lambda a: a.item(),
+        "asscalar": lambda a: np.asarray(a).item(),
         "alen": len,
         "trapz": getattr(np, "trapezoid", None) or np.trapz,
         "mat": np.asmatrix,
@@ -245,7 +223,7 @@ def _make():
     old = _OldNumPy("numpy", np.__doc__)
     names = vars(old)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # NumPy 1.24 and 1.25 warn where a name that goes is looked at
+        warnings.simplefilter("ignore")  # NumPy 1.24 and 1.25 warn about names that they will drop
         names.update(
             (name, value)
             for name, value in vars(np).items()
@@ -253,8 +231,8 @@ def _make():
         )
         names.update(_TYPES, **_CONSTANTS)
         names.update(_functions())
-    # What Theano asks numpy.distutils, which went with Python 3.12: where NumPy's headers lie. It
-    # asks for a BLAS there too, but only where blas.ldflags is not set, which it always is.
+    # Theano asks numpy.distutils, gone with Python 3.12, for NumPy's headers; for a BLAS only where
+    # blas.ldflags is not set, which it always is.
     distutils = old.distutils = types.ModuleType("numpy.distutils")
     distutils.misc_util = types.SimpleNamespace(get_numpy_include_dirs=lambda: [np.get_include()])
     distutils.__config__ = None

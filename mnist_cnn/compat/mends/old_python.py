@@ -1,4 +1,4 @@
-"""Modules that Python, setuptools and SciPy have dropped or moved, with what old code asks of them."""
+"""Modules that Python, setuptools and SciPy have dropped or moved, with the names that old code uses."""
 
 import importlib
 import importlib.util
@@ -59,7 +59,7 @@ _module("imp", reload=importlib.reload, find_module=_find_module)
 
 # --- setuptools 81 dropped pkg_resources; versions before warn, and take 0.1 s to import --------
 
-# Lasagne asks it for its own version, Theano's GPU part for an exception.
+# Lasagne reads its version by it, Theano's GPU part an exception.
 _module("pkg_resources", get_distribution=metadata.distribution, DistributionNotFound=metadata.PackageNotFoundError)
 
 # --- SciPy 1.8 renamed the private functions that Theano convolves with in Python ---------------

@@ -1,6 +1,5 @@
 """Names and keywords of Theano before 0.9, which Lasagne and old programs use."""
 
-import functools
 import sys
 import types
 
@@ -9,11 +8,13 @@ import theano.sandbox
 import theano.tensor.nnet
 import theano.tensor.signal.pool
 
+from ..import_hooks import wrap
+
 __all__ = ["apply"]
 
 
 def max_pool_2d(input, ds, ignore_border=None, st=None, padding=(0, 0), mode="max"):
-    """`theano.tensor.signal.pool.pool_2d` under its name and keywords of before Theano 0.9."""
+    """`theano.tensor.signal.pool.pool_2d` with its name and keywords of before Theano 0.9."""
     return theano.tensor.signal.pool.pool_2d(
         input, ws=ds, ignore_border=bool(ignore_border), stride=st, pad=padding, mode=mode
     )
@@ -27,8 +28,8 @@ def _add_downsample():
 
 
 def _add_sandbox_cuda():
-    # Old code asks the GPU back-end of before Theano 0.9 whether there is a GPU and cuDNN; all that
-    # is left of that module is an import of nose, which few have: "No module named 'nose'".
+    # Old code asks the GPU back-end of before Theano 0.9 for a GPU and cuDNN. That module now only
+    # imports nose, which few have: "No module named 'nose'".
     cuda = types.ModuleType("theano.sandbox.cuda", "Theano's first GPU back-end: absent.")
     cuda.cuda_enabled = False
     cuda.dnn = types.ModuleType("theano.sandbox.cuda.dnn", "Its cuDNN part: absent.")
@@ -39,20 +40,14 @@ def _add_sandbox_cuda():
 
 def _rename_image_shape():
     # Lasagne's layers use the keyword's old name: a warning at every layer.
-    conv2d_ = theano.tensor.nnet.conv2d
-
-    @functools.wraps(conv2d_)
-    def conv2d(input, filters, input_shape=None, filter_shape=None, *args, image_shape=None, **kwargs):
-        return conv2d_(
-            input, filters, input_shape if image_shape is None else image_shape, filter_shape, *args, **kwargs
-        )
-
-    theano.tensor.nnet.conv2d = conv2d
+    @wrap(theano.tensor.nnet, "conv2d")
+    def conv2d(old, input, filters, input_shape=None, filter_shape=None, *args, image_shape=None, **kwargs):
+        return old(input, filters, input_shape if image_shape is None else image_shape, filter_shape, *args, **kwargs)
 
 
 def _renew_old_conv2d():
-    # The convolution of before Theano 0.7, which programs still call, has slow gradients of its own
-    # and is none that Theano's optimizer knows a better form of.
+    # The convolution of before Theano 0.7, which old programs call, has slow gradients, and Theano's
+    # optimizer does not replace it.
     def conv2d(input, filters, image_shape=None, filter_shape=None, border_mode="valid", subsample=(1, 1), **kwargs):
         return theano.tensor.nnet.conv2d(input, filters, image_shape, filter_shape, border_mode, subsample)
 
@@ -60,27 +55,17 @@ def _renew_old_conv2d():
 
 
 def _note_choice_of_floatx():
-    # Theano knows whether THEANO_FLAGS or .theanorc chose it, not whether the program itself did.
+    # Theano knows whether THEANO_FLAGS or .theanorc chose it, not whether the program did.
     option = type(theano.config).floatX
-    accept = option.filter
 
-    def note(value):
+    @wrap(option, "filter")
+    def note(old, value):
         option.is_default = False
-        return accept(value)
-
-    option.filter = note
+        return old(value)
 
 
 def apply():
-    """Mend Theano, once, before Lasagne is imported.
-
-    Examples
-    --------
-    >>> import mnist_cnn  # calls it
-    >>> from theano.tensor.signal import downsample
-    >>> downsample.max_pool_2d.__module__
-    'mnist_cnn.compat.mends.old_theano'
-    """
+    """Mend Theano, once, before Lasagne is imported."""
     _add_downsample()
     _add_sandbox_cuda()
     _rename_image_shape()

@@ -1,7 +1,7 @@
 """Convolutions in the modes that run Ops' Python code: FAST_COMPILE, DebugMode, linker=py.
 
-Theano puts CorrMM there, too, which has none: "perform: MethodNotDefined". The abstract convolution that it
-stands for has.
+Theano uses CorrMM there, too, which has no Python code: "perform: MethodNotDefined". The abstract
+convolution that it replaces has.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ def _abstract(op, name):
     )
 
 
-# Where an Op was not given a shape, its strides are 1 and its border mode is no "half".
+# An Op without a shape has strides of 1 and a border mode other than "half".
 
 
 def _kernel_length(op, image, gradient, axis):
@@ -49,7 +49,7 @@ def _convolve_in_python(module):
 
     def weights(self, node, inputs, outputs, params=None):
         images, gradients, *shape = inputs
-        if not shape:  # all strides are 1 then
+        if not shape:
             shape = [
                 _kernel_length(self, image, gradient, axis)
                 for axis, (image, gradient) in enumerate(zip(images.shape[2:], gradients.shape[2:]))

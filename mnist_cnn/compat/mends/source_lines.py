@@ -14,7 +14,7 @@ def _substitute(module, *lines):
 
 # --- NumPy 2: numbers that would change without an error ----------------------------------------
 
-# copy() of a RandomState shares its generator: a draw would move the generator that it was given.
+# copy() of a RandomState shares its generator: a draw from the copy would advance the original.
 _substitute("tensor.raw_random", ("from copy import copy", "from copy import deepcopy as copy"))
 
 # NEP 50: a Python number takes the type of the NumPy number that it meets, even where the two are
@@ -23,7 +23,7 @@ _substitute(
     "scalar.basic",
     ("if np.all(x == x_):", "if np.all(np.asarray(x) == x_):"),
     ("data == converted_data):", "np.asarray(data) == converted_data):"),
-    # a double, as long as Python's floats are; the result would be a float32 rounded to a double
+    # the inverse of a Python float is a double; it would be a float32
     ("return np.float32(1.0) / x", "return np.float32(1.0) / np.asarray(x)"),
     # a sum of NumPy's numbers begins with a Python 0, which made it an int64 or a double: 100 + 100 of int8
     ("return sum(inputs)", "return sum(inputs, np.int64(0))"),
@@ -43,7 +43,7 @@ _substitute("sandbox.rng_mrg", ("mask = 0xffffffff", "mask = np.int64(0xffffffff
 
 # --- what raises ------------------------------------------------------------------------------
 
-# one letter for the types of a function's arguments, where that is meant for small integers: an error since 2.0
+# `sig` with the letter of the result's dtype, an error since NumPy 2.0
 _substitute("scalar.basic", (", sig='f')", ", dtype='f')"))
 _substitute("tensor.nnet.sigm", (", sig='f')", ", dtype='f')"))
 
@@ -51,7 +51,7 @@ _substitute("tensor.nnet.sigm", (", sig='f')", ", dtype='f')"))
 _substitute("tensor.blas", ("z.itemset(z * a + b * np.dot(x, y))", "z[()] = z * a + b * np.dot(x, y)"))
 _substitute("compile.debugmode", ("storage_map[r][0].itemset(dr_vals[r][0])", "storage_map[r][0][()] = dr_vals[r][0]"))
 
-# the identity of a bitwise "and", -1, does not go into an unsigned type since NumPy 2.0
+# the identity of a bitwise "and", -1, is out of an unsigned type's range since NumPy 2.0
 _substitute(
     "tensor.elemwise",
     ("variable.fill(self.scalar_op.identity)", "variable.fill(np.asarray(self.scalar_op.identity, variable.dtype))"),
@@ -81,14 +81,14 @@ _substitute("tensor.extra_ops", ("np.MAXDIMS if self.axis", "np.RAVEL_AXIS if se
 
 # --- a clock that is set ------------------------------------------------------------------------
 
-# Set back by a day, another machine's lock of the cache is waited for a day longer; set ahead, that of a process
-# that still compiles is taken away. Both times are of one process, and go nowhere else.
+# With a clock set back by a day, Theano waits a day longer for another machine's lock; with one set ahead, it
+# removes the lock of a process that still compiles. It compares times of one process only.
 _substitute("gof.compilelock", ("time.time()", "time.monotonic()"))
 
 # --- what NumPy 1.23 brought --------------------------------------------------------------------
 
-# The strides of empty arrays are 0, and a matrix with no unit stride is an error: "some matrix has no unit
-# stride". BLAS wants strides that are not 0, even where there is nothing to add.
+# The strides of empty arrays are 0, which Theano refuses: "some matrix has no unit stride". BLAS needs strides
+# other than 0, even for empty matrices.
 for _name in "xyz":
     _substitute(
         "tensor.blas",

@@ -17,7 +17,7 @@ inline Filters filters(PyArrayObject *a) {
     return Filters{v.data, v.image, v.row, v.column, v.channel};
 }
 
-// What a Pad may have in place of numbers, in each: half the filters' size, rounded down, or all of it but one.
+// Codes in place of all four numbers of a Pad: half the filters' size, rounded down, or the size minus one.
 constexpr int HALF_SIZE = -1, FULL_SIZE = -2;
 inline Pad pad_for(Pad pad, Pair size) {
     const auto known = [](int n, int size) { return n == HALF_SIZE ? size / 2 : n == FULL_SIZE ? size - 1 : n; };

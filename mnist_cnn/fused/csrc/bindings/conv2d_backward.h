@@ -7,8 +7,8 @@
 
 namespace conv2d {
 
-// Without wrt_x, dx is an empty array. Where nothing pools, `pooled` is not looked at and g is the
-// gradient of y, else of the pooled. With has_codes y is not looked at, else the codes.
+// Without wrt_x, dx is an empty array. Where nothing pools, `pooled` is not read and g is the gradient of y,
+// else of the pooled. With has_codes y is not read, otherwise the codes are not read.
 inline int backward_numpy(PyArrayObject *x, PyArrayObject *W, PyArrayObject *y, PyArrayObject *pooled,
                           PyArrayObject *codes, PyArrayObject *g, const Pad &pad, Pair stride, const After &after,
                           bool wrt_x, bool has_codes, const char *file, PyArrayObject **dW, PyArrayObject **db,

@@ -6,8 +6,8 @@
 
 namespace conv2d {
 
-// What is not wanted becomes an empty array: y without keep_y, the codes without keep_codes, the pooled without a
-// pooling. `file`: of the measured ways.
+// Outputs that are not needed become empty arrays: y without keep_y, the codes without keep_codes, the pooled without
+// a pooling. `file`: the measured ways.
 inline int forward_numpy(PyArrayObject *x, PyArrayObject *W, PyArrayObject *b, const Pad &pad, Pair stride,
                          const After &after, bool keep_y, bool keep_codes, const char *file, PyArrayObject **y,
                          PyArrayObject **pooled, PyArrayObject **codes) {

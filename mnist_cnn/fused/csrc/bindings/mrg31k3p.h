@@ -8,7 +8,7 @@
 
 namespace mrg31k3p {
 
-// What a node of the Op says of itself.
+// The parameters of a node of the Op.
 struct Node {
     int ndim, type;  // of the samples
     bool in_place;   // whether the next state is the array `state` itself, unless that is not contiguous

@@ -90,7 +90,7 @@ inline void add_parts(const Problem &p, const Ways &ways, float *memory, size_t 
     });
 }
 
-// A number of parts that takes not too much memory.
+// The number of parts, limited by their memory.
 inline int parts_of(const Problem &p, size_t sums_floats, int threads) {
     return threads == 1 ? 1 : std::min(p.images, sums_floats > 1 << 20 ? threads : 2 * threads);
 }
@@ -124,7 +124,7 @@ inline void thin_backward(const Problem &p, const After &after, const Ways &ways
 }
 
 // y, pooled (null: no pooling) and dx (null: not wanted): contiguous (image, row, column, channel); g: of the pooled
-// where there are some, else of y. codes: what forward has written, in place of y, or null. Throws std::bad_alloc.
+// where there are some, else of y. codes: as forward has written them, in place of y, or null. Throws std::bad_alloc.
 inline void backward(const Problem &p, const After &after, const Ways &ways, const Input &x, const Filters &W,
                      const float *y, const float *pooled, const uint8_t *codes, const Input &g, float *dW, float *db,
                      float *dx, int threads) {
@@ -179,7 +179,7 @@ inline void backward(const Problem &p, const After &after, const Ways &ways, con
                 const float most_x = copy_image(x, n, p.rows, p.columns, p.channels, fx, xn);
                 const Found found = copy_gradient(p, after, g, y, pooled, codes, n, fg, gn, worker.pooled, sums.db);
                 const float most_g = found.largest();
-                // A skipped zero would hide the NaN that 0 * infinity is. Winograd's transforms multiply by up to 100.
+                // Skipping zeros would hide the NaN of 0 * infinity. Winograd's transforms multiply by up to 100.
                 const bool lists =
                     found.count() <= ways.lists_dw * values && finite_filters && finite(most_x) && finite(most_g);
                 const bool lists_dx = dx && lists && found.count() <= ways.lists_dx * values;

@@ -1,4 +1,4 @@
-// What two lines, or none, and 2x2 max-pooling need for their gradient: a byte a window in place of four floats of y.
+// Codes for the gradient of 2x2 max-pooling, with 'lines' or no nonlinearity: a byte per window, not four floats of y.
 //
 // The codes are those of convolution/pooling.h. As Theano has it, every position that equals the maximum gets the whole
 // gradient, times the derivative: ALL is that of the maximum, HALF that of zero (a half for Theano's own rectifier).

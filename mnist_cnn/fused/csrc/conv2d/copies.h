@@ -56,7 +56,7 @@ template <class Float> View<Float> thinned(const Problem &p, View<Float> x) {
     return x;
 }
 
-// The frame of y's gradient: what its phases read.
+// The frame of y's gradient, as large as its phases read.
 inline Frame frame_of_g(const Problem &p) {
     int top = 0, bottom = 0, left = 0, right = 0;
     for (int k = 0; k < p.stride.rows; k++) {
@@ -71,7 +71,7 @@ inline Frame frame_of_g(const Problem &p) {
                  padded(p.filters)};
 }
 
-// Clears what the copies of images leave as it is: the frame, and the lanes behind the last channel.
+// Clears the floats that no copy of an image writes: the frame, and the lanes after the last channel.
 inline void clear(const Frame &f, float *to) { memset(to, 0, f.floats() * sizeof(float)); }
 
 // Returns the image's largest |value|.
@@ -115,18 +115,18 @@ template <class Weight> void pack(int outputs, Pair size, int channels, float *p
     });
 }
 
-// What place (h, w) of a patch meets: Theano flips filters.
+// The weight for place (h, w) of a patch: Theano flips filters.
 inline float weight(const Problem &p, const Filters &W, int h, int w, int c, int o) {
     return W.data[o * W.filter + c * W.channel + (p.size.rows - 1 - h) * W.row + (p.size.columns - 1 - w) * W.column];
 }
 
-// The filters as y's sums take them.
+// The filters in the order of y's sums.
 inline void pack_for_y(const Problem &p, const Filters &W, float *to, int threads) {
     pack(p.filters, p.size, p.channels, to, threads,
          [&](int h, int w, int c, int o) { return weight(p, W, h, w, c, o); });
 }
 
-// As the sums of x's gradient take them, phase after phase: turned around, filters and channels exchanged.
+// In the order of the sums of x's gradient, phase after phase: turned around, filters and channels exchanged.
 inline void pack_for_dx(const Problem &p, const Filters &W, float *to, int threads) {
     for (int i = 0; i < p.stride.rows; i++)
         for (int j = 0; j < p.stride.columns; j++) {

@@ -9,7 +9,7 @@
 
 namespace conv2d {
 
-// What becomes of the sums of one row of one image.
+// The output of the sums of one row of one image.
 struct Epilogue {
     const float *bias;  // padded(outputs) floats
     Nonlinearity f;     // rectified alone

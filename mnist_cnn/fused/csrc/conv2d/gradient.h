@@ -26,7 +26,7 @@ public:
     float largest() const { return most.size(); }
 };
 
-constexpr int AHEAD = 1024;  // floats that are asked for before their turn: they come from the third-level cache
+constexpr int AHEAD = 1024;  // floats to prefetch: they come from the third-level cache
 
 // From an image's gradient of y, whose lines and pixels lie so many floats apart, that of the sums, in its frame.
 // Adds it to db, padded(filters) sums. y: of the image.
@@ -54,7 +54,7 @@ inline Found back_through(const Problem &p, const Nonlinearity &f, const float *
 }
 
 // The gradient of an image's sums, from that of a pooling whose windows do not overlap, in one pass: each pixel has its
-// share from one window. What no window has stays as it is, zero. Adds to db, and returns what back_through does.
+// share from one window. Pixels without a window stay zero. Adds to db, and returns what back_through does.
 template <class Share>
 Found back_through_windows(const pooling::Problem &pool, const Nonlinearity &f, const float *y, const float *pooled,
                            const float *g, const Frame &frame, float *first, float *db, Share share) {
@@ -90,7 +90,7 @@ Found back_through_windows(const pooling::Problem &pool, const Nonlinearity &f, 
     return found;
 }
 
-// What a position gets of a window's gradient where that is more than all or nothing. An infinite gradient times the
+// A position's share of a window's gradient where that is not all or nothing. An infinite gradient times the
 // rectifier's slope of zero, of the positions that equal a maximum of zero, is NaN.
 inline vec share_of(ivec share, vec gradient, vec all, vec most, const Nonlinearity &f) {
     const vec hidden = f.is_rectifier() && !f.selects ? 0 * gradient : vec{};
@@ -136,7 +136,7 @@ inline Found back_through_codes(const pooling::Problem &pool, const Nonlinearity
 }
 
 // The gradient of image n's sums, in its frame. `buffer`: room for the image's pooled gradient. `codes`: null where
-// there are none, else y is not looked at.
+// there are none, else y is not read.
 inline Found copy_gradient(const Problem &p, const After &after, const Input &g, const float *y, const float *pooled,
                            const uint8_t *codes, int n, const Frame &f, float *to, float *buffer, float *db) {
     const float *image_y = y ? y + (ptrdiff_t)n * p.out_rows() * p.out_columns() * p.filters : nullptr;

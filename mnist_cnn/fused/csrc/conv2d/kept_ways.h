@@ -1,5 +1,5 @@
 // The ways by measured cost (measure.h). A convolution's shape is measured once on a machine, and the result kept in a
-// file: what comes later, in this process or another, goes the same way and gives the same bits.
+// file: every later call, in this process or another, uses the same ways and gives the same bits.
 #pragma once
 
 #include <fcntl.h>
@@ -50,8 +50,8 @@ inline bool write_ways(const char *file, const std::string &key, const Ways &w) 
     return close(f) == 0 && written;
 }
 
-// The ways of a shape, which are looked up once in a process. Where there are none yet, those of measure(p) are
-// kept; where the file cannot be written they are counted.
+// The ways of a shape, which are looked up once in a process. A new shape is measured, by measure(p), and written to
+// the file; where the file cannot be written, cycles are counted in place.
 template <class Measure> Ways ways_of(const Problem &p, const char *file, Measure measure) {
     if (!p.channels || !p.filters) return Ways{};
     static std::map<std::string, Ways> *known = new std::map<std::string, Ways>;
@@ -65,7 +65,7 @@ template <class Measure> Ways ways_of(const Problem &p, const char *file, Measur
         ways = kept;
     return (*known)[name] = ways;
 }
-// As above for a gradient, whose convolution has been here before.
+// As above for a gradient; its convolution was looked up before.
 inline Ways ways_of(const Problem &p, const char *file) { return ways_of(p, file, counted_ways); }
 
 }  // namespace conv2d

@@ -1,4 +1,4 @@
-// The cost of the ways, measured: for some milliseconds, on one thread.
+// The measured cost of the ways, which takes some milliseconds on one thread.
 #pragma once
 
 #include <chrono>
@@ -22,7 +22,7 @@ template <class Work> double cost(Work work) {
     return least;
 }
 
-// With random numbers for images and gradients. As many images as make the filters' packing no matter.
+// With random images and gradients, and enough images to make the packing of filters negligible.
 inline Ways measured_ways(Problem p) {
     p.images = 8;
     if (has_winograd(p))

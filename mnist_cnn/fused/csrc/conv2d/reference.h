@@ -1,5 +1,5 @@
-// The convolution and its gradients as their definition says, in double precision: what the kernels are checked
-// against. Contiguous arrays: x, y, pooled, g and dx (image, row, column, channel); W (filter, channel, row, column).
+// The convolution and its gradients by their definition, in double precision: the reference for checks of the kernels.
+// Contiguous arrays: x, y, pooled, g and dx (image, row, column, channel); W (filter, channel, row, column).
 #pragma once
 
 #include <cmath>

@@ -1,6 +1,6 @@
-// Winograd's sums where rounding could decide: their rounding depends on where in a tile a sum is, so that equal
-// patches need not give equal sums. A maximum that two positions are near to, and a sum as near to a nonlinearity's
-// bend, are summed again, term by term, in an order that is the same everywhere.
+// Winograd's sums where rounding could decide: it depends on a sum's position in its tile, so that equal patches need
+// not give equal sums. Where two positions are near a window's maximum, or a sum is near a nonlinearity's kink, the
+// sums are computed again, term by term, in the same order everywhere.
 #pragma once
 
 #include "conv2d/codes.h"
@@ -24,7 +24,7 @@ struct Doubtful {
     float *margin;              // for each filter: how far rounding can take a sum; padded
     long budget;                // single sums that may be made again before every product would be cheaper
 
-    // One sum, term by term, and what becomes of it.
+    // One sum, term by term, and its output.
     void settle(int i, int j, int o) {
         budget--;
         vec sums = {};

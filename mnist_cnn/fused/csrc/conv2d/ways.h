@@ -1,19 +1,19 @@
-// Which way the sums of a convolution go.
+// The algorithms ("ways") for the sums of a convolution.
 #pragma once
 
 #include "conv2d/winograd.h"
 
 namespace conv2d {
 
-// For y, dW and dx: Winograd's algorithm or every product. Up to which share of non-zero gradients lists are faster
-// than that, for dW and for dx.
+// For y, dW and dx: Winograd's algorithm or every product. For dW and dx also the share of non-zero gradients up to
+// which lists are faster.
 struct Ways {
     bool winograd_y, winograd_dw, winograd_dx;
     float lists_dw, lists_dx;
 };
 
-// By a count of cycles, where nothing can be measured: products of a core with two multiply-add units in either way,
-// and what it takes to transform a channel of a tile there and back.
+// A count of cycles, for when nothing can be measured: the products of either way on a core with two multiply-add
+// units, and the transforms of a channel of a tile.
 inline Ways counted_ways(const Problem &p) {
     const bool lists = p.size.columns * p.channels >= 3 * VL;
     const auto faster = [&](int rows, int columns) {

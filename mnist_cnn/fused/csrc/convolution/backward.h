@@ -26,7 +26,7 @@ template <class Method> struct BackwardSums {
     }
 };
 
-// What a worker has for itself, for the images that are joined.
+// A worker's buffers, for the images whose lists are joined.
 template <class Method, bool DX> struct BackwardWorker {
     typedef typename Method::L L;
     float *images, *dimages, *g;
@@ -129,7 +129,7 @@ void backward(const Shape &s, const Input &x, const Input &W, const Input &g, co
                             Method::add_position(worker.scratch, s, image, start, offset, v, o, sums.dw);
                         });
             }
-            // Where there is no dx, what stands for it and its filters is not touched; but places in it are reckoned.
+            // Without dx its buffers are not touched, though addresses in them are computed.
             Method::finish(worker.scratch, s, worker.images, DX ? worker.dimages : worker.images,
                            DX ? filters.packed : sums.dw, sums.dw);
             if (DX)

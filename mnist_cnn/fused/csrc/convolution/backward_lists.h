@@ -28,9 +28,9 @@ inline void turn(const float *from, float *to) {
         transpose4(from + i * VL + j, VL, to + j * VL + i, VL);
 }
 
-// Lists what gets a gradient in one finite image, and adds the bias' gradient to db. VL windows of VL channels at a
-// time, turned so that a vector holds one channel's windows: those that are alive are moved to its front and stored.
-// Which are is hard to predict, and no branch depends on it. corners: where each window's first patch begins.
+// Lists the positions with a gradient in one finite image, and adds the bias' gradient to db. VL windows of VL channels
+// at a time, transposed so that a vector holds one channel's windows: those with a gradient are moved to its front and
+// stored. They are hard to predict, so no branch depends on them. corners: offset of each window's first patch.
 template <class L, int OUT>
 void list_gradients(const Shape &s, const float *g, const uint8_t *codes, const int32_t *corners, int start,
                     const Lists &lists, float *db) {
@@ -86,8 +86,8 @@ inline bool has_nan(const uint8_t *codes, size_t n) {
     return both;
 }
 
-// The gradient of every position, zeros too, where a NaN or an infinity is about: 0 * NaN is NaN, and
-// must reach dW and dx as it does in the plain graph. Calls add(channel, offset, gradient).
+// The gradient of every position, zeros too, for images with NaN or infinity: 0 * NaN is NaN, and must
+// reach dW and dx as in the plain graph. Calls add(channel, offset, gradient).
 template <class L, int IN, int OUT, int SIZE, class Add>
 void add_everything(const Shape &s, const float *image, const Input &W, const float *g, const uint8_t *code, float *db,
                     Add add) {
@@ -140,7 +140,7 @@ ALWAYS_INLINE void add_chunk(const List list, const float *x, float *dx, ptrdiff
             sum[h][t] += g * load_unaligned(xe + at);
             if (DX) {
                 vec add = g * filter[h][t];
-                if (TAIL && t == NT - 1) add = (vec)((ivec)add & tail);  // 0 * NaN beyond the run is not ours
+                if (TAIL && t == NT - 1) add = (vec)((ivec)add & tail);  // no 0 * NaN from beyond the run
                 *(vec_unaligned *)(dxe + at) = load_unaligned(dxe + at) + add;
             }
         }
@@ -205,7 +205,7 @@ template <int IN, int OUT, int SIZE, bool DX> struct ListsBackward {
                                         dw + f);
             }
     }
-    // Where dw has the place (h, w) of channel c in filter o.
+    // The index in dw of place (h, w) of channel c in filter o.
     static size_t place(int o, int c, int h, int w) { return o * L::FILTER + place_in_filter<L>(c, h, w, SIZE); }
 };
 

@@ -1,4 +1,4 @@
-// Backward for few channels where nobody asks for dx: there it is the pixels that are few.
+// Backward for few channels without dx: a loop over the pixels that are not zero.
 //
 // For a vector of filters the gradient is spread over the positions before pooling. A pixel then multiplies the
 // gradients of the positions that see it, each for another place of the filter. A vector of dw has one place of

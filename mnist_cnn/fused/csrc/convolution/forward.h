@@ -3,7 +3,7 @@
 //     y[n, o, i, j] = max over the window (2i..2i+1, 2j..2j+1) of relu(b[o] + (W[o] * x[n]))
 //
 // The convolution is a true one (filters flipped), 'valid', with stride 1. docs/fused.md explains the layout of
-// the local copies, the ways to sum, and the tie rule.
+// the local copies, the algorithms for the sums, and the tie rule.
 #pragma once
 
 #include <type_traits>
@@ -15,14 +15,14 @@
 
 namespace convolution {
 
-// Which way the sums go.
+// The algorithm for the sums.
 template <int IN, int OUT, int SIZE> struct ForwardMethod {
     typedef typename std::conditional<Layout<IN, OUT, SIZE>::FEW, PixelsForward<IN, OUT, SIZE>,
                                       typename std::conditional<SIZE == 5, WinogradForward<IN, OUT, SIZE>,
                                                                 DirectForward<IN, OUT, SIZE>>::type>::type type;
 };
 
-// What all workers read.
+// Read by all workers.
 template <class Method> struct ForwardFilters {
     static constexpr int P = Method::L::OUT_PADDED;
     float *packed, *bias, *size;  // size[o]: |W| summed over a filter, the scale of its results
@@ -30,7 +30,7 @@ template <class Method> struct ForwardFilters {
         : packed(arena.take(Method::FILTER_FLOATS)), bias(arena.take(P)), size(arena.take(P)) {}
 };
 
-// What a worker has for itself, for the images that it handles together.
+// A worker's buffers, for the images that it handles together.
 template <class Method> struct ForwardWorker {
     typedef typename Method::L L;
     float *images, *y, *doubt;
@@ -64,8 +64,8 @@ bool prepare_filters(const Input &W, const float *b, ptrdiff_t b_stride, const F
     return finite(largest(filters.size, P)) && finite(largest(filters.bias, P));
 }
 
-// y and codes ([image][window][OUT] bytes) of all images. `codes` may be null, where no gradient is asked for:
-// then rounding decides ties. Throws std::bad_alloc.
+// y and codes ([image][window][OUT] bytes) of all images. `codes` may be null where no gradient is needed; then
+// rounding decides ties. Throws std::bad_alloc.
 template <int IN, int OUT, int SIZE>
 void forward(const Shape &s, const Input &x, const Input &W, const float *b, ptrdiff_t b_stride, const Output &y,
              uint8_t *codes) {

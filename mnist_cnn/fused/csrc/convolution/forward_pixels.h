@@ -1,5 +1,5 @@
-// Forward, for images of few channels: four fifths of a digit's picture are zero. A window multiplies the
-// other pixels alone; where there are none, the answer is known, rectify(bias).
+// Forward, for images of few channels: four fifths of a digit's pixels are zero. A window multiplies only the
+// others; a window without any gives rectify(bias).
 #pragma once
 
 #include "convolution/forward_direct.h"
@@ -47,7 +47,7 @@ template <int IN, int OUT, int SIZE> struct PixelsForward {
     struct Scratch {
         Entry *pixels, *under;  // all that are not zero; those under the window
         int *before;            // [row][place]: how many come before it
-        float *blank_y;         // what a blank window gives
+        float *blank_y;         // the result of a blank window
         uint8_t *blank_code;
         Scratch(scratch::Arena &arena, const Shape &s)
             : pixels(arena.take<Entry>(s.rows * s.columns * L::PIXEL + ACROSS)),
@@ -92,7 +92,7 @@ template <int IN, int OUT, int SIZE> struct PixelsForward {
                 int count = 0;
                 for (int h = 0; h <= SIZE; h++) {
                     const int *at = scratch.before + (2 * i + h) * (width + 1) + left;
-                    // more than there may be, but a constant
+                    // an upper bound, but a constant
                     memcpy(scratch.under + count, scratch.pixels + at[0], ACROSS * sizeof(Entry));
                     count += at[ACROSS] - at[0];
                 }

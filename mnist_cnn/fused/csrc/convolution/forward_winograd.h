@@ -17,7 +17,7 @@ namespace convolution {
 template <class L, int IN_PADDED, int OUT>
 void transform_filters(const Input &W, int c, float *to) {
     constexpr int P = L::OUT_PADDED;
-    alignas(64) float g[25][P] = {};  // all at first: a vector read just after its floats are written has to wait
+    alignas(64) float g[25][P] = {};  // all at first: reading a vector right after writing its floats stalls
     for (int o = 0; o < OUT; o++)
         for (int t = 0; t < 25; t++) g[t][o] = *W.at(o, c, 4 - t / 5, 4 - t % 5);
     for (int o0 = 0; o0 < P; o0 += VL) {
@@ -40,11 +40,11 @@ constexpr int TILES = 16;  // handled together, to make more of each filter that
 
 inline int tile_columns(const Shape &s) { return (s.window_columns + 1) / 2; }
 inline int tiles(const Shape &s) { return (s.window_rows + 1) / 2 * tile_columns(s); }
-// Floats from one of the 64 matrices to the next. The line between them keeps them from meeting in
-// the same few sets of the cache, which they would at a power of two.
+// Floats from one of the 64 matrices to the next. One more cache line keeps them from sharing the same few
+// sets of the cache, as at a power of two.
 constexpr size_t matrix(int columns) { return TILES * columns + 16; }
 
-// The patch of tile (i, j), transformed. What lies beyond the image is zero.
+// The patch of tile (i, j), transformed. Pixels beyond the image are zero.
 template <class L> void transform_patch(const float *image, const Shape &s, int i, int j, float *to) {
     constexpr int C = L::BLOCKS * VL;
     const int rows = s.rows - 4 * i, columns = s.columns - 4 * j;
@@ -163,8 +163,8 @@ template <int IN, int OUT, int SIZE> struct WinogradForward {
         }
     }
 
-    // Whether rounding by up to eps can neither make or break a tie nor move the maximum across zero. Elsewhere
-    // the window is summed term by term: the rounding of Winograd's results differs between positions.
+    // Whether rounding by up to eps cannot make or break a tie, nor move the maximum across zero. Otherwise the
+    // window is summed term by term: the rounding of Winograd's results differs between positions.
     static ALWAYS_INLINE ivec is_sure(vec p0, vec p1, vec p2, vec p3, vec eps) {
         const vec high0 = p0 > p1 ? p0 : p1, low0 = p0 > p1 ? p1 : p0;
         const vec high1 = p2 > p3 ? p2 : p3, low1 = p2 > p3 ? p3 : p2;

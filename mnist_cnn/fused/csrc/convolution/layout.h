@@ -1,4 +1,4 @@
-// Where the numbers of an image, its maps and the filters lie in memory.
+// The layout of images, maps and filters in memory.
 #pragma once
 
 #include "runtime/simd.h"
@@ -35,7 +35,7 @@ struct Shape {
           positions(out_rows * out_columns) {}
 };
 
-// How an image lies in its local copy: in BLOCKS planes, each of rows x columns pixels of PIXEL
+// The layout of an image's local copy: BLOCKS planes, each of rows x columns pixels of PIXEL
 // floats. With few channels a plane holds all channels of a pixel side by side; otherwise a plane
 // holds one vector's worth of channels. Either way the pixels under one row of a filter are one
 // contiguous run of RUN floats, and everything below works on such runs.

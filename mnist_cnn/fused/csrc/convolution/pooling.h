@@ -10,7 +10,7 @@
 namespace convolution {
 
 // A window's code has two bits for each of its positions (top left, top right, bottom left,
-// bottom right): what that position gets of the gradient of y.
+// bottom right): the position's share of the gradient of y.
 constexpr int NOTHING = 0, ALL = 1, HALF = 2, NOT_A_NUMBER = 3;
 constexpr int ALL_TIED = 0x55;
 

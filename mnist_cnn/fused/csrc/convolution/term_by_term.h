@@ -1,12 +1,12 @@
-// Single windows, term by term: where a NaN or an infinity is about, and where rounding must not decide a tie.
+// Single windows, term by term: for images with NaN or infinity, and where rounding must not decide a tie.
 #pragma once
 
 #include "convolution/pooling.h"
 
 namespace convolution {
 
-// One pre-activation less its bias, term by term. Slow, and the same order of terms wherever the
-// filter lies: equal patches give equal sums.
+// One pre-activation without its bias, term by term. Slow, but the order of terms is the same at each
+// position: equal patches give equal sums.
 template <class L, int IN, int SIZE>
 float sum_of_terms(const float *image, const Shape &s, const Input &W, int o, int r, int w) {
     float sum = 0;

@@ -56,7 +56,7 @@ inline void copy(const Matrix &a, const float *from, int rows, int columns, floa
 constexpr int TILE = 16;  // rows listed together: the line of a cache, if A lies by columns
 
 // Lists the non-zero values of the rows first .. last - 1 of A; the n-th one's list begins at lists.from(n * length).
-// Without branches, for which values are zero is hard to foresee.
+// Without branches, since zeros are hard to predict.
 inline void list_rows(const Matrix &a, int first, int last, int k, const List &lists, size_t length) {
     constexpr int WIDTH = 64;
     float tile[TILE * WIDTH];
@@ -120,7 +120,7 @@ template <int NV> bool copy_block(const Matrix &b, const float *from, int rows, 
     return finite(largest((const float *)&top, VL));
 }
 
-// What a worker has for itself: the lists of another core's cache would come late.
+// A worker's buffers: lists from another core's cache would be slow.
 struct Worker {
     size_t length;  // of a row's list, with room to store a whole vector behind the last value
     List lists;     // of `rows` rows
@@ -197,9 +197,8 @@ inline void strip(int number, const Strips &strips, int first, int last, int k, 
 // C (m x n, contiguous) = A (m x k) B (k x n). A number of C is always summed in the same order, with any
 // number of threads. Throws std::bad_alloc.
 //
-// Each part lists what it needs of A, and brings what it needs of B: to repeat a little of that work takes less time
-// than to wait for another core's lists. So parts are rows of C, but for a C that is wide and has few, or a B that is
-// large.
+// Each part lists its rows of A and copies its blocks of B: repeating a little of that work takes less time than
+// waiting for another core's lists. So parts are rows of C, except where C is wide and has few rows, or B is large.
 inline void multiply(int m, int k, int n, const Matrix &a, const Matrix &b, float *c) {
     if (m == 0 || n == 0) return;
     constexpr int FEW = 24, MANY = 96;  // rows that are worth to bring B once more: for another thread, for balance

@@ -1,4 +1,4 @@
-// Images whose pixels are read elsewhere than where they lie, each image in its own way.
+// Images whose pixels are displaced, each image in its own way.
 //
 //     result[y, x] = image[y + down[y, x], x + right[y, x]], between the pixels bilinearly, 0 outside
 //
@@ -30,7 +30,7 @@ struct Problem {
     int groups() const { return (distorted + TOGETHER - 1) / TOGETHER; }
 };
 
-// What all workers read: the fields, [field][pixel], and each pixel's own place in the frame.
+// Read by all workers: the fields, [field][pixel], and each pixel's own place in the frame.
 struct Fields {
     float *fields, *rows, *columns;
     Fields(scratch::Arena &arena, const Problem &p)
@@ -39,7 +39,7 @@ struct Fields {
           columns(arena.take(p.padded_pixels())) {}
 };
 
-// What a worker has for itself.
+// A worker's buffers.
 struct Worker {
     float *image, *result;
     float *displacements;  // [image of a group][down, right][pixel]
@@ -90,7 +90,7 @@ inline void frame(const Problem &p, const float *from, float *to) {
 
 ALWAYS_INLINE vec clip(vec v, float most) {
     const vec none = {}, all = broadcast(most);
-    v = v > none ? v : none;  // NaN too becomes 0: no number leads out of the frame
+    v = v > none ? v : none;  // NaN becomes 0, too: no index is outside the frame
     return v < all ? v : all;
 }
 

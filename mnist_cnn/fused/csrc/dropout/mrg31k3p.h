@@ -111,7 +111,7 @@ struct States {
     }
 };
 
-// What becomes of numbers: float or double between 0 and 1, rounded as Theano rounds them; or 1 where such a float
+// The results made of numbers: float or double between 0 and 1, rounded as Theano rounds them; or 1 where such a float
 // is less than p, else 0.
 struct Uniform {
     ALWAYS_INLINE void write(ivec numbers, float *to, int some) const {

@@ -56,14 +56,14 @@ struct Problem {
     static ALWAYS_INLINE Range range(int first, int size, int length) {
         return Range{std::max(0, first), std::min(length, first + size) - std::max(0, first)};
     }
-    // What the windows of row i cover, and those of column j.
+    // The rows that the windows of row i cover, and the columns that those of column j cover.
     ALWAYS_INLINE Range row_range(int i) const {
         return range(i * window.stride_rows - window.pad_rows, window.rows, rows);
     }
     ALWAYS_INLINE Range column_range(int j) const {
         return range(j * window.stride_columns - window.pad_columns, window.columns, columns);
     }
-    // What a window's sum is divided by.
+    // The divisor of a window's sum.
     float divisor(const Area &area) const {
         if (window.mode == SUM) return 1;
         const bool whole = window.mode == AVERAGE_WITH_PAD && window.ignore_border;

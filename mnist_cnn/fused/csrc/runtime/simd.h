@@ -25,7 +25,7 @@ namespace simd {
 #endif
 constexpr int VL = VECTOR_LENGTH;
 
-// Whose instructions may be named.
+// The processors whose intrinsics are used.
 #if defined(__AVX512F__) && VECTOR_LENGTH == 16
 #define HAS_AVX512
 #elif defined(__AVX2__) && VECTOR_LENGTH == 8
@@ -58,7 +58,7 @@ ALWAYS_INLINE vec load(const float *p) { return *(const vec *)p; }
 ALWAYS_INLINE vec load_unaligned(const float *p) { return *(const vec_unaligned *)p; }
 ALWAYS_INLINE void store(float *p, vec v) { *(vec *)p = v; }
 ALWAYS_INLINE void store_unaligned(float *p, vec v) { *(vec_unaligned *)p = v; }
-// A vector, or what is left of a row: `some` may be less than VL, and the rest is zero.
+// A vector, or the rest of a row: `some` may be less than VL, and the other lanes are zero.
 ALWAYS_INLINE vec load_some(const float *from, int some) {
     if (some >= VL) return load_unaligned(from);
     float lanes[VL] __attribute__((aligned(64))) = {};
@@ -73,8 +73,8 @@ ALWAYS_INLINE void store_some_lanes(float *to, vec v, int some) {
 }
 ALWAYS_INLINE vec broadcast(float s) { return s - vec{}; }
 
-// What vector extensions cannot say, or compilers do not say well: a bit for each lane that is
-// true, integers cut down to bytes, lanes moved, and "this stays in a register".
+// Operations that vector extensions lack, or compilers translate badly: a bit for each lane that is
+// true, integers truncated to bytes, lanes moved, and "this stays in a register".
 ALWAYS_INLINE unsigned lanes(ivec mask) {
 #if defined(HAS_AVX512)
     return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask);

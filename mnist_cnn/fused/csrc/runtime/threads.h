@@ -1,9 +1,9 @@
-// Work shared out between threads, without waiting for a thread that does not come.
+// Work shared between threads, without waiting for a thread that starts late.
 //
 // OpenMP's parallel regions wait for every thread of the team. On a machine with other work to do,
-// a thread may get its turn milliseconds late, and a training step of a few milliseconds with six
+// a thread may start milliseconds late, and a training step of a few milliseconds with six
 // regions takes fifty. Here the calling thread takes every part that no helper has begun, so that
-// a busy machine costs the helper's share and no more. OpenMP says how many threads there are.
+// a busy machine costs only the helper's share. OpenMP says how many threads there are.
 #pragma once
 
 #include <pthread.h>
@@ -26,7 +26,7 @@
 
 namespace parallel {
 
-// Threads to count on: OMP_NUM_THREADS where Theano's flag `openmp` is set, else one.
+// The number of threads: OMP_NUM_THREADS where Theano's flag `openmp` is set, else one.
 inline int threads() {
 #ifdef _OPENMP
     return omp_get_max_threads();
@@ -122,14 +122,14 @@ public:
 
     void run(int parts, int threads, Call c, void *w) {
         std::unique_lock<std::mutex> lock(calling, std::try_to_lock);
-        if (!lock.owns_lock() || (uint64_t)parts > MASK) {  // another thread is at it, or too many to count
+        if (!lock.owns_lock() || (uint64_t)parts > MASK) {  // another thread uses the pool, or too many parts to count
             for (int k = 0; k < parts; k++) c(w, k, 0);
             return;
         }
         try {
             for (; helpers < threads - 1; helpers++) std::thread(&ThreadPool::help, this, helpers + 1).detach();
         } catch (const std::system_error &) {
-            // No more threads to be had: those that are there do it.
+            // The system gives no more threads: the existing ones do the work.
         }
         call = c;
         work = w;
@@ -152,8 +152,8 @@ public:
 };
 
 // Calls work(part, worker) for part = 0 .. parts - 1, each once, on up to `threads` threads. Which worker
-// (0 .. threads - 1, each one thread) does a part is up to chance; what a part is, is not: results repeat
-// bit for bit. More parts than threads even out what threads start late or are held up.
+// (0 .. threads - 1, each one thread) does a part is up to chance, but the parts are fixed: results repeat
+// bit for bit. More parts than threads balance threads that start late or are interrupted.
 template <class Work> void for_parts(int parts, int threads, Work work) {
     if (threads < 2 || parts < 2) {
         for (int k = 0; k < parts; k++) work(k, 0);

@@ -1,4 +1,4 @@
-// New values of a parameter and of what belongs to it (velocity, running averages), in one pass over the memory.
+// New values of a parameter, its velocity and running averages, in one pass over the memory.
 //
 // The rule is a program that updates.py writes. No Python here: the Theano side is bindings/update.h.
 #pragma once
