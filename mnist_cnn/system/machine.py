@@ -1,4 +1,4 @@
-"""The machine that a result was computed on, as far as the result depends on it."""
+"""The machine: processors, threads, and the processor's name."""
 
 import os
 import platform
@@ -9,20 +9,20 @@ __all__ = ["cores", "threads", "processor"]
 
 
 def cores():
-    """How many processors this process may use."""
+    """Count the processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def threads():
-    """How many threads a training shares its work out to: OMP_NUM_THREADS, else all processors.
+    """Count the threads of a training: OMP_NUM_THREADS, or all processors.
 
-    A sum's last bits depend on it, since each thread adds up a part.
+    The last bits of a sum depend on this number, because each thread adds up a part.
 
     Examples
     --------
     >>> import os
     >>> from mnist_cnn.system.machine import threads
-    >>> os.environ["OMP_NUM_THREADS"] = "4,2"  # 4 of them; 2 where a thread starts others
+    >>> os.environ["OMP_NUM_THREADS"] = "4,2"  # 4 threads; 2 where a thread starts others
     >>> threads()
     4
     >>> del os.environ["OMP_NUM_THREADS"]
