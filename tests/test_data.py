@@ -235,7 +235,7 @@ def test_download(tmp_path, files, mirror, behaviour, capsys):
         ("missing", "404"),
         ("wrong", "digest"),
         ("page", "web page"),
-        ("truncated", "digest|broke off"),
+        ("truncated", "digest|connection was lost"),
         ("silent", "does not answer|no connection"),
     ],
 )
@@ -250,7 +250,8 @@ def test_the_next_mirror_helps(tmp_path, files, mirror, behaviour, reason, capsy
 
 
 @pytest.mark.parametrize(
-    "behaviour, reason", [("missing", "404"), ("wrong", "digest"), ("truncated", "digest|broke off"), (None, "no conn")]
+    "behaviour, reason",
+    [("missing", "404"), ("wrong", "digest"), ("truncated", "digest|connection was lost"), (None, "no conn")],
 )
 def test_all_mirrors_dead(tmp_path, mirror, behaviour, reason, capsys):
     if behaviour:

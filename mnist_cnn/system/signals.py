@@ -40,6 +40,10 @@ def signals(handler):
     handler : callable
         Takes the signal's number and a frame.
 
+    Yields
+    ------
+    None
+
     Examples
     --------
     >>> import signal

@@ -278,7 +278,7 @@ def test_emnists_mat(tmp_path, shift, packed):
     "content, message",
     [
         (b"", "x.mat does not have the form of EMNIST's"),
-        (b"MATLAB 5.0" + bytes(500), "x.mat holds no data"),
+        (b"MATLAB 5.0" + bytes(500), "x.mat does not have the form of EMNIST's"),
         (b"MATLAB 7.3".ljust(124) + b"\0\2IM" + b"\x89HDF\r\n", "in MATLAB's format 7.3; save it by: save"),
     ],
 )
@@ -473,7 +473,7 @@ def test_bad_parquet(tmp_path, monkeypatch):
 
     path = tmp_path / "train.parquet"
     parquet.write_table(pyarrow.table({"text": ["a"], "label": [1]}), path)
-    with pytest.raises(MnistCnnError, match="it has the columns text, label; a column of pictures"):
+    with pytest.raises(MnistCnnError, match="it has the columns text, label; it needs a column of pictures"):
         data.load_dataset(tmp_path)
     path.write_bytes(b"PAR1" + bytes(100))
     with pytest.raises(MnistCnnError, match="train.parquet does not have the form") as caught:

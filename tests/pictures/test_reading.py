@@ -187,7 +187,8 @@ def test_a_pixel_that_is_no_number(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content, message", [(b"hello", "no picture"), (b"", "no picture"), (b"\x89PNG\r\n\x1a\n" + b"junk" * 9, "picture")]
+    "content, message",
+    [(b"hello", "not a picture"), (b"", "not a picture"), (b"\x89PNG\r\n\x1a\n" + b"junk" * 9, "picture")],
 )
 def test_no_picture(tmp_path, content, message):
     (tmp_path / "a.png").write_bytes(content)
