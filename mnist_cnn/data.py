@@ -19,27 +19,27 @@ def load_dataset(data_dir=None, base_urls=None, dataset=None):
     Parameters
     ----------
     data_dir : path-like, optional
-        A folder with a data set in any form that `mnist_cnn.datasets` reads, or a file of one. Into
-        an empty folder MNIST, or the data set that `dataset` names, is downloaded. By default the
-        copy of MNIST that comes with the package, or a folder in the user's cache for other names.
+        A folder or file with a data set in any format of `mnist_cnn.datasets`. MNIST, or the data set
+        that `dataset` names, is downloaded into an empty folder. By default the package's copy of MNIST,
+        or a folder in the user's cache for other names.
     base_urls : sequence of str, optional
         Addresses to download from, tried in turn; by default the published ones.
     dataset : str, optional
-        A name in ``mnist_cnn.datasets.DATASETS``, such as 'fashion-mnist' or 'cifar10'. By default
-        what the folder holds, and MNIST where none is given.
+        A name in ``mnist_cnn.datasets.DATASETS``, such as 'fashion-mnist' or 'cifar10'. By default the
+        folder's data set, or MNIST.
 
     Returns
     -------
     X_train, y_train, X_val, y_val, X_test, y_test : arrays
         Images, float32 of shape (n, channels, rows, columns) in [0, 255/256], and labels, uint8 of
-        shape (n,). The last 10,000 training examples are held out for validation, of fewer than
-        10,001 the last sixth, unless the data have a validation part. The tuple is a
-        `mnist_cnn.datasets.card.Dataset`, and its ``card`` says what they are.
+        shape (n,). The last 10,000 training examples are held out for validation, or the last sixth of
+        at most 10,000, unless the data have a validation part. The tuple is a
+        `mnist_cnn.datasets.card.Dataset`, whose ``card`` describes the data.
 
     Raises
     ------
     MnistCnnError
-        When there is no such data set, or its files cannot be had or are damaged.
+        When the name is unknown, or files are missing, cannot be downloaded or are damaged.
 
     Examples
     --------
@@ -55,8 +55,8 @@ def load_dataset(data_dir=None, base_urls=None, dataset=None):
 
     X_train, y_train, X_test, y_test = (read_idx(PACKAGED / (name + ".gz")) for name in DIGESTS)
 
-    # Theano wants (examples, channels, rows, columns). Pixels are in [0, 255/256], as in the older
-    # mnist.pkl.gz, which published results stand on.
+    # Theano needs (examples, channels, rows, columns). Pixels are in [0, 255/256], as in the older
+    # mnist.pkl.gz, on which published results are based.
     X_train = X_train.reshape(-1, 1, 28, 28) / np.float32(256)
     X_test = X_test.reshape(-1, 1, 28, 28) / np.float32(256)
 
@@ -74,10 +74,10 @@ def load_dataset_of(model, card, data_dir=None, dataset=None):
     model : path-like
         The model's file, for a message.
     card : DataCard
-        What it was trained on, as `mnist_cnn.model.load_model` returns it.
+        The model's card, as `mnist_cnn.model.load_model` returns it.
     data_dir, dataset
-        As for `load_dataset`; by default what `card` names. A model that does not know what it
-        was trained on takes MNIST, or any data set of its shape.
+        As for `load_dataset`; by default the data set that `card` names. A model without a card takes
+        MNIST, or any data set of its shape.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def load_dataset_of(model, card, data_dir=None, dataset=None):
     Raises
     ------
     MnistCnnError
-        When the data cannot be had, or are not those of the model.
+        When the data cannot be loaded, or are not the model's.
     """
     if data_dir is None and dataset is None:
         if card.dataset is None and card.digest is not None:
@@ -108,13 +108,13 @@ def iterate_minibatches(inputs, targets, batchsize, shuffle=False, rng=np.random
     Parameters
     ----------
     inputs, targets : arrays
-        As many of each, along their first axis.
+        Of equal length along the first axis.
     batchsize : int
         Examples in a batch, at least 1.
     shuffle : bool
         Whether to draw the examples in random order.
     rng : RandomState
-        Where that order comes from.
+        The generator of that order.
 
     Yields
     ------

@@ -11,7 +11,7 @@ from .weights.fitting import read_card, read_weights
 
 __all__ = ["build_cnn", "save_weights", "load_weights", "load_model"]
 
-use_float32()  # as the tutorial's .theanorc does; what the user set wins
+use_float32()  # as the tutorial's .theanorc does; the user's own setting wins
 
 
 def build_cnn(input_var=None, dropout=0.5, shape=(1, 28, 28), num_classes=10):
@@ -77,7 +77,7 @@ def save_weights(path, weights, card=None):
     weights : list of arrays
         As `lasagne.layers.get_all_param_values` gives them; stored as ``arr_0``, ``arr_1``, ...
     card : mnist_cnn.datasets.card.DataCard, optional
-        What they were learned from; stored as the comment of the zip archive that an npz file is.
+        Their data card; stored as the comment of the npz file, a zip archive.
 
     Examples
     --------
@@ -97,9 +97,10 @@ def load_weights(path, network):
     Parameters
     ----------
     path : path-like
-        As `save_weights`, ``np.savez``, nolearn, Keras or PyTorch write it; MnistCnnError where it misfits.
+        As `save_weights`, ``np.savez``, nolearn, Keras or PyTorch write it; MnistCnnError where it
+        does not fit the network.
     network : lasagne Layer
-        The output layer of a network of the shape that the weights were learned by.
+        The output layer of a network with the weights' shapes.
 
     Returns
     -------
@@ -133,7 +134,7 @@ def load_model(path, input_var=None):
     network : lasagne Layer
         The output layer.
     card : mnist_cnn.datasets.card.DataCard
-        What it was trained on.
+        The file's data card.
     """
     card = read_card(path)
     network = build_cnn(input_var, shape=card.shape, num_classes=len(card.classes))

@@ -1,4 +1,4 @@
-"""A trained network's answers."""
+"""Predictions of a trained network."""
 
 import lasagne
 import numpy as np
@@ -10,7 +10,7 @@ __all__ = ["predict", "run_in_batches", "join_finite"]
 
 
 def predict(network, images, batch_size=500):
-    """Ask a network for its answer, without dropout.
+    """Compute a network's class probabilities, without dropout.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ def predict(network, images, batch_size=500):
     images : array
         (n, channels, rows, columns), in [0, 255/256], n at least 1.
     batch_size : int
-        Images at once.
+        Images in a batch.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def predict(network, images, batch_size=500):
     >>> probabilities = predict(build_cnn(), np.zeros((3, 1, 28, 28)))
     >>> probabilities.shape
     (3, 10)
-    >>> probabilities[0].round(3)  # blank paper says nothing to an untrained network
+    >>> probabilities[0].round(3)  # for a blank image an untrained network is undecided
     array([0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], dtype=float32)
     """
     inputs = lasagne.layers.get_all_layers(network)[0].input_var
@@ -43,7 +43,7 @@ def predict(network, images, batch_size=500):
 
 
 def run_in_batches(function, images, batch_size):
-    """Call a function on all images, a batch at a time, so that memory is bounded.
+    """Call a function on all images, batch by batch, so that memory is bounded.
 
     Parameters
     ----------
@@ -52,17 +52,17 @@ def run_in_batches(function, images, batch_size):
     images : array
         (n, ...), n at least 1.
     batch_size : int
-        Images at once, at least 1; the last batch may be smaller.
+        Images in a batch, at least 1; the last batch may be smaller.
 
     Returns
     -------
     array, or list of arrays
-        As the function gives them, with n rows.
+        The joined results, with n rows.
 
     Raises
     ------
     MnistCnnError
-        When what comes is no finite number: every image would get the same answer.
+        When a result is NaN or infinite.
 
     Examples
     --------
@@ -78,11 +78,11 @@ def run_in_batches(function, images, batch_size):
 
 
 def join_finite(parts):
-    """Join what a network computed for each batch; MnistCnnError where it is no finite number."""
+    """Join the results of all batches; MnistCnnError where one is NaN or infinite."""
     array = np.concatenate(parts)
     if not np.isfinite(array).all():
         raise MnistCnnError(
             "the network computes NaN or infinity: its weights are too large for "
-            "{}; train it anew, with a smaller learning rate".format(array.dtype)
+            "{}; train again with a smaller learning rate".format(array.dtype)
         )
     return array

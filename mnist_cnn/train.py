@@ -1,4 +1,4 @@
-"""Training, as the tutorial does it; `mnist_cnn.training.trainer` is the same with more options."""
+"""The tutorial's training; `mnist_cnn.training.trainer` does the same with more options."""
 
 import time
 
@@ -21,7 +21,7 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
     Parameters
     ----------
     network, input_var : lasagne Layer, Theano 4D tensor
-        The output layer, and the images that it gets, (batch, channels, rows, columns).
+        The output layer and its input images, (batch, channels, rows, columns).
     target_var : Theano int32 vector
         The true classes.
     learning_rate, momentum : float
@@ -31,8 +31,8 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
     Returns
     -------
     train_fn, val_fn : Theano functions
-        From a batch to its mean cross-entropy in nats and its accuracy in [0, 1]. Only `train_fn` goes
-        through dropout and changes the parameters.
+        From a batch to its mean cross-entropy in nats and its accuracy in [0, 1]. Only `train_fn` uses
+        dropout and changes the parameters.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
     >>> print("{:.4f}".format(loss))  # a guess among ten classes: log 10 nats
     2.3026
     """
-    # Training goes through dropout: each step trains another part of the network.
+    # Training uses dropout: each step trains another part of the network.
     prediction = lasagne.layers.get_output(network)
     loss = lasagne.objectives.categorical_crossentropy(prediction, target_var).mean()
     accuracy = T.mean(T.eq(T.argmax(prediction, axis=1), target_var), dtype=theano.config.floatX)
@@ -53,7 +53,7 @@ def compile_functions(network, input_var, target_var, learning_rate=0.01, moment
     updates = lasagne.updates.nesterov_momentum(loss, params, learning_rate, momentum)
     train_fn = theano.function([input_var, target_var], [loss, accuracy], updates=updates, mode=mode)
 
-    # Validation sees the whole network, without dropout.
+    # Validation uses the whole network, without dropout.
     prediction = lasagne.layers.get_output(network, deterministic=True)
     loss = lasagne.objectives.categorical_crossentropy(prediction, target_var).mean()
     accuracy = T.mean(T.eq(T.argmax(prediction, axis=1), target_var), dtype=theano.config.floatX)
@@ -98,9 +98,9 @@ def main(model="cnn", batch_size=50, num_epochs=5, seed=None, output="model.npz"
     batch_size, num_epochs : int
         Examples in a training step, 1 to 50,000; passes over the training data.
     seed : int, optional
-        0 to 2**32 - 1: a run repeats to the last bit, weights, order of examples and dropout.
+        0 to 2**32 - 1; a run with a seed repeats bit by bit: weights, order of examples and dropout.
     output : path-like, optional
-        The npz file to save the weights in, at the end. None saves nothing.
+        The npz file for the weights. None saves nothing.
 
     Returns
     -------

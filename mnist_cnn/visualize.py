@@ -18,14 +18,14 @@ def plot_kernels(kernels, diverging=False):
     kernels : array
         (maps, channels, rows, columns), at most 36 maps.
     diverging : bool
-        Blue for negative, nearly white for zero and orange for positive, instead of the tutorial's greys.
+        Whether negative is blue, zero nearly white and positive orange, instead of the tutorial's greys.
 
     Returns
     -------
     matplotlib Figure
-        All kernels at one scale, numbered from 0. Those of colour images are drawn in colour
-        (`mnist_cnn.drawing.colour.in_colour`), each at a scale of its own; `diverging` draws their
-        channels side by side, as it does for any other number of channels.
+        All kernels at one scale, numbered from 0. Kernels with three channels are drawn in colour, each
+        at its own scale (`mnist_cnn.drawing.colour.in_colour`); with `diverging`, or any other number
+        of channels, the channels are drawn side by side.
 
     Examples
     --------
@@ -49,8 +49,7 @@ def plot_kernels(kernels, diverging=False):
 def feature_maps(kernels, images):
     """Convolve images with kernels, as the first layer does before its bias and rectifier.
 
-    It is a true convolution: Theano flips the kernels, as mathematics does and most of the
-    field's libraries do not.
+    It is a true convolution: Theano flips the kernels, unlike most other libraries.
 
     Parameters
     ----------
@@ -62,8 +61,8 @@ def feature_maps(kernels, images):
     Returns
     -------
     array
-        (n, maps, rows - kernel rows + 1, columns - kernel columns + 1), where the kernel lies
-        wholly within the image.
+        (n, maps, rows - kernel rows + 1, columns - kernel columns + 1): only where the kernel lies
+        within the image.
 
     Examples
     --------
@@ -71,7 +70,7 @@ def feature_maps(kernels, images):
     >>> from mnist_cnn.visualize import feature_maps
     >>> kernel = np.float64([[[[1, 0], [0, -1]]]])
     >>> image = np.float64([[[[1, 2, 3], [4, 5, 6], [7, 8, 10]]]])
-    >>> feature_maps(kernel, image)[0, 0].tolist()  # 5 - 1, for the kernel is flipped
+    >>> feature_maps(kernel, image)[0, 0].tolist()  # 5 - 1, because the kernel is flipped
     [[4.0, 4.0], [4.0, 5.0]]
     """
     inputs = T.tensor4("inputs")
@@ -87,14 +86,14 @@ def plot_feature_maps(maps, name, diverging=False):
     maps : array
         (maps, rows, columns), at most 36 maps.
     name : str
-        What the image is, for the title.
+        The image's name, for the title.
     diverging : bool
         As for `plot_kernels`.
 
     Returns
     -------
     matplotlib Figure
-        All maps at one scale, numbered as the kernels that made them.
+        All maps at one scale, numbered like their kernels.
     """
     return plot_grid(
         maps,
@@ -112,7 +111,7 @@ def plot_digit(image, name):
     image : array
         (rows, columns) or, in colour, (rows, columns, 3), in [0, 1].
     name : str
-        What the image is, for the title.
+        The title.
 
     Returns
     -------

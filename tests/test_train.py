@@ -58,7 +58,7 @@ def test_history(training):
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "half"])
 def test_bad_history(tmp_path, text):
     (tmp_path / "model.csv").write_text(text)
-    with pytest.raises(MnistCnnError, match="no history"):
+    with pytest.raises(MnistCnnError, match="is not a history"):
         records.load_history(tmp_path / "model.npz")
 
 

@@ -78,4 +78,4 @@ def test_no_model(tmp_path):
     (tmp_path / "model.npz").write_text("hello")
     process = run_script("visualize.py", tmp_path / "model.npz")
     assert process.returncode == 2
-    assert re.fullmatch("error: .*model.npz is no file of weights that is read .*\n", process.stderr)
+    assert re.fullmatch("error: .*model.npz is not a known file of weights .*\n", process.stderr)

@@ -9,7 +9,7 @@ import numpy as np
 from ..data import load_dataset_of
 from ..datasets.labels import are_digits, find_class, named, noun
 from ..model import load_model
-from ..pictures.photos import load_images
+from ..pictures.photos import read_images
 from ..storage.records import load_snapshots, snapshots_path
 from ..system.errors import MnistCnnError
 from . import attribution, layers, metrics
@@ -56,7 +56,7 @@ class Materials:
         elif digit is not None:
             digit = _class_number(self.names, digit)
         if image is not None:
-            self._shown = load_images(image, card, single=True)[0], _readable(Path(image).name)
+            self._shown = read_images(image, card, single=True).images[0], _readable(Path(image).name)
         else:
             self._wanted = index, digit
             if index is not None or digit is not None:

@@ -1,7 +1,7 @@
 """The commands: ``mnist-cnn NAME``, ``python -m mnist_cnn NAME`` and ``scripts/NAME.py`` are the same.
 
-A module of this package is a command: its docstring is the help, `add_arguments` its options, and `main`
-the function that gets them. The defaults are those of the function.
+Each module here is a command. Its docstring is the help, `add_arguments` adds the options, and `main` is
+called with them. The signature of `main` has the defaults.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from ..system.signals import ENDING, set_handler
 
 __all__ = ["COMMANDS", "end_process", "main", "run"]
 
-#: From a command's name to what it does.
+#: From a command's name to its line in the help.
 COMMANDS = {
     "train": "train the network and save its weights",
     "visualize": "draw what a trained network has learned",
@@ -39,11 +39,10 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Start:
-    """Ctrl-C, SIGTERM and SIGHUP while a command is imported.
+    """Handlers of Ctrl-C, SIGTERM and SIGHUP while a command is imported.
 
-    Importing takes half a second, or half a minute where Theano compiles: what has begun is cleaned
-    up. A library's bare ``except:`` may swallow the exception; `received` does not forget it, and the
-    next import raises it again.
+    The import takes half a second, or half a minute where Theano compiles, and an exception lets it clean
+    up. A library's bare ``except:`` may swallow the exception, so the next import raises it again.
     """
 
     def __init__(self):
@@ -57,16 +56,16 @@ class _Start:
         raise KeyboardInterrupt
 
     def find_spec(self, *args):
-        """Raise again, at each import."""
+        """Raise KeyboardInterrupt at each import."""
         raise KeyboardInterrupt
 
     def _drop_interrupts(self, unraisable):
-        """Keep the traceback of a Ctrl-C that fell into a destructor from stderr."""
+        """Hide the traceback of a Ctrl-C within a destructor."""
         if not issubclass(unraisable.exc_type, KeyboardInterrupt):
             self.unraisable(unraisable)
 
     def end(self):
-        """Set everything back."""
+        """Restore everything."""
         sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self]
         sys.unraisablehook = self.unraisable
         for signum, handler in self.handlers.items():
@@ -75,17 +74,7 @@ class _Start:
 
 
 def end_process(code):
-    """End the process: the first signal does not disturb Python's exit any more, the second ends it at once.
-
-    Parameters
-    ----------
-    code : int
-        The exit code.
-
-    Raises
-    ------
-    SystemExit
-    """
+    """Exit with a code; a first signal no longer interrupts Python's exit, a second one ends it at once."""
     for signum in ENDING:
         set_handler(signum, lambda signum, frame: signal.signal(signum, signal.SIG_DFL))
     sys.exit(code)
@@ -97,11 +86,11 @@ def run(name, arguments=None, prog=None):
     Parameters
     ----------
     name : str
-        Out of `COMMANDS`.
+        A key of `COMMANDS`.
     arguments : list of str, optional
         Its options; by default the command line's.
     prog : str, optional
-        What the help calls it; by default the program's name.
+        The program's name in the help.
 
     Returns
     -------
@@ -114,7 +103,7 @@ def run(name, arguments=None, prog=None):
     >>> run("train", ["--epochs", "0"])
     2
     """
-    for number in range(3):  # a closed one's number would go to the next file that is opened
+    for number in range(3):  # the next file to be opened would get the number of a closed stream
         try:
             os.fstat(number)
         except OSError:
@@ -122,7 +111,7 @@ def run(name, arguments=None, prog=None):
     start = _Start()
     try:
         code = _run(name, arguments, prog, start.received)
-    except SystemExit as end:  # the parser's
+    except SystemExit as end:  # raised by the parser
         code = end.code
     except KeyboardInterrupt:
         code = None
@@ -157,17 +146,12 @@ def _run(name, arguments, prog, received):
 
 
 def main(arguments=None):
-    """Run the command that the first argument names, as ``mnist-cnn`` does.
+    """Run ``mnist-cnn``: the command that the first argument names; return the exit code.
 
     Parameters
     ----------
     arguments : list of str, optional
         By default the command line's.
-
-    Returns
-    -------
-    int
-        The exit code.
     """
     first, *others = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     name = first.replace("-", "_")

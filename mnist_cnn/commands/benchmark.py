@@ -1,8 +1,8 @@
-"""Measure the speed of the train step, beside PyTorch's where that is installed.
+"""Measure the speed of the train step, and of PyTorch's where PyTorch is installed.
 
-With --evaluate, that of loss and accuracy without training. With --whole, the time of the whole
-command, beside that of PyTorch's first epoch or of another training. The number of threads is
-OMP_NUM_THREADS, or all processors.
+--evaluate measures loss and accuracy without training. --whole measures the time of the whole command,
+and of PyTorch's first epoch or another training. The number of threads is OMP_NUM_THREADS, or all
+processors.
 """
 
 from ..benchmarks.step import main
@@ -17,9 +17,9 @@ def add_arguments(parser):
         "--repeats",
         type=int,
         metavar="N",
-        help="rounds; all have their turn in each, and the median counts (default: %(default)s)",
+        help="rounds; each measures everything once, and the median counts (default: %(default)s)",
     )
-    add("--seconds", type=float, metavar="X", help="about how long a turn lasts, in seconds (default: %(default)s)")
+    add("--seconds", type=float, metavar="X", help="seconds of one measurement, approximately (default: %(default)s)")
     add(
         "--evaluate",
         action="store_true",
@@ -28,18 +28,18 @@ def add_arguments(parser):
     add(
         "--whole",
         action="store_true",
-        help="time scripts/train.py from its start to its end instead, and PyTorch's first epoch",
+        help="time scripts/train.py from start to end instead, and PyTorch's first epoch",
     )
-    add("--options", metavar="TEXT", help="with --whole: those of train.py, as one word (default: '%(default)s')")
     add(
-        "--against",
+        "--options",
         metavar="TEXT",
-        help="with --whole: the options of a second train.py, to be timed in PyTorch's place",
+        help="with --whole: options of train.py, quoted as one word (default: '%(default)s')",
     )
+    add("--against", metavar="TEXT", help="with --whole: options of a second train.py, timed instead of PyTorch")
     add("--torch-python", metavar="PROGRAM", help="with --whole: the Python that has PyTorch (default: this one)")
     add("--network", metavar="NAME", help="tutorial, lasagne-cnn, cifar10-quick or small-vgg (default: %(default)s)")
     add(
         "--explain",
         action="store_true",
-        help="print first what the fast layers make of each layer, why, and its milliseconds",
+        help="first print the fast path of each layer, the reason, and its milliseconds",
     )

@@ -1,7 +1,7 @@
-"""Check a GPU: what is found there, and the train step's speed beside the CPU's.
+"""Check a GPU: its properties, and the train step's speed compared with the CPU's.
 
-With --full, all there is to know about it: weights against the CPU's, trainings on the device, on
-the CPU and with PyTorch, and Theano's profile, in a table.
+--full writes a table: weights compared with the CPU's, trainings on the device, on the CPU and with
+PyTorch, and Theano's profile.
 """
 
 from ..benchmarks.device import main
@@ -21,6 +21,6 @@ def add_arguments(parser):
         metavar="N",
         help="with --full: passes of each training (default: %(default)s)",
     )
-    add("--examples", type=int, metavar="N", help="train, validate and test on so many only, for a short trial")
+    add("--examples", type=int, metavar="N", help="train, validate and test on N examples only, for a short trial")
     add("--output", metavar="DIR", help="with --full: the folder for table, profiles and models (default: %(default)s)")
     add("--torch-python", metavar="PROGRAM", help="with --full: the Python that has PyTorch (default: this one)")

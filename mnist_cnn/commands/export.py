@@ -22,13 +22,13 @@ def add_arguments(parser):
     add(
         "--output",
         metavar="FILE",
-        help="the file to write; its name's end says the form: .onnx, .safetensors or .pt, a "
-        "state_dict (default: beside the model, ending in .onnx)",
+        help="the file to write; its name ends in .onnx, .safetensors or .pt (a state_dict) "
+        "(default: beside the model, ending in .onnx)",
     )
 
 
 def main(model, output=None):
-    """Write a model in a form that other programs read, and print what the file takes and gives.
+    """Export a model for other programs, and print the file's input and output.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ def main(model, output=None):
     Raises
     ------
     MnistCnnError
-        When the model cannot be used, the end of the output's name stands for no form, a package
-        for it is missing, or the file cannot be written.
+        When the model cannot be used, the output's name ends in another suffix, a package is missing,
+        or the file cannot be written.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def main(model, output=None):
     network, card = load_model(model)
     output = Path(model).with_suffix(".onnx") if output is None else Path(output)
     if output.suffix not in WRITERS:
-        raise MnistCnnError("{} ends in no known form; name a file that ends in {}".format(output, ", ".join(WRITERS)))
+        raise MnistCnnError("{} has an unknown format; name a file that ends in {}".format(output, ", ".join(WRITERS)))
     keep_apart([model], [output])
     check_writable(output)
     form, write = WRITERS[output.suffix]

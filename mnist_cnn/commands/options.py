@@ -1,23 +1,16 @@
-"""Options that several commands have."""
+"""Options of several commands."""
 
 __all__ = ["add_data_options"]
 
 
 def add_data_options(parser, of_model=False):
-    """Add --dataset and --data-dir.
-
-    Parameters
-    ----------
-    parser : argparse.ArgumentParser
-    of_model : bool
-        Whether they are by default those of a model.
-    """
+    """Add --dataset and --data-dir, whose default is a model's data set or MNIST."""
     default = "that of the model" if of_model else "MNIST"
     parser.add_argument(
         "--dataset",
         metavar="NAME",
         help="a data set by name: mnist, fashion-mnist, kmnist, emnist-balanced and the other "
-        "splits of EMNIST, cifar10; downloaded where it is missing (default: {})".format(default),
+        "splits of EMNIST, cifar10; downloaded if it is missing (default: {})".format(default),
     )
     parser.add_argument(
         "--data-dir",

@@ -1,4 +1,4 @@
-"""Tell what picture files show, and how sure a trained network is."""
+"""Classify picture files with a trained network, and mark unsure answers."""
 
 import csv
 import json
@@ -28,20 +28,16 @@ def add_arguments(parser):
         "files",
         nargs="+",
         metavar="FILE",
-        help="pictures: PNG, JPEG or the like, any size. Of a digit or a number, dark on light or "
-        "light on dark: several shapes are several digits, read from left to right. For a "
-        "model of other images than handwriting a file is one picture, cut or filled up to "
-        "their proportions. Or images in CSV, a row each, such as Kaggle's test.csv",
+        help="pictures: PNG, JPEG or the like, any size, of a digit or a number, dark on light or "
+        "light on dark; several shapes are several digits, read from left to right. If the model's images "
+        "are not handwriting, each file is one picture, cropped or padded to their proportions. "
+        "Or a CSV file with an image in each row, such as Kaggle's test.csv",
     )
-    add(
-        "--single",
-        action="store_true",
-        help="take all that a picture shows for one digit, even where its strokes lie apart",
-    )
+    add("--single", action="store_true", help="read each picture as one digit, even if its strokes are separate")
     add(
         "--show",
         metavar="DIR",
-        help="save there what the network saw of each file, beside the file with its digits boxed",
+        help="folder for a picture of each file, with boxes around its digits and the network's inputs",
     )
     formats = parser.add_mutually_exclusive_group()
     for name, note in (("csv", "; for images in CSV a submission to Kaggle"), ("json", "")):
@@ -50,51 +46,48 @@ def add_arguments(parser):
             dest="output_format",
             action="store_const",
             const=name,
-            help="print {} in place of a table{}".format(name.upper(), note),
+            help="print {} instead of a table{}".format(name.upper(), note),
         )
     add_data_options(parser, of_model=True)
 
 
 def main(model, files, single=False, output_format="table", show=None, data_dir=None, dataset=None):
-    """Print what a trained network sees on picture files: a line for each digit, or each picture.
+    """Classify picture files and print a line for each digit, or for each picture.
 
-    A line has the answer's class, the probability of that class, the word "unsure" where the answer
-    deserves no trust (see `mnist_cnn.analysis.trust`), and the probabilities of all classes. A file
-    that cannot be used gets its line on stderr, and the others their answers.
+    A line has the predicted class, its probability, the word "unsure" where the answer is not
+    trustworthy (see `mnist_cnn.analysis.trust`), and the probabilities of all classes. A file that cannot
+    be used gets a line on stderr instead.
 
     Parameters
     ----------
     model : path-like
         The npz file of the weights.
     files : sequence of path-like
-        As for `mnist_cnn.pictures.photos.load_images`: digits and letters are taken apart and
-        centred; for other data sets a file is one picture. A file in CSV, such as Kaggle's
-        test.csv, has an image a row, which is taken as it is.
+        As for `mnist_cnn.pictures.photos.read_images`, or CSV files such as Kaggle's test.csv, with one
+        image in each row.
     single : bool
-        Whether each file is one digit, even where its strokes lie apart. Otherwise several shapes
-        are several digits, read from left to right.
+        Whether each file is one digit, even if its strokes are separate.
     output_format : str
-        'table', 'csv' or 'json'. For images in CSV 'csv' prints what Kaggle takes for a submission:
-        the number of each image, from 1, and the name of its class.
+        'table', 'csv' or 'json'. If all files are CSV, 'csv' prints a submission to Kaggle: the number
+        of each image, from 1, and the name of its class.
     show : path-like, optional
-        A folder that gets a picture of each file, NAME.seen.png: the file with a box around each
-        digit, and what the network saw of it. Of files with one name the second is NAME-2.seen.png.
+        A folder for a picture of each file, as `mnist_cnn.pictures.seen.save_seen` draws it.
     data_dir, dataset
         As for `mnist_cnn.data.load_dataset_of`: the data set that the model was trained on, whose
-        validation images tell what the network knows.
+        validation images are the reference for trust.
 
     Returns
     -------
     list of dict
-        What is printed, for each digit: ``file``, ``digit`` (its place in the file, from 1),
-        ``class`` (its number), ``name`` (what the class is called), ``probability``, ``unsure``,
-        ``reason`` (why it is unsure, or "") and ``probabilities``.
+        For each digit ``file``, ``digit`` (its place in the file, from 1), ``class`` (its number),
+        ``name`` (the class's), ``probability``, ``unsure``, ``reason`` (of unsure, or "") and
+        ``probabilities``.
 
     Raises
     ------
     MnistCnnError
-        When the model, the data or the only file cannot be used; then nothing is printed. When
-        some of several files cannot be used; then at the end, with 1 for the exit code.
+        When the model, the data or the only file cannot be used; then nothing is printed. When some of
+        several files cannot be used; then after all output, with exit code 1.
     """
     if output_format not in FORMATS:
         raise MnistCnnError("output_format is {!r}, not one of {}".format(output_format, ", ".join(FORMATS)))
@@ -121,13 +114,13 @@ def main(model, files, single=False, output_format="table", show=None, data_dir=
 
 
 class SomeFilesFailed(MnistCnnError):
-    """Some of several files could not be used; the others have their answers."""
+    """Some files could not be used, but others were."""
 
     exit_code = 1
 
 
 def _load_files(files, card, single):
-    """Pairs of a file's name and its `Reading`, and the errors of the files that have none."""
+    """Read files: pairs of name and `Reading`, and the errors of the others."""
     pictures, errors = [], []
     for file in files:
         name = os.fsencode(str(file)).decode(errors="replace")
@@ -141,17 +134,17 @@ def _load_files(files, card, single):
 
 
 def _read_table(file, card):
-    """Images in CSV as a `Reading`: none of them was taken apart."""
+    """Read images in CSV as a `Reading`."""
     return Reading(tables.read_images(file, card.shape), None, None, "")
 
 
 def _is_table(file):
-    """Whether a file has images in CSV, by its name."""
+    """Whether a file is CSV, by its name."""
     return re.search(r"\.csv(\.gz)?$", str(file), re.IGNORECASE) is not None
 
 
 def _answer(network, pictures, X_val, y_val, classes):
-    """The answer for each image of each picture, as `main` returns them."""
+    """Classify each image of each picture; the result is that of `main`."""
     features_of = compile_features(network)
     trust = learn_trust(features_of, X_val, y_val)
     images = np.concatenate([reading.images for _, reading in pictures])
@@ -209,12 +202,12 @@ def _print_table(answers, classes, file):
 
 
 def _share(probability):
-    """Four places; no answer is certain and none impossible, whatever rounding makes of it."""
+    """Format with four decimals, but never as 0 or 1, because no answer is certain or impossible."""
     return ">.9999" if probability > 0.99995 else "<.0001" if probability < 0.00005 else "{:.4f}".format(probability)
 
 
 def _no_formula(text, mark="'"):
-    """A cell that no spreadsheet computes; a file's name with ./ before it is still the file's."""
+    """Prefix text that a spreadsheet would take for a formula; ./ keeps a file's name valid."""
     return mark + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
@@ -239,7 +232,7 @@ def _print_csv(answers, classes, file):
 
 
 def _print_submission(answers, classes, file):
-    """As Kaggle's competition Digit Recognizer takes it."""
+    """Print a submission to Kaggle's competition Digit Recognizer."""
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["ImageId", "Label"])
     writer.writerows(enumerate((answer["name"] for answer in answers), 1))

@@ -1,5 +1,5 @@
 """Train several settings with several seeds each, on all cores or on a Dask cluster, and compare
-them. Broken off, it goes on where it was when it is started again."""
+them. An interrupted sweep resumes when it is started again."""
 
 from ..sweeps import main
 from .options import add_data_options
@@ -46,4 +46,4 @@ def add_arguments(parser):
         metavar="N",
         help="workers on this machine (default: as many as it has cores and memory for)",
     )
-    add("--threads", type=int, metavar="N", help="threads of each of these workers (default: the cores shared out)")
+    add("--threads", type=int, metavar="N", help="threads of each worker (default: all cores divided by the workers)")

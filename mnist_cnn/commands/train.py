@@ -21,14 +21,14 @@ def add_arguments(parser):
     add(
         "--output",
         metavar="FILE",
-        help="where the weights go; the history goes beside it as CSV (default: %(default)s)",
+        help="the file of the weights; the history is saved beside it as CSV (default: %(default)s)",
     )
     add(
         "--checkpoint",
         metavar="FILE",
-        help="where the run's whole state goes after every epoch (default: beside the weights, ending in .checkpoint)",
+        help="the file of the run's state after every epoch (default: beside the weights, ending in .checkpoint)",
     )
-    add("--resume", action="store_true", help="go on from the checkpoint, as if there had been no break")
+    add("--resume", action="store_true", help="resume from the checkpoint; the result is that of an unbroken run")
     add(
         "--keep-best",
         action="store_true",

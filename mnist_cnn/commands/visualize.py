@@ -1,5 +1,5 @@
-"""Draw what a trained network learned: by default its kernels, a digit, that digit's feature maps
-and the training curves, and a page, index.html, that explains what one sees."""
+"""Draw what a trained network learned: by default its kernels, a digit, the digit's feature maps
+and the training curves, and a page, index.html, that explains the figures."""
 
 from ..analysis.gallery import main
 from .options import add_data_options
@@ -43,8 +43,8 @@ def add_arguments(parser):
         "--versus",
         type=int,
         metavar="D",
-        help="the number of the class that the attribution holds against the predicted one, which it must not be "
-        "(default: the second likeliest)",
+        help="the number of the class that the attribution compares with the predicted one; it must be another "
+        "class (default: the second likeliest)",
     )
     add(
         "--diverging",

@@ -1,7 +1,7 @@
-"""Data sets that are known by name, and what lies in a folder of files, in whatever form.
+"""Data sets by name, and data sets in a folder of files.
 
-``DATASETS`` is the catalogue, ``FORMS`` are the forms; `mnist_cnn.data.load_dataset` comes here for
-all data but the copy of MNIST in the package.
+``DATASETS`` is the catalogue, ``FORMS`` lists the file formats. `mnist_cnn.data.load_dataset` calls
+`load` for all data except the copy of MNIST in the package.
 """
 
 import dataclasses
@@ -24,11 +24,11 @@ from .split import split_dataset
 
 __all__ = ["DATASETS", "Entry", "find_entry", "cache_folder", "VARIABLE", "FORMS", "load", "dataset_files"]
 
-#: How the files of a data set of the catalogue are read, by its family.
+#: The module that reads the files of a catalogue entry, by the entry's family.
 FAMILIES = {"idx": four_files, "cifar10": cifar10}
 
-#: The forms in which a folder's data are read: each module finds its own among the files by name,
-#: and gives images and labels. docs/other-data.md has a line for each.
+#: The file formats, one module each: `find` selects files by name, and reading gives images and
+#: labels. docs/other-data.md has a line for each.
 FORMS = (four_files, cifar10, tables, arrays, matlab, pickled, pictures, parquet)
 
 MAX_NAMED = 3  # files, in a message
@@ -51,8 +51,7 @@ def load(dataset=None, data_dir=None, base_urls=None, timeout=10):
     Raises
     ------
     MnistCnnError
-        When there is no such data set, or files are missing and cannot be had, or are not what
-        they should be.
+        When the name is unknown, or files are missing, cannot be downloaded or are invalid.
     """
     wanted = None if dataset is None else find_entry(dataset)
     if data_dir is None:
@@ -65,7 +64,7 @@ def load(dataset=None, data_dir=None, base_urls=None, timeout=10):
 
 
 def dataset_files(data_dir=None, dataset=None):
-    """The files that a data set may be read from: what no command may write over.
+    """List the files that a data set may be read from, so that no command overwrites them.
 
     Parameters
     ----------
@@ -75,7 +74,7 @@ def dataset_files(data_dir=None, dataset=None):
     Returns
     -------
     list of path
-        All that lies in the folder and in those below it, but for what this package writes there.
+        All files in the folder and its subfolders, except for this package's own output.
     """
     folder = data_dir
     if data_dir is None:
@@ -84,7 +83,7 @@ def dataset_files(data_dir=None, dataset=None):
 
 
 def _published(entry, base_urls, timeout):
-    """The folder that has an entry's files: the system's, or the user's cache, completed."""
+    """The folder with an entry's files: the system's, or the user's cache after a download."""
     family = FAMILIES[entry.family]
     for folder in map(Path, SYSTEM_FOLDERS.get(entry.name, ())):
         if folder.is_dir() and not family.missing(entry, folder):
@@ -95,24 +94,24 @@ def _published(entry, base_urls, timeout):
 
 
 def _complete(entry, folder, base_urls, timeout):
-    """Download those of an entry's files that a folder lacks."""
+    """Download the missing files of an entry into a folder."""
     urls = list(base_urls or entry.urls)
     for name in FAMILIES[entry.family].missing(entry, folder):
         fetch(folder, name, entry.packed[name], urls, timeout, "the four files" if len(entry.packed) == 4 else None)
 
 
 def _read_folder(folder, wanted, base_urls, timeout):
-    """What lies in the user's folder; a data set is downloaded only where nothing else lies."""
+    """Read the data set in the user's folder, or download one into an empty folder."""
     entry = wanted or four_files.MNIST
     family = FAMILIES[entry.family]
-    if not os.path.exists(folder):  # unlike pathlib's it answers for every path
+    if not os.path.exists(folder):  # unlike pathlib's, it never raises
         raise MnistCnnError(
-            "there is no folder {0}; create it (mkdir {0}), and {1} is downloaded into it".format(folder, entry.title)
+            "there is no folder {0}; create it (mkdir {0}) to download {1} into it".format(folder, entry.title)
         )
     paths = visible_files(folder)
     if wanted is not None and not family.missing(wanted, folder):
         return family.read_entry(wanted, paths)
-    # who names a data set may have others of the catalogue beside it
+    # a named data set may lie beside other data sets of the catalogue
     strangers = _strangers(paths, [entry] if wanted is None else DATASETS.values())
     if wanted is None or strangers:
         sources = [source for form in FORMS for source in form.find(paths)]
@@ -127,12 +126,12 @@ def _read_folder(folder, wanted, base_urls, timeout):
     if strangers:
         raise MnistCnnError(
             "{} holds no data set that can be read: it has {}{}. {} is downloaded into an empty "
-            "folder only; the forms that are read: docs/other-data.md".format(
+            "folder only; the formats that can be read: docs/other-data.md".format(
                 folder,
                 ", ".join(
                     str(path.relative_to(folder)) if path != folder else path.name for path in strangers[:MAX_NAMED]
                 ),
-                " and {} files more".format(len(strangers) - MAX_NAMED) if len(strangers) > MAX_NAMED else "",
+                " and {} more files".format(len(strangers) - MAX_NAMED) if len(strangers) > MAX_NAMED else "",
                 entry.title,
             )
         )
@@ -141,7 +140,7 @@ def _read_folder(folder, wanted, base_urls, timeout):
 
 
 def _strangers(paths, entries):
-    """The files that neither this package writes nor these data sets consist of."""
+    """The files that are neither this package's output nor files of these catalogue entries."""
     published = {name for entry in entries for name in (*entry.files, *entry.packed)}
     return [
         path
@@ -151,7 +150,7 @@ def _strangers(paths, entries):
 
 
 def _as_dataset(found, folder, wanted):
-    """The six arrays of what was read, checked."""
+    """Check what was read, and make the six arrays of it."""
     parts = {}
     for name in ("train", "val", "test"):
         if name not in found.parts:
@@ -180,13 +179,13 @@ def _as_dataset(found, folder, wanted):
 
 
 def _names_file(folder):
-    """The text file in a folder, or beside a file, that names the classes, if there is one."""
+    """The text file with names of classes in a folder, or beside a file; None if there is none."""
     path = (folder if os.path.isdir(folder) else folder.parent) / NAMES_FILE
     return path if os.path.isfile(path) else None
 
 
 def _check_counts(entry, folder, parts):
-    """Refuse labels of other numbers than an entry's; this is all one can check of some."""
+    """Refuse data whose numbers of examples differ from the entry's; some entries have no digests."""
     for part, count, what in zip(("train", "test"), entry.counts or (None, None), ("training", "test")):
         labels = np.concatenate(
             [labels for name, (_, labels, *_) in parts.items() if (name == "test") == (part == "test")]

@@ -1,7 +1,7 @@
-"""Files in a zip or tar archive that nobody vouches for, read in place.
+"""Files in an untrusted zip or tar archive, read in memory.
 
-Nothing is ever unpacked onto the disk, so that a path in an archive leads nowhere. An archive that
-holds a path out of its folder, a link or a device was still made to do harm, and is refused.
+Nothing is unpacked onto the disk, so a path in an archive can do no harm. An archive with a path out of
+its folder, a link or a device is refused all the same.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ MAX_TOTAL = 2**28  # bytes of a tar archive, unpacked; CIFAR-10 has 186 million
 
 @contextlib.contextmanager
 def _refused(path):
-    """What comes of a damaged or hostile archive, as one line."""
+    """Turn the exceptions of a damaged or hostile archive into MnistCnnError."""
     try:
         yield
     except FileNotFoundError as error:
@@ -41,10 +41,10 @@ def _refused(path):
         NotImplementedError,
         MemoryError,
     ) as error:
-        # RuntimeError: a password is wanted, or headers lie within headers a thousand times
+        # RuntimeError: an encrypted file, or a thousand nested headers
         said = " ".join(str(error).split())[:MAX_REASON]
         reason = getattr(error, "strerror", None) or said or "damaged"
-        raise MnistCnnError("{} is no usable archive: {}".format(path, reason)) from error
+        raise MnistCnnError("{} is not a valid archive: {}".format(path, reason)) from error
 
 
 def _check_name(name):
@@ -55,7 +55,7 @@ def _check_name(name):
 
 
 class _Bounded(io.RawIOBase):
-    """A stream that ends in an error where it gives more than it should."""
+    """A stream that raises ValueError after `limit` bytes."""
 
     def __init__(self, file, limit):
         self.file, self.left = file, limit
@@ -80,17 +80,17 @@ def read_tar(path, wanted):
     path : path-like
         The archive.
     wanted : dict
-        From a file's name, without the folders it lies in, to how many bytes it may have.
+        From a file's name, without its folders, to its largest size in bytes.
 
     Returns
     -------
     dict
-        From each name that is there to its content, bytes.
+        From each name in the archive to its content, bytes.
 
     Raises
     ------
     MnistCnnError
-        When the archive cannot be read, or holds what no archive of data should.
+        When the archive cannot be read, or holds a link, a device or a path out of its folder.
     """
     with _refused(path), contextlib.ExitStack() as stack:
         file = stack.enter_context(open(path, "rb"))
@@ -128,7 +128,7 @@ def open_in_zip(path, names):
     path : path-like
         The archive.
     names : sequence of str
-        What the file may be called, without the folders it lies in; the first that is there counts.
+        Possible names of the file, without its folders; the first one found counts.
 
     Yields
     ------
@@ -138,7 +138,7 @@ def open_in_zip(path, names):
     Raises
     ------
     MnistCnnError
-        When the archive cannot be read, or holds what no archive of data should.
+        When the archive cannot be read, or holds a link or a path out of its folder.
     """
     with _refused(path), zipfile.ZipFile(path) as archive:
         members = archive.infolist()

@@ -17,16 +17,7 @@ IMAGES, LABELS = ("x", "images", "imgs", "image", "data"), ("y", "labels", "labe
 
 
 def find(paths):
-    """The data sets in npz files among a folder's files.
-
-    Parameters
-    ----------
-    paths : list of pathlib.Path
-
-    Returns
-    -------
-    list of mnist_cnn.datasets.parts.Source
-    """
+    """Find the data sets in npz files, a list of `mnist_cnn.datasets.parts.Source`."""
     sources = []
     for path in paths:
         if path.suffix.lower() == ".npz" and not is_own_output(path):
@@ -37,7 +28,7 @@ def find(paths):
 
 
 def _names_by_part(path):
-    """From each part to the names of its images and of its labels."""
+    """Map each part to the names of its images and its labels."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name[: -len(".npy")] for name in archive.namelist() if name.endswith(".npy")]
@@ -63,7 +54,7 @@ def _read(path, names):
                     if part
                 }
             )
-    except Exception as error:  # NumPy parses headers as Python, with all that can come of that
+    except Exception as error:  # NumPy parses headers as Python, which may raise anything
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:MAX_REASON]
         raise MnistCnnError(
             "{} holds no arrays that can be read: {}".format(path, reason or "it is damaged")

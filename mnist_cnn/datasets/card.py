@@ -1,4 +1,4 @@
-"""What a model was trained on: kept in its file, and what tells one data set from another."""
+"""The data card: the data set that a model was trained on, stored in the model's file."""
 
 import hashlib
 import json
@@ -12,34 +12,34 @@ import numpy as np
 from ..system.errors import MnistCnnError
 from ..system.machine import cores
 
-__all__ = ["DataCard", "Dataset", "describe_arrays", "describe", "fingerprint", "require_same_data", "number_names"]
+__all__ = ["DataCard", "Dataset", "describe", "fingerprint", "require_same_data", "number_names"]
 
 MAX_CLASSES = 1000
 MAX_CHANNELS = 16
 MIN_SIDE, MAX_SIDE = 16, 256  # pixels
 MAX_NAME = 60  # characters
-_BLOCK = 2**22  # bytes that are hashed at a time
+_BLOCK = 2**22  # bytes for each hash
 
 
 def number_names(count):
-    """Classes named by their numbers, a tuple of str."""
+    """Name classes by their numbers: ('0', '1', ...)."""
     return tuple(map(str, range(count)))
 
 
 @dataclass(frozen=True)
 class DataCard:
-    """What a model was trained on.
+    """The data set that a model was trained on.
 
     Parameters
     ----------
     dataset : str, optional
-        The data set's name in the catalogue; None for one that has no name there.
+        Its name in the catalogue; None for a data set without a name.
     shape : tuple of int
         Channels, rows and columns of an image.
     classes : tuple of str
-        What the classes are called.
+        The names of the classes.
     digest : str, optional
-        The data's `fingerprint`; None where nobody knows, as of files that the tutorial wrote.
+        Its `fingerprint`; None where it is unknown, as for files that the tutorial wrote.
     """
 
     dataset: str | None = None
@@ -55,7 +55,7 @@ class DataCard:
             return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
         try:
-            object.__setattr__(self, "shape", tuple(self.shape))  # the dataclass is frozen
+            object.__setattr__(self, "shape", tuple(self.shape))  # because the dataclass is frozen
             object.__setattr__(self, "classes", tuple(self.classes))
         except TypeError:
             raise MnistCnnError("shape and classes must be sequences") from None
@@ -78,22 +78,22 @@ class DataCard:
                 "the classes must be 2 to {} different names of up to {} characters".format(MAX_CLASSES, MAX_NAME)
             )
         if self.dataset is not None and not is_word(self.dataset):
-            raise MnistCnnError("the data set's name must be a word")
+            raise MnistCnnError("the data set's name must be a printable text of up to {} characters".format(MAX_NAME))
         if self.digest is not None and not (isinstance(self.digest, str) and re.fullmatch("[0-9a-f]{64}", self.digest)):
             raise MnistCnnError("the digest must be 64 hexadecimal digits")
 
     @property
     def kind(self):
-        """The data in a few words, for a message."""
+        """The data set's name in a message."""
         return self.dataset or "a data set without a name"
 
     @property
     def is_handwriting(self):
-        """Whether images are of MNIST's kind: ink, centred on 28 x 28 pixels of black."""
+        """Whether images look like MNIST's: light ink, centred on 28 x 28 black pixels."""
         return self.shape == (1, 28, 28) and self.dataset != "fashion-mnist"
 
     def to_json(self):
-        """As bytes, the same for the same model: what goes into its file."""
+        """Encode the card for a model's file, always to the same bytes."""
         return json.dumps(
             {
                 "mnist_cnn": 1,
@@ -107,7 +107,7 @@ class DataCard:
 
     @classmethod
     def from_json(cls, content):
-        """Of what `to_json` gave; anything else raises ValueError or MnistCnnError."""
+        """Decode the bytes of `to_json`; ValueError or MnistCnnError for any others."""
         fields = json.loads(content.decode("ascii"))
         if not isinstance(fields, dict) or fields.pop("mnist_cnn", None) != 1 or "digest" in fields:
             raise ValueError("it has other fields")
@@ -120,15 +120,15 @@ class DataCard:
 
 
 class Dataset(tuple):
-    """Six arrays, as `mnist_cnn.data.load_dataset` returns them, that know what they are.
+    """Six arrays, as `mnist_cnn.data.load_dataset` returns them, with their `DataCard`.
 
     Parameters
     ----------
     arrays : six arrays
     name : str, optional
-        The data set's in the catalogue.
+        The data set's name in the catalogue.
     classes : sequence of str, optional
-        What its classes are called.
+        The names of the classes.
     """
 
     def __new__(cls, arrays, name=None, classes=None):
@@ -138,17 +138,14 @@ class Dataset(tuple):
 
     @cached_property
     def card(self):
-        """A `DataCard`; computed when first asked for."""
-        return describe_arrays(self, self.name, self.classes)
-
-
-def describe(dataset):
-    """What six arrays are now, be they a `Dataset` or a plain tuple: an `DataCard`."""
-    return describe_arrays(dataset, getattr(dataset, "name", None), getattr(dataset, "classes", None))
+        """The `DataCard`, computed once, at the first access."""
+        return describe(self)
 
 
 def fingerprint(dataset):
-    """Tell one data set from another by all that is in it.
+    """Compute the fingerprint of a data set over all its arrays.
+
+    Cards, checkpoints and sweeps compare data sets by it.
 
     Parameters
     ----------
@@ -159,17 +156,16 @@ def fingerprint(dataset):
     -------
     str
         SHA-256 of the arrays' shapes and of the SHA-256 of each 4 MB of their values, images as
-        float32 and labels as int32: hashed on all processors, for MNIST in a tenth of a second. It
-        does not depend on how the arrays lie in memory, nor on the type of the labels.
+        float32 and labels as int32, as hexadecimal digits. Memory layout and integer type do not
+        matter. For MNIST it takes 0.07 seconds on two processors.
 
     Examples
     --------
     >>> import numpy as np
     >>> from mnist_cnn.datasets.card import fingerprint
     >>> arrays = [np.zeros((2, 1, 28, 28), np.float32), np.zeros(2, np.uint8)] * 3
-    >>> inverted = [1 - array if array.ndim == 4 else array for array in arrays]
-    >>> fingerprint(arrays) == fingerprint(inverted)
-    False
+    >>> fingerprint(arrays) == fingerprint([array.astype("f4" if array.ndim == 4 else "i8") for array in arrays])
+    True
     """
 
     def digest(block):
@@ -182,43 +178,39 @@ def fingerprint(dataset):
         dtype = np.dtype("<i4" if number % 2 else "<f4")
         count = max(1, _BLOCK // max(1, int(np.prod(array.shape[1:])) * dtype.itemsize))
         blocks += [(array, first, first + count, dtype) for first in range(0, len(array), count)]
-    with ThreadPoolExecutor(cores()) as pool:  # hashing holds no lock of Python's
+    with ThreadPoolExecutor(cores()) as pool:  # hashing releases the GIL
         for part in pool.map(digest, blocks):
             sha.update(part)
     return sha.hexdigest()
 
 
-def describe_arrays(dataset, name=None, classes=None):
-    """Describe a data set.
+def describe(dataset):
+    """Compute the `DataCard` of six arrays from their present values.
 
     Parameters
     ----------
-    dataset : six arrays
-        As `mnist_cnn.data.load_dataset` returns them.
-    name : str, optional
-        In the catalogue.
-    classes : sequence of str, optional
-        Their names; by default as many numbers as the labels need, at least ten.
+    dataset : Dataset or six arrays
+        Classes without names are called by numbers: as many as the labels need, at least ten.
 
     Returns
     -------
     DataCard
-        Its digest is the data's `fingerprint`.
 
     Raises
     ------
     MnistCnnError
         When a label is below 0 or there are too many classes.
     """
+    classes = getattr(dataset, "classes", None)
     if classes is None:
         labels = [y for y in dataset[1::2] if len(y)]
         highest = max((y.max() for y in labels), default=0)
-        # before so many names are made
+        # before the names are made, which could fill the memory
         for label in (min((y.min() for y in labels), default=0), highest):
             if not 0 <= label < MAX_CLASSES:
                 raise MnistCnnError("there is the label {}; labels must be from 0 to {}".format(label, MAX_CLASSES - 1))
         classes = number_names(max(10, int(highest) + 1))
-    return DataCard(name, dataset[0].shape[1:], tuple(classes), fingerprint(dataset))
+    return DataCard(getattr(dataset, "name", None), dataset[0].shape[1:], tuple(classes), fingerprint(dataset))
 
 
 def require_same_data(model, card, found):
@@ -228,16 +220,14 @@ def require_same_data(model, card, found):
     ----------
     model : path-like
         The model's file, for the message.
-    card : DataCard
-        What it was trained on.
-    found : DataCard
-        What there is.
+    card, found : DataCard
+        The model's card, and that of the data.
 
     Raises
     ------
     MnistCnnError
-        When they differ in shape, in the number of classes or in what is in them. A model that
-        does not know what it was trained on takes all that has its shape.
+        When they differ in shape, number of classes, name or fingerprint. A card without name and
+        fingerprint accepts all data of its shape.
     """
 
     def said(data):

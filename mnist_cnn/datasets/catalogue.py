@@ -1,4 +1,4 @@
-"""The data sets that are known by name: what they are, and where they are published."""
+"""The catalogue: data sets by name, with their classes, digests and addresses."""
 
 import string
 from collections.abc import Mapping
@@ -13,35 +13,35 @@ __all__ = ["Entry", "DATASETS", "find_entry"]
 
 @dataclass(frozen=True)
 class Entry:
-    """A data set that is known by name.
+    """A data set of the catalogue.
 
     Parameters
     ----------
     name : str
-        What ``--dataset`` takes.
+        The value of ``--dataset``.
     title : str
-        Its name in a sentence.
+        The name in a sentence.
     classes : tuple of str
-        What its classes are called.
+        The names of the classes.
     shape : tuple of int
         Channels, rows and columns of an image.
     counts : pair of int, optional
-        Training and test examples; None where sources do not agree.
+        Training and test examples; None where sources disagree.
     family : str
-        How its files are read: 'idx' or 'cifar10'.
+        The format of its files: 'idx' or 'cifar10'.
     files : dict
-        From each file's name, unpacked, to the MD5 of its content, or None where only the packed
-        file's is published.
+        From the name of each unpacked file to the MD5 of its content, or None where only the MD5 of
+        the packed file is published.
     packed : dict
-        From the name of each file to be downloaded to the MD5 it was published with.
+        From the name of each downloadable file to its published MD5.
     urls : tuple of str
-        Where these lie, each ending in a slash, in the order they are tried.
+        Addresses, each ending in a slash, in the order in which they are tried.
     balanced : bool
-        Whether each class has as many examples as every other.
+        Whether all classes have the same number of examples.
     first_label : int
         The label of the first class in the files.
     transposed : bool
-        Whether the files have rows and columns of an image the other way round.
+        Whether rows and columns of an image are swapped in the files.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Entry:
 
 
 def _idx_entry(name, title, classes, packed, unpacked, urls, balanced=True):
-    """An entry of a data set in MNIST's own four files."""
+    """Make the entry of a data set in four files, as MNIST."""
     return Entry(
         name,
         title,
@@ -75,11 +75,10 @@ def _idx_entry(name, title, classes, packed, unpacked, urls, balanced=True):
 
 
 def _emnist_entry(split, title, classes, counts, balanced=False, first_label=0):
-    """An entry of one of EMNIST's splits, all of which are published in one zip archive.
+    """Make the entry of one of EMNIST's splits, which are published in one zip archive.
 
-    Labels and counts are those of Cohen et al., Table II [1]_, but for the letters, of which the
-    published file has more. Its MD5 is torchvision's, torchvision/datasets/mnist.py; that of the
-    files in it is published nowhere.
+    Labels and counts: Cohen et al., Table II [1]_, except for the letters, of which the published file has
+    more. The archive's MD5: torchvision/datasets/mnist.py. The MD5 of the files in it is not published.
 
     .. [1] G. Cohen, S. Afshar, J. Tapson, A. van Schaik: EMNIST: an extension of MNIST to
        handwritten letters. 2017. https://arxiv.org/abs/1702.05373
@@ -105,7 +104,7 @@ def _emnist_entry(split, title, classes, counts, balanced=False, first_label=0):
     )
 
 
-# EMNIST's letters whose capital and small forms look alike are one class
+# EMNIST merges letters whose capital and small forms look alike
 _MERGED = string.digits + string.ascii_uppercase + "abdefghnqrt"
 
 _ENTRIES = [
@@ -119,8 +118,8 @@ _ENTRIES = [
         balanced=False,
     ),
     # Addresses, packed digests and classes: README.md of github.com/zalandoresearch/fashion-mnist;
-    # the second address: keras/src/datasets/fashion_mnist.py. The unpacked digests are those of
-    # Debian's package dataset-fashion-mnist (0.0~git20200523), whose gzip files are others.
+    # second address: keras/src/datasets/fashion_mnist.py; unpacked digests: Debian's package
+    # dataset-fashion-mnist (0.0~git20200523), whose gzip files differ.
     _idx_entry(
         "fashion-mnist",
         "Fashion-MNIST",
@@ -144,7 +143,7 @@ _ENTRIES = [
         ),
     ),
     # Address: README.md of github.com/rois-codh/kmnist; packed digests and classes:
-    # torchvision/datasets/mnist.py. The unpacked digests are published nowhere.
+    # torchvision/datasets/mnist.py. The unpacked digests are not published.
     _idx_entry(
         "kmnist",
         "Kuzushiji-MNIST",
@@ -166,7 +165,7 @@ _ENTRIES = [
     _emnist_entry(
         "byclass", "EMNIST by class", string.digits + string.ascii_uppercase + string.ascii_lowercase, (697932, 116323)
     ),
-    # Addresses and the archive's digest: www.cs.toronto.edu/~kriz/cifar.html; those of the files:
+    # Addresses and the archive's digest: www.cs.toronto.edu/~kriz/cifar.html; digests of the files:
     # torchvision/datasets/cifar.py.
     Entry(
         "cifar10",
@@ -193,21 +192,7 @@ DATASETS = {entry.name: entry for entry in _ENTRIES}
 
 
 def find_entry(name):
-    """The entry of a name.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    Entry
-
-    Raises
-    ------
-    MnistCnnError
-        When there is none; its text lists all.
-    """
+    """Find the `Entry` of a name; MnistCnnError lists all names where it is unknown."""
     if name not in DATASETS:
         raise MnistCnnError("there is no data set {!r}; there are: {}".format(name, ", ".join(DATASETS)))
     return DATASETS[name]

@@ -1,4 +1,4 @@
-"""Six arrays as people have them: what cannot be meant is said before a training begins."""
+"""Checks of the six arrays of a data set before training."""
 
 import numpy as np
 import theano
@@ -9,11 +9,11 @@ from .card import MAX_CHANNELS, MAX_SIDE, MIN_SIDE, Dataset
 __all__ = ["check_arrays"]
 
 NAMES = ("X_train", "y_train", "X_val", "y_val", "X_test", "y_test")
-MAX_POWER = 25  # of pixels, their mean square: 1 at most in [0, 1], thousands of bytes 0 to 255
+MAX_POWER = 25  # mean square of pixels: at most 1 for [0, 1], thousands for 0 to 255
 
 
 def check_arrays(dataset):
-    """Refuse arrays that no training can go on, by name.
+    """Refuse arrays that cannot be trained on.
 
     Parameters
     ----------
@@ -23,14 +23,13 @@ def check_arrays(dataset):
     Returns
     -------
     mnist_cnn.datasets.card.Dataset
-        The same, with images of other types than Theano's floatX, or float32, brought to it.
+        The same arrays; images that are neither float32 nor of Theano's floatX are converted to floatX.
 
     Raises
     ------
     MnistCnnError
-        When an array is no array, has another shape than it should, other numbers than images or
-        labels have, or does not go with the others. Its text names the array, what it has and what
-        is wanted.
+        When an item is not an array, has a wrong shape, dtype or range, or does not match the others.
+        The text names the array, its value and the value that is needed.
 
     Examples
     --------
@@ -61,14 +60,14 @@ it must be (n, channels, rows, columns): X_train.transpose(0, 3, 1, 2)
         _check_labels(name, array)
         if len(array) != len(inputs):
             raise MnistCnnError(
-                "X_{0} has {1} images and {2} has {3} labels; there must be as many".format(
+                "X_{0} has {1} images and {2} has {3} labels; there must be equally many".format(
                     name[2:], len(inputs), name, len(array)
                 )
             )
     for name, array in zip(NAMES[2::2], images[1:]):
         if array.shape[1:] != images[0].shape[1:]:
             raise MnistCnnError(
-                "{} has images of the shape {} and X_train of {}; they must be alike".format(
+                "{} has images of the shape {} and X_train of {}; they must be equal".format(
                     name, array.shape[1:], images[0].shape[1:]
                 )
             )
@@ -83,7 +82,7 @@ it must be (n, channels, rows, columns): X_train.transpose(0, 3, 1, 2)
 
 
 def _check_images(name, array):
-    """Images in a type that Theano's functions take."""
+    """Return images with a dtype that Theano's functions accept."""
     shape = array.shape
     wanted = "it must be (n, channels, rows, columns)"
     if array.ndim == 4 and shape[3] <= MAX_CHANNELS < shape[1]:
@@ -115,7 +114,7 @@ def _check_images(name, array):
         array = array.astype(theano.config.floatX)
     flat = array.reshape(-1)
     with np.errstate(over="ignore", invalid="ignore"):
-        power = np.dot(flat, flat) / flat.size  # a look at every pixel in the least time
+        power = np.dot(flat, flat) / flat.size  # the fastest check of every pixel
     if not power <= MAX_POWER:
         if not np.isfinite(array).all():
             place = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
@@ -141,6 +140,6 @@ def _check_labels(name, array):
         raise MnistCnnError("{0} has the shape {1}; it must be (n,): {0}.ravel()".format(name, array.shape))
     if array.dtype.kind not in "buif":
         raise MnistCnnError("{} has the type {}; labels must be whole numbers, from 0".format(name, array.dtype))
-    wrong = ~((array >= 0) & (array < 256) & (array == np.floor(array)))  # NaN is wrong too
+    wrong = ~((array >= 0) & (array < 256) & (array == np.floor(array)))  # also finds NaN
     if wrong.any():
         raise MnistCnnError("{} has the label {}; labels must be whole numbers, 0 to 255".format(name, array[wrong][0]))

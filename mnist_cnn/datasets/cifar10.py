@@ -1,8 +1,8 @@
-"""CIFAR-10's files, in its binary and in its python version, packed or not.
+"""CIFAR-10's files, in the binary and in the Python version, packed or not.
 
-Each of six batches has images of 3 x 32 x 32 bytes, channel by channel and row by row, and their
-labels [1]_. In the binary version a row of 3,073 bytes is a label and an image; in the python
-version a batch is a pickled dictionary, which `mnist_cnn.datasets.pickles` reads.
+Six batches hold images of 3 x 32 x 32 bytes, channel by channel and row by row, and their labels [1]_.
+In the binary version a row of 3,073 bytes is a label and an image. In the Python version a batch is a
+pickled dictionary, which `mnist_cnn.datasets.pickles` reads.
 
 References
 ----------
@@ -29,13 +29,13 @@ __all__ = ["find", "read_source", "missing", "read_entry"]
 
 SHAPE = (3, 32, 32)
 ROW = 1 + 3 * 32 * 32
-MAX_BYTES = 2**26  # of a batch; those published have 31 million
+MAX_BYTES = 2**26  # of a batch; the published batches have 31 million
 TRAINING = ["data_batch_{}".format(i) for i in range(1, 6)]
 BATCHES = TRAINING + ["test_batch"]
 META = "batches.meta"
 
-#: MD5 of the binary version's files, unpacked, as several projects check them, among them
-#: github.com/rai-project/dldataset; those of the python version are in the catalogue.
+#: MD5 of the unpacked files of the binary version. Source: several projects, such as
+#: github.com/rai-project/dldataset. The catalogue has the MD5 of the Python version.
 BINARY_DIGESTS = dict(
     zip(
         (name + ".bin" for name in BATCHES),
@@ -50,21 +50,14 @@ BINARY_DIGESTS = dict(
     )
 )
 
-#: How a batch's file is called in each version, and the archive of them.
+#: The file name of a batch, and the archive's name, in each version.
 VERSIONS = {"python": ("{}", "cifar-10-python.tar.gz"), "binary": ("{}.bin", "cifar-10-binary.tar.gz")}
 
 
 def find(paths):
-    """CIFAR-10's files among a folder's files.
+    """Find CIFAR-10's files, a list of at most one `mnist_cnn.datasets.parts.Source`.
 
-    Parameters
-    ----------
-    paths : list of pathlib.Path
-
-    Returns
-    -------
-    list of mnist_cnn.datasets.parts.Source
-        At most one, for the same data often lie there both packed and unpacked.
+    Only one, because a folder often has the same data packed and unpacked.
     """
     for version, (pattern, archive) in VERSIONS.items():
         names = [pattern.format(name) for name in BATCHES]
@@ -98,14 +91,14 @@ def read_source(version, path):
     training, test : pairs of uint8 arrays
         Images, (n, 3, 32, 32), and labels, (n,).
     classes : tuple of str
-        Their names, as the file of names beside the batches has them; else ten numbers.
+        From the file of names beside the batches; otherwise ten numbers.
     entry : Entry or None
-        CIFAR-10's where the content has the published digests.
+        CIFAR-10's entry where the content has the published digests.
 
     Raises
     ------
     MnistCnnError
-        When a file is missing, cannot be read, or is not what it should be.
+        When a file is missing, cannot be read, or is invalid.
     """
     path = Path(path)
     contents = _read_files(version, path)
@@ -126,7 +119,7 @@ def read_source(version, path):
 
 
 def _read_files(version, path):
-    """The content of the files of a version, a dict from their names to bytes."""
+    """Read the files of a version, a dict from their names to bytes."""
     pattern = VERSIONS[version][0]
     wanted = {pattern.format(name): MAX_BYTES for name in BATCHES}
     wanted[META if version == "python" else META + ".txt"] = 10**5
@@ -142,15 +135,17 @@ def _read_files(version, path):
         except OSError as error:
             raise MnistCnnError("cannot read {}: {}".format(path / name, error.strerror or error)) from error
         if len(contents[name]) > limit:
-            raise MnistCnnError("{} has more than {} bytes; no batch of CIFAR-10 has".format(path / name, limit))
+            raise MnistCnnError(
+                "{} has more than {} bytes, too many for a batch of CIFAR-10".format(path / name, limit)
+            )
     return contents
 
 
 def _read_rows(content, place):
-    """Images and labels of a batch of the binary version."""
+    """Decode images and labels of a batch of the binary version."""
     if not content or len(content) % ROW:
         raise MnistCnnError(
-            "{} is no batch of CIFAR-10 in its binary version: it has {} bytes, no multiple of {}".format(
+            "{} is not a batch of CIFAR-10's binary version: it has {} bytes, not a multiple of {}".format(
                 place, len(content), ROW
             )
         )
@@ -159,11 +154,11 @@ def _read_rows(content, place):
 
 
 def _read_pickled(content, place):
-    """Images and labels of a batch of the python version."""
+    """Decode images and labels of a batch of the Python version."""
     try:
         batch = read_pickle(content)
         if not isinstance(batch, dict):
-            raise ValueError("it is no dictionary")
+            raise ValueError("it is not a dictionary")
         images, labels = (batch.get(key.encode(), batch.get(key)) for key in ("data", "labels"))
         if (
             not isinstance(images, np.ndarray)
@@ -171,12 +166,12 @@ def _read_pickled(content, place):
             or images.ndim != 2
             or images.shape[1] != ROW - 1
         ):
-            raise ValueError("its 'data' are no array of bytes of shape (n, {})".format(ROW - 1))
+            raise ValueError("its 'data' are not an array of bytes of shape (n, {})".format(ROW - 1))
         if not isinstance(labels, list) or not all(type(label) is int and 0 <= label < MAX_LABELS for label in labels):
-            raise ValueError("its 'labels' are no list of numbers from 0 to {}".format(MAX_LABELS - 1))
+            raise ValueError("its 'labels' are not a list of numbers from 0 to {}".format(MAX_LABELS - 1))
     except ValueError as error:
         raise MnistCnnError(
-            "{} is no batch of CIFAR-10 in its python version: {}".format(
+            "{} is not a batch of CIFAR-10's Python version: {}".format(
                 place, " ".join(str(error).split())[:MAX_REASON]
             )
         ) from error
@@ -184,7 +179,7 @@ def _read_pickled(content, place):
 
 
 def _read_meta(version, contents, path):
-    """The names of the classes, or None where they are not given."""
+    """Read the names of the classes; None where the file of names is missing."""
     if version == "binary":
         name = META + ".txt"
         names = contents.get(name, b"").decode("utf-8", "replace").splitlines()
@@ -200,40 +195,27 @@ def _read_meta(version, contents, path):
 
 
 def _recognise(version, contents):
-    """CIFAR-10's entry, where the files have the published digests."""
+    """Return CIFAR-10's entry where the files have the published digests, else None."""
     entry = DATASETS["cifar10"]
     digests = entry.files if version == "python" else BINARY_DIGESTS
     return entry if all(hashlib.md5(contents[name]).hexdigest() == digest for name, digest in digests.items()) else None
 
 
 def missing(entry, folder):
-    """The files to download into a folder so that it holds CIFAR-10: the archive, or none."""
+    """List the files to download into a folder: the archive, or none where it holds CIFAR-10."""
     return [] if find(visible_files(folder)) else list(entry.packed)
 
 
 def read_entry(entry, paths):
-    """Read CIFAR-10 itself.
+    """Read CIFAR-10 from its files, in any version, as a `mnist_cnn.datasets.parts.Found`.
 
-    Parameters
-    ----------
-    entry : Entry
-    paths : list of pathlib.Path
-        Its files, in any version.
-
-    Returns
-    -------
-    mnist_cnn.datasets.parts.Found
-
-    Raises
-    ------
-    MnistCnnError
-        When a file is missing or cannot be used, or has other content than the one published.
+    MnistCnnError where a file is missing or invalid, or its digest is not the published one.
     """
     (source,) = find(paths)
     found = source.read()
     if found.entry is not entry:
         raise MnistCnnError(
-            "{} is not {}: its digests differ; without --dataset it is used as what it is".format(
+            "{} is not {}: its digests differ; leave out --dataset to use it as unnamed data".format(
                 source.name, entry.title
             )
         )

@@ -1,4 +1,4 @@
-"""What lies in a folder of the user's: its files, and which of them this package wrote."""
+"""The files in a user's folder, and which of them this package wrote."""
 
 import os
 import zipfile
@@ -14,22 +14,22 @@ MAX_FILES = 10**6
 
 
 def visible_files(folder):
-    """The files of a folder and of those below it, but for hidden ones.
+    """List the visible files of a folder and of its subfolders, three levels deep.
 
     Parameters
     ----------
     folder : path-like
-        Or a single file.
+        A folder or a single file.
 
     Returns
     -------
     list of pathlib.Path
-        In the order of their names, those nearer to the folder first.
+        Level by level, each sorted by name.
 
     Raises
     ------
     MnistCnnError
-        When there are more than a million.
+        When there are more than a million files.
     """
     folder = Path(folder)
     if os.path.isfile(folder):
@@ -40,14 +40,14 @@ def visible_files(folder):
         for place in levels[-1]:
             try:
                 entries = sorted(os.scandir(place), key=lambda entry: entry.name)
-            except OSError:  # of another user, say: what cannot be looked into holds no data
+            except OSError:  # a folder that cannot be read, such as another user's
                 continue
             entries = [entry for entry in entries if not entry.name.startswith(".")]
             below += [Path(entry.path) for entry in entries if entry.is_dir()]
             files += [Path(entry.path) for entry in entries if entry.is_file()]
             if len(found) + len(files) > MAX_FILES:
                 raise MnistCnnError(
-                    "{} holds more than {} files; name the folder of the data alone".format(folder, MAX_FILES)
+                    "{} holds more than {} files; name the folder that holds only the data".format(folder, MAX_FILES)
                 )
         found += files
         levels.append(below)
@@ -55,7 +55,7 @@ def visible_files(folder):
 
 
 def is_own_output(path):
-    """Whether a file is one that this package writes: a model, its history, figures, a page.
+    """Whether this package wrote a file: a model, its history, figures or a page.
 
     Examples
     --------

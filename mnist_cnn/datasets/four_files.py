@@ -1,4 +1,4 @@
-"""Data sets in four IDX files, as MNIST is: by the names of the catalogue, and any other."""
+"""Data sets in four IDX files, as MNIST: those of the catalogue, and others."""
 
 import functools
 import hashlib
@@ -21,7 +21,7 @@ QMNIST_COLUMNS = 8
 
 
 def find_files(entry, folder):
-    """Find an entry's files in a folder, or below it.
+    """Find an entry's files in a folder or its subfolders.
 
     Parameters
     ----------
@@ -32,8 +32,8 @@ def find_files(entry, folder):
     Returns
     -------
     dict
-        From the name of each of `entry.files` that is there, with hyphens or dots, packed or not,
-        to its path, which is that of the archive where it lies in one.
+        From each name of `entry.files` that was found, with hyphens or dots, packed or not, to the path
+        of the file, or of the archive that holds it.
     """
     return _files_of(entry, visible_files(folder))
 
@@ -50,12 +50,12 @@ def _files_of(entry, paths):
 
 
 def _packed_first(paths):
-    """Of a file that lies there both packed and unpacked, the packed one is read."""
+    """Sort paths so that a packed file comes before its unpacked copy."""
     return sorted(paths, key=lambda path: (len(path.parts), path.suffix != ".gz"))
 
 
 def missing(entry, folder):
-    """The files to download into a folder so that it holds an entry's data set.
+    """List the files to download into a folder so that it holds an entry's data set.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def missing(entry, folder):
     Raises
     ------
     MnistCnnError
-        When files are missing and those that are there are of another data set.
+        When files are missing, and the others belong to another data set.
     """
     found = find_files(entry, folder)
     lacking = [name for name in entry.files if name not in found]
@@ -89,7 +89,7 @@ def missing(entry, folder):
 
 
 def _read(path, name):
-    """The array of one file, which may lie in an archive, and what to call it in messages."""
+    """Read the array of one file, perhaps in an archive; return also its name for messages."""
     if path.suffix != ".zip":
         return read_idx(path), path
     with open_in_zip(path, (name + ".gz", name)) as file:
@@ -117,7 +117,7 @@ def read_entry(entry, paths):
     Raises
     ------
     MnistCnnError
-        When a file cannot be read, is not what the entry says, or does not have its digest.
+        When a file cannot be read, does not match the entry, or has another digest.
     """
     paths, names = _files_of(entry, paths), list(entry.files)
     parts = {}
@@ -138,29 +138,19 @@ def read_entry(entry, paths):
         parts[part] = Part(images.swapaxes(1, 2) if entry.transposed else images, labels, images_at, labels_at)
     found = Found(parts, entry.classes, entry, packed=paths)
     other = recognise(found) if None in entry.files.values() else None
-    if other not in (None, entry):  # one whose digests nobody published may still be known
+    if other not in (None, entry):  # an entry without digests: the data may be another entry's
         raise MnistCnnError("{} holds {}, not {}".format(parts["train"].images_at.parent, other.title, entry.title))
     return found
 
 
 def find(paths):
-    """The data sets in IDX files among a folder's files.
-
-    Parameters
-    ----------
-    paths : list of pathlib.Path
-
-    Returns
-    -------
-    list of Source
-        Of those that have all four files.
-    """
+    """Find the data sets that have all four IDX files, a list of `Source`."""
     groups, sources = defaultdict(dict), []
     for path in _packed_first(paths):
         name = canonical_name(path.name)
         if name is not None:
             home = path.parent
-            if canonical_name(home.name):  # unpacked into a folder of the file's own name
+            if canonical_name(home.name):  # unpacked into a folder with the file's name
                 home = home.parent
             prefix, half, what, *_ = re.fullmatch("(.*?)(train|t10k|test)-(images|labels)-(.*)", name).groups()
             groups[home, prefix].setdefault(("train" if half == "train" else "test", what), path)
@@ -186,29 +176,21 @@ def _source_of(entry, paths):
 
 
 def _read_unnamed(files):
-    """Whatever lies in four files: `find`'s, by the half and by what they hold."""
+    """Read four files that belong to no catalogue entry."""
     parts = {}
     for half in ("train", "test"):
         images_at, labels_at = files[half, "images"], files[half, "labels"]
         images, labels = read_idx(images_at), read_idx(labels_at)
         if labels.ndim == 2 and labels.shape[1] == QMNIST_COLUMNS:
-            labels = labels[:, 0]  # the class; then who wrote it, and where NIST has it
+            labels = labels[:, 0]  # the class; the other columns are the writer and NIST's indices
         parts[half] = Part(images, labels, images_at, labels_at)
     return Found(parts, packed={canonical_name(path.name): path for path in files.values() if path.suffix == ".gz"})
 
 
 def recognise(found):
-    """Find the data set of the catalogue that was read, in whatever form.
+    """Find the `Entry` whose published digests are those of the data; None where there is none.
 
-    Parameters
-    ----------
-    found : Found
-        Grey images.
-
-    Returns
-    -------
-    Entry or None
-        The one whose published digests, unpacked or packed, are those of the content.
+    The format of the files does not matter, except for entries with digests of packed files only.
     """
     if "test" not in found.parts or found.parts["test"].images[:1].size != MNIST.shape[1] ** 2:
         return None

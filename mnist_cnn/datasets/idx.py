@@ -1,4 +1,4 @@
-"""The IDX format, in which MNIST is published: read, and told by a file's name."""
+"""The IDX format, in which MNIST is published."""
 
 import gzip
 import hashlib
@@ -16,7 +16,7 @@ __all__ = ["read_idx", "parse_idx", "idx_digest", "canonical_name"]
 
 MAX_BYTES = 2**30  # more than any data set of this kind holds
 
-#: NumPy's name of the type that the third byte of a file stands for.
+#: From the third byte of a file to NumPy's name of the dtype.
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 _NAME = re.compile(
@@ -40,12 +40,12 @@ def read_idx(path):
     Returns
     -------
     array
-        Of the shape and type that the file's header states: unsigned bytes as a rule.
+        With the shape and dtype of the file's header, usually uint8.
 
     Raises
     ------
     MnistCnnError
-        When the file cannot be read, or is not exactly what its header says.
+        When the file cannot be read, or its size differs from its header's.
 
     References
     ----------
@@ -64,38 +64,31 @@ def read_idx(path):
         with open_regular(path) as file:
             return parse_idx(file, path)
     except OSError as error:
-        raise MnistCnnError("{} is no usable IDX file: {}".format(path, error.strerror or error)) from error
+        raise MnistCnnError("{} is not a valid IDX file: {}".format(path, error.strerror or error)) from error
 
 
 def parse_idx(file, path):
-    """Read an IDX file that is open, as a file of its own or within an archive.
+    """Read an open IDX file, as `read_idx` does.
 
     Parameters
     ----------
     file : binary file object
-        With `peek`.
+        With `peek`; it may lie in an archive.
     path : path-like
-        What to call it in messages.
+        Its name in messages.
 
     Returns
     -------
     array
-
-    Raises
-    ------
-    MnistCnnError
-        As `read_idx` does.
     """
 
     def refuse(what):
-        return MnistCnnError("{} is no usable IDX file: {}".format(path, what))
+        return MnistCnnError("{} is not a valid IDX file: {}".format(path, what))
 
     try:
         start = file.peek(2)[:2]
         if start.startswith(b"<"):
-            raise refuse(
-                "it holds a web page (HTML); download it anew, without the proxy or log-in page that sent this"
-            )
+            raise refuse("it holds a web page (HTML), perhaps from a proxy or a log-in page; download it again")
         if start == b"\x1f\x8b":
             file = gzip.GzipFile(fileobj=file)
         magic = file.read(4)
@@ -118,14 +111,14 @@ def parse_idx(file, path):
             raise refuse("it ends within its header")
         shape = tuple(np.frombuffer(sizes, ">u4").tolist())
         size = math.prod(shape) * dtype.itemsize
-        # where one size is 0 the others are still NumPy's to multiply
+        # NumPy multiplies all sizes, even where one is 0
         if math.prod(max(length, 1) for length in shape) * dtype.itemsize > MAX_BYTES:
             raise refuse(
                 "its header claims more data than any data set of this kind holds ({} values)".format(
                     " x ".join(map(str, shape))
                 )
             )
-        data = file.read(size + 1)  # one more, to meet the end and gzip's checksum
+        data = file.read(size + 1)  # one more, to reach the end and gzip's checksum
     except (OSError, EOFError, zlib.error) as error:
         raise refuse(getattr(error, "strerror", None) or error) from error
     if len(data) < size:
@@ -136,7 +129,7 @@ def parse_idx(file, path):
 
 
 def idx_digest(array):
-    """MD5 of the IDX file of an array of unsigned bytes, unpacked, as hexadecimal digits."""
+    """MD5 of the unpacked IDX file of a uint8 array, as hexadecimal digits."""
     header = struct.pack(">4B{}I".format(array.ndim), 0, 0, 8, array.ndim, *array.shape)
     digest = hashlib.md5(header)
     digest.update(np.ascontiguousarray(array))
@@ -144,17 +137,17 @@ def idx_digest(array):
 
 
 def canonical_name(name):
-    """How MNIST's authors would call an IDX file of a data set.
+    """Normalize the name of an IDX file to the form of MNIST's: hyphens, not packed.
 
     Parameters
     ----------
     name : str
-        The file's, with dots or underscores in place of hyphens, packed or not.
+        With hyphens, dots or underscores, packed or not.
 
     Returns
     -------
     str or None
-        None where it is no name of such a file.
+        None where it is not the name of an IDX file.
 
     Examples
     --------

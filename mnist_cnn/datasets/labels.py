@@ -1,4 +1,4 @@
-"""What a data set's classes are called, in sentences and on figures."""
+"""Names of classes in sentences and on figures."""
 
 from ..system.errors import MnistCnnError
 
@@ -6,45 +6,17 @@ __all__ = ["are_digits", "noun", "named", "shorten", "find_class"]
 
 
 def are_digits(names):
-    """Whether classes are digits, whose name is their number.
-
-    Parameters
-    ----------
-    names : sequence of str
-
-    Returns
-    -------
-    bool
-    """
+    """Whether all names of classes are single digits."""
     return all(len(name) == 1 and name.isdigit() for name in names)
 
 
 def noun(names):
-    """What an image of such classes is called.
-
-    Parameters
-    ----------
-    names : sequence of str
-
-    Returns
-    -------
-    str
-        'digit' or 'image'.
-    """
+    """The noun for an image of such classes: 'digit' or 'image'."""
     return "digit" if are_digits(names) else "image"
 
 
 def named(names, number):
-    """A class in a sentence: 'a 7', or its name as it is.
-
-    Parameters
-    ----------
-    names : sequence of str
-    number : int
-
-    Returns
-    -------
-    str
+    """A class in a sentence: a digit gets the article "a".
 
     Examples
     --------
@@ -56,39 +28,14 @@ def named(names, number):
 
 
 def shorten(name, length):
-    """Cut a name to a length; what is cut off leaves an ellipsis.
-
-    Parameters
-    ----------
-    name : str
-    length : int
-        The most characters.
-
-    Returns
-    -------
-    str
-    """
+    """Cut a name to at most `length` characters, the last of which is then an ellipsis."""
     return name if len(name) <= length else name[: length - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def find_class(names, wanted):
-    """Find a class by its name.
+    """Find the number of a class by its name; MnistCnnError lists all names where there is none.
 
-    Parameters
-    ----------
-    names : sequence of str
-        The classes'.
-    wanted : str
-        A name, where case does not matter unless two names differ by it alone.
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    MnistCnnError
-        When there is no such class; the text lists those that there are.
+    Case matters only where two names differ by it alone.
     """
     if wanted in names:
         return list(names).index(wanted)

@@ -1,7 +1,7 @@
 """EMNIST's MATLAB files: a structure `dataset` with the parts `train` and `test`, and a mapping.
 
-Images lie on their side in them, as MATLAB stores arrays; labels of the letters begin at 1; the
-mapping has each label's characters [1]_.
+Rows and columns of an image are swapped, because MATLAB stores arrays by columns. Labels of the letters
+begin at 1. The mapping has the characters of each label [1]_.
 
 References
 ----------
@@ -21,23 +21,14 @@ __all__ = ["find"]
 
 
 def find(paths):
-    """The data sets in MATLAB files among a folder's files.
-
-    Parameters
-    ----------
-    paths : list of pathlib.Path
-
-    Returns
-    -------
-    list of mnist_cnn.datasets.parts.Source
-    """
+    """Find the data sets in MATLAB files, a list of `mnist_cnn.datasets.parts.Source`."""
     return [
         Source(str(path), functools.partial(_read, path), [path]) for path in paths if path.suffix.lower() == ".mat"
     ]
 
 
 def _read(path):
-    from scipy.io import loadmat  # here, for it takes a while to import
+    from scipy.io import loadmat  # here, because it is slow to import
 
     try:
         dataset = loadmat(path, variable_names=["dataset"], simplify_cells=True)["dataset"]
@@ -51,10 +42,10 @@ def _read(path):
         raise MnistCnnError(
             "{} is in MATLAB's format 7.3; save it by: save('{}', 'dataset', '-v7')".format(path, path.name)
         ) from error
-    except Exception as error:  # SciPy's reader raises whatever a damaged file makes of it
+    except Exception as error:  # SciPy's reader may raise anything on a damaged file
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:MAX_REASON]
         raise MnistCnnError(
-            "{} holds no data set as EMNIST's MATLAB files do: {}".format(path, reason or "it is damaged")
+            "{} does not have the form of EMNIST's MATLAB files: {}".format(path, reason or "it is damaged")
         ) from error
     return Found(
         {

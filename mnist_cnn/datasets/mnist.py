@@ -1,4 +1,4 @@
-"""MNIST's four files: the copy in the package, their digests, and where they are published."""
+"""MNIST's four files: the copy in the package, addresses and digests."""
 
 from pathlib import Path
 
@@ -6,14 +6,14 @@ __all__ = ["PACKAGED", "BASE_URLS", "DIGESTS"]
 
 PACKAGED = Path(__file__).parent.parent / "mnist"
 
-#: Where the four files are looked for, in turn: their first home, then two public mirrors.
+#: Addresses of the four files, tried in turn: the first publication, then two public mirrors.
 BASE_URLS = (
     "http://yann.lecun.com/exdb/mnist/",
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
 
-#: MD5 of each gzip file as it was published, and of the IDX file in it.
+#: MD5 of each published gzip file, and of the IDX file in it.
 DIGESTS = {
     "train-images-idx3-ubyte": ("f68b3c2dcbeaaa9fbdd348bbdeb94873", "6bbc9ace898e44ae57da46a324031adb"),
     "train-labels-idx1-ubyte": ("d53e105ee54ea40749a09fcbcd1e9432", "a25bea736e30d166cdddb491f175f624"),

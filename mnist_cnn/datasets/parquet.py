@@ -1,6 +1,6 @@
-"""Parquet files as the Hugging Face hub has data sets: a column of packed pictures, one of labels.
+"""Parquet files of the Hugging Face hub: a column of encoded pictures, and one of labels.
 
-The names of the classes are in the file's metadata. Wants pyarrow: pip install 'mnist_cnn[parquet]'.
+The metadata has the names of the classes. Needs pyarrow: pip install 'mnist_cnn[parquet]'.
 """
 
 import functools
@@ -21,16 +21,9 @@ LABELS = ("label", "labels", "class", "target")
 
 
 def find(paths):
-    """The data sets in Parquet files among a folder's files.
+    """Find the data sets in Parquet files, a list of `mnist_cnn.datasets.parts.Source`.
 
-    Parameters
-    ----------
-    paths : list of pathlib.Path
-        Several files may hold one part: ``train-00000-of-00002.parquet`` or ``train/0000.parquet``.
-
-    Returns
-    -------
-    list of mnist_cnn.datasets.parts.Source
+    Several files may hold one part: ``train-00000-of-00002.parquet`` or ``train/0000.parquet``.
 
     Examples
     --------
@@ -71,7 +64,7 @@ def _read(parts):
 
 
 def _read_file(path):
-    """Packed pictures, labels, and the names of the classes, if the file has them."""
+    """Read encoded pictures, labels, and the names of the classes or None."""
     try:
         import pyarrow
         from pyarrow import parquet
@@ -92,19 +85,19 @@ def _read_file(path):
         label = next((name for name in LABELS if name in schema.names), None)
         if image is None or label is None:
             raise ValueError(
-                "it has the columns {}; a column of pictures and one called label are wanted".format(
+                "it has the columns {}; it needs a column of pictures and a column called label".format(
                     ", ".join(schema.names)
                 )
             )
         table = parquet.read_table(path, columns=[image, label])
         pictures = [row["bytes"] for row in table[image].to_pylist()]
         if not all(isinstance(content, bytes) for content in pictures):
-            raise ValueError("a picture is not in it")
+            raise ValueError("it holds a picture's path instead of the picture")
         said = json.loads((schema.metadata or {}).get(b"huggingface", b"{}").decode("utf-8"))
         names = said.get("info", {}).get("features", {}).get(label, {}).get("names")
     except (OSError, ValueError, TypeError, KeyError, AttributeError, MemoryError, pyarrow.ArrowException) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:MAX_REASON]
         raise MnistCnnError(
-            "{} holds no data set as the hub's Parquet files do: {}".format(path, reason or "it is damaged")
+            "{} does not have the form of the hub's Parquet files: {}".format(path, reason or "it is damaged")
         ) from error
     return pictures, table[label].to_pylist(), check_names(names, path) if names else None

@@ -1,4 +1,4 @@
-"""What a reader finds, brought to one form: images of bytes, labels from 0, names of classes."""
+"""The common form of all formats: images as bytes, labels from 0, names of classes."""
 
 import re
 from collections.abc import Callable
@@ -32,16 +32,16 @@ NAMES_FILE = "classes.txt"
 
 
 class Source(NamedTuple):
-    """A data set in a folder: found by its files, not read yet.
+    """A data set that was found in a folder, but not read yet.
 
     Parameters
     ----------
     name : str
-        What to call it where a folder has several.
+        Its name in messages.
     read : callable
         Takes nothing, returns a `Found`.
     paths : list of pathlib.Path
-        The files that it reads.
+        Its files.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Source(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Images and labels of one part of a data set, and where they come from, for messages."""
+    """Images and labels of one part of a data set, and their places for messages."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -60,19 +60,19 @@ class Part(NamedTuple):
 
 @dataclass
 class Found:
-    """What a reader finds in a folder.
+    """A data set as it was read.
 
     Parameters
     ----------
     parts : dict
-        From 'train', and perhaps 'val' and 'test', to its `Part`.
+        From 'train', and perhaps 'val' and 'test', to a `Part`.
     classes : tuple of str, optional
-        What the classes are called, from label 0 on, where the files say it.
+        Names of the classes from label 0 on, where the files have them.
     entry : mnist_cnn.datasets.catalogue.Entry, optional
-        The data set of the catalogue that these are, where the reader knows.
+        Its catalogue entry, where the reader knows it.
     packed : dict
-        From the name of a file to the path of its gzip file, where the published digest may be
-        that of the packed file alone.
+        From the name of a file to the path of its gzip file, for entries with digests of packed files
+        only.
     """
 
     parts: dict[str, Part]
@@ -85,16 +85,7 @@ _PARTS = (("train", "train|training"), ("val", "val|valid|validation|dev"), ("te
 
 
 def part_of(name):
-    """The part of a data set that a file or a folder holds by its name.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    str or None
-        'train', 'val' or 'test'.
+    """Tell from the name of a file or folder which part it holds: 'train', 'val', 'test' or None.
 
     Examples
     --------
@@ -119,8 +110,8 @@ def by_part(paths):
     Returns
     -------
     dict
-        From what the names have in common to a dict from 'train', 'val' and 'test' to the paths. A
-        single file whose name tells no part is a training part.
+        From the common pattern of the names to a dict from 'train', 'val' and 'test' to the paths. A
+        single file without a part in its name is a training part.
 
     Examples
     --------
@@ -147,15 +138,14 @@ def by_part(paths):
 
 
 def as_bytes(array, place):
-    """Brightness as bytes, 0 to 255.
+    """Convert brightness to bytes, 0 to 255.
 
     Parameters
     ----------
     array : array
-        Bytes, whole numbers from 0 to 255, or numbers in [0, 1]: bytes that were divided by 255,
-        or by 256.
+        Whole numbers from 0 to 255, numbers in [0, 1] (bytes divided by 255 or 256), or bool.
     place : path-like
-        Where it comes from, for the message.
+        Its place, for the message.
 
     Returns
     -------
@@ -165,7 +155,7 @@ def as_bytes(array, place):
     Raises
     ------
     MnistCnnError
-        When it holds anything else.
+        When it holds other numbers.
 
     Examples
     --------
@@ -181,10 +171,10 @@ def as_bytes(array, place):
         raise MnistCnnError("{} holds images of type {}, not numbers".format(place, array.dtype))
     if array.dtype.kind == "b":
         return np.where(array, np.uint8(255), np.uint8(0))
-    blocks = [array[i : i + BLOCK] for i in range(0, len(array), BLOCK)]  # what a cache holds
+    blocks = [array[i : i + BLOCK] for i in range(0, len(array), BLOCK)]  # fit into the processor's cache
     low = np.min([block.min() for block in blocks])
     high = np.max([block.max() for block in blocks])
-    if not (low >= 0 and high <= 255):  # nor where one is NaN
+    if not (low >= 0 and high <= 255):  # also finds NaN
         raise MnistCnnError(
             "{} has pixels from {:g} to {:g}; they must be from 0 to 255, or from 0 to 1".format(place, low, high)
         )
@@ -198,7 +188,7 @@ def as_bytes(array, place):
 
 
 def as_images(array, place):
-    """Images, channel by channel.
+    """Convert images to bytes, channels first.
 
     Parameters
     ----------
@@ -206,7 +196,7 @@ def as_images(array, place):
         As for `as_bytes`: (n, pixels) of square grey images, (n, rows, columns),
         (n, channels, rows, columns) or (n, rows, columns, channels).
     place : path-like
-        Where it comes from, for the message.
+        Its place, for the message.
 
     Returns
     -------
@@ -216,7 +206,7 @@ def as_images(array, place):
     Raises
     ------
     MnistCnnError
-        When it holds no images, or smaller or larger ones than the network takes.
+        When it has another shape, or images are too small or too large for the network.
 
     Examples
     --------
@@ -257,14 +247,14 @@ def as_images(array, place):
 
 
 def as_labels(array, place):
-    """Labels as whole numbers.
+    """Convert labels to whole numbers.
 
     Parameters
     ----------
     array : array
         (n,), (n, 1), or one-hot: (n, classes) with a single 1 in each row.
     place : path-like
-        Where it comes from, for the message.
+        Its place, for the message.
 
     Returns
     -------
@@ -274,7 +264,7 @@ def as_labels(array, place):
     Raises
     ------
     MnistCnnError
-        When it holds no labels.
+        When it has another shape, or a number is no label.
 
     Examples
     --------
@@ -292,32 +282,28 @@ def as_labels(array, place):
         array = array.argmax(axis=1)
     if array.ndim != 1:
         raise MnistCnnError("{} holds an array of shape {}, not labels of shape (n,)".format(place, array.shape))
-    wrong = ~(array == np.floor(array)) | (array < 0)  # NaN too is unlike itself
+    wrong = ~(array == np.floor(array)) | (array < 0)  # also finds NaN
     if wrong.any():
         raise MnistCnnError("{} has the label {}; labels are whole numbers from 0".format(place, array[wrong][0]))
     if array.size and array.max() >= 2**31:
-        raise MnistCnnError("{} has the label {}; there may be {} classes".format(place, array.max(), MAX_LABELS))
+        raise MnistCnnError(
+            "{} has the label {}; at most {} classes are possible".format(place, array.max(), MAX_LABELS)
+        )
     return array.astype(np.int64)
 
 
 def check_pair(images_at, labels_at, images, labels, shape, num_classes):
-    """Refuse images and labels that do not belong together.
+    """Refuse images of another shape, labels out of range, and counts that differ.
 
     Parameters
     ----------
     images_at, labels_at : path-like
-        Where they come from, for the message.
+        Their places, for the message.
     images, labels : arrays
-        What was read there.
     shape : tuple of int
-        What each image must be.
+        The shape of an image.
     num_classes : int
-        Labels are to be from 0 to one less.
-
-    Raises
-    ------
-    MnistCnnError
-        When a shape is wrong, the counts differ, or a label is out of range.
+        Labels must be from 0 to `num_classes` - 1.
     """
     if images.shape[1:] != tuple(shape):
         raise MnistCnnError(
@@ -333,43 +319,24 @@ def check_pair(images_at, labels_at, images, labels, shape, num_classes):
         )
     if len(labels) and labels.max() >= num_classes:
         raise MnistCnnError(
-            "{} has the label {}; the network knows the classes 0 to {}".format(
-                labels_at, labels.max(), num_classes - 1
-            )
+            "{} has the label {}; labels must be from 0 to {}".format(labels_at, labels.max(), num_classes - 1)
         )
 
 
 def read_names(path):
-    """Names of classes, a line each, from a text file."""
+    """Read names of classes from a text file, one in each line."""
     try:
         with open(path, encoding="utf-8") as file:
             text = file.read(MAX_LABELS * 100)
     except (OSError, UnicodeDecodeError) as error:
         raise MnistCnnError(
-            "cannot read {}: {}".format(path, getattr(error, "strerror", None) or "it is no text in UTF-8")
+            "cannot read {}: {}".format(path, getattr(error, "strerror", None) or "it is not a text in UTF-8")
         ) from error
     return check_names(text.splitlines(), path)
 
 
 def check_names(names, place):
-    """Names of classes, a tuple, as they come from a file.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Empty ones do not count.
-    place : path-like
-        Where they come from, for a message.
-
-    Returns
-    -------
-    tuple of str
-
-    Raises
-    ------
-    MnistCnnError
-        When they are no names of classes.
-    """
+    """Check names of classes from a file, and return them without empty ones as a tuple."""
     names = tuple(name.strip() for name in names if name.strip())
     if (
         not 2 <= len(names) <= MAX_LABELS
@@ -377,21 +344,21 @@ def check_names(names, place):
         or not all(name.isprintable() and len(name) <= MAX_NAME for name in names)
     ):
         raise MnistCnnError(
-            "{} holds no names of classes: 2 to {} different ones are wanted, a "
-            "line each, of up to {} characters".format(place, MAX_LABELS, MAX_NAME)
+            "{} holds no names of classes; it needs 2 to {} different names, one in "
+            "each line, of up to {} characters".format(place, MAX_LABELS, MAX_NAME)
         )
     return names
 
 
 def name_classes(found, where, names_file=None):
-    """Have the labels begin at 0, and give their classes names.
+    """Shift labels so that they begin at 0, and name their classes.
 
     Parameters
     ----------
     found : Found
         With labels as `as_labels` gives them.
     where : path-like
-        Where it comes from, for messages.
+        Its place, for messages.
     names_file : path-like, optional
         A text file that names the classes.
 
@@ -400,12 +367,12 @@ def name_classes(found, where, names_file=None):
     labels : dict
         From each part's name to its labels, uint8, from 0.
     classes : tuple of str
-        Their names: those of that file, else those that the data have, else numbers.
+        The names in that file, else the data's own names, else numbers.
 
     Raises
     ------
     MnistCnnError
-        When a label has no name, or labels without names leave out most numbers.
+        When a label has no name, or unnamed labels have large gaps.
 
     Examples
     --------
@@ -414,7 +381,7 @@ def name_classes(found, where, names_file=None):
     >>> images = np.zeros((2, 28, 28), np.uint8)
     >>> found = Found({"train": Part(images, np.array([3, 1]), "x.npz", "x.npz")}, ("a", "b", "c"))
     >>> labels, classes = name_classes(found, "x.npz")
-    >>> labels["train"]  # the three names are those of 1, 2 and 3
+    >>> labels["train"]  # the three names belong to 1, 2 and 3
     array([2, 0], dtype=uint8)
     """
     labels = {name: part.labels for name, part in found.parts.items() if len(part.labels)}
@@ -431,7 +398,7 @@ def name_classes(found, where, names_file=None):
                 highest - 1,
                 "by the data"
                 if names
-                else "1 to {} (a file {} beside the data, a name a line, gives other names)".format(
+                else "1 to {} (a file {} beside the data, one name in each line, gives other names)".format(
                     highest, NAMES_FILE
                 ),
             )

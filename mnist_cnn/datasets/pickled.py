@@ -1,6 +1,6 @@
 """deeplearning.net's mnist.pkl.gz: three pairs of arrays, training, validation and test, pickled.
 
-Python 2 wrote it. It is read without executing it (`mnist_cnn.datasets.pickles`).
+Python 2 wrote it. Reading executes nothing in it (`mnist_cnn.datasets.pickles`).
 """
 
 import functools
@@ -20,16 +20,7 @@ MAX_BYTES = 2**30
 
 
 def find(paths):
-    """The data sets in pickles among a folder's files.
-
-    Parameters
-    ----------
-    paths : list of pathlib.Path
-
-    Returns
-    -------
-    list of mnist_cnn.datasets.parts.Source
-    """
+    """Find the data sets in pickles, a list of `mnist_cnn.datasets.parts.Source`."""
     return [
         Source(str(path), functools.partial(_read, path), [path])
         for path in paths
@@ -47,10 +38,10 @@ def _read(path):
             raise ValueError("it has more than {} bytes".format(MAX_BYTES))
         (*parts,) = (tuple(pair) for pair in read_pickle(content))
         if [len(pair) for pair in parts] != [2, 2, 2]:
-            raise ValueError("it holds something else than three pairs of images and labels")
+            raise ValueError("it does not hold three pairs of images and labels")
     except (OSError, EOFError, zlib.error, ValueError, TypeError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:MAX_REASON]
         raise MnistCnnError(
-            "{} is no data set as mnist.pkl.gz is: {}".format(path, reason or "it is damaged")
+            "{} does not have the form of mnist.pkl.gz: {}".format(path, reason or "it is damaged")
         ) from error
     return Found({part: Part(*pair, path, path) for part, pair in zip(("train", "val", "test"), parts)})

@@ -1,9 +1,9 @@
 """A reader of pickles that executes nothing.
 
-Python's ``pickle`` runs what a file tells it to run. Data sets and weights are pickles of
-dictionaries, lists, numbers, texts and arrays. This reader takes a pickle apart with
-``pickletools``, which only parses, and puts these together by itself. No name in a file is ever
-looked up: a few stand for functions of this module, and a file with any other is refused.
+Python's ``pickle`` calls any function that a file names. Data sets and weights are pickles of
+dictionaries, lists, numbers, texts and arrays. This reader parses a pickle with ``pickletools``, which
+executes nothing, and builds these objects itself. A few names stand for functions of this module; a
+file with any other name is refused.
 """
 
 import math
@@ -16,30 +16,30 @@ __all__ = ["read_pickle"]
 MAX_DEPTH = 10
 MAX_DIMS = 5
 
-#: Types of arrays, by the letters that a pickle has for them.
+#: The dtypes of arrays, as a pickle writes them.
 TYPES = ("b1", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8")
 
 
 class _Name:
-    """A global name in a pickle, with the function of ours that it stands for, if any."""
+    """A global name in a pickle, with the function of this module that it stands for, if any."""
 
     def __init__(self, text, function):
         self.text, self.function = text, function
 
 
 class _Array:
-    """An array that is being put together: BUILD gives its shape and bytes."""
+    """An array under construction; BUILD gives its shape and bytes."""
 
     value = None
 
     def build(self, state):
         if not (isinstance(state, tuple) and len(state) == 5 and isinstance(state[2], _Type)):
-            raise ValueError("its array is none of numbers")
+            raise ValueError("its array does not hold numbers")
         self.value = _array(state[4], state[2], state[1], "F" if state[3] else "C")
 
 
 class _Type:
-    """An array's type; BUILD gives its order of bytes."""
+    """An array's dtype; BUILD gives its byte order."""
 
     def __init__(self, letters, *_):
         letters = letters.decode("ascii") if isinstance(letters, bytes) else letters
@@ -51,13 +51,13 @@ class _Type:
         if not (
             isinstance(state, tuple) and len(state) > 1 and state[1] in ("<", ">", "|", "=", b"<", b">", b"|", b"=")
         ):
-            raise ValueError("its array's type makes no sense")
+            raise ValueError("its array's type is invalid")
         if state[1] in (">", b">"):
             self.dtype = self.dtype.newbyteorder(">")
 
 
 class _Ordered(dict):
-    """An OrderedDict; what BUILD adds to PyTorch's says nothing of its arrays."""
+    """An OrderedDict; BUILD adds PyTorch's metadata, which is ignored."""
 
     def __init__(self, pairs=()):
         super().__init__()
@@ -77,7 +77,7 @@ def _array(content, kind, shape, order="C"):
         and isinstance(kind, _Type)
         and order in ("C", "F")
     ):
-        raise ValueError("its array is none of numbers")
+        raise ValueError("its array does not hold numbers")
     if math.prod(shape) * kind.dtype.itemsize != len(content):
         raise ValueError("its array of shape {} has {} bytes".format(shape, len(content)))
     array = np.frombuffer(content, kind.dtype).reshape(shape, order=order)
@@ -85,9 +85,9 @@ def _array(content, kind, shape, order="C"):
 
 
 def _bytes_of(text, encoding):
-    """How Python 3 writes bytes for Python 2."""
+    """Undo the encoding of bytes that Python 3 writes for protocol 2."""
     if not isinstance(text, str) or encoding not in ("latin1", b"latin1"):
-        raise ValueError("it calls _codecs.encode for something else than bytes")
+        raise ValueError("it calls _codecs.encode with other arguments than bytes need")
     return text.encode("latin1")
 
 
@@ -134,20 +134,20 @@ def read_pickle(content, names=None, persistent=None):
     content : bytes
         Of protocol 0 to 5, as Python 2 or 3 and NumPy write it.
     names : dict, optional
-        From other global names that it may hold to the functions they stand for; None for one
-        that is never called.
+        From further global names to the functions that they stand for; None for a name that is never
+        called.
     persistent : callable, optional
-        From what the pickle calls an object outside of it to that object.
+        From the persistent id of an object outside of the pickle to that object.
 
     Returns
     -------
     object
-        Texts that Python 2 wrote are bytes.
+        Python 2's str objects are bytes.
 
     Raises
     ------
     ValueError
-        When it is no such pickle, or names anything else.
+        When it is damaged, or holds any other name or type.
 
     Examples
     --------
@@ -176,20 +176,20 @@ def read_pickle(content, names=None, persistent=None):
         if not isinstance(arguments, tuple):
             raise ValueError("it calls something without arguments")
         if not isinstance(function, _Name) or function.function is None:
-            raise ValueError("it calls {}".format(getattr(function, "text", "what is no name")))
+            raise ValueError("it calls {}".format(getattr(function, "text", "an object without a name")))
         return function.function(*arguments)
 
     def append(items):
         if not isinstance(stack[-1], list):
-            raise ValueError("it appends to what is no list")
+            raise ValueError("it appends to an object that is not a list")
         stack[-1].extend(items)
 
     def set_items(target, items):
         if not isinstance(target, dict) or len(items) % 2:
-            raise ValueError("it sets items of what is no dictionary")
+            raise ValueError("it sets items of an object that is not a dictionary")
         for key, value in zip(items[::2], items[1::2]):
             if not isinstance(key, (str, bytes)):
-                raise ValueError("a key is no text")
+                raise ValueError("a key is not a text")
             target[key] = value
         return target
 
@@ -244,7 +244,7 @@ def read_pickle(content, names=None, persistent=None):
             elif code == "BUILD":
                 state = stack.pop()
                 if not hasattr(stack[-1], "build"):
-                    raise ValueError("it builds what is no array")
+                    raise ValueError("it builds an object that is not an array")
                 stack[-1].build(state)
             elif code == "BINPERSID" and persistent is not None:
                 stack.append(persistent(stack.pop()))
@@ -258,13 +258,13 @@ def read_pickle(content, names=None, persistent=None):
 
 
 def _finished(value, depth, done):
-    """A value with its arrays in their places, each part of it looked at once."""
+    """Replace each `_Array` in a value by its array; `done` holds the parts that are finished."""
     if isinstance(value, (_Name, _Type)):
-        raise ValueError("it holds a name in the place of a value")
+        raise ValueError("it holds a name instead of a value")
     if not isinstance(value, (_Array, dict, list, tuple)):
         return value
     if depth == 0:
-        raise ValueError("it lies too deep")
+        raise ValueError("it is nested too deeply")
     if id(value) not in done:
         if isinstance(value, _Array):
             if value.value is None:

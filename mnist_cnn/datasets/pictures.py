@@ -1,4 +1,4 @@
-"""Folders of pictures, one for each class: ``training/3/*.png`` and ``testing``, or ``3/*.png``."""
+"""Pictures in a folder for each class: ``training/3/*.png`` and ``testing/3/*.png``, or ``3/*.png``."""
 
 import functools
 import warnings
@@ -17,17 +17,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", "
 
 
 def find(paths):
-    """The data sets of pictures among a folder's files.
-
-    Parameters
-    ----------
-    paths : list of pathlib.Path
-
-    Returns
-    -------
-    list of mnist_cnn.datasets.parts.Source
-        Of folders with two classes at least.
-    """
+    """Find the folders of pictures with at least two classes, a list of `mnist_cnn.datasets.parts.Source`."""
     roots = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for path in paths:
         if path.suffix.lower() in SUFFIXES and not is_own_output(path):
@@ -36,7 +26,7 @@ def find(paths):
             roots[above.parent if part else above][part][path.parent.name].append(path)
     sources = []
     for root, parts in roots.items():
-        if "train" not in parts and len(parts) == 1:  # all in one folder, whatever its name
+        if "train" not in parts and len(parts) == 1:  # a single part, whatever its name
             parts = {"train": parts[next(iter(parts))]}
         if len(parts.get("train", ())) > 1:
             parts = {part: files for part, files in parts.items() if part}
@@ -51,7 +41,7 @@ def find(paths):
 
 
 def _read(root, parts):
-    """Pictures by part and class, as a `Found`."""
+    """Read pictures by part and class, as a `Found`."""
     names = sorted(
         {name for files in parts.values() for name in files},
         key=lambda name: (not name.isdecimal(), int(name) if name.isdecimal() else 0, name),
@@ -72,7 +62,7 @@ def join_pixels(files):
     Parameters
     ----------
     files : iterable of pairs
-        A path or a binary file, and what to call it in messages.
+        A path or a binary file, and its name in messages.
 
     Returns
     -------
@@ -82,11 +72,11 @@ def join_pixels(files):
     Raises
     ------
     MnistCnnError
-        When one is no picture, or its size differs from the first one's.
+        When a file is not a picture, or its size differs from the first picture's.
     """
     pixels, first = [], None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of damaged metadata; errors still come as such
+        warnings.simplefilter("ignore")  # about damaged metadata
         for file, place in files:
             array = read_pixels(file, place)
             if first is None:
@@ -106,13 +96,13 @@ def join_pixels(files):
 
 
 def read_pixels(file, place):
-    """Decode a small picture that nobody vouches for.
+    """Decode a small, untrusted picture.
 
     Parameters
     ----------
     file : path-like or binary file
     place : path-like
-        What to call it in messages.
+        Its name in messages.
 
     Returns
     -------
@@ -122,9 +112,9 @@ def read_pixels(file, place):
     Raises
     ------
     MnistCnnError
-        When it is no picture, or larger than the network takes.
+        When it is not a picture, or too large for the network.
     """
-    from PIL import Image  # here, for most data sets are no pictures
+    from PIL import Image  # here, because most data sets do not need it
 
     from ..pictures.photos import to_rgb
     from ..pictures.reading import FORMATS
@@ -141,7 +131,7 @@ def read_pixels(file, place):
                 picture = picture.convert("L")
             return np.array(picture if picture.mode == "L" else to_rgb(picture))
     except OSError as error:
-        reason = error.strerror or "it is no picture (PNG, JPEG or the like), or a damaged one"
+        reason = error.strerror or "it is not a picture (PNG, JPEG or the like), or it is damaged"
         raise MnistCnnError("cannot read {}: {}".format(place, reason)) from error
     except (
         SyntaxError,

@@ -1,4 +1,4 @@
-"""The six arrays out of what a reader found: training, validation and test."""
+"""The split of a data set into training, validation and test arrays."""
 
 import numpy as np
 
@@ -8,29 +8,29 @@ from .card import Dataset
 __all__ = ["split_dataset"]
 
 NUM_VALIDATION = 10000
-MIN_EXAMPLES = 7  # of which one is for the test, one for validation
+MIN_EXAMPLES = 7  # one for the test, one for validation
 SEED = 0
 
 
 def split_dataset(where, parts, name=None, classes=None):
     """Make the six arrays of a data set.
 
-    The last 10,000 training examples are held out for validation, of fewer than 10,001 the last
-    sixth. Without a test part a seventh of all, drawn at random, is the test set, and as many are
-    held out, 10,000 at most: MNIST's own proportions. Examples in the order of their labels are
-    shuffled before, lest a class be held out whole.
+    The last 10,000 training examples are held out for validation, or the last sixth where there are at
+    most 10,000. Without a test part, a random seventh of all examples becomes the test set, and as many
+    are held out for validation, at most 10,000 each; these are MNIST's proportions. Examples that are
+    sorted by label are shuffled first, so that no class is held out whole.
 
     Parameters
     ----------
     where : path-like
-        Where they come from, for messages.
+        Their place, for messages.
     parts : dict
         From 'train', and perhaps 'val' and 'test', to images, uint8 of shape
         (n, channels, rows, columns), and labels, uint8 of shape (n,).
     name : str, optional
-        The data set's in the catalogue.
+        The data set's name in the catalogue.
     classes : sequence of str, optional
-        What its classes are called.
+        The names of the classes.
 
     Returns
     -------
@@ -72,13 +72,13 @@ def split_dataset(where, parts, name=None, classes=None):
         parts["test"] = hold_out(count)
         parts["val"] = parts.get("val") or hold_out(count)
         note(
-            "{} has no test examples with labels: drawn at random, by the same seed each time, {} "
-            "are the test set and {} are held out for validation".format(where, count, len(parts["val"][1]))
+            "{} has no test examples with labels: {} random examples, by a fixed seed, become the test set "
+            "and {} are held out for validation".format(where, count, len(parts["val"][1]))
         )
     elif "val" not in parts:
         if len(labels) <= NUM_VALIDATION:
             note(
-                "{} has {} training examples: the last {}, a sixth, are held out for validation".format(
+                "{} has {} training examples: the last sixth ({}) is held out for validation".format(
                     where, len(labels), len(labels) // 6
                 )
             )
@@ -86,7 +86,7 @@ def split_dataset(where, parts, name=None, classes=None):
     for what in ("val", "test"):
         if not len(parts[what][1]):
             raise MnistCnnError("{} has no {} examples".format(where, "validation" if what == "val" else what))
-    # [0, 255/256], as in the older mnist.pkl.gz, which published results stand on
+    # [0, 255/256], as in the older mnist.pkl.gz, on which published results are based
     return Dataset(
         [
             array if array.ndim == 1 else array / np.float32(256)

@@ -1,7 +1,7 @@
-"""Images in CSV files, a row each, as Kaggle's and OpenML's are: a label, and a grey square's pixels.
+"""CSV files of Kaggle and OpenML: in each row a label and the pixels of a square grey image.
 
-The first line may name the columns; the label is in the one called label, class or target, else in
-the first.
+The first line may name the columns. The label is in the column called label, class, target or y,
+otherwise in the first column.
 """
 
 import functools
@@ -27,16 +27,7 @@ MAX_LINE = 10**6  # bytes
 
 
 def find(paths):
-    """The data sets in CSV files among a folder's files.
-
-    Parameters
-    ----------
-    paths : list of pathlib.Path
-
-    Returns
-    -------
-    list of mnist_cnn.datasets.parts.Source
-    """
+    """Find the data sets in CSV files, a list of `mnist_cnn.datasets.parts.Source`."""
     columns = {}
     for path in paths:
         if re.search(r"\.csv(\.gz)?$", path.name, re.IGNORECASE) and not is_own_output(path):
@@ -44,7 +35,7 @@ def find(paths):
     wide = [path for path in columns if columns[path] > MIN_SIDE**2]
     sources = []
     for files in by_part(wide).values():
-        # a test file without labels is for predict.py
+        # a file with another number of columns is a test file without labels, for predict.py
         files = {part: path for part, path in files.items() if columns[path] == columns[files["train"]]}
         sources.append(Source(str(files["train"]), functools.partial(_read, files), list(files.values())))
     return sources
@@ -56,7 +47,7 @@ def _open(path):
 
 
 def _count_columns(path):
-    """Of the first line; 0 where there is none."""
+    """Count the columns of the first line; 0 where the file cannot be read."""
     try:
         with _open(path) as file:
             return file.readline(MAX_LINE).count(b",") + 1
@@ -70,28 +61,28 @@ def _read(files):
         names, values = _read_table(path)
         at = _label_column(names) or 0
         images = as_images(np.delete(values, at, axis=1), path)
-        if path.name.lower().startswith("emnist"):  # its images lie on their side in this form too
+        if path.name.lower().startswith("emnist"):  # rows and columns are swapped in EMNIST's CSV files
             images = images.swapaxes(2, 3)
         parts[part] = Part(images, values[:, at], path, path)
     return Found(parts)
 
 
 def _label_column(names):
-    """The number of the column of labels, by the names of all; None where none is called so."""
+    """Find the index of the label column by its name; None where there is none."""
     return next((i for i, name in enumerate(names) if name in LABELS), None)
 
 
 def _read_table(path):
-    """The columns' names, which may be none, and all rows as an array."""
+    """Read the columns' names, perhaps an empty list, and all rows as an array."""
     try:
         with io.TextIOWrapper(_open(path), encoding="utf-8-sig", errors="replace") as file:
             names = [name.strip(" \t\r\n\"'").lower() for name in file.readline(MAX_LINE).split(",")]
             if all(re.fullmatch(r"[-+0-9.e]+", name) for name in names):
                 names = []
             with warnings.catch_warnings():
-                warnings.simplefilter("error")  # a file without rows, numbers with a point
+                warnings.simplefilter("error")  # NumPy warns about a file without rows and about fractions as int16
                 read = functools.partial(np.loadtxt, delimiter=",", skiprows=int(bool(names)), ndmin=2, comments=None)
-                for dtype in (np.int16, np.float32):  # the first takes a seventh of the time
+                for dtype in (np.int16, np.float32):  # int16 takes a seventh of the time
                     file.seek(0)
                     try:
                         return names, read(file, dtype)
@@ -100,18 +91,20 @@ def _read_table(path):
                 raise last
     except (OSError, EOFError, zlib.error, ValueError, OverflowError, UserWarning, MemoryError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:MAX_REASON]
-        raise MnistCnnError("{} is no table of numbers in CSV: {}".format(path, reason or "it is damaged")) from error
+        raise MnistCnnError(
+            "{} is not a table of numbers in CSV: {}".format(path, reason or "it is damaged")
+        ) from error
 
 
 def read_images(path, shape):
-    """Images without labels from a CSV file, a row each.
+    """Read images without labels from a CSV file, one in each row.
 
     Parameters
     ----------
     path : path-like
-        Such as Kaggle's test.csv. A column that the first line calls label is left out.
+        Such as Kaggle's test.csv. A column with the name of a label column is left out.
     shape : tuple of int
-        Channels, rows and columns that they must have.
+        Channels, rows and columns of an image.
 
     Returns
     -------
@@ -121,7 +114,7 @@ def read_images(path, shape):
     Raises
     ------
     MnistCnnError
-        When it is no such file.
+        When the file cannot be read, or its number of columns does not fit `shape`.
     """
     names, values = _read_table(path)
     at, pixels = _label_column(names), int(np.prod(shape))

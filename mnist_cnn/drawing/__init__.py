@@ -1,1 +1,1 @@
-"""How figures are laid out, and their colours."""
+"""Layout and colours of figures."""

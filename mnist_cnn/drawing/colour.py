@@ -9,18 +9,18 @@ __all__ = ["as_picture", "in_colour", "scale_of", "colour_map"]
 
 
 def as_picture(images):
-    """Bring images from the network's layout to the one that matplotlib draws.
+    """Convert images from the network's layout to matplotlib's.
 
     Parameters
     ----------
     images : array
-        (channels, rows, columns), or several of them, (n, channels, rows, columns).
+        (channels, rows, columns) or (n, channels, rows, columns).
 
     Returns
     -------
     array
-        ([n,] rows, columns) of one channel, ([n,] rows, columns, 3) of three: red, green, blue. Of
-        any other number of channels the mean, which has no colour.
+        ([n,] rows, columns) for one channel, ([n,] rows, columns, 3) for three: red, green, blue. Any
+        other number of channels is averaged, without colour.
 
     Examples
     --------
@@ -35,19 +35,18 @@ def as_picture(images):
 
 
 def in_colour(kernels, limits=None):
-    """Make kernels of colour images pictures: the colours that each filter multiplies with.
+    """Convert kernels of colour images to colours.
 
-    Each filter is scaled by one number, jointly over its channels and pixels: grey is zero, and
-    the weight of largest magnitude becomes no light or full light of its channel. (Other pictures
-    of this kind stretch a filter from its least to its largest weight [1]_; there the grey of zero
-    differs from filter to filter.)
+    Each filter is scaled by one number over its channels and pixels: grey is zero, and the weight of
+    largest magnitude becomes 0 or 1 in its channel. (Others stretch a filter from its least to its
+    largest weight [1]_; then the grey of zero differs between filters.)
 
     Parameters
     ----------
     kernels : array
         (n, 3, rows, columns).
     limits : array, optional
-        (n,), the magnitude that gets full colour; by default each filter's largest.
+        (n,), the magnitude with full colour; by default each filter's largest.
 
     Returns
     -------
@@ -76,7 +75,7 @@ def in_colour(kernels, limits=None):
 
 
 def scale_of(arrays, diverging=True):
-    """Colour map and limits for arrays that are to be compared, as imshow takes them.
+    """Make the keyword arguments of imshow for arrays at one scale: colour map and limits.
 
     Examples
     --------
@@ -90,22 +89,11 @@ def scale_of(arrays, diverging=True):
     """
     if not diverging:
         return dict(cmap="gray", vmin=np.nanmin(arrays), vmax=np.nanmax(arrays))
-    limit = np.nanmax(np.abs(arrays)) or 1  # zero is in the middle
+    limit = np.nanmax(np.abs(arrays)) or 1  # symmetric about zero
     return dict(cmap=colour_map("signed", *SIGNED), vmin=-limit, vmax=limit)
 
 
 def colour_map(name, *colours):
-    """A colour map of matplotlib through some of the pages' colours, evenly.
-
-    Parameters
-    ----------
-    name : str
-    *colours : str
-        Out of `mnist_cnn.drawing.palette.COLOURS`, from the least number to the largest.
-
-    Returns
-    -------
-    matplotlib Colormap
-    """
-    # an odd number of shades, so that the middle is one of them
+    """Make a matplotlib colour map through colours of `mnist_cnn.drawing.palette.COLOURS`, evenly spaced."""
+    # an odd number of shades, so that one is the middle
     return LinearSegmentedColormap.from_list(name, on_light(*colours), N=511)

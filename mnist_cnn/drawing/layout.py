@@ -1,4 +1,4 @@
-"""Figures laid out in inches, and images laid out in rows."""
+"""Layout of figures in inches, and of images in rows."""
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -13,11 +13,7 @@ DARK, LIGHT = on_light("text", "ink-tint")
 
 
 class Figure(matplotlib.figure.Figure):
-    """A figure that a notebook shows once.
-
-    A notebook shows a cell's last value, and at the cell's end every figure that pyplot has open:
-    a figure that is returned would come twice.
-    """
+    """A figure that a notebook shows once, not as a cell's value and again as an open figure of pyplot."""
 
     def _repr_html_(self):
         plt.close(self)
@@ -25,27 +21,27 @@ class Figure(matplotlib.figure.Figure):
 
 
 def new_figure(**kwargs):
-    """Make a figure, as `matplotlib.pyplot.figure` does, that a notebook shows once."""
+    """Make a figure as `matplotlib.pyplot.figure` does, but a notebook shows it once."""
     return plt.figure(FigureClass=Figure, **kwargs)
 
 
 def mosaic(images, columns, gap=1):
-    """Lay images of one size out in rows, from left to right.
+    """Arrange images of one size in rows, from left to right.
 
     Parameters
     ----------
     images : array
         (n, rows, columns) or, in colour, (n, rows, columns, 3).
     columns : int
-        Images a row.
+        Images in a row.
     gap : int
-        Pixels between two.
+        Pixels between two images.
 
     Returns
     -------
     float array
-        (rows, columns) or (rows, columns, 3). Between the images, and where there is none, it is
-        NaN, which matplotlib leaves blank, or, in colour, white.
+        (rows, columns) or (rows, columns, 3). Gaps are NaN, which matplotlib leaves blank, or white in
+        colour.
 
     Examples
     --------
@@ -69,7 +65,7 @@ def mosaic(images, columns, gap=1):
 
 
 def bare(ax):
-    """Take ticks and labels away, and leave a thin frame."""
+    """Remove ticks and labels, and draw a thin frame."""
     ax.set_xticks([])
     ax.set_yticks([])
     for spine in ax.spines.values():
@@ -78,7 +74,7 @@ def bare(ax):
 
 
 def axes_at(figure, left, top, width, height):
-    """Axes at a place counted in inches from the figure's top left corner.
+    """Add axes at a position in inches from the figure's top left corner.
 
     Examples
     --------
@@ -95,7 +91,7 @@ def axes_at(figure, left, top, width, height):
 
 
 def headline(figure, text, top=0.2, size=15):
-    """A title at a distance in inches from the top."""
+    """Add a title at a distance in inches from the top."""
     figure.suptitle(text, fontsize=size, y=1 - top / figure.get_figheight())
 
 
@@ -108,7 +104,7 @@ def plot_grid(images, title, label, diverging):
         (n, rows, columns), or, in colour, (n, rows, columns, 3).
     title : str
     label : str or None
-        What the numbers are, beside the scale; None for images in colour, which have none.
+        The label of the colour bar; None for images in colour, which have no colour bar.
     diverging : bool
         As for `mnist_cnn.drawing.colour.scale_of`.
 
@@ -126,7 +122,7 @@ def plot_grid(images, title, label, diverging):
     for i, image in enumerate(images):
         ax = axes_at(figure, 0.12 + i % 6 * (width + 0.1), top + i // 6 * (side + gap), width, side)
         drawn = ax.imshow(image, **scale)
-        bare(ax)  # a frame, since white is a value too
+        bare(ax)  # with a frame, because white is also a value
         ax.set_title(str(i), fontsize=9, pad=2)
     if label:
         figure.colorbar(

@@ -1,4 +1,4 @@
-"""The colours of the figures and of both pages, each for light and for dark, named by its use."""
+"""The colours of the figures and of both pages, for light and dark mode, named by their use."""
 
 __all__ = ["COLOURS", "SIGNED", "css_colours", "on_light"]
 
@@ -19,7 +19,7 @@ COLOURS = {
     "positive-full": ("#8f2600", "#ffd27a"),
     "negative-mid": ("#5b9bd5", "#1f6099"),
     "negative-full": ("#0c3c78", "#a5daff"),
-    # behind digits that must stay legible, and the digits themselves
+    # backgrounds of legible digits, and the digits themselves
     "positive-tint": ("#ffab52", "#8f4310"),
     "negative-tint": ("#8cbcea", "#1d527f"),
     "ink-tint": ("#b9b2a3", "#565b66"),
@@ -27,7 +27,7 @@ COLOURS = {
     "negative-text": ("#14559c", "#8fc6f7"),
     "bar": ("#ee8722", "#f09a45"),
     "doubt": ("#a3231f", "#ff9d94"),
-    # ten classes, told apart as lines on the card
+    # ten classes, distinguishable as lines on the card
     "class-0": ("#1f5fb4", "#6ea8ff"),
     "class-1": ("#b3480a", "#ff9d57"),
     "class-2": ("#1b7a35", "#5fd07c"),
@@ -40,26 +40,16 @@ COLOURS = {
     "class-9": ("#0b7d87", "#4fd3df"),
 }
 
-#: The names on a map of signed numbers, from the least through zero to the largest, evenly.
+#: The colours of a map of signed numbers, from the least through zero to the largest.
 SIGNED = ("negative-full", "negative-mid", "zero", "positive-mid", "positive-full")
 
 
 def on_light(*names):
-    """Colours as the figures have them, on a light ground.
-
-    Parameters
-    ----------
-    *names : str
-        Out of `COLOURS`.
-
-    Returns
-    -------
-    list of str
-    """
+    """List the hexadecimal values of some of the `COLOURS`, on a light ground."""
     return [COLOURS[name][0] for name in names]
 
 
 def css_colours():
-    r"""The colours as custom properties of a style sheet."""
+    """Write the colours as custom properties of a style sheet."""
     lines = ["  --{}: light-dark({}, {});\n".format(name, *pair) for name, pair in COLOURS.items()]
     return ":root {{\n  color-scheme: light dark;\n{}}}\n".format("".join(lines))

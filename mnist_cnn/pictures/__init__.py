@@ -1,1 +1,1 @@
-"""Picture files, read as images that a network knows: ink, digits, photographs."""
+"""Convert picture files to a network's images: ink, digits, photographs."""

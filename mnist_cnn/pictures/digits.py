@@ -1,4 +1,4 @@
-"""Ink parted into digits, and each brought to 28 x 28 pixels as MNIST's were made.
+"""Separate ink into digits, and convert each to 28 x 28 pixels as MNIST's digits were.
 
 NIST's black and white digits were fitted into a box of 20 x 20 pixels, their proportions kept, and
 placed in a field of 28 x 28 with their centre of mass at its centre [1]_.
@@ -23,21 +23,21 @@ __all__ = ["split_digits", "thicken_strokes", "fit_to_field"]
 
 SIZE = 28
 BOX = 20
-MAX_DIGITS = 20  # more shapes than that are no number, but a text, a chart or a pattern
-MIN_STROKE = 0.085  # of a digit's longer side: nine MNIST digits of ten have wider strokes
+MAX_DIGITS = 20  # more shapes are a text, a chart or a pattern, not a number
+MIN_STROKE = 0.085  # of a digit's longer side: nine of ten MNIST digits have wider strokes
 
 
 def split_digits(ink):
-    """Part a picture's ink into digits, line by line and from left to right.
+    """Separate a picture's ink into digits, line by line and from left to right.
 
     Connected strokes are one shape. Two shapes are one digit
 
-    - where one lies close above the other: half of the narrower one's columns or more are the
-      other's too, and the gap is less than a third of the taller one's height;
-    - where one is less than half as tall as the tallest: it belongs to its nearest neighbour, or is
-      dropped if that lies farther off than half of the tallest's height.
+    - where one lies close above the other: they share at least half of the narrower one's columns, and
+      the gap is less than a third of the taller one's height;
+    - where one is less than half as tall as the tallest shape: it belongs to its nearest neighbour, or is
+      dropped if the distance is more than half of the tallest shape's height.
 
-    Digits that have half of their rows in common stand in one line.
+    Digits that share half of their rows are in one line.
 
     Parameters
     ----------
@@ -47,12 +47,12 @@ def split_digits(ink):
     Returns
     -------
     list of arrays
-        Each like `ink`, with one digit's ink alone.
+        Each like `ink`, with the ink of one digit.
 
     Raises
     ------
     MnistCnnError
-        When there are more shapes than a number has digits.
+        When there are more than 20 shapes.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def _too_many(count):
     return MnistCnnError("it shows {} separate shapes; cut a single number out of it".format(count))
 
 
-#: One or more connected shapes, and the box around them.
+#: The labels of one or more connected shapes, and the box around them.
 _Shape = namedtuple("_Shape", "labels top bottom left right")
 
 
@@ -89,7 +89,7 @@ def _height(shape):
 
 
 def _rows_apart(a, b):
-    """The rows between two boxes; below zero, how many they have in common."""
+    """The number of rows between two boxes; negative where they share rows."""
     return max(a.top, b.top) - min(a.bottom, b.bottom)
 
 
@@ -110,7 +110,7 @@ def _union(a, b):
 
 
 def _join(shapes, belong):
-    """Shapes that belong together made one, until none do any more."""
+    """Unite shapes that belong together until no two do."""
     shapes = list(shapes)
     for a, b in itertools.combinations(shapes, 2):
         if belong(a, b):
@@ -120,7 +120,7 @@ def _join(shapes, belong):
 
 
 def _gather(shapes):
-    """Small shapes joined to their nearest neighbours, the smallest first; or dropped."""
+    """Join small shapes to their nearest neighbours, the smallest first, or drop them."""
     shapes = list(shapes)
     tallest = max(map(_height, shapes))
     while True:
@@ -153,18 +153,18 @@ def _in_reading_order(shapes):
 
 
 def thicken_strokes(ink):
-    """Widen a thin pen's strokes to what MNIST's have, in proportion to the digit.
+    """Widen thin strokes to the width of MNIST's strokes, relative to the digit's size.
 
     Parameters
     ----------
     ink : array
-        (rows, columns), a digit's, 0 for the background to 1 for full ink.
+        (rows, columns), one digit, 0 for the background to 1 for full ink.
 
     Returns
     -------
     array
-        The box around the digit; where its strokes are too thin, larger by a disc on each side,
-        with each pixel the darkest within that disc.
+        The digit's box. Thin strokes are dilated by a disc, and the box grows by the disc's radius on
+        each side.
 
     Examples
     --------
@@ -188,20 +188,19 @@ def thicken_strokes(ink):
 def fit_to_field(ink):
     """Fit a digit into MNIST's box and centre its mass in MNIST's field.
 
-    The explorer page does the same with what is drawn on it (``explorer/scripts/preprocess.js``),
-    step by step.
+    The explorer page does the same steps with a drawing (``explorer/scripts/preprocess.js``).
 
     Parameters
     ----------
     ink : array
-        (rows, columns), 0 for the background to 1 for full ink; some of it not 0.
+        (rows, columns), 0 for the background to 1 for full ink, not all 0.
 
     Returns
     -------
     float32 array
-        (28, 28), multiples of 1/256 in [0, 255/256], the brightest pixel at 255/256: the longer
-        side of what is not 0 spans 20 pixels, and the centre of mass lies within half a pixel of
-        row and column 14, as in MNIST.
+        (28, 28), multiples of 1/256 in [0, 255/256], with a maximum of 255/256. The longer side of
+        the digit's box is 20 pixels, and the centre of mass is within half a pixel of row and column
+        14, as in MNIST.
 
     Examples
     --------
@@ -216,7 +215,7 @@ def fit_to_field(ink):
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(float)
     height, width = (max(1, math.floor(BOX * side / max(ink.shape) + 0.5)) for side in ink.shape)
     box = average(average(ink, width).T, height).T
-    box = np.floor(255 * box / box.max() + 0.5)  # half a grey level up, as JavaScript rounds
+    box = np.floor(255 * box / box.max() + 0.5)  # rounds half up, as JavaScript does
     top, left = (
         min(max(math.floor(SIZE / 2 - centre + 0.5), 0), SIZE - side)
         for centre, side in zip(ndimage.center_of_mass(box), box.shape)

@@ -1,12 +1,11 @@
-"""The ink in a picture: a digit's strokes, apart from paper, light and all else in the frame.
+"""The ink in a picture: separate a digit's strokes from paper, shadows and other objects.
 
-Handwriting is narrow. What a square window of a third of the picture's shorter side does not fit
-into, in one direction of brightness, is ink or a line; what it fits into is paper, a table, a
-shadow. A closing by that window [1]_ is therefore the paper without its ink, step by step where a
-shadow or a table's edge is a step. Beyond the picture's border the window sees whatever suits it,
-so that a dark region that runs out of the picture is not filled.
+Strokes are narrower than a square window of a third of the picture's shorter side; paper, tables and
+shadows are wider. A grey-scale closing with this window [1]_ therefore removes the ink and keeps the
+paper, including the edges of shadows and tables. The padding beyond the border is neutral, so that a
+dark region that runs out of the picture is not filled.
 
-The explorer page does the same (``explorer/scripts/ink.js``), step by step.
+The explorer page does the same steps (``explorer/scripts/ink.js``).
 
 References
 ----------
@@ -24,23 +23,23 @@ from ..system.errors import MnistCnnError
 __all__ = ["Ink", "extract_ink", "average", "stroke_width"]
 
 MIN_CONTRAST = 0.1
-FAINT = 0.4  # of full ink, what a pattern on the paper may have at most
-STRAIGHT = 0.7  # of a picture's side, from which on a thin straight line is the paper's
-THIN = 0.02  # of a picture's shorter side, what such a line is wide at most
+FAINT = 0.4  # of full ink: the maximum of a pattern on the paper
+STRAIGHT = 0.7  # of a picture's side: the minimum length of a ruled line
+THIN = 0.02  # of a picture's shorter side: the maximum width of a ruled line
 SLOPES = np.arange(-20, 21) / 200  # up to about six degrees
 MAX_LINES = 60
-SMALL = 48  # pixels a side that tell light on dark
-EDGE_LENGTH = math.pi / 4  # of a pixel's edge in the outline of a stroke, at all angles alike
-MAX_STROKE = 0.3  # of a shape's longer side: of 1,000 MNIST digits, 999 have narrower strokes
+SMALL = 48  # pixels a side of the copy that tells light on dark from dark on light
+EDGE_LENGTH = math.pi / 4  # of an outline for each pixel edge, averaged over all angles
+MAX_STROKE = 0.3  # of a shape's longer side: 999 of 1,000 MNIST digits have narrower strokes
 EIGHT = np.ones((3, 3))  # neighbours, diagonal ones too
 
-#: ``pixels``, float array (rows, columns), 0 for the background to 1 for full ink, in 255ths; ``doubt``, why
-#: they may not be all of a digit or more than one, "" where nothing speaks for that.
+#: ``pixels``, float array (rows, columns), 0 for the background to 1 for full ink, in 255ths; ``doubt``, the
+#: reason why they may be only a part of a digit or more than one, or "".
 Ink = namedtuple("Ink", "pixels doubt")
 
 
 def extract_ink(grey):
-    """Separate digits' ink from what they are drawn on, be it dark on light or light on dark.
+    """Separate digits' ink from the background, dark on light or light on dark.
 
     Parameters
     ----------
@@ -54,7 +53,7 @@ def extract_ink(grey):
     Raises
     ------
     MnistCnnError
-        When there is no digit to see: nothing differs from the background, or too much does.
+        When nothing differs from the background, or too much does.
 
     Examples
     --------
@@ -85,15 +84,12 @@ def extract_ink(grey):
 
 
 def _window(shape):
-    """The side of the window that no stroke is as wide as: odd, a third of the shorter side."""
+    """The side of the closing's window: odd, a third of the shorter side."""
     return max(3, min(shape) // 3 // 2 * 2 + 1)
 
 
 def _is_light_on_dark(grey):
-    """On a small copy: strokes are what differs from the median around them.
-
-    A median, as a mean is not, is the paper's even beside strokes, and keeps a shadow's edge.
-    """
+    """Compare a small copy with its local median, which unlike a mean ignores strokes and keeps edges."""
     small = average(average(grey, min(SMALL, grey.shape[1])).T, min(SMALL, grey.shape[0])).T
     side = _window(small.shape)
     difference = small - ndimage.median_filter(small, side, mode="reflect")
@@ -101,7 +97,7 @@ def _is_light_on_dark(grey):
 
 
 def average(values, count):
-    """Rows, (n, length), averaged over `count` equal parts of them: (n, count).
+    """Average each row of an array, (n, length), over `count` equal parts: (n, count).
 
     Examples
     --------
@@ -113,7 +109,7 @@ def average(values, count):
     length = values.shape[1]
     if length == count:
         return values
-    sums = np.pad(values.cumsum(axis=1), ((0, 0), (1, 1)))  # a last column for what is behind
+    sums = np.pad(values.cumsum(axis=1), ((0, 0), (1, 1)))  # repeats the last column, for the index behind the end
     sums[:, -1] = sums[:, -2]
     edges = np.arange(count + 1) * length / count
     whole = np.minimum(edges.astype(int), length)
@@ -122,7 +118,7 @@ def average(values, count):
 
 
 def stroke_width(ink):
-    """The width of the strokes of a shape, in pixels: twice its area for each pixel of outline.
+    """Estimate the stroke width of a shape in pixels: twice its area divided by its outline's length.
 
     Examples
     --------
@@ -143,7 +139,7 @@ def stroke_width(ink):
 
 
 def _mean(values, side):
-    """Means over square windows, of the part that lies in the picture."""
+    """Average over square windows, clipped at the border."""
     reach = side // 2
 
     def along(values):
@@ -156,19 +152,19 @@ def _mean(values, side):
 
 
 def _darkness(grey):
-    """By how much of the paper's brightness each pixel is darker than the paper there."""
+    """How much darker each pixel is than the paper, as a fraction of the paper's brightness."""
     side = _window(grey.shape)
     reach = side // 2
     smooth = np.pad(_mean(grey, 3), reach, constant_values=-np.inf)
     paper = ndimage.maximum_filter(smooth, side, mode="constant", cval=-np.inf)
     paper = ndimage.minimum_filter(paper, side, mode="constant", cval=np.inf)
     paper = paper[reach:-reach, reach:-reach]
-    # in the dark of a table or a deep shadow grain would look like ink
+    # a lower bound for the paper: in dark regions noise would look like ink
     return ((paper - grey) / np.maximum(paper, 0.4 * np.quantile(paper, 0.9)).clip(0.05)).clip(0)
 
 
 def _otsu(values):
-    """The threshold that parts values into the two groups of least variance within."""
+    """Otsu's threshold: two groups with the least variance within."""
     counts, edges = np.histogram(values, 256)
     centres = (edges[:-1] + edges[1:]) / 2
     below = np.cumsum(counts)
@@ -181,11 +177,11 @@ def _otsu(values):
 
 
 def _keep_digits(ink):
-    """What of the ink is a digit's: no pattern of the paper, no frame, no specks."""
+    """Remove ink that is not a digit's: patterns of the paper, frames, specks."""
     solid = ink > 0.5
     reach = -(-max(ink.shape) // 28)  # a pixel of a digit that fills the picture
     near = ndimage.maximum_filter(solid, 2 * reach + 1, mode="constant")
-    if ink[~near].sum() > 0.05 * ink[solid].sum():  # faint lines, grain
+    if ink[~near].sum() > 0.05 * ink[solid].sum():  # faint lines or noise
         ink = ((ink - FAINT) / (1 - FAINT)).clip(0)
     ink = _without_lines(_without_lines(ink).T).T
 
@@ -204,7 +200,7 @@ def _keep_digits(ink):
             shape = np.where(labels[place] == i, ink[place], 0)
             width[i], longer[i] = stroke_width(shape), max(shape.shape)
     is_stroke = (width <= MAX_STROKE * longer) & (mass >= mass.max() / 20)
-    if is_stroke.any():  # all digits by one pen
+    if is_stroke.any():  # one pen wrote all digits
         is_stroke = (width <= MAX_STROKE * longer) & (width <= 3 * width[is_stroke].min())
     whole = np.where(touching > 0, 0, mass)
     doubt = ""
@@ -224,9 +220,9 @@ def _keep_digits(ink):
 
 
 def _without_lines(ink):
-    """Remove thin straight lines that run across the picture, by and large along its rows.
+    """Remove thin straight lines that run across the picture, roughly along its rows.
 
-    A line's pixels go where it is as thin as it mostly is; where a stroke crosses it, they stay.
+    Pixels are removed where the line is as thin as its median; where a stroke crosses it, they stay.
     """
     rows, columns = ink.shape
     ink = ink.copy()

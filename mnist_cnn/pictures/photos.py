@@ -1,8 +1,8 @@
-"""A picture file of anything but handwriting, brought to the shape of a data set's images.
+"""Convert a picture file that does not show handwriting to the shape of a data set's images.
 
-CIFAR-10's photographs are cut close to what they show, in colour [1]_; Fashion-MNIST's are grey, of
-one article in the middle of black, made from photographs on white by negating them [2]_. A picture
-of one's own is brought to the same.
+CIFAR-10's colour photographs are cropped close to their object [1]_. Fashion-MNIST's grey images show an
+article in the middle of black, made by negating photographs on white [2]_. A user's picture is converted
+in the same way.
 
 References
 ----------
@@ -17,30 +17,30 @@ from PIL import Image
 from ..system.errors import MnistCnnError
 from .reading import Reading, open_picture, read_digits
 
-__all__ = ["load_photo", "read_images", "load_images", "to_rgb"]
+__all__ = ["load_photo", "read_images", "to_rgb"]
 
 
 def load_photo(path, shape):
-    """Bring a picture file to the shape of a network's images.
+    """Convert a picture file to the shape of a network's images.
 
     Parameters
     ----------
     path : path-like
         As for `mnist_cnn.pictures.reading.read_picture`.
     shape : tuple of int
-        Channels, rows and columns. With three channels the picture is taken in RGB, and the largest
-        part of these proportions is cut out of its middle. With one it is taken in grey, a picture
-        with a light margin is negated, and it is filled up with its margin to these proportions.
+        Channels, rows and columns. For three channels the picture is read as RGB and cropped around
+        its centre to the proportions of `shape`. For one channel it is read as grey, negated if its
+        margin is light, and padded with its margin's grey to these proportions.
 
     Returns
     -------
     float32 array
-        Of that shape, in [0, 255/256], as `mnist_cnn.data.load_dataset` gives images.
+        Of that shape, in [0, 255/256].
 
     Raises
     ------
     MnistCnnError
-        When the file is no picture, or images have other than 1 or 3 channels.
+        When the file is not a picture, or `shape` has other than 1 or 3 channels.
     """
     channels, rows, columns = shape
     if channels not in (1, 3):
@@ -59,7 +59,7 @@ def load_photo(path, shape):
 
 
 def to_rgb(picture):
-    """A picture in colours of a byte each; where it is transparent, white.
+    """Convert a picture to RGB with 8 bits a channel, on white where it is transparent.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def to_rgb(picture):
     Raises
     ------
     ValueError
-        When a pixel is no number.
+        When a pixel is NaN or infinite.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def to_rgb(picture):
     if picture.mode.startswith("I") or picture.mode == "F":  # 16 bits a pixel, or more
         values = np.asarray(picture, np.float32)
         if not np.isfinite(values).all():
-            raise ValueError("a pixel is no number")
+            raise ValueError("a pixel is NaN or infinite")
         values = values * np.float32(255 / (65535 if values.max() > 255 else 255))
         picture = Image.fromarray(np.uint8(values.clip(0, 255)))
     if picture.mode in ("LA", "RGBA", "PA") or "transparency" in picture.info:
@@ -96,7 +96,7 @@ def to_rgb(picture):
 
 
 def _crop(picture, rows, columns):
-    """The largest part of these proportions out of the middle, at this size."""
+    """Crop the largest central part with these proportions, and resize it."""
     scale = min(picture.width / columns, picture.height / rows)
     width, height = scale * columns, scale * rows
     left, top = (picture.width - width) / 2, (picture.height - height) / 2
@@ -104,14 +104,14 @@ def _crop(picture, rows, columns):
 
 
 def _resized(picture, size, box):
-    """A part of it by the cubic: first along the rows, whichever order this Pillow prefers."""
+    """Resize a part of it bicubically, first along the rows: Pillow's own order depends on its version."""
     left, top, right, bottom = box
     across = picture.resize((size[0], picture.height), Image.BICUBIC, (left, 0, right, picture.height))
     return across.resize(size, Image.BICUBIC, (0, top, size[0], bottom))
 
 
 def _pad(picture, rows, columns):
-    """All of it, dark-grounded, in the middle of its margin's grey, at this size."""
+    """Negate a picture with a light margin, resize it, and pad it with its margin's grey."""
     pixels = np.asarray(picture)
     margin = int(np.median(np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])))
     if margin > 127:
@@ -124,34 +124,28 @@ def _pad(picture, rows, columns):
 
 
 def read_images(path, card, single=False):
-    """Read what a picture file shows, in the form of a model's images.
+    """Convert a picture file to a model's images.
 
     Parameters
     ----------
     path : path-like
         As for `mnist_cnn.pictures.reading.read_picture`.
     card : mnist_cnn.datasets.card.DataCard
-        What the model was trained on: handwriting is taken apart and centred as MNIST's, all else
-        is one image, as `load_photo` gives it.
+        The model's card: handwriting is split into digits as by `read_digits`, any other picture is one
+        image, as by `load_photo`.
     single : bool
-        Whether handwriting is one digit, even where its strokes lie apart.
+        Whether handwriting is one digit, even if its strokes are separate.
 
     Returns
     -------
     mnist_cnn.pictures.reading.Reading
-        Its images are (n,) + the model's shape; of anything but handwriting, ``boxes`` and ``grey``
-        are None.
+        Its images are (n,) + the model's shape; ``boxes`` and ``grey`` are None except for handwriting.
 
     Raises
     ------
     MnistCnnError
-        When the file is no picture, or shows no digit.
+        When the file is not a picture, or shows no digit.
     """
     if card.is_handwriting:
         return read_digits(path, single)
     return Reading(load_photo(path, card.shape)[None], None, None, "")
-
-
-def load_images(path, card, single=False):
-    """The images alone of `read_images`."""
-    return read_images(path, card, single).images

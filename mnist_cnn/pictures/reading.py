@@ -1,8 +1,7 @@
-"""Picture files of digits: opened, read as brightness, and brought to the form of MNIST's images.
+"""Read picture files, and convert digits in them to MNIST's form.
 
-A picture of one's own first has to become what MNIST was made of, white ink on clean black: see
-`mnist_cnn.pictures.ink` and `mnist_cnn.pictures.digits`. The explorer page reads files in the same
-way (``explorer/scripts/read.js``): the same answer by both roads.
+`mnist_cnn.pictures.ink` and `mnist_cnn.pictures.digits` turn a picture into white ink on black. The
+explorer page reads files in the same way (``explorer/scripts/read.js``), so both give the same answer.
 """
 
 import contextlib
@@ -20,24 +19,24 @@ from ..system.errors import MnistCnnError
 from .digits import fit_to_field, split_digits, thicken_strokes
 from .ink import average, extract_ink
 
-__all__ = ["Reading", "read_digits", "read_picture", "open_picture", "load_picture", "load_digits"]
+__all__ = ["Reading", "read_digits", "read_picture", "open_picture", "load_picture"]
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
-WORK_SIZE = 560  # pixels of the longer side that are enough to find a digit
-MAX_PIXELS = 2**27  # 134 megapixels: more than cameras give, less than fills the memory
-MAX_PIXELS_OF = {"WEBP": 5 * 10**7}  # of which Pillow holds four copies at once
-MAX_SIDE = 2**17  # each row has a pointer of its own
+WORK_SIZE = 560  # pixels of the longer side, enough to find a digit
+MAX_PIXELS = 2**27  # 134 megapixels: more than cameras give, and they fit into memory
+MAX_PIXELS_OF = {"WEBP": 5 * 10**7}  # Pillow holds four copies of a WebP picture
+MAX_SIDE = 2**17  # Pillow keeps a pointer for each row
 ORIENTATION = 0x0112  # EXIF's tag
 STRIP = 2**20  # pixels that are made grey at once
 LUMA = np.array([0.299, 0.587, 0.114])
 
-#: What was found in a picture of digits: ``images``, float32 (n, 1, 28, 28) in [0, 255/256];
-#: ``boxes``, int (n, 4), the first row and column of each digit in ``grey`` and those behind its
-#: last; ``grey``, the picture as `read_picture` gives it; ``doubt``, why all answers are unsure, or "";
-#: ``note``, what else there is to say of the file, or "".
+#: The digits in a picture: ``images``, float32 (n, 1, 28, 28) in [0, 255/256]; ``boxes``, int (n, 4), the
+#: top, left, bottom and right of each digit in ``grey``, bottom and right exclusive; ``grey``, the picture as
+#: `read_picture` gives it; ``doubt``, the reason why all answers are unsure, or ""; ``note``, a remark on
+#: the file, or "".
 Reading = namedtuple("Reading", "images boxes grey doubt note", defaults=("",))
 
-logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it logs of a file it raises too
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # Pillow logs errors that it also raises
 
 
 def read_picture(path):
@@ -46,19 +45,18 @@ def read_picture(path):
     Parameters
     ----------
     path : path-like
-        PNG, JPEG, BMP, GIF (its first frame), TIFF, WebP or PPM, of any size, in grey, colours or
-        with transparency, turned as its camera says.
+        PNG, JPEG, BMP, GIF (its first frame), TIFF, WebP or PPM, of any size, grey, coloured or
+        transparent. EXIF's orientation is applied.
 
     Returns
     -------
     float32 array
-        (rows, columns), 0 for black to 1 for white, reduced to at most 560 pixels a side: each
-        pixel is the mean of what it covers.
+        (rows, columns), 0 for black to 1 for white, reduced to at most 560 pixels a side by averaging.
 
     Raises
     ------
     MnistCnnError
-        When the file cannot be read or is no picture.
+        When the file cannot be read or is not a picture.
 
     Examples
     --------
@@ -77,31 +75,31 @@ FIRST_FRAME = "it is an animation; its first frame was read"
 
 
 def open_picture(path, convert, size=None):
-    """Open a picture file that nobody vouches for.
+    """Open an untrusted picture file.
 
     Parameters
     ----------
     path : path-like
         As for `read_picture`.
     convert : callable
-        Makes grey or colours of it, from a Pillow image in any mode to another.
+        From a Pillow image in any mode to another Pillow image.
     size : int, optional
-        Pixels a side that are enough: of twice as many and more, squares are made one. By default
-        all of them.
+        A picture with at least four times as many pixels a side is first reduced, to at least twice
+        `size`; by default none is.
 
     Returns
     -------
     PIL.Image.Image
-        What `convert` makes of it, turned as its camera says; of a large picture, reduced.
+        The result of `convert`, with EXIF's orientation applied.
 
     Raises
     ------
     MnistCnnError
-        When the file cannot be read or is no picture.
+        When the file cannot be read or is not a picture.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of damaged EXIF data; errors still come as such
+            warnings.simplefilter("ignore")  # about damaged EXIF data
             with open_regular(path) as file, Image.open(file, formats=FORMATS) as picture:
                 most = MAX_PIXELS_OF.get(picture.format, MAX_PIXELS)
                 if picture.width * picture.height > most:
@@ -138,7 +136,7 @@ def open_picture(path, convert, size=None):
         TypeError,
         OverflowError,
     ) as error:
-        # what Pillow's readers raise on files that start like a picture and go on otherwise
+        # Pillow's readers raise these on damaged files
         raise MnistCnnError("cannot read {}: it is a damaged picture".format(path)) from error
 
 
@@ -148,18 +146,18 @@ def _why_no_picture(path):
     if start[4:8] == b"ftyp":  # the container of both
         name = "AVIF" if b"avif" in start else "HEIC"
         return "{} is not read here; save it as JPEG or PNG".format(name)
-    return "it is no picture (PNG, JPEG or the like), or a damaged one"
+    return "it is not a picture (PNG, JPEG or the like), or it is damaged"
 
 
 @contextlib.contextmanager
 def _without_libtiffs_lines(picture):
-    """While libtiff decodes: it writes lines of its own to stderr, of what Pillow raises too."""
+    """Close stderr to libtiff, which prints errors that Pillow also raises."""
     if picture.format != "TIFF":
         yield
         return
     try:
         stderr = os.dup(2)
-    except OSError:  # there is none
+    except OSError:  # stderr is closed
         yield
         return
     with open(os.devnull, "w") as nowhere:
@@ -172,7 +170,7 @@ def _without_libtiffs_lines(picture):
 
 
 def _reduced(picture, size):
-    """Of a picture with far more pixels than are looked at, the means of squares of them."""
+    """Average squares of pixels of a picture that is much larger than `size`."""
     factor = max(picture.size) // (2 * size)
     if factor < 2:
         return picture
@@ -185,10 +183,10 @@ def _reduced(picture, size):
 
 
 def _orientation(picture):
-    """How a camera says that its picture is to be turned, as EXIF's number, if it does."""
+    """Read EXIF's orientation; None where there is none."""
     try:
         return picture.getexif().get(ORIENTATION)
-    except Exception:  # whatever Pillow meets in damaged EXIF data; the picture may be whole
+    except Exception:  # damaged EXIF data may raise anything, and the picture may be whole
         return None
 
 
@@ -200,9 +198,9 @@ def _turned(picture, orientation):
 
 
 def _to_grey(picture):
-    """Brightness in [0, 1], reduced, as a Pillow image of mode F; nothing behind is background.
+    """Convert to brightness in [0, 1], reduced, as a Pillow image of mode F; transparency is background.
 
-    The pixels are gone through strip by strip: they take a byte each, and eight as numbers.
+    It works strip by strip, because a pixel is one byte in the picture and eight as a float.
     """
     width, height = picture.size
     scale = min(1, WORK_SIZE / max(width, height))
@@ -215,7 +213,7 @@ def _to_grey(picture):
         strip = picture.crop((0, start, width, min(height, start + step)))
         strips.append([average(part, columns) for part in _brightness(strip, top, has_alpha)])
     light, cover = (average(np.concatenate(part).T, rows).T for part in zip(*strips))
-    # ink drawn on nothing: light ink wants a dark ground, dark ink a light one
+    # on a transparent picture light ink gets a dark ground, dark ink a light one
     ground = 0 if light.sum() > 0.5 * cover.sum() else 1
     grey = Image.fromarray(np.float32(light + ground * (1 - cover)))
     grey.info["moves"] = getattr(picture, "is_animated", False)
@@ -223,18 +221,18 @@ def _to_grey(picture):
 
 
 def _full_value(picture):
-    """What white is, where a pixel has 16 bits or more; else None."""
+    """The value of white where a pixel has 16 bits or more; else None."""
     if not (picture.mode.startswith("I") or picture.mode == "F"):
         return None
     return 65535 if picture.getextrema()[1] > 255 else 255
 
 
 def _brightness(strip, top, has_alpha):
-    """Brightness times opacity, and opacity, (rows, columns) each."""
+    """Compute brightness times opacity, and opacity, each (rows, columns)."""
     if top is not None:
         values = np.asarray(strip, float)
         if not np.isfinite(values).all():
-            raise ValueError("a pixel is no number")
+            raise ValueError("a pixel is NaN or infinite")
         return (values / top).clip(0, 1), np.ones_like(values)
     if has_alpha:
         values = np.asarray(strip.convert("RGBA"), float) / 255
@@ -247,15 +245,15 @@ def _brightness(strip, top, has_alpha):
 
 
 def read_digits(path, single=False):
-    """Find the digits that a picture file shows, and bring them to the form of MNIST's images.
+    """Find the digits in a picture file, and convert them to MNIST's form.
 
     Parameters
     ----------
     path : path-like
-        As for `read_picture`: digits in one line or several, dark on light or light on dark,
-        anywhere in the picture.
+        As for `read_picture`: digits in one or several lines, dark on light or light on dark, anywhere
+        in the picture.
     single : bool
-        Whether to take all that it shows for one digit, even where the strokes lie apart.
+        Whether the picture shows one digit, even if its strokes are separate.
 
     Returns
     -------
@@ -265,7 +263,7 @@ def read_digits(path, single=False):
     Raises
     ------
     MnistCnnError
-        When the file is no picture, or shows no digit, or too many shapes.
+        When the file is not a picture, or shows no digit or too many shapes.
 
     Examples
     --------
@@ -298,45 +296,21 @@ def _box(ink):
 
 
 def load_picture(path):
-    """Bring a picture file of a digit to the form of MNIST's images.
+    """Convert a picture file of one digit to the form of MNIST's images.
 
     Parameters
     ----------
     path : path-like
-        As for `read_picture`: one digit, dark on light or light on dark, anywhere in the picture.
-        All that it shows is taken for that digit.
+        As for `read_digits` with ``single=True``.
 
     Returns
     -------
     float32 array
-        (1, 28, 28) in [0, 255/256], as `mnist_cnn.data.load_dataset` gives images.
+        (1, 28, 28) in [0, 255/256].
 
     Raises
     ------
     MnistCnnError
-        When the file is no picture, or shows no digit.
+        When the file is not a picture, or shows no digit.
     """
-    return load_digits(path, single=True)[0]
-
-
-def load_digits(path, single=False):
-    """Bring the digits that a picture file shows to the form of MNIST's images.
-
-    Parameters
-    ----------
-    path : path-like
-        As for `read_picture`: a number, dark on light or light on dark, anywhere in the picture.
-    single : bool
-        Whether to take all that it shows for one digit, even where the strokes lie apart.
-
-    Returns
-    -------
-    float32 array
-        (n, 1, 28, 28) in [0, 255/256], the digits from left to right; see `split_digits`.
-
-    Raises
-    ------
-    MnistCnnError
-        When the file is no picture, or shows no digit, or too many shapes.
-    """
-    return read_digits(path, single).images
+    return read_digits(path, single=True).images[0]

@@ -1,4 +1,4 @@
-"""What the network saw of a picture file: the file with its digits in boxes, and each as 28 x 28."""
+"""Pictures of the network's input: a file with boxes around its digits, and each digit as 28 x 28."""
 
 import itertools
 from pathlib import Path
@@ -7,27 +7,26 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..drawing.palette import on_light
-from ..storage.atomic import atomic_open
-from ..system.errors import MnistCnnError
+from ..storage.atomic import atomic_open, make_folder
 
 __all__ = ["draw_seen", "save_seen"]
 
-TILE = 140  # pixels a side of what the network saw
+TILE = 140  # pixels a side of an enlarged input
 GAP = 12
 LINE = 22  # for a line of text
 BOXED, DOUBTED = on_light("negative-text", "doubt")
 
 
 def draw_seen(reading, texts, doubts):
-    """Draw a picture with its digits in boxes, and beside it what the network saw of each.
+    """Draw a picture with boxes around its digits, and the network's inputs beside it.
 
     Parameters
     ----------
     reading : mnist_cnn.pictures.reading.Reading
     texts : list of str
-        What stands under each digit.
+        The text under each digit.
     doubts : list of bool
-        Which digits are unsure; they have another colour.
+        Whether a digit is unsure, and has another colour.
 
     Returns
     -------
@@ -71,15 +70,14 @@ def _as_picture(image):
 def save_seen(folder, pictures, answers):
     """Save `draw_seen` of each picture file in a folder, as NAME.seen.png.
 
-    Of several files with one name, such as a/1.png and b/1.png, the second goes to 1-2.seen.png, and
-    so on.
+    Where files have the same name, such as a/1.png and b/1.png, the second is saved as 1-2.seen.png.
 
     Parameters
     ----------
     folder : path-like
-        Made where it is missing.
+        Created if it is missing.
     pictures : list of tuple
-        The files' names and their `Reading`.
+        Name and `Reading` of each file.
     answers : list of dict
         As `mnist_cnn.commands.predict.main` returns them, for all images of all pictures.
 
@@ -88,10 +86,7 @@ def save_seen(folder, pictures, answers):
     MnistCnnError
         When a file cannot be written.
     """
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MnistCnnError("cannot make the folder {}: {}".format(folder, error.strerror)) from error
+    folder = make_folder(folder)
     answers = iter(answers)
     targets = _apart(Path(name).stem for name, _ in pictures)
     for (_, reading), target in zip(pictures, targets):
@@ -109,12 +104,12 @@ def save_seen(folder, pictures, answers):
             ],
             [answer["unsure"] for answer in own],
         )
-        with atomic_open(Path(folder) / (target + ".seen.png")) as file:
+        with atomic_open(folder / (target + ".seen.png")) as file:
             sheet.save(file, "PNG")
 
 
 def _apart(stems):
-    """A name for each stem that no other has, even where a disk takes A and a for one."""
+    """Make the stems unique, also on a disk that ignores letter case."""
     taken = set()
     for stem in stems:
         tries = itertools.chain([stem], ("{}-{}".format(stem, n) for n in itertools.count(2)))

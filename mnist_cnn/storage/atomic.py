@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and arrays from files that nobody vouches for."""
+"""Atomic writes: a file is replaced whole or not at all."""
 
 import contextlib
 import errno
@@ -15,18 +15,17 @@ from pathlib import Path
 
 from ..system.errors import MnistCnnError
 
-MIN_FREE = 8 * 10**6  # bytes: the weights, the checkpoint, and both a second time while written
+MIN_FREE = 8 * 10**6  # bytes: weights and checkpoint, and a second copy of both during the write
 
 
 @contextlib.contextmanager
 def atomic_open(path, mode="wb", **kwargs):
-    """Open a file for writing that takes its name only when all of it is on the disk.
+    """Open a file for writing; it gets its name when all of it is on the disk.
 
     Parameters
     ----------
     path : path-like
-        The file. It may exist; it is replaced when the block ends, and left as it was when the
-        block raises.
+        The file. An existing file is replaced when the block ends, and kept when the block raises.
     mode, **kwargs
         As for `open`.
 
@@ -49,7 +48,7 @@ def atomic_open(path, mode="wb", **kwargs):
             os.fsync(file.fileno())
             if os.name == "nt":  # where open files cannot be renamed
                 file.close()
-            os.replace(part, path)  # while it is locked: nobody cleans it away
+            os.replace(part, path)  # still locked, so `_remove_parts` of another process leaves it
     except OSError as error:
         raise MnistCnnError("cannot write {}: {}".format(path, error.strerror or error)) from error
     finally:
@@ -59,11 +58,10 @@ def atomic_open(path, mode="wb", **kwargs):
 
 
 def _create_part(path):
-    """Create the file that takes a path's name once it is whole, locked; its path and descriptor.
+    """Create and lock a temporary file beside `path`; return its path and descriptor.
 
-    Its name is random, and it is neither opened where one of that name lies nor through a link:
-    numbers of processes repeat in containers that share a volume, and who guesses a name in an open
-    folder could plant a link to another's file there.
+    The name is random: process numbers repeat in containers that share a volume, and in an open folder
+    another user could guess a name and place a link there. Existing files and links are not opened.
     """
     while True:
         part = path.with_name(".{}.{}.part".format(path.name, secrets.token_hex(8)))
@@ -71,19 +69,19 @@ def _create_part(path):
         lock(number)
         if os.name == "nt" or os.path.lexists(str(part)):
             return part, number
-        os.close(number)  # it was cleaned away before it was locked
+        os.close(number)  # another process removed it before it was locked
 
 
-#: No link is followed, no pipe waited for, no line's end translated; nor are these a child's.
+#: Follow no link, wait for no pipe, translate no line ends, pass no descriptor to a child process.
 _FLAGS = functools.reduce(
     operator.or_, (getattr(os, "O_" + name, 0) for name in ("NOFOLLOW", "NONBLOCK", "BINARY", "CLOEXEC"))
 )
 
 
 def lock(number, wait=True):
-    """Lock an open file, or folder, until it is closed; False where another process has it locked.
+    """Lock an open file or folder until it is closed.
 
-    The system ends a lock with its process. Unlike a process' number it holds across containers.
+    The system releases a lock when its process ends. Locks work across containers, process numbers do not.
 
     Parameters
     ----------
@@ -95,7 +93,7 @@ def lock(number, wait=True):
     Returns
     -------
     bool or None
-        None where the disk, or the system, has no locks.
+        False where another process holds the lock, None where the disk or the system has no locks.
 
     Examples
     --------
@@ -110,13 +108,13 @@ def lock(number, wait=True):
         fcntl.flock(number, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         return False
-    except (ImportError, OSError):  # Windows, or some network's disk
+    except (ImportError, OSError):  # Windows, or a network disk without locks
         return None
     return True
 
 
 def _remove_parts(path):
-    """Remove what killed processes left of a file half-written: it is locked by nobody."""
+    """Remove the unlocked temporary files of `path`: killed processes left them."""
     for part in path.parent.glob(".{}.*.part".format(glob.escape(path.name))):
         with contextlib.suppress(OSError):
             number = os.open(str(part), os.O_RDONLY | _FLAGS)
@@ -128,7 +126,7 @@ def _remove_parts(path):
 
 
 def open_part(path):
-    """Open a file for reading and writing bytes, made where there is none; OSError through a link."""
+    """Open a file for reading and writing bytes, and create it if missing; OSError for a link."""
     number = os.open(str(path), os.O_RDWR | os.O_CREAT | _FLAGS, 0o666)
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
@@ -137,19 +135,19 @@ def open_part(path):
 
 
 def check_writable(path):
-    """Find out before a long computation whether its result can be written.
+    """Check before a long computation that its result can be written.
 
-    What killed processes left beside it, half-written, is removed.
+    Temporary files that killed processes left beside `path` are removed.
 
     Parameters
     ----------
     path : path-like
-        The file to be written later. It is not touched.
+        The file to be written later. It is not changed.
 
     Raises
     ------
     MnistCnnError
-        When `path` is a folder, its folder is missing or takes no new file, or the disk is full.
+        When `path` is a folder, its folder is missing or read-only, or the disk is full.
     """
     file = _resolve(path)
     if not os.path.isdir(file.parent):
@@ -162,19 +160,19 @@ def check_writable(path):
         disk = shutil.disk_usage(file.parent)
     except OSError as error:
         raise MnistCnnError("cannot write {}: {}".format(path, error.strerror)) from error
-    if disk.free < MIN_FREE and disk.total:  # what is no disk has no size
+    if disk.free < MIN_FREE and disk.total:  # a pseudo file system has no size
         raise MnistCnnError("cannot write {}: fewer than {} MB are free on its disk".format(path, MIN_FREE // 10**6))
 
 
 def _resolve(path):
-    """Where an output is written. A link stays a link: what it points to is replaced.
+    """Follow links to the file that is replaced, so that a link stays a link.
 
-    But for another user's in an open folder such as /tmp, which may lead to any file of ours; the
-    system itself follows none of these.
+    Another user's link in an open folder such as /tmp is refused, as Linux does (fs.protected_symlinks):
+    it may lead to any of our files.
     """
     path = Path(path)
     _require_file(path)
-    with contextlib.suppress(OSError):  # it is not there
+    with contextlib.suppress(OSError):  # the file does not exist
         folder, link = os.stat(path.parent), os.lstat(path)
         if (
             stat.S_ISLNK(link.st_mode)
@@ -187,12 +185,12 @@ def _resolve(path):
 
 
 def _require_file(path):
-    """Refuse what a file cannot take the place of; what is not there yet will be one."""
+    """Refuse a folder, a device and a pipe; a missing file is fine."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
         return
-    except OSError as error:  # a name too long, a folder that is none or may not be looked into
+    except OSError as error:  # the name is too long, or the folder is a file or not readable
         raise MnistCnnError("cannot write {}: {}".format(path, error.strerror)) from error
     if stat.S_ISDIR(mode):
         raise MnistCnnError("cannot write {}: it is a folder; name a file".format(path))
@@ -201,66 +199,47 @@ def _require_file(path):
 
 
 def open_regular(path):
-    """Open a file for reading bytes; OSError also where it is a device or a pipe.
-
-    Those may never begin or never end: /dev/zero, a terminal.
-    """
+    """Open a file for reading bytes; OSError for devices and pipes, which may never end."""
     if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
         raise OSError(errno.EINVAL, "it is a device or a pipe, not a file")
     return open(path, "rb")
 
 
 def keep_apart(inputs, outputs):
-    """Refuse to write over what is read, or over one file twice, by whatever spelling of its path.
+    """Refuse to overwrite an input, and to write two outputs to one file.
 
     Parameters
     ----------
-    inputs : sequence of path-like
-        The files that are read. None stands for one that is not; missing files are no fault here.
+    inputs : sequence of path-like or None
+        The files that are read; None and missing files are ignored.
     outputs : sequence of path-like
         The files that will be written.
 
     Raises
     ------
     MnistCnnError
-        When two paths lead to the same file: through links, relative, or in other letters where
-        the disk takes them for the same.
+        When two paths lead to the same file: through links, relative paths, or letter case.
     """
     outputs = [Path(output) for output in outputs]
     for output, path in itertools.product(outputs, map(Path, filter(None, inputs))):
-        with contextlib.suppress(OSError):  # one is not there, so they are two
+        with contextlib.suppress(OSError):  # one does not exist, so they differ
             if os.path.samefile(output, path):
                 raise MnistCnnError(
                     "{} would be written over {}, which is read; name another output".format(output, path)
                 )
     for output, other in itertools.combinations(outputs, 2):
-        # of files that are not there yet nobody knows whether their disk tells letters apart
+        # the files may not exist yet, and their disk may ignore letter case
         if _spelling(output) == _spelling(other):
             raise MnistCnnError("{} and {} would be written over each other; name another output".format(output, other))
 
 
 def _spelling(path):
-    """A path as the least discerning disk knows it: without links, without capitals."""
+    """A path without links, letter case and Unicode variants, which some disks ignore."""
     return unicodedata.normalize("NFC", os.path.realpath(path)).casefold()
 
 
 def make_folder(path):
-    """Make a folder, and those above it, where it is missing.
-
-    Parameters
-    ----------
-    path : path-like
-
-    Returns
-    -------
-    pathlib.Path
-        The folder.
-
-    Raises
-    ------
-    MnistCnnError
-        When it cannot be made.
-    """
+    """Make a folder with its parents if it is missing, and return its path; MnistCnnError where it cannot."""
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)

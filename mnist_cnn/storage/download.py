@@ -1,4 +1,4 @@
-"""Files from the net: from several addresses in turn, resumed where they broke off, checked."""
+"""Downloads: several addresses in turn, interrupted downloads resumed, digests checked."""
 
 import contextlib
 import logging
@@ -17,12 +17,12 @@ __all__ = ["fetch"]
 
 MAX_BYTES = 2**30  # more than any file of the catalogue holds
 MAX_REDIRECTS = 5
-BLOCK = 2**13  # bytes; the least that has to come within `PATIENCE` timeouts
+BLOCK = 2**13  # bytes that must arrive within `PATIENCE` timeouts
 PATIENCE = 6  # timeouts
-LEAST_RATE = 10**4  # bytes a second of a whole download, beside `PATIENCE`
+LEAST_RATE = 10**4  # bytes a second, for a whole download
 
-#: SHA-256 of published files by their MD5, which others can forge: those of TensorFlow Datasets
-#: (tensorflow_datasets/url_checksums), and of CIFAR-10 Keras' (keras/src/datasets/cifar10.py).
+#: From the MD5 of a published file to its SHA-256, because an MD5 can be forged. Sources: TensorFlow
+#: Datasets (tensorflow_datasets/url_checksums), for CIFAR-10 Keras (keras/src/datasets/cifar10.py).
 SHA256 = {
     "f68b3c2dcbeaaa9fbdd348bbdeb94873": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
     "d53e105ee54ea40749a09fcbcd1e9432": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
@@ -44,33 +44,32 @@ SHA256 = {
 def fetch(folder, name, md5, base_urls, timeout=10, what=None):
     """Download a file into a folder.
 
-    What has come of it when the connection breaks off stays in the folder as ``.NAME.part``, and
-    the next call, or the next address, goes on from there.
+    When the connection is lost, the part received stays in the folder as ``.NAME.part``, and the next
+    address or the next call resumes from it.
 
     Parameters
     ----------
     folder : path-like
-        An existing folder. The file takes its name there when it is whole and has the digest.
+        An existing folder. The file gets its name there when it is whole and its digest is right.
     name : str
-        The file's, there and at each address.
+        The file's name, in the folder and at each address.
     md5 : str
-        The digest it was published with, as hexadecimal digits; where its SHA-256 is known, that is
-        checked.
+        The published digest, as hexadecimal digits. Where `SHA256` knows it, the SHA-256 is checked.
     base_urls : list of str
-        Addresses to try in turn, each ending in a slash, https before http. One that fails goes to
-        the list's end, so that the one that works is asked first from then on.
+        Addresses to try in turn, each ending in a slash, https before http. An address that fails is
+        moved to the end of this list, so that the next file tries the working address first.
     timeout : float
-        Seconds to wait for a server's next bytes. Within six times as many 8 kB have to come, and
-        all of it at 10 kB a second.
+        Seconds to wait for a server's next bytes. Every six timeouts 8 kB must arrive, and the whole
+        file at 10 kB a second.
     what : str, optional
-        What to get elsewhere if no address gives it; by default the file.
+        The error message's name for what the user should get elsewhere; by default the file.
 
     Raises
     ------
     MnistCnnError
-        When the folder cannot be written or no address gave the file.
+        When the folder cannot be written or every address fails.
     """
-    import pooch  # here, for they take a while to import and most starts download nothing
+    import pooch  # here, because they are slow to import and rarely needed
     import requests
     import urllib3
 
@@ -79,13 +78,13 @@ def fetch(folder, name, md5, base_urls, timeout=10, what=None):
             _resume(url, part, file, output, timeout)
 
         with _alone(part) as file:
-            if not (Path(folder) / name).exists():  # another process may have fetched it meanwhile
+            if not (Path(folder) / name).exists():  # another process may have downloaded it
                 pooch.retrieve(url, digest, fname=name, path=folder, downloader=download)
 
     pooch.get_logger().setLevel(logging.WARNING)
     part = Path(folder) / ".{}.part".format(name)
     digest = "sha256:" + SHA256[md5] if md5 in SHA256 else "md5:" + md5
-    # what is not encrypted comes last: who is on the way may read it, and break it off
+    # http comes last: others on the network can read and interrupt it
     for base_url in sorted(base_urls, key=lambda url: not url.startswith("https:")):
         url = base_url + name
         print("Downloading {}".format(url), flush=True)
@@ -93,10 +92,10 @@ def fetch(folder, name, md5, base_urls, timeout=10, what=None):
         try:
             try:
                 get(url)
-            except ValueError as error:  # pooch's word for a wrong digest
+            except ValueError as error:  # pooch raises it for a wrong digest
                 if not goes_on or isinstance(error, requests.RequestException):
                     raise
-                get(url)  # the part was another file's; now from its beginning
+                get(url)  # the part belonged to another file: start again
             return
         except (requests.RequestException, urllib3.exceptions.HTTPError, MnistCnnError, ValueError) as error:
             print("  no: {}".format(_reason(error)))
@@ -105,7 +104,7 @@ def fetch(folder, name, md5, base_urls, timeout=10, what=None):
         except OSError as error:
             raise MnistCnnError("cannot write to {}: {}".format(folder, error.strerror or error)) from error
     raise MnistCnnError(
-        "none of these gave {}: {}; get {} elsewhere and put {} into {}".format(
+        "cannot download {}: tried {}; get {} elsewhere and put {} into {}".format(
             name, " ".join(base_urls), what or "that file (MD5 {})".format(md5), "them" if what else "it", folder
         )
     )
@@ -113,13 +112,13 @@ def fetch(folder, name, md5, base_urls, timeout=10, what=None):
 
 @contextlib.contextmanager
 def _alone(part):
-    """Open a part, which one process at a time writes; the others wait."""
+    """Open and lock a part; other processes wait for it."""
     while True:
         file = open_part(part)
         lock(file.fileno())
         if os.name == "nt" or part.exists() and os.path.samestat(os.fstat(file.fileno()), part.stat()):
             break
-        file.close()  # the one that wrote it is done with it, or has removed it
+        file.close()  # another process has finished or removed this part
     try:
         yield file
     finally:
@@ -131,10 +130,10 @@ def _alone(part):
 
 
 class _Watch:
-    """Ends a download that is too slow, wherever it waits: its reader finds the connection closed.
+    """Closes the connections of a download that is too slow.
 
-    A timeout alone is for the next byte: a server that sends one a second is waited for for ever,
-    in a redirect's headers as well, and other processes wait behind it.
+    A socket's timeout limits only the wait for the next byte. A server that sends a byte a second, even
+    within a redirect's headers, could hold this process, and others that wait for the lock, forever.
     """
 
     def __init__(self, timeout):
@@ -150,17 +149,17 @@ class _Watch:
     def __exit__(self, kind, error, traceback):
         self.done.set()
         self.thread.join()
-        if self.too_slow and (error is None or isinstance(error, Exception)):  # cut off, it may be
+        if self.too_slow and (error is None or isinstance(error, Exception)):  # perhaps caused by the shutdown
             raise MnistCnnError(
-                "the server is too slow; what came is kept, and the next try goes on from there"
+                "the server is too slow; the part received is kept, and the next try resumes from it"
             ) from error
 
     def expect(self, size):
-        """Give a download of so many bytes its time."""
+        """Set the deadline of a download of `size` bytes."""
         self.last = time.monotonic() + self.patience + size / LEAST_RATE
 
     def block_came(self):
-        """Give the next block its time."""
+        """Set the deadline of the next block."""
         self.next = time.monotonic() + self.patience
 
     def _wait(self):
@@ -169,11 +168,11 @@ class _Watch:
                 self.too_slow = True
                 for connection in self.sockets:
                     with contextlib.suppress(OSError):
-                        # not ssl's own method, which is not for two threads
+                        # the method of ssl is not thread-safe
                         socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
     def session(self):
-        """A session whose connections are watched, and which follows no redirect."""
+        """Make a session that registers its connections here and follows no redirect."""
         import requests
 
         sockets = self.sockets
@@ -204,7 +203,7 @@ class _Watch:
 
         class Session(requests.Session):
             def get_redirect_target(self, response):
-                # requests would read its body, and unpack it, however large it is
+                # requests would read and unpack the whole body of a redirect
                 return None
 
         session = Session()
@@ -214,7 +213,7 @@ class _Watch:
 
 
 def _open(session, url, headers, timeout):
-    """Ask for a file, and go where the server sends one on to; a response."""
+    """Request a file and follow redirects; return the response."""
     for _ in range(MAX_REDIRECTS + 1):
         response = session.get(url, headers=headers, stream=True, timeout=timeout)
         if not response.is_redirect:
@@ -227,17 +226,17 @@ def _open(session, url, headers, timeout):
             good = False
         if not good:
             raise MnistCnnError(
-                "the server sends one on to an address that is none: {:.100}".format(response.headers["Location"])
+                "the server redirects to an invalid address: {:.100}".format(response.headers["Location"])
             )
-    raise MnistCnnError("the server sends one on, again and again")
+    raise MnistCnnError("the server redirects more than {} times".format(MAX_REDIRECTS))
 
 
 def _blocks(raw):
-    """What a server sends, as it comes."""
+    """Yield a response's bytes as they arrive."""
     if not hasattr(raw, "read1"):  # urllib3 before 2
         yield from raw.stream(BLOCK, decode_content=False)
         return
-    # stream() of later ones drops what came of a block before the connection broke
+    # stream() of urllib3 2 drops the last, incomplete block of a lost connection
     block = raw.read1(BLOCK, decode_content=False)
     while block:
         yield block
@@ -245,21 +244,21 @@ def _blocks(raw):
 
 
 def _resume(url, part, file, output, timeout):
-    """Download the rest of a file into its part, which is then moved to `output`."""
+    """Download the rest of a file into its part, then move the part to `output`."""
     import requests
     from tqdm import tqdm
 
     there = file.seek(0, os.SEEK_END)
-    # "identity": a server must not pack once more what is packed already
+    # "identity": the server must not compress the file again
     headers = {"Accept-Encoding": "identity"}
     if there:
         headers["Range"] = "bytes={}-".format(there)
     total = None
     with _Watch(timeout) as watch, watch.session() as session, _open(session, url, headers, timeout) as response:
-        if response.status_code != 416:  # the part holds all there is, or more: judge it as it is
+        if response.status_code != 416:  # 416: the part has all bytes or more; its digest decides
             response.raise_for_status()
             if response.status_code not in (200, 206):
-                raise MnistCnnError("the server answers {}, with no file".format(response.status_code))
+                raise MnistCnnError("the server answers {}, without a file".format(response.status_code))
             if not (
                 response.status_code == 206
                 and response.headers.get("Content-Range", "").startswith("bytes {}-".format(there))
@@ -271,18 +270,18 @@ def _resume(url, part, file, output, timeout):
             watch.expect(min(total or MAX_BYTES, MAX_BYTES) - there)
             with tqdm(
                 total=total, initial=there, unit="B", unit_scale=True, leave=False, disable=None
-            ) as bar:  # None: off where nobody looks
+            ) as bar:  # None: off in a pipe
                 for block in _blocks(response.raw):
                     if not there and block.startswith(b"<"):
-                        raise MnistCnnError("a web page (HTML) came, perhaps a proxy's or a log-in's")
+                        raise MnistCnnError("the server sent a web page (HTML), perhaps from a proxy or a log-in page")
                     there += len(block)
                     if there > MAX_BYTES:
                         file.truncate(0)
-                        raise MnistCnnError("more than {} bytes came".format(MAX_BYTES))
+                        raise MnistCnnError("the server sent more than {} bytes".format(MAX_BYTES))
                     file.write(block)
                     watch.block_came()
                     bar.update(len(block))
-    if total is not None and there < total:  # urllib3 before 2 takes that for the end
+    if total is not None and there < total:  # urllib3 before 2 does not report this
         raise requests.exceptions.ChunkedEncodingError("{} of {} bytes".format(there, total))
     file.flush()
     if os.name == "nt":  # where open files cannot be renamed
@@ -291,7 +290,7 @@ def _resume(url, part, file, output, timeout):
 
 
 def _reason(error):
-    """A failed download in a few words."""
+    """Describe a failed download in a few words."""
     import requests
     import urllib3
 
@@ -302,22 +301,22 @@ def _reason(error):
     if isinstance(error, (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.HTTPError)) and not isinstance(
         error, ValueError
     ):
-        return "the connection broke off; what came is kept, and the next try goes on from there"
+        return "the connection was lost; the part received is kept, and the next try resumes from it"
     if isinstance(error, requests.exceptions.SSLError):
         return (
-            "the server's TLS certificate is not trusted ({}); if it is your network's own, name "
-            "the file of its authority: REQUESTS_CA_BUNDLE=FILE".format(_of_certificate(error))
+            "the server's TLS certificate is not trusted ({}); if your network uses its own authority, "
+            "name its certificate file: REQUESTS_CA_BUNDLE=FILE".format(_of_certificate(error))
         )
     if isinstance(error, requests.ConnectionError):
         return "no connection to the server"
     if isinstance(error, ValueError) and not isinstance(
         error, (requests.RequestException, urllib3.exceptions.HTTPError)
     ):
-        return "what came is truncated or another file (its digest differs)"
+        return "the file received is truncated or another file (its digest differs)"
     return printable(" ".join(str(error).split())[:200])
 
 
 def _of_certificate(error):
-    """What OpenSSL finds wrong with a certificate, such as 'self-signed certificate'."""
+    """OpenSSL's reason for refusing a certificate, such as 'self-signed certificate'."""
     found = re.search(r"verify failed: ([^(']+?)\.? *[(']", str(error))
-    return printable(found.group(1)) if found else "TLS fails"
+    return printable(found.group(1)) if found else "TLS failed"

@@ -1,4 +1,4 @@
-"""Arrays in npz files, written whole, and read from files that anybody may have written."""
+"""Arrays in npz files: atomic writes, and reads that are safe for untrusted files."""
 
 import contextlib
 import io
@@ -13,10 +13,10 @@ from .atomic import atomic_open, open_regular
 
 __all__ = ["write_npz", "read_npz", "read_npz_shapes"]
 
-MAX_ITEMS = 10**7  # in an array whose length a file may choose
+MAX_ITEMS = 10**7  # in one array
 MAX_HEADER = 10**5  # bytes before an npy array's data; more than NumPy parses
 MAX_ARRAYS = 1000  # in a file of weights
-MAX_REASON = 200  # characters of what Python says of a file: it may quote all of it
+MAX_REASON = 200  # characters of another library's error, which may quote a whole file
 
 
 def write_npz(path, arrays, comment=b""):
@@ -29,14 +29,14 @@ def write_npz(path, arrays, comment=b""):
     arrays : dict
         From a name to its array.
     comment : bytes
-        What the zip archive that it is says of itself, at most 65,535 bytes. NumPy reads past it.
+        Comment of the zip archive, at most 65,535 bytes; NumPy ignores it.
 
     Raises
     ------
     MnistCnnError
         When the file cannot be written.
     """
-    archive = io.BytesIO()  # in memory first: a ZipFile cut short by a full disk prints a traceback
+    archive = io.BytesIO()  # in memory, because on a full disk ZipFile prints a traceback when it is deleted
     np.savez(archive, **arrays)
     if comment:
         with zipfile.ZipFile(archive, "a") as whole:
@@ -46,32 +46,32 @@ def write_npz(path, arrays, comment=b""):
 
 
 def read_npz(path, wanted, optional=(), others=False):
-    """Read just the arrays that one expects from an npz file that anybody may have written.
+    """Read the expected arrays from an untrusted npz file.
 
-    Nothing in the file is executed, and no array's data are read before its header is found to
-    be what is wanted, so that memory is bounded.
+    Nothing in the file is executed. An array is read only after its header was checked, so that memory
+    is bounded.
 
     Parameters
     ----------
     path : path-like
         The file.
     wanted : dict
-        From each array's name to (dtypes, shape): the NumPy type characters it may have, e.g.
-        'fd', and its shape, where None stands for any length.
+        From each array's name to (dtypes, shape): the allowed NumPy type characters, e.g. 'fd', and
+        the shape, where None stands for any length.
     optional : dict
-        The same of arrays that may be there or not.
+        The same for arrays that may be missing.
     others : bool
-        Whether there may be others besides, which are left alone.
+        Whether the file may hold other arrays; they are ignored.
 
     Returns
     -------
     dict
-        From each name to its array. Numbers are finite.
+        From each name to its array. All numbers are finite.
 
     Raises
     ------
     MnistCnnError
-        When the file cannot be read, or is anything else than that.
+        When the file cannot be read, or an array is missing, unexpected or of another dtype or shape.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def read_npz(path, wanted, optional=(), others=False):
 
 
 def read_npz_shapes(path):
-    """Read the shapes of an npz file's arrays, and its comment, without reading the arrays.
+    """Read only the comment of an npz file and the shapes of its arrays.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def read_npz_shapes(path):
 
 @contextlib.contextmanager
 def _refused(path):
-    """What comes of a damaged or hostile npz file, as one line."""
+    """Turn the exceptions of a damaged or hostile npz file into MnistCnnError."""
     try:
         yield
     except OSError as error:
@@ -137,27 +137,27 @@ def _refused(path):
 
 
 def _read_header(archive, name):
-    """The shape and dtype of one array of an npz archive."""
+    """Read the shape and dtype of one array of an npz archive."""
     info = archive.getinfo(name + ".npy")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError("{} is compressed in a way that NumPy does not use".format(name))
+        raise ValueError("{} has a compression that NumPy does not write".format(name))
     with archive.open(name + ".npy") as file:
         version = np.lib.format.read_magic(file)
         if version != (1, 0):
             raise ValueError("{} has the npy format {}.{}, not 1.0".format(name, *version))
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of types that NumPy will read otherwise one day
+                warnings.simplefilter("ignore")  # deprecated types
                 stored_shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-            if any(type(length) is not int for length in stored_shape):  # True is one to NumPy
+            if any(type(length) is not int for length in stored_shape):  # NumPy accepts True as 1
                 raise ValueError
-        except Exception as error:  # NumPy parses it as Python, with all that can come of that
+        except Exception as error:  # NumPy parses the header as Python, which may raise anything
             raise ValueError("{} has no npy header".format(name)) from error
     return stored_shape, dtype
 
 
 def _read_array(archive, name, dtypes, shape):
-    """One array of an npz archive, once its header says that it is the one that is wanted."""
+    """Read one array of an npz archive after checking its header."""
     stored_shape, dtype = _read_header(archive, name)
     if len(stored_shape) != len(shape) or any(want not in (None, got) for want, got in zip(shape, stored_shape)):
         raise ValueError("{} has shape {}, not {}".format(name, stored_shape, shape))
@@ -170,9 +170,9 @@ def _read_array(archive, name, dtypes, shape):
         raise ValueError("{} holds more than the {} bytes of its shape".format(name, claimed))
     with archive.open(name + ".npy") as file:
         array = np.lib.format.read_array(file, allow_pickle=False)
-        if file.read(1):  # to the end, where the checksum is
+        if file.read(1):  # at the end zipfile verifies the CRC
             raise ValueError("{} holds more than the {} bytes of its shape".format(name, claimed))
     if not np.isfinite(array).all():
         raise ValueError("{} holds NaN or infinity".format(name))
-    # in this machine's order of bytes, and laid out as kernels read fastest
+    # native byte order and C layout, for fast kernels
     return np.asarray(array, array.dtype.newbyteorder("="), order="C")

@@ -1,4 +1,4 @@
-"""What a training leaves beside its weights: the history, and its weights epoch by epoch."""
+"""The files beside a training's weights: history, checkpoint, and snapshots of the weights."""
 
 import csv
 import io
@@ -26,22 +26,20 @@ __all__ = [
     "is_weights",
 ]
 
-#: A record of an epoch: seconds, losses in nats, accuracies in [0, 1].
+#: The fields of an epoch: seconds, losses in nats, accuracies in [0, 1].
 HISTORY_FIELDS = ("epoch", "seconds", "training_loss", "training_accuracy", "validation_loss", "validation_accuracy")
 
-#: Those of a run on all data, which has nothing left to validate on.
+#: The fields of a run on all data, which has no validation set.
 TRAINING_FIELDS = HISTORY_FIELDS[:4]
 
-
-#: What a training leaves beside its weights, by the end of the file's name.
+#: From the end of a file's name to what it holds.
 _BESIDE = {".csv": "history", ".snapshots.npz": "kernels", ".checkpoint": "checkpoint"}
 
 
 def _beside(output, suffix):
-    """The path of what goes beside a file of weights: its whole name, but for .npz, and a suffix.
+    """Replace .npz at the end of a path by `suffix`, or append it.
 
-    No two files of weights share one, since those that would are refused here and by
-    `require_own_names`.
+    Names for which two files of weights would share a path are refused here and by `require_own_names`.
     """
     output = Path(output)
     if not output.name:
@@ -61,7 +59,7 @@ def _stem(name):
 
 
 def require_own_names(output):
-    """Refuse a file of weights beside another that differs from it in .npz alone.
+    """Refuse to write weights beside a file whose name differs only by .npz.
 
     Parameters
     ----------
@@ -71,7 +69,7 @@ def require_own_names(output):
     Raises
     ------
     MnistCnnError
-        When there is such another: the two would share history and checkpoint.
+        When such a file exists: the two would share history and checkpoint.
 
     Examples
     --------
@@ -91,7 +89,7 @@ def require_own_names(output):
 
 
 def is_weights(path):
-    """Whether a file has the name of a training's weights, rather than of what lies beside them.
+    """Whether a file's name is that of weights, not of a file beside them.
 
     Examples
     --------
@@ -104,7 +102,7 @@ def is_weights(path):
 
 
 def history_path(output):
-    """The CSV file that goes beside a file of weights.
+    """The path of the history, a CSV file, beside a file of weights.
 
     Examples
     --------
@@ -116,12 +114,12 @@ def history_path(output):
 
 
 def checkpoint_path(output):
-    """The file of a run's whole state that goes beside its file of weights."""
+    """The path of the checkpoint beside a file of weights."""
     return _beside(output, ".checkpoint")
 
 
 def files_beside(model):
-    """All that a training may have saved: the file of weights itself and what goes beside it.
+    """The paths of all files that a training may save.
 
     Examples
     --------
@@ -140,9 +138,9 @@ def save_history(output, history, validated=True):
     output : path-like
         The file of the weights.
     history : list of tuples
-        For each epoch the values of `HISTORY_FIELDS`.
+        For each epoch the values of the fields.
     validated : bool
-        Whether it has the last two of them; a run on all data has not.
+        Whether the fields are `HISTORY_FIELDS`, not `TRAINING_FIELDS`.
 
     Raises
     ------
@@ -175,13 +173,12 @@ def load_history(output):
     Returns
     -------
     structured array
-        A record an epoch, with the fields `HISTORY_FIELDS`, but for the last two where the run
-        trained on all data.
+        A record for each epoch, with `HISTORY_FIELDS`, or `TRAINING_FIELDS` of a run on all data.
 
     Raises
     ------
     MnistCnnError
-        When the file cannot be read or is no history.
+        When the file cannot be read or is not a history.
     """
     path = history_path(output)
     try:
@@ -199,26 +196,26 @@ def load_history(output):
         raise MnistCnnError("cannot read {}: {}".format(path, error.strerror)) from error
     except (ValueError, csv.Error) as error:
         raise MnistCnnError(
-            "{} is no history that train.py saved; remove it to draw the other pictures".format(path)
+            "{} is not a history that train.py saved; remove it to draw the other pictures".format(path)
         ) from error
 
 
 def snapshots_path(output):
-    """The npz file of the kernels that goes beside a file of weights."""
+    """The path of the npz file with snapshots beside a file of weights."""
     return _beside(output, ".snapshots.npz")
 
 
 def save_snapshots(output, snapshots, film=None):
-    """Write kernels, and all weights, beside a file of weights, whole or not at all.
+    """Write snapshots beside a file of weights, whole or not at all.
 
     Parameters
     ----------
     output : path-like
         The file of the weights.
     snapshots : dict of int to array
-        An epoch, 0 for before training, to the kernels then, (maps, channels, rows, columns).
+        From an epoch, 0 before training, to the first layer's kernels, (maps, channels, rows, columns).
     film : dict of int to pair of arrays, optional
-        Some of these epochs to all weights then, as `mnist_cnn.storage.film.quantize` gives them.
+        From some of these epochs to all weights, as `mnist_cnn.storage.film.quantize` gives them.
 
     Raises
     ------
@@ -234,7 +231,7 @@ def save_snapshots(output, snapshots, film=None):
 
 
 def load_snapshots(output, shape):
-    """Read the kernels that were saved beside a file of weights.
+    """Read the kernels of each epoch that were saved beside a file of weights.
 
     Parameters
     ----------
@@ -246,18 +243,18 @@ def load_snapshots(output, shape):
     Returns
     -------
     epochs : int array
-        (n,), increasing, 0 for before training.
+        (n,), increasing, 0 before training.
     snapshots : array
         (n,) + shape, n at least 1.
 
     Raises
     ------
     MnistCnnError
-        When the file cannot be read or is none that `save_snapshots` wrote.
+        When the file is missing, cannot be read, or was not written by `save_snapshots`.
     """
     path = snapshots_path(output)
     if not os.path.exists(path):
-        raise MnistCnnError("there is no {}; train with --snapshots to see how the kernels came to be".format(path))
+        raise MnistCnnError("there is no {}; train with --snapshots to see how the kernels evolve".format(path))
     arrays = read_npz(path, {"epochs": ("lqi", (None,)), "kernels": ("fd", (None,) + tuple(shape))}, others=True)
     epochs, snapshots = arrays["epochs"], arrays["kernels"]
     if not len(epochs) or len(epochs) != len(snapshots) or epochs[0] < 0 or (np.diff(epochs) <= 0).any():
@@ -273,7 +270,7 @@ def load_film(output, num_arrays, num_weights):
     output : path-like
         The file of the weights.
     num_arrays, num_weights : int
-        How many arrays the network has, and numbers in all of them.
+        The network's arrays, and the numbers in all of them.
 
     Returns
     -------
@@ -284,7 +281,7 @@ def load_film(output, num_arrays, num_weights):
     Raises
     ------
     MnistCnnError
-        When the file cannot be read or is none that `save_snapshots` wrote.
+        When the file cannot be read or was not written by `save_snapshots`.
     """
     path = snapshots_path(output)
     arrays = read_npz(

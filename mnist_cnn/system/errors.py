@@ -1,15 +1,15 @@
-"""The package's own errors, and how a command ends with them."""
+"""The package's own errors."""
 
 import contextlib
 import re
 import sys
 
-# Control characters, lone halves of pairs, and what turns the order of text or begins a new line.
+# Control characters, lone surrogates, marks of text direction and line separators.
 _OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text, also=""):
-    r"""Escape what a terminal would obey, not show: file names, files and servers may hold it.
+    r"""Escape characters that control a terminal; file names, files and servers may hold them.
 
     Parameters
     ----------
@@ -36,9 +36,9 @@ def printable(text, also=""):
 
 
 class MnistCnnError(Exception):
-    """Something the user can mend: its text says what is wrong and what to do, in one line.
+    """An error that the user can fix: its text says in one line what is wrong and what to do.
 
-    `exit_code` is what a command ends with because of it.
+    A command that raises it ends with `exit_code`.
     """
 
     exit_code = 2
@@ -47,7 +47,7 @@ class MnistCnnError(Exception):
         super().__init__(printable(str(text)))
 
     def _render_traceback_(self):
-        """What IPython and Jupyter show of it: its line, not the way through our code."""
+        """Show one line in IPython and Jupyter, without a traceback."""
         return ["{}: {}".format(type(self).__name__, self)]
 
 
@@ -63,17 +63,12 @@ class Interrupted(KeyboardInterrupt):
 
 
 def note(text):
-    """Tell the user what was done with what they gave, in a line on stderr.
-
-    Parameters
-    ----------
-    text : str
-    """
+    """Print a line to stderr: how the package understood the user's input."""
     say("note: {}".format(text))
 
 
 def say(line):
-    """Print a line to stderr, unless that is closed."""
+    """Print a line to stderr, unless stderr is closed."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
             print(line, file=sys.stderr, flush=True)

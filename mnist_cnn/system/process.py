@@ -13,21 +13,21 @@ __all__ = ["Output", "main_guard"]
 
 
 class Output:
-    r"""Standard output or error of a command, which goes on where nobody reads it any more.
+    r"""Standard output or error of a command, which continues after the reader closes the pipe.
 
-    ``train.py | head -1`` trains and saves to its end. What cannot be shown is escaped, as is what a
-    terminal would obey, and a line is shown when it is there, in a pipe as well.
+    ``train.py | head -1`` trains and saves to its end. Characters that the stream cannot encode or that
+    control a terminal are escaped. Lines are not buffered, not even in a pipe.
 
     Parameters
     ----------
     stream : text file
     obeyed : str
-        Control characters that the package itself writes there.
+        Control characters that are not escaped.
 
     Attributes
     ----------
     error : OSError or None
-        Why some of it went nowhere, if it was not the reader who went away: a full disk.
+        Why output was lost, such as a full disk; a closed pipe is no error.
 
     Examples
     --------
@@ -63,13 +63,13 @@ class Output:
         except OSError as error:
             if error.errno != errno.EPIPE:
                 self.error = error
-            # what is left in its buffer, and all that follows, goes nowhere
+            # discards the rest of the buffer and all later output
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
 
 
 @contextlib.contextmanager
 def _outputs():
-    """Make both outputs patient; MnistCnnError at the end where some of stdout found no room."""
+    """Wrap both outputs in `Output`; raise MnistCnnError at the end where stdout could not be written."""
     before = sys.stdout, sys.stderr
     sys.stdout = sys.stdout and Output(sys.stdout)
     sys.stderr = sys.stderr and Output(sys.stderr, "\n\t\r")  # a progress bar begins its line anew
@@ -92,14 +92,13 @@ def main_guard(command):
     Parameters
     ----------
     command : callable
-        The program; takes no arguments.
+        Takes no arguments.
 
     Returns
     -------
     int
-        0 for success, a `MnistCnnError`'s own, which is mostly 2 (its line goes to stderr), 130 for
-        Ctrl-C, 143 for SIGTERM, 129 for SIGHUP. Any other exception is a defect of ours and goes through,
-        with its traceback.
+        0 for success, the `exit_code` of a `MnistCnnError` (its line goes to stderr), 130 for Ctrl-C,
+        143 for SIGTERM, 129 for SIGHUP. Any other exception is a bug and keeps its traceback.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A progress bar where a person looks: text at a terminal, a widget or text in a notebook."""
+"""A progress bar at a terminal or in a notebook."""
 
 import sys
 import warnings
@@ -12,22 +12,22 @@ def progress_bar(quiet=False, **options):
     Parameters
     ----------
     quiet : bool
-        Whether to show nothing. Nothing is shown in a pipe or a file either.
+        Whether to show no bar. A pipe or a file never gets one.
     **options
         As for `tqdm.tqdm`.
 
     Returns
     -------
     tqdm
-        In a notebook with ipywidgets a widget, elsewhere text: on stderr at a terminal, and on
-        stdout in a notebook, which shows stderr as if something were wrong.
+        A widget in a notebook with ipywidgets, otherwise text: on stderr at a terminal, on stdout in a
+        notebook, because a notebook marks stderr as an error.
     """
     if not type(sys.stdout).__module__.startswith("ipykernel."):
         from tqdm import tqdm
 
-        # a program without a stderr shows nothing; None: off in a pipe
+        # disable=None: off in a pipe
         return tqdm(disable=True if quiet or sys.stderr is None else None, **options)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # without ipywidgets it is text, which is as well
-        from tqdm.auto import tqdm  # here: it takes a tenth of a second to import
+        warnings.simplefilter("ignore")  # without ipywidgets tqdm falls back to text
+        from tqdm.auto import tqdm  # takes 0.1 s to import
     return tqdm(disable=quiet, file=sys.stdout, **options)

@@ -1,4 +1,4 @@
-"""The signals that end a process in good order: Ctrl-C, SIGTERM, and SIGHUP of a terminal that is closed."""
+"""Handlers of the signals that end a process: SIGINT (Ctrl-C), SIGTERM, and SIGHUP of a closed terminal."""
 
 import contextlib
 import signal
@@ -23,8 +23,8 @@ def set_handler(signum, handler):
     Returns
     -------
     callable, signal.Handlers or None
-        The handler before; None where the signal is ignored, or this is not the main thread, which alone
-        may set handlers.
+        The previous handler. None where the signal is ignored, or outside of the main thread, because
+        only the main thread may set handlers.
     """
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signum) == signal.SIG_IGN:
         return None
@@ -33,7 +33,7 @@ def set_handler(signum, handler):
 
 @contextlib.contextmanager
 def signals(handler):
-    """Have the signals of `ENDING` call a handler in the block.
+    """Call a handler for the signals of `ENDING` within a block.
 
     Parameters
     ----------
@@ -62,5 +62,5 @@ def signals(handler):
 
 
 def interrupt(signum, frame):
-    """Raise `Interrupted`: a signal's handler."""
+    """Raise `Interrupted`; a handler for `signals`."""
     raise Interrupted(signum)

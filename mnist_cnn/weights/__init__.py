@@ -1,1 +1,1 @@
-"""Weights as other programs have them: read from their files, and exported to them."""
+"""Files of weights of other programs: import and export."""

@@ -1,4 +1,4 @@
-"""Weights of a file as a network takes them: which array is whose, and what they were learned from."""
+"""Match the arrays of a file of weights to a network's parameters, and read the file's data card."""
 
 import lasagne
 import numpy as np
@@ -18,27 +18,27 @@ MAX_WEIGHT = 1e6
 
 
 def match(stored, shapes, path):
-    """Find out which array of a file is which of a network's, by their shapes.
+    """Match the arrays of a file to a network's parameters by their shapes.
 
     Parameters
     ----------
     stored : Stored
     shapes : list of tuples
-        The network's, in its order.
+        The parameters' shapes, in the network's order.
     path : path-like
         The file, for a message.
 
     Returns
     -------
     names : list of str
-        The array for each of the network's.
+        The array for each parameter.
     layout : Layout
-        The one that the file's arrays have.
+        The layout of the file's arrays.
 
     Raises
     ------
     MnistCnnError
-        When their numbers differ, or one of the network's has no array of its shape.
+        When the numbers of arrays differ, or no array has a parameter's shape.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def read_weights(path, network):
     path : path-like
         A file as `mnist_cnn.weights.reading.open_weights` reads it.
     network : lasagne Layer
-        The output layer of a network of the shape that the weights were learned by; it is not changed.
+        The output layer of a network that fits the weights; it is not changed.
 
     Returns
     -------
@@ -99,10 +99,10 @@ def read_weights(path, network):
     Raises
     ------
     MnistCnnError
-        When the file cannot be read, does not fit the network, or holds NaN, infinity or numbers above 1e6.
+        When the file cannot be read or does not fit the network, or its magnitudes exceed 1e6.
     """
     params = lasagne.layers.get_all_params(network)
-    # what a dense layer behind a convolution sees: maps, rows, columns
+    # the input shape of a dense layer behind a convolution: maps, rows, columns
     maps = {
         layer.W: layer.input_shape[1:]
         for layer in lasagne.layers.get_all_layers(network)
@@ -111,7 +111,7 @@ def read_weights(path, network):
     stored = open_weights(path)
     names, layout = match(stored, [param.get_value(borrow=True).shape for param in params], path)
     arrays = [layout.to_lasagne(array, maps.get(param)) for array, param in zip(stored.load(names), params)]
-    with np.errstate(over="ignore"):  # said below
+    with np.errstate(over="ignore"):  # checked below
         weights = [array.astype(param.dtype) for array, param in zip(arrays, params)]
     for name, given, array in zip(names, arrays, weights):
         if given.dtype.kind != "f":
@@ -128,7 +128,7 @@ def read_weights(path, network):
 
 
 def read_card(path):
-    """Read what a model was trained on.
+    """Read the data card of a model.
 
     Parameters
     ----------
@@ -138,22 +138,22 @@ def read_card(path):
     Returns
     -------
     mnist_cnn.datasets.card.DataCard
-        What the file says. Where it says nothing, as the tutorial's: what shape
-        the weights are for, classes named by their numbers, and no data set.
+        Without a card in the file, as in the tutorial's files, one with the weights' image shape and
+        number of classes, without name and fingerprint.
 
     Raises
     ------
     MnistCnnError
-        When the file cannot be read, or what it says makes no sense.
+        When the file cannot be read, or its card is invalid.
     """
     stored = open_weights(path)
     if not stored.comment:
         return _card_of_shapes(stored)
     try:
         return DataCard.from_json(stored.comment)
-    except (ValueError, RecursionError, MnistCnnError) as error:  # ValueError: no JSON, no ASCII
+    except (ValueError, RecursionError, MnistCnnError) as error:  # ValueError: not JSON or not ASCII
         raise MnistCnnError(
-            "{} is not a file that train.py saved: what it says of its data makes no sense ({})".format(
+            "{} is not a file that train.py saved: its data card is invalid ({})".format(
                 path, " ".join(str(error).split())
             )
         ) from error

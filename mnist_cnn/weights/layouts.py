@@ -2,13 +2,13 @@ r"""How Lasagne, PyTorch and Keras lay out the same weights.
 
 A convolution's filters are (filters, channels, rows, columns) for Lasagne and PyTorch, and (rows,
 columns, channels, filters) for Keras. Lasagne's layers convolve, the others correlate, so that
-filters are turned by 180 degrees:
+filters are rotated by 180 degrees:
 
 .. math:: \sum_{i, j} x_{r - i, c - j} \, w_{i, j} \quad \text{or} \quad
    \sum_{i, j} x_{r + i, c + j} \, w_{i, j}
 
 A dense layer's weights are (inputs, outputs) for Lasagne and Keras, (outputs, inputs) for PyTorch.
-Behind a convolution the inputs are maps, rows, columns in this order; Keras has rows, columns, maps
+Behind a convolution the order of the inputs is maps, rows, columns; in Keras it is rows, columns, maps
 unless its images are channels first.
 """
 
@@ -20,20 +20,20 @@ __all__ = ["Layout", "LASAGNE", "TORCH", "KERAS", "KERAS_CHANNELS_FIRST", "LAYOU
 
 
 class Layout(NamedTuple):
-    """How a program lays out weights.
+    """A program's layout of weights.
 
     Parameters
     ----------
     name : str
-        The program's.
+        The program's name.
     filters : tuple of int
         The axes of its filters that are Lasagne's filters, channels, rows and columns.
     turned : bool
-        Whether its filters are Lasagne's turned by 180 degrees.
+        Whether its filters are rotated by 180 degrees.
     transposed : bool
-        Whether its dense weights are Lasagne's transposed.
+        Whether its dense weights are transposed.
     maps_last : bool
-        Whether the inputs of a dense layer behind a convolution have the map as their last index.
+        Whether the map is the last index of a dense layer's inputs behind a convolution.
 
     Examples
     --------
@@ -49,13 +49,13 @@ class Layout(NamedTuple):
     maps_last: bool = False
 
     def shape(self, ours):
-        """The shape that this program has for weights of one of Lasagne's shapes."""
+        """Convert a shape of Lasagne's weights to this layout."""
         if len(ours) == 4:
             return tuple(ours[axis] for axis in np.argsort(self.filters))
         return ours[::-1] if self.transposed else tuple(ours)
 
     def to_lasagne(self, array, maps=None):
-        """Weights in Lasagne's layout; `maps` is the shape of the maps behind which they stand.
+        """Convert weights to Lasagne's layout; `maps` is the shape of a preceding convolution's output.
 
         Examples
         --------
@@ -76,7 +76,7 @@ class Layout(NamedTuple):
         return np.ascontiguousarray(array)
 
     def from_lasagne(self, array):
-        """Lasagne's weights in this layout, for programs that have maps first."""
+        """Convert Lasagne's weights to this layout, for programs with maps first."""
         if array.ndim == 4:
             array = (array[:, :, ::-1, ::-1] if self.turned else array).transpose(np.argsort(self.filters))
         elif array.ndim == 2 and self.transposed:
@@ -89,5 +89,5 @@ TORCH = Layout("PyTorch", transposed=True)
 KERAS = Layout("Keras", (3, 2, 0, 1), maps_last=True)
 KERAS_CHANNELS_FIRST = KERAS._replace(maps_last=False)
 
-#: Those that shapes tell apart.
+#: The layouts that differ in shapes.
 LAYOUTS = (LASAGNE, TORCH, KERAS)

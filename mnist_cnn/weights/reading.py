@@ -1,6 +1,6 @@
-"""Weights from files that other programs wrote; nothing in them is executed.
+"""Read weights from files of other programs; nothing in them is executed.
 
-Which form a file has is told by its first bytes, and which array is which by their shapes.
+The first bytes of a file tell its format, and the shapes tell which array is which.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ MAX_BYTES = 2**28  # of a pickle
 
 
 class Stored(NamedTuple):
-    """A file of weights, of which no array is read yet, where its form allows that.
+    """An open file of weights; arrays are read later where the format allows it.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ class Stored(NamedTuple):
     load : callable
         From a list of names to their arrays.
     layout : Layout, optional
-        Of the program that wrote it, where the file tells; else shapes tell it.
+        The layout of the program that wrote the file; None where only the shapes can tell.
     comment : bytes
-        What the file says of its data, if this package wrote it.
+        The data card, where this package wrote the file.
     """
 
     shapes: dict[str, tuple]
@@ -62,7 +62,7 @@ def open_weights(path):
     Raises
     ------
     MnistCnnError
-        When the file cannot be read, or has none of these forms.
+        When the file cannot be read, or has another format.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def open_weights(path):
                 if not stored.shapes:
                     raise ValueError(
                         "it holds no arrays{}".format(
-                            " (PyTorch before 1.6 wrote other files; save it anew)"
+                            " (PyTorch before 1.6 wrote other files; save it with a newer version)"
                             if str(path).endswith((".pt", ".pth"))
                             else ""
                         )
@@ -96,7 +96,7 @@ def open_weights(path):
 
 @contextlib.contextmanager
 def _refused(path):
-    """What comes of a damaged or foreign file, as one line."""
+    """Turn the exceptions of a damaged or foreign file into MnistCnnError."""
     try:
         yield
     except OSError as error:
@@ -116,7 +116,7 @@ def _refused(path):
         AttributeError,
     ) as error:
         raise MnistCnnError(
-            "{} is no file of weights that is read (npz, nolearn's pickles, Keras' .h5, PyTorch's "
+            "{} is not a known file of weights (npz, nolearn's pickles, Keras' .h5, PyTorch's "
             "state_dict, safetensors): {}".format(path, " ".join(str(error).split())[:MAX_REASON] or "it is damaged")
         ) from error
 
@@ -149,7 +149,7 @@ def _read_zip(path):
 
 
 def _natural(name):
-    """A key that sorts conv2d_10 behind conv2d_2."""
+    """A sort key that puts conv2d_10 after conv2d_2."""
     return [int(word) if word.isdigit() else word for word in re.split(r"(\d+)", str(name))]
 
 
@@ -177,11 +177,11 @@ def _read_safetensors(path):
 
 
 def _wants_the_extra(path):
-    return MnistCnnError("{}: for files of this kind run: pip install 'mnist_cnn[exchange]'".format(path))
+    return MnistCnnError("to read {}, run: pip install 'mnist_cnn[exchange]'".format(path))
 
 
 def _flatten(value, name=""):
-    """Pairs of a name and an array, of dictionaries and lists of arrays within each other."""
+    """Yield name and array of all arrays in nested dictionaries and lists."""
     if isinstance(value, np.ndarray):
         yield name.strip() or "the array", value
     elif isinstance(value, dict):
@@ -228,7 +228,7 @@ class _Storage:
 
 
 def _read_torch(path, name):
-    """The zip archive that ``torch.save`` writes since version 1.6: a pickle, and storages."""
+    """Read the zip archive that ``torch.save`` writes since version 1.6: a pickle, and storages."""
     folder = name[: -len("data.pkl")]
     types = {
         "torch.{}Storage".format(kind): dtype
@@ -262,7 +262,7 @@ def _read_h5_file(path):
 
 
 def _read_h5(file, config, path):
-    """Keras' files: in the order of its layers where it says that, as it did up to version 2."""
+    """Read Keras' files, in the order of the layers where the file has it, as up to version 2."""
     try:
         import h5py
     except ImportError as error:
@@ -289,11 +289,11 @@ def _read_h5(file, config, path):
                 if "optimizer" not in name:
                     add(name, item)
     layout = KERAS_CHANNELS_FIRST if "channels_first" in text(config) else KERAS
-    # on Theano Keras convolves as Lasagne does; elsewhere it correlates
+    # with the backend Theano, Keras convolves as Lasagne does; otherwise it correlates
     return _stored(arrays.items(), layout._replace(turned=backend != "theano"))
 
 
-#: How a file of each form begins, and its reader.
+#: For each format a test of the file's first bytes, and the reader.
 _FORMS = (
     (lambda start: start.startswith(b"PK"), _read_zip),
     (lambda start: start.startswith(b"\x89HDF"), _read_h5_file),

@@ -1,6 +1,6 @@
-"""The network in forms that other programs read: ONNX, safetensors, PyTorch's state_dict.
+"""Export of the network to ONNX, safetensors and PyTorch's state_dict.
 
-The last two have the names and the layout of this module of PyTorch's::
+The last two have the names and the layout of this PyTorch module::
 
     class Net(nn.Module):
         def __init__(self, channels=1, features=512, classes=10):
@@ -28,15 +28,15 @@ from .layouts import TORCH
 
 __all__ = ["OPSET", "torch_arrays", "to_onnx", "to_safetensors", "to_state_dict", "WRITERS"]
 
-#: The version of ONNX's operators that a model names; onnxruntime reads it since 1.7, of 2021.
+#: The version of ONNX's operators; onnxruntime reads it since version 1.7, of 2021.
 OPSET = 13
-IR_VERSION = 7  # of the file's format, ONNX 1.8's as well
+IR_VERSION = 7  # the file format of ONNX 1.8
 
 LAYERS = ("conv1", "conv2", "fc1", "fc2")
 
 
 def torch_arrays(weights):
-    """The weights by PyTorch's names, in its layout.
+    """Convert weights to PyTorch's names and layout.
 
     Parameters
     ----------
@@ -53,34 +53,22 @@ def torch_arrays(weights):
 
 
 def to_safetensors(weights, card):
-    """The content of a safetensors file, bytes; what it was trained on is in its metadata.
+    """Make the content of a safetensors file, bytes; its metadata describe classes, data and input.
 
-    Parameters
-    ----------
-    weights : list of 8 arrays
-    card : mnist_cnn.datasets.card.DataCard
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    MnistCnnError
-        When the package safetensors is missing.
+    MnistCnnError where the package safetensors is missing.
     """
     (save,) = _imported("safetensors.numpy", "save")
     return save(torch_arrays(weights), metadata=_metadata(card))
 
 
 def _imported(module, *names):
-    """Names out of a module of the extra."""
+    """Import names from a module of the extra `exchange`."""
     import importlib
 
     try:
         found = importlib.import_module(module)
     except ImportError as error:
-        raise MnistCnnError("to write this form, run: pip install 'mnist_cnn[exchange]'") from error
+        raise MnistCnnError("to write this format, run: pip install 'mnist_cnn[exchange]'") from error
     return [getattr(found, name) for name in names]
 
 
@@ -93,22 +81,9 @@ def _metadata(card):
 
 
 def to_onnx(weights, card):
-    """The content of an ONNX file, bytes: images to the probabilities of the classes, without dropout.
+    """Make the content of an ONNX file, bytes: from images to probabilities, without dropout.
 
-    Parameters
-    ----------
-    weights : list of 8 arrays
-    card : mnist_cnn.datasets.card.DataCard
-        It gives the shape of an image, and the names of the classes in the model's metadata.
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    MnistCnnError
-        When the package onnx is missing.
+    The metadata are as for `to_safetensors`. MnistCnnError where the package onnx is missing.
 
     References
     ----------
@@ -148,25 +123,15 @@ def to_onnx(weights, card):
 
 
 def to_state_dict(weights, card=None):
-    """The content of a file that ``torch.load(file, weights_only=True)`` reads as a state_dict, bytes.
+    """Make a file's content, bytes, that ``torch.load(file, weights_only=True)`` reads as a state_dict.
 
-    It is a zip archive of a pickle, which names the tensors, and of their numbers.
-
-    Parameters
-    ----------
-    weights : list of 8 arrays
-    card : ignored
-        Such a file has no place for it.
-
-    Returns
-    -------
-    bytes
+    It is a zip archive of a pickle, which names the tensors, and of their numbers. It cannot hold `card`.
     """
     arrays = torch_arrays(weights)
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
 
-        def add(name, data):  # without a date: the same weights give the same file
+        def add(name, data):  # without a date, so that the same weights give the same file
             archive.writestr(zipfile.ZipInfo("archive/" + name), data)
 
         add(
@@ -191,7 +156,7 @@ def _numbers(numbers):
 
 
 def _tensor(key, shape):
-    """A call of torch._utils._rebuild_tensor_v2(storage, offset, shape, strides, False, {}), pickled."""
+    """Pickle a call of torch._utils._rebuild_tensor_v2(storage, offset, shape, strides, False, {})."""
     strides = [int(np.prod(shape[axis + 1 :])) for axis in range(len(shape))]
     storage = (
         b"("
@@ -213,7 +178,7 @@ def _tensor(key, shape):
     )
 
 
-#: The form of a file by the end of its name: what it is called, and the function that makes it.
+#: From the end of a file's name to the format's name and the function that makes the content.
 WRITERS = {
     ".onnx": ("ONNX, opset {}".format(OPSET), to_onnx),
     ".safetensors": ("safetensors with PyTorch's names", to_safetensors),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mnist_cnn import data, model
-from mnist_cnn.datasets.card import DataCard, Dataset, describe, describe_arrays, fingerprint, require_same_data
+from mnist_cnn.datasets.card import DataCard, Dataset, describe, fingerprint, require_same_data
 from mnist_cnn.system.errors import MnistCnnError
 from mnist_cnn.weights import fitting
 
@@ -103,7 +103,7 @@ def test_a_hostile_comment_is_refused_in_one_line(tmp_path, weights, comment):
     model.save_weights(path, weights)
     with zipfile.ZipFile(str(path), "a") as archive:
         archive.comment = comment
-    with pytest.raises(MnistCnnError, match="what it says of its data makes no sense") as caught:
+    with pytest.raises(MnistCnnError, match="its data card is invalid") as caught:
         fitting.read_card(path)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
 
@@ -121,8 +121,8 @@ def test_a_comment_that_does_not_fit_the_weights(tmp_path, weights, changes):
 def test_what_arrays_are():
     X, y = np.zeros((20, 1, 28, 28), np.float32), np.arange(20, dtype=np.uint8) % 10
     arrays = (X, y, X, y, X, y)
-    card = describe_arrays(arrays)
-    assert card == describe(arrays) == describe(Dataset(arrays))
+    card = describe(arrays)
+    assert card == describe(Dataset(arrays)) == Dataset(arrays).card
     assert card.shape == (1, 28, 28) and card.classes == tuple("0123456789")
     assert describe(Dataset(arrays, "kmnist", list("abcdefghij"))).classes == tuple("abcdefghij")
     other = X.copy()

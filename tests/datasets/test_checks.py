@@ -80,9 +80,9 @@ def with_nan(x):
         (
             2,
             lambda x: x[:, :, 1:],
-            "X_val has images of the shape (1, 27, 28) and X_train of (1, 28, 28); they must be alike",
+            "X_val has images of the shape (1, 27, 28) and X_train of (1, 28, 28); they must be equal",
         ),
-        (4, lambda x: x[:150], "X_test has 150 images and y_test has 200 labels; there must be as many"),
+        (4, lambda x: x[:150], "X_test has 150 images and y_test has 200 labels; there must be equally many"),
         (2, lambda x: x[:0], "X_val has no images; at least one is needed"),
         (0, np.ndarray.tolist, "X_train is a list; it must be an array: numpy.asarray(X_train)"),
     ],

@@ -158,8 +158,8 @@ def test_kaggles_csv_is_split_by_a_seed(tmp_path, capsys):
     train, val, test = splits_of(data.load_dataset(tmp_path))
     assert (len(train), len(val), len(test)) == (66, 12, 12)
     assert capsys.readouterr().err == (
-        "note: {} has no test examples with labels: drawn at random, by the same seed each time, 12 "
-        "are the test set and 12 are held out for validation\n".format(tmp_path)
+        "note: {} has no test examples with labels: 12 random examples, by a fixed seed, become the test set "
+        "and 12 are held out for validation\n".format(tmp_path)
     )
     assert splits_of(data.load_dataset(tmp_path / "train.csv")) == [train, val, test]
 
@@ -169,7 +169,7 @@ def test_kaggles_csv_is_split_by_a_seed(tmp_path, capsys):
     [
         (
             csv_lines(*TRAIN).replace(",0,", ",zero,", 1),
-            "train.csv is no table of numbers in CSV: could not convert string 'zero'",
+            "train.csv is not a table of numbers in CSV: could not convert string 'zero'",
         ),
         (csv_lines(*TRAIN) + "1,2\n", "the number of columns changed from 785 to 2"),
         (csv_lines(TRAIN[0][:, :27], TRAIN[1]), r"\(60, 756\), not images of shape"),
@@ -277,8 +277,8 @@ def test_emnists_mat(tmp_path, shift, packed):
 @pytest.mark.parametrize(
     "content, message",
     [
-        (b"", "x.mat holds no data set as EMNIST's"),
-        (b"MATLAB 5.0" + bytes(500), "x.mat holds no data"),
+        (b"", "x.mat does not have the form of EMNIST's"),
+        (b"MATLAB 5.0" + bytes(500), "x.mat does not have the form of EMNIST's"),
         (b"MATLAB 7.3".ljust(124) + b"\0\2IM" + b"\x89HDF\r\n", "in MATLAB's format 7.3; save it by: save"),
     ],
 )
@@ -340,9 +340,9 @@ def test_mnist_pkl_gz(tmp_path, name):
     "content, message",
     [
         (b"cos\nsystem\n(S'touch harmed'\ntR.", "it names os.system, which no such file needs"),
-        (pickle.dumps([1, 2]), "is no data set as mnist.pkl.gz is"),
+        (pickle.dumps([1, 2]), "does not have the form of mnist.pkl.gz"),
         (b"", "exhausted before"),
-        (pickle.dumps(((X, Y), (X, Y))), "something else than three pairs"),
+        (pickle.dumps(((X, Y), (X, Y))), "it does not hold three pairs"),
     ],
 )
 def test_bad_pickles(tmp_path, monkeypatch, content, message):
@@ -411,7 +411,7 @@ def test_bad_pictures(tmp_path):
     with pytest.raises(MnistCnnError, match="has 28 x 28 pixels and .*other.png has 28 x 30; bring"):
         data.load_dataset(tmp_path)
     (tmp_path / "7" / "other.png").write_text("hello")
-    with pytest.raises(MnistCnnError, match="cannot read .*other.png: it is no picture"):
+    with pytest.raises(MnistCnnError, match="cannot read .*other.png: it is not a picture"):
         data.load_dataset(tmp_path)
     Image.new("L", (3000, 28)).save(str(tmp_path / "7" / "other.png"))
     with pytest.raises(MnistCnnError, match="has 28 x 3000 pixels; make the pictures 256 x 256"):
@@ -473,10 +473,10 @@ def test_bad_parquet(tmp_path, monkeypatch):
 
     path = tmp_path / "train.parquet"
     parquet.write_table(pyarrow.table({"text": ["a"], "label": [1]}), path)
-    with pytest.raises(MnistCnnError, match="it has the columns text, label; a column of pictures"):
+    with pytest.raises(MnistCnnError, match="it has the columns text, label; it needs a column of pictures"):
         data.load_dataset(tmp_path)
     path.write_bytes(b"PAR1" + bytes(100))
-    with pytest.raises(MnistCnnError, match="train.parquet holds no data set") as caught:
+    with pytest.raises(MnistCnnError, match="train.parquet does not have the form") as caught:
         data.load_dataset(tmp_path)
     assert "\n" not in str(caught.value)
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
@@ -525,7 +525,7 @@ def test_labels_that_begin_at_1(tmp_path, capsys):
     check(tmp_path, classes=map(str, range(1, 11)))
     assert (
         "the labels of {} begin at 1: they are the network's classes 0 to 9, named 1 to 10 (a file "
-        "classes.txt beside the data, a name a line".format(tmp_path)
+        "classes.txt beside the data, one name in each line".format(tmp_path)
         in capsys.readouterr().err
     )
     (tmp_path / "classes.txt").write_text("\n".join("abcdefghij"))  # as the line advises
@@ -541,7 +541,7 @@ def test_labels_that_begin_at_1(tmp_path, capsys):
         ({"digits.dat": b"x", "notes.txt": b"y"}, "digits.dat, notes.txt."),
         (
             {"a/b/1.png": b"", "a/2.png": b"", "3.png": b"", "4.png": b"", "5.jpg": b""},
-            "3.png, 4.png, 5.jpg and 2 files more.",
+            "3.png, 4.png, 5.jpg and 2 more files.",
         ),
         ({"test.csv": b"pixel0,pixel1\n1,2\n"}, "test.csv."),
         ({"mnist.h5": b"x"}, "mnist.h5."),
@@ -560,7 +560,7 @@ def test_only_an_empty_folder_gets_a_data_set(tmp_path, server, files, named, da
     with pytest.raises(MnistCnnError) as caught:
         data.load_dataset(tmp_path, [server.url], dataset)
     assert "{} holds no data set that can be read: it has {} ".format(tmp_path, named) in str(caught.value)
-    assert "downloaded into an empty folder only; the forms that are read: docs/other-data.md" in str(caught.value)
+    assert "downloaded into an empty folder only; the formats that can be read: docs/other-data.md" in str(caught.value)
     assert server.requests == [] and sorted(tmp_path.rglob("*")) == before
 
 
@@ -571,7 +571,7 @@ def test_hidden_files_and_own_outputs_leave_a_folder_empty(tmp_path, server, tra
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "index.html").write_text("")
     (tmp_path / "pictures" / "kernels.png").write_bytes(b"")
-    with pytest.raises(MnistCnnError, match="none of these gave train-images-idx3-ubyte.gz"):
+    with pytest.raises(MnistCnnError, match="cannot download train-images-idx3-ubyte.gz"):
         data.load_dataset(tmp_path, [server.url])
     assert server.requests == ["/train-images-idx3-ubyte.gz"]
     server.requests.clear()

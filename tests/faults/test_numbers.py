@@ -52,7 +52,7 @@ def test_a_network_that_overflows(mnist):
 def test_bad_numbers_in_a_history(value, tmp_path):
     """Matplotlib has no axis for them."""
     (tmp_path / "model.csv").write_text(",".join(records.HISTORY_FIELDS) + "\n1,.5,.4,.9,{},.9\n".format(value))
-    with pytest.raises(MnistCnnError, match="no history that train.py saved"):
+    with pytest.raises(MnistCnnError, match="not a history that train.py saved"):
         records.load_history(tmp_path / "model.npz")
 
 

@@ -158,7 +158,7 @@ def mutate_numbers(rng, content):
 
 
 class Pictures:
-    """`load_digits`: digits as MNIST's are."""
+    """`read_digits`: digits as MNIST's are."""
 
     def __init__(self, path):
         import random
@@ -190,7 +190,7 @@ class Pictures:
         return content
 
     def read(self, content):
-        digits = reading.load_digits(self.path, single=len(content) % 2 == 0)
+        digits = reading.read_digits(self.path, single=len(content) % 2 == 0).images
         assert digits.dtype == np.float32 and digits.shape[1:] == (1, 28, 28), digits.shape
         assert 1 <= len(digits) <= MAX_DIGITS
         bytes_ = digits * 256

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from mnist_cnn.datasets.card import DataCard, number_names
-from mnist_cnn.pictures.photos import load_images, load_photo
+from mnist_cnn.pictures.photos import load_photo, read_images
 from mnist_cnn.system.errors import MnistCnnError
 
 COLOUR = DataCard("cifar10", (3, 32, 32), number_names(10))
@@ -98,7 +98,7 @@ def test_which_way_a_file_goes(tmp_path):
     two = np.zeros((40, 80))
     two[5:35, 15:22] = two[5:35, 55:62] = 255
     path = save(tmp_path / "two.png", two)
-    assert load_images(path, DataCard()).shape == (2, 1, 28, 28)  # two digits
-    assert load_images(path, DataCard("mnist"), single=True).shape == (1, 1, 28, 28)
-    assert load_images(path, DataCard("fashion-mnist")).shape == (1, 1, 28, 28)
-    assert load_images(path, COLOUR).shape == (1, 3, 32, 32)
+    assert read_images(path, DataCard()).images.shape == (2, 1, 28, 28)  # two digits
+    assert read_images(path, DataCard("mnist"), single=True).images.shape == (1, 1, 28, 28)
+    assert read_images(path, DataCard("fashion-mnist")).images.shape == (1, 1, 28, 28)
+    assert read_images(path, COLOUR).images.shape == (1, 3, 32, 32)

@@ -187,7 +187,8 @@ def test_a_pixel_that_is_no_number(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content, message", [(b"hello", "no picture"), (b"", "no picture"), (b"\x89PNG\r\n\x1a\n" + b"junk" * 9, "picture")]
+    "content, message",
+    [(b"hello", "not a picture"), (b"", "not a picture"), (b"\x89PNG\r\n\x1a\n" + b"junk" * 9, "picture")],
 )
 def test_no_picture(tmp_path, content, message):
     (tmp_path / "a.png").write_bytes(content)
@@ -216,11 +217,11 @@ def write_number(path, digits, gap=6, scale=6):
 def test_several_shapes_are_several_digits(tmp_path, mnist):
     digits = mnist[4][:4, 0]
     write_number(tmp_path / "a.png", digits)
-    found = reading.load_digits(tmp_path / "a.png")
+    found = reading.read_digits(tmp_path / "a.png").images
     assert found.shape == (4, 1, 28, 28)
     for one, digit in zip(found[:, 0], digits):
         assert np.corrcoef(one.ravel(), digit.ravel())[0, 1] > 0.9
-    whole = reading.load_digits(tmp_path / "a.png", single=True)
+    whole = reading.read_digits(tmp_path / "a.png", single=True).images
     assert whole.shape == (1, 1, 28, 28)
     np.testing.assert_array_equal(whole[0], reading.load_picture(tmp_path / "a.png"))
 

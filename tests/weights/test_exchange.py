@@ -222,7 +222,7 @@ def test_other_shapes_are_told_by_the_weights(tmp_path, fixed_rng):
         np.testing.assert_array_equal(found, wanted)
 
 
-NO_FORM = "is no file of weights that is read (npz, nolearn's pickles, Keras' .h5, PyTorch's state_dict, safetensors): "
+NO_FORM = "is not a known file of weights (npz, nolearn's pickles, Keras' .h5, PyTorch's state_dict, safetensors): "
 
 
 @pytest.mark.parametrize(
@@ -367,7 +367,7 @@ def test_by_the_shell(exported, tmp_path):
 @pytest.mark.parametrize(
     "output, message",
     [
-        ("model.tflite", "ends in no known form; name a file that ends in .onnx, .safetensors, .pt"),
+        ("model.tflite", "has an unknown format; name a file that ends in .onnx, .safetensors, .pt"),
         ("nowhere/model.onnx", "there is no folder"),
     ],
 )
