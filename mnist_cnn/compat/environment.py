@@ -53,7 +53,12 @@ def check_environment():
 
 @contextlib.contextmanager
 def plain_number_of_threads():
-    """Show Theano only the first number of OMP_NUM_THREADS: it cannot read a list such as "4,2"."""
+    """Show Theano only the first number of OMP_NUM_THREADS: it cannot read a list such as "4,2".
+
+    Yields
+    ------
+    None
+    """
     text = os.environ.get("OMP_NUM_THREADS", "")
     if "," in text:
         os.environ["OMP_NUM_THREADS"] = text.split(",")[0]
@@ -81,6 +86,10 @@ def first_line(error):
 @contextlib.contextmanager
 def compile_quietly():
     """Mute Theano's import, which compiles modules of its own where the cache is empty.
+
+    Yields
+    ------
+    None
 
     Raises
     ------

@@ -155,6 +155,10 @@ def theano_defaults():
     Sets `device` to the user's choice. Theano itself gets 'cpu': it would start a GPU at its import,
     before the libraries can be found, and after a failure train on the CPU.
     `mnist_cnn.compat.devices` starts the device.
+
+    Yields
+    ------
+    None
     """
     global device
     # Theano reports a missing compiler in three warnings, `require_compiler` in one line.
