@@ -149,7 +149,7 @@ def faults_of(code, out, err, stopped=False):
     faults = []
     if "Traceback" in out + err:
         faults.append("a traceback")
-    if code not in ((143,) if stopped else (0, 1, 2)):
+    if code not in ((0, 143) if stopped else (0, 1, 2)):  # 0: it was at its end when it was asked to
         faults.append("exit code {}".format(code))
     if len(lines) > 3:
         faults.append("{} lines on stderr".format(len(lines)))
