@@ -49,7 +49,7 @@ def build_cnn(input_var=None, dropout=0.5, shape=(1, 28, 28), num_classes=10):
     [(32, 1, 5, 5), (32,), (32, 32, 5, 5), (32,), (512, 256), (256,), (256, 10), (10,)]
     """
     if len(shape) != 3 or shape[0] < 1 or min(shape[1:]) < 16:
-        raise MnistCnnError("shape {} is not (channels, rows >= 16, columns >= 16)".format(tuple(shape)))
+        raise MnistCnnError("shape is {}, not (channels, rows >= 16, columns >= 16)".format(tuple(shape)))
     if num_classes < 2:
         raise MnistCnnError("num_classes is {}, not at least 2".format(num_classes))
     require_compiler()

@@ -88,7 +88,7 @@ def test_colour_images_against_numpy(fixed_rng):
     ],
 )
 def test_shapes_that_the_network_cannot_take(options, named):
-    with pytest.raises(MnistCnnError, match="^" + named + " "):
+    with pytest.raises(MnistCnnError, match="^" + named + " is "):
         model.build_cnn(**options)
 
 
