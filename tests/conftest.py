@@ -68,6 +68,15 @@ def run_script(name, *args, **kwargs):
     )
 
 
+#: Options with which the small data are learned in seconds.
+SHORT = dict(batch_size=50, learning_rate=0.03, seed=7)
+
+
+def as_options(**values):
+    """The words of a command line: ``batch_size=50`` is ``--batch-size 50``."""
+    return [word for name, value in values.items() for word in ("--" + name.replace("_", "-"), value)]
+
+
 @pytest.fixture(scope="session")
 def mnist():
     """The whole data set: X_train, y_train, X_val, y_val, X_test, y_test."""
@@ -94,22 +103,8 @@ def small_mnist(tmp_path_factory, mnist):
 def training(tmp_path_factory, small_mnist):
     """A real, short training by the script: the finished process, and the model's path."""
     output = tmp_path_factory.mktemp("training") / "model.npz"
-    process = run_script(
-        "train.py",
-        "--epochs",
-        2,
-        "--batch-size",
-        50,
-        "--learning-rate",
-        0.03,
-        "--seed",
-        7,
-        "--data-dir",
-        small_mnist,
-        "--output",
-        output,
-        "--snapshots",
-    )
+    options = as_options(epochs=2, **SHORT, data_dir=small_mnist, output=output)
+    process = run_script("train.py", *options, "--snapshots")
     return process, output
 
 

@@ -1,9 +1,16 @@
-"""A server on loopback for the tests of downloads."""
+"""A server on loopback for the tests of downloads, and certificates for servers."""
 
 import http.server
 import re
+import subprocess
 import threading
 import time
+
+
+def write_certificate(folder, name, *options):
+    """Write a key, key.pem, and a certificate that is its own authority, cert.pem, by openssl."""
+    words = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout key.pem -out cert.pem -subj".split()
+    subprocess.run([*words, "/CN=" + name, *options], cwd=str(folder), check=True, stderr=subprocess.DEVNULL)
 
 
 class Mirror(http.server.ThreadingHTTPServer):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import theano.tensor as T
 
-from conftest import run_script, same_files
+from conftest import SHORT, as_options, run_script, same_files
 from mnist_cnn import model, train
 from mnist_cnn.storage import records
 from mnist_cnn.system.errors import MnistCnnError
@@ -64,22 +64,8 @@ def test_bad_history(tmp_path, text):
 
 def test_a_seed_repeats_to_the_last_bit(training, small_mnist, tmp_path):
     output = tmp_path / "model.npz"
-    process = run_script(
-        "train.py",
-        "--epochs",
-        2,
-        "--batch-size",
-        50,
-        "--learning-rate",
-        0.03,
-        "--seed",
-        7,
-        "--data-dir",
-        small_mnist,
-        "--output",
-        output,
-        "--quiet",
-    )
+    options = as_options(epochs=2, **SHORT, data_dir=small_mnist, output=output)
+    process = run_script("train.py", *options, "--quiet")
     assert re.fullmatch(FINAL, process.stdout)
     assert process.stdout in training[0].stdout
     assert same_files(output, training[1])
@@ -138,19 +124,8 @@ def test_main_returns_the_parameters(small_mnist, capsys):
 def test_divergence_keeps_the_old_weights(small_mnist, tmp_path):
     output = tmp_path / "model.npz"
     output.write_bytes(b"good")
-    process = run_script(
-        "train.py",
-        "--epochs",
-        1,
-        "--batch-size",
-        50,
-        "--learning-rate",
-        1e6,
-        "--data-dir",
-        small_mnist,
-        "--output",
-        output,
-    )
+    options = as_options(epochs=1, batch_size=50, learning_rate=1e6, data_dir=small_mnist, output=output)
+    process = run_script("train.py", *options)
     assert process.returncode == 2
     assert re.fullmatch("error: the training loss became (nan|inf).*learning rate.*\n", process.stderr)
     assert output.read_bytes() == b"good"

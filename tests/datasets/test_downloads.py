@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 import pytest
-from mirrors import Mirror
+from mirrors import Mirror, write_certificate
 
 from conftest import ROOT
 from mnist_cnn.datasets import DATASETS
@@ -153,28 +153,7 @@ def test_the_published_sha256_counts_where_it_is_known(tmp_path, mirror, monkeyp
 def with_tls(mirror, tmp_path_factory):
     """A server with a certificate that nobody has signed, and the certificate's file."""
     folder = tmp_path_factory.mktemp("tls")
-    subprocess.run(
-        [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=localhost",
-            "-addext",
-            "subjectAltName=DNS:localhost,IP:127.0.0.1",
-            "-keyout",
-            str(folder / "key.pem"),
-            "-out",
-            str(folder / "cert.pem"),
-        ],
-        check=True,
-        stderr=subprocess.DEVNULL,
-    )
+    write_certificate(folder, "localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
     server = mirror()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(str(folder / "cert.pem"), str(folder / "key.pem"))

@@ -9,10 +9,12 @@ import pytest
 from formats import NAMES, binary_files, python_files, tar_gz, write
 from PIL import Image
 
-from conftest import run_script
+from conftest import as_options, run_script
 from mnist_cnn.weights import fitting
 
 pytestmark = pytest.mark.slow
+
+SETTINGS = dict(batch_size=10, learning_rate=0.002, dropout=0.1)
 
 COLOURS = np.array(
     [[r, g, b] for r in (20, 230) for g in (20, 230) for b in (20, 230)] + [[125, 125, 125], [230, 125, 20]]
@@ -39,23 +41,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(folder, tmp_path_factory):
     output = tmp_path_factory.mktemp("trained") / "colours.npz"
-    process = run_script(
-        "train.py",
-        "--data-dir",
-        folder,
-        "--epochs",
-        3,
-        "--batch-size",
-        10,
-        "--learning-rate",
-        0.002,
-        "--dropout",
-        0.1,
-        "--seed",
-        1,
-        "--output",
-        output,
-    )
+    process = run_script("train.py", *as_options(data_dir=folder, epochs=3, **SETTINGS, seed=1, output=output))
     assert process.returncode == 0 and process.stderr == "", process.stderr
     return output, process.stdout
 
@@ -120,20 +106,8 @@ def test_other_data_are_refused(trained, tmp_path, script, args, data, message):
 
 def test_no_resuming_on_other_data(trained, tmp_path):
     checkpoint = trained[0].with_suffix(".checkpoint")
-    process = run_script(
-        "train.py",
-        "--resume",
-        "--checkpoint",
-        checkpoint,
-        "--batch-size",
-        10,
-        "--learning-rate",
-        0.002,
-        "--dropout",
-        0.1,
-        "--output",
-        tmp_path / "model.npz",
-    )
+    options = as_options(checkpoint=checkpoint, **SETTINGS, output=tmp_path / "model.npz")
+    process = run_script("train.py", "--resume", *options)
     assert process.returncode == 2
     assert process.stderr == (
         "error: {} was made with another data set (one without a name, now "

@@ -10,8 +10,9 @@ import sys
 import time
 
 import pytest
+from mirrors import write_certificate
 
-from conftest import ROOT, run_script, same_files
+from conftest import ROOT, as_options, run_script, same_files
 
 psutil = pytest.importorskip("psutil")
 pytest.importorskip("distributed")
@@ -101,16 +102,7 @@ def test_records_of_the_scripts_bits_and_of_a_failure(small_mnist, tmp_path):
     good = made["plain, learning_rate 0.03", 7]
     process = run_script(
         "train.py",
-        "--epochs",
-        1,
-        "--learning-rate",
-        0.03,
-        "--seed",
-        7,
-        "--data-dir",
-        small_mnist,
-        "--output",
-        tmp_path / "model.npz",
+        *as_options(epochs=1, learning_rate=0.03, seed=7, data_dir=small_mnist, output=tmp_path / "model.npz"),
         env=dict(os.environ, OMP_NUM_THREADS=str(good["threads"])),
     )
     assert "test accuracy:\t\t{:.2f} %".format(100 * good["test_accuracy"]) in process.stdout
@@ -249,27 +241,7 @@ def certificate(tmp_path_factory):
     if shutil.which("openssl") is None:
         pytest.skip("no openssl")
     folder = tmp_path_factory.mktemp("tls")
-    subprocess.run(
-        [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=sweep",
-            "-keyout",
-            "key.pem",
-            "-out",
-            "cert.pem",
-        ],
-        cwd=str(folder),
-        check=True,
-        stderr=subprocess.DEVNULL,
-    )
+    write_certificate(folder, "sweep")
     return folder
 
 
