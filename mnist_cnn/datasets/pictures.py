@@ -117,7 +117,7 @@ def read_pixels(file, place):
     from PIL import Image  # here, because most data sets do not need it
 
     from ..pictures.photos import to_rgb
-    from ..pictures.reading import FORMATS
+    from ..pictures.reading import DAMAGE, FORMATS
 
     try:
         with Image.open(file, formats=FORMATS) as picture:
@@ -133,15 +133,5 @@ def read_pixels(file, place):
     except OSError as error:
         reason = error.strerror or "it is not a picture (PNG, JPEG or the like), or it is damaged"
         raise MnistCnnError("cannot read {}: {}".format(place, reason)) from error
-    except (
-        SyntaxError,
-        ValueError,
-        EOFError,
-        MemoryError,
-        Image.DecompressionBombError,
-        IndexError,
-        KeyError,
-        TypeError,
-        OverflowError,
-    ) as error:
+    except DAMAGE as error:
         raise MnistCnnError("cannot read {}: it is a damaged picture".format(place)) from error

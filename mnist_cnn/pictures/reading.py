@@ -28,6 +28,18 @@ MAX_PIXELS_OF = {"WEBP": 5 * 10**7}  # Pillow holds four copies of a WebP pictur
 MAX_SIDE = 2**17  # Pillow keeps a pointer for each row
 ORIENTATION = 0x0112  # EXIF's tag
 STRIP = 2**20  # pixels that are made grey at once
+#: What Pillow raises on damaged files, besides OSError.
+DAMAGE = (
+    SyntaxError,
+    ValueError,
+    EOFError,
+    MemoryError,
+    Image.DecompressionBombError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+)
 LUMA = np.array([0.299, 0.587, 0.114])
 
 #: The digits in a picture: ``images``, float32 (n, 1, 28, 28) in [0, 255/256]; ``boxes``, int (n, 4), the
@@ -125,18 +137,7 @@ def open_picture(path, convert, size=None):
     except OSError as error:
         reason = error.strerror or _why_no_picture(path)
         raise MnistCnnError("cannot read {}: {}".format(path, reason)) from error
-    except (
-        SyntaxError,
-        ValueError,
-        EOFError,
-        MemoryError,
-        Image.DecompressionBombError,
-        IndexError,
-        KeyError,
-        TypeError,
-        OverflowError,
-    ) as error:
-        # Pillow's readers raise these on damaged files
+    except DAMAGE as error:
         raise MnistCnnError("cannot read {}: it is a damaged picture".format(path)) from error
 
 
