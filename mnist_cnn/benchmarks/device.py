@@ -17,7 +17,7 @@ from ..storage.records import load_history
 from ..system.errors import MnistCnnError
 from ..train import compile_functions
 from ..training.engine import choose_engine
-from .processes import accuracy_in, run, run_torch
+from .processes import accuracy_in, run_program, run_torch
 from .step import measure, theano_step
 
 __all__ = ["train_apart", "noisy_digits", "main"]
@@ -69,7 +69,7 @@ def train_apart(device, dataset, environment=None, **options):
     # Theano sets it where this process has the GPU, and would refuse the GPU to the child.
     env.pop("THEANO_GPU_IS_ALREADY_ACTIVE", None)
     command = [sys.executable, "-c", _TRAIN, json.dumps([device, str(dataset), options])]
-    process = run(command, "training on {}".format(device), env)
+    process = run_program(command, "training on {}".format(device), env)
     return process.stdout, process.stderr
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from ..system.errors import MnistCnnError
 
-__all__ = ["run", "run_torch", "accuracy_in"]
+__all__ = ["run_program", "run_torch", "accuracy_in"]
 
 
-def run(command, name, env=None):
+def run_program(command, name, env=None):
     """Run a program to its end.
 
     Parameters
@@ -66,14 +66,14 @@ def run_torch(torch_python, dataset, num_epochs, batch_sizes, *options):
     Raises
     ------
     MnistCnnError
-        As `run`.
+        As `run_program`.
     """
     env = os.environ
     if torch_python != sys.executable:  # another version, with packages of its own
         env = {name: value for name, value in env.items() if not name.startswith("PYTHON")}
     program = Path(__file__).with_name("torch_baseline.py")
     words = [torch_python, program, dataset, num_epochs, *batch_sizes, *options]
-    return list(map(json.loads, run(list(map(str, words)), "PyTorch", env).stdout.splitlines()))
+    return list(map(json.loads, run_program(list(map(str, words)), "PyTorch", env).stdout.splitlines()))
 
 
 def accuracy_in(report):

@@ -13,7 +13,7 @@ from ..data import load_dataset
 from ..datasets.labels import shorten
 from ..system import machine
 from ..system.errors import MnistCnnError
-from .processes import accuracy_in, run, run_torch
+from .processes import accuracy_in, run_program, run_torch
 
 __all__ = ["whole_command", "torch_first_epoch", "main"]
 
@@ -46,7 +46,9 @@ def whole_command(options, seed):
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         output = os.path.join(folder, "model.npz")
-        process = run([sys.executable, str(_SCRIPT), *options, "--seed", str(seed), "--output", output], _SCRIPT)
+        process = run_program(
+            [sys.executable, str(_SCRIPT), *options, "--seed", str(seed), "--output", output], _SCRIPT
+        )
         seconds = time.perf_counter() - start
     return seconds, accuracy_in(process.stdout)
 
