@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from ..datasets import dataset_files
-from ..drawing.backend import plt
+from ..drawing.backend import matplotlib
 from ..storage.atomic import atomic_open, check_writable, keep_apart, make_folder
 from ..storage.records import files_beside, history_path, snapshots_path
 from ..system.errors import MnistCnnError
@@ -115,7 +115,7 @@ def main(
         if name in PLACES:
             places[name] = PLACES[name](materials, figure)
         if not show:
-            plt.close(figure)
+            matplotlib.pyplot.close(figure)
         pictures = [("image/png", file.getvalue())]
         if name == "evolution":
             pictures.append(("image/gif", draw_film(materials)))
@@ -146,12 +146,12 @@ def main(
     )
 
     if show:
-        if plt.get_backend().lower() == "agg":
+        if matplotlib.get_backend().lower() == "agg":
             raise MnistCnnError(
                 "--show needs a screen and a window toolkit (on Debian or Ubuntu: "
                 "sudo apt-get install python3-tk); the pictures are in {}".format(output)
             )
-        plt.show()
+        matplotlib.pyplot.show()
 
 
 def _write(path, content):
