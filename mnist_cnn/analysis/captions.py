@@ -70,8 +70,8 @@ CAPTIONS = {
     "feature_maps": (
         "Its feature maps",
         """
-        The {noun} convolved with each kernel, with the same numbers. Look for maps that keep only the
-        strokes or edges of one direction.""",
+        The {noun} convolved with each kernel, with the kernels' numbers. Look for maps that keep only
+        the strokes or edges of one direction.""",
     ),
     "history": (
         "How training went",
