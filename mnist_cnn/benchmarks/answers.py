@@ -1,5 +1,7 @@
 """Speed of loss and accuracy on a data set, without training, and the same in PyTorch."""
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 
 from ..train import evaluate
@@ -8,7 +10,16 @@ from .networks import NETWORKS, compile_network
 __all__ = ["theano_answers", "torch_answers"]
 
 
-def theano_answers(batch_size, examples=(), engine="auto", network="tutorial"):
+#: From images and labels to loss and accuracy.
+AnswersFn = Callable[[np.ndarray, np.ndarray], tuple[float, float]]
+
+
+def theano_answers(
+    batch_size: int,
+    examples: Iterable[tuple[np.ndarray, np.ndarray]] = (),
+    engine: str = "auto",
+    network: str = "tutorial",
+) -> AnswersFn:
     """Make a function that measures a network on a data set, batch by batch.
 
     Parameters
@@ -33,7 +44,7 @@ def theano_answers(batch_size, examples=(), engine="auto", network="tutorial"):
     return lambda inputs, targets: evaluate(val_fn, inputs, targets, batch_size)
 
 
-def torch_answers(batch_size, channels_last, network="tutorial"):
+def torch_answers(batch_size: int, channels_last: bool, network: str = "tutorial") -> AnswersFn:
     """The same network in PyTorch, in evaluation and inference mode, on the CPU.
 
     Parameters

@@ -6,6 +6,7 @@ examples/mnist.py; 'cifar10-quick', Caffe's; 'small-vgg', with pairs of 3x3 conv
 
 import functools
 from collections import namedtuple
+from collections.abc import Callable
 
 import theano.tensor as T
 from lasagne.layers import (
@@ -103,7 +104,7 @@ NETWORKS = {
 }
 
 
-def compile_network(network="tutorial", engine="auto"):
+def compile_network(network: str = "tutorial", engine: str = "auto") -> tuple[Callable, Callable]:
     """Compile a network's training step and measurement.
 
     Parameters

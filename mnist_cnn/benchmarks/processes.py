@@ -2,17 +2,20 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..system.errors import MnistCnnError
 
 __all__ = ["run_program", "run_torch", "accuracy_in"]
 
 
-def run_program(command, name, env=None):
+def run_program(
+    command: Sequence[str], name: str, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a program to its end.
 
     Parameters
@@ -43,7 +46,9 @@ def run_program(command, name, env=None):
     return process
 
 
-def run_torch(torch_python, dataset, num_epochs, batch_sizes, *options):
+def run_torch(
+    torch_python: str, dataset: Path | str, num_epochs: int, batch_sizes: Sequence[int], *options: str
+) -> list[dict[str, Any]]:
     """Train with PyTorch: run ``torch_baseline.py``.
 
     Parameters
@@ -68,7 +73,7 @@ def run_torch(torch_python, dataset, num_epochs, batch_sizes, *options):
     MnistCnnError
         As `run_program`.
     """
-    env = os.environ
+    env: Mapping[str, str] = os.environ
     if torch_python != sys.executable:  # another version, with packages of its own
         env = {name: value for name, value in env.items() if not name.startswith("PYTHON")}
     program = Path(__file__).with_name("torch_baseline.py")
@@ -76,6 +81,6 @@ def run_torch(torch_python, dataset, num_epochs, batch_sizes, *options):
     return list(map(json.loads, run_program(list(map(str, words)), "PyTorch", env).stdout.splitlines()))
 
 
-def accuracy_in(report):
+def accuracy_in(report: str) -> float:
     """The test accuracy, in [0, 1], that a training's report ends with."""
-    return float(re.search(r"test accuracy:\s*(\S+)", report).group(1)) / 100
+    return float(report.rpartition("test accuracy:")[2].split()[0]) / 100

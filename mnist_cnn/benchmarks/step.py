@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 import time
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from .networks import NETWORKS, compile_network
 __all__ = ["theano_step", "torch_step", "measure", "main"]
 
 
-def theano_step(engine="auto", network="tutorial"):
+def theano_step(engine: str = "auto", network: str = "tutorial") -> Callable:
     """A network's train step.
 
     Parameters
@@ -32,7 +33,7 @@ def theano_step(engine="auto", network="tutorial"):
     return compile_network(network, engine)[0]
 
 
-def torch_step(channels_last, network="tutorial"):
+def torch_step(channels_last: bool, network: str = "tutorial") -> Callable:
     """The same network and step in PyTorch, eager, on the CPU.
 
     Parameters
@@ -68,7 +69,9 @@ def torch_step(channels_last, network="tutorial"):
     return step
 
 
-def measure(steps, inputs, targets, repeats=7, seconds=1.0):
+def measure(
+    steps: Mapping[str, Callable], inputs: np.ndarray, targets: np.ndarray, repeats: int = 7, seconds: float = 1.0
+) -> dict[str, np.ndarray]:
     """Time several train steps in turn, round after round.
 
     Parameters
@@ -105,17 +108,17 @@ def measure(steps, inputs, targets, repeats=7, seconds=1.0):
 
 
 def main(
-    batch_sizes=(50, 500),
-    repeats=7,
-    seconds=1.0,
-    evaluate=False,
-    whole=False,
-    options="--recipe fast",
-    against=None,
-    torch_python=sys.executable,
-    network="tutorial",
-    explain=False,
-):
+    batch_sizes: Sequence[int] = (50, 500),
+    repeats: int = 7,
+    seconds: float = 1.0,
+    evaluate: bool = False,
+    whole: bool = False,
+    options: str = "--recipe fast",
+    against: str | None = None,
+    torch_python: str = sys.executable,
+    network: str = "tutorial",
+    explain: bool = False,
+) -> None:
     """Measure the train step at given batch sizes, or the whole command, and print a table.
 
     Parameters
@@ -177,7 +180,7 @@ def main(
             "Loss and accuracy" if evaluate else "Train step", repeats, threads
         )
     )
-    steps = None if evaluate else _steps(network, torch_is_here)
+    steps = {} if evaluate else _steps(network, torch_is_here)
     for batch_size in batch_sizes:
         if evaluate:
             answers = _answers(batch_size, images, labels, network, torch_is_here)

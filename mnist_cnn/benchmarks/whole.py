@@ -5,6 +5,7 @@ import shlex
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ _SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "train.py"
 _TORCH_BATCH_SIZE = 50  # the tutorial's
 
 
-def whole_command(options, seed):
+def whole_command(options: Sequence[str], seed: int) -> tuple[float, float]:
     """Run ``scripts/train.py`` in a process of its own, as a user does.
 
     Parameters
@@ -47,13 +48,13 @@ def whole_command(options, seed):
         start = time.perf_counter()
         output = os.path.join(folder, "model.npz")
         process = run_program(
-            [sys.executable, str(_SCRIPT), *options, "--seed", str(seed), "--output", output], _SCRIPT
+            [sys.executable, str(_SCRIPT), *options, "--seed", str(seed), "--output", output], str(_SCRIPT)
         )
         seconds = time.perf_counter() - start
     return seconds, accuracy_in(process.stdout)
 
 
-def torch_first_epoch(torch_python, dataset, channels_last):
+def torch_first_epoch(torch_python: str, dataset: Path | str, channels_last: bool) -> tuple[str, float, float]:
     """Train an epoch of the same network with PyTorch, eager, in a process of its own.
 
     Parameters
@@ -90,7 +91,9 @@ def _row(what, seconds, accuracies, ratio):
     )
 
 
-def main(options="--recipe fast", repeats=5, torch_python=sys.executable, against=None):
+def main(
+    options: str = "--recipe fast", repeats: int = 5, torch_python: str = sys.executable, against: str | None = None
+) -> None:
     """Time the whole command and its rivals in turn, and print a table.
 
     A first run, which is not measured, fills the compile cache. Each round has a seed of its own.
