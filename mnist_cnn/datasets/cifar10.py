@@ -2,7 +2,8 @@
 
 Six batches hold images of 3 x 32 x 32 bytes, channel by channel and row by row, and their labels [1]_.
 In the binary version a row of 3,073 bytes is a label and an image. In the Python version a batch is a
-pickled dictionary, which `mnist_cnn.datasets.pickles` reads.
+pickled dictionary, which `mnist_cnn.datasets.pickles` reads where it has the published digest; other images
+are read in the binary version.
 
 References
 ----------
@@ -17,13 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..storage.npz import MAX_REASON
 from ..system.errors import MnistCnnError
 from .archives import read_tar
 from .card import number_names
 from .catalogue import DATASETS, Entry
 from .folder import visible_files
-from .parts import MAX_LABELS, Found, Part, Source, check_names, check_pair
+from .parts import Found, Part, Source, check_names, check_pair
 from .pickles import read_pickle
 
 __all__ = ["find", "read_source", "missing", "read_entry"]
@@ -33,7 +33,7 @@ ROW = 1 + 3 * 32 * 32
 MAX_BYTES = 2**26  # of a batch; the published batches have 31 million
 TRAINING = ["data_batch_{}".format(i) for i in range(1, 6)]
 BATCHES = TRAINING + ["test_batch"]
-META = "batches.meta"
+NAMES_FILE = "batches.meta.txt"  # of the binary version
 
 #: MD5 of the unpacked files of the binary version. Source: several projects, such as
 #: github.com/rai-project/dldataset. The catalogue has the MD5 of the Python version.
@@ -94,14 +94,16 @@ def read_source(
     training, test : pairs of uint8 arrays
         Images, (n, 3, 32, 32), and labels, (n,).
     classes : tuple of str
-        From the file of names beside the batches; otherwise ten numbers.
+        CIFAR-10's where the content has the published digests; otherwise those of the file of names beside
+        the batches, or ten numbers.
     entry : Entry or None
         CIFAR-10's entry where the content has the published digests.
 
     Raises
     ------
     MnistCnnError
-        When a file is missing, cannot be read, or is invalid.
+        When a file is missing, cannot be read, or is invalid, or one of the Python version has not the
+        published digest.
     """
     path = Path(path)
     contents = _read_files(version, path)
@@ -109,7 +111,13 @@ def read_source(
     absent = [file for file in files if file not in contents]
     if absent:
         raise MnistCnnError("{} has no {}".format(path, ", ".join(absent)))
-    classes = _read_meta(version, contents, path) or number_names(10)
+    entry = _recognise(version, contents)
+    if version == "python" and entry is None:
+        raise MnistCnnError(
+            "{} is not CIFAR-10's Python version: its digests differ from the published ones; save images of your own "
+            "in the binary version".format(path)
+        )
+    classes = entry.classes if entry else _read_names(contents, path)
     read_batch = _read_pickled if version == "python" else _read_rows
     batches = []
     for file in files:
@@ -118,14 +126,15 @@ def read_source(
         check_pair(place, place, images, labels, SHAPE, len(classes))
         batches.append((images, labels))
     images, labels = (np.concatenate(parts) for parts in zip(*batches[:-1]))
-    return (images, labels), batches[-1], classes, _recognise(version, contents)
+    return (images, labels), batches[-1], classes, entry
 
 
 def _read_files(version, path):
     """Read the files of a version, a dict from their names to bytes."""
     pattern = VERSIONS[version][0]
     wanted = {pattern.format(name): MAX_BYTES for name in BATCHES}
-    wanted[META if version == "python" else META + ".txt"] = 10**5
+    if version == "binary":
+        wanted[NAMES_FILE] = 10**5
     if path.is_file():
         return read_tar(path, wanted)
     contents = {}
@@ -157,44 +166,18 @@ def _read_rows(content, place):
 
 
 def _read_pickled(content, place):
-    """Decode images and labels of a batch of the Python version."""
-    try:
-        batch = read_pickle(content)
-        if not isinstance(batch, dict):
-            raise ValueError("it is not a dictionary")
-        images, labels = (batch.get(key.encode(), batch.get(key)) for key in ("data", "labels"))
-        if (
-            not isinstance(images, np.ndarray)
-            or images.dtype != np.uint8
-            or images.ndim != 2
-            or images.shape[1] != ROW - 1
-        ):
-            raise ValueError("its 'data' are not an array of bytes of shape (n, {})".format(ROW - 1))
-        if not isinstance(labels, list) or not all(type(label) is int and 0 <= label < MAX_LABELS for label in labels):
-            raise ValueError("its 'labels' are not a list of numbers from 0 to {}".format(MAX_LABELS - 1))
-    except ValueError as error:
-        raise MnistCnnError(
-            "{} is not a batch of CIFAR-10's Python version: {}".format(
-                place, " ".join(str(error).split())[:MAX_REASON]
-            )
-        ) from error
-    return images.reshape((-1,) + SHAPE), np.array(labels, np.uint8)
+    """Decode images and labels of a published batch of the Python version."""
+    batch = read_pickle(content)
+    return batch[b"data"].reshape((-1,) + SHAPE), np.array(batch[b"labels"], np.uint8)
 
 
-def _read_meta(version, contents, path):
-    """Read the names of the classes; None where the file of names is missing."""
-    if version == "binary":
-        name = META + ".txt"
-        names = contents.get(name, b"").decode("utf-8", "replace").splitlines()
-    else:
-        name = META
-        try:
-            meta = read_pickle(contents[name]) if name in contents else {b"label_names": []}
-            words = meta.get(b"label_names", meta.get("label_names"))
-            names = [word if isinstance(word, str) else word.decode("utf-8", "replace") for word in words]
-        except (ValueError, AttributeError, TypeError) as error:
-            raise MnistCnnError("{} of {} holds no names of classes".format(name, path)) from error
-    return check_names(names, "{} of {}".format(name, path)) if name in contents else None
+def _read_names(contents, path):
+    """Read the names of the classes; numbers where the file of names is missing."""
+    if NAMES_FILE not in contents:
+        return number_names(10)
+    return check_names(
+        contents[NAMES_FILE].decode("utf-8", "replace").splitlines(), "{} of {}".format(NAMES_FILE, path)
+    )
 
 
 def _recognise(version, contents):

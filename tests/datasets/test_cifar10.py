@@ -8,7 +8,7 @@ import tarfile
 
 import numpy as np
 import pytest
-from formats import NAMES, batch_pickle, batches, binary_files, python_files, tar_gz, write
+from formats import NAMES, batches, binary_files, python_files, tar_gz, write
 from mirrors import Mirror
 
 from conftest import run_script
@@ -146,30 +146,12 @@ def b_names(files):
     return dict(files, **{"batches.meta.txt": b"cat\ncat\n"})
 
 
-def p_cut(files):
-    return dict(files, data_batch_2=files["data_batch_2"][:-2000])
-
-
-def p_counts(files):
-    images, labels = PAIRS[1]
-    return dict(files, data_batch_2=batch_pickle(images, labels[:3]))
-
-
-def p_label(files):
-    images, labels = PAIRS[1]
-    return dict(files, data_batch_2=batch_pickle(images, labels + np.uint8(100)))
-
-
-def p_shape(files):
-    return dict(files, test_batch=files["test_batch"].replace(b"M\x00\x0c\x86", b"M\x01\x0c\x86"))
+def p_other(files):
+    return files
 
 
 def p_harm(files):
     return dict(files, test_batch=b"cos\nsystem\n(S'touch harmed'\ntR.")
-
-
-def p_meta(files):
-    return dict(files, **{"batches.meta": b"cos\nsystem\n(S'touch harmed'\ntR."})
 
 
 @pytest.mark.parametrize(
@@ -180,12 +162,8 @@ def p_meta(files):
         (b_label, "label 10; labels must be from 0 to 9"),
         (b_missing, "has no data_batch_4.bin"),
         (b_names, "no names of classes"),
-        (p_cut, "data_batch_2 is not a batch of CIFAR-10's Python version"),
-        (p_counts, "5 images and .* 3 labels"),
-        (p_label, r"the label 10\d; labels must be from 0 to"),
-        (p_shape, "array of shape"),
-        (p_harm, "test_batch.* it names os.system"),
-        (p_meta, "no names of classes"),
+        (p_other, "its digests differ from the published ones; .* binary version"),
+        (p_harm, "its digests differ"),
     ],
 )
 @pytest.mark.parametrize("packed", [False, True])
@@ -195,7 +173,7 @@ def test_bad_files(tmp_path, monkeypatch, change, message, packed):
     is_binary = "data_batch_1.bin" in files
     if packed:
         (tmp_path / "cifar-10-{}.tar.gz".format("binary" if is_binary else "python")).write_bytes(tar_gz(files))
-        message = message.replace(".bin is", r".bin\) is").replace("_2 is", r"_2\) is")
+        message = message.replace(".bin is", r".bin\) is")
     else:
         write(tmp_path, files)
     before = sorted(tmp_path.iterdir())

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from formats import NAMES, binary_files, python_files, tar_gz, write
+from formats import NAMES, binary_files, tar_gz, write
 from PIL import Image
 
 from conftest import as_options, run_script
@@ -116,10 +116,10 @@ def test_no_resuming_on_other_data(trained, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_same_data_in_another_version_are_the_same(trained, tmp_path):
+def test_the_same_data_in_an_archive_are_the_same(trained, tmp_path):
     pairs = [coloured(2120, i) for i in range(5)] + [coloured(500, 9)]
     small = [(images, labels) for images, labels in pairs]
-    (tmp_path / "cifar-10-python.tar.gz").write_bytes(tar_gz(python_files(small)))
+    (tmp_path / "cifar-10-binary.tar.gz").write_bytes(tar_gz(binary_files(small)))
     process = run_script("evaluate.py", trained[0], "--data-dir", tmp_path)
     assert process.returncode == 0, process.stderr
     assert trained[1].split()[-2] + " %" in process.stdout

@@ -187,30 +187,27 @@ class Pickles:
 
 
 class Cifar:
-    """`read_source` of an archive of CIFAR-10: images and labels of the right kind."""
+    """`read_source` of an archive of CIFAR-10's binary version: images and labels of the right kind."""
 
     def __init__(self, path):
         self.path = path
         pairs = formats.batches(rows=1)
-        self.files = {"python": formats.python_files(pairs), "binary": formats.binary_files(pairs)}
-        self.seeds = [formats.tar_gz(files) for files in self.files.values()]
+        self.files = formats.binary_files(pairs)
+        self.seeds = [formats.tar_gz(self.files)]
 
     def make(self, rng):
         if rng.random() < 0.2:
             return mutations.mutate_bytes(rng, rng.choice(self.seeds), self.seeds)
-        version = rng.choice(("python", "binary"))
-        files = dict(self.files[version])
+        files = dict(self.files)
         name = rng.choice(list(files))
-        kind = rng.randrange(6)
+        kind = rng.randrange(5)
         if kind == 0:
             del files[name]
         elif kind == 1:
             files[name] = mutations.mutate_bytes(rng, files[name], list(files.values()))
-        elif kind == 2 and version == "python":
-            files[name] = _mutate_operations(rng, _operations(files[name]))
-        elif kind == 3:
+        elif kind == 2:
             files[name] = files[name][: rng.randrange(len(files[name]) + 1)]
-        elif kind == 4:
+        elif kind == 3:
             files[name] = files[rng.choice(list(files))]
         out = io.BytesIO()
         with tarfile.open(
@@ -239,8 +236,7 @@ class Cifar:
         return content
 
     def read(self, content):
-        version = "binary" if b"data_batch_1.bin" in content[:99999] else "python"
-        training, test, classes, entry = cifar10.read_source(version, self.path)
+        training, test, classes, entry = cifar10.read_source("binary", self.path)
         for images, labels in (training, test):
             assert images.dtype == labels.dtype == np.uint8 and images.shape[1:] == (3, 32, 32)
             assert len(images) == len(labels) and labels.max() < len(classes)
