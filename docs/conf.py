@@ -45,6 +45,7 @@ myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_inherit_docstrings = False
 autodoc_preserve_defaults = True
+autodoc_typehints = "none"  # a docstring says more: shapes, units
 autosummary_generate = False
 # `name` in a docstring: a link where there is such a name, a parameter's name elsewhere
 default_role = "autolink"

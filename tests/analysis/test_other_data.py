@@ -200,6 +200,15 @@ def test_the_film_of_colour_kernels(rng):
     plots.plot_evolution(snapshots, np.arange(3))
 
 
+def test_the_film_where_figures_are_vectors(rng):
+    backend = plt.get_backend()
+    plt.switch_backend("svg")
+    try:
+        assert plots.draw_evolution(rng.randn(2, 32, 1, 5, 5), np.arange(2))[1].any()
+    finally:
+        plt.switch_backend(backend)
+
+
 # --- captions ---------------------------------------------------------------------------------
 
 
