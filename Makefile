@@ -87,8 +87,8 @@ PIP_INDEX_URL, PIP_PROXY, PIP_FIND_LINKS), and $(1) MB here and 200 MB in $${TMP
 	else \
 	  echo "No CPython 3.10 or later with the venv module here; asking uv for CPython 3.13"; \
 	  { python3 -m venv --clear .uv && .uv/bin/python -m pip install --quiet uv \
-	    && .uv/bin/uv venv --quiet --seed --python 3.13 .venv; } 2>.uv.log \
-	  || { rm -rf .venv .uv; tail -1 .uv.log >&2; rm -f .uv.log; \
+	    && .uv/bin/uv venv --quiet --seed --python 3.13 .venv; } >.uv.log 2>&1 \
+	  || { rm -rf .venv .uv; grep -i '^error' .uv.log | tail -1 >&2; rm -f .uv.log; \
 	       echo "error: there is no CPython 3.10 or later with the venv module, and uv could not fetch one; install it (Debian, Ubuntu: sudo apt-get install python3-venv python3-dev; Fedora: sudo dnf install python3-devel; macOS: brew install python) and run make again" >&2; \
 	       exit 2; }; \
 	  rm -rf .uv .uv.log; \

@@ -83,7 +83,8 @@ def _install_theano(folder):
     )
     # pip's variables for this back-end must not reach Theano's build
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PEP517_", "_PYPROJECT_HOOKS_"))}
-    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE / "python_3_11"), env.get("PYTHONPATH")]))
+    # this environment's folders by name: pip's own sitecustomize, which adds them, is hidden by ours
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE / "python_3_11"), *sys.path]))
     subprocess.run(command + options, check=True, env=env)
 
 

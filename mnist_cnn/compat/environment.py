@@ -42,10 +42,10 @@ def check_environment() -> None:
     """Raise an ImportError where the interpreter cannot run the stack, or an environment variable is invalid."""
     if sys.version_info < (3, 10):  # noqa: UP036  a clone may be run by any Python
         raise ImportError("mnist_cnn needs CPython 3.10 or later, not {}.{}".format(*sys.version_info))
-    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+    if "t" in getattr(sys, "abiflags", ""):  # free-threaded; with PYTHON_GIL=1 too, which nobody has tried
         raise ImportError(
-            "mnist_cnn needs an ordinary build of CPython, with its lock (the GIL), which Theano's "
-            "C code needs: run it with PYTHON_GIL=1, or by another Python"
+            "mnist_cnn needs an ordinary build of CPython, because Theano's C code counts on its lock (the GIL); "
+            "use python{0}.{1}, not python{0}.{1}t".format(*sys.version_info)
         )
     for name in _THREADS:
         text = os.environ.get(name, "")

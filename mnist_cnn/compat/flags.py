@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import logging
 import os
+import platform
 import shlex
 import sys
 import warnings
@@ -123,9 +124,10 @@ def _our_settings(user_flags):
         # dropped. An empty value means NumPy's C API, ten times slower.
         library = _find_blas()
         if sys.platform == "darwin":
-            # One word, since blas.ldflags is split at spaces. Theano declares the functions itself, so the
-            # new interface of macOS 13.3 (ACCELERATE_NEW_LAPACK) does not matter. Apple's clang has no OpenMP.
+            # One word, since blas.ldflags is split at spaces. No OpenMP: Apple's clang has none.
             defaults["blas.ldflags"] = "-Wl,-framework,Accelerate"
+            if tuple(map(int, (platform.mac_ver()[0] or "0").split(".")[:2])) >= (13, 3):
+                c_code.use_new_accelerate()
         else:
             defaults["blas.ldflags"] = _load_blas(library) if library else ""
         if library:

@@ -161,7 +161,7 @@ class _MendingLoader(importlib.machinery.SourceFileLoader):
             stats["mtime"] = int(stats["mtime"]) ^ zlib.crc32(repr(LINES[self.name]).encode())
         return stats
 
-    def source_to_code(self, data, path, **kwargs):
+    def source_to_code(self, data, *names, **kwargs):  # the path; since Python 3.15 also the module's name
         if self.name in LINES:
             data = _substitute(self.name, importlib.util.decode_source(data)).encode()
         if sys.flags.optimize > 1:
@@ -169,7 +169,7 @@ class _MendingLoader(importlib.machinery.SourceFileLoader):
             kwargs["_optimize"] = 1
         with warnings.catch_warnings():  # about invalid escapes, and "is" with a literal
             warnings.simplefilter("ignore")
-            return super().source_to_code(data, path, **kwargs)
+            return super().source_to_code(data, *names, **kwargs)
 
 
 def _substitute(name, text):

@@ -1,8 +1,11 @@
 """What a user with other code meets before all else: in fresh processes."""
 
 import os
+import platform
+import re
 import subprocess
 import sys
+import sysconfig
 
 import numpy as np
 import pytest
@@ -84,16 +87,44 @@ def test_theano_reads_what_the_program_set_before_it_imports_it(tmp_path):
     assert (process.stdout, process.stderr) == ("float32\n", "")
 
 
-def test_macos_has_a_blas(monkeypatch):
-    """Faked: there is no such machine here."""
+@pytest.mark.parametrize("version, name", [("13.2.1", None), ("13.3", "sgemm$NEWLAPACK"), ("26.1", "sgemm$NEWLAPACK")])
+def test_macos_has_a_blas(monkeypatch, version, name):
+    """Faked: there is no such machine here. The names are those of NumPy's npy_cblas.h."""
     from mnist_cnn.compat import flags
+    from mnist_cnn.compat.mends import c_code
 
     monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(platform, "mac_ver", lambda: (version, ("", "", ""), "arm64"))
+    monkeypatch.setattr(c_code, "_spell", None)
     settings = flags._our_settings({})
     assert settings["blas.ldflags"] == "-Wl,-framework,Accelerate" and "openmp" not in settings
     assert theano.tensor.blas._ldflags(
         settings["blas.ldflags"], libs=False, flags=True, libs_dir=False, include_dir=False
     ) == ["-Wl,-framework,Accelerate"]
+    code = theano.tensor.blas_headers.blas_header_text()
+    mended = c_code.mend(code)
+    assert mended.endswith(code) and re.findall(r"#define sgemm_ (.*)", mended) == ([name] if name else [])
+
+
+def test_macos_compiles_the_new_names(monkeypatch, tmp_path):
+    """A module calls the symbol that Accelerate has, by the compiler that is here."""
+    from mnist_cnn.compat.mends import c_code
+
+    monkeypatch.setattr(c_code, "_spell", c_code._accelerate_name)
+    code = c_code.mend(theano.tensor.blas_headers.blas_header_text())
+    call = 'extern "C" float f(int *n, float *x) { return sdot_(n, x, n, x, n); }'
+    (tmp_path / "m.cpp").write_text("#include <Python.h>\n" + code + call)
+    include = "-I" + sysconfig.get_paths()["include"]
+    subprocess.run([theano.config.cxx, include, "-c", "m.cpp", "-o", "m.o"], cwd=str(tmp_path), check=True)
+    assert b"sdot$NEWLAPACK" in (tmp_path / "m.o").read_bytes()
+
+
+def test_without_sched_getaffinity(monkeypatch):
+    """macOS and Windows have none."""
+    from mnist_cnn.system import machine
+
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert machine.cores() == os.cpu_count()
 
 
 def test_matrix_product_uses_the_blas():

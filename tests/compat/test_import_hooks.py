@@ -1,6 +1,7 @@
 """How the modules of Theano and Lasagne are mended: by whom the mends are seen, and what they cost."""
 
-import importlib
+import importlib.machinery
+import importlib.util
 import os
 import subprocess
 import sys
@@ -135,6 +136,21 @@ def test_an_environment_is_mended_for_good(tmp_path):
     assert run("-c", "import mnist_cnn; " + show) == ("True\nTrue\n", "")
     out, err = run("-m", "mnist_cnn.compat", "--uninstall")
     assert err == "" and sorted(path.name for path in folder.glob("mnist_cnn*")) == []
+
+
+def test_python_3_15_gives_the_name_of_the_module_too(old_package, monkeypatch):
+    """Faked: its loader calls ``source_to_code(data, path, fullname)``."""
+    base = importlib.machinery.SourceFileLoader.source_to_code
+    calls = []
+
+    def source_to_code(self, data, path, fullname=None, *, _optimize=-1):
+        calls.append(fullname)
+        return base(self, data, path, _optimize=_optimize)
+
+    monkeypatch.setattr(importlib.machinery.SourceFileLoader, "source_to_code", source_to_code)
+    loader = importlib.util.find_spec("old").loader
+    code = loader.source_to_code(b"answer = 1", "old.py", "old")
+    assert calls == ["old"] and 2 in code.co_consts
 
 
 @pytest.mark.parametrize("first", ["lasagne", "theano"])

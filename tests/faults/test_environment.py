@@ -216,3 +216,16 @@ def test_python_flags(script, args, flags, training, small_mnist, tmp_path):
     )
     assert not faults_of(process.returncode, process.stdout, process.stderr), process.stderr
     assert process.returncode == (0 if script in ("train.py", "visualize.py") else 2)
+
+
+def test_a_free_threaded_python_is_refused_in_one_line():
+    """Faked, by what such a build calls itself."""
+    code = (
+        "import sys; sys.abiflags = 't'\n"
+        "from mnist_cnn.__main__ import program; sys.argv = ['mnist-cnn', 'train']; sys.exit(program())"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    version = "python{}.{}".format(*sys.version_info)
+    assert process.returncode == 2
+    assert process.stderr.startswith("error: mnist_cnn needs an ordinary build of CPython")
+    assert process.stderr.endswith("use {0}, not {0}t\n".format(version)) and process.stderr.count("\n") == 1

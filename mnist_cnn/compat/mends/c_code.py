@@ -6,7 +6,7 @@ import re
 from ..import_hooks import after, wrap
 from .old_numpy import NUMPY_2
 
-__all__ = ["mend", "use_scipy_openblas"]
+__all__ = ["mend", "use_new_accelerate", "use_scipy_openblas"]
 
 # NumPy 2 has made private the iterator by which Theano adds to x[index] where an index comes twice.
 _INPLACE_INCREMENT = """
@@ -44,28 +44,48 @@ struct theano_complex{0} {{
                 operator npy_complex{0}() const {{
                     npy_complex{0} z; memcpy(&z, this, sizeof z); return z; }}"""
 
-_scipy_openblas = False
+_spell = None  # gives the name by which the BLAS in use knows "sgemm_"; None: by that one
 
 
 def use_scipy_openblas() -> None:
     """Have BLAS called by the names of SciPy's wheels since 1.13: ``scipy_sgemm_`` for ``sgemm_``."""
-    global _scipy_openblas
-    _scipy_openblas = True
+    global _spell
+    _spell = "scipy_{}".format
+
+
+def _accelerate_name(name):
+    return name.rstrip("_") + "$NEWLAPACK"
+
+
+def use_new_accelerate():
+    """Have BLAS called by Accelerate's names since macOS 13.3: ``sgemm$NEWLAPACK`` for ``sgemm_``.
+
+    They are what Apple's headers make of ``sgemm_`` with ACCELERATE_NEW_LAPACK; Theano includes no header.
+    The old names stay f2c's, whose sdot_ returns a double.
+    """
+    global _spell
+    _spell = _accelerate_name
 
 
 @functools.cache
-def _scipy_names():
+def _blas_names(spell):
     from theano.tensor.blas_headers import blas_header_text
 
     names = set(re.findall(r"\b([a-z0-9]+_(?:sub_)?)\(", blas_header_text()))
     names |= {"openblas_set_num_threads", "openblas_get_num_threads"}
-    return "".join("#define {0} scipy_{0}\n".format(name) for name in sorted(names))
+    return "".join("#define {} {}\n".format(name, spell(name)) for name in sorted(names))
+
+
+@after("theano.tensor.blas_headers")
+def _accelerate_returns_floats(module):
+    if _spell is _accelerate_name:  # Theano would test the old sdot_, and define another one
+        module.detect_macos_sdot_bug.tested, module.detect_macos_sdot_bug.present = True, False
 
 
 def mend(code: str) -> str:
     """The C code of a module, changed for today's headers."""
-    if _scipy_openblas and "void xerbla_(" in code:
-        code = _scipy_names() + code
+    if _spell and "void xerbla_(" in code:
+        code = _blas_names(_spell) + code
     if NUMPY_2:  # the number for all axes, which MAXDIMS was before 2.0
         code = re.sub(r"\bNPY_MAXDIMS\b", "NPY_RAVEL_AXIS", code)
     # DimShuffle takes each axis of stride 0 for a new one and makes a stride up; an array of
