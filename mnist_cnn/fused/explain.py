@@ -5,6 +5,7 @@ import time
 import theano
 
 from .availability import why_not
+from .rewrites.rewriting import rows_of
 
 __all__ = ["explain", "why_nothing"]
 
@@ -32,7 +33,7 @@ def why_nothing(function):
     """
     if why_not():
         return why_not()
-    rows = getattr(function.maker.fgraph, "mnist_cnn_rows", None)
+    rows = rows_of(function.maker.fgraph)
     if rows is None:
         return "it was compiled without the optimizations of mnist_cnn"
     if any(row.becomes for row in rows.values()):
@@ -71,7 +72,7 @@ def explain(function, *batch, repeats=20):
     convolution of 1 channel by 32 filters of 5x5  Conv2D    convolution and rectifier in one pass
     convolution of 1 channel by 32 filters of 5x5  Theano's  dilation (2, 2)
     """
-    rows = getattr(function.maker.fgraph, "mnist_cnn_rows", {})
+    rows = rows_of(function.maker.fgraph)
     if not rows:
         return "Theano's own operations: {}".format(why_nothing(function))
     head, spent, foot = ["part", "becomes", "why"], {}, []
