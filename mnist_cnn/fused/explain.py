@@ -7,6 +7,7 @@ import theano
 from theano.compile.function_module import Function
 
 from .availability import why_not
+from .rewrites.rewriting import rows_of
 
 __all__ = ["explain", "why_nothing"]
 
@@ -34,7 +35,7 @@ def why_nothing(function: Function) -> str | None:
     """
     if why_not():
         return why_not()
-    rows = getattr(function.maker.fgraph, "mnist_cnn_rows", None)
+    rows = rows_of(function.maker.fgraph)
     if rows is None:
         return "it was compiled without the optimizations of mnist_cnn"
     if any(row.becomes for row in rows.values()):
@@ -73,7 +74,7 @@ def explain(function: Function, *batch: np.ndarray, repeats: int = 20) -> str:
     convolution of 1 channel by 32 filters of 5x5  Conv2D    convolution and rectifier in one pass
     convolution of 1 channel by 32 filters of 5x5  Theano's  dilation (2, 2)
     """
-    rows = getattr(function.maker.fgraph, "mnist_cnn_rows", {})
+    rows = rows_of(function.maker.fgraph)
     if not rows:
         return "Theano's own operations: {}".format(why_nothing(function))
     head, spent, foot = ["part", "becomes", "why"], {}, []

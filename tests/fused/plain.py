@@ -2,6 +2,8 @@
 
 import theano
 
+from mnist_cnn.fused.rewrites.rewriting import rows_of
+
 #: Theano's own operations, whatever the package registers.
 PLAIN = theano.compile.get_default_mode().excluding("mnist_cnn")
 
@@ -23,5 +25,9 @@ def reasons(function):
 
 def rows(function):
     """The rows of `explain`'s table, in the order of the graph."""
-    table = function.maker.fgraph.mnist_cnn_rows
+    return rows_of_graph(function.maker.fgraph)
+
+
+def rows_of_graph(fgraph):
+    table = rows_of(fgraph) or {}
     return [table[place] for place in sorted(table)]

@@ -2,6 +2,10 @@
 
     python tests/fused/random_graphs.py --graphs 3000 --seed 7
 
+The plain side is the graph as written, without optimizations, evaluated by the Python code of Theano's
+Ops and convolutions in NumPy. So nothing is compiled for it, and it shares no code with the fast side.
+Of that, only the fast Ops are compiled; `--whole` compiles the rest too, after Theano's own optimizations.
+
 The weights and inputs of most are multiples of a quarter, so that sums are exact whatever their
 order: values that tie in one graph tie in the other, and so do sums that are zero. Those sums go by
 every product: Winograd's algorithm makes of a zero that others cancel to a number close to it.
@@ -14,15 +18,23 @@ from unittest import mock
 import numpy as np
 import theano
 import theano.tensor as T
-from theano.gof import Query
-from theano.tensor.signal.pool import pool_2d
+from plain import rows
+from theano.gof import Constant, Query
+from theano.gof.graph import io_toposort
+from theano.tensor.nnet import abstract_conv
+from theano.tensor.signal.pool import MaxPoolGrad, pool_2d
 
-from mnist_cnn import model  # noqa: F401  sets float32
+from mnist_cnn import model  # noqa: F401  before Theano, which it mends; sets float32
 from mnist_cnn.fused.rewrites import convolution, ties
 
 #: Without Theano's fusion, all elementwise operations are ones that are compiled once.
 PLAIN = theano.Mode(linker="cvm", optimizer=Query(include=["fast_compile"], exclude=["fusion"]))
 FAST = theano.Mode(linker="cvm", optimizer=Query(include=["fast_compile", "mnist_cnn"], exclude=["fusion"]))
+_UNUSED = ["conv2d_no_unused_dx", "conv2d_no_unused_outputs", "no_unused_codes", "no_unused_dx"]
+#: The fast path's optimizations alone; of the graph, only its Ops are compiled.
+ALONE = theano.Mode(
+    linker="py", optimizer=Query(include=["merge", "mnist_cnn", "canonicalize"] + ["local_" + name for name in _UNUSED])
+)
 
 SMOOTH = [T.tanh, T.nnet.sigmoid, T.nnet.elu]
 BENT = [
@@ -33,6 +45,9 @@ BENT = [
     lambda z: T.switch(T.lt(0, z), z, 0),
     lambda z: z * (z > 0),
     lambda z: 0.5 * (abs(z) + z),
+    lambda z: (z + abs(z)) / 2.0,
+    lambda z: 0.625 * z + 0.375 * abs(z),
+    lambda z: T.switch(z < 0, z / 4, z),
     lambda z: T.nnet.relu(z, 0.25),
     lambda z: T.maximum(z, 0.25 * z),
     lambda z: T.maximum(0.25 * z, z),
@@ -194,12 +209,79 @@ class Network:
         return [x] + self.extra + list(gradients)
 
 
+# --- the plain side ------------------------------------------------------------------------------
+
+
+def evaluate(outputs, values):
+    """Evaluate a graph by the Python code of its Ops.
+
+    Parameters
+    ----------
+    outputs : list of Theano variables
+    values : dict
+        From each input to its array.
+
+    Returns
+    -------
+    list of arrays
+    """
+    known = {variable: np.asarray(array) for variable, array in values.items()}
+    for node in io_toposort(list(values), outputs):
+        inputs = [variable.data if isinstance(variable, Constant) else known[variable] for variable in node.inputs]
+        if isinstance(node.op, abstract_conv.BaseAbstractConv):
+            results = [_convolution(node.op, *inputs)]
+        elif isinstance(node.op, MaxPoolGrad) and any(inputs[-1]):
+            results = [_max_pooling_gradient(node, *inputs)]
+        else:
+            storage = [[None] for _ in node.outputs]
+            more = [node.run_params()] if getattr(node.op, "params_type", None) is not None else []
+            node.op.perform(node, inputs, storage, *more)
+            results = [np.asarray(result) if hasattr(result, "dtype") else result for (result,) in storage]
+        known.update(zip(node.outputs, results))
+    return [known[variable] for variable in outputs]
+
+
+def _convolution(op, a, b, shape=None):
+    """A convolution of Theano's, or one of its two gradients, in NumPy."""
+    forward = isinstance(op, abstract_conv.AbstractConv2d)
+    wrt_x = isinstance(op, abstract_conv.AbstractConv2d_gradInputs)
+    size = b.shape[2:] if forward else a.shape[2:] if wrt_x else tuple(shape)
+    pads = {"valid": (0, 0), "half": [n // 2 for n in size], "full": [n - 1 for n in size]}.get(
+        op.border_mode, op.border_mode
+    )
+    (top, left), (down, across) = pads, op.subsample
+    if wrt_x:
+        W = a[:, :, ::-1, ::-1] if op.filter_flip else a
+        dx = np.zeros((len(b), W.shape[1], shape[0] + 2 * top, shape[1] + 2 * left), a.dtype)
+        for i, j in np.ndindex(*size):
+            rows = slice(i, i + down * (b.shape[2] - 1) + 1, down)
+            columns = slice(j, j + across * (b.shape[3] - 1) + 1, across)
+            dx[:, :, rows, columns] += np.tensordot(b, W[:, :, i, j], (1, 0)).transpose(0, 3, 1, 2)
+        return dx[:, :, top : top + shape[0], left : left + shape[1]]
+    padded = np.pad(a, ((0, 0), (0, 0), (top, top), (left, left)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, size, (2, 3))[:, :, ::down, ::across]
+    if forward:
+        W = b[:, :, ::-1, ::-1] if op.filter_flip else b
+        return np.tensordot(windows, W, ((1, 4, 5), (1, 2, 3))).transpose(0, 3, 1, 2)
+    dW = np.tensordot(b, windows, ((0, 2, 3), (0, 2, 3)))
+    return dW[:, :, ::-1, ::-1] if op.filter_flip else dW
+
+
+def _max_pooling_gradient(node, x, pooled, gradient, size, stride, pad):
+    """Theano's, of images whose padding is minus infinity: in Python, it takes padded windows for larger ones."""
+    (top, left), storage = pad, [[None]]
+    padded = np.pad(x, ((0, 0), (0, 0), (top, top), (left, left)), constant_values=-np.inf)
+    node.op.perform(node, [padded, pooled, gradient, size, stride, 0 * pad], storage)
+    return storage[0][0][:, :, top : top + x.shape[2], left : left + x.shape[3]]
+
+
+# --- the comparison ------------------------------------------------------------------------------
+
+
 def in_double(seed, exact):
     """What a network gives in double precision, on the plain path."""
     network = Network(np.random.RandomState(seed), exact, "float64")
-    outputs = network.build()
-    function = theano.function([v for v, _ in network.values], outputs, mode=PLAIN, on_unused_input="ignore")
-    return [np.asarray(result) for result in function(*[a for _, a in network.values])]
+    return evaluate(network.build(), dict(network.values))
 
 
 def agree(fast, plain, size, double):
@@ -216,18 +298,19 @@ def agree(fast, plain, size, double):
     return np.abs(fast - true).max() <= 10 * np.abs(plain - true).max()
 
 
-def compare(seeds, exact):
-    """Compile networks of seeds in one function each way, and compare what they give.
+def compare(seeds, exact, mode=ALONE):
+    """Compile networks of seeds in one function, and compare what it gives with the plain networks.
 
     Parameters
     ----------
     seeds : sequence of int
     exact : bool
+    mode : Mode
 
     Returns
     -------
     int
-        Networks of which at least one part went to the fast path.
+        Parts that went to the fast path.
     """
     networks, outputs = [], []
     for seed in seeds:
@@ -235,30 +318,23 @@ def compare(seeds, exact):
         outputs.append(network.build())
         networks.append(network)
     pairs = [pair for network in networks for pair in network.values]
-    inputs, flat = [v for v, _ in pairs], [v for group in outputs for v in group]
-    results = []
-    for mode in (FAST, PLAIN):
-        with mock.patch.object(convolution, "are_compared", (lambda *args: True) if exact else ties.are_compared):
-            function = theano.function(inputs, flat, mode=mode, on_unused_input="ignore")
-        results.append([np.asarray(r) for r in function(*[a for _, a in pairs])])
-        if mode is FAST:
-            taken = sum(
-                row.becomes is not None for row in getattr(function.maker.fgraph, "mnist_cnn_rows", {}).values()
-            )
-    at = 0
-    for seed, network, group in zip(seeds, networks, outputs):
+    with mock.patch.object(convolution, "are_compared", (lambda *args: True) if exact else ties.are_compared):
+        # Without borrow, Theano compiles an Op again for each choice of its outputs that are the function's.
+        borrowed = [theano.Out(variable, borrow=True) for variable in sum(outputs, [])]
+        function = theano.function([v for v, _ in pairs], borrowed, mode=mode, on_unused_input="ignore")
+    results = iter(function(*[a for _, a in pairs]))
+    for seed, network, variables in zip(seeds, networks, outputs):
+        wanted = evaluate(variables, dict(network.values))
         # what a gradient is made of is as large as its network's other numbers
-        size = max([1] + [np.abs(plain).max() for plain in results[1][at : at + len(group)] if plain.size])
-        for k in range(len(group)):
-            fast, plain = results[0][at], results[1][at]
-            at += 1
-            if not agree(fast, plain, size, lambda: in_double(seed, exact)[k]):
+        size = max([1] + [np.abs(plain).max() for plain in wanted if plain.size])
+        for k, (plain, fast) in enumerate(zip(wanted, results)):
+            if not agree(np.asarray(fast), plain, size, lambda: in_double(seed, exact)[k]):
                 raise AssertionError(
                     "seed {}, output {}: {} differs from {}\n{}".format(
-                        seed, k, fast.ravel()[:6], plain.ravel()[:6], network.described
+                        seed, k, np.ravel(fast)[:6], plain.ravel()[:6], network.described
                     )
                 )
-    return taken
+    return sum(row.becomes is not None for row in rows(function))
 
 
 def main():
@@ -266,17 +342,18 @@ def main():
     parser.add_argument("--graphs", type=int, default=1000)
     parser.add_argument("--together", type=int, default=20, help="in one function")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--whole", action="store_true", help="compile all of a graph, after Theano's optimizations")
     args = parser.parse_args()
-    failed = taken = 0
+    mode, failed, taken = FAST if args.whole else ALONE, 0, 0
     for start in range(args.seed, args.seed + args.graphs, args.together):
         seeds = range(start, min(start + args.together, args.seed + args.graphs))
         exact = start // args.together % 4 > 0
         try:
-            taken += compare(seeds, exact)
+            taken += compare(seeds, exact, mode)
         except Exception:
             for seed in seeds:
                 try:
-                    taken += compare([seed], exact)
+                    taken += compare([seed], exact, mode)
                 except Exception as error:
                     failed += 1
                     print("seed", seed, type(error).__name__, str(error)[:600], flush=True)

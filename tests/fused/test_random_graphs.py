@@ -1,13 +1,12 @@
-"""Random graphs as users write them, fast against plain.
+"""Random graphs as users write them, fast against plain: a thousand.
 
-Two hundred of them: a thousand take Theano minutes to compile, and these cover every kind. More by
-``python tests/fused/random_graphs.py --graphs 3000``.
+More by ``python tests/fused/random_graphs.py --graphs 3000``.
 """
 
 import platform
 
 import pytest
-from random_graphs import compare
+from random_graphs import FAST, compare
 
 pytestmark = [
     pytest.mark.slow,
@@ -16,11 +15,16 @@ pytestmark = [
     ),
 ]
 
-TOGETHER = 25  # in one function
+TOGETHER = 50  # in one function
+
+
+@pytest.mark.parametrize("start", range(0, 1000, TOGETHER))
+def test_values_and_gradients_are_the_plain_ones(start):
+    exact = start // TOGETHER % 4 > 0
+    assert compare(range(start, start + TOGETHER), exact) > 2 * TOGETHER
 
 
 @pytest.mark.parametrize("exact", [False, True])
-@pytest.mark.parametrize("start", range(0, 200, 2 * TOGETHER))
-def test_values_and_gradients_are_the_plain_ones(start, exact):
-    first = start + exact * TOGETHER
-    assert compare(range(first, first + TOGETHER), exact) > TOGETHER
+def test_with_theanos_own_optimizations(exact):
+    """Those of fast_compile come after the fast path's, and all Ops are compiled."""
+    assert compare(range(1000, 1010), exact, FAST) > 20

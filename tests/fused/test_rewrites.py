@@ -1,6 +1,7 @@
 """What the optimizations take of a graph and what they leave, and that it computes what it did."""
 
 import pickle
+import re
 
 import lasagne
 import numpy as np
@@ -10,7 +11,7 @@ import theano
 import theano.tensor as T
 from lasagne import nonlinearities
 from lasagne.layers import Conv2DLayer, InputLayer, MaxPool2DLayer, get_all_params, get_output
-from plain import becomes, reasons, rows
+from plain import becomes, reasons, rows, rows_of_graph
 from theano.compile.debugmode import DebugMode
 from theano.compile.nanguardmode import NanGuardMode
 from theano.gof import Constant, FunctionGraph, Query
@@ -97,7 +98,7 @@ def stage(conv=(), pool=(), shape=(None, 2, 9, 9)):
 )
 def test_what_is_taken_of_lasagnes_layers(outputs, wanted, why):
     graph = optimized(outputs)
-    table = [graph.mnist_cnn_rows[place] for place in sorted(graph.mnist_cnn_rows)]
+    table = rows_of_graph(graph)
     assert [row.becomes for row in table] == wanted
     assert why in table[0].why
 
@@ -126,6 +127,16 @@ def two_poolings():
 def hidden_and_read():
     z = T.dot(Z, M) + C
     return [T.tanh(z), z * 2]
+
+
+def normalized(epsilon):
+    row = C.dimshuffle("x", 0)
+    return T.nnet.bn.AbstractBatchNormTrain((0,))(Z, row, row, epsilon)[0]
+
+
+def normalized_and_read():
+    y = normalized(1e-4)
+    return [T.nnet.relu(y), 2 * y]
 
 
 @pytest.mark.parametrize(
@@ -158,6 +169,10 @@ def hidden_and_read():
         ),
         (lambda: T.nnet.sigmoid(T.dot(Z, M) + C), ["SparseProduct", "Activation"], ""),
         (lambda: T.log(T.nnet.sigmoid(T.dot(Z, M) + C)), ["SparseProduct", None], ""),
+        (lambda: normalized(1e-4), ["BatchNorm"], "statistics in two passes"),
+        (lambda: T.nnet.relu(normalized(1e-4)), ["BatchNorm"], "statistics and nonlinearity in two passes"),
+        (normalized_and_read, ["BatchNorm"], "statistics in two passes"),
+        (lambda: normalized(T.fscalar()), [None], "epsilon is not a constant"),
         (lambda: T.dot(Z, C), [], None),  # a vector
         (lambda: Z + 1, [], None),
     ],
@@ -165,20 +180,19 @@ def hidden_and_read():
 def test_what_is_taken_of_theanos_terms(build, wanted, why):
     outputs = build()
     graph = optimized(outputs if isinstance(outputs, list) else [outputs])
-    rows = getattr(graph, "mnist_cnn_rows", {})
-    assert [rows[place].becomes for place in sorted(rows)] == wanted
+    table = rows_of_graph(graph)
+    assert [row.becomes for row in table] == wanted
     if why is not None:
-        assert why in rows[min(rows)].why
+        assert why in table[0].why
 
 
 def test_an_inner_value_that_is_read_elsewhere_is_named():
-    rows = optimized(hidden_and_read()).mnist_cnn_rows
-    assert [row.why for row in rows.values() if not row.becomes] == [
+    assert [row.why for row in rows_of_graph(optimized(hidden_and_read())) if not row.becomes] == [
         "the values before the nonlinearity are read elsewhere as well"
     ]
     shape = T.tanh(T.dot(Z, M) + C)  # a shape is no value
-    rows = optimized([shape, shape.owner.inputs[0].shape]).mnist_cnn_rows
-    assert [rows[place].becomes for place in sorted(rows)] == ["SparseProduct", "Activation"]
+    table = rows_of_graph(optimized([shape, shape.owner.inputs[0].shape]))
+    assert [row.becomes for row in table] == ["SparseProduct", "Activation"]
 
 
 # --- the ways to write it ----------------------------------------------------------------------
@@ -195,6 +209,12 @@ SPELLINGS = [
     lambda z: T.switch(z <= 0, 0.2 * z, z),
     lambda z: 0.5 * (z + abs(z)),
     lambda z: (abs(z) + z) * 0.5,
+    lambda z: (abs(z) + z) / 2.0,
+    lambda z: (z + abs(z)) / 2,
+    lambda z: z / 2 + 0.5 * abs(z),
+    lambda z: 0.6 * z + 0.4 * abs(z),
+    lambda z: 0.5 * (1.2 * z + 0.8 * T.abs_(z)),
+    lambda z: T.maximum(z, z / 5),
     lambda z: T.nnet.relu(z, 0.1),
     nonlinearities.leaky_rectify,
     lambda z: T.maximum(0.2 * z, z),
@@ -247,13 +267,49 @@ def test_other_ways_to_write_it():
     assert None not in kinds and kinds.count("Conv2D") == len(expressions)
 
 
+def test_theanos_own_batch_normalization():
+    """`batch_normalization_train` over axes of all kinds, with its running averages, and `_test` of a convolution."""
+    values, outputs = {}, []
+
+    def new(k, *shape):
+        variable = T.TensorType("float32", (False,) * len(shape))()
+        values[variable] = 1.5 + normal(k, *shape)
+        return variable
+
+    for k, (shape, axes, own, f) in enumerate(
+        [
+            ((3, 5, 4, 6), "spatial", (5,), T.nnet.relu),
+            ((3, 5, 4, 6), "per-activation", (5, 4, 6), T.tanh),
+            ((3, 5, 4, 6), (0, 3), (5, 4), None),
+            ((3, 5, 4, 6), (1, 2, 3), (3,), T.nnet.elu),
+            ((3, 5, 4, 6), (0, 1, 2, 3), (), None),
+            ((7, 5), "per-activation", (5,), T.nnet.sigmoid),
+            ((3, 5, 4), "spatial", (5,), lambda z: (z + abs(z)) / 2.0),
+        ]
+    ):
+        x = new(k, *shape)
+        gamma, beta, mean, variance = (new(10 * k + n, *own) for n in range(4))
+        y, *statistics = T.nnet.bn.batch_normalization_train(
+            x, gamma, beta, axes, 1e-3, 0.25, *((mean, variance) if k % 2 == 0 else ())
+        )
+        y = f(y) if f else y
+        outputs += [y] + T.grad(T.sum(T.sqr(y) * x), [x, gamma, beta]) + statistics
+    x, W, gamma, beta, mean = new(0, 2, 2, 9, 9), new(1, 4, 2, 3, 3), new(2, 4), new(3, 4), new(4, 4)
+    y = T.nnet.bn.batch_normalization_test(T.nnet.conv2d(x, W), gamma, beta, mean, T.sqr(mean), "spatial")
+    outputs.append(T.nnet.relu(y))
+    fast = theano.function(list(values), outputs, mode=random_graphs.ALONE, on_unused_input="ignore")
+    compare(fast(*values.values()), random_graphs.evaluate(outputs, values))
+    assert becomes(fast).count("BatchNorm") == 7 and set(becomes(fast)) == {"BatchNorm", "Conv2D"}
+    assert "convolution, scale and bias and rectifier in one pass" in [row.why for row in rows(fast)]
+
+
 def test_downsample_and_conv2d_of_old_names():
     from theano.tensor.nnet import conv as old
     from theano.tensor.signal import downsample
 
     filters = theano.shared(normal(0, 4, 2, 3, 3))
     y = T.tanh(downsample.max_pool_2d(old.conv2d(X, filters), (2, 2)) + BIAS)
-    kinds = [row.becomes for row in optimized(with_gradients(y, [filters, B])).mnist_cnn_rows.values()]
+    kinds = [row.becomes for row in rows_of_graph(optimized(with_gradients(y, [filters, B])))]
     assert None not in kinds and "Conv2D" in kinds
 
 
@@ -330,7 +386,7 @@ def test_inside_a_loop():
     inner = [
         node.op.fn for node in fast.maker.fgraph.toposort() if isinstance(node.op, theano.scan_module.scan_op.Scan)
     ]
-    assert any(any(becomes(function)) for function in inner if hasattr(function.maker.fgraph, "mnist_cnn_rows"))
+    assert any(any(becomes(function)) for function in inner)
 
 
 def test_givens_several_outputs_and_shared_parts(network):
@@ -432,8 +488,11 @@ def test_pickled_copied_and_borrowed(network):
     for function in (copied, loaded, f):
         np.testing.assert_array_equal(function(IMAGES)[0], want)
         assert {type(node.op).__name__ for node in function.maker.fgraph.apply_nodes} >= KINDS
-    shared = f.copy(share_memory=True, delete_updates=True)
+        assert explain(function) == explain(f) and "Conv2D" in explain(f)
+        assert len(re.findall(r"\d\.\d\d", explain(function, IMAGES, repeats=1))) == len(KINDS) + 2
+    shared = f.copy(share_memory=True, delete_updates=True, swap={weights[3]: theano.shared(weights[3].get_value())})
     np.testing.assert_array_equal(shared(IMAGES)[0], want)
+    assert explain(shared) == explain(f)
 
 
 # --- explain -----------------------------------------------------------------------------------
@@ -476,5 +535,5 @@ def test_why_nothing():
 def test_where_it_cannot_run(monkeypatch):
     monkeypatch.setattr(theano.config, "cxx", "")
     graph = optimized([T.tanh(T.dot(Z, M) + C)])
-    table = [graph.mnist_cnn_rows[place] for place in sorted(graph.mnist_cnn_rows)]
+    table = rows_of_graph(graph)
     assert [(row.becomes, row.why) for row in table] == [(None, "there is no C++ compiler")] * 2

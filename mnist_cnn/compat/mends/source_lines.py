@@ -74,6 +74,7 @@ _substitute("tensor.sort", ("axis=axis)[idx]", "axis=axis)[tuple(idx)]"))
 _substitute(
     "tensor.signal.pool",
     ("yk[[region_slices[i][r[i]] for i in xrange(nd)]]", "yk[tuple(region_slices[i][r[i]] for i in xrange(nd))]"),
+    ("gxk[region_slice] += val", "gxk[tuple(region_slice)] += val"),
 )
 
 # In C, all axes are -2**31 since NumPy 2.0 and MAXDIMS before; see NPY_RAVEL_AXIS in c_code.

@@ -2,11 +2,20 @@
 
 import functools
 
+import numpy as np
 import theano.tensor as T
 from theano import scalar
+from theano.compile import optdb
 from theano.gof import Apply, FunctionGraph, Variable
+from theano.gof.opt import in2out, local_optimizer
 from theano.tensor import DimShuffle
+from theano.tensor.nnet.bn import (
+    AbstractBatchNormInference,
+    AbstractBatchNormTrain,
+    local_abstract_batch_norm_inference,
+)
 
+from ..availability import why_not
 from ..ops.batch_norm import BatchNorm
 from ..ops.conv2d import channels_first, channels_last
 from .matching import Match, Unifier, constant_value, is_elementwise, is_for_each_channel, operands
@@ -22,16 +31,17 @@ class BatchNorms(Rewriting):
     """Replaces batch normalization with the statistics of the batch by `BatchNorm`.
 
     In the graph: ``f((x - mean(x)) * gamma / sqrt(var(x) + epsilon) + beta)``, over all axes except the
-    channels', in any order of the factors; f, gamma and beta may be missing.
+    channels', in any order of the factors; f, gamma and beta may be missing. Or ``f(y)``, where y comes from
+    ``T.nnet.bn.batch_normalization_train``, over any axes.
     """
 
     name = "mnist_cnn_batch_norms"
 
     def is_main(self, node: Apply) -> bool:
-        return _centred(node) is not None
+        return isinstance(node.op, AbstractBatchNormTrain) or _centred(node) is not None
 
     def is_root(self, node: Apply) -> bool:
-        return len(node.outputs) == 1 and is_elementwise(
+        return isinstance(node.op, AbstractBatchNormTrain) or is_elementwise(
             node.outputs[0],
             scalar.Add,
             scalar.Mul,
@@ -44,12 +54,12 @@ class BatchNorms(Rewriting):
 
     def match(self, fgraph: FunctionGraph, variable: Variable) -> tuple[Apply, Match | str] | None:
         z, nonlinearity = recognize(variable)
-        normalized = None if z is None else _Normalized.of(z)
+        normalized = None if z is None else _normalized(z)
         options, inner = {}, {}
         if normalized is not None:
             options, inner = nonlinearity._asdict(), {z: "the values before the nonlinearity"}
         else:
-            normalized = _Normalized.of(variable)
+            normalized = _normalized(variable)
         if normalized is None:
             return None
         if z is not None and has_logarithm(fgraph, variable, nonlinearity):
@@ -58,6 +68,63 @@ class BatchNorms(Rewriting):
 
     def describe(self, node: Apply) -> str:
         return "batch normalization"
+
+
+def _normalized(variable):
+    """A variable taken apart, or None."""
+    return _OfTheanosOp.of(variable) or _Normalized.of(variable)
+
+
+class _OfTheanosOp:
+    """The result of ``T.nnet.bn.batch_normalization_train``."""
+
+    @classmethod
+    def of(cls, variable):
+        """The parts of a variable, or None."""
+        node = variable.owner
+        if node is None or not isinstance(node.op, AbstractBatchNormTrain) or variable is not node.outputs[0]:
+            return None
+        self = cls()
+        self.main, self.x = node, node.inputs[0]
+        return self
+
+    def match(self, output, options, inner):
+        x, gamma, beta, epsilon, factor, *averages = self.main.inputs
+        epsilon = constant_value(epsilon)
+        if epsilon is None:
+            return "epsilon is not a constant"
+        axes = self.main.op.axes
+        kept = [k for k in range(x.ndim) if k not in axes]
+        order = [*axes, *kept]
+
+        def build(x, gamma, beta, factor, *averages):
+            turned = x.dimshuffle(order)
+            # The kernel's channels are the last axis alone.
+            rows = turned if len(kept) == 1 else turned.reshape((-1, gamma.size))
+            y, mean, inv_std = BatchNorm(epsilon, **options)(rows, gamma.flatten(), beta.flatten())
+            y = y if len(kept) == 1 else y.reshape(turned.shape, ndim=x.ndim)
+            mean, inv_std = [statistic.reshape(gamma.shape, ndim=x.ndim) for statistic in (mean, inv_std)]
+            results = [y.dimshuffle([order.index(k) for k in range(x.ndim)]), mean, inv_std]
+            if averages:
+                count = T.cast(x.size / gamma.size, "float32")
+                variance = (1 / T.sqr(inv_std) - np.float32(epsilon)) * (count / (count - 1))
+                factor = T.cast(factor, "float32")
+                results += [old * (1 - factor) + new * factor for old, new in zip(averages, (mean, variance))]
+            return results
+
+        return Match(
+            [x, gamma, beta, factor] + averages,
+            [output] + self.main.outputs[1:],
+            build,
+            inner,
+            "BatchNorm",
+            _words(options),
+        )
+
+
+def _words(options):
+    """The words of `explain` for the gain."""
+    return "statistics and nonlinearity in two passes" if options else "statistics in two passes"
 
 
 class _Normalized:
@@ -119,14 +186,7 @@ class _Normalized:
             return results
 
         inputs = [self.x] + operands + ([self.beta] if has_beta else [])
-        return Match(
-            inputs,
-            [output] + statistics,
-            build,
-            inner,
-            "BatchNorm",
-            "statistics and nonlinearity in two passes" if options else "statistics in two passes",
-        )
+        return Match(inputs, [output] + statistics, build, inner, "BatchNorm", _words(options))
 
 
 def _factors(variable, power=1):
@@ -199,3 +259,15 @@ def _inverse_deviation(factor, x):
         if value is not None and _is_statistic(T.var, x, _statistic(variance)):
             return whole, value
     return None
+
+
+@local_optimizer([AbstractBatchNormInference])
+def local_batch_norm_by_averages(node):
+    """Writes ``T.nnet.bn.batch_normalization_test`` as its formula, a factor and a bias for each channel.
+
+    Theano does the same, but later than `Convolutions`, which takes the formula into a convolution.
+    """
+    return not why_not() and local_abstract_batch_norm_inference.transform(node)
+
+
+optdb.register("mnist_cnn_batch_norms_by_averages", in2out(local_batch_norm_by_averages), 0.49, "fast_run", "mnist_cnn")

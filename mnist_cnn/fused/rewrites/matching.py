@@ -209,7 +209,7 @@ def _look_up(match, index, sums_apart):
             [fresh[match.inputs[k]] for k in wrt],
             known_grads={output: incoming},
             disconnected_inputs="ignore",
-            return_disconnected="none",
+            return_disconnected="None",
             null_gradients="return",
             add_names=False,
         )

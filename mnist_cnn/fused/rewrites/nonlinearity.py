@@ -96,11 +96,16 @@ def _smooth(variable):
 
 
 def _scaled(variable):
-    """(factor, z) of factor * z; the factor of any other variable is 1."""
+    """(factor, z) of factor * z or z / divisor; the factor of any other variable is 1."""
     for factor, z in operands(variable, scalar.Mul):
         value = constant_value(factor)
         if value is not None:
             return value, z
+    if is_elementwise(variable, scalar.TrueDiv):
+        z, divisor = variable.owner.inputs
+        value = constant_value(divisor)
+        if value:
+            return 1 / value, z
     return 1.0, variable
 
 

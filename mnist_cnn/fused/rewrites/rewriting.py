@@ -10,7 +10,7 @@ from theano.gof.toolbox import ReplaceValidate
 from ..availability import why_not
 from .matching import Match, index_by_op, substitute
 
-__all__ = ["ReplacingOptimizer", "Rewriting", "Row", "not_float32", "rows_of", "tell_of_float64"]
+__all__ = ["ReplacingOptimizer", "Rewriting", "Row", "begin_rows", "not_float32", "rows_of", "tell_of_float64"]
 
 
 class Row(namedtuple("Row", "part becomes why")):
@@ -27,13 +27,37 @@ class Row(namedtuple("Row", "part becomes why")):
     """
 
 
-def rows_of(fgraph: FunctionGraph) -> dict[int, Row]:
-    """The rows of `explain` for a graph, by the place of a part in the graph as the program wrote it."""
-    if not hasattr(fgraph, "mnist_cnn_rows"):
-        fgraph.mnist_cnn_rows = OrderedDict()
+def rows_of(fgraph: FunctionGraph) -> dict[int, Row] | None:
+    """The rows of `explain` for a graph.
+
+    They are kept by the graph's inputs, so that copies of a function have them.
+
+    Parameters
+    ----------
+    fgraph : FunctionGraph
+
+    Returns
+    -------
+    dict or None
+        From the place of a part, in the graph as the program wrote it, to its `Row`. None where no
+        optimization of this package has seen the graph, or it had no part to look at.
+    """
+    for variable in fgraph.inputs:
+        if hasattr(variable.tag, "mnist_cnn_rows"):
+            return variable.tag.mnist_cnn_rows
+    return None
+
+
+def begin_rows(fgraph: FunctionGraph) -> dict[int, Row]:
+    """The rows of a graph, which are made if there are none yet, and its nodes' places."""
+    rows = rows_of(fgraph)
+    if rows is None:
+        rows = OrderedDict()
+        for variable in fgraph.inputs:
+            variable.tag.mnist_cnn_rows = rows
         for k, node in enumerate(fgraph.toposort()):
             node.tag.mnist_cnn_place = k
-    return fgraph.mnist_cnn_rows
+    return rows
 
 
 def not_float32(*variables: Variable) -> str | None:
@@ -105,7 +129,7 @@ class Rewriting(ReplacingOptimizer):
         raise NotImplementedError
 
     def apply(self, fgraph: FunctionGraph) -> None:
-        rows = rows_of(fgraph)
+        rows = begin_rows(fgraph)
         nodes = fgraph.toposort()
         mains = [node for node in nodes if self.is_main(node)]
         if not mains:
