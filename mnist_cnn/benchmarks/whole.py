@@ -13,6 +13,7 @@ from ..data import load_dataset
 from ..datasets.labels import shorten
 from ..system import machine
 from ..system.errors import MnistCnnError
+from .peers import find_peers
 from .processes import accuracy_in, run_program, run_torch
 
 __all__ = ["whole_command", "torch_first_epoch", "main"]
@@ -90,7 +91,7 @@ def _row(what, seconds, accuracies, ratio):
     )
 
 
-def main(options="--recipe fast", repeats=5, torch_python=sys.executable, against=None):
+def main(options="--recipe fast", repeats=5, peers=(sys.executable,), against=None):
     """Time the whole command and its rivals in turn, and print a table.
 
     A first run, which is not measured, fills the compile cache. Each round has a seed of its own.
@@ -101,8 +102,8 @@ def main(options="--recipe fast", repeats=5, torch_python=sys.executable, agains
         The command is ``scripts/train.py`` with these.
     repeats : int
         Rounds; the table shows their median.
-    torch_python : str
-        The Python that has PyTorch, whose first epoch is the rival in two memory formats.
+    peers : sequence of str
+        Pythons, one of which has PyTorch; its first epoch is the rival, in two memory formats.
     against : str, optional
         The options of another ``scripts/train.py``, which is then the rival in PyTorch's place.
 
@@ -114,6 +115,9 @@ def main(options="--recipe fast", repeats=5, torch_python=sys.executable, agains
     if repeats < 1:
         raise MnistCnnError("repeats is {}; it must be at least 1".format(repeats))
     words, rival_words = _words(options), _words(against or "")
+    torch_python = {program: python for python, program in find_peers(peers)}.get("with_torch")
+    if against is None and torch_python is None:
+        raise MnistCnnError("no Python of peers has PyTorch; install it, or name a Python that has it")
     line = "{}, {} core(s); {} round(s) of each in turn"
     print(line.format(machine.processor(), machine.cores(), repeats), flush=True)
     whole_command(words, seed=1)

@@ -11,9 +11,22 @@ from lasagne import init
 from lasagne.layers import Layer, NonlinearityLayer
 from lasagne.nonlinearities import identity
 
+__all__ = ["BatchNormLayer", "batch_norm"]
+
 
 class BatchNormLayer(Layer):
-    """Normalizes over `axes`, by the batch's mean and variance or, deterministic, by averages."""
+    """Normalizes over `axes`, by the batch's mean and variance or, deterministic, by averages.
+
+    Parameters
+    ----------
+    incoming : lasagne Layer
+    axes : 'auto', int or tuple of int
+        'auto' is all but the second.
+    epsilon, alpha : float
+        Added to the variance; the share of a batch in the averages.
+    beta, gamma : lasagne initializer, optional
+        Of shift and scale, a number for each channel; None leaves them out.
+    """
 
     def __init__(
         self, incoming, axes="auto", epsilon=1e-4, alpha=0.1, beta=init.Constant(0), gamma=init.Constant(1), **kwargs
@@ -47,7 +60,18 @@ class BatchNormLayer(Layer):
 
 
 def batch_norm(layer):
-    """As master's helper: the layer without its bias, normalized, then its nonlinearity."""
+    """Normalize a layer before its nonlinearity and without its bias, as master's helper does.
+
+    Parameters
+    ----------
+    layer : lasagne Layer
+        With ``nonlinearity`` and ``b``; it is changed.
+
+    Returns
+    -------
+    lasagne Layer
+        The nonlinearity over the normalized layer.
+    """
     nonlinearity, layer.nonlinearity = layer.nonlinearity, identity
     if layer.b is not None:
         del layer.params[layer.b]
