@@ -39,6 +39,7 @@ lint: .venv/installed $(if $(NPM),node_modules/installed)
 	$(BIN)/ruff check $(PYTHON_FILES)
 	$(BIN)/ruff format --check $(PYTHON_FILES)
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/clang-format --dry-run --Werror $(CPP_FILES)
 	$(if $(NPM),npx eslint mnist_cnn && npx prettier --check $(PAGE_FILES),@echo "no npm here: the JavaScript is not checked")
 

@@ -8,7 +8,7 @@ if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
 from .commands import end_process, main
 
 
-def program():
+def program() -> None:
     """Run the command line, and end the process."""
     end_process(main())
 

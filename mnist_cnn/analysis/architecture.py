@@ -11,7 +11,7 @@ __all__ = ["Row", "layer_rows", "summary_table"]
 Row = namedtuple("Row", "name kind shape parameters")
 
 
-def layer_rows(network):
+def layer_rows(network: lasagne.layers.Layer) -> list[Row]:
     """List a network's layers in order from the input.
 
     Parameters
@@ -36,7 +36,7 @@ def layer_rows(network):
     return rows
 
 
-def summary_table(network):
+def summary_table(network: lasagne.layers.Layer) -> str:
     """Format a network's layers as a table.
 
     Parameters

@@ -4,6 +4,8 @@ They explain a class's *score* (its logit). The probability itself is flat where
 hardly any pixel changes it.
 """
 
+from collections.abc import Callable, Sequence
+
 import lasagne
 import numpy as np
 import theano
@@ -14,7 +16,11 @@ from .layers import without_nonlinearity
 __all__ = ["compile_scores", "saliency", "integrated_gradients", "occlusion"]
 
 
-def compile_scores(network):
+#: From images and a class for each to the gradients of these classes' scores.
+GradientFn = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def compile_scores(network: lasagne.layers.Layer) -> tuple[Callable[[np.ndarray], np.ndarray], GradientFn]:
     """Compile the scores of the classes and their gradients.
 
     Parameters
@@ -38,7 +44,9 @@ def compile_scores(network):
     return (theano.function([images], scores), theano.function([images, classes], T.grad(chosen.sum(), images)))
 
 
-def saliency(gradient_fn, image, classes):
+def saliency(
+    gradient_fn: GradientFn, image: np.ndarray, classes: Sequence[int] | Sequence[tuple[int, int]]
+) -> np.ndarray:
     """The gradient of a class's score with respect to each pixel [1]_.
 
     For images in several channels it is the largest magnitude of a pixel's derivatives, as in the
@@ -83,7 +91,14 @@ def saliency(gradient_fn, image, classes):
     return maps[:, 0] if maps.shape[1] == 1 else np.abs(maps).max(axis=1)
 
 
-def integrated_gradients(gradient_fn, image, classes, baseline=None, steps=128, batch_size=500):
+def integrated_gradients(
+    gradient_fn: GradientFn,
+    image: np.ndarray,
+    classes: Sequence[int],
+    baseline: np.ndarray | None = None,
+    steps: int = 128,
+    batch_size: int = 500,
+) -> np.ndarray:
     r"""Share a class's score out among the pixels [1]_.
 
     The gradient is averaged along the straight line from a baseline to the image:
@@ -143,7 +158,13 @@ def integrated_gradients(gradient_fn, image, classes, baseline=None, steps=128, 
     return np.stack(attributions)
 
 
-def occlusion(score_fn, image, size=5, fill=0, batch_size=500):
+def occlusion(
+    score_fn: Callable[[np.ndarray], np.ndarray],
+    image: np.ndarray,
+    size: int = 5,
+    fill: float | np.ndarray = 0,
+    batch_size: int = 500,
+) -> np.ndarray:
     """The drop of each class's score when a square of the image is hidden [1]_.
 
     Parameters

@@ -1,11 +1,11 @@
 """The headings and texts of the figures on the page."""
 
-from .materials import HIDDEN
+from .materials import HIDDEN, Materials
 
 __all__ = ["caption"]
 
 
-def caption(name, materials):
+def caption(name: str, materials: Materials) -> tuple[str, str]:
     """The caption of a figure.
 
     Parameters

@@ -7,7 +7,7 @@ from ..system.errors import MnistCnnError
 __all__ = ["pca", "tsne"]
 
 
-def pca(features, num_components=2):
+def pca(features: np.ndarray, num_components: int = 2) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Principal components by singular value decomposition.
 
     Parameters
@@ -46,7 +46,7 @@ def pca(features, num_components=2):
     return centred @ components.T, components, explained
 
 
-def tsne(features, seed=0):
+def tsne(features: np.ndarray, seed: int = 0) -> np.ndarray:
     """Place points in the plane so that neighbours stay neighbours: t-SNE [1]_.
 
     Distances between groups and the sizes of groups mean nothing.

@@ -1,6 +1,7 @@
 """The accuracy of trained networks on the test digits, each alone and as an ensemble."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from .metrics import confusion_matrix, wilson_interval
 __all__ = ["summary", "main"]
 
 
-def summary(name, probabilities, labels, classes=None):
+def summary(name: str, probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str] | None = None) -> str:
     """Format the accuracy of answers, in a few lines.
 
     Parameters
@@ -50,31 +51,30 @@ def summary(name, probabilities, labels, classes=None):
     right, total = counts.diagonal(), counts.sum(axis=1)
     low, high = wilson_interval(right.sum(), len(labels))
     shares = ["{:.2f}".format(100 * r / n) if n else "-" for r, n in zip(right, total)]
-    if classes is None:
-        classes = range(len(total))
+    words = [str(word) for word in (range(len(total)) if classes is None else classes)]
     lines = [
         "{}: {:.2f} % (95 % interval: {:.2f} to {:.2f} %), {} mistakes in {}".format(
             name, 100 * right.sum() / len(labels), 100 * low, 100 * high, len(labels) - right.sum(), len(labels)
         )
     ]
-    if max(len(str(word)) for word in classes) == 1 and len(classes) <= 10:
+    if max(map(len, words)) == 1 and len(words) <= 10:
         lines += [
-            "  digit     " + " ".join("{:>6}".format(word) for word in classes),
+            "  digit     " + " ".join("{:>6}".format(word) for word in words),
             "  accuracy  " + " ".join("{:>6}".format(share) for share in shares),
             "  mistakes  " + " ".join("{:>6}".format(n) for n in total - right),
         ]
     else:
-        width = max(len("class"), *(len(str(word)) for word in classes))
+        width = max(len("class"), *map(len, words))
         row = "  {:{}}  {:>8}  {:>8}  {:>6}"
         lines.append(row.format("class", width, "accuracy", "mistakes", "images"))
         lines += [
             row.format(word, width, share, wrong, n)
-            for word, share, wrong, n in zip(classes, shares, total - right, total)
+            for word, share, wrong, n in zip(words, shares, total - right, total)
         ]
     return "\n".join(lines)
 
 
-def main(models, data_dir=None, dataset=None):
+def main(models: Sequence[Path | str], data_dir: Path | str | None = None, dataset: str | None = None) -> None:
     """Print the test accuracy of networks, and of their ensemble.
 
     The ensemble's answer is the class of the highest mean probability.

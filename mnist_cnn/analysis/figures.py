@@ -12,7 +12,7 @@ from ..system.errors import MnistCnnError
 from . import architecture, attribution, metrics, plots
 from .embedding import pca, tsne
 from .layers import as_laid_on
-from .materials import HIDDEN
+from .materials import HIDDEN, Materials
 from .patches import top_patches
 from .units import compile_units, maximize_activation
 
@@ -188,7 +188,7 @@ def _evolution(materials):
     return plots.plot_evolution(as_laid_on(snapshots), epochs)
 
 
-def draw_film(materials):
+def draw_film(materials: Materials) -> bytes:
     """The evolution of the kernels as an animated GIF: half a second an epoch, two for the last."""
     epochs, snapshots = materials.snapshots
     # MAXCOVERAGE spreads the palette evenly; the others would drop the few dark colours

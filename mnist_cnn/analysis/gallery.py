@@ -4,6 +4,7 @@ import importlib.util
 import io
 import itertools
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..datasets import dataset_files
@@ -46,19 +47,19 @@ def _choose_figures(names, model):
 
 
 def main(
-    model,
-    index=None,
-    digit=None,
-    image=None,
-    figures=None,
-    versus=None,
-    diverging=False,
-    output="pictures",
-    data_dir=None,
-    show=False,
-    class_name=None,
-    dataset=None,
-):
+    model: Path | str,
+    index: int | None = None,
+    digit: int | None = None,
+    image: Path | str | None = None,
+    figures: Sequence[str] | str | None = None,
+    versus: int | None = None,
+    diverging: bool = False,
+    output: Path | str = "pictures",
+    data_dir: Path | str | None = None,
+    show: bool = False,
+    class_name: str | None = None,
+    dataset: str | None = None,
+) -> None:
     """Draw figures of a trained model and save them, with a page that explains them.
 
     Parameters

@@ -1,8 +1,10 @@
 """A network's layers and their activations, as arrays."""
 
 import copy
+from collections.abc import Callable
 
 import lasagne
+import numpy as np
 import theano
 from lasagne.layers import Conv2DLayer, DenseLayer, InputLayer, MaxPool2DLayer
 
@@ -11,7 +13,7 @@ from ..predict import join_finite
 __all__ = ["as_laid_on", "name_layers", "compile_activations", "with_input_shape", "without_nonlinearity"]
 
 
-def as_laid_on(kernels):
+def as_laid_on(kernels: np.ndarray) -> np.ndarray:
     """Turn kernels by 180 degrees, so that a kernel looks like the pattern that it finds.
 
     Theano's convolution turns the stored kernels before it multiplies. The tutorial's own figure shows
@@ -37,7 +39,7 @@ def as_laid_on(kernels):
     return kernels[..., ::-1, ::-1]
 
 
-def name_layers(network):
+def name_layers(network: lasagne.layers.Layer) -> dict[str, lasagne.layers.Layer]:
     """Name the layers of a network.
 
     Parameters
@@ -67,7 +69,7 @@ def name_layers(network):
     return layers
 
 
-def without_nonlinearity(layer):
+def without_nonlinearity(layer: lasagne.layers.Layer) -> lasagne.layers.Layer:
     """Copy a layer without its nonlinearity; the copy shares parameters and input.
 
     The gradient of a rectifier is zero where the unit is silent, and that of softmax where the network
@@ -87,7 +89,7 @@ def without_nonlinearity(layer):
     return linear
 
 
-def compile_activations(network):
+def compile_activations(network: lasagne.layers.Layer) -> Callable[..., dict[str, np.ndarray]]:
     """Compile a function from images to the output of every layer.
 
     Parameters
@@ -130,7 +132,7 @@ def compile_activations(network):
     return activations
 
 
-def with_input_shape(layer, shape):
+def with_input_shape(layer: lasagne.layers.Layer, shape: tuple[int | None, ...]) -> lasagne.layers.Layer:
     """Copy a layer and all below it for images of another shape; the copies share the parameters.
 
     Parameters

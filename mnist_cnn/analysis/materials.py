@@ -1,7 +1,9 @@
 """The arrays that the figures of a model are drawn from."""
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import lasagne
 import numpy as np
@@ -32,16 +34,16 @@ class Materials:
 
     def __init__(
         self,
-        model,
-        index=None,
-        digit=None,
-        image=None,
-        versus=None,
-        diverging=False,
-        data_dir=None,
-        dataset=None,
-        class_name=None,
-    ):
+        model: Path | str,
+        index: int | None = None,
+        digit: int | None = None,
+        image: Path | str | None = None,
+        versus: int | None = None,
+        diverging: bool = False,
+        data_dir: Path | str | None = None,
+        dataset: str | None = None,
+        class_name: str | None = None,
+    ) -> None:
         self.model, self.diverging = model, diverging
         self.network, card = load_model(model)
         self.layers = layers.name_layers(self.network)
@@ -72,25 +74,25 @@ class Materials:
         return self.images[index], name
 
     @property
-    def is_image_shown(self):
+    def is_image_shown(self) -> bool:
         """Whether a figure has used the image so far."""
         return "_shown" in vars(self)
 
     @property
-    def image(self):
+    def image(self) -> np.ndarray:
         return self._shown[0]
 
     @property
-    def name(self):
+    def name(self) -> str:
         return self._shown[1]
 
     @property
-    def noun(self):
+    def noun(self) -> str:
         """The word for an image: 'digit' or 'image'."""
         return noun(self.names)
 
     @cached_property
-    def nothing(self):
+    def nothing(self) -> np.ndarray:
         """The colour of an empty image, (channels, 1, 1): black, or the mean colour."""
         if self.images.shape[1] == 1:
             return np.zeros((1, 1, 1), self.images.dtype)
@@ -98,50 +100,50 @@ class Materials:
         return colour.astype(self.images.dtype)[:, None, None]
 
     @property
-    def start_of_climb(self):
+    def start_of_climb(self) -> dict[str, Any]:
         """The options of `maximize_activation` for the start of the gradient ascent."""
         noise = (0, 0.1) if self.images.shape[1] == 1 else (-0.25, 0.25)
         return dict(neutral=self.nothing, noise=noise)
 
     @cached_property
-    def activations_fn(self):
+    def activations_fn(self) -> Callable[..., dict[str, np.ndarray]]:
         return layers.compile_activations(self.network)
 
     @cached_property
-    def activations(self):
+    def activations(self) -> dict[str, np.ndarray]:
         """The activations of the image, by the layers' names."""
         return {name: values[0] for name, values in self.activations_fn(self.image[None]).items()}
 
     @property
-    def probabilities(self):
+    def probabilities(self) -> np.ndarray:
         return self.activations["output"]
 
     @cached_property
-    def test_activations(self):
+    def test_activations(self) -> dict[str, np.ndarray]:
         return self.activations_fn(self.images, ("conv 2", "dense", "output"))
 
     @property
-    def test_probabilities(self):
+    def test_probabilities(self) -> np.ndarray:
         return self.test_activations["output"]
 
     @cached_property
-    def confusion(self):
+    def confusion(self) -> np.ndarray:
         return metrics.confusion_matrix(self.labels, self.test_probabilities.argmax(axis=1), len(self.names))
 
     @cached_property
-    def score_fns(self):
+    def score_fns(self) -> tuple[Callable[[np.ndarray], np.ndarray], attribution.GradientFn]:
         return attribution.compile_scores(self.network)
 
     @cached_property
-    def occlusion(self):
+    def occlusion(self) -> np.ndarray:
         return attribution.occlusion(self.score_fns[0], self.image, HIDDEN, self.nothing)
 
     @cached_property
-    def snapshots(self):
+    def snapshots(self) -> tuple[np.ndarray, np.ndarray]:
         return snapshots_of(self.model, self.weights[0])
 
 
-def snapshots_of(model, kernels):
+def snapshots_of(model: Path | str, kernels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Read the snapshots of the first layer's kernels that lie beside a model.
 
     Parameters

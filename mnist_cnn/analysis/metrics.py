@@ -1,5 +1,7 @@
 """Measures of a classifier: confusion, confidence intervals, calibration."""
 
+from typing import TypeVar
+
 import numpy as np
 
 __all__ = [
@@ -11,7 +13,7 @@ __all__ = [
 ]
 
 
-def confusion_matrix(labels, predictions, num_classes=10):
+def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, num_classes: int = 10) -> np.ndarray:
     """Count the predictions by true and predicted class.
 
     Parameters
@@ -37,7 +39,10 @@ def confusion_matrix(labels, predictions, num_classes=10):
     return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
-def wilson_interval(successes, trials, z=1.959964):
+Number = TypeVar("Number", float, np.ndarray)
+
+
+def wilson_interval(successes: Number, trials: Number, z: float = 1.959964) -> tuple[Number, Number]:
     """Confidence interval of a proportion, by Wilson's score [1]_.
 
     Near 100 % the usual p +- z sqrt(p (1 - p) / n) is too narrow and exceeds 1. Wilson's interval
@@ -68,16 +73,18 @@ def wilson_interval(successes, trials, z=1.959964):
     0.9879 to 0.9918
     """
     # scipy.stats.binomtest has it for one proportion at a time, and takes 0.4 s to import
-    trials = np.asarray(trials, float)
-    share = successes / trials
-    centre = share + z**2 / (2 * trials)
-    spread = z * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
-    scale = 1 + z**2 / trials
+    count = np.asarray(trials, float)
+    share = successes / count
+    centre = share + z**2 / (2 * count)
+    spread = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    scale = 1 + z**2 / count
     # at 0 and 1 the exact bounds are 0 and 1; rounding must not cross them
     return np.maximum((centre - spread) / scale, 0), np.minimum((centre + spread) / scale, 1)
 
 
-def calibration_bins(confidences, correct, num_bins=15):
+def calibration_bins(
+    confidences: np.ndarray, correct: np.ndarray, num_bins: int = 15
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Sort predictions into bins by confidence, and count the right ones.
 
     Parameters
@@ -104,7 +111,7 @@ def calibration_bins(confidences, correct, num_bins=15):
     return counts, num_correct, np.divide(sums, counts, out=np.full(num_bins, np.nan), where=counts > 0)
 
 
-def expected_calibration_error(confidences, correct, num_bins=15):
+def expected_calibration_error(confidences: np.ndarray, correct: np.ndarray, num_bins: int = 15) -> float:
     """Expected calibration error: the mean distance of confidence and accuracy [1]_.
 
     Parameters
@@ -134,7 +141,7 @@ def expected_calibration_error(confidences, correct, num_bins=15):
     return float(np.nansum(np.abs(num_correct - counts * confidence)) / counts.sum())
 
 
-def confident_mistakes(probabilities, labels, count):
+def confident_mistakes(probabilities: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
     """Find the wrong answers with the highest probability.
 
     Parameters

@@ -1,12 +1,13 @@
 """A unit's receptive field, and the images that excite it most."""
 
+import lasagne
 import numpy as np
 from lasagne.layers import Conv2DLayer, DenseLayer, InputLayer, MaxPool2DLayer
 
 __all__ = ["receptive_field", "top_patches"]
 
 
-def receptive_field(layer, row, column):
+def receptive_field(layer: lasagne.layers.Layer, row: int, column: int) -> tuple[slice, slice]:
     """Find the receptive field of a unit.
 
     Parameters
@@ -46,10 +47,12 @@ def receptive_field(layer, row, column):
                 raise ValueError("a unit of a dense layer sees the whole image")
             below = below.input_layer
         spans.append(slice(max(first, 0), min(last + 1, below.shape[2 + axis])))
-    return tuple(spans)
+    return spans[0], spans[1]
 
 
-def top_patches(layer, maps, images, count=9):
+def top_patches(
+    layer: lasagne.layers.Layer, maps: np.ndarray, images: np.ndarray, count: int = 9
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Find the patches of real images that excite each filter of a layer most [1]_.
 
     Parameters

@@ -20,6 +20,7 @@ References
 
 import warnings
 from collections import namedtuple
+from collections.abc import Callable, Sequence
 
 import lasagne
 import numpy as np
@@ -47,7 +48,11 @@ def _unit(rows):
         return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-9)
 
 
-def compile_features(network, batch_size=500):
+#: From images to probabilities and features.
+FeaturesFn = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def compile_features(network: lasagne.layers.Layer, batch_size: int = 500) -> FeaturesFn:
     """Compile a function from images to a network's probabilities and features.
 
     Parameters
@@ -78,7 +83,7 @@ def compile_features(network, batch_size=500):
     return features_of
 
 
-def learn_trust(features_of, images, labels):
+def learn_trust(features_of: FeaturesFn, images: np.ndarray, labels: np.ndarray) -> Trust:
     """Find the centres of known digits' features, and the limits of distance and ink.
 
     Parameters
@@ -118,7 +123,7 @@ def _ink(images):
     return images.reshape(len(images), -1).sum(axis=1)
 
 
-def feature_distance(centres, probabilities, features):
+def feature_distance(centres: np.ndarray, probabilities: np.ndarray, features: np.ndarray) -> np.ndarray:
     """One minus the cosine to the nearest centre of the predicted class.
 
     Parameters
@@ -149,7 +154,9 @@ def feature_distance(centres, probabilities, features):
     return distance
 
 
-def why_unsure(trust, images, probabilities, features, classes):
+def why_unsure(
+    trust: Trust, images: np.ndarray, probabilities: np.ndarray, features: np.ndarray, classes: Sequence[str]
+) -> list[str]:
     """Say why answers are unsure, in the explorer page's words.
 
     Parameters
@@ -192,7 +199,7 @@ def why_unsure(trust, images, probabilities, features, classes):
     ]
 
 
-def is_unsure(trust, images, probabilities, features):
+def is_unsure(trust: Trust, images: np.ndarray, probabilities: np.ndarray, features: np.ndarray) -> np.ndarray:
     """Find the unsure answers.
 
     Parameters
@@ -205,5 +212,5 @@ def is_unsure(trust, images, probabilities, features):
     bool array
         (n,).
     """
-    classes = range(probabilities.shape[1])
+    classes = [str(number) for number in range(probabilities.shape[1])]
     return np.array([reason != "" for reason in why_unsure(trust, images, probabilities, features, classes)], bool)

@@ -1,5 +1,7 @@
 """Activation maximization: images that excite a single unit most, by gradient ascent."""
 
+from collections.abc import Callable, Sequence
+
 import lasagne
 import numpy as np
 import theano
@@ -12,7 +14,11 @@ from .patches import receptive_field
 __all__ = ["compile_units", "maximize_activation"]
 
 
-def compile_units(layer):
+#: From images and the numbers of units to the units' values and their gradients.
+UnitFn = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+def compile_units(layer: lasagne.layers.Layer) -> tuple[UnitFn, tuple[int, ...]]:
     """Compile the value of single units of a layer and its gradient.
 
     Parameters
@@ -45,8 +51,17 @@ def compile_units(layer):
 
 
 def maximize_activation(
-    unit_fn, units, shape, steps=100, step_size=0.1, decay=0.05, blur=0.4, seed=0, neutral=0, noise=(0, 0.1)
-):
+    unit_fn: UnitFn,
+    units: Sequence[int] | np.ndarray,
+    shape: tuple[int, ...],
+    steps: int = 100,
+    step_size: float = 0.1,
+    decay: float = 0.05,
+    blur: float = 0.4,
+    seed: int = 0,
+    neutral: float | np.ndarray = 0,
+    noise: tuple[float, float] = (0, 0.1),
+) -> tuple[np.ndarray, np.ndarray]:
     """Find images that excite units most, by gradient ascent [1]_.
 
     Each step goes along the gradient, divided by its root mean square, and keeps pixels in [0, 1].

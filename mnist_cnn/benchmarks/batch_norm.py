@@ -5,6 +5,8 @@ Training by Reducing Internal Covariate Shift, ICML 2015, https://arxiv.org/abs/
 master's class and arguments.
 """
 
+from typing import Any
+
 import theano
 import theano.tensor as T
 from lasagne import init
@@ -29,8 +31,15 @@ class BatchNormLayer(Layer):
     """
 
     def __init__(
-        self, incoming, axes="auto", epsilon=1e-4, alpha=0.1, beta=init.Constant(0), gamma=init.Constant(1), **kwargs
-    ):
+        self,
+        incoming: Layer,
+        axes: str | int | tuple[int, ...] = "auto",
+        epsilon: float = 1e-4,
+        alpha: float = 0.1,
+        beta: init.Initializer | None = init.Constant(0),
+        gamma: init.Initializer | None = init.Constant(1),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(incoming, **kwargs)
         if axes == "auto":
             axes = (0,) + tuple(range(2, len(self.input_shape)))
@@ -59,7 +68,7 @@ class BatchNormLayer(Layer):
         return y if self.beta is None else y + self.beta.dimshuffle(order)
 
 
-def batch_norm(layer):
+def batch_norm(layer: Layer) -> Layer:
     """Normalize a layer before its nonlinearity and without its bias, as master's helper does.
 
     Parameters

@@ -5,6 +5,8 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import theano.tensor as T
@@ -40,7 +42,9 @@ sys.exit(main_guard(lambda: trainer.train(
 """
 
 
-def train_apart(device, dataset, environment=None, **options):
+def train_apart(
+    device: str, dataset: Path | str, environment: Mapping[str, str] | None = None, **options: object
+) -> tuple[str, str]:
     """Train in a process of its own.
 
     Parameters
@@ -73,7 +77,7 @@ def train_apart(device, dataset, environment=None, **options):
     return process.stdout, process.stderr
 
 
-def noisy_digits(dataset, batches=3, batch_size=50):
+def noisy_digits(dataset: Sequence[np.ndarray], batches: int = 3, batch_size: int = 50) -> list[np.ndarray]:
     """A small data set on which two devices should agree to rounding.
 
     On MNIST itself weights differ by 1e-4 after a few steps: in a digit's flat regions the four
@@ -235,14 +239,14 @@ def _compare(device, dataset, batch_sizes, num_epochs, folder, torch_python):
 
 
 def main(
-    device="cuda",
-    batch_sizes=(50, 500),
-    full=False,
-    num_epochs=5,
-    examples=None,
-    output="gpu_check",
-    torch_python=sys.executable,
-):
+    device: str = "cuda",
+    batch_sizes: Sequence[int] = (50, 500),
+    full: bool = False,
+    num_epochs: int = 5,
+    examples: int | None = None,
+    output: Path | str = "gpu_check",
+    torch_python: str = sys.executable,
+) -> None:
     """Check a device: print its libraries and its speed, or compare it in full.
 
     Parameters

@@ -15,7 +15,9 @@ name              network                                                    ima
 """
 
 from collections import namedtuple
+from collections.abc import Callable
 
+import theano
 import theano.tensor as T
 from lasagne.layers import (
     Conv2DLayer,
@@ -25,6 +27,7 @@ from lasagne.layers import (
     FlattenLayer,
     GlobalPoolLayer,
     InputLayer,
+    Layer,
     NonlinearityLayer,
     Pool2DLayer,
 )
@@ -135,7 +138,7 @@ def _build(below, layers):
     return below
 
 
-def build_network(network, input_var=None):
+def build_network(network: str, input_var: theano.Variable | None = None) -> Layer:
     """Build a network in Lasagne.
 
     Parameters
@@ -156,7 +159,7 @@ def build_network(network, input_var=None):
     return NonlinearityLayer(_build(InputLayer((None, *shape), input_var), layers), softmax)
 
 
-def compile_network(network="tutorial", engine="auto"):
+def compile_network(network: str = "tutorial", engine: str = "auto") -> tuple[Callable, Callable]:
     """Compile a network's training step and measurement.
 
     Parameters

@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections import Counter, namedtuple
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -319,7 +320,7 @@ KINDS = {
 }
 
 
-def draw_photo(kind, number, images, labels):
+def draw_photo(kind: str, number: int, images: np.ndarray, labels: np.ndarray) -> Photo:
     """Draw a photograph of handwritten digits.
 
     Parameters
@@ -357,7 +358,7 @@ def _tilted(pixels, rng):
     )
 
 
-def clear_digits():
+def clear_digits() -> tuple[np.ndarray, np.ndarray]:
     """Unambiguous test digits, so that errors come from the photograph alone.
 
     Returns
@@ -375,7 +376,7 @@ def clear_digits():
     return images[clear], labels[clear]
 
 
-def judge(answers, digits):
+def judge(answers: Sequence[tuple[int, bool]], digits: Sequence[int]) -> str:
     """Tell how a photograph was read.
 
     Parameters
@@ -406,7 +407,7 @@ def judge(answers, digits):
     return "wrong, unsure" if all(unsure) else "wrong"
 
 
-def measure(model, count=10, kept=False, show=None):
+def measure(model: Path | str, count: int = 10, kept: bool = False, show: Path | str | None = None) -> None:
     """Print how the photographs of each kind are read.
 
     Parameters

@@ -2,10 +2,11 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..system.errors import MnistCnnError
 from .networks import NETWORKS
@@ -13,7 +14,7 @@ from .networks import NETWORKS
 __all__ = ["environment", "run_program", "run_torch", "accuracy_in"]
 
 
-def environment(python):
+def environment(python: str) -> dict[str, str]:
     """The environment variables for a process of a Python: without PYTHONPATH and the like for another one.
 
     Parameters
@@ -30,7 +31,9 @@ def environment(python):
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
 
-def run_program(command, name, env=None):
+def run_program(
+    command: Sequence[str], name: str, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a program to its end.
 
     Parameters
@@ -61,7 +64,9 @@ def run_program(command, name, env=None):
     return process
 
 
-def run_torch(torch_python, dataset, num_epochs, batch_sizes, *options):
+def run_torch(
+    torch_python: str, dataset: Path | str, num_epochs: int, batch_sizes: Sequence[int], *options: str
+) -> list[dict[str, Any]]:
     """Train the tutorial's network with PyTorch: run ``peers/train_torch.py``.
 
     Parameters
@@ -93,6 +98,6 @@ def run_torch(torch_python, dataset, num_epochs, batch_sizes, *options):
     return list(map(json.loads, process.stdout.splitlines()))
 
 
-def accuracy_in(report):
+def accuracy_in(report: str) -> float:
     """The test accuracy, in [0, 1], that a training's report ends with."""
-    return float(re.search(r"test accuracy:\s*(\S+)", report).group(1)) / 100
+    return float(report.rpartition("test accuracy:")[2].split()[0]) / 100

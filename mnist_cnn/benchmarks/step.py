@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 
 import numpy as np
@@ -20,7 +21,7 @@ _THEANO = "Theano"
 _BATCHES = 50  # that take turns, as in peers/worker.py
 
 
-def theano_step(engine="auto", network="tutorial"):
+def theano_step(engine: str = "auto", network: str = "tutorial") -> Callable:
     """A network's train step.
 
     Parameters
@@ -37,7 +38,7 @@ def theano_step(engine="auto", network="tutorial"):
     return compile_network(network, engine)[0]
 
 
-def repeat(function, batches):
+def repeat(function: Callable, batches: Sequence[tuple]) -> Callable[[int], float]:
     """Make a function that calls another for one batch after the other, and says how long it took.
 
     Parameters
@@ -62,7 +63,9 @@ def repeat(function, batches):
     return run
 
 
-def measure(contenders, batch_size, repeats=7, seconds=1.0):
+def measure(
+    contenders: Mapping[str, Callable[[int], float]], batch_size: int, repeats: int = 7, seconds: float = 1.0
+) -> dict[str, np.ndarray]:
     """Time several functions in turn, round after round.
 
     Parameters
@@ -93,17 +96,17 @@ def measure(contenders, batch_size, repeats=7, seconds=1.0):
 
 
 def main(
-    batch_sizes=(50, 500),
-    repeats=7,
-    seconds=1.0,
-    evaluate=False,
-    whole=False,
-    options="--recipe fast",
-    against=None,
-    peers=(sys.executable,),
-    network="tutorial",
-    explain=False,
-):
+    batch_sizes: Sequence[int] = (50, 500),
+    repeats: int = 7,
+    seconds: float = 1.0,
+    evaluate: bool = False,
+    whole: bool = False,
+    options: str = "--recipe fast",
+    against: str | None = None,
+    peers: Sequence[str] = (sys.executable,),
+    network: str = "tutorial",
+    explain: bool = False,
+) -> None:
     """Measure the train step at given batch sizes, or the whole command, and print a table.
 
     Parameters

@@ -34,7 +34,7 @@ def _image(paint):
     return fit_to_field(np.asarray(picture) / 255)[None]
 
 
-def draw_letters():
+def draw_letters() -> np.ndarray:
     """Letters in the DejaVu fonts that Matplotlib has, (n, 1, 28, 28)."""
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     images = []
@@ -47,7 +47,7 @@ def draw_letters():
     return np.stack(images)
 
 
-def draw_scribbles(count=1000, seed=0):
+def draw_scribbles(count: int = 1000, seed: int = 0) -> np.ndarray:
     """Smoothed random walks, (count, 1, 28, 28)."""
     rng = np.random.RandomState(seed)
     images = []
@@ -65,7 +65,7 @@ def draw_scribbles(count=1000, seed=0):
     return np.stack(images)
 
 
-def draw_shapes(count=300, seed=0):
+def draw_shapes(count: int = 300, seed: int = 0) -> np.ndarray:
     """Rectangles, crosses, dashes and triangles, (count, 1, 28, 28)."""
     rng = np.random.RandomState(seed)
     images = []
@@ -86,14 +86,14 @@ def draw_shapes(count=300, seed=0):
     return np.stack(images)
 
 
-def draw_dots():
+def draw_dots() -> np.ndarray:
     """Round dots of ten sizes, (10, 1, 28, 28)."""
     return np.stack(
         [_image(lambda pen: pen.ellipse([140 - r, 140 - r, 140 + r, 140 + r], fill=255)) for r in range(5, 105, 10)]
     )
 
 
-def pair_digits(images, count=1000, seed=0):
+def pair_digits(images: np.ndarray, count: int = 1000, seed: int = 0) -> np.ndarray:
     """Two digits side by side, scaled as one, (count, 1, 28, 28)."""
     rng = np.random.RandomState(seed)
     pairs = []
@@ -107,7 +107,7 @@ def pair_digits(images, count=1000, seed=0):
     return np.stack(pairs)
 
 
-def measure(model, fashion=None, data_dir=None):
+def measure(model: Path | str, fashion: Path | str | None = None, data_dir: Path | str | None = None) -> None:
     """Print the share of unsure answers for digits, and for other pictures.
 
     Parameters
@@ -140,7 +140,7 @@ def measure(model, fashion=None, data_dir=None):
     }
     if fashion is not None:
         images = read_idx(Path(fashion) / "t10k-images-idx3-ubyte.gz")
-        strangers["Fashion-MNIST"] = np.float32(images[:, None]) / np.float32(256)
+        strangers["Fashion-MNIST"] = images[:, None].astype(np.float32) / np.float32(256)
     rows += [(name, ask(images)[1]) for name, images in strangers.items()]
     print("{:20} {:>7}  {:>7}".format("", "images", "unsure"))
     for name, marks in rows:

@@ -1,10 +1,12 @@
 """The whole command, from its start to its end, beside PyTorch's first epoch or another training."""
 
+import itertools
 import os
 import shlex
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,7 @@ _SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "train.py"
 _TORCH_BATCH_SIZE = 50  # the tutorial's
 
 
-def whole_command(options, seed):
+def whole_command(options: Sequence[str], seed: int) -> tuple[float, float]:
     """Run ``scripts/train.py`` in a process of its own, as a user does.
 
     Parameters
@@ -48,13 +50,13 @@ def whole_command(options, seed):
         start = time.perf_counter()
         output = os.path.join(folder, "model.npz")
         process = run_program(
-            [sys.executable, str(_SCRIPT), *options, "--seed", str(seed), "--output", output], _SCRIPT
+            [sys.executable, str(_SCRIPT), *options, "--seed", str(seed), "--output", output], str(_SCRIPT)
         )
         seconds = time.perf_counter() - start
     return seconds, accuracy_in(process.stdout)
 
 
-def torch_first_epoch(torch_python, dataset, channels_last):
+def torch_first_epoch(torch_python: str, dataset: Path | str, channels_last: bool) -> tuple[str, float, float]:
     """Train an epoch of the same network with PyTorch, eager, in a process of its own.
 
     Parameters
@@ -91,7 +93,12 @@ def _row(what, seconds, accuracies, ratio):
     )
 
 
-def main(options="--recipe fast", repeats=5, peers=(sys.executable,), against=None):
+def main(
+    options: str = "--recipe fast",
+    repeats: int = 5,
+    peers: Sequence[str] = (sys.executable,),
+    against: str | None = None,
+) -> None:
     """Time the whole command and its rivals in turn, and print a table.
 
     A first run, which is not measured, fills the compile cache. Each round has a seed of its own.
@@ -115,8 +122,8 @@ def main(options="--recipe fast", repeats=5, peers=(sys.executable,), against=No
     if repeats < 1:
         raise MnistCnnError("repeats is {}; it must be at least 1".format(repeats))
     words, rival_words = _words(options), _words(against or "")
-    torch_python = {program: python for python, program in find_peers(peers)}.get("with_torch")
-    if against is None and torch_python is None:
+    pythons = [python for python, program in find_peers(peers) if program == "with_torch"] if against is None else []
+    if against is None and not pythons:
         raise MnistCnnError("no Python of peers has PyTorch; install it, or name a Python that has it")
     line = "{}, {} core(s); {} round(s) of each in turn"
     print(line.format(machine.processor(), machine.cores(), repeats), flush=True)
@@ -130,8 +137,8 @@ def main(options="--recipe fast", repeats=5, peers=(sys.executable,), against=No
             ours.append(whole_command(words, seed))
             if against is not None:
                 rivals.setdefault(_command(against), []).append(whole_command(rival_words, seed))
-            for channels_last in (False, True) if against is None else ():
-                what, *result = torch_first_epoch(torch_python, dataset, channels_last)
+            for python, channels_last in itertools.product(pythons, (False, True)):
+                what, *result = torch_first_epoch(python, dataset, channels_last)
                 what = "{}, the steps of its first epoch at batch size {}".format(what, _TORCH_BATCH_SIZE)
                 rivals.setdefault(what, []).append(result)
             print(

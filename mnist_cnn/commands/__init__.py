@@ -4,16 +4,23 @@ Each module here is a command. Its docstring is the help, `add_arguments` adds t
 called with them. The signature of `main` has the defaults.
 """
 
+from __future__ import annotations
+
 import argparse
 import importlib
 import inspect
 import os
 import signal
 import sys
+from collections.abc import Sequence
 
 from .. import __version__, compat
 from ..system.process import main_guard
 from ..system.signals import ENDING, set_handler
+
+TYPE_CHECKING = False  # typing takes time to import
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 __all__ = ["COMMANDS", "end_process", "main", "run"]
 
@@ -73,14 +80,14 @@ class _Start:
                 signal.signal(signum, handler)
 
 
-def end_process(code):
+def end_process(code: int) -> NoReturn:
     """Exit with a code; a first signal no longer interrupts Python's exit, a second one ends it at once."""
     for signum in ENDING:
         set_handler(signum, lambda signum, frame: signal.signal(signum, signal.SIG_DFL))
     sys.exit(code)
 
 
-def run(name, arguments=None, prog=None):
+def run(name: str, arguments: Sequence[str] | None = None, prog: str | None = None) -> int:
     """Run a command.
 
     Parameters
@@ -145,7 +152,7 @@ def _run(name, arguments, prog, received):
     return main_guard(lambda: compat.with_settings_of_the_user(lambda: command.main(**options)))
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``mnist-cnn``: the command that the first argument names; return the exit code.
 
     Parameters

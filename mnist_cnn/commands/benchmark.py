@@ -5,12 +5,14 @@ and of PyTorch's first epoch or another training. The number of threads is OMP_N
 processors.
 """
 
+import argparse
+
 from ..benchmarks.step import main
 
 __all__ = ["main"]
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--batch-sizes", type=int, nargs="+", metavar="N", help="examples in a train step (default: 50 500)")
     add(

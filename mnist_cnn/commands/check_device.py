@@ -4,12 +4,14 @@
 PyTorch, and Theano's profile.
 """
 
+import argparse
+
 from ..benchmarks.device import main
 
 __all__ = ["main"]
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--device", metavar="NAME", help="cuda, cuda0, opencl0:0 (default: %(default)s)")
     add("--batch-sizes", type=int, nargs="+", metavar="N", help="examples in a train step (default: 50 500)")

@@ -1,12 +1,14 @@
 """Measure trained networks on the test digits; several also together, as an ensemble."""
 
+import argparse
+
 from ..analysis.evaluate import main
 from .options import add_data_options
 
 __all__ = ["main"]
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "models",

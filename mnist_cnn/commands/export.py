@@ -1,5 +1,6 @@
 """Export a model to ONNX, safetensors or PyTorch."""
 
+import argparse
 from pathlib import Path
 
 import lasagne
@@ -12,7 +13,7 @@ from ..weights.writing import WRITERS
 __all__ = ["main"]
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "model",
@@ -27,7 +28,7 @@ def add_arguments(parser):
     )
 
 
-def main(model, output=None):
+def main(model: Path | str, output: Path | str | None = None) -> Path:
     """Export a model for other programs, and print the file's input and output.
 
     Parameters

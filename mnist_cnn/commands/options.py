@@ -1,9 +1,11 @@
 """Options of several commands."""
 
+import argparse
+
 __all__ = ["add_data_options"]
 
 
-def add_data_options(parser, of_model=False):
+def add_data_options(parser: argparse.ArgumentParser, of_model: bool = False) -> None:
     """Add --dataset and --data-dir, whose default is a model's data set or MNIST."""
     default = "that of the model" if of_model else "MNIST"
     parser.add_argument(

@@ -1,10 +1,14 @@
 """Classify picture files with a trained network, and mark unsure answers."""
 
+import argparse
 import csv
 import json
 import os
 import re
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +25,7 @@ from .options import add_data_options
 __all__ = ["main"]
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("model", metavar="MODEL", help="the weights that train.py saved, e.g. model.npz")
     add(
@@ -51,7 +55,15 @@ def add_arguments(parser):
     add_data_options(parser, of_model=True)
 
 
-def main(model, files, single=False, output_format="table", show=None, data_dir=None, dataset=None):
+def main(
+    model: Path | str,
+    files: Sequence[Path | str],
+    single: bool = False,
+    output_format: str = "table",
+    show: Path | str | None = None,
+    data_dir: Path | str | None = None,
+    dataset: str | None = None,
+) -> list[dict[str, Any]]:
     """Classify picture files and print a line for each digit, or for each picture.
 
     A line has the predicted class, its probability, the word "unsure" where the answer is not

@@ -1,13 +1,15 @@
 """Train several settings with several seeds each, on all cores or on a Dask cluster, and compare
 them. An interrupted sweep resumes when it is started again."""
 
+import argparse
+
 from ..sweeps import main
 from .options import add_data_options
 
 __all__ = ["main"]
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "spec",

@@ -1,5 +1,7 @@
 """Train the convolutional network on MNIST and save what it learned."""
 
+import argparse
+
 from ..training.config import RECIPES, add_options
 from ..training.trainer import main
 from .options import add_data_options
@@ -7,7 +9,7 @@ from .options import add_data_options
 __all__ = ["main"]
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--recipe",

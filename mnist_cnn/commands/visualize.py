@@ -1,13 +1,15 @@
 """Draw what a trained network learned: by default its kernels, a digit, the digit's feature maps
 and the training curves, and a page, index.html, that explains the figures."""
 
+import argparse
+
 from ..analysis.gallery import main
 from .options import add_data_options
 
 __all__ = ["main"]
 
 
-def add_arguments(parser):
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("model", metavar="MODEL", help="the weights that train.py saved, e.g. model.npz")
     which = parser.add_mutually_exclusive_group()

@@ -17,7 +17,7 @@ from . import children, import_hooks
 from .dropped_names import restore_names
 
 
-def main():
+def main() -> None:
     if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
         sys.exit(__doc__.strip())
     if sys.argv[1] == "--install":

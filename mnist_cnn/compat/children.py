@@ -24,7 +24,7 @@ def _hand_on(module):
         return dict(old(*args, **kwargs), mnist_cnn=_Mends())
 
 
-def mend_workers():
+def mend_workers() -> None:
     """Have workers of multiprocessing (spawn, forkserver) and of joblib's loky import the mends first.
 
     Otherwise a worker would import Theano without them, for an array or a function that it unpickles.
@@ -44,7 +44,7 @@ def _files():
     return folder / "mnist_cnn_mends.pth", folder / "mnist_cnn_mends.py"
 
 
-def install():
+def install() -> str:
     """Have every Python of this environment mend Theano and Lasagne at their first import.
 
     A wheel of the package has done this.
@@ -68,7 +68,7 @@ def install():
     return str(pth)
 
 
-def uninstall():
+def uninstall() -> None:
     """Undo `install`.
 
     Raises

@@ -10,6 +10,7 @@ import shutil
 import struct
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from .import_hooks import wrap
@@ -55,12 +56,12 @@ class _TruncatedExtensions(importlib.abc.MetaPathFinder):
         return None  # the ordinary finders go on
 
 
-def find_truncated_extensions():
+def find_truncated_extensions() -> None:
     """Have Theano's own modules checked as they are imported."""
     sys.meta_path.insert(0, _TruncatedExtensions())
 
 
-def remove_truncated_modules(compiledir):
+def remove_truncated_modules(compiledir: Path | str) -> None:
     """Remove the truncated modules of graphs; a module without a key is being compiled now.
 
     Also remove files in the place of modules' folders, which end Theano with a traceback.
@@ -74,14 +75,14 @@ def remove_truncated_modules(compiledir):
                 path.unlink()
 
 
-def compile_cache_is_empty():
+def compile_cache_is_empty() -> bool:
     """Whether Theano has compiled nothing yet on this machine, so that the start takes long."""
     import theano
 
     return not any(Path(theano.config.compiledir).glob("tmp*"))
 
 
-def check_cache_folder(flags):
+def check_cache_folder(flags: Mapping[str, str]) -> None:
     """Check the folder for compiled modules, and remove stale locks.
 
     Parameters
@@ -144,7 +145,7 @@ class _VersionedProps(tuple):
         return tuple, ()
 
 
-def find_modules_again():
+def find_modules_again() -> None:
     """Mend the keys of modules that no later process would find: a warm start compiles nothing."""
     from theano.gof import COp
     from theano.gof.cc import CLinker

@@ -15,7 +15,7 @@ __all__ = ["require_compiler", "use_device", "on_device", "require_on_device", "
 device_parts = {}
 
 
-def require_compiler():
+def require_compiler() -> None:
     """Check that Theano can compile C++.
 
     Raises
@@ -54,12 +54,12 @@ def _start_device(device):
         )
 
 
-def on_device():
+def on_device() -> bool:
     """Whether functions that are compiled now run on a GPU or an OpenCL device."""
     return "theano.gpuarray" in sys.modules and theano.gpuarray.pygpu_activated
 
 
-def require_on_device(function):
+def require_on_device(function: theano.compile.function_module.Function) -> None:
     """Check that a compiled function uses the device.
 
     Parameters
@@ -79,7 +79,7 @@ def require_on_device(function):
         )
 
 
-def use_device(device=None):
+def use_device(device: str | None = None) -> None:
     """Have functions that are compiled from now on run on a device.
 
     Parameters

@@ -94,7 +94,7 @@ def _fold_classes():
     return {"KFold": KFold, "StratifiedKFold": StratifiedKFold}
 
 
-def restore_names():
+def restore_names() -> None:
     """Put back the names that are missing."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy's, about names that it will drop

@@ -1,5 +1,7 @@
 """The environment that Theano starts in: checked before the import, with errors of one line."""
 
+from __future__ import annotations
+
 import contextlib
 import io
 import logging
@@ -9,6 +11,7 @@ import signal
 import sys
 import sysconfig
 import warnings
+from collections.abc import Callable, Iterator
 
 from ..system.errors import Interrupted, MnistCnnError
 
@@ -28,7 +31,14 @@ MAX_THREADS = 1024
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_THREAD_LIMIT")
 
 
-def check_environment():
+TYPE_CHECKING = False  # typing takes time to import
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    R = TypeVar("R")
+
+
+def check_environment() -> None:
     """Raise an ImportError where the interpreter cannot run the stack, or an environment variable is invalid."""
     if sys.version_info < (3, 10):  # noqa: UP036  a clone may be run by any Python
         raise ImportError("mnist_cnn needs CPython 3.10 or later, not {}.{}".format(*sys.version_info))
@@ -52,7 +62,7 @@ def check_environment():
 
 
 @contextlib.contextmanager
-def plain_number_of_threads():
+def plain_number_of_threads() -> Iterator[None]:
     """Show Theano only the first number of OMP_NUM_THREADS: it cannot read a list such as "4,2".
 
     Yields
@@ -69,7 +79,7 @@ def plain_number_of_threads():
             os.environ["OMP_NUM_THREADS"] = text
 
 
-def mute_old_code():
+def mute_old_code() -> None:
     """Keep warnings about the code of Theano and Lasagne from ending a ``python -W error``."""
     for category in (DeprecationWarning, PendingDeprecationWarning, SyntaxWarning, ImportWarning, ResourceWarning):
         warnings.filterwarnings(
@@ -77,14 +87,14 @@ def mute_old_code():
         )
 
 
-def first_line(error):
+def first_line(error: BaseException) -> str:
     """The message of an exception in one line, of 300 characters at most."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 300 else text[:300] + "..."
 
 
 @contextlib.contextmanager
-def compile_quietly():
+def compile_quietly() -> Iterator[None]:
     """Mute Theano's import, which compiles modules of its own where the cache is empty.
 
     Yields
@@ -124,7 +134,7 @@ def compile_quietly():
         raise OSError(what_is_missing() or str(error)) from error
 
 
-def what_is_missing(compiler=True):
+def what_is_missing(compiler: str | bool = True) -> str | None:
     """A sentence about what has to be installed to compile modules; None if nothing is missing.
 
     Parameters
@@ -158,7 +168,7 @@ class _Held(logging.Filter):
         return record.levelno < logging.ERROR
 
 
-def with_settings_of_the_user(command):
+def with_settings_of_the_user(command: Callable[[], R]) -> R:
     """Call a command; Theano's errors from this machine or the user's settings become one line.
 
     Parameters

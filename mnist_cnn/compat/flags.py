@@ -10,6 +10,7 @@ import os
 import shlex
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..system import machine
@@ -23,7 +24,7 @@ __all__ = ["theano_defaults", "user_flags", "use_float32"]
 device = "cpu"
 
 
-def user_flags():
+def user_flags() -> dict[str, str]:
     """The Theano options that THEANO_FLAGS or a .theanorc sets, e.g. 'blas.ldflags': '-lm'."""
     flags = {}
     rc = configparser.RawConfigParser()
@@ -149,7 +150,7 @@ def _some_home():
 
 
 @contextlib.contextmanager
-def theano_defaults():
+def theano_defaults() -> Iterator[None]:
     """Put our settings in front of the user's THEANO_FLAGS while Theano is imported.
 
     Sets `device` to the user's choice. Theano itself gets 'cpu': it would start a GPU at its import,
@@ -186,7 +187,7 @@ def theano_defaults():
             logger.setLevel(logging.NOTSET)
 
 
-def use_float32():
+def use_float32() -> None:
     """Set Theano's floatX to float32, unless THEANO_FLAGS, .theanorc or the program set it."""
     import theano
 

@@ -31,7 +31,7 @@ def _in_child():
         library.omp_set_num_threads(1)
 
 
-def make_forks_safe():
+def make_forks_safe() -> None:
     """Have ``os.fork``, and with it multiprocessing, leave OpenMP usable in the child.
 
     GCC's OpenMP keeps its threads between parallel regions. A forked child has none of them, and its next

@@ -278,7 +278,7 @@ def _prepare_opencl(cxx):
     return {name: str(path) for name, path in paths.items()}
 
 
-def prepare(device, cxx):
+def prepare(device: str, cxx: str) -> dict[str, str]:
     """Make the libraries of a device loadable by this process.
 
     Parameters

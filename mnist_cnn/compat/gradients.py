@@ -12,6 +12,8 @@ References
    neurons for conditional computation. 2013. https://arxiv.org/abs/1308.3432
 """
 
+from collections.abc import Callable
+
 import theano
 
 from .import_hooks import wrap
@@ -19,7 +21,7 @@ from .import_hooks import wrap
 __all__ = ["own_gradient", "prefer_own_gradients"]
 
 
-def own_gradient(op):
+def own_gradient(op: theano.gof.Op) -> Callable | None:
     """The `grad` that wins over an Op's `L_op`: the instance's own, or that of a nearer class.
 
     Parameters
@@ -73,7 +75,7 @@ def _wrap(cls):
             _asked.pop()
 
 
-def prefer_own_gradients():
+def prefer_own_gradients() -> None:
     """Mend all classes of Ops, those that Theano has and those that programs will define."""
     root = theano.gof.op.PureOp
 

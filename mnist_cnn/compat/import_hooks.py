@@ -10,6 +10,8 @@ A finder gives each of their modules a loader of ours:
 The mends of `mnist_cnn.compat.mends` register themselves in these tables.
 """
 
+from __future__ import annotations
+
 import builtins
 import contextlib
 import functools
@@ -19,6 +21,15 @@ import inspect
 import sys
 import warnings
 import zlib
+from collections.abc import Callable, Mapping, Sequence
+
+TYPE_CHECKING = False  # typing takes time to import
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any, TypeVar
+
+    F = TypeVar("F", bound=Callable)
 
 __all__ = ["PACKAGES", "OLD_MODULES", "LINES", "AROUND", "AFTER", "after", "around", "install", "wrap"]
 
@@ -36,7 +47,7 @@ AROUND = {}
 AFTER = {}
 
 
-def after(name):
+def after(name: str) -> Callable[[F], F]:
     """A decorator: call a function with the module `name`, of any package, after that has run."""
 
     def register(function):
@@ -46,7 +57,7 @@ def after(name):
     return register
 
 
-def around(name):
+def around(name: str) -> Callable[[F], F]:
     """A decorator: run the module `name` inside the context manager that a function returns."""
 
     def register(function):
@@ -56,7 +67,7 @@ def around(name):
     return register
 
 
-def wrap(owner, name):
+def wrap(owner: object, name: str) -> Callable[[F], F]:
     """A decorator: replace the function `name` of a class or module by one that gets it as first argument.
 
     Examples
@@ -84,7 +95,13 @@ def wrap(owner, name):
     return register
 
 
-def import_as_it_was(name, globals=None, locals=None, fromlist=(), level=0):
+def import_as_it_was(
+    name: str,
+    globals: Mapping[str, Any] | None = None,
+    locals: Mapping[str, Any] | None = None,
+    fromlist: Sequence[str] = (),
+    level: int = 0,
+) -> ModuleType:
     """``__import__`` for old code, with the modules of `OLD_MODULES`."""
     if level == 0:
         top = name.partition(".")[0]
@@ -188,7 +205,9 @@ class MendingFinder:
     """Finds the modules of `PACKAGES` and of `AFTER` by the other finders, and mends them."""
 
     @classmethod
-    def find_spec(cls, fullname, path=None, target=None):
+    def find_spec(
+        cls, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         if not _is_old(fullname) and fullname not in AFTER:
             return None
         for finder in sys.meta_path:
@@ -196,16 +215,16 @@ class MendingFinder:
             if spec is None:
                 continue
             if type(spec.loader) is importlib.machinery.SourceFileLoader and _is_old(fullname):
-                spec.loader = _MendingLoader(fullname, spec.origin)
+                spec.loader = _MendingLoader(fullname, spec.loader.path)
             elif hasattr(spec.loader, "exec_module") and not isinstance(
                 spec.loader, importlib.machinery.ExtensionFileLoader
             ):
-                spec.loader = _Wrapped(spec.loader)
+                spec.loader = _Wrapped(spec.loader)  # type: ignore[assignment]  # it has what the import asks for
             return spec
         return None
 
 
-def install():
+def install() -> None:
     """Have the modules of Theano and Lasagne mended from now on.
 
     Raises

@@ -17,7 +17,7 @@ from .import_hooks import wrap
 __all__ = ["import_gpuarray_when_asked", "remember_the_compiler", "fault_of_compiler", "skip_source_lines"]
 
 
-def import_gpuarray_when_asked():
+def import_gpuarray_when_asked() -> None:
     """Have ``theano.gpuarray`` imported by its first use, which the CPU never makes."""
     import theano
 
@@ -60,7 +60,7 @@ class _Answers:
 _known = []  # the answers of the compiler in use, if there is one
 
 
-def fault_of_compiler():
+def fault_of_compiler() -> str | None:
     """The reason why the compiler cannot make a module with Theano's flags, or None; asked once."""
     from theano import config
     from theano.gof.cmodule import std_include_dirs
@@ -97,7 +97,7 @@ def fault_of_compiler():
     return None
 
 
-def remember_the_compiler():
+def remember_the_compiler() -> None:
     """Keep the flags of this processor and whether OpenMP works, which take four processes at each start."""
     from theano import config
     from theano.gof.cmodule import GCC_compiler
@@ -169,7 +169,7 @@ def _flags_of_processor():
     return [flag] if compiles else []
 
 
-def skip_source_lines():
+def skip_source_lines() -> None:
     """Keep Theano from reading its own source after an invalid rewriting of the graph.
 
     It needs the calling function's name only; for the source line Python searches all modules, 0.03 s

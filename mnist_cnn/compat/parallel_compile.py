@@ -267,7 +267,7 @@ def _close_early_headers():
         headers.close()
 
 
-def apply():
+def apply() -> None:
     """Have Theano take modules from these compilations, with g++ on Linux; make Ctrl-C an `Interrupted`."""
     for name in ("__init__", "create"):
         wrap(theano.compile.FunctionMaker, name)(_interrupted)

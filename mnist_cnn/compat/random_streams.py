@@ -11,7 +11,7 @@ def _times(A, B, m):
     return np.uint64(A) @ np.uint64(B) % np.uint64(m)
 
 
-def stream_starts(rstate, n_streams):
+def stream_starts(rstate: np.ndarray, n_streams: int) -> np.ndarray:
     """States of MRG31k3p that lie 2**72 numbers apart.
 
     One product with the k-th power of the step's matrix turns the first k states into the next k.
@@ -57,7 +57,7 @@ def _product_of_both_halves(v, A, m1, B, m2):
     return np.int32(np.concatenate([_times(A, v[:3], m1), _times(B, v[3:], m2)]))
 
 
-def apply():
+def apply() -> None:
     """Have ``MRG_RandomStreams`` use `stream_starts`, which gives the same states.
 
     Theano compiles a module, and calls it for each of a dropout layer's 15,360 streams.

@@ -6,6 +6,7 @@
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from ..storage.download import fetch
 from ..system.errors import MnistCnnError
 from . import arrays, cifar10, four_files, matlab, parquet, pickled, pictures, tables
 from .cache import SYSTEM_FOLDERS, VARIABLE, cache_folder
+from .card import Dataset
 from .catalogue import DATASETS, Entry, find_entry
 from .folder import is_own_output, visible_files
 from .idx import canonical_name
@@ -34,7 +36,12 @@ FORMS = (four_files, cifar10, tables, arrays, matlab, pickled, pictures, parquet
 MAX_NAMED = 3  # files, in a message
 
 
-def load(dataset=None, data_dir=None, base_urls=None, timeout=10):
+def load(
+    dataset: str | None = None,
+    data_dir: Path | str | None = None,
+    base_urls: Sequence[str] | None = None,
+    timeout: float = 10,
+) -> Dataset:
     """Load a data set by its name, from a folder, or both.
 
     Parameters
@@ -55,15 +62,16 @@ def load(dataset=None, data_dir=None, base_urls=None, timeout=10):
     """
     wanted = None if dataset is None else find_entry(dataset)
     if data_dir is None:
-        folder = _published(wanted, base_urls, timeout)
-        found = FAMILIES[wanted.family].read_entry(wanted, visible_files(folder))
+        entry = wanted or four_files.MNIST
+        folder = _published(entry, base_urls, timeout)
+        found = FAMILIES[entry.family].read_entry(entry, visible_files(folder))
     else:
         folder = Path(data_dir)
         found = _read_folder(folder, wanted, base_urls, timeout)
     return _as_dataset(found, folder, wanted)
 
 
-def dataset_files(data_dir=None, dataset=None):
+def dataset_files(data_dir: Path | str | None = None, dataset: str | None = None) -> list[Path]:
     """List the files that a data set may be read from, so that no command overwrites them.
 
     Parameters
@@ -76,9 +84,9 @@ def dataset_files(data_dir=None, dataset=None):
     list of path
         All files in the folder and its subfolders, except for this package's own output.
     """
-    folder = data_dir
-    if data_dir is None:
-        folder = PACKAGED if dataset in (None, "mnist") else cache_folder(dataset)
+    folder = PACKAGED if dataset is None or dataset == "mnist" else cache_folder(dataset)
+    if data_dir is not None:
+        folder = Path(data_dir)
     return [path for path in visible_files(folder) if not is_own_output(path)]
 
 

@@ -11,7 +11,8 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from pathlib import PurePosixPath
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
 from ..storage.npz import MAX_REASON
 from ..system.errors import MnistCnnError
@@ -72,7 +73,7 @@ class _Bounded(io.RawIOBase):
         return len(block)
 
 
-def read_tar(path, wanted):
+def read_tar(path: Path | str, wanted: Mapping[str, int]) -> dict[str, bytes]:
     """Read some files of a tar archive, gzipped or plain.
 
     Parameters
@@ -93,9 +94,9 @@ def read_tar(path, wanted):
         When the archive cannot be read, or holds a link, a device or a path out of its folder.
     """
     with _refused(path), contextlib.ExitStack() as stack:
-        file = stack.enter_context(open(path, "rb"))
-        if file.peek(2)[:2] == b"\x1f\x8b":
-            file = stack.enter_context(gzip.GzipFile(fileobj=file))
+        packed = stack.enter_context(open(path, "rb"))
+        is_gzip = packed.peek(2)[:2] == b"\x1f\x8b"
+        file = stack.enter_context(gzip.GzipFile(fileobj=packed)) if is_gzip else packed
         archive = stack.enter_context(
             tarfile.open(fileobj=io.BufferedReader(_Bounded(file, MAX_TOTAL), 2**16), mode="r|")
         )
@@ -107,20 +108,21 @@ def read_tar(path, wanted):
             if not (member.isreg() or member.isdir()):
                 raise ValueError("it holds a link or a device, {!r}".format(member.name))
             name = PurePosixPath(member.name).name
-            if name not in wanted or not member.isreg():
+            content = archive.extractfile(member) if name in wanted else None
+            if content is None:  # a folder, or of no interest
                 continue
             if name in found:
                 raise ValueError("it holds {} twice".format(name))
             if member.size > wanted[name]:
                 raise ValueError("its {} has {} bytes, more than {}".format(name, member.size, wanted[name]))
-            found[name] = archive.extractfile(member).read()
+            found[name] = content.read()
             if len(found[name]) < member.size:
                 raise ValueError("it ends within {}".format(name))
         return found
 
 
 @contextlib.contextmanager
-def open_in_zip(path, names):
+def open_in_zip(path: Path | str, names: Sequence[str]) -> Iterator[zipfile.ZipExtFile | None]:
     """Open a file of a zip archive.
 
     Parameters
@@ -154,6 +156,6 @@ def open_in_zip(path, names):
                 raise ValueError("it holds {} twice".format(name))
             if found:
                 with archive.open(found[0]) as file:
-                    yield file
+                    yield file  # type: ignore[misc]  # typeshed says IO[bytes]
                 return
         yield None

@@ -3,6 +3,8 @@
 import functools
 import re
 import zipfile
+from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +18,7 @@ __all__ = ["find"]
 IMAGES, LABELS = ("x", "images", "imgs", "image", "data"), ("y", "labels", "label", "targets", "target")
 
 
-def find(paths):
+def find(paths: Iterable[Path]) -> list[Source]:
     """Find the data sets in npz files, a list of `mnist_cnn.datasets.parts.Source`."""
     sources = []
     for path in paths:

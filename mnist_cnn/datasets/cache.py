@@ -12,7 +12,7 @@ VARIABLE = "MNIST_CNN_DATA"
 SYSTEM_FOLDERS = {"fashion-mnist": ("/usr/share/datasets/fashion-mnist",)}  # Debian
 
 
-def cache_folder(name):
+def cache_folder(name: str) -> Path:
     """The folder of a data set in the user's cache.
 
     Parameters

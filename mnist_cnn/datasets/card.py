@@ -1,11 +1,15 @@
 """The data card: the data set that a model was trained on, stored in the model's file."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import re
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -21,7 +25,7 @@ MAX_NAME = 60  # characters
 _BLOCK = 2**22  # bytes for each hash
 
 
-def number_names(count):
+def number_names(count: int) -> tuple[str, ...]:
     """Name classes by their numbers: ('0', '1', ...)."""
     return tuple(map(str, range(count)))
 
@@ -83,16 +87,16 @@ class DataCard:
             raise MnistCnnError("the digest must be 64 hexadecimal digits")
 
     @property
-    def kind(self):
+    def kind(self) -> str:
         """The data set's name in a message."""
         return self.dataset or "a data set without a name"
 
     @property
-    def is_handwriting(self):
+    def is_handwriting(self) -> bool:
         """Whether images look like MNIST's: light ink, centred on 28 x 28 black pixels."""
         return self.shape == (1, 28, 28) and self.dataset != "fashion-mnist"
 
-    def to_json(self):
+    def to_json(self) -> bytes:
         """Encode the card for a model's file, always to the same bytes."""
         return json.dumps(
             {
@@ -106,7 +110,7 @@ class DataCard:
         ).encode("ascii")
 
     @classmethod
-    def from_json(cls, content):
+    def from_json(cls, content: bytes) -> DataCard:
         """Decode the bytes of `to_json`; ValueError or MnistCnnError for any others."""
         fields = json.loads(content.decode("ascii"))
         if not isinstance(fields, dict) or fields.pop("mnist_cnn", None) != 1 or "digest" in fields:
@@ -131,18 +135,23 @@ class Dataset(tuple):
         The names of the classes.
     """
 
-    def __new__(cls, arrays, name=None, classes=None):
+    name: str | None
+    classes: Sequence[str] | None
+
+    def __new__(
+        cls, arrays: Iterable[np.ndarray], name: str | None = None, classes: Sequence[str] | None = None
+    ) -> Dataset:
         dataset = super().__new__(cls, arrays)
         dataset.name, dataset.classes = name, classes
         return dataset
 
     @cached_property
-    def card(self):
+    def card(self) -> DataCard:
         """The `DataCard`, computed once, at the first access."""
         return describe(self)
 
 
-def fingerprint(dataset):
+def fingerprint(dataset: Sequence[np.ndarray]) -> str:
     """Compute the fingerprint of a data set over all its arrays.
 
     Cards, checkpoints and sweeps compare data sets by it.
@@ -184,7 +193,7 @@ def fingerprint(dataset):
     return sha.hexdigest()
 
 
-def describe(dataset):
+def describe(dataset: Sequence[np.ndarray]) -> DataCard:
     """Compute the `DataCard` of six arrays from their present values.
 
     Parameters
@@ -213,7 +222,7 @@ def describe(dataset):
     return DataCard(getattr(dataset, "name", None), dataset[0].shape[1:], tuple(classes), fingerprint(dataset))
 
 
-def require_same_data(model, card, found):
+def require_same_data(model: Path | str, card: DataCard, found: DataCard) -> None:
     """Refuse data that a model was not trained on.
 
     Parameters

@@ -191,7 +191,7 @@ _ENTRIES = [
 DATASETS = {entry.name: entry for entry in _ENTRIES}
 
 
-def find_entry(name):
+def find_entry(name: str) -> Entry:
     """Find the `Entry` of a name; MnistCnnError lists all names where it is unknown."""
     if name not in DATASETS:
         raise MnistCnnError("there is no data set {!r}; there are: {}".format(name, ", ".join(DATASETS)))

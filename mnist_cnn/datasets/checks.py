@@ -1,5 +1,7 @@
 """Checks of the six arrays of a data set before training."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import theano
 
@@ -12,7 +14,7 @@ NAMES = ("X_train", "y_train", "X_val", "y_val", "X_test", "y_test")
 MAX_POWER = 25  # mean square of pixels: at most 1 for [0, 1], thousands for 0 to 255
 
 
-def check_arrays(dataset):
+def check_arrays(dataset: Sequence[np.ndarray]) -> Dataset:
     """Refuse arrays that cannot be trained on.
 
     Parameters

@@ -12,6 +12,7 @@ References
 
 import functools
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from ..storage.npz import MAX_REASON
 from ..system.errors import MnistCnnError
 from .archives import read_tar
 from .card import number_names
-from .catalogue import DATASETS
+from .catalogue import DATASETS, Entry
 from .folder import visible_files
 from .parts import MAX_LABELS, Found, Part, Source, check_names, check_pair
 from .pickles import read_pickle
@@ -54,7 +55,7 @@ BINARY_DIGESTS = dict(
 VERSIONS = {"python": ("{}", "cifar-10-python.tar.gz"), "binary": ("{}.bin", "cifar-10-binary.tar.gz")}
 
 
-def find(paths):
+def find(paths: Iterable[Path]) -> list[Source]:
     """Find CIFAR-10's files, a list of at most one `mnist_cnn.datasets.parts.Source`.
 
     Only one, because a folder often has the same data packed and unpacked.
@@ -76,7 +77,9 @@ def _read_found(version, place):
     )
 
 
-def read_source(version, path):
+def read_source(
+    version: str, path: Path | str
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray], tuple[str, ...], Entry | None]:
     """Read a data set in CIFAR-10's files.
 
     Parameters
@@ -114,8 +117,8 @@ def read_source(version, path):
         images, labels = read_batch(contents[file], place)
         check_pair(place, place, images, labels, SHAPE, len(classes))
         batches.append((images, labels))
-    training = tuple(np.concatenate(parts) for parts in zip(*batches[:-1]))
-    return training, batches[-1], classes, _recognise(version, contents)
+    images, labels = (np.concatenate(parts) for parts in zip(*batches[:-1]))
+    return (images, labels), batches[-1], classes, _recognise(version, contents)
 
 
 def _read_files(version, path):
@@ -201,12 +204,12 @@ def _recognise(version, contents):
     return entry if all(hashlib.md5(contents[name]).hexdigest() == digest for name, digest in digests.items()) else None
 
 
-def missing(entry, folder):
+def missing(entry: Entry, folder: Path) -> list[str]:
     """List the files to download into a folder: the archive, or none where it holds CIFAR-10."""
     return [] if find(visible_files(folder)) else list(entry.packed)
 
 
-def read_entry(entry, paths):
+def read_entry(entry: Entry, paths: Iterable[Path]) -> Found:
     """Read CIFAR-10 from its files, in any version, as a `mnist_cnn.datasets.parts.Found`.
 
     MnistCnnError where a file is missing or invalid, or its digest is not the published one.

@@ -13,7 +13,7 @@ MAX_LEVELS = 3  # below the folder: root/mnist_png/training/7
 MAX_FILES = 10**6
 
 
-def visible_files(folder):
+def visible_files(folder: Path | str) -> list[Path]:
     """List the visible files of a folder and of its subfolders, three levels deep.
 
     Parameters
@@ -54,7 +54,7 @@ def visible_files(folder):
     return found
 
 
-def is_own_output(path):
+def is_own_output(path: Path) -> bool:
     """Whether this package wrote a file: a model, its history, figures or a page.
 
     Examples

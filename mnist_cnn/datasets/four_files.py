@@ -4,12 +4,14 @@ import functools
 import hashlib
 import re
 from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 
 from ..system.errors import MnistCnnError
 from .archives import open_in_zip
-from .catalogue import DATASETS
+from .catalogue import DATASETS, Entry
 from .folder import visible_files
 from .idx import canonical_name, idx_digest, parse_idx, read_idx
 from .parts import Found, Part, Source, check_pair
@@ -20,7 +22,7 @@ MNIST = DATASETS["mnist"]
 QMNIST_COLUMNS = 8
 
 
-def find_files(entry, folder):
+def find_files(entry: Entry, folder: Path) -> dict[str, Path]:
     """Find an entry's files in a folder or its subfolders.
 
     Parameters
@@ -54,7 +56,7 @@ def _packed_first(paths):
     return sorted(paths, key=lambda path: (len(path.parts), path.suffix != ".gz"))
 
 
-def missing(entry, folder):
+def missing(entry: Entry, folder: Path) -> list[str]:
     """List the files to download into a folder so that it holds an entry's data set.
 
     Parameters
@@ -99,7 +101,7 @@ def _read(path, name):
         return parse_idx(file, place), place
 
 
-def read_entry(entry, paths):
+def read_entry(entry: Entry, paths: Iterable[Path]) -> Found:
     """Read a data set of the catalogue.
 
     Parameters
@@ -119,10 +121,10 @@ def read_entry(entry, paths):
     MnistCnnError
         When a file cannot be read, does not match the entry, or has another digest.
     """
-    paths, names = _files_of(entry, paths), list(entry.files)
+    files, names = _files_of(entry, paths), list(entry.files)
     parts = {}
     for part, half in (("train", names[:2]), ("test", names[2:])):
-        (images, images_at), (labels, labels_at) = (_read(paths[name], name) for name in half)
+        (images, images_at), (labels, labels_at) = (_read(files[name], name) for name in half)
         for name, array, place in zip(half, (images, labels), (images_at, labels_at)):
             if entry.files[name] not in (None, idx_digest(array)):
                 raise MnistCnnError("{} is not {}'s: its digest differs".format(place, entry.title))
@@ -136,14 +138,14 @@ def read_entry(entry, paths):
             labels = labels - np.uint8(entry.first_label)
         check_pair(images_at, labels_at, images, labels, entry.shape[1:], len(entry.classes))
         parts[part] = Part(images.swapaxes(1, 2) if entry.transposed else images, labels, images_at, labels_at)
-    found = Found(parts, entry.classes, entry, packed=paths)
+    found = Found(parts, entry.classes, entry, packed=files)
     other = recognise(found) if None in entry.files.values() else None
     if other not in (None, entry):  # an entry without digests: the data may be another entry's
-        raise MnistCnnError("{} holds {}, not {}".format(parts["train"].images_at.parent, other.title, entry.title))
+        raise MnistCnnError("{} holds {}, not {}".format(files[names[0]], other.title, entry.title))
     return found
 
 
-def find(paths):
+def find(paths: Iterable[Path]) -> list[Source]:
     """Find the data sets that have all four IDX files, a list of `Source`."""
     groups, sources = defaultdict(dict), []
     for path in _packed_first(paths):
@@ -152,7 +154,7 @@ def find(paths):
             home = path.parent
             if canonical_name(home.name):  # unpacked into a folder with the file's name
                 home = home.parent
-            prefix, half, what, *_ = re.fullmatch("(.*?)(train|t10k|test)-(images|labels)-(.*)", name).groups()
+            ((prefix, half, what),) = re.findall("(.*?)(train|t10k|test)-(images|labels)-.*", name)
             groups[home, prefix].setdefault(("train" if half == "train" else "test", what), path)
     for (home, prefix), files in groups.items():
         if len(files) < 4:
@@ -187,7 +189,7 @@ def _read_unnamed(files):
     return Found(parts, packed={canonical_name(path.name): path for path in files.values() if path.suffix == ".gz"})
 
 
-def recognise(found):
+def recognise(found: Found) -> Entry | None:
     """Find the `Entry` whose published digests are those of the data; None where there is none.
 
     The format of the files does not matter, except for entries with digests of packed files only.
@@ -195,18 +197,12 @@ def recognise(found):
     if "test" not in found.parts or found.parts["test"].images[:1].size != MNIST.shape[1] ** 2:
         return None
     halves = ([part for name, part in found.parts.items() if name != "test"], [found.parts["test"]])
-    arrays = dict(
-        zip(
-            MNIST.files,
-            (
-                np.concatenate([part[k].reshape(-1, *shape) for part in half])
-                if len(half) > 1
-                else half[0][k].reshape(-1, *shape)
-                for half in halves
-                for k, shape in enumerate((MNIST.shape[1:], ()))
-            ),
-        )
+    pieces = (
+        [getattr(part, kind).reshape(-1, *shape) for part in half]
+        for half in halves
+        for kind, shape in (("images", MNIST.shape[1:]), ("labels", ()))
     )
+    arrays = dict(zip(MNIST.files, (np.concatenate(some) if len(some) > 1 else some[0] for some in pieces)))
 
     def belongs(entry, name):
         if entry.files[name] is not None:

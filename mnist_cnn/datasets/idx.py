@@ -6,6 +6,9 @@ import math
 import re
 import struct
 import zlib
+from io import BufferedReader
+from pathlib import Path
+from zipfile import ZipExtFile
 
 import numpy as np
 
@@ -26,7 +29,7 @@ _NAME = re.compile(
 )
 
 
-def read_idx(path):
+def read_idx(path: Path | str) -> np.ndarray:
     """Read an IDX file, gzipped or plain.
 
     The format is a magic number (two zero bytes, a type code, the number of dimensions), the
@@ -67,7 +70,7 @@ def read_idx(path):
         raise MnistCnnError("{} is not a valid IDX file: {}".format(path, error.strerror or error)) from error
 
 
-def parse_idx(file, path):
+def parse_idx(file: BufferedReader | ZipExtFile, path: Path | str) -> np.ndarray:
     """Read an open IDX file, as `read_idx` does.
 
     Parameters
@@ -89,9 +92,8 @@ def parse_idx(file, path):
         start = file.peek(2)[:2]
         if start.startswith(b"<"):
             raise refuse("it holds a web page (HTML), perhaps from a proxy or a log-in page; download it again")
-        if start == b"\x1f\x8b":
-            file = gzip.GzipFile(fileobj=file)
-        magic = file.read(4)
+        content = gzip.GzipFile(fileobj=file) if start == b"\x1f\x8b" else file
+        magic = content.read(4)
         if not magic:
             raise refuse("it is empty")
         if len(magic) < 4 or magic[:2] != b"\0\0":
@@ -106,7 +108,7 @@ def parse_idx(file, path):
         num_dims = magic[3]
         if not 1 <= num_dims <= 4:
             raise refuse("it claims {} dimensions, not 1 to 4".format(num_dims))
-        sizes = file.read(4 * num_dims)
+        sizes = content.read(4 * num_dims)
         if len(sizes) < 4 * num_dims:
             raise refuse("it ends within its header")
         shape = tuple(np.frombuffer(sizes, ">u4").tolist())
@@ -118,7 +120,7 @@ def parse_idx(file, path):
                     " x ".join(map(str, shape))
                 )
             )
-        data = file.read(size + 1)  # one more, to reach the end and gzip's checksum
+        data = content.read(size + 1)  # one more, to reach the end and gzip's checksum
     except (OSError, EOFError, zlib.error) as error:
         raise refuse(getattr(error, "strerror", None) or error) from error
     if len(data) < size:
@@ -128,7 +130,7 @@ def parse_idx(file, path):
     return np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
-def idx_digest(array):
+def idx_digest(array: np.ndarray) -> str:
     """MD5 of the unpacked IDX file of a uint8 array, as hexadecimal digits."""
     header = struct.pack(">4B{}I".format(array.ndim), 0, 0, 8, array.ndim, *array.shape)
     digest = hashlib.md5(header)
@@ -136,7 +138,7 @@ def idx_digest(array):
     return digest.hexdigest()
 
 
-def canonical_name(name):
+def canonical_name(name: str) -> str | None:
     """Normalize the name of an IDX file to the form of MNIST's: hyphens, not packed.
 
     Parameters

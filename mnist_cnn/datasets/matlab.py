@@ -10,6 +10,8 @@ References
 """
 
 import functools
+from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 
@@ -20,7 +22,7 @@ from .parts import Found, Part, Source, as_images
 __all__ = ["find"]
 
 
-def find(paths):
+def find(paths: Iterable[Path]) -> list[Source]:
     """Find the data sets in MATLAB files, a list of `mnist_cnn.datasets.parts.Source`."""
     return [
         Source(str(path), functools.partial(_read, path), [path]) for path in paths if path.suffix.lower() == ".mat"

@@ -7,6 +7,8 @@ import functools
 import io
 import json
 from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 
@@ -20,7 +22,7 @@ __all__ = ["find"]
 LABELS = ("label", "labels", "class", "target")
 
 
-def find(paths):
+def find(paths: Iterable[Path]) -> list[Source]:
     """Find the data sets in Parquet files, a list of `mnist_cnn.datasets.parts.Source`.
 
     Several files may hold one part: ``train-00000-of-00002.parquet`` or ``train/0000.parquet``.

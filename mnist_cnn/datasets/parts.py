@@ -1,14 +1,16 @@
 """The common form of all formats: images as bytes, labels from 0, names of classes."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from ..system.errors import MnistCnnError, note
 from .card import MAX_NAME, MAX_SIDE, MIN_SIDE, number_names
+from .catalogue import Entry
 
 __all__ = [
     "Source",
@@ -45,8 +47,8 @@ class Source(NamedTuple):
     """
 
     name: str
-    read: Callable
-    paths: list
+    read: Callable[[], "Found"]
+    paths: list[Path]
 
 
 class Part(NamedTuple):
@@ -54,8 +56,8 @@ class Part(NamedTuple):
 
     images: np.ndarray
     labels: np.ndarray
-    images_at: object
-    labels_at: object
+    images_at: Path | str
+    labels_at: Path | str
 
 
 @dataclass
@@ -77,14 +79,14 @@ class Found:
 
     parts: dict[str, Part]
     classes: tuple[str, ...] | None = None
-    entry: object = None
-    packed: dict = field(default_factory=dict)
+    entry: Entry | None = None
+    packed: dict[str, Path] = field(default_factory=dict)
 
 
 _PARTS = (("train", "train|training"), ("val", "val|valid|validation|dev"), ("test", "test|testing|t10k"))
 
 
-def part_of(name):
+def part_of(name: str) -> str | None:
     """Tell from the name of a file or folder which part it holds: 'train', 'val', 'test' or None.
 
     Examples
@@ -100,7 +102,7 @@ def part_of(name):
     return None
 
 
-def by_part(paths):
+def by_part(paths: Iterable[Path]) -> dict[str, dict[str, Path]]:
     """Group files that are parts of one data set by their names.
 
     Parameters
@@ -137,7 +139,7 @@ def by_part(paths):
     return groups
 
 
-def as_bytes(array, place):
+def as_bytes(array: np.ndarray, place: Path | str) -> np.ndarray:
     """Convert brightness to bytes, 0 to 255.
 
     Parameters
@@ -187,7 +189,7 @@ def as_bytes(array, place):
     return brightness
 
 
-def as_images(array, place):
+def as_images(array: np.ndarray, place: Path | str) -> np.ndarray:
     """Convert images to bytes, channels first.
 
     Parameters
@@ -246,7 +248,7 @@ def as_images(array, place):
     return as_bytes(array, place)
 
 
-def as_labels(array, place):
+def as_labels(array: np.ndarray, place: Path | str) -> np.ndarray:
     """Convert labels to whole numbers.
 
     Parameters
@@ -292,7 +294,14 @@ def as_labels(array, place):
     return array.astype(np.int64)
 
 
-def check_pair(images_at, labels_at, images, labels, shape, num_classes):
+def check_pair(
+    images_at: Path | str,
+    labels_at: Path | str,
+    images: np.ndarray,
+    labels: np.ndarray,
+    shape: tuple[int, ...],
+    num_classes: int,
+) -> None:
     """Refuse images of another shape, labels out of range, and counts that differ.
 
     Parameters
@@ -323,7 +332,7 @@ def check_pair(images_at, labels_at, images, labels, shape, num_classes):
         )
 
 
-def read_names(path):
+def read_names(path: Path | str) -> tuple[str, ...]:
     """Read names of classes from a text file, one in each line."""
     try:
         with open(path, encoding="utf-8") as file:
@@ -335,7 +344,7 @@ def read_names(path):
     return check_names(text.splitlines(), path)
 
 
-def check_names(names, place):
+def check_names(names: Iterable[str], place: Path | str) -> tuple[str, ...]:
     """Check names of classes from a file, and return them without empty ones as a tuple."""
     names = tuple(name.strip() for name in names if name.strip())
     if (
@@ -350,7 +359,9 @@ def check_names(names, place):
     return names
 
 
-def name_classes(found, where, names_file=None):
+def name_classes(
+    found: Found, where: Path | str, names_file: Path | str | None = None
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """Shift labels so that they begin at 0, and name their classes.
 
     Parameters

@@ -7,6 +7,8 @@ import functools
 import gzip
 import re
 import zlib
+from collections.abc import Iterable
+from pathlib import Path
 
 from ..storage.atomic import open_regular
 from ..storage.npz import MAX_REASON
@@ -19,7 +21,7 @@ __all__ = ["find"]
 MAX_BYTES = 2**30
 
 
-def find(paths):
+def find(paths: Iterable[Path]) -> list[Source]:
     """Find the data sets in pickles, a list of `mnist_cnn.datasets.parts.Source`."""
     return [
         Source(str(path), functools.partial(_read, path), [path])

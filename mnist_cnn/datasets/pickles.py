@@ -8,6 +8,8 @@ file with any other name is refused.
 
 import math
 import pickletools
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -126,7 +128,11 @@ _EMPTY = {"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_TUPLE": tuple}
 _MARK = object()
 
 
-def read_pickle(content, names=None, persistent=None):
+def read_pickle(
+    content: bytes,
+    names: Mapping[str, Callable[..., object] | None] | None = None,
+    persistent: Callable[[Any], object] | None = None,
+) -> Any:
     """Read a pickle of dictionaries, lists, tuples, numbers, texts and arrays of numbers.
 
     Parameters
@@ -193,6 +199,7 @@ def read_pickle(content, names=None, persistent=None):
             target[key] = value
         return target
 
+    argument: Any
     try:
         for opcode, argument, _ in pickletools.genops(content):
             code = opcode.name

@@ -3,6 +3,9 @@
 import functools
 import warnings
 from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -16,7 +19,7 @@ __all__ = ["find", "read_pixels", "join_pixels"]
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 
 
-def find(paths):
+def find(paths: Iterable[Path]) -> list[Source]:
     """Find the folders of pictures with at least two classes, a list of `mnist_cnn.datasets.parts.Source`."""
     roots = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for path in paths:
@@ -25,7 +28,8 @@ def find(paths):
             part = part_of(above.name)
             roots[above.parent if part else above][part][path.parent.name].append(path)
     sources = []
-    for root, parts in roots.items():
+    for root, found in roots.items():
+        parts = dict(found)
         if "train" not in parts and len(parts) == 1:  # a single part, whatever its name
             parts = {"train": parts[next(iter(parts))]}
         if len(parts.get("train", ())) > 1:
@@ -34,7 +38,7 @@ def find(paths):
                 Source(
                     str(root),
                     functools.partial(_read, root, parts),
-                    [path for files in parts.values() for found in files.values() for path in found],
+                    [path for files in parts.values() for some in files.values() for path in some],
                 )
             )
     return sources
@@ -56,7 +60,7 @@ def _read(root, parts):
     return Found(found, classes)
 
 
-def join_pixels(files):
+def join_pixels(files: Iterable[tuple[Path | BinaryIO, Path | str]]) -> np.ndarray:
     """Decode pictures of one size.
 
     Parameters
@@ -95,7 +99,7 @@ def join_pixels(files):
     return np.ascontiguousarray(colours[..., 0]) if is_grey else colours
 
 
-def read_pixels(file, place):
+def read_pixels(file: Path | BinaryIO, place: Path | str) -> np.ndarray:
     """Decode a small, untrusted picture.
 
     Parameters
@@ -127,9 +131,8 @@ def read_pixels(file, place):
                         place, picture.height, picture.width, MAX_SIDE, MAX_SIDE
                     )
                 )
-            if picture.mode == "1":
-                picture = picture.convert("L")
-            return np.array(picture if picture.mode == "L" else to_rgb(picture))
+            grey = picture.convert("L") if picture.mode == "1" else picture
+            return np.array(grey if grey.mode == "L" else to_rgb(grey))
     except OSError as error:
         reason = error.strerror or "it is not a picture (PNG, JPEG or the like), or it is damaged"
         raise MnistCnnError("cannot read {}: {}".format(place, reason)) from error

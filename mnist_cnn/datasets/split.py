@@ -1,5 +1,8 @@
 """The split of a data set into training, validation and test arrays."""
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
 import numpy as np
 
 from ..system.errors import MnistCnnError, note
@@ -12,7 +15,12 @@ MIN_EXAMPLES = 7  # one for the test, one for validation
 SEED = 0
 
 
-def split_dataset(where, parts, name=None, classes=None):
+def split_dataset(
+    where: Path | str,
+    parts: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    name: str | None = None,
+    classes: Sequence[str] | None = None,
+) -> Dataset:
     """Make the six arrays of a data set.
 
     The last 10,000 training examples are held out for validation, or the last sixth where there are at

@@ -10,6 +10,8 @@ import io
 import re
 import warnings
 import zlib
+from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 
@@ -26,7 +28,7 @@ LABELS = ("label", "class", "target", "y")
 MAX_LINE = 10**6  # bytes
 
 
-def find(paths):
+def find(paths: Iterable[Path]) -> list[Source]:
     """Find the data sets in CSV files, a list of `mnist_cnn.datasets.parts.Source`."""
     columns = {}
     for path in paths:
@@ -96,7 +98,7 @@ def _read_table(path):
         ) from error
 
 
-def read_images(path, shape):
+def read_images(path: Path | str, shape: tuple[int, ...]) -> np.ndarray:
     """Read images without labels from a CSV file, one in each row.
 
     Parameters

@@ -1,5 +1,7 @@
 """Arrays as colours: signed numbers, filters, images."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
@@ -8,7 +10,7 @@ from .palette import SIGNED, on_light
 __all__ = ["as_picture", "in_colour", "scale_of", "colour_map"]
 
 
-def as_picture(images):
+def as_picture(images: np.ndarray) -> np.ndarray:
     """Convert images from the network's layout to matplotlib's.
 
     Parameters
@@ -34,7 +36,7 @@ def as_picture(images):
     return np.moveaxis(images, -3, -1) if images.shape[-3] == 3 else images.mean(axis=-3)
 
 
-def in_colour(kernels, limits=None):
+def in_colour(kernels: np.ndarray, limits: np.ndarray | None = None) -> np.ndarray:
     """Convert kernels of colour images to colours.
 
     Each filter is scaled by one number over its channels and pixels: grey is zero, and the weight of
@@ -74,7 +76,7 @@ def in_colour(kernels, limits=None):
     return as_picture(0.5 + kernels / (2 * limits)).clip(0, 1)
 
 
-def scale_of(arrays, diverging=True):
+def scale_of(arrays: np.ndarray, diverging: bool = True) -> dict[str, Any]:
     """Make the keyword arguments of imshow for arrays at one scale: colour map and limits.
 
     Examples
@@ -93,7 +95,7 @@ def scale_of(arrays, diverging=True):
     return dict(cmap=colour_map("signed", *SIGNED), vmin=-limit, vmax=limit)
 
 
-def colour_map(name, *colours):
+def colour_map(name: str, *colours: str) -> LinearSegmentedColormap:
     """Make a matplotlib colour map through colours of `mnist_cnn.drawing.palette.COLOURS`, evenly spaced."""
     # an odd number of shades, so that one is the middle
     return LinearSegmentedColormap.from_list(name, on_light(*colours), N=511)

@@ -1,8 +1,11 @@
 """Layout of figures in inches, and of images in rows."""
 
+from typing import Any
+
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 
 from .colour import scale_of
 from .palette import on_light
@@ -20,12 +23,12 @@ class Figure(matplotlib.figure.Figure):
         return super()._repr_html_()
 
 
-def new_figure(**kwargs):
+def new_figure(**kwargs: Any) -> matplotlib.figure.Figure:
     """Make a figure as `matplotlib.pyplot.figure` does, but a notebook shows it once."""
     return plt.figure(FigureClass=Figure, **kwargs)
 
 
-def mosaic(images, columns, gap=1):
+def mosaic(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
     """Arrange images of one size in rows, from left to right.
 
     Parameters
@@ -64,7 +67,7 @@ def mosaic(images, columns, gap=1):
     return sheet
 
 
-def bare(ax):
+def bare(ax: Axes) -> None:
     """Remove ticks and labels, and draw a thin frame."""
     ax.set_xticks([])
     ax.set_yticks([])
@@ -73,7 +76,7 @@ def bare(ax):
         spine.set_linewidth(0.8)
 
 
-def axes_at(figure, left, top, width, height):
+def axes_at(figure: matplotlib.figure.Figure, left: float, top: float, width: float, height: float) -> Axes:
     """Add axes at a position in inches from the figure's top left corner.
 
     Examples
@@ -86,16 +89,16 @@ def axes_at(figure, left, top, width, height):
     """
     full_width, full_height = figure.get_size_inches()
     return figure.add_axes(
-        [left / full_width, 1 - (top + height) / full_height, width / full_width, height / full_height]
+        (left / full_width, 1 - (top + height) / full_height, width / full_width, height / full_height)
     )
 
 
-def headline(figure, text, top=0.2, size=15):
+def headline(figure: matplotlib.figure.Figure, text: str, top: float = 0.2, size: float = 15) -> None:
     """Add a title at a distance in inches from the top."""
     figure.suptitle(text, fontsize=size, y=1 - top / figure.get_figheight())
 
 
-def plot_grid(images, title, label, diverging):
+def plot_grid(images: np.ndarray, title: str, label: str | None, diverging: bool) -> matplotlib.figure.Figure:
     """Draw up to 36 images of one size, at one scale, in the tutorial's 6x6 grid.
 
     Parameters

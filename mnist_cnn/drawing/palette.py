@@ -44,12 +44,12 @@ COLOURS = {
 SIGNED = ("negative-full", "negative-mid", "zero", "positive-mid", "positive-full")
 
 
-def on_light(*names):
+def on_light(*names: str) -> list[str]:
     """List the hexadecimal values of some of the `COLOURS`, on a light ground."""
     return [COLOURS[name][0] for name in names]
 
 
-def css_colours():
+def css_colours() -> str:
     """Write the colours as custom properties of a style sheet."""
     lines = ["  --{}: light-dark({}, {});\n".format(name, *pair) for name, pair in COLOURS.items()]
     return ":root {{\n  color-scheme: light dark;\n{}}}\n".format("".join(lines))

@@ -18,7 +18,7 @@ from ..drawing.palette import css_colours
 from ..storage.atomic import atomic_open, check_writable, keep_apart
 from ..storage.records import files_beside
 from .bundle import bundle_scripts, bundle_styles
-from .content import collect
+from .content import Content, collect
 from .embed import pack, pack_images, pack_pixels
 from .words import page_words
 
@@ -40,7 +40,7 @@ STYLES = (
 )
 
 
-def build_page(content):
+def build_page(content: Content) -> str:
     """Build the page.
 
     Parameters
@@ -61,8 +61,8 @@ def build_page(content):
     else:
         packed = {"pixels": pack_pixels(images)}
     packed.update(
-        labels=pack(np.uint16(np.concatenate([content.labels, known_labels]))),
-        favourites=pack(np.uint16(content.favourites)),
+        labels=pack(np.concatenate([content.labels, known_labels]).astype(np.uint16)),
+        favourites=pack(content.favourites.astype(np.uint16)),
         centres=pack(content.trust.centres),
         plane=pack(_flat(content.plane)),
     )
@@ -109,7 +109,13 @@ def _flat(arrays):
     return np.concatenate([array.ravel() for array in arrays]).astype(np.float32)
 
 
-def main(model, output="explore.html", compare=None, data_dir=None, dataset=None):
+def main(
+    model: Path | str,
+    output: Path | str = "explore.html",
+    compare: Path | str | None = None,
+    data_dir: Path | str | None = None,
+    dataset: str | None = None,
+) -> None:
     """Write the page for a trained model.
 
     Parameters

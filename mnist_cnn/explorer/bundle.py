@@ -2,6 +2,8 @@
 
 import posixpath
 import re
+from collections.abc import Sequence
+from pathlib import Path
 
 __all__ = ["bundle_scripts", "bundle_styles"]
 
@@ -9,7 +11,7 @@ _IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.{1,2}/[\w./]+)";\n', re.MULT
 _EXPORT = re.compile(r"^export (?=(?:class|const|function|async function) (\w+))", re.MULTILINE)
 
 
-def bundle_scripts(folder, entry):
+def bundle_scripts(folder: Path, entry: str) -> str:
     r"""Put an ES module and all that it imports into one script.
 
     A browser loads modules from a server only, not from the disk. So each module becomes a
@@ -82,7 +84,7 @@ def bundle_scripts(folder, entry):
     return '(() => {{\n"use strict";\nconst modules = {{}};\n\n{}}})();'.format("\n".join(parts))
 
 
-def bundle_styles(folder, names):
+def bundle_styles(folder: Path, names: Sequence[str]) -> str:
     """Put style sheets together, in the order of their names.
 
     Parameters

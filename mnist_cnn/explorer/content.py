@@ -2,6 +2,7 @@
 
 import os
 from collections import namedtuple
+from collections.abc import Sequence
 from pathlib import Path
 
 import lasagne
@@ -52,7 +53,9 @@ Plane = namedtuple("Plane", "mean components points")
 Frame = namedtuple("Frame", "epoch codes scales accuracy")
 
 
-def choose_digits(probabilities, labels, num_mistakes=12):
+def choose_digits(
+    probabilities: np.ndarray, labels: np.ndarray, num_mistakes: int = 12
+) -> list[dict[str, int | float]]:
     """Choose test images to show: one of each class, and the worst mistakes.
 
     Parameters
@@ -96,7 +99,9 @@ def choose_digits(probabilities, labels, num_mistakes=12):
     ]
 
 
-def find_favourites(network, images, count=NUM_FAVOURITES, batch_size=500):
+def find_favourites(
+    network: lasagne.layers.Layer, images: np.ndarray, count: int = NUM_FAVOURITES, batch_size: int = 500
+) -> np.ndarray:
     """Find the images that excite each map, dense unit and class most.
 
     Parameters
@@ -125,7 +130,7 @@ def find_favourites(network, images, count=NUM_FAVOURITES, batch_size=500):
     return np.argsort(-excitement, axis=0, kind="stable")[:count].T
 
 
-def keep_small(images):
+def keep_small(images: np.ndarray) -> np.ndarray:
     """Take as many of the first images as keep the page small.
 
     All of MNIST's 10,000 test digits fit, and fewer images that compress worse.
@@ -161,7 +166,13 @@ def _round_trust(trust):
     )
 
 
-def collect(model, compare=None, data_dir=None, dataset=None, names=None):
+def collect(
+    model: Path | str,
+    compare: Path | str | None = None,
+    data_dir: Path | str | None = None,
+    dataset: str | None = None,
+    names: Sequence[str] | None = None,
+) -> Content:
     """Compute the page's data.
 
     Parameters

@@ -8,7 +8,7 @@ import numpy as np
 __all__ = ["pack", "pack_images", "pack_pixels"]
 
 
-def pack(array):
+def pack(array: np.ndarray) -> str:
     """Encode an array as text.
 
     Its bytes, little-endian, are put in order of significance (first the lowest byte of each
@@ -42,7 +42,7 @@ def pack(array):
     return text.replace("<", ",")  # base 85 has no comma
 
 
-def pack_images(images):
+def pack_images(images: np.ndarray) -> tuple[str, str]:
     """Encode pictures of ink on paper as two texts.
 
     Most of their bytes are 0: the places of ink take one bit a pixel, and the amounts of ink one byte
@@ -70,7 +70,7 @@ def pack_images(images):
     return pack(np.packbits(flat > 0, axis=1)), pack(flat[flat > 0])
 
 
-def pack_pixels(images):
+def pack_pixels(images: np.ndarray) -> str:
     """Encode pictures without much paper, such as photographs, as a text.
 
     A pixel is mostly like its left neighbour, so the differences compress better.

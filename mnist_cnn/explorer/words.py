@@ -1,6 +1,7 @@
 """The page's text, in the words of its data set."""
 
 import html
+from collections.abc import Sequence
 
 from ..datasets.labels import noun
 
@@ -9,7 +10,7 @@ __all__ = ["page_words"]
 NUMBERS = {10: "ten"}
 
 
-def page_words(shape, names, is_handwriting=True):
+def page_words(shape: tuple[int, ...], names: Sequence[str], is_handwriting: bool = True) -> dict[str, str]:
     """The words of the template's places.
 
     Parameters

@@ -2,14 +2,16 @@
 
 import time
 
+import numpy as np
 import theano
+from theano.compile.function_module import Function
 
 from .availability import why_not
 
 __all__ = ["explain", "why_nothing"]
 
 
-def why_nothing(function):
+def why_nothing(function: Function) -> str | None:
     """Say why no part of a compiled function is on the fast path.
 
     Parameters
@@ -41,7 +43,7 @@ def why_nothing(function):
     return max(reasons, key=reasons.count) if reasons else "it has no part that the fast path knows"
 
 
-def explain(function, *batch, repeats=20):
+def explain(function: Function, *batch: np.ndarray, repeats: int = 20) -> str:
     """Say what computes each part of a compiled function, and why.
 
     Parameters

@@ -8,7 +8,7 @@ __all__ = ["keep_freed_memory"]
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
-def keep_freed_memory(largest=2**30, kept=2**30):
+def keep_freed_memory(largest: int = 2**30, kept: int = 2**30) -> bool:
     """Have the C library keep the memory of freed arrays.
 
     Theano frees each intermediate array of a function after its last use. The C library returns large

@@ -27,7 +27,7 @@ MAX_DIGITS = 20  # more shapes are a text, a chart or a pattern, not a number
 MIN_STROKE = 0.085  # of a digit's longer side: nine of ten MNIST digits have wider strokes
 
 
-def split_digits(ink):
+def split_digits(ink: np.ndarray) -> list[np.ndarray]:
     """Separate a picture's ink into digits, line by line and from left to right.
 
     Connected strokes are one shape. Two shapes are one digit
@@ -152,7 +152,7 @@ def _in_reading_order(shapes):
     return [shape for line in lines for shape in sorted(line, key=lambda shape: shape.left + shape.right)]
 
 
-def thicken_strokes(ink):
+def thicken_strokes(ink: np.ndarray) -> np.ndarray:
     """Widen thin strokes to the width of MNIST's strokes, relative to the digit's size.
 
     Parameters
@@ -185,7 +185,7 @@ def thicken_strokes(ink):
     return ndimage.maximum_filter(np.pad(ink, reach), footprint=disc, mode="constant")
 
 
-def fit_to_field(ink):
+def fit_to_field(ink: np.ndarray) -> np.ndarray:
     """Fit a digit into MNIST's box and centre its mass in MNIST's field.
 
     The explorer page does the same steps with a drawing (``explorer/scripts/preprocess.js``).

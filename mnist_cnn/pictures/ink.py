@@ -38,7 +38,7 @@ EIGHT = np.ones((3, 3))  # neighbours, diagonal ones too
 Ink = namedtuple("Ink", "pixels doubt")
 
 
-def extract_ink(grey):
+def extract_ink(grey: np.ndarray) -> Ink:
     """Separate digits' ink from the background, dark on light or light on dark.
 
     Parameters
@@ -96,7 +96,7 @@ def _is_light_on_dark(grey):
     return (difference**3).sum() > 0
 
 
-def average(values, count):
+def average(values: np.ndarray, count: int) -> np.ndarray:
     """Average each row of an array, (n, length), over `count` equal parts: (n, count).
 
     Examples
@@ -117,7 +117,7 @@ def average(values, count):
     return np.diff(at, axis=1) * count / length
 
 
-def stroke_width(ink):
+def stroke_width(ink: np.ndarray) -> float:
     """Estimate the stroke width of a shape in pixels: twice its area divided by its outline's length.
 
     Examples

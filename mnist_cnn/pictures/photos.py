@@ -11,16 +11,24 @@ References
    learning algorithms. 2017, section 2. https://arxiv.org/abs/1708.07747
 """
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import numpy as np
 from PIL import Image
 
 from ..system.errors import MnistCnnError
 from .reading import Reading, open_picture, read_digits
 
+if TYPE_CHECKING:
+    from ..datasets.card import DataCard
+
 __all__ = ["load_photo", "read_images", "to_rgb"]
 
 
-def load_photo(path, shape):
+def load_photo(path: Path | str, shape: tuple[int, ...]) -> np.ndarray:
     """Convert a picture file to the shape of a network's images.
 
     Parameters
@@ -58,7 +66,7 @@ def load_photo(path, shape):
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)) / np.float32(256)
 
 
-def to_rgb(picture):
+def to_rgb(picture: Image.Image) -> Image.Image:
     """Convert a picture to RGB with 8 bits a channel, on white where it is transparent.
 
     Parameters
@@ -87,7 +95,7 @@ def to_rgb(picture):
         values = np.asarray(picture, np.float32)
         if not np.isfinite(values).all():
             raise ValueError("a pixel is NaN or infinite")
-        values = values * np.float32(255 / (65535 if values.max() > 255 else 255))
+        values = values * np.float32(255 / (65535 if (values > 255).any() else 255))
         picture = Image.fromarray(np.uint8(values.clip(0, 255)))
     if picture.mode in ("LA", "RGBA", "PA") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
@@ -123,7 +131,7 @@ def _pad(picture, rows, columns):
     return field
 
 
-def read_images(path, card, single=False):
+def read_images(path: Path | str, card: DataCard, single: bool = False) -> Reading:
     """Convert a picture file to a model's images.
 
     Parameters

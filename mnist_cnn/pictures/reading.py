@@ -10,6 +10,8 @@ import math
 import os
 import warnings
 from collections import namedtuple
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -51,7 +53,7 @@ Reading = namedtuple("Reading", "images boxes grey doubt note", defaults=("",))
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # Pillow logs errors that it also raises
 
 
-def read_picture(path):
+def read_picture(path: Path | str) -> np.ndarray:
     """Read a picture file as brightness.
 
     Parameters
@@ -86,7 +88,9 @@ def read_picture(path):
 FIRST_FRAME = "it is an animation; its first frame was read"
 
 
-def open_picture(path, convert, size=None):
+def open_picture(
+    path: Path | str, convert: Callable[[Image.Image], Image.Image], size: int | None = None
+) -> Image.Image:
     """Open an untrusted picture file.
 
     Parameters
@@ -113,7 +117,7 @@ def open_picture(path, convert, size=None):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about damaged EXIF data
             with open_regular(path) as file, Image.open(file, formats=FORMATS) as picture:
-                most = MAX_PIXELS_OF.get(picture.format, MAX_PIXELS)
+                most = MAX_PIXELS_OF.get(picture.format or "", MAX_PIXELS)
                 if picture.width * picture.height > most:
                     raise MnistCnnError(
                         "{} is too large: {} x {} pixels, of at most {} million".format(
@@ -245,7 +249,7 @@ def _brightness(strip, top, has_alpha):
     return light, np.ones_like(light)
 
 
-def read_digits(path, single=False):
+def read_digits(path: Path | str, single: bool = False) -> Reading:
     """Find the digits in a picture file, and convert them to MNIST's form.
 
     Parameters
@@ -296,7 +300,7 @@ def _box(ink):
     return rows[0], columns[0], rows[-1] + 1, columns[-1] + 1
 
 
-def load_picture(path):
+def load_picture(path: Path | str) -> np.ndarray:
     """Convert a picture file of one digit to the form of MNIST's images.
 
     Parameters

@@ -1,13 +1,16 @@
 """Pictures of the network's input: a file with boxes around its digits, and each digit as 28 x 28."""
 
 import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..drawing.palette import on_light
 from ..storage.atomic import atomic_open, make_folder
+from .reading import Reading
 
 __all__ = ["draw_seen", "save_seen"]
 
@@ -17,7 +20,7 @@ LINE = 22  # for a line of text
 BOXED, DOUBTED = on_light("negative-text", "doubt")
 
 
-def draw_seen(reading, texts, doubts):
+def draw_seen(reading: Reading, texts: Sequence[str], doubts: Sequence[bool]) -> Image.Image:
     """Draw a picture with boxes around its digits, and the network's inputs beside it.
 
     Parameters
@@ -67,7 +70,9 @@ def _as_picture(image):
     )
 
 
-def save_seen(folder, pictures, answers):
+def save_seen(
+    folder: Path | str, pictures: Sequence[tuple[str, Reading]], answers: Iterable[Mapping[str, Any]]
+) -> None:
     """Save `draw_seen` of each picture file in a folder, as NAME.seen.png.
 
     Where files have the same name, such as a/1.png and b/1.png, the second is saved as 1-2.seen.png.

@@ -1,5 +1,7 @@
 """Atomic writes: a file is replaced whole or not at all."""
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import functools
@@ -11,15 +13,21 @@ import secrets
 import shutil
 import stat
 import unicodedata
+from collections.abc import Iterable, Iterator
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
 
 from ..system.errors import MnistCnnError
+
+TYPE_CHECKING = False  # typing takes time to import
+if TYPE_CHECKING:
+    from typing import IO, Any
 
 MIN_FREE = 8 * 10**6  # bytes: weights and checkpoint, and a second copy of both during the write
 
 
 @contextlib.contextmanager
-def atomic_open(path, mode="wb", **kwargs):
+def atomic_open(path: Path | str, mode: str = "wb", **kwargs: Any) -> Iterator[IO]:
     """Open a file for writing; it gets its name when all of it is on the disk.
 
     Parameters
@@ -78,7 +86,7 @@ _FLAGS = functools.reduce(
 )
 
 
-def lock(number, wait=True):
+def lock(number: int, wait: bool = True) -> bool | None:
     """Lock an open file or folder until it is closed.
 
     The system releases a lock when its process ends. Locks work across containers, process numbers do not.
@@ -125,7 +133,7 @@ def _remove_parts(path):
                 os.close(number)
 
 
-def open_part(path):
+def open_part(path: Path | str) -> BufferedRandom:
     """Open a file for reading and writing bytes, and create it if missing; OSError for a link."""
     number = os.open(str(path), os.O_RDWR | os.O_CREAT | _FLAGS, 0o666)
     if not stat.S_ISREG(os.fstat(number).st_mode):
@@ -134,7 +142,7 @@ def open_part(path):
     return open(number, "r+b")
 
 
-def check_writable(path):
+def check_writable(path: Path | str) -> None:
     """Check before a long computation that its result can be written.
 
     Temporary files that killed processes left beside `path` are removed.
@@ -198,14 +206,14 @@ def _require_file(path):
         raise MnistCnnError("cannot write {}: it is a device or a pipe; name a file".format(path))
 
 
-def open_regular(path):
+def open_regular(path: Path | str) -> BufferedReader:
     """Open a file for reading bytes; OSError for devices and pipes, which may never end."""
     if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
         raise OSError(errno.EINVAL, "it is a device or a pipe, not a file")
     return open(path, "rb")
 
 
-def keep_apart(inputs, outputs):
+def keep_apart(inputs: Iterable[Path | str | None], outputs: Iterable[Path | str]) -> None:
     """Refuse to overwrite an input, and to write two outputs to one file.
 
     Parameters
@@ -220,8 +228,9 @@ def keep_apart(inputs, outputs):
     MnistCnnError
         When two paths lead to the same file: through links, relative paths, or letter case.
     """
+    read = [Path(path) for path in inputs if path]
     outputs = [Path(output) for output in outputs]
-    for output, path in itertools.product(outputs, map(Path, filter(None, inputs))):
+    for output, path in itertools.product(outputs, read):
         with contextlib.suppress(OSError):  # one does not exist, so they differ
             if os.path.samefile(output, path):
                 raise MnistCnnError(
@@ -238,7 +247,7 @@ def _spelling(path):
     return unicodedata.normalize("NFC", os.path.realpath(path)).casefold()
 
 
-def make_folder(path):
+def make_folder(path: Path | str) -> Path:
     """Make a folder with its parents if it is missing, and return its path; MnistCnnError where it cannot."""
     folder = Path(path)
     try:

@@ -41,7 +41,9 @@ SHA256 = {
 }
 
 
-def fetch(folder, name, md5, base_urls, timeout=10, what=None):
+def fetch(
+    folder: Path | str, name: str, md5: str, base_urls: list[str], timeout: float = 10, what: str | None = None
+) -> None:
     """Download a file into a folder.
 
     When the connection is lost, the part received stays in the folder as ``.NAME.part``, and the next

@@ -5,6 +5,8 @@ import io
 import warnings
 import zipfile
 import zlib
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -19,7 +21,11 @@ MAX_ARRAYS = 1000  # in a file of weights
 MAX_REASON = 200  # characters of another library's error, which may quote a whole file
 
 
-def write_npz(path, arrays, comment=b""):
+#: The type characters that an array may have, and its shape, where None stands for any length.
+Expected = tuple[str, tuple[int | None, ...]]
+
+
+def write_npz(path: Path | str, arrays: Mapping[str, np.ndarray], comment: bytes = b"") -> None:
     """Write arrays to an npz file, whole or not at all.
 
     Parameters
@@ -37,7 +43,7 @@ def write_npz(path, arrays, comment=b""):
         When the file cannot be written.
     """
     archive = io.BytesIO()  # in memory, because on a full disk ZipFile prints a traceback when it is deleted
-    np.savez(archive, **arrays)
+    np.savez(archive, **arrays)  # type: ignore[arg-type]  # allow_pickle is no array's name
     if comment:
         with zipfile.ZipFile(archive, "a") as whole:
             whole.comment = comment
@@ -45,7 +51,12 @@ def write_npz(path, arrays, comment=b""):
         file.write(archive.getbuffer())
 
 
-def read_npz(path, wanted, optional=(), others=False):
+def read_npz(
+    path: Path | str,
+    wanted: Mapping[str, Expected],
+    optional: Mapping[str, Expected] | None = None,
+    others: bool = False,
+) -> dict[str, np.ndarray]:
     """Read the expected arrays from an untrusted npz file.
 
     Nothing in the file is executed. An array is read only after its header was checked, so that memory
@@ -58,7 +69,7 @@ def read_npz(path, wanted, optional=(), others=False):
     wanted : dict
         From each array's name to (dtypes, shape): the allowed NumPy type characters, e.g. 'fd', and
         the shape, where None stands for any length.
-    optional : dict
+    optional : dict, optional
         The same for arrays that may be missing.
     others : bool
         Whether the file may hold other arrays; they are ignored.
@@ -87,6 +98,7 @@ def read_npz(path, wanted, optional=(), others=False):
     """
     with _refused(path), open_regular(path) as file, zipfile.ZipFile(file) as archive:
         names = sorted(archive.namelist())
+        optional = optional or {}
         there = [name for name in optional if name + ".npy" in names]
         if others:
             names = [name for name in names if name[: -len(".npy")] in [*wanted, *there]]
@@ -97,7 +109,7 @@ def read_npz(path, wanted, optional=(), others=False):
         return {name: _read_array(archive, name, *(wanted.get(name) or optional[name])) for name in [*wanted, *there]}
 
 
-def read_npz_shapes(path):
+def read_npz_shapes(path: Path | str) -> tuple[dict[str, tuple[int, ...]], bytes]:
     """Read only the comment of an npz file and the shapes of its arrays.
 
     Parameters

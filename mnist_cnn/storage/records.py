@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,7 @@ def _stem(name):
     return name[: -len(".npz")] if name.endswith(".npz") else name
 
 
-def require_own_names(output):
+def require_own_names(output: Path | str) -> None:
     """Refuse to write weights beside a file whose name differs only by .npz.
 
     Parameters
@@ -88,7 +89,7 @@ def require_own_names(output):
         raise MnistCnnError("{} and {} would share {}; name another output".format(output, other, history_path(output)))
 
 
-def is_weights(path):
+def is_weights(path: Path | str) -> bool:
     """Whether a file's name is that of weights, not of a file beside them.
 
     Examples
@@ -101,7 +102,7 @@ def is_weights(path):
     return name.endswith(".npz") and not name.endswith(tuple(_BESIDE))
 
 
-def history_path(output):
+def history_path(output: Path | str) -> Path:
     """The path of the history, a CSV file, beside a file of weights.
 
     Examples
@@ -113,12 +114,12 @@ def history_path(output):
     return _beside(output, ".csv")
 
 
-def checkpoint_path(output):
+def checkpoint_path(output: Path | str) -> Path:
     """The path of the checkpoint beside a file of weights."""
     return _beside(output, ".checkpoint")
 
 
-def files_beside(model):
+def files_beside(model: Path | str) -> list[Path]:
     """The paths of all files that a training may save.
 
     Examples
@@ -130,7 +131,7 @@ def files_beside(model):
     return [Path(model), history_path(model), snapshots_path(model), checkpoint_path(model)]
 
 
-def save_history(output, history, validated=True):
+def save_history(output: Path | str, history: Sequence[tuple[float, ...]], validated: bool = True) -> None:
     """Write a history beside a file of weights, whole or not at all.
 
     Parameters
@@ -162,7 +163,7 @@ def save_history(output, history, validated=True):
         writer.writerows(history)
 
 
-def load_history(output):
+def load_history(output: Path | str) -> np.ndarray:
     """Read the history beside a file of weights.
 
     Parameters
@@ -183,8 +184,8 @@ def load_history(output):
     path = history_path(output)
     try:
         with io.TextIOWrapper(open_regular(path), newline="") as file:
-            header, *rows = csv.reader(file)
-        header = tuple(header)
+            names, *rows = csv.reader(file)
+        header = tuple(names)
         if header not in (HISTORY_FIELDS, TRAINING_FIELDS):
             raise ValueError
         values = np.array([list(map(float, row)) for row in rows], float)
@@ -200,12 +201,16 @@ def load_history(output):
         ) from error
 
 
-def snapshots_path(output):
+def snapshots_path(output: Path | str) -> Path:
     """The path of the npz file with snapshots beside a file of weights."""
     return _beside(output, ".snapshots.npz")
 
 
-def save_snapshots(output, snapshots, film=None):
+def save_snapshots(
+    output: Path | str,
+    snapshots: Mapping[int, np.ndarray],
+    film: Mapping[int, tuple[np.ndarray, np.ndarray]] | None = None,
+) -> None:
     """Write snapshots beside a file of weights, whole or not at all.
 
     Parameters
@@ -230,7 +235,7 @@ def save_snapshots(output, snapshots, film=None):
     write_npz(snapshots_path(output), arrays)
 
 
-def load_snapshots(output, shape):
+def load_snapshots(output: Path | str, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Read the kernels of each epoch that were saved beside a file of weights.
 
     Parameters
@@ -262,7 +267,7 @@ def load_snapshots(output, shape):
     return epochs, snapshots
 
 
-def load_film(output, num_arrays, num_weights):
+def load_film(output: Path | str, num_arrays: int, num_weights: int) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """Read all weights of some epochs that were saved beside a file of weights.
 
     Parameters

@@ -3,8 +3,10 @@
 import contextlib
 import os
 from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..data import load_dataset
 from ..datasets import dataset_files
@@ -21,7 +23,17 @@ __all__ = ["sweep", "main"]
 MAX_TRAININGS = 10**5  # years of training; more would be a typing error
 
 
-def sweep(configs, seeds, output, data_dir=None, scheduler=None, workers=None, threads=None, dataset=None, then=None):
+def sweep(
+    configs: Mapping[str, Config],
+    seeds: Sequence[int],
+    output: Path | str,
+    data_dir: Path | str | None = None,
+    scheduler: str | None = None,
+    workers: int | None = None,
+    threads: int | None = None,
+    dataset: str | None = None,
+    then: Callable[[list[dict[str, Any]], Path], object] | None = None,
+) -> list[dict[str, Any]]:
     """Train every setting with every seed, except the trainings whose records are in the folder.
 
     Parameters
@@ -136,7 +148,7 @@ def _report_files(folder):
     return Path(folder) / "table.md", Path(folder) / "accuracies.png"
 
 
-def report(records, output):
+def report(records: Sequence[dict[str, Any]], output: Path | str) -> None:
     """Print the table and the comparison, and write them and the picture to the folder.
 
     Parameters
@@ -163,17 +175,17 @@ def report(records, output):
 
 
 def main(
-    spec=(),
-    seeds=None,
-    grid=(),
-    num_epochs=None,
-    output="results",
-    data_dir=None,
-    scheduler=None,
-    workers=None,
-    threads=None,
-    dataset=None,
-):
+    spec: Sequence[str] = (),
+    seeds: str | Sequence[int] | None = None,
+    grid: Sequence[str] = (),
+    num_epochs: int | None = None,
+    output: Path | str = "results",
+    data_dir: Path | str | None = None,
+    scheduler: str | None = None,
+    workers: int | None = None,
+    threads: int | None = None,
+    dataset: str | None = None,
+) -> list[dict[str, Any]]:
     """Train every setting with every seed, and print how they compare.
 
     Parameters

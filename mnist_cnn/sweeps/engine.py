@@ -1,22 +1,32 @@
 """Trainings as tasks of dask.distributed, on local workers or on a scheduler elsewhere."""
 
+from __future__ import annotations
+
 import contextlib
 import logging
 import os
 import signal
 import socket
 import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from multiprocessing import resource_tracker
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..datasets.card import DataCard
 from ..system import machine
 from ..system.errors import Interrupted, MnistCnnError
 from ..system.progress import progress_bar
 from ..system.signals import ENDING, interrupt, signals
+from ..training.config import Config
 from .records import require_record, write_record
 from .task import run_task, warm_up
+
+if TYPE_CHECKING:
+    import distributed
 
 __all__ = ["train_all", "local_cluster"]
 
@@ -98,7 +108,7 @@ def _masked():
 
 
 @contextlib.contextmanager
-def local_cluster(workers, threads):
+def local_cluster(workers: int, threads: int) -> Iterator[distributed.LocalCluster]:
     """Start worker processes on this machine, with a fixed number of threads.
 
     Parameters
@@ -129,7 +139,7 @@ def local_cluster(workers, threads):
         yield cluster
 
 
-def threads_there(scheduler, workers, tasks):
+def threads_there(scheduler: str | None, workers: int | None, tasks: int) -> int:
     """The number of threads of each training in a new sweep.
 
     Parameters
@@ -204,7 +214,15 @@ def _require_scheduler(address):
     socket.create_connection(distributed.comm.get_address_host_port(address), timeout=10).close()
 
 
-def train_all(wanted, done, data, card, threads, scheduler=None, workers=None):
+def train_all(
+    wanted: Mapping[Path, tuple[str, Config]],
+    done: int,
+    data: tuple[str | None, str | None],
+    card: DataCard,
+    threads: int,
+    scheduler: str | None = None,
+    workers: int | None = None,
+) -> None:
     """Run trainings as tasks, and write each record as soon as its training is finished.
 
     Parameters

@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ..datasets.card import DataCard
 from ..model import save_weights
 from ..storage.atomic import atomic_open, open_regular
 from ..system.errors import MnistCnnError
@@ -17,7 +20,7 @@ __all__ = ["record_path", "read_records", "write_record"]
 MAX_RECORD = 10**6  # bytes; a record has about a thousand
 
 
-def record_path(folder, name, config, digest, threads):
+def record_path(folder: Path | str, name: str, config: Config, digest: str, threads: int) -> Path:
     """The file of a training's record.
 
     Parameters
@@ -50,7 +53,9 @@ def record_path(folder, name, config, digest, threads):
     return Path(folder) / "{}-{}-{}.json".format(words, config.seed, hashlib.sha256(key).hexdigest()[:8])
 
 
-def write_record(path, name, record, weights, card=None):
+def write_record(
+    path: Path, name: str, record: dict[str, Any], weights: Sequence[np.ndarray], card: DataCard | None = None
+) -> dict[str, Any]:
     """Write a training's weights, then its record.
 
     Parameters
@@ -85,7 +90,7 @@ def write_record(path, name, record, weights, card=None):
     return record
 
 
-def read_records(folder):
+def read_records(folder: Path | str) -> dict[Path, dict[str, Any]]:
     """Read all records of a sweep's folder.
 
     Parameters
@@ -115,7 +120,7 @@ def read_records(folder):
     return records
 
 
-def require_record(record):
+def require_record(record: Any) -> None:
     """Raise ValueError, KeyError or TypeError where a record is invalid."""
     finished = record["status"] == "ok"
     whole, texts = ["seed", "threads"], ["setting", "data"] + ([] if finished else ["error"])

@@ -2,18 +2,20 @@
 
 import itertools
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..storage.atomic import open_regular
 from ..system.errors import MnistCnnError
-from ..training.config import RECIPES, configure
+from ..training.config import RECIPES, Config, configure
 
 MAX_SEEDS = 10**4
 
 __all__ = ["expand", "parse_grid", "parse_seeds", "read_spec"]
 
 
-def parse_seeds(text):
+def parse_seeds(text: str | Sequence[int]) -> list[int]:
     """Read a list of seeds such as '1-10' or '1-3,7'.
 
     Parameters
@@ -42,10 +44,10 @@ def parse_seeds(text):
     try:
         for part in text.split(","):
             first, dash, last = part.partition("-")
-            part = range(int(first), int(last if dash else first) + 1)
-            if part and not (0 <= part[0] and part[-1] < 2**32 and part[-1] - part[0] < MAX_SEEDS):
+            some = range(int(first), int(last if dash else first) + 1)
+            if some and not (0 <= some[0] and some[-1] < 2**32 and some[-1] - some[0] < MAX_SEEDS):
                 raise ValueError
-            seeds.update(part)
+            seeds.update(some)
     except ValueError as error:
         raise MnistCnnError(
             "seeds is {!r}; it must be like '1-10' or '1-3,7': at most {} numbers, 0 to 2**32 - 1".format(
@@ -57,7 +59,7 @@ def parse_seeds(text):
     return sorted(seeds)
 
 
-def parse_grid(texts):
+def parse_grid(texts: Sequence[str]) -> dict[str, list[Any]]:
     """Read a grid such as ``['dropout=.2,.5', 'learning_rate=.03,.05']``.
 
     Parameters
@@ -98,7 +100,7 @@ def _value(text):
     return {"true": True, "false": False}.get(text.lower(), text)
 
 
-def read_spec(path):
+def read_spec(path: Path | str) -> dict[str, Any]:
     """Read a sweep from a TOML file.
 
     Parameters
@@ -146,7 +148,12 @@ def read_spec(path):
     return spec
 
 
-def expand(recipes=(), options=None, grid=None, settings=None):
+def expand(
+    recipes: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
+    grid: Mapping[str, Sequence[Any]] | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, Config]:
     """Make the settings of a sweep: every recipe at every point of the grid, and named settings.
 
     Parameters
@@ -192,14 +199,14 @@ def expand(recipes=(), options=None, grid=None, settings=None):
                 chosen = dict(zip(grid, point))
                 name = ", ".join([recipe] + ["{} {}".format(*item) for item in chosen.items()])
                 configs[name] = configure(recipe, **{**options, **chosen})
-    for name, chosen in settings.items():
-        chosen = {**options, **chosen}
+    for name, own in settings.items():
+        chosen = {**options, **own}
         configs[name] = configure(chosen.pop("recipe", "plain"), **chosen)
     if any(config.seed is not None for config in configs.values()):
         raise MnistCnnError("a setting cannot have a seed; give --seeds")
     return configs
 
 
-def is_recipe(text):
+def is_recipe(text: str) -> bool:
     """Whether a word on the command line names a recipe, and not a file."""
     return text in RECIPES and not Path(text).suffix

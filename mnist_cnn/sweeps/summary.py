@@ -1,6 +1,8 @@
 """The results of a sweep: a table, a comparison over the same seeds, a picture."""
 
 import io
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +12,7 @@ from ..system.errors import MnistCnnError
 __all__ = ["mean_interval", "table", "comparison", "require_drawing", "plot"]
 
 
-def mean_interval(values):
+def mean_interval(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
     """The mean of a sample, and the half width of its 95 % confidence interval by Student's t.
 
     Parameters
@@ -32,10 +34,10 @@ def mean_interval(values):
     """
     from scipy import stats  # here: it takes .4 s to import
 
-    values = np.asarray(values, float)
-    if len(values) < 2:
-        return values.mean(), np.nan
-    return values.mean(), stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+    sample = np.asarray(values, float)
+    if len(sample) < 2:
+        return sample.mean(), np.nan
+    return sample.mean(), stats.t.ppf(0.975, len(sample) - 1) * stats.sem(sample)
 
 
 def _by_setting(records):
@@ -53,7 +55,7 @@ def _interval(mean, half, form):
     return "-" if np.isnan(half) else "{0} to {0}".format(form).format(mean - half, mean + half)
 
 
-def table(records):
+def table(records: Sequence[Mapping[str, Any]]) -> str:
     """Accuracies by setting, in Markdown.
 
     Parameters
@@ -98,7 +100,7 @@ def table(records):
     return "\n".join(lines)
 
 
-def comparison(records):
+def comparison(records: Sequence[Mapping[str, Any]]) -> str:
     """Every setting against the first, over the seeds that both have, in Markdown.
 
     Parameters
@@ -147,7 +149,7 @@ def comparison(records):
     return "\n".join(lines)
 
 
-def require_drawing():
+def require_drawing() -> None:
     """Raise MnistCnnError where Matplotlib could not draw the picture after the trainings."""
     try:
         from ..drawing import backend  # noqa: F401
@@ -155,7 +157,7 @@ def require_drawing():
         raise MnistCnnError(error) from error
 
 
-def plot(records):
+def plot(records: Sequence[Mapping[str, Any]]) -> bytes:
     """Draw each training as a dot, and each setting's mean with its confidence interval.
 
     Parameters

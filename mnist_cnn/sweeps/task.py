@@ -1,17 +1,25 @@
 """One training of a sweep on a worker: from the data's name to a record and weights."""
 
+from __future__ import annotations
+
 import ctypes
 import functools
 import os
 import subprocess
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..system import machine
 from ..system.errors import MnistCnnError
+
+if TYPE_CHECKING:
+    from ..datasets.card import DataCard
+    from ..training.config import Config
 
 MAX_THREADS = 1024  # of a training, and workers on a machine
 
@@ -27,7 +35,7 @@ def _load(data_dir, name):
     return load_dataset(data_dir, dataset=name)
 
 
-def source_version():
+def source_version() -> str:
     """The package's git commit, with a + if files differ from it; outside a repository its version."""
     from .. import __version__
 
@@ -68,7 +76,9 @@ def _use_threads(count):
     os.environ["OMP_NUM_THREADS"] = str(count)
 
 
-def run_task(config, data, digest, threads):
+def run_task(
+    config: Config, data: tuple[str | None, str | None], digest: str, threads: int
+) -> tuple[dict[str, Any], list[np.ndarray]]:
     """Train once.
 
     Parameters
@@ -126,7 +136,7 @@ def run_task(config, data, digest, threads):
     return record, weights
 
 
-def warm_up(configs, card):
+def warm_up(configs: Iterable[Config], card: DataCard) -> None:
     """Fill the compile cache for trainings with these settings on such data."""
     from ..datasets.card import Dataset
     from ..training.trainer import train

@@ -8,7 +8,7 @@ import sys
 _OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def printable(text, also=""):
+def printable(text: str, also: str = "") -> str:
     r"""Escape characters that control a terminal; file names, files and servers may hold them.
 
     Parameters
@@ -43,7 +43,7 @@ class MnistCnnError(Exception):
 
     exit_code = 2
 
-    def __init__(self, text=""):
+    def __init__(self, text: object = "") -> None:
         super().__init__(printable(str(text)))
 
     def _render_traceback_(self):
@@ -54,7 +54,7 @@ class MnistCnnError(Exception):
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C, SIGTERM or SIGHUP; `signum` is the signal's number."""
 
-    def __init__(self, signum):
+    def __init__(self, signum: int) -> None:
         super().__init__(signum)
         self.signum = signum
 
@@ -62,12 +62,12 @@ class Interrupted(KeyboardInterrupt):
         return ["Interrupted"]
 
 
-def note(text):
+def note(text: str) -> None:
     """Print a line to stderr: how the package understood the user's input."""
     say("note: {}".format(text))
 
 
-def say(line):
+def say(line: str) -> None:
     """Print a line to stderr, unless stderr is closed."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError):

@@ -1,10 +1,14 @@
 """A command-line program as a process: its outputs, its signals, its exit code."""
 
+from __future__ import annotations  # for Pythons that are too old, which are told so
+
 import contextlib
 import errno
 import os
 import signal
 import sys
+from collections.abc import Callable
+from io import TextIOWrapper
 
 from .errors import MnistCnnError, printable, say
 from .signals import interrupt, signals
@@ -39,7 +43,7 @@ class Output:
     'a\\x1b[2J'
     """
 
-    def __init__(self, stream, obeyed="\n\t"):
+    def __init__(self, stream: TextIOWrapper, obeyed: str = "\n\t") -> None:
         self.stream, self.error, self.obeyed = stream, None, obeyed
         with contextlib.suppress(AttributeError, ValueError):  # a stand-in, or closed
             stream.reconfigure(errors="backslashreplace", line_buffering=True)
@@ -47,12 +51,12 @@ class Output:
     def __getattr__(self, name):
         return getattr(self.stream, name)
 
-    def write(self, text):
+    def write(self, text: str) -> int:
         with self._never_broken():
             self.stream.write(printable(text, self.obeyed))
         return len(text)
 
-    def flush(self):
+    def flush(self) -> None:
         with self._never_broken():
             self.stream.flush()
 
@@ -86,7 +90,7 @@ def _outputs():
         sys.stdout, sys.stderr = before
 
 
-def main_guard(command):
+def main_guard(command: Callable[[], object]) -> int:
     """Run a command-line program and return its exit code.
 
     Parameters

@@ -1,12 +1,18 @@
 """A progress bar at a terminal or in a notebook."""
 
+from __future__ import annotations
+
 import sys
 import warnings
+
+TYPE_CHECKING = False  # typing takes time to import
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 __all__ = ["progress_bar"]
 
 
-def progress_bar(quiet=False, **options):
+def progress_bar(quiet: bool = False, **options: object) -> tqdm:
     """Make a progress bar.
 
     Parameters

@@ -1,10 +1,20 @@
 """Handlers of the signals that end a process: SIGINT (Ctrl-C), SIGTERM, and SIGHUP of a closed terminal."""
 
+from __future__ import annotations
+
 import contextlib
 import signal
 import threading
+from collections.abc import Callable, Iterator
 
 from .errors import Interrupted
+
+TYPE_CHECKING = False  # typing takes time to import
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import NoReturn
+
+    Handler = Callable[[int, FrameType | None], object] | int | None
 
 __all__ = ["ENDING", "interrupt", "set_handler", "signals"]
 
@@ -12,7 +22,7 @@ __all__ = ["ENDING", "interrupt", "set_handler", "signals"]
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
-def set_handler(signum, handler):
+def set_handler(signum: int, handler: Handler) -> Handler | None:
     """Set a signal's handler, unless the process ignores the signal, as under nohup.
 
     Parameters
@@ -32,7 +42,7 @@ def set_handler(signum, handler):
 
 
 @contextlib.contextmanager
-def signals(handler):
+def signals(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
     """Call a handler for the signals of `ENDING` within a block.
 
     Parameters
@@ -56,11 +66,11 @@ def signals(handler):
     try:
         yield
     finally:
-        for signum, handler in before.items():
-            if handler is not None:
-                signal.signal(signum, handler)
+        for signum, previous in before.items():
+            if previous is not None:
+                signal.signal(signum, previous)
 
 
-def interrupt(signum, frame):
+def interrupt(signum: int, frame: FrameType | None) -> NoReturn:
     """Raise `Interrupted`; a handler for `signals`."""
     raise Interrupted(signum)

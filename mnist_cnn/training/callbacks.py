@@ -4,11 +4,15 @@ A callback is any object with some of the methods of `Callback`, which
 `mnist_cnn.training.state.Training` calls.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import lasagne
 
@@ -28,6 +32,11 @@ from ..system.errors import Interrupted, MnistCnnError
 from ..system.progress import progress_bar
 from ..system.signals import signals
 from .checkpoint import load_checkpoint, save_checkpoint
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from .state import Training
 
 __all__ = ["Callback", "Report", "SaveWeights", "Checkpoint", "Snapshots", "StopRequests"]
 
@@ -50,28 +59,31 @@ class Callback:
     epoch 1: 90.0 % on validation
     """
 
-    def on_build(self, run):
+    #: The files that it writes.
+    outputs: Sequence[Path | str] = ()
+
+    def on_build(self, run: Training) -> None:
         """Before the network is built."""
 
-    def on_start(self, run):
+    def on_start(self, run: Training) -> None:
         """Before the first step. A resumed run loads its checkpoint here."""
 
-    def on_step(self, run):
+    def on_step(self, run: Training) -> None:
         """After each training step."""
 
-    def on_epoch(self, run):
+    def on_epoch(self, run: Training) -> None:
         """After each epoch's validation, whose record is the last of `run.history`."""
 
-    def on_interrupt(self, run):
+    def on_interrupt(self, run: Training) -> None:
         """After Ctrl-C or SIGTERM."""
 
-    def on_close(self, run):
+    def on_close(self, run: Training) -> None:
         """At the end of the last step, after an error or an interruption too."""
 
-    def on_finish(self, run):
+    def on_finish(self, run: Training) -> None:
         """After the last epoch, before the test set."""
 
-    def on_result(self, run, loss, accuracy):
+    def on_result(self, run: Training, loss: float, accuracy: float) -> None:
         """After the test set."""
 
 
@@ -90,16 +102,17 @@ class Report(Callback):
         Whether to print nothing but the final results.
     """
 
-    def __init__(self, quiet=False):
+    def __init__(self, quiet: bool = False) -> None:
         self.say = (lambda line: None) if quiet else _say
-        self.quiet, self.bar = quiet, None
+        self.quiet = quiet
+        self.bar: tqdm | None = None
 
-    def on_build(self, run):
+    def on_build(self, run: Training) -> None:
         self.say("Building model and compiling functions...")
         if compat.compile_cache_is_empty():
             self.say("  (Theano compiles C++ for this machine, once: about half a minute)")
 
-    def on_start(self, run):
+    def on_start(self, run: Training) -> None:
         for remark in filter(None, [run.engine.remark, *run.remarks]):
             self.say("  ({})".format(remark))
         if run.history:
@@ -110,12 +123,12 @@ class Report(Callback):
             )
         self.say("Starting training...")
 
-    def on_step(self, run):
+    def on_step(self, run: Training) -> None:
         if self.bar is None:
             self.bar = progress_bar(self.quiet, total=run.steps_per_epoch, unit="batch", leave=False)
         self.bar.update()
 
-    def on_epoch(self, run):
+    def on_epoch(self, run: Training) -> None:
         self.on_close(run)
         epoch, seconds, *measured = run.history[-1]
         self.say("Epoch {} of {} took {:.3f}s".format(epoch, run.config.num_epochs, seconds))
@@ -123,17 +136,17 @@ class Report(Callback):
             self.say("  {} loss:\t\t{:.6f}".format(part, loss))
             self.say("  {} accuracy:\t\t{:.2f} %".format(part, accuracy * 100))
 
-    def on_interrupt(self, run):
+    def on_interrupt(self, run: Training) -> None:
         self.on_close(run)
         saved = ", ".join(map(str, run.saved)) or "nothing"
         self.say("Interrupted in epoch {}; saved: {}".format(min(run.epoch, run.config.num_epochs), saved))
 
-    def on_close(self, run):
+    def on_close(self, run: Training) -> None:
         if self.bar is not None:
             self.bar.close()
             self.bar = None
 
-    def on_result(self, run, loss, accuracy):
+    def on_result(self, run: Training, loss: float, accuracy: float) -> None:
         _say("Final results:")
         _say("  test loss:\t\t\t{:.6f}".format(loss))
         _say("  test accuracy:\t\t{:.2f} %".format(accuracy * 100))
@@ -166,22 +179,22 @@ class SaveWeights(Callback):
         Whether to keep the weights of the epoch with the best validation accuracy, and test them.
     """
 
-    def __init__(self, output, keep_best=False):
+    def __init__(self, output: Path | str, keep_best: bool = False) -> None:
         self.output, self.keep_best = output, keep_best
         self.outputs = output, history_path(output)
 
-    def on_build(self, run):
+    def on_build(self, run: Training) -> None:
         require_own_names(self.output)
         run.reserve(*self.outputs)
 
-    def on_start(self, run):
+    def on_start(self, run: Training) -> None:
         if self.keep_best and run.history and run.best_weights is None:
             raise MnistCnnError(
                 "the checkpoint lacks the weights of epoch {}, the best so far; resume "
                 "without keep_best, or start anew".format(run.best_epoch)
             )
 
-    def on_epoch(self, run):
+    def on_epoch(self, run: Training) -> None:
         self._save(run)
 
     on_interrupt = on_epoch
@@ -196,7 +209,7 @@ class SaveWeights(Callback):
             return run.best_weights
         return lasagne.layers.get_all_param_values(run.network)
 
-    def on_finish(self, run):
+    def on_finish(self, run: Training) -> None:
         if self.keep_best:
             lasagne.layers.set_all_param_values(run.network, run.best_weights)
         if not run.saved:  # resumed after the last epoch
@@ -214,19 +227,19 @@ class Checkpoint(Callback):
         Whether to resume from it; the result is that of an unbroken run to the last bit.
     """
 
-    def __init__(self, path, resume=False):
+    def __init__(self, path: Path | str, resume: bool = False) -> None:
         self.path, self.resume, self.outputs = path, resume, (path,)
 
-    def on_build(self, run):
+    def on_build(self, run: Training) -> None:
         if self.resume and not os.path.isfile(self.path):
             raise MnistCnnError("there is no checkpoint {} to resume from".format(self.path))
         run.reserve(*self.outputs)
 
-    def on_start(self, run):
+    def on_start(self, run: Training) -> None:
         if self.resume:
             load_checkpoint(self.path, run)
 
-    def on_epoch(self, run):
+    def on_epoch(self, run: Training) -> None:
         with _saving(run, self.path):
             save_checkpoint(self.path, run)
 
@@ -242,14 +255,14 @@ class Snapshots(Callback):
         The file of the weights.
     """
 
-    def __init__(self, output):
+    def __init__(self, output: Path | str) -> None:
         self.output, self.taken, self.film = output, {}, {}
         self.outputs = (snapshots_path(output),)
 
-    def on_build(self, run):
+    def on_build(self, run: Training) -> None:
         run.reserve(*self.outputs)
 
-    def on_start(self, run):
+    def on_start(self, run: Training) -> None:
         if run.history and os.path.exists(snapshots_path(self.output)):
             earlier = zip(*load_snapshots(self.output, self._kernels(run).shape))
             self.taken = {epoch: array for epoch, array in earlier if epoch < run.epoch}
@@ -259,10 +272,10 @@ class Snapshots(Callback):
         if run.epoch - 1 not in self.taken:
             self._take(run, run.epoch - 1)
 
-    def on_epoch(self, run):
+    def on_epoch(self, run: Training) -> None:
         self._save(run, run.epoch - 1)
 
-    def on_interrupt(self, run):
+    def on_interrupt(self, run: Training) -> None:
         if run.steps:  # the saved weights are those of this unfinished epoch
             self._save(run, run.epoch)
 
@@ -288,7 +301,7 @@ class StopRequests(Callback):
     A second signal ends it at once.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.received, self.stack = [], contextlib.ExitStack()
 
     def _note(self, signum, frame):
@@ -296,17 +309,17 @@ class StopRequests(Callback):
             raise Interrupted(signum)
         self.received.append(signum)
 
-    def on_start(self, run):
+    def on_start(self, run: Training) -> None:
         self.stack.enter_context(signals(self._note))
 
-    def on_step(self, run):
+    def on_step(self, run: Training) -> None:
         if self.received:
             raise Interrupted(self.received[0])
 
     on_epoch = on_step
 
-    def on_result(self, run, loss, accuracy):
+    def on_result(self, run: Training, loss: float, accuracy: float) -> None:
         self.on_step(run)
 
-    def on_close(self, run):
+    def on_close(self, run: Training) -> None:
         self.stack.close()

@@ -1,8 +1,11 @@
 """A training run's whole state on disk, from which it resumes as if never interrupted."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import asdict, fields, replace
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import lasagne
 import numpy as np
@@ -13,6 +16,9 @@ from ..system import machine
 from ..system.errors import MnistCnnError
 from .config import Config
 from .focus import LOSSES
+
+if TYPE_CHECKING:
+    from .state import Training
 
 __all__ = ["save_checkpoint", "load_checkpoint"]
 
@@ -90,7 +96,7 @@ def _ranges(arrays, containers):
     return ranges
 
 
-def save_checkpoint(path, run):
+def save_checkpoint(path: Path | str, run: Training) -> None:
     """Write a run's state after an epoch, whole or not at all.
 
     Parameters
@@ -125,7 +131,7 @@ def save_checkpoint(path, run):
     )
 
 
-def load_checkpoint(path, run):
+def load_checkpoint(path: Path | str, run: Training) -> None:
     """Set a run to a saved one's state.
 
     Parameters

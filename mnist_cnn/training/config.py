@@ -8,6 +8,7 @@ import argparse
 import math
 import numbers
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from ..datasets.labels import shorten
 from ..system.errors import MnistCnnError
@@ -182,7 +183,7 @@ class Config:
                 "warm_up is {:g}; it must be less than num_epochs, {}".format(self.warm_up, self.num_epochs)
             )
 
-    def learning_rate_at(self, epoch):
+    def learning_rate_at(self, epoch: float) -> float:
         r"""The learning rate after a number of epochs.
 
         .. math:: \eta(e) = \frac{\eta}{2} \left(1 + \cos \pi \frac{e - w}{n - w}\right)
@@ -262,7 +263,7 @@ def _fast(num_epochs=2):
 RECIPES = {"plain": _plain, "best": _best, "focused": _focused, "fast": _fast}
 
 
-def configure(recipe="plain", **options):
+def configure(recipe: str = "plain", **options: Any) -> Config:
     """Make the `Config` of a recipe.
 
     Parameters
@@ -302,7 +303,7 @@ def configure(recipe="plain", **options):
     return Config(**dict(RECIPES[recipe](**given), **options))
 
 
-def add_options(parser):
+def add_options(parser: argparse.ArgumentParser) -> None:
     """Add an option for every field of `Config` to a command line.
 
     The result has only the options that are given; the recipe decides on the others.

@@ -5,6 +5,8 @@ An augmentation is a function ``augment(images, generator)`` that returns images
 `move_pixels`.
 """
 
+from collections.abc import Callable, Iterable, Iterator
+
 import numpy as np
 
 __all__ = ["DISTORTIONS", "warp", "move_pixels", "elastic_modes", "distortions", "distort"]
@@ -13,7 +15,13 @@ __all__ = ["DISTORTIONS", "warp", "move_pixels", "elastic_modes", "distortions",
 DISTORTIONS = dict(rotation=12, scale=0.12, shear=0.12, shift=2, elastic=0.8)
 
 
-def warp(images, rows, columns):
+#: From images and a generator to distorted images.
+Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+#: `move_pixels` or a function like it.
+Move = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+
+def warp(images: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Warp images by displacement fields, with bilinear interpolation.
 
     Parameters
@@ -73,7 +81,7 @@ def warp(images, rows, columns):
     return top.reshape(images.shape)
 
 
-def move_pixels(images, factors, fields):
+def move_pixels(images: np.ndarray, factors: np.ndarray, fields: np.ndarray) -> np.ndarray:
     """Warp images by displacements that are sums of a few fields.
 
     Parameters
@@ -95,7 +103,7 @@ def move_pixels(images, factors, fields):
     return np.concatenate([warp(images[:count], *(factors @ fields)), images[count:]])
 
 
-def elastic_modes(size, smoothness, share=0.99):
+def elastic_modes(size: int | tuple[int, ...], smoothness: float, share: float = 0.99) -> np.ndarray:
     r"""The smooth modes whose random sums are elastic displacement fields.
 
     White noise that is smoothed by a Gaussian of standard deviation :math:`\sigma` has the
@@ -142,8 +150,16 @@ def elastic_modes(size, smoothness, share=0.99):
 
 
 def distortions(
-    rotation=0.0, scale=0.0, shear=0.0, shift=0.0, elastic=0.0, smoothness=4.0, share=1.0, size=28, move=move_pixels
-):
+    rotation: float = 0.0,
+    scale: float = 0.0,
+    shear: float = 0.0,
+    shift: float = 0.0,
+    elastic: float = 0.0,
+    smoothness: float = 4.0,
+    share: float = 1.0,
+    size: int | tuple[int, ...] = 28,
+    move: Move = move_pixels,
+) -> Augment:
     """Make a function that distorts digits at random [1]_.
 
     Parameters
@@ -220,7 +236,9 @@ def distortions(
     return augment
 
 
-def distort(batches, augment, rng):
+def distort(
+    batches: Iterable[tuple[np.ndarray, np.ndarray]], augment: Augment | None, rng: np.random.RandomState
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Distort mini-batches.
 
     Parameters

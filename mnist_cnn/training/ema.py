@@ -1,11 +1,12 @@
 """An exponential moving average of the weights, computed during training."""
 
 import lasagne
+import theano
 
 __all__ = ["decay_of", "follow"]
 
 
-def decay_of(epochs, steps_per_epoch):
+def decay_of(epochs: float, steps_per_epoch: int) -> float:
     """The decay of an average whose time constant is a number of epochs.
 
     Parameters
@@ -27,7 +28,12 @@ def decay_of(epochs, steps_per_epoch):
     return 1 - 1 / max(1.0, epochs * steps_per_epoch)
 
 
-def follow(updates, network, averaged, decay):
+def follow(
+    updates: dict[theano.Variable, theano.Variable],
+    network: lasagne.layers.Layer,
+    averaged: lasagne.layers.Layer,
+    decay: float,
+) -> dict[theano.Variable, theano.Variable]:
     r"""Add updates to a train step that average the weights in a second network [1]_.
 
     .. math:: \bar w \leftarrow \bar w + (1 - d) (w - \bar w)

@@ -1,5 +1,7 @@
 """The engine of a training: the fast path for a CPU, Theano's own operations, or another device."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import theano
 import theano.tensor as T
@@ -25,10 +27,12 @@ class Engine:
         Whether the user asked for this engine, so that there is no fallback.
     """
 
-    def __init__(self, name, remark=None, required=False):
+    def __init__(self, name: str, remark: str | None = None, required: bool = False) -> None:
         self.name, self.remark, self.required = name, remark, required
 
-    def place(self, *parts, travel=False):
+    def place(
+        self, *parts: np.ndarray, travel: bool = False
+    ) -> tuple[theano.Variable, theano.Variable, Sequence[np.ndarray]]:
         """Put images where the network reads them: on a device, or in the function's arguments.
 
         Parameters
@@ -57,12 +61,12 @@ class Engine:
         return numbers, images, np.split(np.arange(ends[-1]), ends[:-1])
 
     @property
-    def mode(self):
+    def mode(self) -> theano.compile.mode.Mode:
         """Theano's mode for this engine's functions; for 'plain' it excludes the fast path."""
         mode = theano.compile.get_default_mode()
         return mode.excluding("mnist_cnn") if self.name == "plain" else mode
 
-    def compiled(self, function):
+    def compiled(self, function: theano.compile.function_module.Function) -> None:
         """Check a compiled train step; without the fast path the engine's name becomes 'plain'.
 
         Parameters
@@ -84,7 +88,7 @@ class Engine:
         if reason:
             self.name, self.remark = "plain", "plain Theano operations: {}".format(reason)
 
-    def distortions(self, share, size=28):
+    def distortions(self, share: float, size: int | tuple[int, ...] = 28) -> distortions.Augment | None:
         """Make the function that distorts batches.
 
         Parameters
@@ -104,7 +108,7 @@ class Engine:
         return distortions.distortions(share=share, size=size, move=move, **distortions.DISTORTIONS)
 
 
-def choose_engine(engine="auto", device=None):
+def choose_engine(engine: str = "auto", device: str | None = None) -> Engine:
     """Choose the engine.
 
     Parameters

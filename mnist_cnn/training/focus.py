@@ -1,5 +1,7 @@
 """Mini-batches with hard examples more often than easy ones, for short trainings."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import theano
 import theano.tensor as T
@@ -49,12 +51,14 @@ class Focus:
     [3, 3, 3, 3]
     """
 
-    def __init__(self, count, skip_easy, num_epochs):
+    def __init__(self, count: int, skip_easy: float, num_epochs: int) -> None:
         self.skip_easy, self.num_epochs = skip_easy, num_epochs
         self.losses = theano.shared(np.full(count, -1, np.float32), LOSSES)  # -1: not known yet
         self.numbers = theano.shared(np.zeros(0, np.int64), "numbers of the batch")
 
-    def remember(self, updates, losses):
+    def remember(
+        self, updates: dict[theano.Variable, theano.Variable], losses: theano.Variable
+    ) -> dict[theano.Variable, theano.Variable]:
         """Add an update to a train step that stores the losses of its examples.
 
         Parameters
@@ -73,7 +77,9 @@ class Focus:
         remembering[self.losses] = T.set_subtensor(self.losses[self.numbers], losses)
         return remembering
 
-    def minibatches(self, inputs, targets, batch_size, epoch, rng):
+    def minibatches(
+        self, inputs: np.ndarray, targets: np.ndarray, batch_size: int, epoch: int, rng: np.random.RandomState
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Cut an epoch into mini-batches, as `mnist_cnn.data.iterate_minibatches` does.
 
         Parameters

@@ -1,9 +1,14 @@
 """The state of a training, which calls the callbacks."""
 
+from __future__ import annotations
+
 import contextlib
 import functools
 import threading
 import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import lasagne
 import numpy as np
@@ -12,12 +17,21 @@ from ..datasets.card import DataCard
 from ..storage.atomic import check_writable, keep_apart
 from ..system.errors import Interrupted, MnistCnnError
 
+if TYPE_CHECKING:
+    from .callbacks import Callback
+    from .config import Config
+    from .engine import Engine
+
 __all__ = ["Training", "one_at_a_time"]
 
 _building, _mine = threading.RLock(), threading.local()
 
 
-def one_at_a_time(train):
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def one_at_a_time(train: Callable[P, R]) -> Callable[P, R]:
     """Have threads that call a function build their networks one after the other.
 
     Lasagne draws initial weights from one generator for all threads, and Theano's compiler and cache
@@ -93,26 +107,35 @@ class Training:
     (2, [2, 3])
     """
 
-    def __init__(self, config, callbacks=()):
+    def __init__(self, config: Config, callbacks: Sequence[Callback] = ()) -> None:
         self.config, self.callbacks = config, callbacks
         self.history, self.saved, self.reserved, self.remarks = [], [], [], []
-        self.network = self.best_weights = None
+        self.network: lasagne.layers.Layer | None = None
+        self.best_weights: list[np.ndarray] | None = None
         self._start_epoch()
         self.tell("on_build")
 
-    def tell(self, event, *args):
+    def tell(self, event: str, *args: float) -> None:
         """Call a method of every callback that has it."""
         for callback in self.callbacks:
             getattr(callback, event, lambda *args: None)(self, *args)
 
-    def reserve(self, *paths):
+    def reserve(self, *paths: Path | str) -> None:
         """Note files that a callback will write; MnistCnnError where one is not writable or is reserved already."""
         self.reserved += paths
         keep_apart((), self.reserved)
         for path in paths:
             check_writable(path)
 
-    def built(self, engine, network, train_fn, rng, y_train, card=DataCard()):
+    def built(
+        self,
+        engine: Engine,
+        network: lasagne.layers.Layer,
+        train_fn: Callable[..., object],
+        rng: np.random.RandomState,
+        y_train: np.ndarray,
+        card: DataCard = DataCard(),
+    ) -> None:
         """Note the compiled training and its data, before the first step."""
         self.card = card
         self.engine, self.network, self.train_fn, self.rng = engine, network, train_fn, rng
@@ -122,7 +145,7 @@ class Training:
             _mine.turn.close()  # the next thread may build
 
     @contextlib.contextmanager
-    def under_way(self):
+    def under_way(self) -> Iterator[None]:
         """A context for the steps, which calls `on_start`, `on_interrupt` and `on_close`."""
         try:
             self.tell("on_start")
@@ -138,34 +161,34 @@ class Training:
         self.sums, self.steps, self.started = np.zeros(2), 0, time.monotonic()
 
     @property
-    def epoch(self):
+    def epoch(self) -> int:
         """The number of the current epoch, from 1."""
         return len(self.history) + 1
 
     @property
-    def epochs_left(self):
+    def epochs_left(self) -> range:
         return range(self.epoch, self.config.num_epochs + 1)
 
     @property
-    def best_epoch(self):
+    def best_epoch(self) -> int | None:
         """The last epoch with the best validation accuracy; None without validation."""
         if self.config.all_data or not self.history:
             return None
         return max(self.history, key=lambda record: (record[-1], record[0]))[0]
 
     @property
-    def learning_rate(self):
+    def learning_rate(self) -> float:
         """The learning rate of the next step."""
         return self.config.learning_rate_at(len(self.history) + self.steps / self.steps_per_epoch)
 
-    def step_done(self, loss, accuracy):
+    def step_done(self, loss: float, accuracy: float) -> None:
         """Note a step; MnistCnnError where the loss is NaN or infinite."""
         _require_finite("training", loss)
         self.sums += loss, accuracy
         self.steps += 1
         self.tell("on_step")
 
-    def epoch_done(self, loss, accuracy):
+    def epoch_done(self, loss: float, accuracy: float) -> None:
         """Note an epoch with its validation loss and accuracy; MnistCnnError where the loss is NaN or infinite."""
         _require_finite("validation", loss)  # checks the last step's update before it is saved
         validation = () if self.config.all_data else (loss, accuracy)
@@ -176,11 +199,11 @@ class Training:
         self.tell("on_epoch")
         self.started = time.monotonic()  # excludes the time of the callbacks
 
-    def finished(self):
+    def finished(self) -> None:
         """Note the end of the last epoch; a callback may now set the weights for the test."""
         self.tell("on_finish")
 
-    def tested(self, loss, accuracy):
+    def tested(self, loss: float, accuracy: float) -> None:
         """Note the result on the test set."""
         self.tell("on_result", loss, accuracy)
 

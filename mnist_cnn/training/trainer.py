@@ -1,5 +1,11 @@
 """The tutorial's training with more settings, engines and callbacks."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
 import lasagne
 import numpy as np
 import theano
@@ -15,7 +21,7 @@ from ..storage.records import checkpoint_path
 from ..system.errors import MnistCnnError
 from ..system.signals import interrupt, signals
 from ..train import evaluate
-from .callbacks import Checkpoint, Report, SaveWeights, Snapshots, StopRequests
+from .callbacks import Callback, Checkpoint, Report, SaveWeights, Snapshots, StopRequests
 from .config import Config, configure
 from .distortions import distort
 from .ema import decay_of, follow
@@ -27,8 +33,16 @@ __all__ = ["compile_functions", "train", "main"]
 
 
 def compile_functions(
-    network, input_var, target_var, learning_rate, momentum, averaged=None, decay=None, focus=None, mode=None
-):
+    network: lasagne.layers.Layer,
+    input_var: theano.Variable,
+    target_var: theano.Variable,
+    learning_rate: float | theano.Variable,
+    momentum: float | theano.Variable,
+    averaged: lasagne.layers.Layer | None = None,
+    decay: float = 0.0,
+    focus: Focus | None = None,
+    mode: theano.compile.mode.Mode | None = None,
+) -> tuple[Callable, Callable]:
     """Compile the tutorial's training step and measurement, with an average and a focus if given.
 
     Parameters
@@ -72,7 +86,9 @@ def _losses_and_accuracy(network, target_var, **kwargs):
 
 
 @one_at_a_time
-def train(dataset, config=Config(), callbacks=()):
+def train(
+    dataset: Sequence[np.ndarray], config: Config = Config(), callbacks: Sequence[Callback] = ()
+) -> list[np.ndarray]:
     """Train the network.
 
     With the default settings it is the loop of `mnist_cnn.train.main`, and gives the same weights.
@@ -173,18 +189,18 @@ def _prepare(dataset, config):
 
 
 def main(
-    model="cnn",
-    recipe="plain",
-    data_dir=None,
-    output="model.npz",
-    checkpoint=None,
-    resume=False,
-    keep_best=False,
-    snapshots=False,
-    quiet=False,
-    dataset=None,
-    **options,
-):
+    model: str = "cnn",
+    recipe: str = "plain",
+    data_dir: Path | str | None = None,
+    output: Path | str | None = "model.npz",
+    checkpoint: Path | str | None = None,
+    resume: bool = False,
+    keep_best: bool = False,
+    snapshots: bool = False,
+    quiet: bool = False,
+    dataset: str | None = None,
+    **options: Any,
+) -> list[np.ndarray]:
     """Load the data, train, report and save: the command ``scripts/train.py``.
 
     Parameters
@@ -240,13 +256,13 @@ def main(
         raise MnistCnnError("resume needs an output or a checkpoint to resume from")
 
     choose_engine(config.engine, config.device)  # its errors come before those of the data and the files
-    callbacks = []
+    callbacks: list[Callback] = []
     if checkpoint is not None:
         callbacks.append(Checkpoint(checkpoint, resume))
     if output is not None:
         callbacks.append(SaveWeights(output, keep_best))
-    if snapshots:
-        callbacks.append(Snapshots(output))
+        if snapshots:
+            callbacks.append(Snapshots(output))
     keep_apart(dataset_files(data_dir, dataset), [path for callback in callbacks for path in callback.outputs])
     callbacks += [Report(quiet), StopRequests()]
     with signals(interrupt):  # until StopRequests takes over

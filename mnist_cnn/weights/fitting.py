@@ -1,13 +1,16 @@
 """Match the arrays of a file of weights to a network's parameters, and read the file's data card."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import lasagne
 import numpy as np
 from lasagne.layers import DenseLayer
 
 from ..datasets.card import DataCard, number_names
 from ..system.errors import MnistCnnError
-from .layouts import LASAGNE, LAYOUTS
-from .reading import open_weights
+from .layouts import LASAGNE, LAYOUTS, Layout
+from .reading import Stored, open_weights
 
 __all__ = ["match", "read_weights", "read_card"]
 
@@ -17,7 +20,7 @@ MAX_NAMED = 10  # arrays, in a message
 MAX_WEIGHT = 1e6
 
 
-def match(stored, shapes, path):
+def match(stored: Stored, shapes: Sequence[tuple[int, ...]], path: Path | str) -> tuple[list[str], Layout]:
     """Match the arrays of a file to a network's parameters by their shapes.
 
     Parameters
@@ -50,15 +53,11 @@ def match(stored, shapes, path):
     >>> names, layout.name
     (['weight', 'bias'], 'PyTorch')
     """
-    best = None
-    for layout in LAYOUTS if stored.layout is None else (stored.layout,):
-        left, names = dict(stored.shapes), []
-        for shape in map(layout.shape, shapes):
-            names.append(next((name for name in left if left[name] == shape), None))
-            left.pop(names[-1], None)
-        if best is None or names.count(None) < best[0].count(None):
-            best = names, layout, left
-    names, layout, left = best
+    layouts = LAYOUTS if stored.layout is None else (stored.layout,)
+    layout, names, left = min(
+        ((layout, *_assign(stored.shapes, map(layout.shape, shapes))) for layout in layouts),
+        key=lambda found: found[1].count(None),
+    )
     if len(stored.shapes) != len(shapes):
         there = ["{} {}".format(name, shape) for name, shape in stored.shapes.items()]
         raise MnistCnnError(
@@ -81,7 +80,16 @@ def match(stored, shapes, path):
     return names, layout
 
 
-def read_weights(path, network):
+def _assign(stored, shapes):
+    """Find an array of each shape, or None; return also the shapes of the arrays that are left."""
+    left, names = dict(stored), []
+    for shape in shapes:
+        names.append(next((name for name in left if left[name] == shape), None))
+        left.pop(names[-1], None)
+    return names, left
+
+
+def read_weights(path: Path | str, network: lasagne.layers.Layer) -> list[np.ndarray]:
     """Read weights from a file, in the order and the layout of a network's parameters.
 
     Parameters
@@ -127,7 +135,7 @@ def read_weights(path, network):
     return weights
 
 
-def read_card(path):
+def read_card(path: Path | str) -> DataCard:
     """Read the data card of a model.
 
     Parameters

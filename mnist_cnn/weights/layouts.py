@@ -48,13 +48,13 @@ class Layout(NamedTuple):
     transposed: bool = False
     maps_last: bool = False
 
-    def shape(self, ours):
+    def shape(self, ours: tuple[int, ...]) -> tuple[int, ...]:
         """Convert a shape of Lasagne's weights to this layout."""
         if len(ours) == 4:
             return tuple(ours[axis] for axis in np.argsort(self.filters))
         return ours[::-1] if self.transposed else tuple(ours)
 
-    def to_lasagne(self, array, maps=None):
+    def to_lasagne(self, array: np.ndarray, maps: tuple[int, ...] | None = None) -> np.ndarray:
         """Convert weights to Lasagne's layout; `maps` is the shape of a preceding convolution's output.
 
         Examples
@@ -75,7 +75,7 @@ class Layout(NamedTuple):
             array = array.reshape(-1, array.shape[-1])
         return np.ascontiguousarray(array)
 
-    def from_lasagne(self, array):
+    def from_lasagne(self, array: np.ndarray) -> np.ndarray:
         """Convert Lasagne's weights to this layout, for programs with maps first."""
         if array.ndim == 4:
             array = (array[:, :, ::-1, ::-1] if self.turned else array).transpose(np.argsort(self.filters))

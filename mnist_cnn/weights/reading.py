@@ -10,6 +10,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -46,7 +47,7 @@ class Stored(NamedTuple):
     comment: bytes = b""
 
 
-def open_weights(path):
+def open_weights(path: Path | str) -> Stored:
     """Open a file of weights.
 
     Parameters

@@ -16,15 +16,22 @@ The last two have the names and the layout of this PyTorch module::
             return F.softmax(self.fc2(F.relu(self.fc1(maps.flatten(1)))), dim=1)
 """
 
+from __future__ import annotations
+
 import io
 import json
 import struct
 import zipfile
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..system.errors import MnistCnnError
 from .layouts import TORCH
+
+if TYPE_CHECKING:
+    from ..datasets.card import DataCard
 
 __all__ = ["OPSET", "torch_arrays", "to_onnx", "to_safetensors", "to_state_dict", "WRITERS"]
 
@@ -35,7 +42,7 @@ IR_VERSION = 7  # the file format of ONNX 1.8
 LAYERS = ("conv1", "conv2", "fc1", "fc2")
 
 
-def torch_arrays(weights):
+def torch_arrays(weights: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
     """Convert weights to PyTorch's names and layout.
 
     Parameters
@@ -52,7 +59,7 @@ def torch_arrays(weights):
     return {name: TORCH.from_lasagne(np.asarray(array, np.float32)) for name, array in zip(names, weights)}
 
 
-def to_safetensors(weights, card):
+def to_safetensors(weights: Sequence[np.ndarray], card: DataCard) -> bytes:
     """Make the content of a safetensors file, bytes; its metadata describe classes, data and input.
 
     MnistCnnError where the package safetensors is missing.
@@ -80,7 +87,7 @@ def _metadata(card):
     }
 
 
-def to_onnx(weights, card):
+def to_onnx(weights: Sequence[np.ndarray], card: DataCard) -> bytes:
     """Make the content of an ONNX file, bytes: from images to probabilities, without dropout.
 
     The metadata are as for `to_safetensors`. MnistCnnError where the package onnx is missing.
@@ -122,7 +129,7 @@ def to_onnx(weights, card):
     return model.SerializeToString(deterministic=True)
 
 
-def to_state_dict(weights, card=None):
+def to_state_dict(weights: Sequence[np.ndarray], card: DataCard | None = None) -> bytes:
     """Make a file's content, bytes, that ``torch.load(file, weights_only=True)`` reads as a state_dict.
 
     It is a zip archive of a pickle, which names the tensors, and of their numbers. It cannot hold `card`.

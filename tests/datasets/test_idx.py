@@ -266,6 +266,22 @@ def test_emnist_that_is_none(emnist, tmp_path, change, message):
         data.load_dataset(tmp_path, dataset="emnist-balanced")
 
 
+def test_an_archive_of_another_data_set(monkeypatch, tmp_path):
+    """EMNIST's files have no published digests; those of the data set that is in them do."""
+    arrays = emnist_arrays(0, 10)
+    entry = datasets.DATASETS["emnist-mnist"]
+    upright = [array.swapaxes(1, 2) if array.ndim == 3 else array for array in arrays]
+    digests = {
+        name: hashlib.md5(idx_bytes(array)).hexdigest()
+        for name, array in zip(catalogue.DATASETS["mnist"].files, upright)
+    }
+    mnist = dataclasses.replace(datasets.DATASETS["mnist"], files=digests)
+    monkeypatch.setitem(catalogue.DATASETS, "mnist", mnist)
+    (tmp_path / "gzip.zip").write_bytes(emnist_zip("mnist", arrays))
+    with pytest.raises(MnistCnnError, match="gzip.zip holds MNIST, not " + entry.title):
+        data.load_dataset(tmp_path, dataset=entry.name)
+
+
 def test_letters_begin_at_1(emnist, tmp_path):
     (tmp_path / "gzip.zip").write_bytes(emnist_zip("letters", emnist_arrays(0, 26)))
     with pytest.raises(MnistCnnError, match="the label 0; those of EMNIST letters begin at 1"):

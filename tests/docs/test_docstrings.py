@@ -1,4 +1,4 @@
-"""The docstrings: every public function has one, in numpydoc's form, and examples run as they are typed."""
+"""Docstrings and types: every public function has both; the docstrings have numpydoc's form, and their examples run."""
 
 import doctest
 import importlib
@@ -44,6 +44,43 @@ def test_every_public_function_has_a_docstring():
         for name, value in public(importlib.import_module(module))
         if not inspect.getdoc(value)
     ]
+    assert names == []
+
+
+#: Their lines are those of the tutorial's page.
+LESSON = {"mnist_cnn." + name for name in ("data", "model", "train", "visualize", "predict")}
+
+
+#: Methods that Theano asks its Ops for, which have no base.
+OF_THEANO = ("connection_pattern", "grad", "infer_shape")
+
+
+def functions(module):
+    """The public functions and the methods of public classes that override no other, with their names."""
+    for name, value in public(module):
+        if inspect.isfunction(value):
+            yield name, value
+            continue
+        for method, function in vars(value).items():
+            function = getattr(function, "fget", getattr(function, "__func__", getattr(function, "func", function)))
+            inherited = any(method in vars(base) for base in value.__mro__[1:-1])
+            written = inspect.isfunction(function) and function.__module__ == module.__name__  # not by a decorator
+            if (
+                written
+                and not inherited
+                and (method == "__init__" or not method.startswith("_") and method not in OF_THEANO)
+            ):
+                yield name + "." + method, function
+
+
+def test_every_public_function_has_types():
+    names = []
+    for module in sorted(set(MODULES) - LESSON):
+        for name, function in functions(importlib.import_module(module)):
+            signature = inspect.signature(function)
+            types = [value.annotation for key, value in signature.parameters.items() if key not in ("self", "cls")]
+            if inspect.Signature.empty in (*types, signature.return_annotation):
+                names.append(name)
     assert names == []
 
 

@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...drawing.palette import css_colours
@@ -42,12 +43,22 @@ TEMPLATE = """<!DOCTYPE html>
 """
 
 
-def data_url(kind, content):
+def data_url(kind: str, content: bytes) -> str:
     """A data URL of a file's content."""
     return "data:{};base64,{}".format(kind, base64.b64encode(content).decode())
 
 
-def build_page(title, lines, entries, places, sheet=None, columns=1, explorer=None, shape=(28, 28), noun="digit"):
+def build_page(
+    title: str,
+    lines: Sequence[str],
+    entries: Sequence[tuple[str, tuple[str, str], Sequence[tuple[str, bytes]]]],
+    places: Mapping[str, object],
+    sheet: tuple[str, bytes] | None = None,
+    columns: int = 1,
+    explorer: str | None = None,
+    shape: tuple[int, int] = (28, 28),
+    noun: str = "digit",
+) -> str:
     """Build the index page.
 
     Parameters

@@ -82,7 +82,7 @@ def _bytes(images):
     return np.uint8((256 * as_picture(images)).clip(0, 255))
 
 
-def image_sheet(images):
+def image_sheet(images: np.ndarray) -> tuple[str, bytes]:
     """Lay images side by side in rows.
 
     Parameters
@@ -106,7 +106,7 @@ def image_sheet(images):
     return for_page("image/png", content) if images.shape[1] > 1 else ("image/png", content)
 
 
-def for_page(kind, content):
+def for_page(kind: str, content: bytes) -> tuple[str, bytes]:
     """Convert a PNG to WebP, which takes a third of the bytes; other pictures stay."""
     if kind != "image/png":
         return kind, content

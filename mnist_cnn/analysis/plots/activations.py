@@ -1,6 +1,9 @@
 """An image's way through the network: the activations of every layer."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ...drawing.colour import colour_map
@@ -10,7 +13,9 @@ from .marks import labels_of, likeliest, percent, plot_probabilities, width_of
 __all__ = ["plot_activations"]
 
 
-def plot_activations(image, activations, name, names=None):
+def plot_activations(
+    image: np.ndarray, activations: Mapping[str, np.ndarray], name: str, names: Sequence[str] | None = None
+) -> Figure:
     """Draw one image's way through the network.
 
     Parameters
@@ -33,7 +38,7 @@ def plot_activations(image, activations, name, names=None):
     *layers, last = activations
     probabilities = activations[last]
     labels = labels_of(names, len(probabilities))
-    best = probabilities.argmax()
+    best = int(probabilities.argmax())
     height, gap, bar_width = 4.2, 0.36, 2
     widths = [height / 2] + [height / 2 if activations[key].ndim == 3 else height / 4 for key in layers]
     lefts = np.cumsum([0.2] + [width + gap for width in widths])

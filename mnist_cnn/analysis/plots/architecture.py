@@ -1,9 +1,13 @@
 """The network's architecture: its layers, their shapes and numbers of parameters."""
 
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from ...drawing.layout import DARK, headline, new_figure
 from ...drawing.palette import on_light
+from ..architecture import Row
 
 __all__ = ["plot_architecture"]
 
@@ -18,7 +22,7 @@ LEARNED, NOTE = on_light("negative-text", "muted")
 CHANNELS = ("#9db7e6", "#a3cf9b", "#eba3a3")  # of a colour image, from the back to the front
 
 
-def plot_architecture(rows):
+def plot_architecture(rows: Sequence[Row]) -> Figure:
     """Draw the layers from left to right, in the sizes of their outputs.
 
     Parameters
@@ -34,7 +38,7 @@ def plot_architecture(rows):
     step = 1.75
     figure = new_figure(figsize=(step * len(rows) + 0.3, 4.3))
     headline(figure, "The network: {:,} numbers are learned".format(sum(row.parameters for row in rows)))
-    ax = figure.add_axes([0, 0, 1, 1])
+    ax = figure.add_axes((0, 0, 1, 1))
     ax.set_xlim(0, step * len(rows) + 0.3)
     ax.set_ylim(0, 4.3)
     ax.axis("off")

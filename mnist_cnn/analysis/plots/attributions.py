@@ -1,6 +1,10 @@
 """Attribution of an answer to pixels."""
 
+from collections.abc import Mapping, Sequence
+
 import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from ...drawing.colour import colour_map, scale_of
@@ -10,7 +14,14 @@ from .marks import labels_of, likeliest, outline, percent, plot_probabilities, w
 __all__ = ["plot_attributions", "plot_occlusion"]
 
 
-def plot_attributions(image, maps, classes, probabilities, name, names=None):
+def plot_attributions(
+    image: np.ndarray,
+    maps: Mapping[str, np.ndarray],
+    classes: tuple[int, int],
+    probabilities: np.ndarray,
+    name: str,
+    names: Sequence[str] | None = None,
+) -> Figure:
     """Draw the attributions of two classes and of the difference of their scores.
 
     Parameters
@@ -88,7 +99,15 @@ def plot_attributions(image, maps, classes, probabilities, name, names=None):
     return figure
 
 
-def plot_occlusion(image, drops, probability, probabilities, name, size, names=None):
+def plot_occlusion(
+    image: np.ndarray,
+    drops: np.ndarray,
+    probability: np.ndarray,
+    probabilities: np.ndarray,
+    name: str,
+    size: int,
+    names: Sequence[str] | None = None,
+) -> Figure:
     """Draw the effect of hiding a square of the image on every class.
 
     Parameters

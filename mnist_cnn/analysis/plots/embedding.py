@@ -1,7 +1,10 @@
 """Test images in a plane of two features."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ...drawing.layout import DARK, bare, new_figure
@@ -19,7 +22,15 @@ def _spread(points, distance):
     return chosen
 
 
-def plot_embedding(projected, labels, images, title, axes_labels=("", ""), marked=None, names=None):
+def plot_embedding(
+    projected: np.ndarray,
+    labels: np.ndarray,
+    images: np.ndarray,
+    title: str,
+    axes_labels: tuple[str, str] = ("", ""),
+    marked: np.ndarray | None = None,
+    names: Sequence[str] | None = None,
+) -> Figure:
     """Draw test images in a plane of two features.
 
     Parameters
@@ -53,7 +64,7 @@ def plot_embedding(projected, labels, images, title, axes_labels=("", ""), marke
     ax.set_title(title, fontsize=14)
     num_classes = int(labels.max()) + 1 if names is None else len(names)
     colours = np.array([to_rgb(colour) for colour in class_colours(num_classes)])
-    ax.scatter(*projected.T, s=3, c=colours[labels], alpha=0.35, linewidths=0)
+    ax.scatter(projected[:, 0], projected[:, 1], s=3, c=colours[labels], alpha=0.35, linewidths=0)
     for i in _spread(projected, size * 0.9):
         x, y = projected[i]
         ax.imshow(

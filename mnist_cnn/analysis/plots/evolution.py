@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 from ...drawing.colour import in_colour, scale_of
 from ...drawing.layout import axes_at, headline, mosaic, new_figure
@@ -9,7 +10,7 @@ from ...drawing.layout import axes_at, headline, mosaic, new_figure
 __all__ = ["plot_evolution", "draw_evolution"]
 
 
-def plot_evolution(snapshots, epochs, rows=8):
+def plot_evolution(snapshots: np.ndarray, epochs: np.ndarray, rows: int = 8) -> Figure:
     """Draw the first layer's kernels during training.
 
     Parameters
@@ -47,7 +48,7 @@ def plot_evolution(snapshots, epochs, rows=8):
         )
         if row == 0:
             ax.set_xticks(np.arange(num_kernels) * (width + 1) + (width - 1) / 2)
-            ax.set_xticklabels(range(num_kernels), fontsize=10)
+            ax.set_xticklabels(list(map(str, range(num_kernels))), fontsize=10)
             ax.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
     if scale:
         figure.colorbar(
@@ -67,7 +68,7 @@ def _pictures(snapshots):
     return np.array(sheets), scale_of(snapshots)
 
 
-def draw_evolution(snapshots, epochs):
+def draw_evolution(snapshots: np.ndarray, epochs: np.ndarray) -> list[np.ndarray]:
     """Draw the first layer's kernels during training as the frames of a film.
 
     Parameters
@@ -80,6 +81,8 @@ def draw_evolution(snapshots, epochs):
     list of uint8 arrays
         (rows, columns, 3), one for each epoch.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     columns, side = 8, 0.6
     pictures, scale = _pictures(snapshots)
     sheet = mosaic(pictures[0], columns)
@@ -92,11 +95,11 @@ def draw_evolution(snapshots, epochs):
         bar = axes_at(figure, 0.25 + width, 0.6, 0.12, height)
         figure.colorbar(drawn, cax=bar)
         bar.tick_params(labelsize=9)
-    frames = []
+    canvas, frames = FigureCanvasAgg(figure), []  # others, such as that of MPLBACKEND=svg, have no pixels
     for kernels, epoch in zip(pictures, epochs):
         drawn.set_data(mosaic(kernels, columns))
         headline(figure, "Kernels {}".format("after epoch {}".format(epoch) if epoch else "before training"), size=13)
-        figure.canvas.draw()
-        frames.append(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())
+        canvas.draw()
+        frames.append(np.asarray(canvas.buffer_rgba())[..., :3].copy())
     plt.close(figure)
     return frames

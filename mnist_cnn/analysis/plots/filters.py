@@ -1,6 +1,9 @@
 """The patterns of the second layer's filters, and of the classes."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from matplotlib.figure import Figure
 
 from ...drawing.colour import scale_of
 from ...drawing.layout import axes_at, bare, headline, mosaic, new_figure
@@ -9,7 +12,14 @@ from .marks import labels_of, percent
 __all__ = ["plot_second_layer", "plot_classes"]
 
 
-def plot_second_layer(patches, values, maxima, maximum_values, kernels, noun="digit"):
+def plot_second_layer(
+    patches: np.ndarray,
+    values: np.ndarray,
+    maxima: np.ndarray,
+    maximum_values: np.ndarray,
+    kernels: np.ndarray,
+    noun: str = "digit",
+) -> Figure:
     """Draw the patterns of the second convolution's filters, in three ways.
 
     Parameters
@@ -101,7 +111,7 @@ def plot_second_layer(patches, values, maxima, maximum_values, kernels, noun="di
     return figure
 
 
-def plot_classes(maxima, probabilities, names):
+def plot_classes(maxima: np.ndarray, probabilities: np.ndarray, names: Sequence[str]) -> Figure:
     """Draw the input that maximizes the score of each class.
 
     Parameters

@@ -1,5 +1,7 @@
 """The training curves."""
 
+import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ...drawing.layout import new_figure
@@ -7,7 +9,7 @@ from ...drawing.layout import new_figure
 __all__ = ["plot_history"]
 
 
-def plot_history(history):
+def plot_history(history: np.ndarray) -> Figure:
     """Draw the training curves.
 
     Parameters
@@ -21,7 +23,7 @@ def plot_history(history):
         Loss and accuracy by epoch, for training (with dropout) and validation (without), if any.
     """
     figure = new_figure(figsize=(9, 3.6), layout="constrained")
-    parts = [part for part in ("training", "validation") if part + "_loss" in history.dtype.names]
+    parts = [part for part in ("training", "validation") if part + "_loss" in (history.dtype.names or ())]
     figure.suptitle("{} by epoch".format(" and ".join(parts).capitalize()))
     for ax, quantity, label, scale in zip(
         figure.subplots(1, 2), ("loss", "accuracy"), ("cross-entropy [nats]", "accuracy [%]"), (1, 100)

@@ -1,8 +1,10 @@
 """Parts of several figures: probabilities, the outline of a digit, classes."""
 
 import colorsys
+from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import PercentFormatter
 
@@ -27,7 +29,7 @@ MOST_CLASSES = 10  # a figure of one image has room for so many; with more it sh
 MOST_LETTERS = 16  # in the label of a class
 
 
-def class_colours(num_classes):
+def class_colours(num_classes: int) -> tuple:
     """A colour for each class; with more than ten, neighbours differ in hue and brightness.
 
     Parameters
@@ -46,7 +48,7 @@ def class_colours(num_classes):
     )
 
 
-def labels_of(names, num_classes):
+def labels_of(names: Sequence[str] | None, num_classes: int) -> list[str]:
     """Labels of the classes: their shortened names, or their numbers where there are no names.
 
     Parameters
@@ -63,7 +65,7 @@ def labels_of(names, num_classes):
     return [shorten(name, MOST_LETTERS) for name in names]
 
 
-def width_of(labels, size):
+def width_of(labels: Sequence[str], size: float) -> float:
     """Measure the widest of some lines of text.
 
     Parameters
@@ -80,7 +82,7 @@ def width_of(labels, size):
     return max(TextPath((0, 0), label, size=size).get_extents().width for label in labels) / 72
 
 
-def likeliest(probabilities, besides=()):
+def likeliest(probabilities: np.ndarray, besides: Sequence[int] = ()) -> list[int]:
     """The ten likeliest classes, in the data's order.
 
     Parameters
@@ -108,7 +110,7 @@ def likeliest(probabilities, besides=()):
     return sorted(order[:MOST_CLASSES])
 
 
-def percent(probability):
+def percent(probability: float) -> str:
     """Format a probability; never as 0 or 100 %, which softmax reaches by rounding alone.
 
     Examples
@@ -124,7 +126,9 @@ def percent(probability):
     return "{:.1f} %".format(100 * probability)
 
 
-def plot_probabilities(ax, probabilities, highlighted, names=None):
+def plot_probabilities(
+    ax: Axes, probabilities: np.ndarray, highlighted: Sequence[int], names: Sequence[str] | None = None
+) -> None:
     """Draw horizontal bars, one for each class from the top, with their values."""
     shown = likeliest(probabilities, highlighted)
     labels = labels_of(names, len(probabilities))
@@ -155,7 +159,7 @@ def plot_probabilities(ax, probabilities, highlighted, names=None):
         ax.spines[side].set_visible(False)
 
 
-def outline(ax, image):
+def outline(ax: Axes, image: np.ndarray) -> None:
     """Draw the contour of an image over a map of the same size; for a colour image that of its brightness."""
     if image.ndim == 3:
         image = image.mean(axis=2)

@@ -1,6 +1,10 @@
 """The network's accuracy, mistakes and calibration."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, MultipleLocator, PercentFormatter
 
@@ -13,7 +17,7 @@ from .marks import MOST_CLASSES, labels_of, percent
 __all__ = ["plot_confusion", "plot_accuracy", "plot_mistakes", "plot_reliability"]
 
 
-def plot_confusion(matrix, names=None):
+def plot_confusion(matrix: np.ndarray, names: Sequence[str] | None = None) -> Figure:
     """Draw a confusion matrix.
 
     Parameters
@@ -41,7 +45,7 @@ def plot_confusion(matrix, names=None):
     top = max(np.nanmax(mistakes), 1)
     ax.set_facecolor(on_light("line")[0])  # the colour of the diagonal
     drawn = ax.imshow(mistakes, cmap=colour_map("count", "zero", "negative-mid", "negative-full"), vmin=0, vmax=top)
-    size = dict(fontsize=7) if len(matrix) > MOST_CLASSES else {}
+    size: dict[str, Any] = dict(fontsize=7) if len(matrix) > MOST_CLASSES else {}
     for (row, column), count in np.ndenumerate(matrix):
         if row == column:
             ax.text(column, row, str(count), ha="center", va="center", color=DARK, **size)
@@ -66,7 +70,9 @@ def plot_confusion(matrix, names=None):
     return figure
 
 
-def plot_accuracy(num_correct, counts, low, high, names=None):
+def plot_accuracy(
+    num_correct: np.ndarray, counts: np.ndarray, low: np.ndarray, high: np.ndarray, names: Sequence[str] | None = None
+) -> Figure:
     """Draw the accuracy by class with its confidence interval.
 
     Parameters
@@ -137,7 +143,13 @@ def plot_accuracy(num_correct, counts, low, high, names=None):
     return figure
 
 
-def plot_mistakes(images, labels, probabilities, indices, names=None):
+def plot_mistakes(
+    images: np.ndarray,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    indices: np.ndarray,
+    names: Sequence[str] | None = None,
+) -> Figure:
     """Draw wrong answers.
 
     Parameters
@@ -183,7 +195,15 @@ def plot_mistakes(images, labels, probabilities, indices, names=None):
     return figure
 
 
-def plot_reliability(counts, num_correct, confidence, low, high, error, noun="digit"):
+def plot_reliability(
+    counts: np.ndarray,
+    num_correct: np.ndarray,
+    confidence: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    error: float,
+    noun: str = "digit",
+) -> Figure:
     """Draw the reliability diagram: accuracy over confidence.
 
     Parameters

@@ -8,10 +8,13 @@ needs no environment that has Theano, nor the other frameworks.
 import json
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ...system import machine
 from ...system.errors import MnistCnnError
+from ..networks import Network
 from ..processes import environment, run_program
 
 __all__ = ["Peer", "find_peers"]
@@ -21,7 +24,7 @@ FRAMEWORKS = {"with_torch": ["torch"], "with_jax": ["jax", "optax"], "with_keras
 _FIND = "import importlib.util as u, sys; print([n for n in sys.argv[1:] if u.find_spec(n)])"
 
 
-def find_peers(pythons):
+def find_peers(pythons: Sequence[str]) -> list[tuple[str, str]]:
     """Find the frameworks that several Pythons have.
 
     Parameters
@@ -39,7 +42,7 @@ def find_peers(pythons):
     MnistCnnError
         When a Python cannot be run.
     """
-    found = {}
+    found: dict[str, str] = {}
     for python in pythons:
         names = sorted(set(sum(FRAMEWORKS.values(), [])))
         process = run_program([python, "-c", _FIND, *names], python, environment(python))
@@ -68,7 +71,7 @@ class Peer:
         From each contender's name, a way to run the network, to the number of its trained parameters.
     """
 
-    def __init__(self, python, program, network, data):
+    def __init__(self, python: str, program: str, network: Network, data: Path | str) -> None:
         threads = machine.threads()
         self.program = program
         self.errors = tempfile.TemporaryFile("w+")
@@ -103,7 +106,7 @@ class Peer:
             self.__exit__()
             raise MnistCnnError("{} failed: {}".format(self.program, lines[-1])) from None
 
-    def time(self, contender, method, batch_size, count):
+    def time(self, contender: str, method: str, batch_size: int, count: int) -> tuple[float, Any]:
         """Call a contender's ``step`` or ``answer`` for so many batches, one after the other.
 
         Parameters

@@ -33,7 +33,7 @@ __all__ = ["digest"]
 
 
 @functools.cache
-def digest():
+def digest() -> str:
     """Eight hexadecimal digits for all mends and NumPy's ABI; compiled modules are keyed by them."""
     sha = hashlib.sha256(b"2" if old_numpy.NUMPY_2 else b"1")
     for path in sorted(Path(__file__).parent.glob("*.py")):

@@ -47,7 +47,7 @@ struct theano_complex{0} {{
 _scipy_openblas = False
 
 
-def use_scipy_openblas():
+def use_scipy_openblas() -> None:
     """Have BLAS called by the names of SciPy's wheels since 1.13: ``scipy_sgemm_`` for ``sgemm_``."""
     global _scipy_openblas
     _scipy_openblas = True
@@ -62,7 +62,7 @@ def _scipy_names():
     return "".join("#define {0} scipy_{0}\n".format(name) for name in sorted(names))
 
 
-def mend(code):
+def mend(code: str) -> str:
     """The C code of a module, changed for today's headers."""
     if _scipy_openblas and "void xerbla_(" in code:
         code = _scipy_names() + code

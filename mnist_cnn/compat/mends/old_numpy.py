@@ -3,9 +3,12 @@
 NumPy itself stays unchanged, since other libraries test for its names.
 """
 
+from __future__ import annotations
+
 import functools
 import types
 import warnings
+from typing import Any, Literal
 
 import numpy as np
 
@@ -110,7 +113,16 @@ def _wrap_round(values, dtype):
     return values.astype(dtype)
 
 
-def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, **kwargs):
+def array(
+    object: Any,
+    dtype: Any = None,
+    *,
+    copy: bool = True,
+    order: Literal["K", "A", "C", "F"] | None = "K",
+    subok: bool = False,
+    ndmin: int = 0,
+    **kwargs: Any,
+) -> np.ndarray:
     """`numpy.array` of NumPy 1.x: ``copy=False`` copies where it must, integers wrap round.
 
     Examples
@@ -130,7 +142,7 @@ def array(object, dtype=None, *, copy=True, order="K", subok=False, ndmin=0, **k
         return _wrap_round(np.array(object, **kwargs), dtype)
 
 
-def asarray(a, dtype=None, order=None, **kwargs):
+def asarray(a: Any, dtype: Any = None, order: Literal["K", "A", "C", "F"] | None = None, **kwargs: Any) -> np.ndarray:
     """`numpy.asarray` of NumPy 1.x: integers wrap round."""
     dtype = _named(dtype)
     try:
@@ -141,16 +153,24 @@ def asarray(a, dtype=None, order=None, **kwargs):
         return _wrap_round(np.asarray(a, order=order, **kwargs), dtype)
 
 
-def unique(ar, return_index=False, return_inverse=False, return_counts=False, axis=None, **kwargs):
+def unique(
+    ar: Any,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    **kwargs: Any,
+) -> np.ndarray | tuple[np.ndarray, ...]:
     """`numpy.unique` of NumPy 1.x, whose inverse is flat."""
-    result = np.unique(ar, return_index, return_inverse, return_counts, axis, **kwargs)
+    kwargs.update(return_index=return_index, return_inverse=return_inverse, return_counts=return_counts, axis=axis)
+    result: Any = np.unique(ar, **kwargs)
     if return_inverse:
         place = 1 + bool(return_index)
         result = result[:place] + (result[place].reshape(-1),) + result[place + 1 :]
     return result
 
 
-def linspace(start, stop, num=50, *args, **kwargs):
+def linspace(start: Any, stop: Any, num: float = 50, *args: Any, **kwargs: Any) -> np.ndarray:
     """`numpy.linspace` of NumPy before 1.18, where a number of points may be a float."""
     return np.linspace(start, stop, int(num), *args, **kwargs)
 

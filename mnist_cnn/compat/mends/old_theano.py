@@ -13,7 +13,14 @@ from ..import_hooks import wrap
 __all__ = ["apply"]
 
 
-def max_pool_2d(input, ds, ignore_border=None, st=None, padding=(0, 0), mode="max"):
+def max_pool_2d(
+    input: theano.Variable,
+    ds: tuple[int, int],
+    ignore_border: bool | None = None,
+    st: tuple[int, int] | None = None,
+    padding: tuple[int, int] = (0, 0),
+    mode: str = "max",
+) -> theano.Variable:
     """`theano.tensor.signal.pool.pool_2d` with its name and keywords of before Theano 0.9."""
     return theano.tensor.signal.pool.pool_2d(
         input, ws=ds, ignore_border=bool(ignore_border), stride=st, pad=padding, mode=mode
@@ -64,7 +71,7 @@ def _note_choice_of_floatx():
         return old(value)
 
 
-def apply():
+def apply() -> None:
     """Mend Theano, once, before Lasagne is imported."""
     _add_downsample()
     _add_sandbox_cuda()

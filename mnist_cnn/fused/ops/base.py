@@ -3,9 +3,13 @@
 import copy
 import functools
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import theano.tensor as T
+from theano.gof import Apply, Variable
 from theano.gof.op import OpenMPOp
 from theano.gradient import DisconnectedType
 
@@ -57,7 +61,7 @@ class NativeOp(OpenMPOp):
         # There is no Python version; modes that prefer one (FAST_COMPILE) run this one too.
         return super().make_thunk(node, storage_map, compute_map, no_recycling, impl="c")
 
-    def call(self, function, arguments, outputs, sub):
+    def call(self, function: str, arguments: Sequence[str], outputs: Sequence[str], sub: Mapping[str, str]) -> str:
         """C code that calls a function with some arguments and the addresses of the outputs."""
         arguments = [*arguments, *("&" + output for output in outputs)]
         return "if (%s(%s)) { %s }" % (function, ", ".join(arguments), sub["fail"])
@@ -66,7 +70,9 @@ class NativeOp(OpenMPOp):
 class DifferentiableOp(NativeOp):
     """An Op whose first output has a gradient, which `differentiate` writes."""
 
-    def differentiate(self, inputs, outputs, gradient):
+    def differentiate(
+        self, inputs: Sequence[Variable], outputs: Sequence[Variable], gradient: Variable
+    ) -> list[Variable]:
         """The gradients of all inputs, from that of the first output."""
         raise NotImplementedError
 
@@ -85,12 +91,12 @@ class GradientOp(NativeOp):
         raise NotImplementedError("%s has no second derivative; use Theano's own operations" % name)
 
 
-def is_disconnected(gradient):
+def is_disconnected(gradient: Variable) -> bool:
     """Whether an output has no gradient, since the cost does not depend on it."""
     return isinstance(gradient.type, DisconnectedType)
 
 
-def with_changes(node, **attributes):
+def with_changes(node: Apply, **attributes: Any) -> list[Variable]:
     """Apply a copy of a node's Op, with other attributes, to the node's inputs.
 
     The new node keeps the tag by which `explain` knows its part.
@@ -107,7 +113,7 @@ def with_changes(node, **attributes):
     return new.outputs
 
 
-def checked_tensor(value, name, ndim, dtype="float32"):
+def checked_tensor(value: np.ndarray | Variable, name: str, ndim: int, dtype: str = "float32") -> Variable:
     """Make a value a Theano variable, and check its type.
 
     Parameters

@@ -8,11 +8,13 @@ transposed between layers. The C++ code takes all sizes at run time: Theano comp
 import json
 import os
 from collections import namedtuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import theano.tensor as T
 from theano import config
-from theano.gof import Apply, ParamsType, local_optimizer
+from theano.gof import Apply, ParamsType, Variable, local_optimizer
 from theano.scalar import bool as bool_t, float64 as float64_t, int64 as int64_t
 from theano.tensor.opt import register_canonicalize
 
@@ -22,12 +24,12 @@ from .pooling import Pooling
 __all__ = ["Conv2D", "Conv2DGrad", "channels_first", "channels_last"]
 
 
-def channels_last(x):
+def channels_last(x: Variable) -> Variable:
     """(batch, channels, rows, columns) to (batch, rows, columns, channels)."""
     return x.dimshuffle(0, 2, 3, 1)
 
 
-def channels_first(x):
+def channels_first(x: Variable) -> Variable:
     """(batch, rows, columns, channels) to (batch, channels, rows, columns)."""
     return x.dimshuffle(0, 3, 1, 2)
 
@@ -57,14 +59,14 @@ class Nonlinearity(namedtuple("Nonlinearity", "slope nonlinearity spelling")):
             raise ValueError("slope: wanted 0 for a product, got %r" % (slope,))
         return super().__new__(cls, float(slope), nonlinearity, spelling)
 
-    def values(self):
+    def values(self) -> dict[str, Any]:
         """The values of `params`."""
         return dict(
             kind=NONLINEARITIES.index(self.nonlinearity), slope=self.slope, spelling=SPELLINGS.index(self.spelling)
         )
 
     @staticmethod
-    def c_value(sub):
+    def c_value(sub: Mapping[str, str]) -> str:
         return (
             "conv2d::Nonlinearity((conv2d::Kind){0}->kind, (float){0}->slope, (conv2d::Spelling){0}->spelling)".format(
                 sub["params"]
@@ -211,15 +213,22 @@ class Conv2D(DifferentiableOp, _Conv2DOp):
     __props__ = ("pad", "f", "pool", "ties", "stride", "keep_y", "keep_codes")
     header = "bindings/conv2d_forward.h"
 
-    def __init__(self, pad, *args, keep_y=True, keep_codes=True, **kwargs):
+    def __init__(
+        self,
+        pad: tuple[int, int, int, int] | str,
+        *args: Any,
+        keep_y: bool = True,
+        keep_codes: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(pad, *args, **kwargs)
         self.keep_y = bool(keep_y) or not self.pool
         self.keep_codes = bool(keep_codes) and self.has_codes()
 
-    def full(self):
+    def full(self) -> bool:
         return self.keep_y
 
-    def codes(self):
+    def codes(self) -> bool:
         return self.keep_codes
 
     def make_node(self, x, W, b):
@@ -228,7 +237,7 @@ class Conv2D(DifferentiableOp, _Conv2DOp):
         maps, codes = T.TensorType("float32", shape), T.TensorType("uint8", shape)
         return Apply(self, inputs, [maps(), maps(), codes()])
 
-    def result(self, x, W, b):
+    def result(self, x: Variable, W: Variable, b: Variable) -> Variable:
         """The pooled, or y where nothing pools."""
         y, pooled, _ = self(x, W, b)
         return pooled if self.pool else y
@@ -289,14 +298,14 @@ class Conv2DGrad(GradientOp, _Conv2DOp):
     __props__ = ("pad", "f", "pool", "ties", "stride", "wrt_x")
     header = "bindings/conv2d_backward.h"
 
-    def __init__(self, pad, *args, wrt_x=True, **kwargs):
+    def __init__(self, pad: tuple[int, int, int, int] | str, *args: Any, wrt_x: bool = True, **kwargs: Any) -> None:
         super().__init__(pad, *args, **kwargs)
         self.wrt_x = bool(wrt_x)
 
-    def full(self):
+    def full(self) -> bool:
         return self.wrt_x
 
-    def codes(self):
+    def codes(self) -> bool:
         return self.has_codes()
 
     def make_node(self, x, W, y, pooled, codes, g):

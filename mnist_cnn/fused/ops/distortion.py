@@ -1,5 +1,7 @@
 """Distorted images in C++: the fast form of `mnist_cnn.training.distortions.move_pixels`."""
 
+from collections.abc import Callable
+
 import theano
 import theano.tensor as T
 from theano.gof import Apply
@@ -53,7 +55,7 @@ class DistortImages(NativeOp):
         return self.call("distortion::distort_numpy", inputs, outputs, sub)
 
 
-def compile_move_pixels():
+def compile_move_pixels() -> Callable:
     """Compile `mnist_cnn.training.distortions.move_pixels`.
 
     Returns

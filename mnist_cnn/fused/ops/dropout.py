@@ -1,5 +1,7 @@
 """Theano Ops for the random numbers of MRG31k3p and masks made of them, in C++: in vectors, on all threads."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import theano.tensor as T
 from theano.gof import Apply
@@ -54,7 +56,7 @@ class VectorUniform(NativeOp, mrg_uniform):
     def c_support_code(self):
         return ""  # not Theano's
 
-    def c_kind(self, inputs):
+    def c_kind(self, inputs: Sequence[str]) -> str:
         return "mrg31k3p::Uniform()"
 
     def c_code(self, node, name, inputs, outputs, sub):
@@ -99,5 +101,5 @@ class BernoulliMask(VectorUniform):
         numbers = outputs[1]
         numbers[0] = np.asarray(numbers[0] < inputs[2], numbers[0].dtype)
 
-    def c_kind(self, inputs):
+    def c_kind(self, inputs: Sequence[str]) -> str:
         return "mrg31k3p::Bernoulli{mrg31k3p::up(*(const double *)PyArray_DATA(%s))}" % inputs[2]

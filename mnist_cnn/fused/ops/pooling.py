@@ -1,6 +1,8 @@
 """Theano Ops for poolings of any size, in C++."""
 
 from collections import namedtuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import theano.tensor as T
 from theano.gof import Apply, ParamsType
@@ -43,12 +45,12 @@ class Pooling(namedtuple("Pooling", "size stride ignore_border mode pad")):
             raise ValueError("pad: wanted less than the window's %r, got %r" % (size, pad))
         return super().__new__(cls, size, stride, bool(ignore_border), mode, pad)
 
-    def out_shape(self, shape):
+    def out_shape(self, shape: Sequence) -> tuple:
         """The pooled maps' (batch, rows, columns, channels), from the images'."""
         rows, columns = Pool.out_shape(shape[1:3], self.size, self.ignore_border, self.stride, self.pad)
         return shape[0], rows, columns, shape[3]
 
-    def values(self):
+    def values(self) -> dict[str, Any]:
         """The values of `params`."""
         return dict(
             rows=self.size[0],
@@ -62,7 +64,7 @@ class Pooling(namedtuple("Pooling", "size stride ignore_border mode pad")):
         )
 
     @staticmethod
-    def c_value(sub):
+    def c_value(sub: Mapping[str, str]) -> str:
         return (
             "pooling::Window{{(int){0}->rows, (int){0}->columns, (int){0}->stride_rows, "
             "(int){0}->stride_columns, (int){0}->pad_rows, (int){0}->pad_columns, "

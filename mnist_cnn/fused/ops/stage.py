@@ -56,7 +56,15 @@ class ConvReluPool(DifferentiableOp, _ConvReluPoolOp):
     __props__ = ("channels", "filters", "size", "channels_last", "codes")
     params_type = ParamsType(codes=scalar.bool)  # read at run time: one module for both
 
-    def __init__(self, channels, filters, size, channels_last=False, codes=True, openmp=None):
+    def __init__(
+        self,
+        channels: int,
+        filters: int,
+        size: int,
+        channels_last: bool = False,
+        codes: bool = True,
+        openmp: bool | None = None,
+    ) -> None:
         super().__init__(channels, filters, size, openmp)
         self.channels_last, self.codes = bool(channels_last), bool(codes)
 
@@ -102,7 +110,7 @@ class ConvReluPoolGrad(GradientOp, _ConvReluPoolOp):
 
     __props__ = ("channels", "filters", "size", "wrt_x")
 
-    def __init__(self, channels, filters, size, wrt_x=True, openmp=None):
+    def __init__(self, channels: int, filters: int, size: int, wrt_x: bool = True, openmp: bool | None = None) -> None:
         super().__init__(channels, filters, size, openmp)
         self.wrt_x = wrt_x
 

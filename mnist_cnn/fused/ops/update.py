@@ -1,5 +1,7 @@
 """A Theano Op for the update of a parameter in one pass, in C++."""
 
+from collections.abc import Sequence
+
 import theano.tensor as T
 from theano import scalar
 from theano.gof import Apply, ParamsType
@@ -48,7 +50,16 @@ class ElementwiseUpdate(NativeOp):
     header = "bindings/update.h"
     params_type = ParamsType(in_place=scalar.int64)  # read at run time: one module for all
 
-    def __init__(self, arrays, scalars, program, results, old, in_place=0, openmp=None):
+    def __init__(
+        self,
+        arrays: int,
+        scalars: int,
+        program: Sequence[tuple[scalar.ScalarOp, tuple[int, ...]]],
+        results: Sequence[int],
+        old: Sequence[int | None],
+        in_place: int = 0,
+        openmp: bool | None = None,
+    ) -> None:
         super().__init__(openmp)
         self.arrays, self.scalars, self.program = arrays, scalars, tuple(program)
         self.results, self.old, self.in_place = tuple(results), tuple(old), in_place

@@ -4,6 +4,7 @@ import functools
 
 import theano.tensor as T
 from theano import scalar
+from theano.gof import Apply, FunctionGraph, Variable
 from theano.tensor import DimShuffle
 
 from ..ops.batch_norm import BatchNorm
@@ -26,10 +27,10 @@ class BatchNorms(Rewriting):
 
     name = "mnist_cnn_batch_norms"
 
-    def is_main(self, node):
+    def is_main(self, node: Apply) -> bool:
         return _centred(node) is not None
 
-    def is_root(self, node):
+    def is_root(self, node: Apply) -> bool:
         return len(node.outputs) == 1 and is_elementwise(
             node.outputs[0],
             scalar.Add,
@@ -41,7 +42,7 @@ class BatchNorms(Rewriting):
             type(T.nnet.sigmoid.scalar_op),
         )
 
-    def match(self, fgraph, variable):
+    def match(self, fgraph: FunctionGraph, variable: Variable) -> tuple[Apply, Match | str] | None:
         z, nonlinearity = recognize(variable)
         normalized = None if z is None else _Normalized.of(z)
         options, inner = {}, {}
@@ -55,7 +56,7 @@ class BatchNorms(Rewriting):
             return normalized.main, LOGARITHM
         return normalized.main, not_float32(normalized.x, variable) or normalized.match(variable, options, inner)
 
-    def describe(self, node):
+    def describe(self, node: Apply) -> str:
         return "batch normalization"
 
 

@@ -4,6 +4,7 @@ import operator
 
 import theano.tensor as T
 from theano import scalar
+from theano.gof import Apply, FunctionGraph, Variable
 from theano.tensor import DimShuffle
 from theano.tensor.nnet.abstract_conv import AbstractConv2d
 
@@ -34,17 +35,17 @@ class Convolutions(Rewriting):
 
     name = "mnist_cnn_convolutions"
 
-    def is_root(self, node):
+    def is_root(self, node: Apply) -> bool:
         return (
             getattr(node.outputs[0], "ndim", None) == 4
             and len(node.outputs) == 1
             and not isinstance(node.op, DimShuffle)
         )
 
-    def is_main(self, node):
+    def is_main(self, node: Apply) -> bool:
         return isinstance(node.op, AbstractConv2d)
 
-    def match(self, fgraph, variable):
+    def match(self, fgraph: FunctionGraph, variable: Variable) -> tuple[Apply, Match | str] | None:
         chain = _Chain(variable, channels_last=False)
         if chain.conv is None:
             chain = _Chain(variable, channels_last=True)
@@ -54,7 +55,7 @@ class Convolutions(Rewriting):
             return chain.conv, LOGARITHM
         return chain.conv, chain.why_not() or chain.match(fgraph)
 
-    def describe(self, node):
+    def describe(self, node: Apply) -> str:
         shape = node.op.kshp
         if shape is None or None in tuple(shape):
             return "convolution"

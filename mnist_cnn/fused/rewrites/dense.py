@@ -1,6 +1,7 @@
 """Dense layers: products of matrices, and the bias and nonlinearity after them."""
 
 from theano import scalar
+from theano.gof import Apply, FunctionGraph, Variable
 from theano.tensor import DimShuffle, Dot
 
 from ..ops.activation import Activation
@@ -23,7 +24,7 @@ class Activations(Rewriting):
 
     name = "mnist_cnn_activations"
 
-    def is_root(self, node):
+    def is_root(self, node: Apply) -> bool:
         return (
             len(node.outputs) == 1
             and getattr(node.outputs[0], "ndim", 0) in (2, 4)
@@ -32,7 +33,7 @@ class Activations(Rewriting):
 
     is_main = is_root
 
-    def match(self, fgraph, variable):
+    def match(self, fgraph: FunctionGraph, variable: Variable) -> tuple[Apply, Match | str] | None:
         node = variable.owner
         z, nonlinearity = recognize(variable)
         for maps, b in operands(z, scalar.Add):
@@ -61,7 +62,7 @@ class Activations(Rewriting):
             "bias and {} in one pass".format(describe(nonlinearity)),
         )
 
-    def describe(self, node):
+    def describe(self, node: Apply) -> str:
         return "bias and {}".format(describe(recognize(node.outputs[0])[1]))
 
 
@@ -84,12 +85,12 @@ class Products(Rewriting):
 
     name = "mnist_cnn_products"
 
-    def is_main(self, node):
+    def is_main(self, node: Apply) -> bool:
         return isinstance(node.op, Dot) and all(v.ndim == 2 for v in node.inputs)
 
     is_root = is_main
 
-    def match(self, fgraph, variable):
+    def match(self, fgraph: FunctionGraph, variable: Variable) -> tuple[Apply, Match | str] | None:
         node = variable.owner
 
         def build(a, b):
@@ -98,5 +99,5 @@ class Products(Rewriting):
         match = Match(node.inputs, node.outputs, build, {}, "SparseProduct", "the product skips zeros")
         return node, not_float32(*node.inputs) or match
 
-    def describe(self, node):
+    def describe(self, node: Apply) -> str:
         return "product of matrices"

@@ -5,7 +5,7 @@ pixels is an array of zeros with the images set into it.
 """
 
 from theano import scalar
-from theano.gof import Constant
+from theano.gof import Constant, Variable
 from theano.tensor import Alloc, IncSubtensor, ScalarFromTensor, Shape, Subtensor
 from theano.tensor.nnet.abstract_conv import AbstractConv2d
 from theano.tensor.subtensor import get_idx_list
@@ -17,7 +17,7 @@ __all__ = ["uncropped", "unpadded"]
 _NOTHING = (0, 0, 0, 0)
 
 
-def uncropped(variable):
+def uncropped(variable: Variable) -> tuple[Variable, tuple[int, ...]]:
     """A convolution's result before it is cropped.
 
     Parameters
@@ -54,6 +54,7 @@ def uncropped(variable):
     for axis, part in zip((2, 3), slices):
         start = 0 if part.start is None else _number(part.start)
         size = conv.op.kshp[axis]
+        end: int | None
         if part.stop is None:
             end = 0
         elif _number(part.stop) is not None:
@@ -67,7 +68,7 @@ def uncropped(variable):
     return whole, tuple(crop)
 
 
-def unpadded(variable):
+def unpadded(variable: Variable) -> tuple[Variable, tuple[int, ...]]:
     """Images without their padding.
 
     Parameters

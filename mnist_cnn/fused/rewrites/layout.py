@@ -1,5 +1,6 @@
 """The order of a stage's result in memory."""
 
+from theano.gof import FunctionGraph
 from theano.tensor import DimShuffle
 
 from ..ops.base import with_changes
@@ -14,7 +15,7 @@ class Layout(ReplacingOptimizer):
 
     name = "mnist_cnn_layout"
 
-    def apply(self, fgraph):
+    def apply(self, fgraph: FunctionGraph) -> None:
         for node in fgraph.toposort():
             if not isinstance(node.op, ConvReluPool) or node.op.channels_last:
                 continue

@@ -5,9 +5,11 @@ gradient of the recognized part (``theano.grad``), and this expression is looked
 variable by variable. So each way to write a rectifier has its own gradient.
 """
 
+from collections.abc import Callable, Mapping, Sequence
+
 import theano
 from theano import scalar
-from theano.gof import Constant
+from theano.gof import Apply, Constant, FunctionGraph, Op, Variable
 from theano.gof.graph import ancestors, clone_get_equiv
 from theano.gof.opt import copy_stack_trace
 from theano.tensor import Elemwise, NotScalarConstantError, Shape, get_scalar_constant_value, patternbroadcast
@@ -43,18 +45,26 @@ class Match:
         For `explain`: the Op that replaces the part, and the gain.
     """
 
-    def __init__(self, inputs, outputs, build, inner=None, becomes="", why=""):
+    def __init__(
+        self,
+        inputs: Sequence[Variable],
+        outputs: Sequence[Variable],
+        build: Callable[..., Sequence[Variable]],
+        inner: Mapping[Variable, str] | None = None,
+        becomes: str = "",
+        why: str = "",
+    ) -> None:
         self.inputs, self.outputs, self.build = list(inputs), list(outputs), build
         self.inner, self.becomes, self.why = dict(inner or {}), becomes, why
 
 
-def is_elementwise(variable, *kinds):
+def is_elementwise(variable: Variable, *kinds: type) -> bool:
     """Whether a variable is the result of an elementwise operation of these classes of theano.scalar."""
     node = variable.owner
     return node is not None and isinstance(node.op, Elemwise) and isinstance(node.op.scalar_op, kinds)
 
 
-def operands(variable, *kinds):
+def operands(variable: Variable, *kinds: type) -> tuple[tuple[Variable, Variable], ...]:
     """The two operands of an elementwise operation of these classes, in both orders.
 
     Returns
@@ -77,12 +87,12 @@ def operands(variable, *kinds):
     return (a, b), (b, a)
 
 
-def is_for_each_channel(variable, axis=1):
+def is_for_each_channel(variable: Variable, axis: int = 1) -> bool:
     """Whether a variable has one number for each channel, or one for all."""
     return all(broadcast or k == axis for k, broadcast in enumerate(variable.broadcastable))
 
 
-def constant_value(variable):
+def constant_value(variable: Variable) -> float | None:
     """The number that a variable always has, or None.
 
     Examples
@@ -100,7 +110,9 @@ def constant_value(variable):
         return None
 
 
-def substitute(fgraph, match, index, place):
+def substitute(
+    fgraph: FunctionGraph, match: Match, index: dict[Op, list[Apply]], place: int
+) -> tuple[set[Apply] | None, str | None]:
     """Replace a match, and the gradients through it that the graph has.
 
     Parameters
@@ -142,7 +154,7 @@ def substitute(fgraph, match, index, place):
     return before - fgraph.apply_nodes, None
 
 
-def index_by_op(fgraph):
+def index_by_op(fgraph: FunctionGraph) -> dict[Op, list[Apply]]:
     """From each Op to the nodes that apply it."""
     index = {}
     for node in fgraph.toposort():
@@ -259,26 +271,26 @@ class Unifier:
     (True, [y])
     """
 
-    def __init__(self, known, free=None):
+    def __init__(self, known: Mapping[Variable, Variable], free: Variable | None = None) -> None:
         self.known, self.free = known, free
         self.bound = []
 
     @property
-    def incoming(self):
+    def incoming(self) -> Variable | None:
         return dict(self.bound).get(self.free)
 
-    def nodes(self):
+    def nodes(self) -> set[Apply]:
         """The nodes of the graph that match the pattern's."""
         return {actual.owner for pattern, actual in self.bound if pattern is not self.free}
 
-    def unify(self, pattern, actual):
+    def unify(self, pattern: Variable, actual: Variable) -> bool:
         """Whether two variables are equal; binds the free variable."""
         if pattern in self.known:
             return self.known[pattern] is actual
         for earlier, variable in self.bound:
             if earlier is pattern:
                 return variable is actual
-        if pattern is self.free:
+        if self.free is not None and pattern is self.free:
             if actual.type.ndim != pattern.ndim or actual.dtype != pattern.dtype:
                 return False
             self.bound.append((pattern, actual))

@@ -1,6 +1,9 @@
 """Recognizes the nonlinearities that the kernels have, in all ways that programs write them."""
 
+from typing import Any
+
 from theano import scalar
+from theano.gof import FunctionGraph, Variable
 from theano.tensor.nnet import sigm
 
 from ..ops.conv2d import Nonlinearity
@@ -9,14 +12,14 @@ from .matching import constant_value, is_elementwise, operands
 __all__ = ["LOGARITHM", "describe", "has_logarithm", "recognize"]
 
 
-def describe(nonlinearity):
+def describe(nonlinearity: Nonlinearity) -> str:
     """A nonlinearity in words."""
     if nonlinearity.nonlinearity != "lines":
         return nonlinearity.nonlinearity
     return "rectifier" if nonlinearity.slope == 0 else "leaky rectifier"
 
 
-def recognize(variable):
+def recognize(variable: Variable) -> tuple[Any, Any]:
     """The argument and the kind of a nonlinearity.
 
     Parameters
@@ -55,7 +58,7 @@ def recognize(variable):
 LOGARITHM = "Theano knows a stable logarithm of a sigmoid"
 
 
-def has_logarithm(fgraph, variable, nonlinearity):
+def has_logarithm(fgraph: FunctionGraph, variable: Variable, nonlinearity: Nonlinearity) -> bool:
     """Whether a variable is a sigmoid y, and the graph has log(y) or log(1 - y).
 
     Theano makes one stable operation of the two, without which the loss of a confident network is

@@ -3,6 +3,7 @@
 import copy
 
 from theano.compile import optdb
+from theano.gof import FunctionGraph
 from theano.gof.opt import Optimizer
 from theano.tensor import Elemwise
 
@@ -21,7 +22,7 @@ class OnePool(Optimizer):
     def add_requirements(self, fgraph):
         """It needs nothing of the graph."""
 
-    def apply(self, fgraph):
+    def apply(self, fgraph: FunctionGraph) -> None:
         """Change the operations without a new node: they compute the same."""
         if not any(isinstance(node.op, NativeOp) for node in fgraph.apply_nodes):
             return

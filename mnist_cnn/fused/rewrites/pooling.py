@@ -1,7 +1,7 @@
 """Poolings that belong to no convolution."""
 
 import numpy as np
-from theano.gof import Constant
+from theano.gof import Apply, Constant, FunctionGraph, Variable
 from theano.tensor.signal.pool import Pool
 
 from ..ops.conv2d import channels_first, channels_last
@@ -12,7 +12,7 @@ from .rewriting import Rewriting, not_float32
 __all__ = ["Poolings", "pooling_of"]
 
 
-def pooling_of(node):
+def pooling_of(node: Apply) -> Pooling | str | None:
     """The pooling that a node does.
 
     Parameters
@@ -39,12 +39,12 @@ class Poolings(Rewriting):
 
     name = "mnist_cnn_poolings"
 
-    def is_main(self, node):
+    def is_main(self, node: Apply) -> bool:
         return isinstance(node.op, Pool)
 
     is_root = is_main
 
-    def match(self, fgraph, variable):
+    def match(self, fgraph: FunctionGraph, variable: Variable) -> tuple[Apply, Match | str] | None:
         node = variable.owner
         pooling = pooling_of(node)
         x = node.inputs[0]
@@ -57,13 +57,13 @@ class Poolings(Rewriting):
         match = Match([x], [variable], build, becomes="Pool2D", why="the channels of a pixel side by side")
         return node, not_float32(x) or match
 
-    def describe(self, node):
+    def describe(self, node: Apply) -> str:
         return describe_pooling(pooling_of(node))
 
 
-def describe_pooling(pooling):
+def describe_pooling(pooling: Pooling | str | None) -> str:
     """A pooling in words."""
-    if isinstance(pooling, str):
+    if not isinstance(pooling, Pooling):
         return "pooling"
     kind = {"max": "max", "sum": "sum"}.get(pooling.mode, "average")
     stride = "" if pooling.stride == pooling.size else " of stride {}x{}".format(*pooling.stride)

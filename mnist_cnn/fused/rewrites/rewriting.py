@@ -1,12 +1,14 @@
 """The base class of the optimizations, and their report for `explain`."""
 
 from collections import OrderedDict, namedtuple
+from collections.abc import Callable
 
+from theano.gof import Apply, FunctionGraph, Variable
 from theano.gof.opt import Optimizer
 from theano.gof.toolbox import ReplaceValidate
 
 from ..availability import why_not
-from .matching import index_by_op, substitute
+from .matching import Match, index_by_op, substitute
 
 __all__ = ["ReplacingOptimizer", "Rewriting", "Row", "not_float32", "rows_of", "tell_of_float64"]
 
@@ -25,7 +27,7 @@ class Row(namedtuple("Row", "part becomes why")):
     """
 
 
-def rows_of(fgraph):
+def rows_of(fgraph: FunctionGraph) -> dict[int, Row]:
     """The rows of `explain` for a graph, by the place of a part in the graph as the program wrote it."""
     if not hasattr(fgraph, "mnist_cnn_rows"):
         fgraph.mnist_cnn_rows = OrderedDict()
@@ -34,7 +36,7 @@ def rows_of(fgraph):
     return fgraph.mnist_cnn_rows
 
 
-def not_float32(*variables):
+def not_float32(*variables: Variable) -> str | None:
     """The reason in `explain` why variables keep a part from the fast path; None where all are float32."""
     for variable in variables:
         if variable.dtype != "float32":
@@ -45,7 +47,7 @@ def not_float32(*variables):
 _listeners = []
 
 
-def tell_of_float64(listener):
+def tell_of_float64(listener: Callable[[str], object]) -> None:
     """Call a function once, for the first part that only float64 keeps from the fast path.
 
     Parameters
@@ -73,15 +75,15 @@ class Rewriting(ReplacingOptimizer):
     #: of the registered optimization
     name: str | None = None
 
-    def is_root(self, node):
+    def is_root(self, node: Apply) -> bool:
         """Whether a part may end with a node."""
         raise NotImplementedError
 
-    def is_main(self, node):
+    def is_main(self, node: Apply) -> bool:
         """Whether `explain` has a line for a node."""
         raise NotImplementedError
 
-    def match(self, fgraph, variable):
+    def match(self, fgraph: FunctionGraph, variable: Variable) -> tuple[Apply, Match | str] | None:
         """The part that ends with a variable.
 
         Parameters
@@ -98,11 +100,11 @@ class Rewriting(ReplacingOptimizer):
         """
         raise NotImplementedError
 
-    def describe(self, node):
+    def describe(self, node: Apply) -> str:
         """The part's name in `explain`, from its main node."""
         raise NotImplementedError
 
-    def apply(self, fgraph):
+    def apply(self, fgraph: FunctionGraph) -> None:
         rows = rows_of(fgraph)
         nodes = fgraph.toposort()
         mains = [node for node in nodes if self.is_main(node)]
@@ -114,13 +116,12 @@ class Rewriting(ReplacingOptimizer):
         for node in reversed(nodes):
             if node in gone or not self.is_root(node):
                 continue
-            match = self.match(fgraph, node.outputs[0])
-            if match is None:
+            found = self.match(fgraph, node.outputs[0])
+            if found is None:
                 continue
-            main, match = match
-            if unavailable:
-                match = unavailable
-            if not isinstance(match, str):
+            main, match = found
+            match = unavailable or match
+            if isinstance(match, Match):
                 replaced, inner = substitute(fgraph, match, index, main.tag.mnist_cnn_place)
                 if replaced is not None:
                     gone |= replaced

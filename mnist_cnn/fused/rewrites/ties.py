@@ -1,6 +1,7 @@
 """Whether later operations may compare values, so that equal patches have to give equal values."""
 
 import theano.tensor as T
+from theano.gof import FunctionGraph, Variable
 from theano.tensor import DimShuffle, Dot, Elemwise, Join, Rebroadcast, Reshape, Shape, Subtensor
 from theano.tensor.elemwise import Sum
 from theano.tensor.nnet.abstract_conv import BaseAbstractConv
@@ -29,7 +30,7 @@ _SUMS = (
 _PASSING = (Elemwise, DimShuffle, Reshape, Rebroadcast, Join, Subtensor, T.IncSubtensor)
 
 
-def are_compared(fgraph, variable):
+def are_compared(fgraph: FunctionGraph, variable: Variable) -> bool:
     """Whether an operation after a variable may compare its values with one another.
 
     Parameters

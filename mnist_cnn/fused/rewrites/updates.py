@@ -4,10 +4,12 @@ Theano computes an update such as Adam's by several elementwise operations for e
 all operations on arrays of one shape, from the gradient to the new values, become one Op.
 """
 
+from collections.abc import Mapping, Sequence
+
 import theano
 from theano import scalar
 from theano.compile import optdb
-from theano.gof import InconsistencyError
+from theano.gof import Apply, FunctionGraph, InconsistencyError, Variable
 from theano.gof.utils import MethodNotDefined
 from theano.tensor.elemwise import DimShuffle, Elemwise
 
@@ -119,7 +121,7 @@ def _single(variable):
 class OnePassUpdates(ReplacingOptimizer):
     """Has one Op compute all new values of a parameter: itself, its velocity and so on."""
 
-    def apply(self, fgraph):
+    def apply(self, fgraph: FunctionGraph) -> None:
         if not theano.config.cxx:
             return
         old = {}  # from new values to the old ones
@@ -137,7 +139,7 @@ class OnePassUpdates(ReplacingOptimizer):
         for group in _groups([node for node in nodes if node in found]):
             self.replace(fgraph, [node for node in group if node in _convex(group, old)], old)
 
-    def replace(self, fgraph, nodes, old):
+    def replace(self, fgraph: FunctionGraph, nodes: Sequence[Apply], old: Mapping[Variable, Variable]) -> None:
         """Replace nodes that compute new values by one Op."""
         values = list(dict.fromkeys(value for value in fgraph.outputs if value in old and value.owner in nodes))
         if not values:
@@ -180,7 +182,7 @@ class OnePassUpdates(ReplacingOptimizer):
 class OverwriteOldValues(ReplacingOptimizer):
     """Has new values overwrite the old ones, except where another node reads these later."""
 
-    def apply(self, fgraph):
+    def apply(self, fgraph: FunctionGraph) -> None:
         for node in fgraph.toposort():
             if isinstance(node.op, ElementwiseUpdate) and not node.op.in_place:
                 bits = [1 << k for k, array in enumerate(node.op.old) if array is not None]
@@ -188,7 +190,7 @@ class OverwriteOldValues(ReplacingOptimizer):
                     for bit in bits:
                         node = self.overwrite(fgraph, node, node.op.in_place | bit) or node
 
-    def overwrite(self, fgraph, node, in_place):
+    def overwrite(self, fgraph: FunctionGraph, node: Apply, in_place: int) -> Apply | None:
         """Replace a node by one that overwrites these arrays; None where the graph forbids it."""
         op = node.op
         new = ElementwiseUpdate(op.arrays, op.scalars, op.program, op.results, op.old, in_place, op.openmp)
