@@ -6,7 +6,24 @@ import theano
 
 from .system.errors import MnistCnnError
 
-__all__ = ["predict", "run_in_batches", "join_finite"]
+__all__ = ["compile_prediction", "predict", "run_in_batches", "join_finite"]
+
+
+def compile_prediction(network):
+    """Compile the function of `predict`, for images that come one after the other.
+
+    Parameters
+    ----------
+    network : lasagne Layer
+        The output layer.
+
+    Returns
+    -------
+    Theano function
+        From images float32 (batch, channels, rows, columns) to probabilities (batch, classes).
+    """
+    inputs = lasagne.layers.get_all_layers(network)[0].input_var
+    return theano.function([inputs], lasagne.layers.get_output(network, deterministic=True))
 
 
 def predict(network, images, batch_size=500):
@@ -37,9 +54,8 @@ def predict(network, images, batch_size=500):
     >>> probabilities[0].round(3)  # for a blank image an untrained network is undecided
     array([0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1], dtype=float32)
     """
-    inputs = lasagne.layers.get_all_layers(network)[0].input_var
-    function = theano.function([inputs], lasagne.layers.get_output(network, deterministic=True))
-    return run_in_batches(function, images.astype(inputs.dtype), batch_size)
+    dtype = lasagne.layers.get_all_layers(network)[0].input_var.dtype
+    return run_in_batches(compile_prediction(network), images.astype(dtype), batch_size)
 
 
 def run_in_batches(function, images, batch_size):

@@ -26,7 +26,7 @@ from lasagne.layers import (
 from lasagne.nonlinearities import LeakyRectify, rectify, softmax, tanh
 
 from mnist_cnn import fused, train
-from mnist_cnn.benchmarks.networks import NETWORKS
+from mnist_cnn.benchmarks.networks import NETWORKS, build_network
 from mnist_cnn.training.distortions import DISTORTIONS, distortions
 
 
@@ -45,11 +45,11 @@ def layers(images):
 
 
 def main(name):
-    shape, build = (NETWORKS[name].shape, NETWORKS[name].build) if name in NETWORKS else ((1, 28, 28), layers)
+    shape = NETWORKS[name].shape if name in NETWORKS else (1, 28, 28)
     lasagne.random.set_rng(np.random.RandomState(1))
     rng = np.random.RandomState(2)
     images, targets = T.tensor4("images"), T.ivector("targets")
-    network = build(images)
+    network = build_network(name, images) if name in NETWORKS else layers(images)
     train_fn, val_fn = train.compile_functions(network, images, targets, 1e-3)
     functions = [train_fn, val_fn]
     if shape == (1, 28, 28):

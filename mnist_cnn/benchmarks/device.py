@@ -20,7 +20,7 @@ from ..system.errors import MnistCnnError
 from ..train import compile_functions
 from ..training.engine import choose_engine
 from .processes import accuracy_in, run_program, run_torch
-from .step import measure, theano_step
+from .step import measure, repeat, theano_step
 
 __all__ = ["train_apart", "noisy_digits", "main"]
 
@@ -125,7 +125,8 @@ def _check(device, dataset, batch_sizes):
     steps = {device: _device_step(inputs), "CPU": on_cpu}
     print("Train step, images a second (median of 3 rounds)")
     for batch_size in batch_sizes:
-        speeds = measure(steps, inputs[:batch_size], targets[:batch_size], 3)
+        batches = [(inputs[:batch_size], targets[:batch_size])]
+        speeds = measure({name: repeat(step, batches) for name, step in steps.items()}, batch_size, 3)
         print(
             "  batch size {:<8}{}".format(
                 batch_size, ", ".join("{}: {:.0f}".format(name, np.median(values)) for name, values in speeds.items())

@@ -9,8 +9,26 @@ from pathlib import Path
 from typing import Any
 
 from ..system.errors import MnistCnnError
+from .networks import NETWORKS
 
-__all__ = ["run_program", "run_torch", "accuracy_in"]
+__all__ = ["environment", "run_program", "run_torch", "accuracy_in"]
+
+
+def environment(python: str) -> dict[str, str]:
+    """The environment variables for a process of a Python: without PYTHONPATH and the like for another one.
+
+    Parameters
+    ----------
+    python : str
+        Its path.
+
+    Returns
+    -------
+    dict
+    """
+    if python == sys.executable:
+        return dict(os.environ)
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
 
 def run_program(
@@ -49,7 +67,7 @@ def run_program(
 def run_torch(
     torch_python: str, dataset: Path | str, num_epochs: int, batch_sizes: Sequence[int], *options: str
 ) -> list[dict[str, Any]]:
-    """Train with PyTorch: run ``torch_baseline.py``.
+    """Train the tutorial's network with PyTorch: run ``peers/train_torch.py``.
 
     Parameters
     ----------
@@ -73,12 +91,11 @@ def run_torch(
     MnistCnnError
         As `run_program`.
     """
-    env: Mapping[str, str] = os.environ
-    if torch_python != sys.executable:  # another version, with packages of its own
-        env = {name: value for name, value in env.items() if not name.startswith("PYTHON")}
-    program = Path(__file__).with_name("torch_baseline.py")
-    words = [torch_python, program, dataset, num_epochs, *batch_sizes, *options]
-    return list(map(json.loads, run_program(list(map(str, words)), "PyTorch", env).stdout.splitlines()))
+    program = Path(__file__).parent / "peers" / "train_torch.py"
+    layers = json.dumps(NETWORKS["tutorial"].layers)
+    words = [torch_python, program, layers, dataset, num_epochs, *batch_sizes, *options]
+    process = run_program(list(map(str, words)), "PyTorch", environment(torch_python))
+    return list(map(json.loads, process.stdout.splitlines()))
 
 
 def accuracy_in(report: str) -> float:

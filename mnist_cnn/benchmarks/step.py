@@ -1,19 +1,24 @@
-"""Speed of the train step, or of answers, beside PyTorch's where that is installed."""
+"""Speed of the train step, or of answers, beside PyTorch, JAX and Keras on TensorFlow."""
 
-import importlib.util
+import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 
 import numpy as np
 
-from ..data import iterate_minibatches, load_dataset
+from ..data import load_dataset
 from ..system import machine
 from ..system.errors import MnistCnnError
-from .answers import theano_answers, torch_answers
 from .networks import NETWORKS, compile_network
+from .peers import Peer, find_peers
 
-__all__ = ["theano_step", "torch_step", "measure", "main"]
+__all__ = ["theano_step", "repeat", "measure", "main"]
+
+_THEANO = "Theano"
+_BATCHES = 50  # that take turns, as in peers/worker.py
 
 
 def theano_step(engine: str = "auto", network: str = "tutorial") -> Callable:
@@ -33,77 +38,60 @@ def theano_step(engine: str = "auto", network: str = "tutorial") -> Callable:
     return compile_network(network, engine)[0]
 
 
-def torch_step(channels_last: bool, network: str = "tutorial") -> Callable:
-    """The same network and step in PyTorch, eager, on the CPU.
+def repeat(function: Callable, batches: Sequence[tuple]) -> Callable[[int], float]:
+    """Make a function that calls another for one batch after the other, and says how long it took.
 
     Parameters
     ----------
-    channels_last : bool
-        Whether images and filters are stored in the order (batch, row, column, channel).
-    network : str
-        As for `theano_step`.
+    function : callable
+        Of a batch.
+    batches : sequence of tuple
+        They take turns.
 
     Returns
     -------
     callable
-        As `theano_step` returns it.
+        From the number of calls to their seconds.
     """
-    import torch
-    from torch import nn
 
-    from .torch_baseline import build_optimizer, memory_format
+    def run(count):
+        start = time.perf_counter()
+        for i in range(count):
+            function(*batches[i % len(batches)])
+        return time.perf_counter() - start
 
-    order = memory_format(channels_last)
-    module = NETWORKS[network].build_torch().to(memory_format=order)
-    optimizer = build_optimizer(module)
-    cross_entropy = nn.CrossEntropyLoss()
-
-    def step(inputs, targets):
-        inputs = torch.from_numpy(inputs).to(memory_format=order)
-        loss = cross_entropy(module(inputs), torch.from_numpy(targets.astype(np.int64)))
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        return loss.item()
-
-    return step
+    return run
 
 
 def measure(
-    steps: Mapping[str, Callable], inputs: np.ndarray, targets: np.ndarray, repeats: int = 7, seconds: float = 1.0
+    contenders: Mapping[str, Callable[[int], float]], batch_size: int, repeats: int = 7, seconds: float = 1.0
 ) -> dict[str, np.ndarray]:
-    """Time several train steps in turn, round after round.
+    """Time several functions in turn, round after round.
 
     Parameters
     ----------
-    steps : dict
-        From a name to a callable such as `theano_step` returns.
-    inputs, targets : arrays
-        One batch.
+    contenders : dict
+        From a name to a callable such as `repeat` returns.
+    batch_size : int
+        Images in a batch.
     repeats : int
-        Rounds; each step is timed once a round.
+        Rounds; each contender is timed once a round.
     seconds : float
-        About how long each step is repeated in a round.
+        About how long each runs in a round.
 
     Returns
     -------
     dict
         From each name to an array of its images a second, a value for each round.
     """
-    counts, speeds = {}, {name: [] for name in steps}
-    for name, step in steps.items():  # warm-up, and the number of calls in a round
-        for _ in range(3 if len(inputs) < 10000 else 1):
-            step(inputs, targets)
-        start = time.perf_counter()
-        step(inputs, targets)
-        counts[name] = max(1, int(seconds / (time.perf_counter() - start)))
+    counts, speeds = {}, {name: [] for name in contenders}
+    for name, run in contenders.items():  # warm-up, and the number of calls in a round
+        run(3)
+        once = run(1)
+        counts[name] = max(1, int(seconds / once))
     for _ in range(repeats):
-        for name, step in steps.items():
-            start = time.perf_counter()
-            for _ in range(counts[name]):
-                step(inputs, targets)
-            elapsed = time.perf_counter() - start
-            speeds[name].append(counts[name] * len(inputs) / elapsed)
+        for name, run in contenders.items():
+            speeds[name].append(counts[name] * batch_size / run(counts[name]))
     return {name: np.array(values) for name, values in speeds.items()}
 
 
@@ -115,7 +103,7 @@ def main(
     whole: bool = False,
     options: str = "--recipe fast",
     against: str | None = None,
-    torch_python: str = sys.executable,
+    peers: Sequence[str] = (sys.executable,),
     network: str = "tutorial",
     explain: bool = False,
 ) -> None:
@@ -130,13 +118,15 @@ def main(
     seconds : float
         About how long each step runs in a round.
     evaluate : bool
-        Whether to time the loss and accuracy of 10,000 images instead.
+        Whether to time the loss and accuracy of batches instead, without training.
     whole : bool
         Whether to time the whole command instead (`mnist_cnn.benchmarks.whole.main`).
-    options, against, torch_python : str
+    options, against : str
         As for that function.
+    peers : sequence of str
+        Pythons; all that they have of PyTorch, JAX with optax, and Keras with TensorFlow is measured.
     network : str
-        'tutorial', 'lasagne-cnn', 'cifar10-quick' or 'small-vgg'.
+        A name in `mnist_cnn.benchmarks.networks.NETWORKS`.
     explain : bool
         Whether to print first how the fast layers compute each layer, and each layer's share of a
         step at the first batch size.
@@ -144,7 +134,7 @@ def main(
     Raises
     ------
     MnistCnnError
-        When a number is out of its range.
+        When a number is out of its range, or a peer fails.
     """
     if not 1 <= repeats <= 10**9 or not 0 < seconds <= 10**9:
         raise MnistCnnError(
@@ -153,9 +143,9 @@ def main(
     if whole:
         from . import whole as whole_command
 
-        return whole_command.main(options, repeats, torch_python, against)
-    if (options, against, torch_python) != ("--recipe fast", None, sys.executable):
-        raise MnistCnnError("options, against and torch_python are for the whole command; give --whole too")
+        return whole_command.main(options, repeats, peers, against)
+    if (options, against) != ("--recipe fast", None):
+        raise MnistCnnError("options and against are for the whole command; give --whole too")
     if network not in NETWORKS:
         raise MnistCnnError("the network is {!r}; it must be one of {}".format(network, ", ".join(NETWORKS)))
     images, labels = _examples(NETWORKS[network].shape)
@@ -168,56 +158,57 @@ def main(
 
         batch = (part[: batch_sizes[0]] for part in (images, labels))
         print(fused.explain(theano_step(network=network), *batch))
-    threads = machine.threads()
-    torch_is_here = importlib.util.find_spec("torch") is not None
-    if torch_is_here:
-        import torch
-
-        torch.set_num_threads(threads)
-        print("PyTorch {}, eager".format(torch.__version__))
-    print(
-        "{}, images a second: median of {} rounds (lowest to highest), {} thread(s)".format(
-            "Loss and accuracy" if evaluate else "Train step", repeats, threads
+    with ExitStack() as stack:
+        data = os.path.join(stack.enter_context(tempfile.TemporaryDirectory()), "data.npz")
+        np.savez(data, images=images, labels=labels)
+        rivals = [
+            stack.enter_context(Peer(python, program, NETWORKS[network], data)) for python, program in find_peers(peers)
+        ]
+        for rival in rivals:
+            print(rival.version)
+        print(
+            "{}, images a second: median of {} rounds (lowest to highest), {} thread(s)".format(
+                "Loss and accuracy" if evaluate else "Train step", repeats, machine.threads()
+            )
         )
-    )
-    steps = {} if evaluate else _steps(network, torch_is_here)
-    for batch_size in batch_sizes:
-        if evaluate:
-            answers = _answers(batch_size, images, labels, network, torch_is_here)
-            speeds = measure(answers, images[:10000], labels[:10000], repeats, seconds)
-        else:
-            speeds = measure(steps, images[:batch_size], labels[:batch_size], repeats, seconds)
-        _print(batch_size, speeds)
+        functions = _functions(network, evaluate, images, labels)
+        for batch_size in batch_sizes:
+            batches = [
+                (images[i : i + batch_size], labels[i : i + batch_size])
+                for i in range(0, len(images) - batch_size + 1, batch_size)[:_BATCHES]
+            ]
+            contenders = {name: repeat(function, batches) for name, function in functions.items()}
+            for rival in rivals:
+                contenders.update(_contenders(rival, "answer" if evaluate else "step", batch_size))
+            _print(batch_size, measure(contenders, batch_size, repeats, seconds), len(functions))
 
 
-def _steps(network, torch_is_here):
-    """The train steps to measure, by name."""
-    steps = {"Theano": theano_step(network=network), "Theano, plain Lasagne": theano_step("plain", network)}
-    if torch_is_here:
-        steps["PyTorch"] = torch_step(False, network)
-        steps["PyTorch, channels last"] = torch_step(True, network)
-    return steps
+def _functions(network, evaluate, images, labels):
+    """This package's functions of a batch, by name."""
+    train_fn, val_fn = compile_network(network)
+    if not evaluate:
+        return {_THEANO: train_fn, "Theano, plain Lasagne": theano_step("plain", network)}
+    # Speed depends on the number of zeros among the activations: let it be that of a trained network.
+    for start in range(0, min(len(images), 10000) - 49, 50):
+        train_fn(images[start : start + 50], labels[start : start + 50])
+    return {_THEANO: val_fn}
 
 
-def _answers(batch_size, images, labels, network, torch_is_here):
-    """The callables that measure loss and accuracy, by name."""
-    examples = iterate_minibatches(images[-10000:], labels[-10000:], 50)
-    answers = {"Theano": theano_answers(batch_size, examples, network=network)}
-    if torch_is_here:
-        answers["PyTorch"] = torch_answers(batch_size, False, network)
-        answers["PyTorch, channels last"] = torch_answers(batch_size, True, network)
-    return answers
+def _contenders(rival, method, batch_size):
+    """A peer's contenders for `measure`, by name."""
+    return {name: lambda count, name=name: rival.time(name, method, batch_size, count)[0] for name in rival.sizes}
 
 
-def _print(batch_size, speeds):
-    """Print a line for each of `speeds`, and one that compares."""
+def _print(batch_size, speeds, ours):
+    """Print a line for each of `speeds`, of which the first are ours, and one that compares."""
     print("batch size {}".format(batch_size))
     for name, values in speeds.items():
-        print("  {:24} {:8.0f} ({:.0f} to {:.0f})".format(name, np.median(values), values.min(), values.max()))
-    rivals = [values for name, values in speeds.items() if name.startswith("PyTorch")]
+        print("  {:28} {:8.0f} ({:.0f} to {:.0f})".format(name, np.median(values), values.min(), values.max()))
+    rivals = list(speeds)[ours:]
     if rivals:
-        best = max(rivals, key=np.median)
-        print("  {:24} {:8.2f}".format("Theano / best PyTorch", np.median(speeds["Theano"] / best)))
+        best = max(rivals, key=lambda name: np.median(speeds[name]))
+        ratio = np.median(speeds[_THEANO] / speeds[best])
+        print("  {:28} {:8.2f}".format("Theano / fastest peer", ratio), "({})".format(best))
 
 
 def _examples(shape):

@@ -1,5 +1,6 @@
 """The whole command, from its start to its end, beside PyTorch's first epoch or another training."""
 
+import itertools
 import os
 import shlex
 import sys
@@ -14,6 +15,7 @@ from ..data import load_dataset
 from ..datasets.labels import shorten
 from ..system import machine
 from ..system.errors import MnistCnnError
+from .peers import find_peers
 from .processes import accuracy_in, run_program, run_torch
 
 __all__ = ["whole_command", "torch_first_epoch", "main"]
@@ -92,7 +94,10 @@ def _row(what, seconds, accuracies, ratio):
 
 
 def main(
-    options: str = "--recipe fast", repeats: int = 5, torch_python: str = sys.executable, against: str | None = None
+    options: str = "--recipe fast",
+    repeats: int = 5,
+    peers: Sequence[str] = (sys.executable,),
+    against: str | None = None,
 ) -> None:
     """Time the whole command and its rivals in turn, and print a table.
 
@@ -104,8 +109,8 @@ def main(
         The command is ``scripts/train.py`` with these.
     repeats : int
         Rounds; the table shows their median.
-    torch_python : str
-        The Python that has PyTorch, whose first epoch is the rival in two memory formats.
+    peers : sequence of str
+        Pythons, one of which has PyTorch; its first epoch is the rival, in two memory formats.
     against : str, optional
         The options of another ``scripts/train.py``, which is then the rival in PyTorch's place.
 
@@ -117,6 +122,9 @@ def main(
     if repeats < 1:
         raise MnistCnnError("repeats is {}; it must be at least 1".format(repeats))
     words, rival_words = _words(options), _words(against or "")
+    pythons = [python for python, program in find_peers(peers) if program == "with_torch"] if against is None else []
+    if against is None and not pythons:
+        raise MnistCnnError("no Python of peers has PyTorch; install it, or name a Python that has it")
     line = "{}, {} core(s); {} round(s) of each in turn"
     print(line.format(machine.processor(), machine.cores(), repeats), flush=True)
     whole_command(words, seed=1)
@@ -129,8 +137,8 @@ def main(
             ours.append(whole_command(words, seed))
             if against is not None:
                 rivals.setdefault(_command(against), []).append(whole_command(rival_words, seed))
-            for channels_last in (False, True) if against is None else ():
-                what, *result = torch_first_epoch(torch_python, dataset, channels_last)
+            for python, channels_last in itertools.product(pythons, (False, True)):
+                what, *result = torch_first_epoch(python, dataset, channels_last)
                 what = "{}, the steps of its first epoch at batch size {}".format(what, _TORCH_BATCH_SIZE)
                 rivals.setdefault(what, []).append(result)
             print(

@@ -1,4 +1,4 @@
-"""Measure the speed of the train step, and of PyTorch's where PyTorch is installed.
+"""Measure the speed of the train step, and of PyTorch's, JAX's and Keras' where they are installed.
 
 --evaluate measures loss and accuracy without training. --whole measures the time of the whole command,
 and of PyTorch's first epoch or another training. The number of threads is OMP_NUM_THREADS, or all
@@ -38,8 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --whole: options of train.py, quoted as one word (default: '%(default)s')",
     )
     add("--against", metavar="TEXT", help="with --whole: options of a second train.py, timed instead of PyTorch")
-    add("--torch-python", metavar="PROGRAM", help="with --whole: the Python that has PyTorch (default: this one)")
-    add("--network", metavar="NAME", help="tutorial, lasagne-cnn, cifar10-quick or small-vgg (default: %(default)s)")
+    add(
+        "--peers",
+        nargs="+",
+        metavar="PYTHON",
+        help="Pythons that have PyTorch, JAX with optax, or Keras with TensorFlow (default: this one)",
+    )
+    add("--network", metavar="NAME", help="another network: docs/speed.md lists them (default: %(default)s)")
     add(
         "--explain",
         action="store_true",

@@ -9,8 +9,10 @@ from mnist_cnn.benchmarks import step as benchmark
 
 def test_speeds_of_steps_of_known_length():
     """Steps that sleep: the faster one wins by the ratio of their lengths, in every round."""
+    batches = [(np.zeros((10, 1)), np.zeros(10))]
     steps = {"short": lambda *batch: time.sleep(0.005), "long": lambda *batch: time.sleep(0.02)}
-    speeds = benchmark.measure(steps, np.zeros((10, 1)), np.zeros(10), repeats=3, seconds=0.1)
+    contenders = {name: benchmark.repeat(step, batches) for name, step in steps.items()}
+    speeds = benchmark.measure(contenders, 10, repeats=3, seconds=0.1)
     assert {name: len(values) for name, values in speeds.items()} == {"short": 3, "long": 3}
     assert (speeds["short"] <= 10 / 0.005).all() and (speeds["long"] <= 10 / 0.02).all()
     assert 2 < np.median(speeds["short"] / speeds["long"]) < 8

@@ -30,6 +30,7 @@ def test_table_of_known_times(monkeypatch, capsys):
         ),
     )
     monkeypatch.setattr(whole, "load_dataset", lambda: [])
+    monkeypatch.setattr(whole, "find_peers", lambda pythons: [("python", "with_torch")])
     whole.main("--recipe plain", repeats=3)
     rows = table(capsys)
     assert rows[2][1:] == ["3.00 (2.00 to 4.00)", "99.00 %", "1"]

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import theano
 import theano.tensor as T
-from batch_norm_layer import BatchNormLayer, batch_norm
 from lasagne.layers import (
     Conv2DLayer,
     DenseLayer,
@@ -19,6 +18,7 @@ from lasagne.nonlinearities import sigmoid
 from plain import PLAIN, becomes, fast_and_plain
 
 from mnist_cnn import model  # noqa: F401  it sets float32
+from mnist_cnn.benchmarks.batch_norm import BatchNormLayer, batch_norm
 from mnist_cnn.fused.ops.activation import Activation
 from mnist_cnn.fused.ops.batch_norm import BatchNorm
 

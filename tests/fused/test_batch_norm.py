@@ -13,7 +13,7 @@ from mnist_cnn.fused.ops.batch_norm import BatchNorm
 try:
     from lasagne.layers import BatchNormLayer, batch_norm
 except ImportError:  # Lasagne 0.1
-    from batch_norm_layer import BatchNormLayer, batch_norm
+    from mnist_cnn.benchmarks.batch_norm import BatchNormLayer, batch_norm
 
 from plain import PLAIN, becomes, fast_and_plain
 

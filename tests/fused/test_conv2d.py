@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import theano
 import theano.tensor as T
-from batch_norm_layer import batch_norm
 from hypothesis import HealthCheck, given, settings, strategies as st
 from lasagne import nonlinearities
 from lasagne.layers import (
@@ -27,7 +26,8 @@ from plain import PLAIN, becomes
 from theano.tensor.signal.pool import pool_2d
 
 from mnist_cnn import model  # noqa: F401  it sets float32
-from mnist_cnn.benchmarks.networks import NETWORKS
+from mnist_cnn.benchmarks.batch_norm import batch_norm
+from mnist_cnn.benchmarks.networks import build_network
 from mnist_cnn.fused.ops.activation import Activation
 from mnist_cnn.fused.ops.batch_norm import BatchNorm
 from mnist_cnn.fused.ops.conv2d import Conv2D, Conv2DGrad, channels_first, channels_last
@@ -512,7 +512,7 @@ def test_stacks_equal_the_plain_graph(network, batch, seed):
 def test_nothing_is_transposed_between_layers(name):
     """Only the input is turned, and what a dense layer reads."""
     x, t = T.tensor4("x"), T.ivector("t")
-    network = NETWORKS[name].build(x)
+    network = build_network(name, x)
     loss = lasagne.objectives.categorical_crossentropy(get_output(network), t).mean()
     f = theano.function([x, t], T.grad(loss, get_all_params(network)))
     nodes = f.maker.fgraph.toposort()

@@ -5,19 +5,41 @@ Training by Reducing Internal Covariate Shift, ICML 2015, https://arxiv.org/abs/
 master's class and arguments.
 """
 
+from typing import Any
+
 import theano
 import theano.tensor as T
 from lasagne import init
 from lasagne.layers import Layer, NonlinearityLayer
 from lasagne.nonlinearities import identity
 
+__all__ = ["BatchNormLayer", "batch_norm"]
+
 
 class BatchNormLayer(Layer):
-    """Normalizes over `axes`, by the batch's mean and variance or, deterministic, by averages."""
+    """Normalizes over `axes`, by the batch's mean and variance or, deterministic, by averages.
+
+    Parameters
+    ----------
+    incoming : lasagne Layer
+    axes : 'auto', int or tuple of int
+        'auto' is all but the second.
+    epsilon, alpha : float
+        Added to the variance; the share of a batch in the averages.
+    beta, gamma : lasagne initializer, optional
+        Of shift and scale, a number for each channel; None leaves them out.
+    """
 
     def __init__(
-        self, incoming, axes="auto", epsilon=1e-4, alpha=0.1, beta=init.Constant(0), gamma=init.Constant(1), **kwargs
-    ):
+        self,
+        incoming: Layer,
+        axes: str | int | tuple[int, ...] = "auto",
+        epsilon: float = 1e-4,
+        alpha: float = 0.1,
+        beta: init.Initializer | None = init.Constant(0),
+        gamma: init.Initializer | None = init.Constant(1),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(incoming, **kwargs)
         if axes == "auto":
             axes = (0,) + tuple(range(2, len(self.input_shape)))
@@ -46,8 +68,19 @@ class BatchNormLayer(Layer):
         return y if self.beta is None else y + self.beta.dimshuffle(order)
 
 
-def batch_norm(layer):
-    """As master's helper: the layer without its bias, normalized, then its nonlinearity."""
+def batch_norm(layer: Layer) -> Layer:
+    """Normalize a layer before its nonlinearity and without its bias, as master's helper does.
+
+    Parameters
+    ----------
+    layer : lasagne Layer
+        With ``nonlinearity`` and ``b``; it is changed.
+
+    Returns
+    -------
+    lasagne Layer
+        The nonlinearity over the normalized layer.
+    """
     nonlinearity, layer.nonlinearity = layer.nonlinearity, identity
     if layer.b is not None:
         del layer.params[layer.b]

@@ -1,13 +1,12 @@
-"""The same network and training in PyTorch: eager, and as a CUDA graph where there is a GPU.
+"""Train a network in PyTorch: eager, and as a CUDA graph where there is a GPU.
 
-`mnist_cnn.benchmarks.processes.run_torch` runs this program with any Python that has PyTorch, so it
-imports nothing of the package. For each training it prints a JSON object: what, batch_size, seconds
-of each epoch, training_seconds (without validation), validation and test (accuracies).
+`mnist_cnn.benchmarks.processes.run_torch` runs this program with any Python that has PyTorch. For each
+training it prints a JSON object: what, batch_size, seconds of each epoch, training_seconds (without
+validation), validation and test (accuracies).
 """
 
 import argparse
 import json
-import os
 import sys
 import time
 
@@ -16,36 +15,9 @@ import numpy as np
 try:
     import torch
     from torch import nn
+    from with_torch import build_network, build_optimizer, initialize, memory_format
 except ImportError as error:
     sys.exit("not installed ({})".format(error))
-
-
-def build_network():
-    """The tutorial's network up to its logits."""
-    return nn.Sequential(
-        nn.Conv2d(1, 32, 5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(32, 32, 5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Dropout(0.5),
-        nn.Linear(512, 256),
-        nn.ReLU(),
-        nn.Dropout(0.5),
-        nn.Linear(256, 10),
-    )
-
-
-def build_optimizer(network):
-    """The tutorial's gradient descent."""
-    return torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, nesterov=True)
-
-
-def memory_format(channels_last):
-    """The order of a convolution's data: (batch, row, column, channel), or channels second."""
-    return torch.channels_last if channels_last else torch.contiguous_format
 
 
 def as_graph(step, network, optimizer):
@@ -67,13 +39,11 @@ def as_graph(step, network, optimizer):
     return captured.replay
 
 
-def train(arrays, batch_size, num_epochs, device, graph=False, channels_last=False):
+def train(layers, arrays, batch_size, num_epochs, device, graph=False, channels_last=False):
     """Train from seed 1 and return the object to print; `arrays` are on the device."""
     torch.manual_seed(1)
     order = memory_format(channels_last)
-    network = build_network().to(device, memory_format=order)
-    for name, parameter in network.named_parameters():  # Lasagne's initial weights
-        nn.init.xavier_uniform_(parameter) if name.endswith("weight") else nn.init.zeros_(parameter)
+    network = initialize(build_network(layers), arrays[0].shape[1:]).to(device, memory_format=order)
     optimizer = build_optimizer(network)
     cross_entropy = nn.CrossEntropyLoss()
     X_train, y_train, X_val, y_val, X_test, y_test = arrays
@@ -124,6 +94,7 @@ def train(arrays, batch_size, num_epochs, device, graph=False, channels_last=Fal
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("layers", type=json.loads, help="as mnist_cnn.benchmarks.networks has them, in JSON")
     parser.add_argument("dataset", help="npz file with the six arrays")
     parser.add_argument("num_epochs", type=int)
     parser.add_argument("batch_sizes", type=int, nargs="+")
@@ -131,14 +102,13 @@ def main():
     parser.add_argument("--cpu", action="store_true", help="even where there is a GPU")
     args = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() and not args.cpu else "cpu"
-    if "OMP_NUM_THREADS" not in os.environ and hasattr(os, "sched_getaffinity"):
-        torch.set_num_threads(len(os.sched_getaffinity(0)))
     with np.load(args.dataset) as file:
         arrays = [torch.from_numpy(file["arr_%d" % i]).to(device) for i in range(6)]
     arrays[1::2] = [labels.long() for labels in arrays[1::2]]
     for graph in (False, True) if device == "cuda" else (False,):
         for batch_size in args.batch_sizes:
-            print(json.dumps(train(arrays, batch_size, args.num_epochs, device, graph, args.channels_last)), flush=True)
+            result = train(args.layers, arrays, batch_size, args.num_epochs, device, graph, args.channels_last)
+            print(json.dumps(result), flush=True)
 
 
 if __name__ == "__main__":
