@@ -19,8 +19,8 @@ from .mends import c_code, digest
 
 __all__ = ["theano_defaults", "user_flags", "use_float32"]
 
-#: The device that the user's configuration names, once Theano is imported.
-device = "cpu"
+#: The device that the user's configuration names, once Theano is imported, and whether no other will do.
+device, force_device = "cpu", False
 
 
 def user_flags():
@@ -153,14 +153,14 @@ def theano_defaults():
     """Put our settings in front of the user's THEANO_FLAGS while Theano is imported.
 
     Sets `device` to the user's choice. Theano itself gets 'cpu': it would start a GPU at its import,
-    before the libraries can be found, and after a failure train on the CPU.
+    before the libraries can be found.
     `mnist_cnn.compat.devices` starts the device.
 
     Yields
     ------
     None
     """
-    global device
+    global device, force_device
     # Theano reports a missing compiler in three warnings, `require_compiler` in one line.
     warnings.filterwarnings("ignore", message="DeprecationWarning: there is no c\\+\\+ compiler")
     # also: "Using NumPy C-API based implementation for BLAS"
@@ -175,6 +175,7 @@ def theano_defaults():
         logger.setLevel(logging.ERROR)
     try:
         device = flags.get("device", "cpu")
+        force_device = flags.get("force_device", "").lower() in ("1", "true")
         with _some_home():
             yield
     finally:

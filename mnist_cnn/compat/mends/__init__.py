@@ -4,6 +4,7 @@
 what breaks                                                      since         mended in
 ================================================================ ============= =================
 ``theano.tensor.signal.downsample``, ``theano.sandbox.cuda``     Theano 0.9    `old_theano`
+pickles of GPU arrays, on the CPU                                ever          `gpu_pickles`
 private functions of ``scipy.signal``                            SciPy 1.8     `old_python`
 lists of slices as indices: pooling and topk in Python modes     NumPy 1.23    `source_lines`
 products of matrices with an empty side                          NumPy 1.23    `source_lines`
@@ -27,7 +28,7 @@ import hashlib
 from pathlib import Path
 
 # they register themselves
-from . import c_code, old_numpy, old_python, python_modes, source_lines  # noqa: F401
+from . import c_code, gpu_pickles, old_numpy, old_python, python_modes, source_lines  # noqa: F401
 
 __all__ = ["digest"]
 
