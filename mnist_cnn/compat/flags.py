@@ -111,9 +111,6 @@ def _our_settings(user_flags):
         # NumPy's ABI and the mends.
         "compiledir_format": "compiledir_%(short_platform)s-%(processor)s-%(python_version)s-"
         "%(python_bitwidth)s-{}-{}".format(_cpu_id(), digest()),
-        # A process that waits for another's compilation looks every 1 to 2 seconds, not 5 to 10.
-        "compile.wait": "1",
-        "compile.timeout": "120",
     }
     if "base_compiledir" not in user_flags and "compiledir" not in user_flags and os.name == "posix":
         defaults["base_compiledir"] = _cache_folder()

@@ -18,6 +18,7 @@ numbers that change without an error: copied generators, NEP 50  NumPy 2.0     `
 ``itemset``, ``tostring``, ``sig="f"``                           NumPy 2.0     `source_lines`
 ``pkg_resources``                                                setuptools 81 `old_python`
 CorrMM has no Python code: FAST_COMPILE, DebugMode               ever          `python_modes`
+one process compiles at a time, the others wait for its lock     ever          `shared_cache`
 ================================================================ ============= =================
 
 Each module registers its mends with `mnist_cnn.compat.import_hooks`.
@@ -28,7 +29,7 @@ import hashlib
 from pathlib import Path
 
 # they register themselves
-from . import c_code, gpu_pickles, old_numpy, old_python, python_modes, source_lines  # noqa: F401
+from . import c_code, gpu_pickles, old_numpy, old_python, python_modes, shared_cache, source_lines  # noqa: F401
 
 __all__ = ["digest"]
 

@@ -79,12 +79,6 @@ _substitute(
 # In C, all axes are -2**31 since NumPy 2.0 and MAXDIMS before; see NPY_RAVEL_AXIS in c_code.
 _substitute("tensor.extra_ops", ("np.MAXDIMS if self.axis", "np.RAVEL_AXIS if self.axis"))
 
-# --- a clock that is set ------------------------------------------------------------------------
-
-# With a clock set back by a day, Theano waits a day longer for another machine's lock; with one set ahead, it
-# removes the lock of a process that still compiles. It compares times of one process only.
-_substitute("gof.compilelock", ("time.time()", "time.monotonic()"))
-
 # --- what NumPy 1.23 brought --------------------------------------------------------------------
 
 # The strides of empty arrays are 0, which Theano refuses: "some matrix has no unit stride". BLAS needs strides
