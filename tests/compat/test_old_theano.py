@@ -68,6 +68,18 @@ def test_old_pooling_of_the_same_size():
     assert found[1].shape == x.shape
 
 
+def test_dumps_into_a_zip_archive(tmp_path):
+    from theano.misc import pkl_utils
+
+    weights, steps = theano.shared(np.eye(3), "W"), theano.shared(7)
+    with open(tmp_path / "model.zip", "wb") as file:
+        pkl_utils.dump((weights, steps, np.arange(4)), file)
+    assert np.load(tmp_path / "model.zip")["W"].tolist() == np.eye(3).tolist()
+    with open(tmp_path / "model.zip", "rb") as file:
+        weights, steps, array = pkl_utils.load(file)
+    assert (weights.get_value() == np.eye(3)).all() and steps.get_value() == 7 and array.tolist() == [0, 1, 2, 3]
+
+
 def test_recurrent_layers_run():
     """Lasagne's recurrent layers use scan, whose C loop newer Pythons cannot build."""
     l_in = lasagne.layers.InputLayer((2, 5, 3))

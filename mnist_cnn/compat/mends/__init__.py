@@ -17,6 +17,7 @@ C: ``npy_3kcompat.h``, ``elsize``, complex, MapIter, MAXDIMS     NumPy 2.0     `
 numbers that change without an error: copied generators, NEP 50  NumPy 2.0     `source_lines`
 ``itemset``, ``tostring``, ``sig="f"``                           NumPy 2.0     `source_lines`
 ``pkg_resources``                                                setuptools 81 `old_python`
+attributes of a Pickler: ``theano.misc.pkl_utils``               Python 3.13   `source_lines`
 CorrMM has no Python code: FAST_COMPILE, DebugMode               ever          `python_modes`
 one process compiles at a time, the others wait for its lock     ever          `shared_cache`
 ================================================================ ============= =================

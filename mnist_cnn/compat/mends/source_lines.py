@@ -76,6 +76,22 @@ _substitute(
     ("yk[[region_slices[i][r[i]] for i in xrange(nd)]]", "yk[tuple(region_slices[i][r[i]] for i in xrange(nd))]"),
 )
 
+# attributes of a Pickler and an Unpickler, read-only since Python 3.13
+_substitute(
+    "misc.pkl_utils",
+    (
+        "p = pickle.Pickler(f, protocol=protocol)\n            p.persistent_id = persistent_id(zip_file)\n",
+        "p = type('Pickler', (pickle.Pickler,), {'persistent_id': staticmethod(persistent_id(zip_file))})"
+        "(f, protocol=protocol)\n",
+    ),
+    (
+        "p = pickle.Unpickler(BytesIO(zip_file.open('pkl').read()))\n"
+        "        p.persistent_load = persistent_load(zip_file)\n",
+        "p = type('Unpickler', (pickle.Unpickler,), {'persistent_load': staticmethod(persistent_load(zip_file))})"
+        "(BytesIO(zip_file.open('pkl').read()))\n",
+    ),
+)
+
 # In C, all axes are -2**31 since NumPy 2.0 and MAXDIMS before; see NPY_RAVEL_AXIS in c_code.
 _substitute("tensor.extra_ops", ("np.MAXDIMS if self.axis", "np.RAVEL_AXIS if self.axis"))
 
