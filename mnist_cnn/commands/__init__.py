@@ -132,6 +132,7 @@ def run(name: str, arguments: Sequence[str] | None = None, prog: str | None = No
 def _run(name, arguments, prog, received):
     try:
         compat.check_environment()
+        compat.require_configured_device()
         command = importlib.import_module("." + name, __name__)
     except ImportError as error:
         hint = "; install with: pip install -e ." if error.name else ""

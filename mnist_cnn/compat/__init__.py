@@ -11,7 +11,7 @@ THEANO_FLAGS or .theanorc win over ours.
 import importlib
 
 from . import children, import_hooks
-from .environment import check_environment, with_settings_of_the_user
+from .environment import check_environment, require_configured_device, with_settings_of_the_user
 
 import_hooks.install()
 children.mend_workers()
@@ -21,6 +21,7 @@ __all__ = [
     "use_float32",
     "use_device",
     "on_device",
+    "require_configured_device",
     "require_on_device",
     "require_compiler",
     "device_parts",

@@ -11,10 +11,12 @@ import contextlib
 import os
 import runpy
 import sys
+import traceback
 
 from ..system.process import main_guard
 from . import children, import_hooks
 from .dropped_names import restore_names
+from .python2 import why_python_2
 
 
 def main() -> None:
@@ -29,7 +31,15 @@ def main() -> None:
     sys.path[0] = os.path.dirname(program)  # as Python does for a program
     restore_names()
     import_hooks.around("theano")(_tell_of_float64)
-    runpy.run_path(program, run_name="__main__")
+    try:
+        runpy.run_path(program, run_name="__main__")
+    except (SyntaxError, NameError, ImportError) as error:
+        if not why_python_2(error):
+            raise
+        traceback.print_exc()
+        sys.exit(
+            "mnist_cnn: {}: {}; 2to3 converts it, or the package modernize".format(sys.argv[0], why_python_2(error))
+        )
 
 
 @contextlib.contextmanager

@@ -3,13 +3,11 @@
 import contextlib
 import hashlib
 import importlib.abc
-import logging
 import os
 import shlex
 import shutil
 import struct
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -83,7 +81,7 @@ def compile_cache_is_empty() -> bool:
 
 
 def check_cache_folder(flags: Mapping[str, str]) -> None:
-    """Check the folder for compiled modules, and remove stale locks.
+    """Check the folder for compiled modules.
 
     Parameters
     ----------
@@ -112,27 +110,6 @@ def check_cache_folder(flags: Mapping[str, str]) -> None:
             "the folder {} for compiled modules is on a disk that runs no programs (mounted "
             "noexec); name another: THEANO_FLAGS=base_compiledir=DIR".format(folder)
         )
-    timeout = float(flags.get("compile.timeout") or 120)
-    for lock in folder.glob("lock_dir" if flags.get("compiledir") else "*/lock_dir"):
-        _remove_stale_lock(lock, timeout)
-
-
-def _remove_stale_lock(lock, timeout):
-    """Remove a lock of Theano's that is older than Theano's timeout.
-
-    Theano takes over the lock of a dead process on this machine, but waits the whole timeout for another
-    machine's, even if the lock is two days old.
-    """
-    with contextlib.suppress(OSError):
-        changed = max(path.stat().st_mtime for path in (lock, *lock.iterdir()))
-        with tempfile.TemporaryFile(dir=str(lock.parent)) as file:
-            now = os.fstat(file.fileno()).st_mtime  # by the disk's clock, which may be another machine's
-        # a lock of the future: from a clock that was wrong
-        if abs(now - changed) > timeout:
-            shutil.rmtree(lock)
-            logging.getLogger("theano").warning(
-                "Removed the lock %s, which is %.0f minutes old", lock, abs(now - changed) / 60
-            )
 
 
 class _VersionedProps(tuple):

@@ -1,15 +1,16 @@
 """The device that computes: the CPU, or a GPU or OpenCL device through Theano's back-end."""
 
+import re
 import sys
 
 import theano
 
-from ..system.errors import MnistCnnError
-from . import flags, gpu
+from ..system.errors import MnistCnnError, say
+from . import environment, flags, gpu
 from .environment import what_is_missing
 from .lean_import import fault_of_compiler
 
-__all__ = ["require_compiler", "use_device", "on_device", "require_on_device", "device_parts"]
+__all__ = ["require_compiler", "use_device", "use_device_or_cpu", "on_device", "require_on_device", "device_parts"]
 
 #: Versions and paths for the device in use, as `mnist_cnn.compat.gpu.prepare` returns them.
 device_parts = {}
@@ -93,7 +94,11 @@ def use_device(device: str | None = None) -> None:
     MnistCnnError
         When the device cannot be used. There is no fallback to the CPU.
     """
-    if device is None or device == theano.config.device:
+    if device is None:
+        if flags.device in _faults:
+            raise MnistCnnError(_CONFIGURED.format(flags.device, _faults[flags.device]))
+        return
+    if device == theano.config.device:
         return
     if device == "cpu":
         raise MnistCnnError(
@@ -103,8 +108,52 @@ def use_device(device: str | None = None) -> None:
     _start_device(device)
 
 
-if flags.device != "cpu":  # the user's configuration
+_faults = {}  # from the devices that cannot be used, but were not required, to the reasons
+_CONFIGURED = "device={} in THEANO_FLAGS or .theanorc: {}"
+
+
+def use_device_or_cpu(device, force=False):
+    """Have functions that are compiled from now on run on a device, or on the CPU where it cannot be used.
+
+    Theano does so for the device of its configuration. A line on stderr says once that it is the CPU.
+
+    Parameters
+    ----------
+    device : str
+        As for `use_device`, or 'gpu', 'gpu0' and the like, the names of before Theano 0.9.
+    force : bool
+        Whether a device that cannot be used is an error.
+
+    Raises
+    ------
+    mnist_cnn.compat.gpu.UnknownDevice
+        When no device has that name; it is a ValueError, too.
+    OSError
+        With `force`, when the device cannot be used.
+    """
+    if device not in _faults and not on_device():
+        try:
+            _start_device(re.sub("^gpu", "cuda", device))
+        except gpu.UnknownDevice:
+            raise
+        except MnistCnnError as error:
+            _faults[device] = error
+            if not force and len(_faults) == 1:
+                reason, _, _ = str(error).partition(";")
+                say("mnist_cnn: device={} cannot be used, the program runs on the CPU: {}".format(device, reason))
+    if force and device in _faults:
+        raise OSError(str(_faults[device])) from _faults[device]
+
+
+def _use_configured_device():
     try:
-        use_device(flags.device)
-    except MnistCnnError as error:
-        raise ImportError("device={} in THEANO_FLAGS or .theanorc: {}".format(flags.device, error)) from error
+        if environment.device_is_required:
+            _start_device(flags.device)
+        else:
+            use_device_or_cpu(flags.device, flags.force_device)
+    except (MnistCnnError, OSError) as error:
+        raise ImportError(_CONFIGURED.format(flags.device, error)) from error
+
+
+if flags.device != "cpu":
+    _use_configured_device()

@@ -1,4 +1,4 @@
-"""Names that Python and NumPy dropped, put back for the programs that ask for them.
+"""Names that Python, NumPy, SciPy and scikit-learn dropped, put back for the programs that ask for them.
 
 `python -m mnist_cnn.compat PROGRAM.py` does so. An import of the package does not, since other libraries
 tell the version of Python or NumPy by these names.
@@ -7,18 +7,20 @@ tell the version of Python or NumPy by these names.
 import collections
 import collections.abc
 import fractions
-import importlib
-import importlib.abc
-import importlib.machinery
+import gzip
+import importlib.util
 import inspect
 import math
+import pickle
+import string
 import sys
 import time
-import types
 import warnings
+from pathlib import Path
 
 import numpy as np
 
+from .import_hooks import AFTER, MOVED, OLD_MODULES
 from .mends.old_numpy import old_numpy
 
 __all__ = ["restore_names"]
@@ -32,76 +34,112 @@ def _getargspec(function):
 
 ArgSpec = collections.namedtuple("ArgSpec", "args varargs keywords defaults")
 
-
-_OF_NUMPY = """bool int float complex object str unicode long asscalar float_ complex_ unicode_ string_ Inf Infinity
-PINF NINF NaN NAN product cumproduct sometrue alltrue in1d row_stack msort""".split()
-
-#: Modules and their dropped names: gone since Python 3.3, 3.8, 3.9, 3.10 and 3.11, NumPy 1.18 to 2.0.
+#: Modules and their dropped names: gone since Python 3.0, 3.3, 3.8, 3.9, 3.10 and 3.11.
 _NAMES = {
     collections: {name: getattr(collections.abc, name) for name in collections.abc.__all__},
     inspect: {"getargspec": _getargspec, "ArgSpec": ArgSpec},
     time: {"clock": time.perf_counter},
     fractions: {"gcd": math.gcd},
-    np: {"rank": np.ndim, **{name: getattr(old_numpy, name) for name in _OF_NUMPY}},
+    string: {"letters": string.ascii_letters, "lowercase": string.ascii_lowercase, "uppercase": string.ascii_uppercase},
+}
+
+#: NumPy's names are those of the module for Theano, but for modules; `rank` is older.
+_OF_NUMPY = {"rank": np.ndim, **{name: value for name, value in vars(old_numpy).items() if not name.startswith("_")}}
+del _OF_NUMPY["distutils"]
+
+_STAND_INS = "mnist_cnn.compat.stand_ins."
+_MOVED = {
+    "scipy.misc": _STAND_INS + "scipy_misc",
+    "sklearn.cross_validation": _STAND_INS + "cross_validation",
+    "sklearn.grid_search": "sklearn.model_selection",
+    "sklearn.learning_curve": "sklearn.model_selection",
+    "sklearn.preprocessing.label": "sklearn.preprocessing._label",
+    "sklearn.externals.joblib": "joblib",
+    "sklearn.externals.six": "six",
 }
 
 
-class _Moved(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds modules of scikit-learn by their names of before version 0.20."""
-
-    def find_spec(self, fullname, path=None, target=None):
-        if fullname not in _MOVED or importlib.machinery.PathFinder.find_spec(fullname, path):
-            return None
-        return importlib.machinery.ModuleSpec(fullname, self)
-
-    def create_module(self, spec):
-        module = types.ModuleType(spec.name, "The module of before scikit-learn 0.20.")
-        there = importlib.import_module(_MOVED[spec.name])
-        vars(module).update({name: value for name, value in vars(there).items() if not name.startswith("__")})
-        return module
-
-    def exec_module(self, module):
-        if module.__name__ == "sklearn.cross_validation":
-            vars(module).update(_fold_classes())
+# --- functions of SciPy and scikit-learn -------------------------------------------------------
 
 
-_MOVED = dict.fromkeys(
-    ("sklearn.cross_validation", "sklearn.grid_search", "sklearn.learning_curve"), "sklearn.model_selection"
-)
-_MOVED["sklearn.preprocessing.label"] = "sklearn.preprocessing._label"
+def _add_imread(module):
+    """Add ``scipy.ndimage.imread``."""
+    from .stand_ins.scipy_misc import imread
+
+    module.imread = imread
 
 
-def _fold_classes():
-    """The old KFold and StratifiedKFold: constructed from the data, iterated for pairs of indices."""
-    from sklearn import model_selection
+def _add_mnist(module):
+    """Add ``sklearn.datasets.fetch_mldata``, whose server is gone, for the package's own MNIST."""
+    module.fetch_mldata = _fetch_mldata
 
-    class KFold:
-        def __init__(self, n, n_folds=3, shuffle=False, random_state=None):
-            folds = model_selection.KFold(n_folds, shuffle=shuffle, random_state=random_state)
-            self.pairs = list(folds.split(np.zeros(n)))
 
-        def __iter__(self):
-            return iter(self.pairs)
+def _fetch_mldata(dataname, *args, **kwargs):
+    """MNIST in the form of mldata.org: 60,000 digits ordered by their labels, then 10,000."""
+    from sklearn.utils import Bunch
 
-        def __len__(self):
-            return len(self.pairs)
+    if "mnist" not in dataname.lower():
+        raise ValueError(
+            "mldata.org is gone; of its data sets, 'MNIST original' alone is here, not {!r}".format(dataname)
+        )
+    folder, data, target = Path(__file__).parents[1] / "mnist", [], []
+    for part in ("train", "t10k"):
+        labels = np.frombuffer(gzip.decompress((folder / (part + "-labels-idx1-ubyte.gz")).read_bytes())[8:], np.uint8)
+        images = np.frombuffer(gzip.decompress((folder / (part + "-images-idx3-ubyte.gz")).read_bytes())[16:], np.uint8)
+        order = np.argsort(labels, kind="stable")
+        data.append(images.reshape(-1, 784)[order])
+        target.append(labels[order].astype(np.float64))
+    return Bunch(
+        data=np.concatenate(data),
+        target=np.concatenate(target),
+        COL_NAMES=["label", "data"],
+        DESCR="mldata.org dataset: mnist-original",
+    )
 
-    class StratifiedKFold(KFold):
-        def __init__(self, y, n_folds=3, shuffle=False, random_state=None):
-            folds = model_selection.StratifiedKFold(n_folds, shuffle=shuffle, random_state=random_state)
-            self.pairs = list(folds.split(np.zeros(len(y)), y))
 
-    return {"KFold": KFold, "StratifiedKFold": StratifiedKFold}
+# --- pickles of Python 2 -----------------------------------------------------------------------
+
+
+def _read_python_2():
+    """Have `pickle.load` and `pickle.loads` read Python 2's strings that are no ASCII: old data sets, weights."""
+    load, loads = pickle.load, pickle.loads
+
+    def load_again(file, **kwargs):
+        start = file.tell() if "encoding" not in kwargs and hasattr(file, "tell") else None
+        try:
+            return load(file, **kwargs)
+        except UnicodeDecodeError:
+            if start is None:
+                raise
+            file.seek(start)
+            return load(file, encoding="latin1", **kwargs)
+
+    def loads_again(data, /, **kwargs):
+        try:
+            return loads(data, **kwargs)
+        except UnicodeDecodeError:
+            if "encoding" in kwargs:
+                raise
+            return loads(data, encoding="latin1", **kwargs)
+
+    pickle.load, pickle.loads = load_again, loads_again
 
 
 def restore_names() -> None:
-    """Put back the names that are missing."""
+    """Put back the names that are missing, and have pickles of Python 2 read."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy's, about names that it will drop
-        for module, names in _NAMES.items():
+        for module, names in {**_NAMES, np: _OF_NUMPY}.items():
             for name, value in names.items():
-                if name not in vars(module) and not (module is np and hasattr(np, name)):
+                if not hasattr(module, name):
                     setattr(module, name, value)
     # NumPy 1.20 to 1.23 have the names of Python's types, and warn
     warnings.filterwarnings("ignore", "`np\\.", DeprecationWarning)
-    sys.meta_path.append(_Moved())
+    MOVED.update(_MOVED)
+    for name in ("imp", "distutils"):
+        if importlib.util.find_spec(name) is None:
+            for module in [old for old in OLD_MODULES if old.partition(".")[0] == name]:
+                sys.modules[module] = OLD_MODULES[module]
+    AFTER.setdefault("scipy.ndimage", []).append(_add_imread)
+    AFTER.setdefault("sklearn.datasets", []).append(_add_mnist)
+    _read_python_2()

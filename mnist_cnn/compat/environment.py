@@ -17,6 +17,7 @@ from ..system.errors import Interrupted, MnistCnnError
 
 __all__ = [
     "check_environment",
+    "require_configured_device",
     "compile_quietly",
     "first_line",
     "mute_old_code",
@@ -26,6 +27,10 @@ __all__ = [
 ]
 
 MAX_THREADS = 1024
+
+#: Whether a device of THEANO_FLAGS or .theanorc that cannot be used is an error. It is one to a command of the
+#: package; an old program goes on with the CPU, as under Theano.
+device_is_required = False
 
 #: Variables with a number of threads; OpenMP's may be a list, for regions in regions.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_THREAD_LIMIT")
@@ -59,6 +64,12 @@ def check_environment() -> None:
     home = os.environ.get("HOME")
     if home and not os.path.isabs(home) and "base_compiledir" not in os.environ.get("THEANO_FLAGS", ""):
         raise ImportError("HOME is {!r} in the environment; it must be an absolute path".format(home))
+
+
+def require_configured_device():
+    """Have Theano's import fail where the device of THEANO_FLAGS or .theanorc cannot be used."""
+    global device_is_required
+    device_is_required = True
 
 
 @contextlib.contextmanager

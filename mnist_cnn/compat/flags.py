@@ -21,8 +21,8 @@ from .mends import c_code, digest
 
 __all__ = ["theano_defaults", "user_flags", "use_float32"]
 
-#: The device that the user's configuration names, once Theano is imported.
-device = "cpu"
+#: The device that the user's configuration names, once Theano is imported, and whether no other will do.
+device, force_device = "cpu", False
 
 
 def user_flags() -> dict[str, str]:
@@ -113,9 +113,6 @@ def _our_settings(user_flags):
         # NumPy's ABI and the mends.
         "compiledir_format": "compiledir_%(short_platform)s-%(processor)s-%(python_version)s-"
         "%(python_bitwidth)s-{}-{}".format(_cpu_id(), digest()),
-        # A process that waits for another's compilation looks every 1 to 2 seconds, not 5 to 10.
-        "compile.wait": "1",
-        "compile.timeout": "120",
     }
     if "base_compiledir" not in user_flags and "compiledir" not in user_flags and os.name == "posix":
         defaults["base_compiledir"] = _cache_folder()
@@ -156,14 +153,14 @@ def theano_defaults() -> Iterator[None]:
     """Put our settings in front of the user's THEANO_FLAGS while Theano is imported.
 
     Sets `device` to the user's choice. Theano itself gets 'cpu': it would start a GPU at its import,
-    before the libraries can be found, and after a failure train on the CPU.
+    before the libraries can be found.
     `mnist_cnn.compat.devices` starts the device.
 
     Yields
     ------
     None
     """
-    global device
+    global device, force_device
     # Theano reports a missing compiler in three warnings, `require_compiler` in one line.
     warnings.filterwarnings("ignore", message="DeprecationWarning: there is no c\\+\\+ compiler")
     # also: "Using NumPy C-API based implementation for BLAS"
@@ -178,6 +175,7 @@ def theano_defaults() -> Iterator[None]:
         logger.setLevel(logging.ERROR)
     try:
         device = flags.get("device", "cpu")
+        force_device = flags.get("force_device", "").lower() in ("1", "true")
         with _some_home():
             yield
     finally:

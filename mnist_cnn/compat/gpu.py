@@ -17,7 +17,12 @@ import numpy as np
 
 from ..system.errors import MnistCnnError
 
-__all__ = ["prepare"]
+__all__ = ["UnknownDevice", "prepare"]
+
+
+class UnknownDevice(MnistCnnError, ValueError):
+    """There is no device of that name."""
+
 
 _DEBIAN = Path("/usr/lib/python3/dist-packages")
 
@@ -295,12 +300,14 @@ def prepare(device: str, cxx: str) -> dict[str, str]:
 
     Raises
     ------
+    UnknownDevice
+        When no device has that name.
     MnistCnnError
         When a library is missing or does not fit; the message says how to get it.
     """
     match = re.fullmatch(r"cuda(\d*)|opencl\d+:\d+", device)
     if not match:
-        raise MnistCnnError(
+        raise UnknownDevice(
             "the device is {!r}; it can be cpu, cuda, cuda0, cuda1, ..., or opencl0:0, ...".format(device)
         )
     found = _require_pygpu(cxx)

@@ -4,6 +4,7 @@ A finder gives each of their modules a loader of ours:
 
 - the module imports the old ``numpy``, ``distutils`` and so on (`OLD_MODULES`), which no other code sees;
 - lines of its source are substituted (`LINES`); a missing line is an ImportError;
+- another module takes its place (`MOVED`);
 - it runs inside context managers (`AROUND`);
 - functions are called with it after it has run (`AFTER`).
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     F = TypeVar("F", bound=Callable)
 
-__all__ = ["PACKAGES", "OLD_MODULES", "LINES", "AROUND", "AFTER", "after", "around", "install", "wrap"]
+__all__ = ["PACKAGES", "OLD_MODULES", "MOVED", "LINES", "AROUND", "AFTER", "after", "around", "install", "wrap"]
 
 #: packages whose modules are mended
 PACKAGES = {"theano", "lasagne"}
@@ -39,6 +40,8 @@ PACKAGES = {"theano", "lasagne"}
 OLD_MODULES = {}
 #: parts of SciPy that old code imports and hardly ever uses; SciPy imports them at their first use
 USED_LATER = {"scipy.special", "scipy.stats"}
+#: {module that is gone: the module that takes its place}
+MOVED = {}
 #: {module: [(old line, new line), ...]}
 LINES = {}
 #: {module: [function that returns a context manager, ...]}
@@ -201,13 +204,27 @@ class _Wrapped:
         _run(module, self._loader.exec_module)
 
 
+class _Moved:
+    """Loads a module by the name of one that is gone."""
+
+    def create_module(self, spec):
+        module = importlib.import_module(MOVED[spec.name])
+        self.spec = module.__spec__
+        return module
+
+    def exec_module(self, module):
+        module.__spec__ = self.spec  # which the import has set to that of the old name
+
+
 class MendingFinder:
-    """Finds the modules of `PACKAGES` and of `AFTER` by the other finders, and mends them."""
+    """Finds the modules of `PACKAGES` and of `AFTER` by the other finders, and mends them; and those of `MOVED`."""
 
     @classmethod
     def find_spec(
         cls, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        if fullname in MOVED:
+            return importlib.machinery.ModuleSpec(fullname, _Moved())
         if not _is_old(fullname) and fullname not in AFTER:
             return None
         for finder in sys.meta_path:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor, TimeoutError
 from pathlib import Path
 
 import theano
@@ -123,6 +123,10 @@ class _ParsedHeaders:
         self.folder.cleanup()
 
 
+class _CompiledElsewhere(Exception):
+    """Another process has put the module into the cache meanwhile."""
+
+
 class _Builds:
     """The compilations for a graph.
 
@@ -135,6 +139,8 @@ class _Builds:
         self.folder = self.pool = None
         self.headers = {}  # compiler flags to the common headers parsed with these
         self.libraries = {}  # a module's source to the Future of its library
+        self.hashes = {}  # a module's source to its name in Theano's cache
+        self.turn = None  # a file, locked by the first process that compiles into the cache
         self.lock, self.processes, self.closed = threading.Lock(), [], False
 
     def start(self):
@@ -148,11 +154,9 @@ class _Builds:
                 linker = theano.gof.cc.CLinker().accept(theano.gof.FunctionGraph(node.inputs, node.outputs))
                 key, source = linker.cmodule_key(), linker.get_src_code()
                 # Two Ops that differ at run time only have one source, and one module.
-                if (
-                    key not in cache.entry_from_key
-                    and theano.gof.cmodule.get_module_hash(source, key) not in cache.module_hash_to_key_data
-                ):
-                    linkers[source] = linker
+                module_hash = theano.gof.cmodule.get_module_hash(source, key)
+                if key not in cache.entry_from_key and module_hash not in cache.module_hash_to_key_data:
+                    linkers[source], self.hashes[source] = linker, module_hash
             except Exception:  # most often an Op without C code; Theano will report others
                 continue
         uses = Counter(tuple(linker.compile_args()) for linker in linkers.values())
@@ -161,9 +165,18 @@ class _Builds:
                 self.headers[flags] = _early_headers.pop(flags)
             elif count > 2:  # parsing costs as much as three modules save
                 self.headers[flags] = _ParsedHeaders(flags)
-        # Modules with headers of their own take longest, so they come first.
-        for source, linker in sorted(linkers.items(), key=lambda item: -len(item[1].header_dirs())):
+        # Modules with headers of their own take longest, so they come first. A second process begins at the other end,
+        # so that each finds what the other has compiled.
+        ordered = sorted(linkers.items(), key=lambda item: -len(item[1].header_dirs()))
+        for source, linker in ordered if self.is_alone() else reversed(ordered):
             self.libraries[source] = self.pool.submit(self.build, source, linker)
+
+    def is_alone(self):
+        """Whether no other process compiles into the cache; from now on others find that one does."""
+        with contextlib.suppress(OSError):
+            self.turn = open(os.path.join(theano.config.compiledir, "compiling"), "w")
+            return lock(self.turn.fileno(), wait=False) is not False
+        return True
 
     def build(self, source, linker):
         cmodule, flags = theano.gof.cmodule, tuple(linker.compile_args())
@@ -193,17 +206,32 @@ class _Builds:
         try:
             if self.pool is None:
                 self.start()
-            library = self.libraries[source].result() if source in self.libraries else None
+            library = self.wait(source) if source in self.libraries else None
             if library is None:
                 return None
             # another process may have removed the folder while it was empty
             os.makedirs(location, exist_ok=True)
             shutil.move(str(library.with_name("mod.cpp")), os.path.join(location, "mod.cpp"))
             return shutil.move(str(library), os.path.join(location, library.name))
-        except OSError:  # such as a full disk: Theano compiles it itself
+        except (OSError, CancelledError):  # such as a full disk: Theano compiles it itself
             return None
 
+    def wait(self, source):
+        """The library of a module, when it is compiled; looks for it in the cache meanwhile, too."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                return self.libraries[source].result(timeout=0.5)
+            cache = theano.gof.cc.get_module_cache()
+            cache.refresh(cleanup=False)
+            for other, future in self.libraries.items():
+                if self.hashes[other] in cache.module_hash_to_key_data:
+                    future.cancel()
+            if self.hashes[source] in cache.module_hash_to_key_data:
+                raise _CompiledElsewhere
+
     def close(self):
+        if self.turn is not None:
+            self.turn.close()
         if self.pool is not None:
             with self.lock:
                 self.closed = True  # after an interrupt no further compilation starts
@@ -235,6 +263,13 @@ def _compile_str(old, module_name, src_code, location=None, *args, **kwargs):
     if library is None:
         return old(module_name, src_code, location, *args, **kwargs)
     return theano.gof.cmodule.dlimport(library)
+
+
+def _module_from_key(old, *args, **kwargs):
+    try:
+        return old(*args, **kwargs)
+    except _CompiledElsewhere:  # and found now
+        return old(*args, **kwargs)
 
 
 def _interrupted(old, *args, **kwargs):
@@ -279,5 +314,6 @@ def apply() -> None:
     ):
         wrap(theano.gof.vm.VM_Linker, "make_all")(_make_all)
         wrap(theano.gof.cmodule.GCC_compiler, "compile_str")(_compile_str)
+        wrap(theano.gof.cmodule.ModuleCache, "module_from_key")(_module_from_key)
         if theano.config.cxx and compile_cache_is_empty():
             _parse_headers_early()

@@ -1,5 +1,6 @@
 """Names that Python, NumPy and scikit-learn dropped, for a program of 2015 that is run unchanged."""
 
+import pytest
 from test_old_programs import run_python
 
 PROGRAM = """
@@ -22,12 +23,46 @@ assert sorted(train) + sorted(valid) == [2, 3, 4, 5, 6, 7, 8, 9, 0, 1] and len(K
 train, valid = next(iter(StratifiedKFold(np.array([0, 1] * 6), 3)))
 assert np.bincount(np.array([0, 1] * 6)[valid]).tolist() == [2, 2]
 assert len(train_test_split(np.arange(10), test_size=3)[1]) == 3
-print("all there")
+from sklearn.externals import joblib
+from sklearn.datasets import fetch_mldata
+import imp, os, pickle, scipy.misc, scipy.ndimage, string
+mnist = fetch_mldata("MNIST original")
+assert mnist.data.shape == (70000, 784) and mnist.data.dtype == np.uint8
+assert [int((mnist.target == digit).sum()) for digit in (0, 1)] == [6903, 7877]  # published counts
+assert (np.diff(mnist.target[:60000]) >= 0).all() and mnist.target[59999] == 9 and mnist.target[60000] == 0
+
+grey = np.array([[0, 100, 200], [50, 150, 250]], np.uint8)
+scipy.misc.imsave("grey.png", grey)
+assert (scipy.misc.imread("grey.png") == grey).all() and (scipy.ndimage.imread("grey.png") == grey).all()
+assert (scipy.misc.imresize(grey, 200, interp="nearest") == grey.repeat(2, 0).repeat(2, 1)).all()
+assert scipy.misc.imresize(grey, (6, 3)).shape == (6, 3) and scipy.misc.imresize(grey, 0.5).shape == (1, 1)
+colours = np.stack([grey, grey // 2, 255 - grey])  # channels first, as Theano has them
+picture = scipy.misc.toimage(colours)
+assert picture.mode == "RGB" and (scipy.misc.fromimage(picture) == colours.transpose(1, 2, 0)).all()
+stretched = scipy.misc.fromimage(scipy.misc.toimage(grey / 1000.0))  # from its least to its greatest
+assert (stretched == (grey / 250.0 * 255 + 0.5).astype(int)).all()
+assert abs(scipy.misc.logsumexp([0, 0]) - np.log(2)) < 1e-12 and string.letters[26] in "aA"
+
+with open("python2.pkl", "wb") as file:  # an array of Python 2: its bytes are a string
+    file.write(b"(S'mean'\\nU\\x03\\x80\\x90\\xffd.".decode("unicode_escape").encode("latin1"))
+with open("python2.pkl", "rb") as file:
+    assert pickle.load(file) == {"mean": "\x80\x90\xff"}
+with open("python2.pkl", "rb") as file:
+    assert pickle.loads(file.read()) == {"mean": "\x80\x90\xff"}
+with open("other.py", "w") as file:
+    file.write("value = 3")
+assert imp.load_source("other", "other.py").value == 3
+for module in (scipy.misc,):
+    try:
+        module.lena()
+    except RuntimeError:
+        print("all there")
 """
 
 
-def test_dropped_names_are_there_for_a_program(tmp_path):
+def test_dropped_names_are_there_for_a_program(tmp_path, monkeypatch):
     (tmp_path / "old.py").write_text(PROGRAM)
+    monkeypatch.chdir(tmp_path)
     process = run_python("-W", "error", "-m", "mnist_cnn.compat", str(tmp_path / "old.py"))
     assert (process.stdout, process.stderr) == ("all there\n", "")
 
@@ -40,3 +75,21 @@ def test_they_are_not_put_back_for_the_package():
         "assert not hasattr(time, 'clock')",
     )
     assert (process.returncode, process.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "program, said",
+    [
+        ("print 'epoch', 1\n", "it is a program of Python 2: Missing parentheses in call to 'print'"),
+        ("import theano\nfor i in xrange(3): pass\n", "it is a program of Python 2: 'xrange'"),
+        ("import cPickle, gzip\n", "it is a program of Python 2: 'cPickle'"),
+        ("import nowhere\n", None),
+        ("a = (1\n", None),
+    ],
+)
+def test_a_program_of_python_2_is_named(program, said, tmp_path):
+    (tmp_path / "old.py").write_text(program)
+    process = run_python("-m", "mnist_cnn.compat", str(tmp_path / "old.py"))
+    last = process.stderr.splitlines()[-1]
+    assert process.returncode == 1 and "Traceback" in process.stderr
+    assert last.startswith("mnist_cnn: ") and said in last if said else "Python 2" not in process.stderr

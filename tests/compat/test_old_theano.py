@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import theano
 import theano.tensor as T
+from theano.tensor.signal import downsample
 from theano.tensor.signal.downsample import max_pool_2d
 
 
@@ -18,13 +19,65 @@ def test_old_pooling_name(mode):
     np.testing.assert_allclose(pooled, expected, rtol=1e-5)
 
 
-def test_old_code_finds_no_gpu():
-    from theano.sandbox import cuda
-    from theano.sandbox.cuda import dnn
+@pytest.mark.parametrize("mode", ["max", "average_exc_pad"])
+def test_old_pooling_ops_and_their_gradients(mode):
+    """Against loops over the windows, which overlap or leave a border."""
+    rng = np.random.RandomState(1)
+    x, ds, st = rng.randn(2, 3, 6, 7).astype("float32"), (3, 2), (2, 2)
+    shape = tuple(downsample.DownsampleFactorMax.out_shape(x.shape, ds, True, st))
+    gz, ggx = rng.randn(*shape).astype("float32"), rng.randn(*x.shape).astype("float32")
+    pooled, gradient, second = np.zeros(shape), np.zeros_like(x), np.zeros(shape)
+    for place in np.ndindex(*shape):
+        window = (*place[:2], *(slice(i * s, i * s + d) for i, s, d in zip(place[2:], st, ds)))
+        if mode == "max":
+            pooled[place] = x[window].max()
+            gradient[window] += (x[window] == x[window].max()) * gz[place]
+            second[place] = ggx[window][x[window] == x[window].max()].sum()
+        else:
+            pooled[place] = x[window].mean()
+            gradient[window] += gz[place] / x[window].size
 
-    assert not cuda.cuda_enabled and not dnn.dnn_available()
-    with pytest.raises(ImportError):
-        import lasagne.layers.dnn  # noqa: F401
+    images, g, gg = T.ftensor4s(3)
+    arguments = dict(ds=ds, ignore_border=True, st=st, mode=mode)
+    op = downsample.DownsampleFactorMax(**arguments)
+    outputs = [
+        op(images),
+        theano.grad((op(images) * g).sum(), images),
+        downsample.DownsampleFactorMaxGrad(**arguments)(images, op(images), g),
+    ]
+    expected = [pooled, gradient, gradient]
+    if mode == "max":
+        outputs.append(downsample.DownsampleFactorMaxGradGrad(**arguments)(images, op(images), gg))
+        expected.append(second)
+    found = theano.function([images, g, gg], outputs, on_unused_input="ignore")(x, gz, ggx)
+    for one, other in zip(found, expected):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_old_pooling_of_the_same_size():
+    x = np.random.RandomState(2).randn(1, 2, 4, 7).astype("float32")
+    expected = np.zeros_like(x)
+    for b, c, i, j in np.ndindex(1, 2, 2, 3):
+        window = b, c, slice(2 * i, 2 * i + 2), slice(2 * j, 2 * j + 2)
+        expected[window] = x[window] * (x[window] == x[window].max())
+    images = T.ftensor4()
+    kept = downsample.max_pool_2d_same_size(images, (2, 2))
+    gradient = theano.grad((kept * 3).sum(), images)
+    found = theano.function([images], [kept, gradient])(x)
+    np.testing.assert_array_equal(found[0], expected)
+    assert found[1].shape == x.shape
+
+
+def test_dumps_into_a_zip_archive(tmp_path):
+    from theano.misc import pkl_utils
+
+    weights, steps = theano.shared(np.eye(3), "W"), theano.shared(7)
+    with open(tmp_path / "model.zip", "wb") as file:
+        pkl_utils.dump((weights, steps, np.arange(4)), file)
+    assert np.load(tmp_path / "model.zip")["W"].tolist() == np.eye(3).tolist()
+    with open(tmp_path / "model.zip", "rb") as file:
+        weights, steps, array = pkl_utils.load(file)
+    assert (weights.get_value() == np.eye(3)).all() and steps.get_value() == 7 and array.tolist() == [0, 1, 2, 3]
 
 
 def test_recurrent_layers_run():

@@ -146,8 +146,7 @@ class Walker:
 
 def faults_of(code, out, err, stopped=False):
     """What is wrong with how a command ended."""
-    # another process compiles; that is no fault, and may be said while it lasts
-    lines = [line for line in err.splitlines() if "theano.gof.compilelock" not in line]
+    lines = err.splitlines()
     faults = []
     if "Traceback" in out + err:
         faults.append("a traceback")

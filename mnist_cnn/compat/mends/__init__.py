@@ -4,6 +4,7 @@
 what breaks                                                      since         mended in
 ================================================================ ============= =================
 ``theano.tensor.signal.downsample``, ``theano.sandbox.cuda``     Theano 0.9    `old_theano`
+pickles of GPU arrays, on the CPU                                ever          `gpu_pickles`
 private functions of ``scipy.signal``                            SciPy 1.8     `old_python`
 lists of slices as indices: pooling and topk in Python modes     NumPy 1.23    `source_lines`
 products of matrices with an empty side                          NumPy 1.23    `source_lines`
@@ -16,7 +17,9 @@ C: ``npy_3kcompat.h``, ``elsize``, complex, MapIter, MAXDIMS     NumPy 2.0     `
 numbers that change without an error: copied generators, NEP 50  NumPy 2.0     `source_lines`
 ``itemset``, ``tostring``, ``sig="f"``                           NumPy 2.0     `source_lines`
 ``pkg_resources``                                                setuptools 81 `old_python`
+attributes of a Pickler: ``theano.misc.pkl_utils``               Python 3.13   `source_lines`
 CorrMM has no Python code: FAST_COMPILE, DebugMode               ever          `python_modes`
+one process compiles at a time, the others wait for its lock     ever          `shared_cache`
 ================================================================ ============= =================
 
 Each module registers its mends with `mnist_cnn.compat.import_hooks`.
@@ -27,7 +30,7 @@ import hashlib
 from pathlib import Path
 
 # they register themselves
-from . import c_code, old_numpy, old_python, python_modes, source_lines  # noqa: F401
+from . import c_code, gpu_pickles, old_numpy, old_python, python_modes, shared_cache, source_lines  # noqa: F401
 
 __all__ = ["digest"]
 

@@ -6,6 +6,7 @@ NumPy itself stays unchanged, since other libraries test for its names.
 from __future__ import annotations
 
 import functools
+import importlib
 import types
 import warnings
 from typing import Any, Literal
@@ -259,6 +260,21 @@ def _make():
     return old
 
 
+def _skipif(condition, msg=""):
+    import unittest  # tests alone need it
+
+    return unittest.skipIf(condition() if callable(condition) else condition, msg)
+
+
+class _OldTesting(types.ModuleType):
+    """`numpy.testing` with the decorators of before NumPy 1.25; it is imported at its first use."""
+
+    dec = types.SimpleNamespace(skipif=_skipif, knownfailureif=_skipif, slow=lambda test: test)
+
+    def __getattr__(self, name):
+        return getattr(importlib.import_module("numpy.testing"), name)
+
+
 #: NumPy for old code
 old_numpy = _make()
 
@@ -268,5 +284,6 @@ OLD_MODULES.update(
         "numpy.distutils": old_numpy.distutils,
         "numpy.distutils.__config__": old_numpy.distutils,
         "numpy.linalg.linalg": np.linalg,
+        "numpy.testing": _OldTesting("numpy.testing"),
     }
 )

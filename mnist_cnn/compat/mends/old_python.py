@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import shutil
+import sys
 import sysconfig
 import types
 from importlib import metadata
@@ -55,7 +56,14 @@ def _find_module(name, path=None):
     return None, spec.origin, None
 
 
-_module("imp", reload=importlib.reload, find_module=_find_module)
+def _load_source(name, pathname, file=None):
+    spec = importlib.util.spec_from_file_location(name, pathname)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_module("imp", reload=importlib.reload, find_module=_find_module, load_source=_load_source, new_module=types.ModuleType)
 
 # --- setuptools 81 dropped pkg_resources; versions before warn, and take 0.1 s to import --------
 

@@ -1,48 +1,43 @@
 """Names and keywords of Theano before 0.9, which Lasagne and old programs use."""
 
-import sys
-import types
+import importlib
 
 import theano
 import theano.sandbox
 import theano.tensor.nnet
 import theano.tensor.signal.pool
 
-from ..import_hooks import wrap
+from ..import_hooks import MOVED, wrap
 
 __all__ = ["apply"]
 
-
-def max_pool_2d(
-    input: theano.Variable,
-    ds: tuple[int, int],
-    ignore_border: bool | None = None,
-    st: tuple[int, int] | None = None,
-    padding: tuple[int, int] = (0, 0),
-    mode: str = "max",
-) -> theano.Variable:
-    """`theano.tensor.signal.pool.pool_2d` with its name and keywords of before Theano 0.9."""
-    return theano.tensor.signal.pool.pool_2d(
-        input, ws=ds, ignore_border=bool(ignore_border), stride=st, pad=padding, mode=mode
-    )
-
-
-def _add_downsample():
-    # lasagne.layers.pool: "cannot import name 'downsample'"; the module went with Theano 0.9.
-    downsample = types.ModuleType("theano.tensor.signal.downsample", "Pooling under its old name.")
-    downsample.max_pool_2d = max_pool_2d
-    sys.modules[downsample.__name__] = theano.tensor.signal.downsample = downsample
+_STAND_INS = "mnist_cnn.compat.stand_ins."
+MOVED.update(
+    {
+        # gone since Theano 0.9, and imported by Lasagne
+        "theano.tensor.signal.downsample": _STAND_INS + "downsample",
+        # the first GPU back-end; the module of today only imports nose, which few have
+        "theano.sandbox.cuda": _STAND_INS + "cuda",
+        **{
+            "theano.sandbox.cuda." + name: _STAND_INS + "cuda." + name
+            for name in "basic_ops blas blocksparse dnn fftconv neighbours rng_curand type var".split()
+        },
+        # the place of today's GPU back-end before Theano 0.9
+        "theano.sandbox.gpuarray": "theano.gpuarray",
+    }
+)
 
 
-def _add_sandbox_cuda():
-    # Old code asks the GPU back-end of before Theano 0.9 for a GPU and cuDNN. That module now only
-    # imports nose, which few have: "No module named 'nose'".
-    cuda = types.ModuleType("theano.sandbox.cuda", "Theano's first GPU back-end: absent.")
-    cuda.cuda_enabled = False
-    cuda.dnn = types.ModuleType("theano.sandbox.cuda.dnn", "Its cuDNN part: absent.")
-    cuda.dnn.dnn_available = lambda: False
-    sys.modules[cuda.__name__] = theano.sandbox.cuda = cuda
-    sys.modules[cuda.dnn.__name__] = cuda.dnn
+def _import_when_asked():
+    # Old programs take theano.sandbox.cuda and the like as attributes, after an import of theano alone.
+    for package, name in ((theano.sandbox, "cuda"), (theano.tensor.signal, "downsample")):
+        package.__getattr__ = lambda asked, package=package, name=name: _submodule(package, name, asked)
+
+
+def _submodule(package, name, asked):
+    if asked != name:
+        raise AttributeError("module {!r} has no attribute {!r}".format(package.__name__, asked))
+    return importlib.import_module(package.__name__ + "." + name)
 
 
 def _rename_image_shape():
@@ -73,8 +68,7 @@ def _note_choice_of_floatx():
 
 def apply() -> None:
     """Mend Theano, once, before Lasagne is imported."""
-    _add_downsample()
-    _add_sandbox_cuda()
+    _import_when_asked()
     _rename_image_shape()
     _renew_old_conv2d()
     _note_choice_of_floatx()

@@ -77,14 +77,24 @@ _substitute(
     ("gxk[region_slice] += val", "gxk[tuple(region_slice)] += val"),
 )
 
+# attributes of a Pickler and an Unpickler, read-only since Python 3.13
+_substitute(
+    "misc.pkl_utils",
+    (
+        "p = pickle.Pickler(f, protocol=protocol)\n            p.persistent_id = persistent_id(zip_file)\n",
+        "p = type('Pickler', (pickle.Pickler,), {'persistent_id': staticmethod(persistent_id(zip_file))})"
+        "(f, protocol=protocol)\n",
+    ),
+    (
+        "p = pickle.Unpickler(BytesIO(zip_file.open('pkl').read()))\n"
+        "        p.persistent_load = persistent_load(zip_file)\n",
+        "p = type('Unpickler', (pickle.Unpickler,), {'persistent_load': staticmethod(persistent_load(zip_file))})"
+        "(BytesIO(zip_file.open('pkl').read()))\n",
+    ),
+)
+
 # In C, all axes are -2**31 since NumPy 2.0 and MAXDIMS before; see NPY_RAVEL_AXIS in c_code.
 _substitute("tensor.extra_ops", ("np.MAXDIMS if self.axis", "np.RAVEL_AXIS if self.axis"))
-
-# --- a clock that is set ------------------------------------------------------------------------
-
-# With a clock set back by a day, Theano waits a day longer for another machine's lock; with one set ahead, it
-# removes the lock of a process that still compiles. It compares times of one process only.
-_substitute("gof.compilelock", ("time.time()", "time.monotonic()"))
 
 # --- what NumPy 1.23 brought --------------------------------------------------------------------
 
