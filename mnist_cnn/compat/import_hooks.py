@@ -224,7 +224,8 @@ class MendingFinder:
         cls, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if fullname in MOVED:
-            return importlib.machinery.ModuleSpec(fullname, _Moved())
+            loader: Any = _Moved()  # no importlib.abc.Loader, which takes time to import
+            return importlib.machinery.ModuleSpec(fullname, loader)
         if not _is_old(fullname) and fullname not in AFTER:
             return None
         for finder in sys.meta_path:
