@@ -112,7 +112,7 @@ _faults = {}  # from the devices that cannot be used, but were not required, to 
 _CONFIGURED = "device={} in THEANO_FLAGS or .theanorc: {}"
 
 
-def use_device_or_cpu(device, force=False):
+def use_device_or_cpu(device: str, force: bool = False) -> None:
     """Have functions that are compiled from now on run on a device, or on the CPU where it cannot be used.
 
     Theano does so for the device of its configuration. A line on stderr says once that it is the CPU.

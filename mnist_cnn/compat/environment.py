@@ -66,7 +66,7 @@ def check_environment() -> None:
         raise ImportError("HOME is {!r} in the environment; it must be an absolute path".format(home))
 
 
-def require_configured_device():
+def require_configured_device() -> None:
     """Have Theano's import fail where the device of THEANO_FLAGS or .theanorc cannot be used."""
     global device_is_required
     device_is_required = True

@@ -12,7 +12,7 @@ _GONE = set(
 )
 
 
-def why_python_2(error):
+def why_python_2(error: BaseException) -> str | None:
     """Tell a program of Python 2 by the exception that ended it.
 
     Parameters

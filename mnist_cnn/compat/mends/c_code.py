@@ -2,6 +2,7 @@
 
 import functools
 import re
+from collections.abc import Callable
 
 from ..import_hooks import after, wrap
 from .old_numpy import NUMPY_2
@@ -44,7 +45,7 @@ struct theano_complex{0} {{
                 operator npy_complex{0}() const {{
                     npy_complex{0} z; memcpy(&z, this, sizeof z); return z; }}"""
 
-_spell = None  # gives the name by which the BLAS in use knows "sgemm_"; None: by that one
+_spell: Callable[[str], str] | None = None  # gives the name by which the BLAS in use knows "sgemm_"; None: by that one
 
 
 def use_scipy_openblas() -> None:
@@ -57,7 +58,7 @@ def _accelerate_name(name):
     return name.rstrip("_") + "$NEWLAPACK"
 
 
-def use_new_accelerate():
+def use_new_accelerate() -> None:
     """Have BLAS called by Accelerate's names since macOS 13.3: ``sgemm$NEWLAPACK`` for ``sgemm_``.
 
     They are what Apple's headers make of ``sgemm_`` with ACCELERATE_NEW_LAPACK; Theano includes no header.
