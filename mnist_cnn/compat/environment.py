@@ -15,6 +15,12 @@ from collections.abc import Callable, Iterator
 
 from ..system.errors import Interrupted, MnistCnnError
 
+TYPE_CHECKING = False  # typing takes time to import
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    R = TypeVar("R")
+
 __all__ = [
     "check_environment",
     "require_configured_device",
@@ -34,13 +40,6 @@ device_is_required = False
 
 #: Variables with a number of threads; OpenMP's may be a list, for regions in regions.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_THREAD_LIMIT")
-
-
-TYPE_CHECKING = False  # typing takes time to import
-if TYPE_CHECKING:
-    from typing import TypeVar
-
-    R = TypeVar("R")
 
 
 def check_environment() -> None:

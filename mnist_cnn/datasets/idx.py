@@ -134,7 +134,7 @@ def idx_digest(array: np.ndarray) -> str:
     """MD5 of the unpacked IDX file of a uint8 array, as hexadecimal digits."""
     header = struct.pack(">4B{}I".format(array.ndim), 0, 0, 8, array.ndim, *array.shape)
     digest = hashlib.md5(header)
-    digest.update(np.ascontiguousarray(array))
+    digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 

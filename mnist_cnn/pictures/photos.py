@@ -96,7 +96,7 @@ def to_rgb(picture: Image.Image) -> Image.Image:
         if not np.isfinite(values).all():
             raise ValueError("a pixel is NaN or infinite")
         values = values * np.float32(255 / (65535 if (values > 255).any() else 255))
-        picture = Image.fromarray(np.uint8(values.clip(0, 255)))
+        picture = Image.fromarray(values.clip(0, 255).astype(np.uint8))
     if picture.mode in ("LA", "RGBA", "PA") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)

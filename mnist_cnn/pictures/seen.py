@@ -46,7 +46,7 @@ def draw_seen(reading: Reading, texts: Sequence[str], doubts: Sequence[bool]) ->
         2 * GAP + max(grey.shape[0], rows * (TILE + LINE + GAP) - GAP),
     )
     sheet = Image.new("RGB", size, "white")
-    sheet.paste(Image.fromarray(np.uint8(255 * grey)), (GAP, GAP))
+    sheet.paste(Image.fromarray((255 * grey).astype(np.uint8)), (GAP, GAP))
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default()
     for i, (tile, text, doubt) in enumerate(zip(tiles, texts, doubts)):
         colour = DOUBTED if doubt else BOXED

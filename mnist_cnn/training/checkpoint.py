@@ -125,7 +125,7 @@ def save_checkpoint(path: Path | str, run: Training) -> None:
             arrays,
             settings=np.frombuffer(settings.encode(), np.uint8),
             history=np.array(run.history, float).reshape(-1, _fields(run)),
-            order_keys=keys,
+            order_keys=np.asarray(keys),
             order_rest=np.array([position, has_gauss, gauss], float),
         ),
     )

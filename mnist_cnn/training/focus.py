@@ -97,7 +97,7 @@ class Focus:
             Of `batch_size` examples. The caller must make the step with a batch before it asks for the
             next one.
         """
-        order = np.zeros(0, np.int64)
+        order: np.ndarray = np.zeros(0, np.int64)
         for _ in range(len(inputs) // batch_size):
             while len(order) < batch_size:
                 order = np.concatenate([order, self._one_pass(epoch, rng)])
