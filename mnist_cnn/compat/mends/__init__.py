@@ -14,6 +14,7 @@ the functions of SciPy's OpenBLAS are ``scipy_sgemm_`` etc.      SciPy 1.13    `
 ``np.product``, ``np.cast`` and some 60 others                   NumPy 2.0     `old_numpy`
 ``copy=False``, the inverse of ``unique``, integers that wrap    NumPy 2.0     `old_numpy`
 C: ``npy_3kcompat.h``, ``elsize``, complex, MapIter, MAXDIMS     NumPy 2.0     `c_code`
+``noprefix.h``: ``theano.tensor.signal.conv``                    NumPy 2.0     `c_code`
 numbers that change without an error: copied generators, NEP 50  NumPy 2.0     `source_lines`
 ``itemset``, ``tostring``, ``sig="f"``                           NumPy 2.0     `source_lines`
 ``pkg_resources``                                                setuptools 81 `old_python`
