@@ -70,6 +70,16 @@ def test_old_pooling_of_the_same_size():
     assert found[1].shape == x.shape
 
 
+def test_what_theano_had_for_python_2():
+    """As pylearn2 and programs of its time import it."""
+    from theano.compat.python2x import OrderedDict, partial
+    from theano.compat.six.moves import xrange, zip as izip
+    from theano.gof.python25 import any, product
+
+    assert list(izip(xrange(2), "ab")) == [(0, "a"), (1, "b")] and OrderedDict(a=1) == {"a": 1}
+    assert partial(int, base=2)("11") == 3 and any([0, 1]) and len(list(product("ab", "ab"))) == 4
+
+
 @pytest.mark.parametrize("mode", ["valid", "full"])
 def test_old_convolution_of_signals(mode):
     """Theano's own convolution in C, of before CorrMM."""

@@ -4,6 +4,7 @@
 what breaks                                                      since         mended in
 ================================================================ ============= =================
 ``theano.tensor.signal.downsample``, ``theano.sandbox.cuda``     Theano 0.9    `old_theano`
+``theano.compat.six``, ``theano.compat.python2x``                Theano 0.8    `old_theano`
 pickles of GPU arrays, on the CPU                                ever          `gpu_pickles`
 private functions of ``scipy.signal``                            SciPy 1.8     `old_python`
 lists of slices as indices: pooling and topk in Python modes     NumPy 1.23    `source_lines`
