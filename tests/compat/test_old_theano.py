@@ -3,8 +3,10 @@
 import lasagne
 import numpy as np
 import pytest
+import scipy.signal
 import theano
 import theano.tensor as T
+import theano.tensor.signal.conv
 from theano.tensor.signal import downsample
 from theano.tensor.signal.downsample import max_pool_2d
 
@@ -66,6 +68,25 @@ def test_old_pooling_of_the_same_size():
     found = theano.function([images], [kept, gradient])(x)
     np.testing.assert_array_equal(found[0], expected)
     assert found[1].shape == x.shape
+
+
+def test_what_theano_had_for_python_2():
+    """As pylearn2 and programs of its time import it."""
+    from theano.compat.python2x import OrderedDict, partial
+    from theano.compat.six.moves import xrange, zip as izip
+    from theano.gof.python25 import any, product
+
+    assert list(izip(xrange(2), "ab")) == [(0, "a"), (1, "b")] and OrderedDict(a=1) == {"a": 1}
+    assert partial(int, base=2)("11") == 3 and any([0, 1]) and len(list(product("ab", "ab"))) == 4
+
+
+@pytest.mark.parametrize("mode", ["valid", "full"])
+def test_old_convolution_of_signals(mode):
+    """Theano's own convolution in C, of before CorrMM."""
+    image, kernel = np.random.RandomState(3).randn(2, 6, 6)
+    x, w = T.dmatrices("xw")
+    found = theano.function([x, w], theano.tensor.signal.conv.conv2d(x, w[:3, :2], border_mode=mode))(image, kernel)
+    np.testing.assert_allclose(found, scipy.signal.convolve2d(image, kernel[:3, :2], mode), rtol=1e-10, atol=1e-12)
 
 
 def test_dumps_into_a_zip_archive(tmp_path):

@@ -4,6 +4,7 @@
 what breaks                                                      since         mended in
 ================================================================ ============= =================
 ``theano.tensor.signal.downsample``, ``theano.sandbox.cuda``     Theano 0.9    `old_theano`
+``theano.compat.six``, ``theano.compat.python2x``                Theano 0.8    `old_theano`
 pickles of GPU arrays, on the CPU                                ever          `gpu_pickles`
 private functions of ``scipy.signal``                            SciPy 1.8     `old_python`
 lists of slices as indices: pooling and topk in Python modes     NumPy 1.23    `source_lines`
@@ -14,6 +15,7 @@ the functions of SciPy's OpenBLAS are ``scipy_sgemm_`` etc.      SciPy 1.13    `
 ``np.product``, ``np.cast`` and some 60 others                   NumPy 2.0     `old_numpy`
 ``copy=False``, the inverse of ``unique``, integers that wrap    NumPy 2.0     `old_numpy`
 C: ``npy_3kcompat.h``, ``elsize``, complex, MapIter, MAXDIMS     NumPy 2.0     `c_code`
+``noprefix.h``: ``theano.tensor.signal.conv``                    NumPy 2.0     `c_code`
 numbers that change without an error: copied generators, NEP 50  NumPy 2.0     `source_lines`
 ``itemset``, ``tostring``, ``sig="f"``                           NumPy 2.0     `source_lines`
 ``pkg_resources``                                                setuptools 81 `old_python`

@@ -95,6 +95,8 @@ def mend(code: str) -> str:
         code = code.replace(
             "if (strides[{}] == 0)\n".format(axis), "if (strides[{0}] == 0 && dimensions[{0}] <= 1)\n".format(axis)
         )
+    # the names without a prefix, which ConvOp includes and does not use, are gone since NumPy 2.0
+    code = code.replace("#include <numpy/noprefix.h>", "#include <numpy/ndarrayobject.h>")
     return code.replace('#include "numpy/npy_3kcompat.h"', _NPY_3KCOMPAT)
 
 

@@ -22,6 +22,11 @@ MOVED.update(
             "theano.sandbox.cuda." + name: _STAND_INS + "cuda." + name
             for name in "basic_ops blas blocksparse dnn fftconv neighbours rng_curand type var".split()
         },
+        # what Theano had for Python 2, gone since 0.8 and 1.0
+        "theano.compat.six": "six",
+        "theano.compat.six.moves": "six.moves",
+        "theano.compat.python2x": _STAND_INS + "python2x",
+        "theano.gof.python25": _STAND_INS + "python2x",
         # the place of today's GPU back-end before Theano 0.9
         "theano.sandbox.gpuarray": "theano.gpuarray",
     }
