@@ -122,19 +122,6 @@ def test_weights_of_another_day(tmp_path):
 
 
 @pytest.mark.slow
-def test_readme_snippets(tmp_path):
-    """The Python of README and of two pages, typed into one new process, fast."""
-    text = "".join((ROOT / name).read_text() for name in ("README.md", "docs/training.md", "docs/speed.md"))
-    snippets = list(dict.fromkeys(re.findall(r"```python\n(.*?)```", text, re.S)))  # each once
-    assert any("main(batch_size=50, num_epochs=5)" in snippet for snippet in snippets)
-    code = "\n".join([*snippets, "from mnist_cnn import fused", "assert fused.why_not() is None, fused.why_not()"])
-    process = run_python(code, tmp_path)
-    assert process.returncode == 0 and process.stderr == "", process.stderr
-    assert "plain Theano" not in process.stdout
-    assert np.load(str(tmp_path / "model.npz"))["arr_0"].dtype == np.float32
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "script, module, args, options",
     [

@@ -52,10 +52,13 @@ NOT_RUN = {
 #: Outputs of programs that are not ours, on docs/old-code.md.
 OUTPUT_OF_OTHERS = "docs/old-code.md"
 
-#: Commands whose output no page shows do less work: these words are added or replaced.
+#: Commands whose output no page shows, and the TOML file, do less work: words are added or replaced.
 SHORTER = [
     (r"scripts/train\.py.*", r"\g<0> --epochs 1"),
     (r"scripts/sweep\.py.*", r"\g<0> --seeds 1 --epochs 1 --data-dir digit-recognizer"),
+    (r"dropout=\.2,\.5 learning-rate=\.01,\.03", "dropout=.2"),
+    (r"dropout = \[0\.2, 0\.5\]", "dropout = [0.2]"),
+    (r'recipes = \["plain", "best"\]', 'recipes = ["plain"]'),
     (r"(scripts/visualize\.py.*)--all", r"\1--figures kernels mistakes"),
 ]
 
@@ -63,6 +66,13 @@ SHORTER = [
 def blocks(text):
     """The blocks of a page: the word after the fence, and the lines."""
     return re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)
+
+
+def shorter(text):
+    """A command or a file that does less work."""
+    for pattern, words in SHORTER:
+        text = re.sub(pattern, words, text)
+    return text
 
 
 def with_checks(program):
@@ -157,8 +167,7 @@ class Reader:
         outputs = []
         for line in filter(None, text.splitlines()):
             line = re.sub(r"\s+#.*", "", line)
-            for pattern, words in [] if shown else SHORTER:
-                line = re.sub(pattern, words, line)
+            line = line if shown else shorter(line)
             outputs.append(self.type(line, ("bash", "-c", line)))
         return "".join(filter(None, outputs)) or None
 
@@ -167,7 +176,7 @@ class Reader:
         found = blocks((ROOT / page).read_text("utf-8"))
         for word, text in found:
             if word == "toml":  # named before it is shown
-                (self.folder / "sweep.toml").write_text(text)
+                (self.folder / "sweep.toml").write_text(shorter(text))
         output = None
         for (word, text), (following, _) in zip(found, [*found[1:], ("end", "")]):
             if word == "sh":
