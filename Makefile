@@ -15,7 +15,7 @@
 # another) and the versions of requirements/: what training needs for `make train`, the rest for the others.
 # Where there is no such CPython, uv (from PyPI, in an environment of its own) fetches one.
 
-.PHONY: train test check lint format pictures notebook lesson docs lasagne-tests fuzz soak interrupts sanitize clean
+.PHONY: train test check lint format pictures notebook lesson docs lasagne-tests theano-tests fuzz soak interrupts sanitize clean
 .DEFAULT_GOAL := train
 
 SHELL := /bin/bash
@@ -133,6 +133,15 @@ ifneq ($(wildcard $(LASAGNE)/lasagne/tests),)
 else
 	@echo "Lasagne's master is not tested: there is no checkout of it at $(LASAGNE) (LASAGNE=DIR names another)"
 endif
+
+# Theano's own tests for the CPU on the mended stack, compared with their outcomes on CPython 3.8; hours.
+# THEANO_TESTS="nnet gof" runs the modules of tests whose paths contain a word; a second run continues the first.
+THEANO_TESTS ?=
+theano-tests: .venv/installed
+	$(BIN)/python -m pip install --quiet parameterized pynose
+	mkdir -p build
+	$(BIN)/python tests/compat/theano_suite.py run build/theano_tests.txt $(THEANO_TESTS)
+	$(BIN)/python tests/compat/theano_suite.py compare build/theano_tests.txt
 
 # Hostile files for every reader, each for so many seconds.
 SECONDS_EACH ?= 600

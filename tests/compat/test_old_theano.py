@@ -89,6 +89,18 @@ def test_old_convolution_of_signals(mode):
     np.testing.assert_allclose(found, scipy.signal.convolve2d(image, kernel[:3, :2], mode), rtol=1e-10, atol=1e-12)
 
 
+def test_topk_has_one_order_with_indices_and_without():
+    """Theano's numeric gradients compare the two; the order itself is NumPy's own."""
+    numbers = np.random.RandomState(4).permutation(257).astype(float)
+    x = T.dvector()
+    values, indices = T.topk_and_argtopk(x, 129, sorted=False)
+    alone = theano.function([x], values)(numbers)
+    both = theano.function([x], [values, indices])(numbers)
+    assert sorted(alone) == sorted(numbers)[-129:]
+    np.testing.assert_array_equal(alone, both[0])
+    np.testing.assert_array_equal(alone, numbers[both[1]])
+
+
 def test_dumps_into_a_zip_archive(tmp_path):
     from theano.misc import pkl_utils
 

@@ -17,6 +17,7 @@ the functions of SciPy's OpenBLAS are ``scipy_sgemm_`` etc.      SciPy 1.13    `
 C: ``npy_3kcompat.h``, ``elsize``, complex, MapIter, MAXDIMS     NumPy 2.0     `c_code`
 ``noprefix.h``: ``theano.tensor.signal.conv``                    NumPy 2.0     `c_code`
 numbers that change without an error: copied generators, NEP 50  NumPy 2.0     `source_lines`
+orders of ``partition`` and ``argpartition`` differ: topk        NumPy 2.0     `source_lines`
 ``itemset``, ``tostring``, ``sig="f"``                           NumPy 2.0     `source_lines`
 ``pkg_resources``                                                setuptools 81 `old_python`
 attributes of a Pickler: ``theano.misc.pkl_utils``               Python 3.13   `source_lines`

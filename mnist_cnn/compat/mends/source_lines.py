@@ -71,6 +71,16 @@ _substitute("printing", ("x.tostring()", "x.tobytes()"))
 
 # a list of slices as an index, an error since NumPy 1.23: all pooling in Python
 _substitute("tensor.sort", ("axis=axis)[idx]", "axis=axis)[tuple(idx)]"))
+
+# partition and argpartition have different orders since NumPy 2.0: topk's values came in another order alone than
+# with their indices, which the gradient uses
+_substitute(
+    "tensor.sort",
+    (
+        "np.partition(x, -k, axis=axis)[tuple(idx)]",
+        "np.take_along_axis(x, np.argpartition(x, -k, axis=axis), axis)[tuple(idx)]",
+    ),
+)
 _substitute(
     "tensor.signal.pool",
     ("yk[[region_slices[i][r[i]] for i in xrange(nd)]]", "yk[tuple(region_slices[i][r[i]] for i in xrange(nd))]"),
