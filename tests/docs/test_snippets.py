@@ -56,6 +56,7 @@ OUTPUT_OF_OTHERS = "docs/old-code.md"
 SHORTER = [
     (r"scripts/train\.py.*", r"\g<0> --epochs 1"),
     (r"scripts/sweep\.py.*", r"\g<0> --seeds 1 --epochs 1 --data-dir digit-recognizer"),
+    (r"scripts/evaluate\.py results", r"\g<0> --data-dir digit-recognizer"),
     (r"dropout=\.2,\.5 learning-rate=\.01,\.03", "dropout=.2"),
     (r"dropout = \[0\.2, 0\.5\]", "dropout = [0.2]"),
     (r'recipes = \["plain", "best"\]', 'recipes = ["plain"]'),

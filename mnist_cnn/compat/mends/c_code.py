@@ -62,7 +62,7 @@ def use_new_accelerate() -> None:
     """Have BLAS called by Accelerate's names since macOS 13.3: ``sgemm$NEWLAPACK`` for ``sgemm_``.
 
     They are what Apple's headers make of ``sgemm_`` with ACCELERATE_NEW_LAPACK; Theano includes no header.
-    The old names stay f2c's, whose sdot_ returns a double.
+    The old names stay f2c's, whose ``sdot_`` returns a double.
     """
     global _spell
     _spell = _accelerate_name
