@@ -15,6 +15,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+import setuptools
 from setuptools import build_meta
 from setuptools.build_meta import (  # noqa: F401  a front-end calls them
     build_sdist,
@@ -83,7 +84,9 @@ def _install_theano(folder):
     )
     # pip's variables for this back-end must not reach Theano's build
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PEP517_", "_PYPROJECT_HOOKS_"))}
-    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE / "python_3_11"), env.get("PYTHONPATH")]))
+    # pip's own sitecustomize, which ours hides, would find setuptools
+    folders = [HERE / "python_3_11", Path(setuptools.__file__).parents[1], env.get("PYTHONPATH")]
+    env["PYTHONPATH"] = os.pathsep.join(str(folder) for folder in folders if folder)
     subprocess.run(command + options, check=True, env=env)
 
 
