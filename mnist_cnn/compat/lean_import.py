@@ -17,16 +17,28 @@ from .import_hooks import wrap
 __all__ = ["import_gpuarray_when_asked", "remember_the_compiler", "fault_of_compiler", "skip_source_lines"]
 
 
+#: Packages, and the modules that ``import theano`` used to bring into them by way of ``theano.gpuarray``.
+_LATER = {
+    "theano": ("gpuarray", "ifelse", "pathparse"),
+    "theano.tensor": ("fft", "slinalg"),
+    "theano.tensor.nnet": ("conv3d2d", "ctc", "neighbours"),
+}
+
+
 def import_gpuarray_when_asked() -> None:
-    """Have ``theano.gpuarray`` imported by its first use, which the CPU never makes."""
-    import theano
+    """Have ``theano.gpuarray``, and what it imports, imported by their first use.
 
-    def __getattr__(name):
-        if name == "gpuarray":
-            return importlib.import_module("theano.gpuarray")
-        raise AttributeError("module 'theano' has no attribute {!r}".format(name))
+    The CPU never uses it. Programs do use modules that came with it, such as ``theano.ifelse``, after a
+    plain ``import theano``.
+    """
+    for package, names in _LATER.items():
+        importlib.import_module(package).__getattr__ = functools.partial(_import_later, package, names)
 
-    theano.__getattr__ = __getattr__
+
+def _import_later(package, names, name):
+    if name in names:
+        return importlib.import_module(package + "." + name)
+    raise AttributeError("module {!r} has no attribute {!r}".format(package, name))
 
 
 def _identity_of_compiler():

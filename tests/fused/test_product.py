@@ -38,6 +38,19 @@ def test_equals_numpy(product, m, k, n):
         np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-5 * max(1, np.abs(wanted).max(initial=0)))
 
 
+@pytest.mark.parametrize("m, k, n", [(7, 300, 256), (3, 5, 10), (8, 130, 77)])
+def test_rows_without_zeros_have_the_bits_of_single_ones(product, m, k, n):
+    """Such rows go together; one alone, or beside rows with zeros, is summed from its list."""
+    a, b, g = factors(m, k, n, dense=1)
+    together = product(a, b, g)[0]
+    a[1::2, k // 2] = 0
+    beside = product(a, b, g)[0]
+    for i in range(m):
+        np.testing.assert_array_equal(product(a[i : i + 1], b, g[i : i + 1])[0][0], beside[i])
+    np.testing.assert_array_equal(together[::2], beside[::2])
+    np.testing.assert_allclose(together, factors(m, k, n, dense=1)[0].astype(float).dot(b), rtol=0, atol=1e-4)
+
+
 def test_any_memory_layout(product):
     a, b, g = factors(6, 9, 20)
     want = product(a, b, g)

@@ -1,6 +1,7 @@
 // C = A B for an A with many zeros, such as rectified or dropped-out activations and their gradients.
 //
-// Each row of A becomes a list of its non-zero values, and a row of C the sum of as many rows of B.
+// Each row of A becomes a list of its non-zero values, and a row of C the sum of as many rows of B. Rows of A without
+// any zero go a few at a time, so that a row of B is loaded once for all of them.
 // docs/fused.md tells why. No Python here: the Theano side is bindings/sparse_product.h.
 #pragma once
 
@@ -55,9 +56,10 @@ inline void copy(const Matrix &a, const float *from, int rows, int columns, floa
 
 constexpr int TILE = 16;  // rows listed together: the line of a cache, if A lies by columns
 
-// Lists the non-zero values of the rows first .. last - 1 of A; the n-th one's list begins at lists.from(n * length).
+// Lists the non-zero values of the rows first .. last - 1 of A, and counts them; the n-th one's list begins at
+// lists.from(n * length).
 // Without branches, since zeros are hard to predict.
-inline void list_rows(const Matrix &a, int first, int last, int k, const List &lists, size_t length) {
+inline void list_rows(const Matrix &a, int first, int last, int k, const List &lists, size_t length, int *counts) {
     constexpr int WIDTH = 64;
     float tile[TILE * WIDTH];
     ivec lane;
@@ -85,7 +87,10 @@ inline void list_rows(const Matrix &a, int first, int last, int k, const List &l
                 to[i] = next;
             }
         }
-        for (int i = 0; i < rows; i++) *to[i].rows = INT_MAX;
+        for (int i = 0; i < rows; i++) {
+            *to[i].rows = INT_MAX;
+            counts[i0 - first + i] = (int)(to[i].rows - lists.from((i0 - first + i) * length).rows);
+        }
     }
 }
 
@@ -102,6 +107,33 @@ template <int NV> ALWAYS_INLINE int add_rows(const List &list, int end, const fl
     }
     UNROLL for (int v = 0; v < NV; v++) store_unaligned(c + v * VL, sum[v]);
     return (int)e;
+}
+
+constexpr int FULL = 3;                       // rows without zeros that go together
+constexpr int AT_ONCE = VL == 8 ? 4 : STRIP;  // vectors of each: with FULL rows, as many sums as there are registers
+
+// As `add_rows`, for FULL rows of C and the rows of A without zeros that they come from, of which values[r][0] belongs
+// to the block's first row of B. The terms of a sum and their order are those of `add_rows`, and so are its bits.
+template <int NV>
+void add_full_rows(const float *const (&values)[FULL], int rows, const float *b, bool add, float *c, ptrdiff_t c_row) {
+    constexpr int N = NV < AT_ONCE ? NV : AT_ONCE;
+    for (int v0 = 0; v0 < NV; v0 += N) {
+        vec sum[FULL][N] = {};
+        if (add)
+            UNROLL for (int r = 0; r < FULL; r++) UNROLL for (int v = 0; v < N; v++) sum[r][v] =
+                load_unaligned(c + r * c_row + (v0 + v) * VL);
+        for (int p = 0; p < rows; p++) {
+            const float *from = keep(b + (ptrdiff_t)p * (NV * VL) + v0 * VL);
+            vec value[FULL];
+            UNROLL for (int r = 0; r < FULL; r++) value[r] = broadcast(values[r][p]);
+            UNROLL for (int v = 0; v < N; v++) {
+                const vec factor = load(from + v * VL);
+                UNROLL for (int r = 0; r < FULL; r++) sum[r][v] += value[r] * factor;
+            }
+        }
+        UNROLL for (int r = 0; r < FULL; r++) UNROLL for (int v = 0; v < N; v++)
+            store_unaligned(c + r * c_row + (v0 + v) * VL, sum[r][v]);
+    }
 }
 
 // Copies rows x columns floats of B to `block`, NV vectors a row. Returns whether all in the block are finite.
@@ -126,11 +158,13 @@ struct Worker {
     List lists;     // of `rows` rows
     float *block;   // of B
     int *listed;    // how much of each row's list is done
+    int *counts;    // how long it is
     Worker(scratch::Arena &arena, int rows, int k) : length(((size_t)k + VL + 15) / 16 * 16) {
         lists.rows = arena.take<int32_t>(rows * length);
         lists.values = arena.take(rows * length);
         block = arena.take(BLOCK);
         listed = arena.take<int>(rows);
+        counts = arena.take<int>(rows);
     }
 };
 
@@ -156,7 +190,25 @@ void strip(int first, int last, int k, int n, int column, Matrix a, Matrix b, co
             memcpy(to, padded, columns * sizeof(float));
             return count;
         };
+        auto is_full = [&](int i) { return worker.counts[i - first] == k; };
         for (int i = first; i < last; i++) {
+            if (i + FULL <= last && is_full(i) && is_full(i + 1) && is_full(i + 2)) {
+                const float *values[FULL];
+                for (int r = 0; r < FULL; r++) values[r] = worker.lists.values + (i + r - first) * worker.length + p0;
+                float *to = c + (size_t)i * n + column, padded[FULL * WIDTH] = {};
+                if (columns == WIDTH) {
+                    add_full_rows<NV>(values, rows, worker.block, p0 > 0, to, n);
+                } else {
+                    for (int r = 0; r < FULL && p0 > 0; r++)
+                        memcpy(padded + r * WIDTH, to + (size_t)r * n, columns * sizeof(float));
+                    add_full_rows<NV>(values, rows, worker.block, p0 > 0, padded, WIDTH);
+                    for (int r = 0; r < FULL; r++)
+                        memcpy(to + (size_t)r * n, padded + r * WIDTH, columns * sizeof(float));
+                }
+                for (int r = 0; r < FULL; r++) worker.listed[i + r - first] += rows;
+                i += FULL - 1;
+                continue;
+            }
             int &listed = worker.listed[i - first];
             const List list = worker.lists.from((i - first) * worker.length + listed);
             if (skip_zeros) {
@@ -220,7 +272,7 @@ inline void multiply(int m, int k, int n, const Matrix &a, const Matrix &b, floa
         const Worker worker(arena, rows, k);
         auto row = [=](int part) { return (int)std::min((long)m, (long)units * part / parts * unit); };
         const int first = by_rows ? row(part) : 0, last = by_rows ? row(part + 1) : m;
-        if (by_rows || !has_listed[number]) list_rows(a, first, last, k, worker.lists, worker.length);
+        if (by_rows || !has_listed[number]) list_rows(a, first, last, k, worker.lists, worker.length, worker.counts);
         has_listed[number] = 1;
         for (int s = by_rows ? 0 : part; s < (by_rows ? strips.count() : part + 1); s++)
             strip(s, strips, first, last, k, n, a, b, worker, c);
