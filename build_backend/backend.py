@@ -15,7 +15,6 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-import setuptools
 from setuptools import build_meta
 from setuptools.build_meta import (  # noqa: F401  a front-end calls them
     build_sdist,

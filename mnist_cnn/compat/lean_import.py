@@ -32,7 +32,7 @@ def import_gpuarray_when_asked() -> None:
     plain ``import theano``.
     """
     for package, names in _LATER.items():
-        importlib.import_module(package).__getattr__ = functools.partial(_import_later, package, names)
+        vars(importlib.import_module(package))["__getattr__"] = functools.partial(_import_later, package, names)
 
 
 def _import_later(package, names, name):
