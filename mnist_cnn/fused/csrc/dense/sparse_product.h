@@ -195,10 +195,11 @@ void strip(int first, int last, int k, int n, int column, Matrix a, Matrix b, co
             if (i + FULL <= last && is_full(i) && is_full(i + 1) && is_full(i + 2)) {
                 const float *values[FULL];
                 for (int r = 0; r < FULL; r++) values[r] = worker.lists.values + (i + r - first) * worker.length + p0;
-                float *to = c + (size_t)i * n + column, padded[FULL * WIDTH] = {};
+                float *to = c + (size_t)i * n + column;
                 if (columns == WIDTH) {
                     add_full_rows<NV>(values, rows, worker.block, p0 > 0, to, n);
                 } else {
+                    float padded[FULL * WIDTH] = {};
                     for (int r = 0; r < FULL && p0 > 0; r++)
                         memcpy(padded + r * WIDTH, to + (size_t)r * n, columns * sizeof(float));
                     add_full_rows<NV>(values, rows, worker.block, p0 > 0, padded, WIDTH);
