@@ -126,7 +126,7 @@ def main(
     peers : sequence of str
         Pythons; all that they have of PyTorch, JAX with optax, and Keras with TensorFlow is measured.
     network : str
-        A name in `mnist_cnn.benchmarks.networks.NETWORKS`.
+        A name in the table of `mnist_cnn.benchmarks.networks`.
     explain : bool
         Whether to print first how the fast layers compute each layer, and each layer's share of a
         step at the first batch size.
