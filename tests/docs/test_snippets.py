@@ -45,6 +45,8 @@ NOT_RUN = {
     "dask scheduler": "the same",
     "OMP_NUM_THREADS=4 dask worker": "the same",
     "python scripts/sweep.py --scheduler": "the same",
+    "python3 -m venv": "a download",
+    "python scripts/benchmark.py --peers": "wants the environments that were downloaded",
     "from dask.distributed import SSHCluster": "other machines",
     "from dask_jobqueue": "other machines",
     "from dask_kubernetes": "other machines",
