@@ -34,12 +34,11 @@ def main() -> None:
     try:
         runpy.run_path(program, run_name="__main__")
     except (SyntaxError, NameError, ImportError) as error:
-        if not why_python_2(error):
+        reason = why_python_2(error)
+        if not reason:
             raise
         traceback.print_exc()
-        sys.exit(
-            "mnist_cnn: {}: {}; 2to3 converts it, or the package modernize".format(sys.argv[0], why_python_2(error))
-        )
+        sys.exit("mnist_cnn: {}: {}; 2to3 converts it, or the package modernize".format(sys.argv[0], reason))
 
 
 @contextlib.contextmanager

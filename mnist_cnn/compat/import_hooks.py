@@ -32,7 +32,19 @@ if TYPE_CHECKING:
 
     F = TypeVar("F", bound=Callable)
 
-__all__ = ["PACKAGES", "OLD_MODULES", "MOVED", "LINES", "AROUND", "AFTER", "after", "around", "install", "wrap"]
+__all__ = [
+    "PACKAGES",
+    "OLD_MODULES",
+    "MOVED",
+    "LINES",
+    "AROUND",
+    "AFTER",
+    "after",
+    "around",
+    "import_when_asked",
+    "install",
+    "wrap",
+]
 
 #: packages whose modules are mended
 PACKAGES = {"theano", "lasagne"}
@@ -96,6 +108,17 @@ def wrap(owner: object, name: str) -> Callable[[F], F]:
         return function
 
     return register
+
+
+def import_when_asked(package: str, *names: str) -> None:
+    """Have submodules of a package imported by their first use as its attributes."""
+
+    def __getattr__(name):
+        if name in names:
+            return importlib.import_module(package + "." + name)
+        raise AttributeError("module {!r} has no attribute {!r}".format(package, name))
+
+    vars(importlib.import_module(package))["__getattr__"] = __getattr__
 
 
 def import_as_it_was(

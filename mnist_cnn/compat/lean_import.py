@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import importlib
 import inspect
 import json
 import os
@@ -12,7 +11,7 @@ import tempfile
 import types
 from pathlib import Path
 
-from .import_hooks import wrap
+from .import_hooks import import_when_asked, wrap
 
 __all__ = ["import_gpuarray_when_asked", "remember_the_compiler", "fault_of_compiler", "skip_source_lines"]
 
@@ -32,13 +31,7 @@ def import_gpuarray_when_asked() -> None:
     plain ``import theano``.
     """
     for package, names in _LATER.items():
-        vars(importlib.import_module(package))["__getattr__"] = functools.partial(_import_later, package, names)
-
-
-def _import_later(package, names, name):
-    if name in names:
-        return importlib.import_module(package + "." + name)
-    raise AttributeError("module {!r} has no attribute {!r}".format(package, name))
+        import_when_asked(package, *names)
 
 
 def _identity_of_compiler():

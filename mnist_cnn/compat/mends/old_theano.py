@@ -1,13 +1,10 @@
 """Names and keywords of Theano before 0.9, which Lasagne and old programs use."""
 
-import importlib
-
 import theano
-import theano.sandbox
 import theano.tensor.nnet
 import theano.tensor.signal.pool
 
-from ..import_hooks import MOVED, wrap
+from ..import_hooks import MOVED, import_when_asked, wrap
 
 __all__ = ["apply"]
 
@@ -31,18 +28,6 @@ MOVED.update(
         "theano.sandbox.gpuarray": "theano.gpuarray",
     }
 )
-
-
-def _import_when_asked():
-    # Old programs take theano.sandbox.cuda and the like as attributes, after an import of theano alone.
-    for package, name in ((theano.sandbox, "cuda"), (theano.tensor.signal, "downsample")):
-        package.__getattr__ = lambda asked, package=package, name=name: _submodule(package, name, asked)
-
-
-def _submodule(package, name, asked):
-    if asked != name:
-        raise AttributeError("module {!r} has no attribute {!r}".format(package.__name__, asked))
-    return importlib.import_module(package.__name__ + "." + name)
 
 
 def _rename_image_shape():
@@ -73,7 +58,9 @@ def _note_choice_of_floatx():
 
 def apply() -> None:
     """Mend Theano, once, before Lasagne is imported."""
-    _import_when_asked()
+    # Old programs take these modules as attributes, after an import of theano alone.
+    import_when_asked("theano.sandbox", "cuda")
+    import_when_asked("theano.tensor.signal", "downsample")
     _rename_image_shape()
     _renew_old_conv2d()
     _note_choice_of_floatx()

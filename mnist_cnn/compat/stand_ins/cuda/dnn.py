@@ -86,19 +86,9 @@ def dnn_conv(
     return GpuDnnConv()(img, kerns, None, GpuDnnConvDesc(border_mode, subsample, conv_mode))
 
 
-def dnn_conv3d(
-    img,
-    kerns,
-    border_mode="valid",
-    subsample=(1, 1, 1),
-    conv_mode="conv",
-    direction_hint=None,
-    workmem=None,
-    algo=None,
-    precision=None,
-):
+def dnn_conv3d(img, kerns, border_mode="valid", subsample=(1, 1, 1), *args, **kwargs):
     """Return the convolution of volumes with filters, as `dnn_conv` does for images."""
-    return GpuDnnConv()(img, kerns, None, GpuDnnConvDesc(border_mode, subsample, conv_mode))
+    return dnn_conv(img, kerns, border_mode, subsample, *args, **kwargs)
 
 
 def dnn_gradweight(img, topgrad, kerns_shp, border_mode="valid", subsample=(1, 1), conv_mode="conv"):
