@@ -42,6 +42,8 @@ assert picture.mode == "RGB" and (scipy.misc.fromimage(picture) == colours.trans
 stretched = scipy.misc.fromimage(scipy.misc.toimage(grey / 1000.0))  # from its least to its greatest
 assert (stretched == (grey / 250.0 * 255 + 0.5).astype(int)).all()
 assert abs(scipy.misc.logsumexp([0, 0]) - np.log(2)) < 1e-12 and string.letters[26] in "aA"
+assert abs(scipy.misc.derivative(np.sin, 0.5, 1e-2, n=2, order=7) + np.sin(0.5)) < 1e-9
+assert np.allclose(scipy.misc.central_diff_weights(5) * 12, [1, -8, 0, 8, -1])
 
 with open("python2.pkl", "wb") as file:  # an array of Python 2: its bytes are a string
     file.write(b"(S'mean'\\nU\\x03\\x80\\x90\\xffd.".decode("unicode_escape").encode("latin1"))

@@ -1,4 +1,4 @@
-"""Pictures as ``scipy.misc`` and ``scipy.ndimage`` read, scaled and wrote them before SciPy 1.2, by Pillow."""
+"""Pictures as ``scipy.misc`` and ``scipy.ndimage`` had them before SciPy 1.2, by Pillow; derivatives, before 1.12."""
 
 import numpy as np
 import scipy
@@ -91,3 +91,18 @@ def ascent():
 def lena():
     """Raise RuntimeError, as SciPy has done since 0.17: the picture's licence forbids to hand it on."""
     raise RuntimeError("lena() is no longer included in SciPy; scipy.misc.ascent() and face() are")
+
+
+def central_diff_weights(Np, ndiv=1):
+    """Return the weights of a derivative over `Np` equidistant points, an odd number, exact for polynomials."""
+    if Np % 2 == 0 or Np < ndiv + 1:
+        raise ValueError("the number of points must be odd, and at least the derivative's order + 1")
+    powers = np.vander(np.arange(Np) - Np // 2, increasing=True)
+    return factorial(ndiv) * np.linalg.inv(powers)[ndiv]
+
+
+def derivative(func, x0, dx=1.0, n=1, args=(), order=3):
+    """Return the n-th derivative of a function by central differences over `order` points."""
+    weights = central_diff_weights(order, n)
+    values = [func(x0 + (k - order // 2) * dx, *args) for k in range(order)]
+    return sum(weight * value for weight, value in zip(weights, values)) / dx**n
