@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
-# Tests that run side by side have a home each, with a Theano cache of its own: only one process compiles into one.
+# Tests that run side by side have a home each, with a Theano cache of its own: no test sees another's files there.
 worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 if worker != "gw0":
     home = Path.home() / ".cache" / "mnist_cnn-tests" / worker
