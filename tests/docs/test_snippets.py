@@ -132,15 +132,15 @@ class Reader:
         python.write_text('#!/bin/sh\nexec "{}" "$@"\n'.format(sys.executable))
         python.chmod(0o755)
 
-    def run(self, *command):
-        """Run a process; return its output and its errors together, and its exit code."""
+    def run(self, *command, errors=subprocess.STDOUT):
+        """Run a process; return its output, with its errors unless they are piped, and its exit code."""
         nowhere = "http://127.0.0.1:9"
         process = subprocess.run(
             command,
             cwd=str(self.folder),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=errors,
             text=True,
             env=dict(
                 os.environ,
@@ -151,16 +151,18 @@ class Reader:
                 **dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), nowhere),
             ),
         )
+        first_start = r"^  \(Theano compiles C\+\+ .*\n"
+        assert not re.sub(first_start, "", process.stderr or "", flags=re.M), process.stderr
         text = process.stdout.replace(str(self.folder), "/home/me")
-        return re.sub(r"^  \(Theano compiles C\+\+ .*\n", "", text, flags=re.M), process.returncode
+        return re.sub(first_start, "", text, flags=re.M), process.returncode
 
-    def type(self, code, command):
+    def type(self, code, command, **kwargs):
         """Run what has not run yet, and what has no reason not to; return its output."""
         if any(map(code.startswith, NOT_RUN)):
             return None
         key = re.sub(r"\n+", "\n", code).strip()
         if key not in self.printed:
-            self.printed[key], status = self.run(*command)
+            self.printed[key], status = self.run(*command, **kwargs)
             assert status == 0, (code, self.printed[key])
             assert "plain Theano" not in self.printed[key]
         return self.printed[key]
@@ -185,7 +187,8 @@ class Reader:
             if word == "sh":
                 output = self.commands(text, shown=following == "")
             elif word == "python":
-                output = self.type(text, (sys.executable, "-c", with_checks(text)))
+                program = with_checks(text) + "\nfrom mnist_cnn import fused\nassert fused.why_not() is None\n"
+                output = self.type(text, (sys.executable, "-c", program), errors=subprocess.PIPE)
             elif word == "console":
                 command, shown = text.split("\n", 1)
                 assert is_printed(shown, self.run("bash", "-c", command[2:])[0]), text
@@ -214,6 +217,9 @@ def test_what_the_pages_say(page, reader):
     if page in WITH_FASHION and not os.path.isdir(SYSTEM_FOLDERS["fashion-mnist"][0]):
         pytest.skip("dataset-fashion-mnist is not installed")
     reader.read(page)
+    if page == "README.md":
+        with np.load(reader.folder / "model.npz") as weights:
+            assert weights["arr_0"].dtype == np.float32
 
 
 def test_each_reason_is_needed():
