@@ -13,11 +13,14 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
-# Tests that run side by side have a home each, with a Theano cache of its own: no test sees another's files there.
+# Tests that run side by side have a home each, so that no test sees another's files there, and share the compile cache.
 worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 if worker != "gw0":
-    home = Path.home() / ".cache" / "mnist_cnn-tests" / worker
+    home, cache = Path.home() / ".cache" / "mnist_cnn-tests" / worker, Path.home() / ".theano"
     home.mkdir(parents=True, exist_ok=True)
+    if not (home / ".theano").exists():
+        (home / ".theano").symlink_to(cache)
+    cache.mkdir(exist_ok=True)
     os.environ["HOME"] = str(home)
 
 import lasagne  # noqa: E402
