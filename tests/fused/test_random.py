@@ -7,8 +7,10 @@ import theano
 import theano.tensor as T
 from lasagne.layers import DropoutLayer, InputLayer, get_output
 from openmp import threads
+from plain import PLAIN
 from theano.compile.debugmode import DebugMode
 from theano.sandbox.rng_mrg import MRG_RandomStreams, mrg_uniform
+from theano.tensor.shared_randomstreams import RandomStreams
 
 from mnist_cnn import fused
 from mnist_cnn.fused.ops.dropout import BernoulliMask, VectorUniform
@@ -221,3 +223,19 @@ def test_stays_theanos_without_a_compiler(monkeypatch):
     streams = MRG_RandomStreams(7)
     draw = theano.function([], streams.uniform((2,)), mode=theano.Mode(linker="py"))
     assert ops(draw) == [mrg_uniform]
+
+
+@pytest.mark.parametrize("n, p", [(1, 0.7), (1, 0.5), (1, 0.2), (1, 1.0), (1, 0.0), (3, 0.7), (1, None)])
+def test_numpys_binomial_numbers(n, p):
+    """Those of the plain graph, call after call, and its state; for any p, and one for each number."""
+    size, given = (30, 40), T.dmatrix()
+    results = []
+    for mode in (theano.compile.get_default_mode(), PLAIN):
+        streams = RandomStreams(5)
+        numbers = streams.binomial(n=n, p=given if p is None else p, size=size)
+        f = theano.function([given], numbers, mode=mode, on_unused_input="ignore")
+        shares = np.random.RandomState(0).rand(*size)
+        results.append([f(shares), f(shares), streams.state_updates[0][0].get_value().random_sample(2)])
+    for got, want in zip(*results):
+        assert got.dtype == want.dtype
+        np.testing.assert_array_equal(got, want)

@@ -1,4 +1,4 @@
-"""Dropout: Theano's random numbers, MRG31k3p, and the masks made of them."""
+"""Dropout: Theano's random numbers, MRG31k3p, and the masks made of them; NumPy's masks."""
 
 import theano
 import theano.tensor as T
@@ -8,8 +8,9 @@ from theano.gof import local_optimizer
 from theano.gof.opt import in2out
 from theano.sandbox.rng_mrg import mrg_uniform
 from theano.tensor.elemwise import DimShuffle, Elemwise
+from theano.tensor.raw_random import RandomFunction
 
-from ..ops.dropout import BernoulliMask, VectorUniform
+from ..ops.dropout import BernoulliMask, VectorUniform, binomial
 
 
 def _only_client(variable, kind):
@@ -48,6 +49,21 @@ def local_vector_random(node):
     return dict(zip([state, mask], BernoulliMask(op.output_type, op.inplace)(*node.inputs, p)))
 
 
+@local_optimizer([RandomFunction])
+def local_vector_binomial(node):
+    """Replaces the binomial numbers of NumPy's generator."""
+    op = node.op
+    if op.fn != "binomial":
+        return False
+    return RandomFunction(binomial, op.outtype, op.inplace, op.ndim_added)(*node.inputs, return_list=True)
+
+
 # After the GPU's optimizations (48.5), before comparison and cast are fused with others (49). Theano's rule
 # for generators in place (99) takes these as well.
-optdb.register("mnist_cnn_random", in2out(local_vector_random, ignore_newtrees=True), 48.6, "fast_run", "mnist_cnn")
+optdb.register(
+    "mnist_cnn_random",
+    in2out(local_vector_random, local_vector_binomial, ignore_newtrees=True),
+    48.6,
+    "fast_run",
+    "mnist_cnn",
+)
