@@ -7,7 +7,7 @@ import theano.tensor as T
 from openmp import threads
 
 from mnist_cnn import model  # noqa: F401  it sets float32
-from mnist_cnn.fused.ops.product import SparseProduct
+from mnist_cnn.fused.ops.product import Dot22OfZeros, GemmOfZeros, SparseProduct
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,8 @@ def factors(m, k, n, dense=0.2, seed=0):
 
 @pytest.mark.parametrize(
     "m, k, n",
-    [(50, 512, 256), (50, 256, 10), (500, 512, 256), (1, 1, 1), (3, 7, 130), (17, 33, 64), (2, 0, 3), (0, 4, 5)],
+    [(50, 512, 256), (50, 256, 10), (500, 512, 256), (1, 1, 1), (3, 7, 130), (17, 33, 64), (2, 0, 3), (0, 4, 5)]
+    + [(29, 2100, 17), (13, 40, 1), (100, 30, 65)],
 )
 def test_equals_numpy(product, m, k, n):
     """The product and both gradients, against NumPy's in double."""
@@ -75,6 +76,30 @@ def test_hides_no_nan(product, where, value):
     for got, array in zip(product(a, b, g), want):
         np.testing.assert_array_equal(np.isnan(got), np.isnan(array))
         np.testing.assert_array_equal(np.isinf(got), np.isinf(array))
+
+
+@pytest.fixture(scope="session")
+def counting():
+    """a b, and z + 2 a b in place, each by the Op that counts zeros first."""
+    a, b, z = T.fmatrix("a"), T.fmatrix("b"), T.fmatrix("z")
+    one, two = (T.constant(number, dtype="float32") for number in (1, 2))
+    total = GemmOfZeros()(z * 1, two, a, b, one)
+    return theano.function([a, b, z], [Dot22OfZeros()(a, b), total], mode=theano.Mode("cvm", None), accept_inplace=True)
+
+
+@pytest.mark.parametrize("dense", [0, 0.2, 0.6, 1])
+@pytest.mark.parametrize("m, k, n", [(9, 40, 70), (1, 30, 300), (40, 3, 65), (9, 40, 10), (2, 0, 70), (0, 4, 70)])
+def test_counts_zeros_first(counting, m, k, n, dense):
+    """In any memory layout, with zeros enough and without, NaN included."""
+    a, b, z = factors(m, k, n, dense)
+    if k:
+        b[k // 2, n // 2] = np.inf
+    with np.errstate(invalid="ignore"):
+        want = a.astype(float).dot(b)
+    for order in (np.ascontiguousarray, np.asfortranarray, lambda v: np.repeat(np.repeat(v, 2, 0), 2, 1)[::2, ::2]):
+        got = counting(order(a), order(b), order(z))
+        for c, wanted in zip(got, (want, z + 2 * want)):
+            np.testing.assert_allclose(c, wanted, rtol=0, atol=1e-4)
 
 
 def test_does_not_depend_on_threads(product):

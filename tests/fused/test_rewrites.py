@@ -16,10 +16,13 @@ from theano.compile.debugmode import DebugMode
 from theano.compile.nanguardmode import NanGuardMode
 from theano.gof import Constant, FunctionGraph, Query
 from theano.gof.graph import inputs as inputs_of
+from theano.sandbox.rng_mrg import MRG_RandomStreams
+from theano.tensor.shared_randomstreams import RandomStreams
 from theano.tensor.signal.pool import pool_2d
 
 from mnist_cnn import model  # noqa: F401  it sets float32
 from mnist_cnn.fused import explain, why_nothing
+from mnist_cnn.fused.rewrites.zeros import density
 
 #: Without fusion all elementwise operations are ones that are compiled once.
 FAST = theano.compile.get_default_mode().excluding("fusion")
@@ -103,6 +106,9 @@ def test_what_is_taken_of_lasagnes_layers(outputs, wanted, why):
     assert why in table[0].why
 
 
+#: In `explain`, where a call counts the zeros of a product's left factor.
+COUNTED = "SparseProduct or BLAS"
+
 X, W, B = T.ftensor4("x"), T.ftensor4("W"), T.fvector("b")
 Z, M, C, D = T.fmatrix("z"), T.fmatrix("m"), T.fvector("c"), T.dmatrix("d")
 BIAS = B.dimshuffle("x", 0, "x", "x")
@@ -157,9 +163,11 @@ def normalized_and_read():
         (rectify_and_read, ["Conv2D"], "convolution and bias in one pass"),
         (two_poolings, ["Conv2D", "Pool2D", "Pool2D"], "convolution, bias and rectifier in one pass"),
         (lambda: [T.nnet.relu(conv() + BIAS), conv()], ["Conv2D", "Activation"], "side by side"),
-        (lambda: T.dot(Z, M), ["SparseProduct"], "skips zeros"),
-        (lambda: T.tanh(T.dot(Z, M) + C), ["SparseProduct", "Activation"], ""),
-        (hidden_and_read, ["SparseProduct", None], ""),
+        (lambda: T.dot(T.nnet.relu(Z), M), ["SparseProduct"], "skips zeros"),
+        (lambda: T.dot(Z, M), [COUNTED], "skips zeros, where a call finds enough of them"),
+        (lambda: T.dot(T.tanh(Z), M), [None], "no rectifier or mask makes zeros in its left factor"),
+        (lambda: T.tanh(T.dot(Z, M) + C), [COUNTED, "Activation"], ""),
+        (hidden_and_read, [COUNTED, None], ""),
         (lambda: T.dot(D, D), [None], "it computes in float64"),
         (lambda: T.dot(Z, D), [None], "it computes in float64"),
         (
@@ -167,8 +175,8 @@ def normalized_and_read():
             [None],
             "it computes in float64",
         ),
-        (lambda: T.nnet.sigmoid(T.dot(Z, M) + C), ["SparseProduct", "Activation"], ""),
-        (lambda: T.log(T.nnet.sigmoid(T.dot(Z, M) + C)), ["SparseProduct", None], ""),
+        (lambda: T.nnet.sigmoid(T.dot(Z, M) + C), [COUNTED, "Activation"], ""),
+        (lambda: T.log(T.nnet.sigmoid(T.dot(Z, M) + C)), [COUNTED, None], ""),
         (lambda: normalized(1e-4), ["BatchNorm"], "statistics in two passes"),
         (lambda: T.nnet.relu(normalized(1e-4)), ["BatchNorm"], "statistics and nonlinearity in two passes"),
         (normalized_and_read, ["BatchNorm"], "statistics in two passes"),
@@ -192,7 +200,64 @@ def test_an_inner_value_that_is_read_elsewhere_is_named():
     ]
     shape = T.tanh(T.dot(Z, M) + C)  # a shape is no value
     table = rows_of_graph(optimized([shape, shape.owner.inputs[0].shape]))
-    assert [row.becomes for row in table] == ["SparseProduct", "Activation"]
+    assert [row.becomes for row in table] == [COUNTED, "Activation"]
+
+
+MRG, NUMPYS = MRG_RandomStreams(1), RandomStreams(1)
+
+
+@pytest.mark.parametrize(
+    "least, most, build",
+    [
+        (0, 1, lambda: Z[2:].T.reshape((3, 4))),
+        (1, 1, lambda: T.tanh(Z)),
+        (1, 1, lambda: Z + 1),
+        (0.5, 0.5, lambda: -T.nnet.relu(M + 1) / 2),
+        (0, 0.5, lambda: Z * T.nnet.relu(M)),
+        (1, 1, lambda: T.nnet.relu(Z, 0.1)),
+        (0.5, 0.5, lambda: T.switch(M > 2, Z, 0)),
+        (0.5, 1, lambda: T.concatenate([T.nnet.relu(Z), T.exp(Z)])),
+        (0.75, 0.75, lambda: T.tanh(Z) * MRG.binomial(Z.shape, p=0.75, dtype="float32")),
+        (0.75, 0.75, lambda: T.tanh(Z) * T.cast(NUMPYS.binomial(n=1, p=0.75, size=Z.shape), "float32")),
+        (0.5, 0.5, lambda: T.tanh(Z) * MRG.binomial(Z.shape, p=C.sum(), dtype="float32")),
+        (0.5, 0.5, lambda: T.nnet.relu(conv() + BIAS).flatten(2)),
+        (0.5, 0.5, lambda: T.nnet.relu(pool_2d(conv() + BIAS, (2, 2), ignore_border=True)).flatten(2)),
+        (0.5, 0.5, lambda: T.grad(T.sum(T.exp(T.nnet.relu(Z + C))), Z)),
+        (1, 1, lambda: T.grad(T.sum(T.exp(T.tanh(Z + C))), Z)),
+    ],
+)
+def test_the_share_of_zeros_that_a_graph_tells(least, most, build):
+    """In a graph whose other parts are replaced already."""
+    variable = build()
+    fgraph = FunctionGraph([v for v in inputs_of([variable]) if not isinstance(v, Constant)], [variable])
+    theano.compile.optdb.query(
+        Query(include=["mnist_cnn"], exclude=["mnist_cnn_products", "mnist_cnn_random"])
+    ).optimize(fgraph)
+    assert density(fgraph, fgraph.outputs[0]) == (least, most)
+
+
+def test_a_parameter_has_no_zeros():
+    W = theano.shared(normal(0, 3, 3))
+    f = theano.function([Z], T.dot(W, Z), updates=[(W, 2 * W)], mode=FAST)
+    assert "no rectifier or mask makes zeros" in reasons(f)[0]
+
+
+@pytest.mark.parametrize("decay", [0, 0.5])
+def test_a_product_stays_joined_with_plain_sgd(decay):
+    """One call in place, which counts zeros first; without zeros it is BLAS's alone."""
+    start = normal(0, 6, 40)
+    for share, f in ((0.2, T.nnet.relu), (1, lambda z: z), (1, T.tanh)):
+        W = theano.shared(start)
+        g = T.dot(f(Z), W) - M
+        step = theano.function([Z, M], [], updates=[(W, W - 0.1 * (T.dot(f(Z).T, g) + decay * W))], mode=FAST)
+        names = [type(node.op).__name__ for node in step.maker.fgraph.toposort()]
+        assert names[-1] == ("Gemm" if f is T.tanh else "GemmOfZeros") and "MayHaveZeros" not in names
+        z, m = normal(1, 20, 6), normal(2, 20, 40)
+        z[np.random.RandomState(3).rand(20, 6) > share] = 0
+        step(z, m)
+        h = {T.tanh: np.tanh(z), T.nnet.relu: np.maximum(z, 0)}.get(f, z).astype(float)
+        want = start - 0.1 * (h.T.dot(h.dot(start) - m) + decay * start)
+        np.testing.assert_allclose(W.get_value(), want, rtol=0, atol=1e-5)
 
 
 # --- the ways to write it ----------------------------------------------------------------------
@@ -461,8 +526,8 @@ def test_modes(mode, kinds):
     profile = theano.compile.ProfileStats(atexit_print=False) if mode is FAST else None
     f = theano.function([X, M, C], outputs, mode=mode, profile=profile)
     if kinds:
-        kinds = {"Pool2D", "SparseProduct", "Activation"}
-        assert set(becomes(f)) == kinds
+        kinds = {"Pool2D", "Activation"}
+        assert set(becomes(f)) == kinds | {COUNTED}
     else:
         assert why_nothing(f) == "it was compiled without the optimizations of mnist_cnn"
     data = IMAGES, normal(1, 18, 5) / 4, normal(2, 5)

@@ -1,11 +1,12 @@
-"""A Theano Op for the product of a sparse and a dense matrix, in C++."""
+"""Theano Ops for the product of a sparse and a dense matrix, in C++."""
 
 import theano.tensor as T
-from theano.gof import Apply
+from theano.gof import Apply, Op
+from theano.tensor.blas import Dot22, Gemm, GemmRelated
 
-from .base import DifferentiableOp, checked_tensor
+from .base import DifferentiableOp, NativeOp, checked_tensor
 
-__all__ = ["SparseProduct"]
+__all__ = ["Dot22OfZeros", "GemmOfZeros", "MayHaveZeros", "SparseProduct"]
 
 
 class SparseProduct(DifferentiableOp):
@@ -32,3 +33,77 @@ class SparseProduct(DifferentiableOp):
 
     def c_code(self, node, name, inputs, outputs, sub):
         return self.call("sparse_product::multiply_numpy", inputs, outputs, sub)
+
+
+class MayHaveZeros(Op):
+    """Marks the left factor of a product, a matrix that may have many zeros; it changes nothing.
+
+    The optimizer leaves it where Theano looks for products that it can join with a sum, and removes it
+    afterwards.
+    """
+
+    __props__ = ()
+    view_map = {0: [0]}
+
+    def make_node(self, a):
+        return Apply(self, [a], [a.type()])
+
+    def infer_shape(self, node, shapes):
+        return shapes
+
+    def L_op(self, inputs, outputs, gradients):
+        return gradients
+
+    def perform(self, node, inputs, outputs):
+        outputs[0][0] = inputs[0]
+
+
+class _OfZeros(NativeOp):
+    """An Op of Theano's for a product: where the left factor is sparse, zeros are skipped, elsewhere BLAS computes."""
+
+    header = "bindings/sparse_product.h"
+
+    def c_headers(self):
+        return NativeOp.c_headers(self) + GemmRelated.c_headers(self)
+
+    def c_libraries(self):
+        return NativeOp.c_libraries(self) + GemmRelated.c_libraries(self)
+
+    def c_compile_args(self):
+        return NativeOp.c_compile_args(self) + GemmRelated.c_compile_args(self)
+
+    def c_header_dirs(self):
+        return NativeOp.c_header_dirs(self) + GemmRelated.c_header_dirs(self)
+
+    def c_code_cache_version(self):
+        return NativeOp.c_code_cache_version(self) + super(NativeOp, self).c_code_cache_version()
+
+    def unless_sparse(self, arguments, outputs, code, sub):
+        """C code that skips zeros, or else does what Theano's does."""
+        return """
+        const int is_done = sparse_product::multiply_if_sparse({}, &{});
+        if (is_done < 0) {{ {} }}
+        if (!is_done) {{ {} }}
+        """.format(", ".join(arguments), *outputs, sub["fail"], code)
+
+
+class Dot22OfZeros(_OfZeros, Dot22):
+    """The product of a matrix that may have many zeros with another."""
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        code = Dot22.c_code(self, node, name, inputs, outputs, sub)
+        return self.unless_sparse([*inputs, "nullptr", "1", "0"], outputs, code, sub)
+
+
+class GemmOfZeros(_OfZeros, Gemm):
+    """``kept * z + factor * dot(a, b)`` in place of z, for an a that may have many zeros."""
+
+    def __init__(self, openmp=None):
+        NativeOp.__init__(self, openmp)
+        Gemm.__init__(self, inplace=True)
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        code = Gemm.c_code(self, node, name, inputs, outputs, sub)
+        z, factor, a, b, kept = inputs
+        numbers = ["*(float *)PyArray_DATA({})".format(number) for number in (factor, kept)]
+        return self.unless_sparse([a, b, z, *numbers], outputs, code, sub)

@@ -1,18 +1,22 @@
 """Dense layers: products of matrices, and the bias and nonlinearity after them."""
 
+import theano.tensor as T
 from theano import scalar
+from theano.compile import optdb
 from theano.gof import Apply, FunctionGraph, Variable
 from theano.tensor import DimShuffle, Dot
+from theano.tensor.blas import _dot22, gemm_inplace
 
 from ..ops.activation import Activation
 from ..ops.base import NativeOp
 from ..ops.conv2d import channels_first, channels_last
-from ..ops.product import SparseProduct
-from .matching import Match, operands
+from ..ops.product import Dot22OfZeros, GemmOfZeros, MayHaveZeros, SparseProduct
+from .matching import Match, is_elementwise, operands
 from .nonlinearity import LOGARITHM, describe, has_logarithm, recognize
-from .rewriting import Rewriting, not_float32
+from .rewriting import ReplacingOptimizer, Rewriting, not_float32
+from .zeros import density
 
-__all__ = ["Activations", "Products"]
+__all__ = ["Activations", "Products", "ProductsOfZeros"]
 
 
 class Activations(Rewriting):
@@ -81,7 +85,12 @@ def _has_channels_last(variable):
 
 
 class Products(Rewriting):
-    """Replaces a product of two matrices by `SparseProduct`, which skips zeros."""
+    """Replaces a product of two matrices by `SparseProduct`, which skips zeros, where its left factor has many.
+
+    Of other products Theano makes one call of BLAS, together with the sum or the plain SGD that follows. Where the left
+    factor may have many zeros, such as a program's data, or a sum follows, it is marked, and `ProductsOfZeros` replaces
+    that call by one which counts them first.
+    """
 
     name = "mnist_cnn_products"
 
@@ -92,12 +101,78 @@ class Products(Rewriting):
 
     def match(self, fgraph: FunctionGraph, variable: Variable) -> tuple[Apply, Match | str] | None:
         node = variable.owner
+        why_not = not_float32(*node.inputs)
+        if why_not is not None:
+            return node, why_not
+        share = density(fgraph, node.inputs[0])
+        if share.least > MOST:
+            return node, "no rectifier or mask makes zeros in its left factor, and BLAS is faster without"
+        if share.most <= MOST and not _is_joined(fgraph, variable):
+            becomes, why = "SparseProduct", "the product skips zeros"
 
-        def build(a, b):
-            return [SparseProduct()(a, b)]
+            def build(a, b):
+                return [SparseProduct()(a, b)]
+        else:
+            becomes, why = "SparseProduct or BLAS", "skips zeros, where a call finds enough of them"
 
-        match = Match(node.inputs, node.outputs, build, {}, "SparseProduct", "the product skips zeros")
-        return node, not_float32(*node.inputs) or match
+            def build(a, b):
+                return [T.dot(MayHaveZeros()(a), b)]
+
+        return node, Match(node.inputs, node.outputs, build, {}, becomes, why)
 
     def describe(self, node: Apply) -> str:
         return "product of matrices"
+
+
+#: The share of values that are not zero up to which `SparseProduct` is faster than BLAS.
+MOST = 0.5
+
+
+def _is_joined(fgraph, variable):
+    """Whether Theano joins a product with what follows: another matrix that is added, or plain SGD."""
+    first = variable
+    while True:
+        clients = fgraph.clients(variable)
+        if len(clients) != 1:
+            return False
+        node = clients[0][0]
+        if node == "output":
+            return variable is not first
+        result = node.outputs[0]
+        if is_elementwise(result, scalar.Add) and variable is first and not any(map(any, _patterns(node))):
+            return True
+        if not is_elementwise(result, scalar.Add, scalar.Sub, scalar.Mul, scalar.TrueDiv, scalar.Neg):
+            return False
+        variable = result
+
+
+def _patterns(node):
+    return [operand.broadcastable for operand in node.inputs]
+
+
+class ProductsOfZeros(ReplacingOptimizer):
+    """Has BLAS's calls count the zeros of the factors that `Products` marked, and removes the marks."""
+
+    name = "mnist_cnn_products_of_zeros"
+
+    def apply(self, fgraph: FunctionGraph) -> None:
+        marks = [node for node in fgraph.toposort() if isinstance(node.op, MayHaveZeros)]
+        for mark in marks:
+            readers = [node for node, _ in fgraph.clients(mark.outputs[0])]
+            for reader in readers + [
+                node
+                for turn in readers
+                if turn != "output" and isinstance(turn.op, DimShuffle)
+                for node, _ in fgraph.clients(turn.outputs[0])
+            ]:
+                if reader != "output" and reader.op in _OF_ZEROS:
+                    new = _OF_ZEROS[reader.op](*reader.inputs)
+                    new.owner.tag.mnist_cnn_place = getattr(mark.tag, "mnist_cnn_place", None)
+                    fgraph.replace_validate(reader.outputs[0], new, reason=self.name)
+            fgraph.replace_validate(mark.outputs[0], mark.inputs[0], reason=self.name)
+
+
+_OF_ZEROS = {_dot22: Dot22OfZeros(), gemm_inplace: GemmOfZeros()}
+
+# after Theano's products in place (70)
+optdb.register(ProductsOfZeros.name, ProductsOfZeros(), 71, "fast_run", "mnist_cnn")

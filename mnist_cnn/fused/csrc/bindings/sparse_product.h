@@ -33,4 +33,37 @@ inline int multiply_numpy(PyArrayObject *a, PyArrayObject *b, PyArrayObject **c)
     return 0;
 }
 
+// *c = a b; or, where there is a z, *c = z and z = kept * z + factor * a b: if that skips so many zeros that BLAS would
+// take longer. Returns whether it is done; -1 with a Python exception set. Whatever does not fit is left to Theano's
+// code.
+inline int multiply_if_sparse(PyArrayObject *a, PyArrayObject *b, PyArrayObject *z, float factor, float kept,
+                              PyArrayObject **c) {
+    const npy_intp m = PyArray_DIM(a, 0), k = PyArray_DIM(a, 1), n = PyArray_DIM(b, 1);
+    for (PyArrayObject *array : {a, b, z})
+        if (array && (!PyArray_ISALIGNED(array) || PyArray_STRIDE(array, 0) % sizeof(float) ||
+                      PyArray_STRIDE(array, 1) % sizeof(float)))
+            return 0;
+    if (PyArray_DIM(b, 0) != k || std::max(m, std::max(k, n)) > 1 << 30 || !simd::finite(factor) || !simd::finite(kept))
+        return 0;
+    if (z && (PyArray_DIM(z, 0) != m || PyArray_DIM(z, 1) != n || !PyArray_IS_C_CONTIGUOUS(z))) return 0;
+    if (!is_worth((int)m, (int)k, (int)n, view(a))) return 0;
+    const npy_intp dims[2] = {m, n};
+    if (z) {
+        Py_INCREF(z);
+        Py_XDECREF(*c);
+        *c = z;
+    } else if (arrays::allocate(c, NPY_FLOAT32, 2, dims, false, true)) {
+        return -1;
+    }
+    float *sums = (float *)PyArray_DATA(*c);
+    for (npy_intp i = 0; z && kept != 1 && i < m * n; i++) sums[i] *= kept;
+    try {
+        multiply((int)m, (int)k, (int)n, view(a), view(b), sums, factor, z != nullptr);
+    } catch (const std::bad_alloc &) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 1;
+}
+
 }  // namespace sparse_product
