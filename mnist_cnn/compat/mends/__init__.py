@@ -33,7 +33,7 @@ import hashlib
 from pathlib import Path
 
 # they register themselves
-from . import c_code, gpu_pickles, old_numpy, old_python, python_modes, shared_cache, source_lines  # noqa: F401
+from . import c_code, gpu_pickles, old_numpy, old_python, python_modes, scan_loop, shared_cache, source_lines  # noqa: F401
 
 __all__ = ["digest"]
 
