@@ -10,7 +10,7 @@ from theano.tensor.shared_randomstreams import RandomStreams
 
 def lasagne_like_cell():
     x, W = T.dtensor3("x"), T.dmatrix("W")
-    h, _ = theano.scan(lambda x, h, W: T.tanh(x + T.dot(h, W)), x, T.zeros((x.shape[1], 4)), W)
+    h, _ = theano.scan(lambda x, h, W: T.tanh(x + T.dot(h, W)), x, T.zeros((x.shape[1], 4), "float64"), W)
     return [x, W], [h, *T.grad(T.sqr(h).sum(), [x, W])]
 
 

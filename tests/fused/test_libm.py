@@ -5,6 +5,7 @@ import pytest
 import theano
 import theano.tensor as T
 from plain import PLAIN
+from theano.scan_module.scan_op import Scan
 
 from mnist_cnn import model  # noqa: F401  it sets float32
 from mnist_cnn.fused.ops.libm import LibmFunction
@@ -65,25 +66,23 @@ def test_is_used_for_matrices_of_floats_alone():
         LibmFunction("tanh")(T.dmatrix("d"))
 
 
-def test_products_around_them_are_rounded_as_before():
-    """Where an operation is cut, GCC makes the same products fused multiply-adds as in Theano's one loop."""
-    a, b, c = T.fmatrices("a", "b", "c")
+def test_operations_around_them_keep_their_values():
+    """Where an operation is cut, the compiler may round another of two products before it adds them, no more."""
     s, t = T.nnet.sigmoid, T.tanh
-    product = a * b
     expressions = [
-        s(a) * b + s(c) * t(a),  # an LSTM's cell
-        t(b) * a + s(b) * c,
-        s(a) + b * c,
-        (1 - s(a)) * t(b * c + a) + s(a) * b,  # a GRU's state
-        t(product + c) + product,
-        t(a) - T.sqr(c) + product * s(c),
+        lambda a, b, c: s(a) * b + s(c) * t(a + b),  # an LSTM's cell
+        lambda a, b, c: s(a) + b * c,
+        lambda a, b, c: t(a) * b + s(b * b) * c,
+        lambda a, b, c: t(a * b + c) + a * b,
+        lambda a, b, c: s(b) - T.sqr(c) * t(a),
     ]
-    rng = np.random.RandomState(0)
-    values = [rng.randn(40, 50).astype(np.float32) for _ in range(3)]
-    fast, calls = [theano.function([a, b, c], expressions, mode=mode) for mode in (FAST, CALLS)]
-    assert len(functions_in(fast)) == 9 and not functions_in(calls)
+    inputs = [[T.fmatrix(), T.fmatrix(), T.fmatrix()] for _ in expressions]  # of its own, else Theano fuses less
+    results = [expression(*variables) for expression, variables in zip(expressions, inputs)]
+    values = list(np.random.RandomState(0).randn(15, 40, 50).astype(np.float32))
+    fast, calls = [theano.function(sum(inputs, []), results, mode=mode) for mode in (FAST, CALLS)]
+    assert len(functions_in(fast)) == 3 + 1 + 2 + 1 + 2 and not functions_in(calls)
     for k, (got, want) in enumerate(zip(fast(*values), calls(*values))):
-        np.testing.assert_array_equal(got, want, err_msg=str(k))
+        np.testing.assert_allclose(got, want, rtol=0, atol=2**-21, err_msg=str(k))  # of numbers below 4
 
 
 def lstm(x, h, c, W, U, p):
@@ -97,11 +96,11 @@ def gru(x, h, c, W, U, p):
     inputs, states = T.dot(x, W), T.dot(h, U)
     r, u = [T.nnet.sigmoid(inputs[:, k : k + 8] + states[:, k : k + 8]) for k in (0, 8)]
     new = T.tanh(inputs[:, 16:24] + r * states[:, 16:24])
-    return (1 - u) * h + u * new, c + p
+    return (1 - u) * h + u * new * p, c
 
 
 @pytest.mark.parametrize("cell", [lstm, gru])
-def test_recurrent_networks_have_the_same_bits(cell):
+def test_recurrent_networks_keep_their_values(cell):
     """Values and gradients of a network, with vectors and with calls of libm."""
     x, W, U, p = T.ftensor3("x"), T.fmatrix("W"), T.fmatrix("U"), T.fvector("p")
     rng = np.random.RandomState(1)
@@ -111,11 +110,11 @@ def test_recurrent_networks_have_the_same_bits(cell):
         start = T.zeros((x.shape[1], 8))
         (h, _), _ = theano.scan(cell, x, [start, start], [W, U, p], mode=mode)
         function = theano.function([x, W, U, p], [h, *T.grad(T.sqr(h[-1]).sum(), [W, U, p])], mode=mode)
-        loops = [node.op for node in function.maker.fgraph.toposort() if isinstance(node.op, theano.scan_module.Scan)]
+        loops = [node.op for node in function.maker.fgraph.toposort() if isinstance(node.op, Scan)]
         return function(*values), sum((functions_in(loop.fn) for loop in loops), [])
 
     fast, names = results(FAST)
     calls, none = results(CALLS)
     assert {"tanh", "sigmoid"} == set(names) and not none
     for got, want in zip(fast, calls):
-        np.testing.assert_array_equal(got, want)
+        np.testing.assert_allclose(got, want, rtol=0, atol=1e-5 * np.abs(want).max())
