@@ -91,7 +91,7 @@ def test_a_linker_that_leaves_updates_to_the_loop(monkeypatch):
     for loop in (LEAN, THEANOS):
         monkeypatch.setattr(Scan, "execute", loop)
         x, W = T.dtensor3("x"), T.dmatrix("W")
-        step = lambda x, h, W: T.tanh(x + T.dot(h, W))  # noqa: E731
+        step = lambda x, h, W: T.tanh(x + T.dot(h, W))
         h, _ = theano.scan(step, x, T.zeros((x.shape[1], 4), "float64"), W, mode=mode)
         function = theano.function([x, W], [h, *T.grad(T.sqr(h).sum(), [x, W])], mode=mode)
         found.append(function(*CASES[lasagne_like_cell]))
@@ -161,18 +161,19 @@ def test_errors_are_theanos():
 
 
 def test_an_output_must_keep_its_shape():
-    ys, _ = theano.scan(lambda y: T.concatenate([y, y]), outputs_info=T.ones(1), n_steps=3)
+    y = T.dvector("y")
+    ys, _ = theano.scan(lambda y: T.concatenate([y, y]), outputs_info=y, n_steps=3)
     with pytest.raises(ValueError):
-        theano.function([], ys)()
+        theano.function([y], ys)(np.ones(2))
 
 
 def test_profile_counts_the_steps():
-    x = T.dvector("x")
-    ys, _ = theano.scan(lambda x: x + 1, x, profile=True)
-    function = theano.function([x], ys)
+    x, y = T.dvector("x"), T.dscalar("y")
+    ys, _ = theano.scan(lambda x, y: x + y, x, y, profile=True)
+    function = theano.function([x, y], ys)
     (loop,) = [node.op for node in function.maker.fgraph.toposort() if isinstance(node.op, Scan)]
     loop.fn.maker.profile.callcount = loop.fn.maker.profile.nbsteps = 0
-    function(np.ones(7))
-    function(np.ones(5))
+    function(np.ones(7), 0)
+    function(np.ones(5), 0)
     assert (loop.fn.maker.profile.callcount, loop.fn.maker.profile.nbsteps) == (2, 12)
     assert loop.fn.maker.profile.call_time >= loop.fn.maker.profile.vm_call_time > 0

@@ -3,9 +3,9 @@
 Theano has fused them with the operations around them, and calls libm for each number. Here those operations are cut
 where they ask for a tanh or a sigmoid, which an Op computes on vectors, to the same bits.
 
-The compiler may round a product before it adds it, or make both one fused multiply-add. `_products_alone` has it choose
-as GCC 12 did in Theano's loops of Lasagne's and Keras' LSTM, whose results keep their bits. Not every loop is translated
-so: elsewhere the last bit of a sum of products may change.
+The compiler may round a product before it adds it, or make both one fused multiply-add. `_products_alone` has it
+choose as GCC 12 did in Theano's loops of Lasagne's and Keras' LSTM, whose results keep their bits. Not every loop is
+translated so: elsewhere the last bit of a sum of products may change.
 """
 
 from collections.abc import Sequence
@@ -50,8 +50,8 @@ def _function(node):
 def _products_alone(nodes: Sequence[Apply], output: Variable) -> set[Variable]:
     """The products that Theano's C code, in one loop, rounds before it adds them.
 
-    Mostly GCC makes a product and the sums that read it fused multiply-adds, where all its readers are sums of its own basic
-    block, and none of them adds another product so. A sigmoid's code, with its branches, begins a new block.
+    Mostly GCC makes a product and the sums that read it fused multiply-adds, where all its readers are sums of its own
+    basic block, and none of them adds another product so. A sigmoid's code, with its branches, begins a new block.
     """
     block, blocks = 0, {}
     readers: dict[Variable, list[tuple[Apply, int]]] = {}
