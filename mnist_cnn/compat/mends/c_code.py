@@ -10,7 +10,7 @@ from .old_numpy import NUMPY_2
 __all__ = ["mend", "use_new_accelerate", "use_scipy_openblas"]
 
 # NumPy 2 has made private the iterator by which Theano adds to x[index] where an index comes twice. numpy.add.at
-# takes 40 times as long as a loop over rows, which the gradient of an embedding asks for.
+# takes 15 times as long as a loop over rows, which the gradient of an embedding asks for.
 _INPLACE_INCREMENT = """
 template <class Float> static void add_rows(PyArrayObject *x, const npy_intp *rows, PyArrayObject *y) {
     const npy_intp count = PyArray_DIM(y, 0), width = count ? PyArray_SIZE(y) / count : 0;
