@@ -129,3 +129,19 @@ def test_recurrent_layers_run():
     for t in range(5):
         hidden = np.tanh(x[:, t] @ W_in + b + hidden @ W_hid)
         np.testing.assert_allclose(found[:, t], hidden, rtol=1e-4, atol=1e-5)
+
+
+def test_increments_of_rows_that_come_twice():
+    """The gradient of an embedding: to the bit as numpy.add.at, in any layout; an index out of bounds is an error."""
+    x, rows, y = T.dmatrix("x"), T.ivector("rows"), T.dmatrix("y")
+    increment = theano.function([x, rows, y], T.inc_subtensor(x[rows], y))
+    rng = np.random.RandomState(0)
+    start, values = rng.randn(50, 12), rng.randn(300, 12)
+    numbers = rng.randint(-50, 50, 300).astype("int32")
+    for some in (values, values[:, ::-1]):
+        want = start.copy()
+        np.add.at(want, numbers, some)
+        np.testing.assert_array_equal(increment(start, numbers, some), want)
+    for outside in (50, -51):
+        with pytest.raises(IndexError, match="out of bounds"):
+            increment(start, np.int32([0, outside]), values[:2])

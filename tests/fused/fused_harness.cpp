@@ -13,6 +13,7 @@
 #include "dense/sparse_product.h"
 #include "distortion/distortion.h"
 #include "dropout/mrg31k3p.h"
+#include "libm/vectors.h"
 #include "update/elementwise.h"
 
 using namespace convolution;
@@ -263,6 +264,21 @@ static void check_mrg31k3p(size_t streams, size_t n) {
 }
 
 // Images distorted by `count` fields, some of them far beyond their borders; `others` stay as they are.
+template <class Function> static void check_libm(const char *name, size_t n) {
+    std::vector<float> x(n), y(n);
+    for (float &value : x) {
+        const uint32_t bits = generator();
+        memcpy(&value, &bits, sizeof bits);
+    }
+    libm::apply<Function>(x.data(), y.data(), n);
+    bool same = true;
+    for (size_t i = 0; i < n; i++) {
+        const float want = Function::call(x[i]);
+        same = same && (want == want ? !memcmp(&want, &y[i], sizeof want) : y[i] != y[i]);
+    }
+    expect(same, "the bits of libm", name);
+}
+
 static void check_distortion(int distorted, int others, int rows, int columns, int count) {
     const distortion::Problem p = {distorted + others, distorted, rows, columns, count};
     const size_t size = (size_t)rows * columns;
@@ -316,6 +332,10 @@ int main() {
     check_activation(3, 0);
     for (size_t n : {size_t(0), size_t(1), size_t(7), update::CHUNK, update::CHUNK + 1, 3 * update::PART - 5})
         for (bool in_place : {false, true}) check_update(n, in_place);
+    for (size_t n : {0, 1, 7, 16, 100, 100003}) {
+        check_libm<libm::Tanh>("tanh", n);
+        check_libm<libm::Sigmoid>("sigmoid", n);
+    }
     check_distortion(9, 3, 28, 28, 28);  // groups of images, one of them not full
     check_distortion(1, 0, 5, 3, 1);
     check_distortion(2, 1, 1, 1, 2);

@@ -22,6 +22,7 @@ orders of ``partition`` and ``argpartition`` differ: topk        NumPy 2.0     `
 ``pkg_resources``                                                setuptools 81 `old_python`
 attributes of a Pickler: ``theano.misc.pkl_utils``               Python 3.13   `source_lines`
 CorrMM has no Python code: FAST_COMPILE, DebugMode               ever          `python_modes`
+scan's loop in Python compares arrays instead of addresses       Python 3      `scan_loop`
 one process compiles at a time, the others wait for its lock     ever          `shared_cache`
 ================================================================ ============= =================
 
@@ -33,7 +34,7 @@ import hashlib
 from pathlib import Path
 
 # they register themselves
-from . import c_code, gpu_pickles, old_numpy, old_python, python_modes, shared_cache, source_lines  # noqa: F401
+from . import c_code, gpu_pickles, old_numpy, old_python, python_modes, scan_loop, shared_cache, source_lines  # noqa: F401
 
 __all__ = ["digest"]
 
