@@ -37,7 +37,8 @@ class LibmFunction(NativeOp):
         self.function = function
 
     def make_node(self, x):
-        return Apply(self, [checked_tensor(x, "x", x.ndim)], [x.type()])
+        x = checked_tensor(x, "x", x.ndim)
+        return Apply(self, [x], [x.type()])
 
     def infer_shape(self, node, shapes):
         return [shapes[0]]
