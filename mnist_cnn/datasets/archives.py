@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from ..storage.npz import MAX_REASON
+from ..storage.npz import MAX_REASON, ZipReader
 from ..system.errors import MnistCnnError
 
 __all__ = ["read_tar", "open_in_zip"]
@@ -142,7 +142,7 @@ def open_in_zip(path: Path | str, names: Sequence[str]) -> Iterator[zipfile.ZipE
     MnistCnnError
         When the archive cannot be read, or holds a link or a path out of its folder.
     """
-    with _refused(path), zipfile.ZipFile(path) as archive:
+    with _refused(path), ZipReader(path) as archive:
         members = archive.infolist()
         if len(members) > MAX_MEMBERS:
             raise ValueError("it holds more than {} files".format(MAX_MEMBERS))

@@ -13,7 +13,7 @@ import numpy as np
 from ..system.errors import MnistCnnError
 from .atomic import atomic_open, open_regular
 
-__all__ = ["write_npz", "read_npz", "read_npz_shapes"]
+__all__ = ["ZipReader", "write_npz", "read_npz", "read_npz_shapes"]
 
 MAX_ITEMS = 10**7  # in one array
 MAX_HEADER = 10**5  # bytes before an npy array's data; more than NumPy parses
@@ -23,6 +23,18 @@ MAX_REASON = 200  # characters of another library's error, which may quote a who
 
 #: The type characters that an array may have, and its shape, where None stands for any length.
 Expected = tuple[str, tuple[int | None, ...]]
+
+
+class ZipReader(zipfile.ZipFile):
+    """A zip archive whose overlapping entries are a BadZipFile, as before Python 3.15, which may only warn."""
+
+    def open(self, *args, **kwargs):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", "Overlapped entries")
+            try:
+                return super().open(*args, **kwargs)
+            except UserWarning as error:
+                raise zipfile.BadZipFile(str(error)) from error
 
 
 def write_npz(path: Path | str, arrays: Mapping[str, np.ndarray], comment: bytes = b"") -> None:
@@ -96,7 +108,7 @@ def read_npz(
         ...
     mnist_cnn.system.errors.MnistCnnError: numbers.npz is not ...: a has shape (3,), not (4,)
     """
-    with _refused(path), open_regular(path) as file, zipfile.ZipFile(file) as archive:
+    with _refused(path), open_regular(path) as file, ZipReader(file) as archive:
         names = sorted(archive.namelist())
         optional = optional or {}
         there = [name for name in optional if name + ".npy" in names]
@@ -128,7 +140,7 @@ def read_npz_shapes(path: Path | str) -> tuple[dict[str, tuple[int, ...]], bytes
     MnistCnnError
         When the file cannot be read, or is no npz file.
     """
-    with _refused(path), open_regular(path) as file, zipfile.ZipFile(file) as archive:
+    with _refused(path), open_regular(path) as file, ZipReader(file) as archive:
         names = [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
         if len(names) > MAX_ARRAYS:
             raise ValueError("it holds {} arrays".format(len(names)))

@@ -10,6 +10,7 @@ from .. import compat
 from ..fused import compile_move_pixels, why_not, why_nothing
 from ..system.errors import MnistCnnError
 from . import distortions
+from .distortions import Augment
 
 __all__ = ["Engine", "choose_engine"]
 
@@ -88,7 +89,7 @@ class Engine:
         if reason:
             self.name, self.remark = "plain", "plain Theano operations: {}".format(reason)
 
-    def distortions(self, share: float, size: int | tuple[int, ...] = 28) -> distortions.Augment | None:
+    def distortions(self, share: float, size: int | tuple[int, ...] = 28) -> Augment | None:
         """Make the function that distorts batches.
 
         Parameters

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..datasets.pickles import read_pickle
 from ..storage.atomic import open_regular
-from ..storage.npz import MAX_ITEMS, MAX_REASON, read_npz, read_npz_shapes
+from ..storage.npz import MAX_ITEMS, MAX_REASON, ZipReader, read_npz, read_npz_shapes
 from ..system.errors import MnistCnnError
 from .layouts import KERAS, KERAS_CHANNELS_FIRST, TORCH, Layout
 
@@ -123,13 +123,13 @@ def _refused(path):
 
 
 def _read_zip(path):
-    with zipfile.ZipFile(path) as archive:
+    with ZipReader(path) as archive:
         names = archive.namelist()
     pickles = [name for name in names if name.endswith("data.pkl")]
     if pickles:
         return _read_torch(path, pickles[0])
     if "model.weights.h5" in names:
-        with zipfile.ZipFile(path) as archive:
+        with ZipReader(path) as archive:
             if archive.getinfo("model.weights.h5").file_size > MAX_BYTES:
                 raise ValueError("it has more than {} bytes".format(MAX_BYTES))
             config = archive.read("config.json") if "config.json" in names else b"{}"
@@ -236,7 +236,7 @@ def _read_torch(path, name):
         for kind, dtype in (("Half", "<f2"), ("Float", "<f4"), ("Double", "<f8"), ("Long", "<i8"), ("Int", "<i4"))
     }
 
-    with zipfile.ZipFile(path) as archive:
+    with ZipReader(path) as archive:
         if archive.getinfo(name).file_size > MAX_BYTES:
             raise ValueError("it has more than {} bytes".format(MAX_BYTES))
 

@@ -113,17 +113,8 @@ def test_an_environment_is_mended_for_good(tmp_path):
     venv.create(str(tmp_path / "env"), with_pip=False)
     python = str(tmp_path / "env" / "bin" / "python")
     (folder,) = (tmp_path / "env" / "lib").glob("python*/site-packages")
-    (folder / "these.pth").write_text(
-        "\n".join(
-            [
-                str(path)
-                for path in (
-                    *site.getsitepackages(),
-                    os.path.dirname(os.path.dirname(import_hooks.__file__))[: -len("mnist_cnn")],
-                )
-            ]
-        )
-    )
+    project = os.path.dirname(os.path.dirname(import_hooks.__file__))[: -len("mnist_cnn")]
+    (folder / "these.pth").write_text("\n".join(filter(os.path.isdir, [*site.getsitepackages(), project])))
 
     def run(*args):
         process = subprocess.run([python, *args], capture_output=True, text=True, cwd=str(tmp_path))
