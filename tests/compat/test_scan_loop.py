@@ -1,11 +1,18 @@
 """scan's loop: to the bit against Theano's own in Python, and against loops in NumPy."""
 
+import functools
+
 import numpy as np
 import pytest
 import theano
 import theano.tensor as T
+from theano.gof.vm import VM_Linker
 from theano.scan_module.scan_op import Scan
 from theano.tensor.shared_randomstreams import RandomStreams
+
+# Theano's optimizations, and nothing to compile: one case below is enough for C.
+PYTHON = theano.Mode(VM_Linker(use_cloop=False, c_thunks=False), "fast_run")
+scan = functools.partial(theano.scan, mode=PYTHON)
 
 
 def lasagne_like_cell():
@@ -21,7 +28,7 @@ def several_taps_and_outputs():
     def step(before, now, y3, y1, z):
         return before * y3 + now, T.sin(z + y1), now - y3
 
-    (ys, zs, d), _ = theano.scan(
+    (ys, zs, d), _ = scan(
         step, dict(input=x, taps=[-1, 0]), [dict(initial=y, taps=[-3, -1]), z, None], go_backwards=False
     )
     return [x, y, z], [ys, zs[-1], d, *T.grad(T.sqr(ys).sum() + zs[-1].sum(), [x, y, z])]
@@ -29,28 +36,26 @@ def several_taps_and_outputs():
 
 def numbers():
     x, s = T.dvector("x"), T.dscalar("s")
-    (a, b), _ = theano.scan(lambda x, a: (a * x + 1, a - x), x, [s, None], n_steps=5)
+    (a, b), _ = scan(lambda x, a: (a * x + 1, a - x), x, [s, None], n_steps=5)
     return [x, s], [a, b, *T.grad(a[-1] + b.sum(), [x, s])]
 
 
 def truncated_gradient():
     x, h = T.dmatrix("x"), T.dvector("h")
-    hs, _ = theano.scan(lambda x, h: T.tanh(x + h), x, h, truncate_gradient=3)
+    hs, _ = scan(lambda x, h: T.tanh(x + h), x, h, truncate_gradient=3)
     return [x, h], [hs, *T.grad(hs[-1].sum(), [x, h])]
 
 
 def until():
     x, h = T.dmatrix("x"), T.dvector("h")
-    (hs, ys), _ = theano.scan(
-        lambda x, h: ([h + x, h * x], theano.scan_module.until(T.sum(h) > 2)), x, [h, None], n_steps=9
-    )
+    (hs, ys), _ = scan(lambda x, h: ([h + x, h * x], theano.scan_module.until(T.sum(h) > 2)), x, [h, None], n_steps=9)
     return [x, h], [hs, ys, hs.shape[0]]
 
 
 def last_values():
     """The loop keeps a few rows of each output, and goes around."""
     x, a, b = T.dmatrix("x"), T.dmatrix("a"), T.dvector("b")
-    (ys, zs), _ = theano.scan(lambda x, a3, a1, b: (a3 + T.cos(a1 * x), b * x), x, [dict(initial=a, taps=[-3, -1]), b])
+    (ys, zs), _ = scan(lambda x, a3, a1, b: (a3 + T.cos(a1 * x), b * x), x, [dict(initial=a, taps=[-3, -1]), b])
     return [x, a, b], [ys[-2:], zs[-1]]
 
 
@@ -69,7 +74,8 @@ def compile_by(loop, build, monkeypatch):
     """A function whose loops run by a function; each compiled loop keeps its own."""
     monkeypatch.setattr(Scan, "execute", loop)
     inputs, outputs = build()
-    return theano.function(inputs, outputs, on_unused_input="ignore")
+    mode = None if build is lasagne_like_cell else PYTHON
+    return theano.function(inputs, outputs, mode=mode, on_unused_input="ignore")
 
 
 LEAN, THEANOS = Scan.execute, Scan.execute.__wrapped__

@@ -490,7 +490,7 @@ def output_and_gradients(network, mode=None):
 
 
 @pytest.mark.slow
-@settings(drawn, max_examples=8)
+@settings(drawn, max_examples=4)
 @given(stacks(), st.integers(1, 5), st.integers(0, 2**31))
 def test_stacks_equal_the_plain_graph(network, batch, seed):
     rng = np.random.RandomState(seed)

@@ -105,9 +105,8 @@ constexpr int64_t POWERS[32] = {0x3ff0000000000000, 0x3fefd9b0d3158574, 0x3fefb5
 
 // Half a vector.
 ALWAYS_INLINE doubles exp(doubles x) {
-    constexpr double C0 = 0x1.c6af84b912394p-5 / 32768, C1 = 0x1.ebfce50fac4f3p-3 / 1024,
-                     C2 = 0x1.62e42ff0c52d6p-1 / 32;
-    const doubles scale = 0x1.71547652b82fep+5 - doubles{}, shift = 0x1.8p+52 - doubles{};
+    constexpr double C0 = 0.05550361559341535 / 32768, C1 = 0.2402284522445722 / 1024, C2 = 0.6931471806916203 / 32;
+    const doubles scale = 46.16624130844683 - doubles{}, shift = 6755399441055744.0 - doubles{};
     const doubles shifted = fused(scale, x, shift);
     const longs k = (longs)shifted;  // its last bits are the rounded number
     const doubles r = fused(scale, x, -(shifted - shift));
