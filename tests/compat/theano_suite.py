@@ -109,6 +109,9 @@ class _Record:
 def pytest_configure(config):
     """Record the outcomes in the file that the runner names."""
     if "THEANO_OUTCOMES" in os.environ:
+        import nose.tools
+
+        nose.tools.assert_equals = nose.tools.assert_equal  # gone from unittest and pynose
         config.pluginmanager.register(_Record(os.environ["THEANO_OUTCOMES"]))
 
 
