@@ -1,14 +1,13 @@
 """tanh and sigmoids that no other pattern took, such as the gates of recurrent layers.
 
-Theano has fused them with the operations around them, and calls libm for each number. Here those operations are cut
-where they ask for a tanh or a sigmoid, which an Op computes on vectors, to the same bits.
+Theano has fused them with the operations around them, and calls libm for each number. Here an Op computes them on
+vectors before, to the same bits.
 
-The compiler may round a product before it adds it, or make both one fused multiply-add. `_products_alone` has it
-choose as GCC 12 did in Theano's loops of Lasagne's and Keras' LSTM, whose results keep their bits. Not every loop is
-translated so: elsewhere the last bit of a sum of products may change.
+The compiler makes a product and the sum that reads it one fused multiply-add, or rounds the product first; the calls
+and branches of the loop decide. So a loop with such a sum stays as it is, and fetches the numbers where it called libm.
 """
 
-from collections.abc import Sequence
+from collections import Counter
 
 import theano
 from theano import scalar
@@ -20,95 +19,115 @@ from theano.tensor.opt import in2out
 
 from ..ops.libm import LibmFunction
 
-__all__ = ["Rounded"]
+__all__ = []
 
 _FUNCTIONS = {scalar.Tanh: "tanh", ScalarSigmoid: "sigmoid"}
-_PRODUCTS, _SUMS = (scalar.Mul, scalar.Sqr), (scalar.Add, scalar.Sub)
-_OTHERS = (scalar.TrueDiv, scalar.Identity)
-
-
-class Rounded(scalar.UnaryScalarOp):
-    """A product as a number of its own, which the compiler makes no part of a fused multiply-add."""
-
-    def impl(self, x):
-        return x
-
-    def c_code(self, node, name, inputs, outputs, sub):
-        return '{z} = {x}; __asm__("" : "+m"({z}));'.format(x=inputs[0], z=outputs[0])
-
-    def c_code_cache_version(self):
-        return (1,)
-
-
-_rounded = Rounded(scalar.same_out)
 
 
 def _function(node):
-    return _FUNCTIONS.get(type(node.op))
+    return _FUNCTIONS.get(type(node.op)) if node.inputs[0].dtype == "float32" else None
 
 
-def _products_alone(nodes: Sequence[Apply], output: Variable) -> set[Variable]:
-    """The products that Theano's C code, in one loop, rounds before it adds them.
+class FetchedTanh(scalar.BinaryScalarOp):
+    """The function of x is y, computed already: for a loop that is translated like one that computes it."""
 
-    Mostly GCC makes a product and the sums that read it fused multiply-adds, where all its readers are sums of its own
-    basic block, and none of them adds another product so. A sigmoid's code, with its branches, begins a new block.
+    def impl(self, x, y):
+        return y
+
+    def c_support_code(self):
+        # as libm's functions in the compiler's eyes: not looked into, without effects
+        return """
+        #if defined(__clang__)
+        #define MNIST_CNN_FETCHED __attribute__((noinline, const))
+        #else
+        #define MNIST_CNN_FETCHED __attribute__((noipa, const))
+        #endif
+        MNIST_CNN_FETCHED static float mnist_cnn_fetched(float x, float y) noexcept { return y; }
+        """
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return "{} = mnist_cnn_fetched({}, {});".format(outputs[0], *inputs)
+
+    def c_code_cache_version(self):
+        return (3,)
+
+
+class FetchedSigmoid(FetchedTanh):
+    """The same with the branches of Theano's sigmoid."""
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return "{0} = {1} < -88.0f ? 0.0 : {1} > 15.0f ? 1.0f : mnist_cnn_fetched({1}, {2});".format(
+            outputs[0], *inputs
+        )
+
+
+_FETCHED = {"tanh": FetchedTanh(scalar.upcast_out), "sigmoid": FetchedSigmoid(scalar.upcast_out)}
+
+
+_PRODUCTS = (scalar.Mul, scalar.Sqr, scalar.Neg)
+
+
+def _added_products(op):
+    """The products that a sum reads."""
+    return {
+        value.owner
+        for node in op.fgraph.apply_nodes
+        if isinstance(node.op, (scalar.Add, scalar.Sub))
+        for value in node.inputs
+        if value.owner is not None and isinstance(value.owner.op, _PRODUCTS)
+    }
+
+
+def _is_shared(op, product):
+    """Whether a product, or one of two of its factors, is read twice: in the argument of a function and elsewhere.
+
+    The compiler would compute it once, and not fuse it.
     """
-    block, blocks = 0, {}
-    readers: dict[Variable, list[tuple[Apply, int]]] = {}
-    for node in nodes:
-        block += _function(node) == "sigmoid"
-        blocks[node] = block
-        for place, value in enumerate(node.inputs):
-            readers.setdefault(value, []).append((node, place))
-    alone, taken = set(), set()
-    for node in nodes:
-        product = node.outputs[0]
-        if not isinstance(node.op, _PRODUCTS):
-            continue
-        sums = [(reader, max(place, 1)) for reader, place in readers.get(product, []) if isinstance(reader.op, _SUMS)]
-        if (
-            product is not output
-            and len(set(sums)) == len(readers[product])
-            and all(blocks[reader] == blocks[node] for reader, _ in sums)
-            and not taken & set(sums)
-        ):
-            taken |= set(sums)
-        elif sums:
-            alone.add(product)
-    return alone
+
+    def factors(node):
+        return Counter(node.inputs * (2 if isinstance(node.op, scalar.Sqr) else 1))
+
+    others = op.fgraph.apply_nodes - {product}
+    return len(product.outputs[0].clients) > 1 or any(
+        isinstance(node.op, _PRODUCTS) and sum((factors(node) & factors(product)).values()) > 1 for node in others
+    )
 
 
-def _is_known(node):
-    known = isinstance(node.op, (*_PRODUCTS, *_SUMS, *_OTHERS)) or _function(node)
-    return known and all(value.dtype == "float32" for value in node.inputs + node.outputs)
+class _Loop:
+    """The operations of a `Composite`, some of whose results are tensors."""
 
+    def __init__(self, op, inputs):
+        self.fetches = bool(_added_products(op))
+        self.inputs = dict(zip(op.fgraph.inputs, inputs))
+        self.computed = {}  # {a function's result in the Composite: tensor}
 
-class _Pieces:
-    """The operations of a `Composite`, cut at the functions of libm."""
-
-    def __init__(self, values, alone):
-        self.values, self.alone = values, alone  # {variable of the Composite: tensor that is computed already}
-
-    def piece(self, variable: Variable) -> Variable:
-        """The tensor of a variable: from the tensors before it by one elementwise operation."""
-        if variable in self.values:
-            return self.values[variable]
+    def tensor(self, variable: Variable) -> Variable:
+        """The tensor of a variable, by one elementwise operation."""
+        tensors = {**self.inputs, **self.computed}
+        if variable in tensors:
+            return tensors[variable]
         leaves: dict[Variable, Variable] = {}
         made: dict[Variable, Variable] = {}
+
+        def leaf(value):
+            return leaves.setdefault(value, value.type())
 
         def make(value):
             if isinstance(value, Constant):
                 return value
-            if value in self.values:
-                return leaves.setdefault(value, value.type())
+            if value in self.inputs or value in self.computed and not self.fetches:
+                return leaf(value)
             if value not in made:
-                result = value.owner.op.make_node(*map(make, value.owner.inputs)).outputs[0]
-                made[value] = _rounded(result) if value in self.alone else result
+                node = value.owner
+                inputs = list(map(make, node.inputs))
+                if value in self.computed:
+                    made[value] = _FETCHED[_function(node)](*inputs, leaf(value))
+                else:
+                    made[value] = node.op.make_node(*inputs).outputs[0]
             return made[value]
 
         result = make(variable)
-        op = scalar.Composite(list(leaves.values()), [result])
-        return Elemwise(op)(*[self.values[leaf] for leaf in leaves])
+        return Elemwise(scalar.Composite(list(leaves.values()), [result]))(*[tensors[value] for value in leaves])
 
 
 @local_optimizer([Elemwise])
@@ -121,14 +140,13 @@ def _use_vectors(node: Apply) -> list[Variable] | None:
         return [LibmFunction(_FUNCTIONS[type(op)])(node.inputs[0])]
     if not isinstance(op, scalar.Composite) or len(op.fgraph.outputs) > 1:
         return None
-    nodes, (output,) = op.fgraph.toposort(), op.fgraph.outputs
-    if not any(map(_function, nodes)) or not all(map(_is_known, nodes)):
+    functions = [inner for inner in op.fgraph.toposort() if _function(inner)]
+    if not functions or any(_is_shared(op, product) for product in _added_products(op)):
         return None
-    pieces = _Pieces(dict(zip(op.fgraph.inputs, node.inputs)), _products_alone(nodes, output))
-    for inner in nodes:
-        if _function(inner):
-            pieces.values[inner.outputs[0]] = LibmFunction(_function(inner))(pieces.piece(inner.inputs[0]))
-    return [pieces.piece(output)]
+    loop = _Loop(op, node.inputs)
+    for inner in functions:
+        loop.computed[inner.outputs[0]] = LibmFunction(_function(inner))(loop.tensor(inner.inputs[0]))
+    return [loop.tensor(op.fgraph.outputs[0])]
 
 
 # after Theano has fused elementwise operations (49), before it looks for what can be in place (50)

@@ -8,6 +8,7 @@ from theano.gof.opt import Optimizer
 from theano.tensor import Elemwise
 
 from ..ops.base import NativeOp
+from ..ops.libm import LibmFunction
 
 __all__ = []
 
@@ -24,7 +25,10 @@ class OnePool(Optimizer):
 
     def apply(self, fgraph: FunctionGraph) -> None:
         """Change the operations without a new node: they compute the same."""
-        if not any(isinstance(node.op, NativeOp) for node in fgraph.apply_nodes):
+        # With OpenMP the compiler rounds other sums of products. `LibmFunction`, which has no threads, keeps all bits.
+        if not any(
+            isinstance(node.op, NativeOp) and not isinstance(node.op, LibmFunction) for node in fgraph.apply_nodes
+        ):
             return
         for node in fgraph.apply_nodes:
             if isinstance(node.op, Elemwise) and node.op.openmp:

@@ -22,10 +22,7 @@ template <class Function> int apply_numpy(PyArrayObject *x, PyArrayObject **y) {
     }
     const arrays::Contiguous from(x);
     if (!from.array) return -1;
-    constexpr ptrdiff_t BLOCK = 1 << 13;
-    parallel::for_blocks(size, BLOCK, 4 * parallel::threads(), [&](int, ptrdiff_t first, ptrdiff_t last) {
-        apply<Function>(from.data() + first, to + first, last - first);
-    });
+    apply<Function>(from.data(), to, size);
     return 0;
 }
 

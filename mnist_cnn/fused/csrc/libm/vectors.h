@@ -9,7 +9,6 @@
 #include <cstring>
 
 #include "runtime/simd.h"
-#include "runtime/threads.h"
 
 namespace libm {
 
