@@ -18,9 +18,9 @@ worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 if worker != "gw0":
     home, cache = Path.home() / ".cache" / "mnist_cnn-tests" / worker, Path.home() / ".theano"
     home.mkdir(parents=True, exist_ok=True)
+    cache.mkdir(exist_ok=True)
     if not (home / ".theano").exists():
         (home / ".theano").symlink_to(cache)
-    cache.mkdir(exist_ok=True)
     os.environ["HOME"] = str(home)
 
 import lasagne  # noqa: E402

@@ -263,7 +263,7 @@ static void check_mrg31k3p(size_t streams, size_t n) {
     expect(state == want, "state after a mask", "mrg31k3p");
 }
 
-// Images distorted by `count` fields, some of them far beyond their borders; `others` stay as they are.
+// Floats of all sizes, by vectors or by calls.
 template <class Function> static void check_libm(const char *name, size_t n) {
     std::vector<float> x(n), y(n);
     for (float &value : x) {
@@ -279,6 +279,7 @@ template <class Function> static void check_libm(const char *name, size_t n) {
     expect(same, "the bits of libm", name);
 }
 
+// Images distorted by `count` fields, some of them far beyond their borders; `others` stay as they are.
 static void check_distortion(int distorted, int others, int rows, int columns, int count) {
     const distortion::Problem p = {distorted + others, distorted, rows, columns, count};
     const size_t size = (size_t)rows * columns;

@@ -80,11 +80,14 @@ def test_hides_no_nan(product, where, value):
 
 @pytest.fixture(scope="session")
 def counting():
-    """a b, and z + 2 a b in place, each by the Op that counts zeros first."""
+    """a b, and z + 2 a b in place, each by the Op that counts zeros first; then 2 a b over NaN."""
     a, b, z = T.fmatrix("a"), T.fmatrix("b"), T.fmatrix("z")
-    one, two = (T.constant(number, dtype="float32") for number in (1, 2))
+    zero, one, two = (T.constant(number, dtype="float32") for number in (0, 1, 2))
     total = GemmOfZeros()(z * 1, two, a, b, one)
-    return theano.function([a, b, z], [Dot22OfZeros()(a, b), total], mode=theano.Mode("cvm", None), accept_inplace=True)
+    alone = GemmOfZeros()(z * np.float32(np.nan), two, a, b, zero)
+    return theano.function(
+        [a, b, z], [Dot22OfZeros()(a, b), total, alone], mode=theano.Mode("cvm", None), accept_inplace=True
+    )
 
 
 @pytest.mark.parametrize("dense", [0, 0.2, 0.6, 1])
@@ -98,7 +101,7 @@ def test_counts_zeros_first(counting, m, k, n, dense):
         want = a.astype(float).dot(b)
     for order in (np.ascontiguousarray, np.asfortranarray, lambda v: np.repeat(np.repeat(v, 2, 0), 2, 1)[::2, ::2]):
         got = counting(order(a), order(b), order(z))
-        for c, wanted in zip(got, (want, z + 2 * want)):
+        for c, wanted in zip(got, (want, z + 2 * want, 2 * want)):
             np.testing.assert_allclose(c, wanted, rtol=0, atol=1e-4)
 
 

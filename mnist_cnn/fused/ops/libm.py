@@ -32,8 +32,8 @@ class LibmFunction(NativeOp):
     __props__ = ("function",)
     header = "bindings/libm.h"
 
-    def __init__(self, function: str, openmp: bool | None = None) -> None:
-        super().__init__(openmp)
+    def __init__(self, function: str) -> None:
+        super().__init__(openmp=False)  # it has no threads
         self.function = function
 
     def make_node(self, x):

@@ -139,15 +139,12 @@ def _is_joined(fgraph, variable):
         if node == "output":
             return variable is not first
         result = node.outputs[0]
-        if is_elementwise(result, scalar.Add) and variable is first and not any(map(any, _patterns(node))):
+        is_sum = is_elementwise(result, scalar.Add) and not any(any(term.broadcastable) for term in node.inputs)
+        if is_sum and variable is first:
             return True
         if not is_elementwise(result, scalar.Add, scalar.Sub, scalar.Mul, scalar.TrueDiv, scalar.Neg):
             return False
         variable = result
-
-
-def _patterns(node):
-    return [operand.broadcastable for operand in node.inputs]
 
 
 class ProductsOfZeros(ReplacingOptimizer):
@@ -156,20 +153,19 @@ class ProductsOfZeros(ReplacingOptimizer):
     name = "mnist_cnn_products_of_zeros"
 
     def apply(self, fgraph: FunctionGraph) -> None:
-        marks = [node for node in fgraph.toposort() if isinstance(node.op, MayHaveZeros)]
-        for mark in marks:
-            readers = [node for node, _ in fgraph.clients(mark.outputs[0])]
-            for reader in readers + [
-                node
-                for turn in readers
-                if turn != "output" and isinstance(turn.op, DimShuffle)
-                for node, _ in fgraph.clients(turn.outputs[0])
-            ]:
-                if reader != "output" and reader.op in _OF_ZEROS:
+        for mark in [node for node in fgraph.toposort() if isinstance(node.op, MayHaveZeros)]:
+            readers = _readers(fgraph, mark)
+            turned = [node for turn in readers if isinstance(turn.op, DimShuffle) for node in _readers(fgraph, turn)]
+            for reader in readers + turned:
+                if reader.op in _OF_ZEROS:
                     new = _OF_ZEROS[reader.op](*reader.inputs)
                     new.owner.tag.mnist_cnn_place = getattr(mark.tag, "mnist_cnn_place", None)
                     fgraph.replace_validate(reader.outputs[0], new, reason=self.name)
             fgraph.replace_validate(mark.outputs[0], mark.inputs[0], reason=self.name)
+
+
+def _readers(fgraph, node):
+    return [reader for reader, _ in fgraph.clients(node.outputs[0]) if reader != "output"]
 
 
 _OF_ZEROS = {_dot22: Dot22OfZeros(), gemm_inplace: GemmOfZeros()}

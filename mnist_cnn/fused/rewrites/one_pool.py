@@ -8,7 +8,6 @@ from theano.gof.opt import Optimizer
 from theano.tensor import Elemwise
 
 from ..ops.base import NativeOp
-from ..ops.libm import LibmFunction
 
 __all__ = []
 
@@ -25,10 +24,8 @@ class OnePool(Optimizer):
 
     def apply(self, fgraph: FunctionGraph) -> None:
         """Change the operations without a new node: they compute the same."""
-        # With OpenMP the compiler rounds other sums of products. `LibmFunction`, which has no threads, keeps all bits.
-        if not any(
-            isinstance(node.op, NativeOp) and not isinstance(node.op, LibmFunction) for node in fgraph.apply_nodes
-        ):
+        # Without threads of this package OpenMP stays: without it the compiler rounds other sums of products.
+        if not any(isinstance(node.op, NativeOp) and node.op.openmp for node in fgraph.apply_nodes):
             return
         for node in fgraph.apply_nodes:
             if isinstance(node.op, Elemwise) and node.op.openmp:

@@ -1,5 +1,6 @@
 """How many values of a variable are not zero, as far as its graph tells."""
 
+import functools
 from typing import NamedTuple
 
 from theano import scalar
@@ -52,35 +53,40 @@ def density(fgraph: FunctionGraph, variable: Variable) -> Density:
     -------
     Density
     """
-    node = variable.owner
-    if node is None:
-        updated = {fgraph.inputs[place] for place in (getattr(fgraph, "update_mapping", None) or {}).values()}
-        return _DENSE if variable in updated else _UNKNOWN
-    op, operands = node.op, [value for value in node.inputs if not all(getattr(value, "broadcastable", ()))]
-    z, nonlinearity = recognize(variable)
-    if z is not None:
-        return _HALF if _is_rectifier(nonlinearity) else _DENSE
-    if isinstance(op, RandomFunction) or is_elementwise(variable, *_COMPARISONS):
-        share = _drawn_share(node)
-        return _HALF if share is None else Density(share, share)
-    if isinstance(op, ConvReluPool):
-        return _HALF
-    if isinstance(op, (Activation, BatchNorm, Conv2D)):
-        return _HALF if _is_rectifier(op.f) else _DENSE
-    if isinstance(op, ActivationGrad):
-        return _product([_HALF if _is_rectifier(op.f) else _DENSE, density(fgraph, node.inputs[1])])
-    if is_elementwise(variable, scalar.Mul):
-        return _product([density(fgraph, operand) for operand in operands])
-    if is_elementwise(variable, scalar.Switch):
-        return _HALF if 0 in map(constant_value, node.inputs[1:]) else _DENSE
-    if isinstance(op, Join):
-        parts = [density(fgraph, part) for part in node.inputs[1:]]
-        return Density(min(part.least for part in parts), max(part.most for part in parts))
-    if isinstance(op, Pool2D):
-        return density(fgraph, node.inputs[0]) if op.window.mode == "max" else _DENSE
-    if isinstance(op, _MOVING) or is_elementwise(variable, *_KEEPING_ZEROS) and operands[:1] == node.inputs[:1]:
-        return density(fgraph, node.inputs[0])
-    return _DENSE
+    updated = {fgraph.inputs[place] for place in (getattr(fgraph, "update_mapping", None) or {}).values()}
+
+    @functools.cache  # a factor may be read in many places
+    def share(variable):
+        node = variable.owner
+        if node is None:
+            return _DENSE if variable in updated else _UNKNOWN
+        op, operands = node.op, [value for value in node.inputs if not all(getattr(value, "broadcastable", ()))]
+        z, nonlinearity = recognize(variable)
+        if z is not None:
+            return _HALF if _is_rectifier(nonlinearity) else _DENSE
+        if isinstance(op, RandomFunction) or is_elementwise(variable, *_COMPARISONS):
+            drawn = _drawn_share(node)
+            return _HALF if drawn is None else Density(drawn, drawn)
+        if isinstance(op, ConvReluPool):
+            return _HALF
+        if isinstance(op, (Activation, BatchNorm, Conv2D)):
+            return _HALF if _is_rectifier(op.f) else _DENSE
+        if isinstance(op, ActivationGrad):
+            return _product([_HALF if _is_rectifier(op.f) else _DENSE, share(node.inputs[1])])
+        if is_elementwise(variable, scalar.Mul):
+            return _product([share(operand) for operand in operands])
+        if is_elementwise(variable, scalar.Switch):
+            return _HALF if 0 in map(constant_value, node.inputs[1:]) else _DENSE
+        if isinstance(op, Join):
+            parts = [share(part) for part in node.inputs[1:]]
+            return Density(min(part.least for part in parts), max(part.most for part in parts))
+        if isinstance(op, Pool2D):
+            return share(node.inputs[0]) if op.window.mode == "max" else _DENSE
+        if isinstance(op, _MOVING) or is_elementwise(variable, *_KEEPING_ZEROS) and operands[:1] == node.inputs[:1]:
+            return share(node.inputs[0])
+        return _DENSE
+
+    return share(variable)
 
 
 def _is_rectifier(f):

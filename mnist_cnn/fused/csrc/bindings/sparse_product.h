@@ -56,7 +56,8 @@ inline int multiply_if_sparse(PyArrayObject *a, PyArrayObject *b, PyArrayObject 
         return -1;
     }
     float *sums = (float *)PyArray_DATA(*c);
-    for (npy_intp i = 0; z && kept != 1 && i < m * n; i++) sums[i] *= kept;
+    if (z && kept != 1)
+        for (npy_intp i = 0; i < m * n; i++) sums[i] = kept == 0 ? 0 : kept * sums[i];  // as BLAS: 0 hides NaN
     try {
         multiply((int)m, (int)k, (int)n, view(a), view(b), sums, factor, z != nullptr);
     } catch (const std::bad_alloc &) {

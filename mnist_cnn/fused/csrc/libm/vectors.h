@@ -147,10 +147,6 @@ template <class Function> bool agree() {
     return true;
 }
 
-#else
-
-template <class Function> bool agree() { return false; }
-
 #endif
 
 // y = f(x) of n numbers
