@@ -15,7 +15,7 @@ import theano.tensor as T
 def test_children_of_a_process_that_has_computed_compute():
     """Python's fork, a pool's, and a child's child: the parent's bits, where they waited for ever."""
     x = T.fvector()
-    total = theano.function([x], T.tanh(x).sum())
+    total = theano.function([x], T.exp(x).sum())  # tanh has an Op without threads
     numbers = np.linspace(0, 1, 10**6, dtype="f")
     assert any(node.op.openmp for node in total.maker.fgraph.toposort() if hasattr(node.op, "openmp"))
     result = total(numbers)
