@@ -27,6 +27,7 @@ import lasagne  # noqa: E402
 import theano.tensor as T  # noqa: E402
 
 from mnist_cnn import data, model, train  # noqa: E402
+from mnist_cnn.benchmarks.peers import FRAMEWORKS, find_peers  # noqa: E402
 
 #: The library that shares the kernels' work out to threads.
 OPENMP = ctypes.CDLL("libgomp.so.1")
@@ -119,6 +120,20 @@ def cnn(training):
     model.load_weights(training[1], network)
     _, val_fn = train.compile_functions(network, input_var, target_var)
     return network, input_var, val_fn
+
+
+@pytest.fixture(scope="session")
+def python_with():
+    """A function from a peer's program to a Python that can run it: this one, or one in MNIST_CNN_PEERS."""
+    pythons = [sys.executable, *filter(None, os.environ.get("MNIST_CNN_PEERS", "").split(os.pathsep))]
+    found = {program: python for python, program in find_peers(pythons)}
+
+    def python_with(program):
+        if program not in found:
+            pytest.skip("no Python here has {}".format(" and ".join(FRAMEWORKS[program])))
+        return found[program]
+
+    return python_with
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from ..storage.atomic import atomic_open, make_folder
 from ..storage.records import load_history
 from ..system.errors import MnistCnnError
 from ..train import compile_functions
+from ..training.config import Config
 from ..training.engine import choose_engine
 from .processes import accuracy_in, run_program, run_torch
 from .step import measure, repeat, theano_step
@@ -144,7 +145,8 @@ def _row(what, batch_size, seconds, validation, test):
 def _rows_of_torch(torch_python, dataset, batch_sizes, num_epochs):
     """PyTorch's lines of the table, or one line with the error."""
     try:
-        results = run_torch(torch_python, dataset, num_epochs, batch_sizes)
+        configs = [Config(batch_size=size, num_epochs=num_epochs, seed=1) for size in batch_sizes]
+        results = run_torch(torch_python, dataset, configs)
     except MnistCnnError as error:
         return ["| {} | | | | |".format(error)]
     names = ("what", "batch_size", "seconds", "validation", "test")

@@ -5,10 +5,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..system.errors import MnistCnnError
+from ..training.config import Config
 from .networks import NETWORKS
 
 __all__ = ["environment", "run_program", "run_torch", "accuracy_in"]
@@ -64,9 +66,7 @@ def run_program(
     return process
 
 
-def run_torch(
-    torch_python: str, dataset: Path | str, num_epochs: int, batch_sizes: Sequence[int], *options: str
-) -> list[dict[str, Any]]:
+def run_torch(torch_python: str, dataset: Path | str, configs: Sequence[Config], *options: str) -> list[dict[str, Any]]:
     """Train the tutorial's network with PyTorch: run ``peers/train_torch.py``.
 
     Parameters
@@ -75,8 +75,7 @@ def run_torch(
         The Python that has PyTorch.
     dataset : path-like
         An npz file with the six arrays of a data set.
-    num_epochs : int
-    batch_sizes : sequence of int
+    configs : sequence of mnist_cnn.training.config.Config
         A training, or two on a GPU, for each.
     *options : str
         ``--cpu``, ``--channels-last``.
@@ -93,7 +92,7 @@ def run_torch(
     """
     program = Path(__file__).parent / "peers" / "train_torch.py"
     layers = json.dumps(NETWORKS["tutorial"].layers)
-    words = [torch_python, program, layers, dataset, num_epochs, *batch_sizes, *options]
+    words = [torch_python, program, layers, dataset, *(json.dumps(asdict(config)) for config in configs), *options]
     process = run_program(list(map(str, words)), "PyTorch", environment(torch_python))
     return list(map(json.loads, process.stdout.splitlines()))
 

@@ -1,5 +1,6 @@
-"""The whole command, from its start to its end, beside PyTorch's first epoch or another training."""
+"""The whole command, from its start to its end, beside PyTorch's training by the same recipe or another command."""
 
+import argparse
 import itertools
 import os
 import shlex
@@ -15,13 +16,13 @@ from ..data import load_dataset
 from ..datasets.labels import shorten
 from ..system import machine
 from ..system.errors import MnistCnnError
+from ..training.config import Config, add_options, configure
 from .peers import find_peers
 from .processes import accuracy_in, run_program, run_torch
 
-__all__ = ["whole_command", "torch_first_epoch", "main"]
+__all__ = ["whole_command", "torch_training", "main"]
 
 _SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "train.py"
-_TORCH_BATCH_SIZE = 50  # the tutorial's
 
 
 def whole_command(options: Sequence[str], seed: int) -> tuple[float, float]:
@@ -56,8 +57,10 @@ def whole_command(options: Sequence[str], seed: int) -> tuple[float, float]:
     return seconds, accuracy_in(process.stdout)
 
 
-def torch_first_epoch(torch_python: str, dataset: Path | str, channels_last: bool) -> tuple[str, float, float]:
-    """Train an epoch of the same network with PyTorch, eager, in a process of its own.
+def torch_training(
+    torch_python: str, dataset: Path | str, config: Config, channels_last: bool
+) -> tuple[str, float, float]:
+    """Train the same network by the same recipe with PyTorch, eager, in a process of its own.
 
     Parameters
     ----------
@@ -65,6 +68,7 @@ def torch_first_epoch(torch_python: str, dataset: Path | str, channels_last: boo
         The Python that has PyTorch.
     dataset : path-like
         An npz file with the six arrays of a data set.
+    config : mnist_cnn.training.config.Config
     channels_last : bool
         Whether the data lies in the order (batch, row, column, channel).
 
@@ -73,7 +77,7 @@ def torch_first_epoch(torch_python: str, dataset: Path | str, channels_last: boo
     what : str
         PyTorch's version and settings.
     seconds : float
-        Of the epoch's training steps alone, without the start, the data and the validation.
+        Of the training steps alone, without the start, the data and the validation.
     accuracy : float
         On the test set afterwards, in [0, 1].
 
@@ -83,8 +87,17 @@ def torch_first_epoch(torch_python: str, dataset: Path | str, channels_last: boo
         When that Python cannot be run or has no PyTorch.
     """
     order = ["--channels-last"] if channels_last else []
-    (result,) = run_torch(torch_python, dataset, 1, [_TORCH_BATCH_SIZE], "--cpu", *order)
-    return result["what"], result["training_seconds"][0], result["test"]
+    (result,) = run_torch(torch_python, dataset, [config], "--cpu", *order)
+    return result["what"], sum(result["training_seconds"]), result["test"]
+
+
+def _config(words, seed):
+    """The settings that the options of ``scripts/train.py`` stand for."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--recipe", default="plain")
+    add_options(parser)
+    options = vars(parser.parse_known_args(words)[0])
+    return configure(**dict(options, seed=seed))
 
 
 def _row(what, seconds, accuracies, ratio):
@@ -110,7 +123,7 @@ def main(
     repeats : int
         Rounds; the table shows their median.
     peers : sequence of str
-        Pythons, one of which has PyTorch; its first epoch is the rival, in two memory formats.
+        Pythons, one of which has PyTorch; its training by the same recipe is the rival, in two memory formats.
     against : str, optional
         The options of another ``scripts/train.py``, which is then the rival in PyTorch's place.
 
@@ -138,9 +151,8 @@ def main(
             if against is not None:
                 rivals.setdefault(_command(against), []).append(whole_command(rival_words, seed))
             for python, channels_last in itertools.product(pythons, (False, True)):
-                what, *result = torch_first_epoch(python, dataset, channels_last)
-                what = "{}, the steps of its first epoch at batch size {}".format(what, _TORCH_BATCH_SIZE)
-                rivals.setdefault(what, []).append(result)
+                what, *result = torch_training(python, dataset, _config(words, seed), channels_last)
+                rivals.setdefault("{}, the same recipe's steps".format(what), []).append(result)
             print(
                 "  round {}: {:.2f} s, {}".format(
                     seed, ours[-1][0], ", ".join("{:.2f} s".format(results[-1][0]) for results in rivals.values())

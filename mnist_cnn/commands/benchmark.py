@@ -1,8 +1,8 @@
 """Measure the speed of the train step, and of PyTorch's, JAX's and Keras' where they are installed.
 
 --evaluate measures loss and accuracy without training. --whole measures the time of the whole command,
-and of PyTorch's first epoch or another training. The number of threads is OMP_NUM_THREADS, or all
-processors.
+and of PyTorch's training by the same recipe or another command. The number of threads is
+OMP_NUM_THREADS, or all processors.
 """
 
 import argparse
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--whole",
         action="store_true",
-        help="time scripts/train.py from start to end instead, and PyTorch's first epoch",
+        help="time scripts/train.py from start to end instead, and PyTorch's training by the same recipe",
     )
     add(
         "--options",

@@ -1,19 +1,13 @@
 """The networks that the benchmark measures, here and in the frameworks that are installed."""
 
-import os
-import sys
-
 import lasagne
 import numpy as np
 import pytest
 
 from mnist_cnn.benchmarks import step
 from mnist_cnn.benchmarks.networks import NETWORKS, build_network
-from mnist_cnn.benchmarks.peers import FRAMEWORKS, Peer, find_peers
+from mnist_cnn.benchmarks.peers import FRAMEWORKS, Peer
 from mnist_cnn.system.errors import MnistCnnError
-
-#: Pythons with PyTorch, JAX or Keras, separated as PATH is.
-PEERS = find_peers([sys.executable, *filter(None, os.environ.get("MNIST_CNN_PEERS", "").split(os.pathsep))])
 
 
 @pytest.mark.parametrize(
@@ -38,14 +32,12 @@ def test_sizes(name, weights):
 
 @pytest.mark.parametrize("program", FRAMEWORKS)
 @pytest.mark.parametrize("name", ["tutorial", "lenet-5", "keras-mnist", "cifar10-quick", "resnet-20"])
-def test_the_same_in_a_framework(program, name, tmp_path):
+def test_the_same_in_a_framework(program, name, python_with, tmp_path):
     """As many weights in all frameworks; a step lowers the loss of its batch."""
-    found = {program: python for python, program in PEERS}
-    if program not in found:
-        pytest.skip("no Python here has {}".format(" and ".join(FRAMEWORKS[program])))
+    python = python_with(program)
     images, labels = step._examples(NETWORKS[name].shape)
     np.savez(tmp_path / "data.npz", images=images[:20], labels=labels[:20])
-    with Peer(found[program], program, NETWORKS[name], tmp_path / "data.npz") as peer:
+    with Peer(python, program, NETWORKS[name], tmp_path / "data.npz") as peer:
         weights = lasagne.layers.count_params(build_network(name), trainable=True)
         assert set(peer.sizes.values()) == {weights}
         for contender in peer.sizes:

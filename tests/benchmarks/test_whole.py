@@ -1,12 +1,17 @@
 """The headline's table, from runs of known length, and one real command."""
 
 import json
+import os
+import subprocess
 
+import numpy as np
 import pytest
 
 from conftest import run_script
 from mnist_cnn.benchmarks import whole
 from mnist_cnn.system.errors import MnistCnnError
+from mnist_cnn.training.config import Config, configure
+from mnist_cnn.training.distortions import move_pixels
 
 
 def table(capsys):
@@ -24,8 +29,8 @@ def test_table_of_known_times(monkeypatch, capsys):
     monkeypatch.setattr(whole, "whole_command", lambda options, seed: (next(times), 0.99))
     monkeypatch.setattr(
         whole,
-        "torch_first_epoch",
-        lambda python, dataset, last: (
+        "torch_training",
+        lambda python, dataset, config, last: (
             ("PyTorch, channels last", next(second), 0.9) if last else ("PyTorch", next(first), 0.9)
         ),
     )
@@ -64,19 +69,38 @@ def test_pytorch_made_up_or_missing(tmp_path):
     result = {
         "what": "PyTorch 9",
         "batch_size": 50,
-        "seconds": [5.5],
-        "training_seconds": [5.0],
+        "seconds": [5.5, 4.5],
+        "training_seconds": [5.0, 4.0],
         "validation": 0.5,
         "test": 0.25,
     }
     printer = tmp_path / "python"
     printer.write_text("#!/bin/sh\necho '{}'\n".format(json.dumps(result)))
     printer.chmod(0o755)
-    assert whole.torch_first_epoch(str(printer), "none.npz", True) == ("PyTorch 9", 5.0, 0.25)
+    assert whole.torch_training(str(printer), "none.npz", Config(), True) == ("PyTorch 9", 9.0, 0.25)
     with pytest.raises(MnistCnnError, match="PyTorch failed: it printed no error"):
-        whole.torch_first_epoch("false", "none.npz", False)
+        whole.torch_training("false", "none.npz", Config(), False)
     with pytest.raises(MnistCnnError, match="cannot run /no/python"):
-        whole.torch_first_epoch("/no/python", "none.npz", False)
+        whole.torch_training("/no/python", "none.npz", Config(), False)
+
+
+def test_recipe_in_pytorch(mnist, python_with, tmp_path):
+    """Hard digits more often, distorted, with an average: 2,000 digits are learned; pixels move as ours do."""
+    python = python_with("with_torch")
+    np.savez(tmp_path / "digits.npz", *(array[:2000] for array in mnist))
+    config = configure("focused", num_epochs=6, batch_size=50, seed=1)
+    for channels_last in (False, True):
+        _, seconds, accuracy = whole.torch_training(python, tmp_path / "digits.npz", config, channels_last)
+        assert seconds > 0 and 0.9 < accuracy < 1
+    rng = np.random.RandomState(1)
+    moved = [mnist[0][:9], np.float32(rng.normal(size=(2, 7, 3))), np.float32(rng.normal(size=(3, 784)))]
+    np.savez(tmp_path / "moved.npz", *moved)
+    code = "import numpy, sys, torch, train_torch as t; a = list(numpy.load(sys.argv[1]).values()); "
+    code += "numpy.save(sys.argv[2], t.move_pixels(torch.from_numpy(a[0]), *a[1:]))"
+    peers = os.path.dirname(whole.__file__) + "/peers"
+    command = [python, "-c", code, str(tmp_path / "moved.npz"), str(tmp_path / "theirs.npy")]
+    subprocess.run(command, cwd=peers, check=True)
+    np.testing.assert_allclose(np.load(tmp_path / "theirs.npy"), move_pixels(*moved), atol=1e-4)
 
 
 def test_bad_number_of_rounds():
