@@ -14,6 +14,7 @@
 #include "distortion/distortion.h"
 #include "dropout/mrg31k3p.h"
 #include "libm/vectors.h"
+#include "sums/double_sum.h"
 #include "update/elementwise.h"
 
 using namespace convolution;
@@ -280,6 +281,17 @@ template <class Function> static void check_libm(const char *name, size_t n) {
 }
 
 // Images distorted by `count` fields, some of them far beyond their borders; `others` stay as they are.
+// The 32 partial sums, one after the other, have the same bits as on vectors.
+static void check_sum(size_t n) {
+    const Floats x = normal(n, 1);
+    double partial[32] = {}, total = 0;
+    const size_t whole = n > 1024 ? n / 32 * 32 : 0;
+    for (size_t k = 0; k < whole; k++) partial[k % 32] += x[k] * x[k];
+    for (double p : partial) total += p;
+    for (size_t k = whole; k < n; k++) total += x[k] * x[k];
+    expect(sums::sum<sums::Square>(x.data(), n) == (float)total, "the sum of the squares", "check_sum");
+}
+
 static void check_distortion(int distorted, int others, int rows, int columns, int count) {
     const distortion::Problem p = {distorted + others, distorted, rows, columns, count};
     const size_t size = (size_t)rows * columns;
@@ -334,6 +346,7 @@ int main() {
     for (size_t n : {size_t(0), size_t(1), size_t(7), update::CHUNK, update::CHUNK + 1, 3 * update::PART - 5})
         for (bool in_place : {false, true}) check_update(n, in_place);
     for (size_t n : {0, 1, 7, 16, 100, 100003}) {
+        check_sum(n);
         check_libm<libm::Tanh>("tanh", n);
         check_libm<libm::Sigmoid>("sigmoid", n);
     }

@@ -6,7 +6,7 @@ before Theano's canonicalization (1), while a graph looks as the program wrote i
 
 from theano.compile import optdb
 
-from . import dropout, libm, one_pool, updates  # noqa: F401  registered as they are imported
+from . import double_sum, dropout, libm, one_pool, updates  # noqa: F401  registered as they are imported
 from .batch_norm import BatchNorms
 from .convolution import Convolutions
 from .dense import Activations, Products
