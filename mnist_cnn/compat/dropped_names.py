@@ -7,6 +7,7 @@ tell the version of Python or NumPy by these names.
 import collections
 import collections.abc
 import fractions
+import functools
 import gzip
 import importlib.util
 import inspect
@@ -15,6 +16,7 @@ import pickle
 import string
 import sys
 import time
+import unittest
 import warnings
 from pathlib import Path
 
@@ -34,13 +36,32 @@ def _getargspec(function):
 
 ArgSpec = collections.namedtuple("ArgSpec", "args varargs keywords defaults")
 
-#: Modules and their dropped names: gone since Python 3.0, 3.3, 3.8, 3.9, 3.10 and 3.11.
+_ASSERTIONS = {
+    "assert_": "assertTrue",
+    "assertAlmostEquals": "assertAlmostEqual",
+    "assertEquals": "assertEqual",
+    "assertItemsEqual": "assertCountEqual",
+    "assertNotAlmostEquals": "assertNotAlmostEqual",
+    "assertNotEquals": "assertNotEqual",
+    "assertNotRegexpMatches": "assertNotRegex",
+    "assertRaisesRegexp": "assertRaisesRegex",
+    "assertRegexpMatches": "assertRegex",
+    "failIf": "assertFalse",
+    "failIfEqual": "assertNotEqual",
+    "failUnless": "assertTrue",
+    "failUnlessEqual": "assertEqual",
+    "failUnlessRaises": "assertRaises",
+}
+
+#: Modules and their dropped names: gone since Python 3.0, 3.3, 3.8, 3.9, 3.10, 3.11, 3.12 and 3.13.
 _NAMES = {
     collections: {name: getattr(collections.abc, name) for name in collections.abc.__all__},
     inspect: {"getargspec": _getargspec, "ArgSpec": ArgSpec},
     time: {"clock": time.perf_counter},
     fractions: {"gcd": math.gcd},
     string: {"letters": string.ascii_letters, "lowercase": string.ascii_lowercase, "uppercase": string.ascii_uppercase},
+    unittest.TestCase: {old: getattr(unittest.TestCase, new) for old, new in _ASSERTIONS.items()},
+    unittest: {"makeSuite": unittest.defaultTestLoader.loadTestsFromTestCase},
 }
 
 #: NumPy's names are those of the module for Theano, but for modules; `rank` is older.
@@ -56,6 +77,40 @@ _MOVED = {
     "sklearn.preprocessing.label": "sklearn.preprocessing._label",
     "sklearn.externals.joblib": "joblib",
     "sklearn.externals.six": "six",
+}
+
+
+# --- arguments that NumPy refuses since 1.24 ---------------------------------------------------
+
+
+def _of_unlike_lengths(function):
+    """Make an array of objects of lists of unlike lengths, such as sentences; a `dtype` excludes that, as ever."""
+
+    @functools.wraps(function)
+    def function_(*args, **kwargs):
+        try:
+            return function(*args, **kwargs)
+        except ValueError as error:
+            if len(args) != 1 or "dtype" in kwargs or "inhomogeneous" not in str(error):
+                raise
+            return function(*args, dtype=object, **kwargs)
+
+    return function_
+
+
+def _of_iterators(function):
+    """Stack the arrays of a generator or a `map`."""
+
+    @functools.wraps(function)
+    def function_(arrays, *args, **kwargs):
+        return function(arrays if hasattr(arrays, "__getitem__") else list(arrays), *args, **kwargs)
+
+    return function_
+
+
+_ARGUMENTS = {
+    _of_unlike_lengths: ("array", "asarray"),
+    _of_iterators: ("stack", "vstack", "row_stack", "hstack", "dstack", "column_stack"),
 }
 
 
@@ -126,13 +181,16 @@ def _read_python_2():
 
 
 def restore_names() -> None:
-    """Put back the names that are missing, and have pickles of Python 2 read."""
+    """Put back the names that are missing, have NumPy take old arguments, and have pickles of Python 2 read."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy's, about names that it will drop
         for module, names in {**_NAMES, np: _OF_NUMPY}.items():
             for name, value in names.items():
                 if not hasattr(module, name):
                     setattr(module, name, value)
+        for takes, names in _ARGUMENTS.items():
+            for name in names:
+                setattr(np, name, takes(getattr(np, name)))
     # NumPy 1.20 to 1.23 have the names of Python's types, and warn
     warnings.filterwarnings("ignore", "`np\\.", DeprecationWarning)
     MOVED.update(_MOVED)

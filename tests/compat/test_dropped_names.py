@@ -4,7 +4,7 @@ import pytest
 from test_old_programs import run_python
 
 PROGRAM = """
-import collections, fractions, inspect, time
+import collections, fractions, inspect, time, unittest
 import numpy as np
 import lasagne
 from sklearn.cross_validation import KFold, StratifiedKFold, train_test_split
@@ -17,6 +17,26 @@ assert time.clock() <= time.clock() and fractions.gcd(12, 18) == 6
 assert np.asscalar(np.array([2.5])) == 2.5 and np.zeros(2, np.bool).dtype == bool
 assert np.array([1], dtype=np.float).dtype == float and np.product([2, 3]) == 6 and np.NaN != np.NaN
 assert np.in1d([1, 2], [2, 3]).tolist() == [False, True] and np.alltrue([True, True])
+
+sentences = np.array([[1, 2], [3]])
+assert sentences.dtype == object and sentences.tolist() == [[1, 2], [3]]
+assert np.vstack(np.arange(i, i + 2) for i in range(2)).tolist() == [[0, 1], [1, 2]]
+assert np.hstack(map(np.ones, (1, 2))).tolist() == [1, 1, 1]
+for values, dtype in (([[1, 2], [3]], float), (["a"], int)):
+    try:
+        np.array(values, dtype=dtype)
+    except ValueError:
+        pass
+    else:
+        raise AssertionError(values)
+
+class Tests(unittest.TestCase):
+    def test_names(self):
+        self.assertEquals(1, 1)
+        self.assertItemsEqual([1, 2], [2, 1])
+        self.failUnless(True)
+result = unittest.makeSuite(Tests).run(unittest.TestResult())
+assert result.testsRun == 1 and result.wasSuccessful()
 
 train, valid = next(iter(KFold(10, 5)))
 assert sorted(train) + sorted(valid) == [2, 3, 4, 5, 6, 7, 8, 9, 0, 1] and len(KFold(10, 5)) == 5
