@@ -1,7 +1,7 @@
 """Names that Python, NumPy, SciPy and scikit-learn dropped, put back for the programs that ask for them.
 
-`python -m mnist_cnn.compat PROGRAM.py` does so. An import of the package does not, since other libraries
-tell the version of Python or NumPy by these names.
+`python -m mnist_cnn.compat PROGRAM.py` does so. Libraries of today do not see the names, since some tell the
+version of Python or NumPy by them; nor does any code after a mere import of the package.
 """
 
 import collections
@@ -13,11 +13,13 @@ import importlib.util
 import inspect
 import math
 import pickle
+import re
 import string
 import sys
 import time
 import unittest
 import warnings
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +62,6 @@ _NAMES = {
     time: {"clock": time.perf_counter},
     fractions: {"gcd": math.gcd},
     string: {"letters": string.ascii_letters, "lowercase": string.ascii_lowercase, "uppercase": string.ascii_uppercase},
-    unittest.TestCase: {old: getattr(unittest.TestCase, new) for old, new in _ASSERTIONS.items()},
     unittest: {"makeSuite": unittest.defaultTestLoader.loadTestsFromTestCase},
 }
 
@@ -78,6 +79,37 @@ _MOVED = {
     "sklearn.externals.joblib": "joblib",
     "sklearn.externals.six": "six",
 }
+
+
+# --- who sees the names ------------------------------------------------------------------------
+
+
+@functools.cache
+def _distributions():
+    return metadata.packages_distributions()
+
+
+def _is_of_today(code):
+    """Whether globals are those of a library that needs Python 3.9 or later: it came after NumPy dropped its names."""
+    if not re.search(r"(site|dist)-packages[/\\]", code.get("__file__") or ""):
+        return False
+    package = code["__name__"].partition(".")[0]
+    needed = [metadata.metadata(name).get("Requires-Python") or "" for name in _distributions().get(package, ())]
+    return any(int(minor) >= 9 for minor in re.findall(r">=?\s*3\.(\d+)", "".join(needed)))
+
+
+def _add_names(module, names):
+    """Have a module give some names to all code but libraries of today, which tell versions by them."""
+    others = vars(module).get("__getattr__")
+
+    def __getattr__(name):
+        if name in names and not _is_of_today(sys._getframe(1).f_globals):
+            return names[name]
+        if others is not None:
+            return others(name)
+        raise AttributeError("module {!r} has no attribute {!r}".format(module.__name__, name))
+
+    module.__getattr__ = __getattr__
 
 
 # --- arguments that NumPy refuses since 1.24 ---------------------------------------------------
@@ -185,11 +217,11 @@ def restore_names() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy's, about names that it will drop
         for module, names in {**_NAMES, np: _OF_NUMPY}.items():
-            for name, value in names.items():
-                if not hasattr(module, name):
-                    setattr(module, name, value)
-        for takes, names in _ARGUMENTS.items():
-            for name in names:
+            _add_names(module, {name: value for name, value in names.items() if not hasattr(module, name)})
+        for name in _ASSERTIONS.keys() - set(dir(unittest.TestCase)):
+            setattr(unittest.TestCase, name, getattr(unittest.TestCase, _ASSERTIONS[name]))
+        for takes, functions in _ARGUMENTS.items():
+            for name in functions:
                 setattr(np, name, takes(getattr(np, name)))
     # NumPy 1.20 to 1.23 have the names of Python's types, and warn
     warnings.filterwarnings("ignore", "`np\\.", DeprecationWarning)

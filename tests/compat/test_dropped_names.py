@@ -38,6 +38,13 @@ class Tests(unittest.TestCase):
 result = unittest.makeSuite(Tests).run(unittest.TestResult())
 assert result.testsRun == 1 and result.wasSuccessful()
 
+# an installed library sees them, unless it needs a Python of today
+import sklearn
+for name, sees in (("old_library", True), ("sklearn.base", False)):
+    library = {"__name__": name, "__file__": sklearn.__file__}
+    exec("import collections, numpy as np; found = [hasattr(np, 'float'), hasattr(collections, 'Iterable')]", library)
+    assert library["found"] == [sees] * 2, (name, library["found"])
+
 train, valid = next(iter(KFold(10, 5)))
 assert sorted(train) + sorted(valid) == [2, 3, 4, 5, 6, 7, 8, 9, 0, 1] and len(KFold(10, 5)) == 5
 train, valid = next(iter(StratifiedKFold(np.array([0, 1] * 6), 3)))

@@ -28,9 +28,7 @@ def by_both():
     """For each term a function with the Op, found in the graph, and Theano's plain one."""
     x = T.fmatrix("x")
     modes = (theano.compile.get_default_mode(), PLAIN)
-    return {
-        name: [theano.function([x], write(x), mode=mode) for mode in modes] for name, (write, _) in TERMS.items()
-    }
+    return {name: [theano.function([x], write(x), mode=mode) for mode in modes] for name, (write, _) in TERMS.items()}
 
 
 @pytest.mark.parametrize("name", TERMS)
