@@ -123,6 +123,56 @@ class _ParsedHeaders:
         self.folder.cleanup()
 
 
+class _KeptHeaders:
+    """The parsed headers of a process, kept for graphs that follow soon: they take 120 MB."""
+
+    SECONDS = 20
+
+    def __init__(self):
+        self.begin()
+
+    def begin(self):
+        """Begin without any; a forked child does, because the headers are its parent's to remove."""
+        self.of_flags, self.users, self.timer = {}, 0, None
+        self.lock = threading.Lock()
+
+    def parse(self, flags):
+        with contextlib.suppress(OSError):  # such as a full disk: compilers read them
+            self.of_flags[flags] = _ParsedHeaders(flags)
+
+    def take(self, uses):
+        """The headers for a graph, from the number of its modules with each set of flags. It calls `give_back`."""
+        with self.lock:
+            self.users += 1
+            for flags, count in uses.items():
+                if count > 2 and flags not in self.of_flags:  # parsing costs as much as three modules save
+                    self.parse(flags)
+            return dict(self.of_flags)
+
+    def give_back(self):
+        with self.lock:
+            self.users -= 1
+            if self.timer is not None:
+                self.timer.cancel()
+            self.timer = threading.Timer(self.SECONDS, self.close_unused)
+            self.timer.daemon = True
+            self.timer.start()
+
+    def close_unused(self):
+        with self.lock:
+            if self.users <= 0:
+                self.close()
+
+    def close(self):
+        for headers in self.of_flags.values():
+            headers.close()
+        self.of_flags.clear()
+
+
+_headers = _KeptHeaders()
+atexit.register(_headers.close)
+
+
 class _CompiledElsewhere(Exception):
     """Another process has put the module into the cache meanwhile."""
 
@@ -137,7 +187,7 @@ class _Builds:
     def __init__(self, fgraph):
         self.fgraph = fgraph
         self.folder = self.pool = None
-        self.headers = {}  # compiler flags to the common headers parsed with these
+        self.headers = None  # compiler flags to the common headers parsed with these
         self.libraries = {}  # a module's source to the Future of its library
         self.hashes = {}  # a module's source to its name in Theano's cache
         self.turn = None  # a file, locked by the first process that compiles into the cache
@@ -159,12 +209,7 @@ class _Builds:
                     linkers[source], self.hashes[source] = linker, module_hash
             except Exception:  # most often an Op without C code; Theano will report others
                 continue
-        uses = Counter(tuple(linker.compile_args()) for linker in linkers.values())
-        for flags, count in uses.items():
-            if flags in _early_headers:
-                self.headers[flags] = _early_headers.pop(flags)
-            elif count > 2:  # parsing costs as much as three modules save
-                self.headers[flags] = _ParsedHeaders(flags)
+        self.headers = _headers.take(Counter(tuple(linker.compile_args()) for linker in linkers.values()))
         # Modules with headers of their own take longest, so they come first. A second process begins at the other end,
         # so that each finds what the other has compiled.
         ordered = sorted(linkers.items(), key=lambda item: -len(item[1].header_dirs()))
@@ -237,12 +282,12 @@ class _Builds:
                 self.closed = True  # after an interrupt no further compilation starts
             for future in self.libraries.values():
                 future.cancel()
-            for headers in self.headers.values():
-                headers.close()
             for process in self.processes:
                 process.kill()
             self.pool.shutdown()
             self.folder.cleanup()
+            if self.headers is not None:
+                _headers.give_back()
 
 
 _builds = []  # of the graph that is compiled now, last; before it those of the loops around it
@@ -282,24 +327,13 @@ def _interrupted(old, *args, **kwargs):
         raise Interrupted(signal.SIGINT) from error
 
 
-_early_headers = {}  # compiler flags to headers that no graph has asked for yet
-
-
 def _parse_headers_early():
     """Parse the headers of a first start while the data is read and graphs are built."""
     x = theano.tensor.fvector()
     for openmp in {False, theano.config.openmp}:  # two sets of flags
         total = theano.tensor.Elemwise(theano.scalar.add, openmp=openmp)(x, x)
         linker = theano.gof.cc.CLinker().accept(theano.gof.FunctionGraph([x], [total]))
-        with contextlib.suppress(OSError):
-            flags = tuple(linker.compile_args())
-            _early_headers[flags] = _ParsedHeaders(flags)
-
-
-@atexit.register
-def _close_early_headers():
-    for headers in _early_headers.values():
-        headers.close()
+        _headers.parse(tuple(linker.compile_args()))
 
 
 def apply() -> None:
@@ -312,6 +346,7 @@ def apply() -> None:
         and not theano.config.cmodule.remove_gxx_opt
         and not theano.config.cmodule.compilation_warning
     ):
+        os.register_at_fork(after_in_child=_headers.begin)
         wrap(theano.gof.vm.VM_Linker, "make_all")(_make_all)
         wrap(theano.gof.cmodule.GCC_compiler, "compile_str")(_compile_str)
         wrap(theano.gof.cmodule.ModuleCache, "module_from_key")(_module_from_key)
