@@ -89,6 +89,14 @@ def test_old_convolution_of_signals(mode):
     np.testing.assert_allclose(found, scipy.signal.convolve2d(image, kernel[:3, :2], mode), rtol=1e-10, atol=1e-12)
 
 
+def test_old_convolution_of_maps_takes_shapes_of_constants():
+    image, kernel = np.random.RandomState(3).randn(2, 1, 1, 6, 6)
+    x, w = T.dtensor4("x"), T.dtensor4("w")
+    shapes = dict(image_shape=T.as_tensor_variable([1, 1, 6, 6]), filter_shape=(T.as_tensor_variable(1), 1, None, 6))
+    found = theano.function([x, w], theano.tensor.nnet.conv.conv2d(x, w, border_mode="full", **shapes))(image, kernel)
+    np.testing.assert_allclose(found[0, 0], scipy.signal.convolve2d(image[0, 0], kernel[0, 0]), rtol=1e-10)
+
+
 def test_topk_has_one_order_with_indices_and_without():
     """Theano's numeric gradients compare the two; the order itself is NumPy's own."""
     numbers = np.random.RandomState(4).permutation(257).astype(float)

@@ -151,12 +151,13 @@ def test_streams_of_a_program():
             streams.uniform(x.shape, nstreams=7),
             streams.binomial(x.shape, p=0.25, dtype="float32"),
             streams.uniform((2, 1, 2), dtype="float64"),
+            streams.uniform(()),
         ]
         draw = theano.function([x], outputs, mode=theano.compile.get_default_mode().excluding(*excluded))
         kinds = ops(draw)
-        assert len(kinds) == 4
+        assert len(kinds) == 5
         if not excluded:
-            assert kinds.count(BernoulliMask) == 1 and kinds.count(VectorUniform) == 3
+            assert kinds.count(BernoulliMask) == 1 and kinds.count(VectorUniform) == 4
             assert all(node.op.inplace for node in draw.maker.fgraph.apply_nodes if isinstance(node.op, mrg_uniform))
         calls = []
         for rows in (1, 40, 6):
@@ -166,7 +167,7 @@ def test_streams_of_a_program():
         results.append(calls + draw(np.zeros((5, 3), "float32")))
         streams.seed()
         results[-1] += draw(np.zeros((1, 3), "float32"))
-        for again, first in zip(results[-1][-4:], calls):
+        for again, first in zip(results[-1][-5:], calls):
             np.testing.assert_array_equal(again, first)
     assert_same(*results)
 

@@ -41,9 +41,17 @@ def _renew_old_conv2d():
     # The convolution of before Theano 0.7, which old programs call, has slow gradients, and Theano's
     # optimizer does not replace it.
     def conv2d(input, filters, image_shape=None, filter_shape=None, border_mode="valid", subsample=(1, 1), **kwargs):
-        return theano.tensor.nnet.conv2d(input, filters, image_shape, filter_shape, border_mode, subsample)
+        shapes = map(_numbers, (image_shape, filter_shape))
+        return theano.tensor.nnet.conv2d(input, filters, *shapes, border_mode, subsample)
 
     theano.tensor.nnet.conv.conv2d = conv2d
+
+
+def _numbers(shape):
+    """A shape of numbers, None and Theano's constants without the constants, which today's `conv2d` does not take."""
+    if shape is None:
+        return None
+    return [n if n is None else int(theano.tensor.get_scalar_constant_value(n)) for n in shape]
 
 
 def _note_choice_of_floatx():

@@ -76,6 +76,12 @@ class VectorUniform(NativeOp, mrg_uniform):
         NativeOp.__init__(self, openmp)
         mrg_uniform.__init__(self, output_type, inplace)
 
+    def make_node(self, rstate, size):
+        size = T.as_tensor_variable(size)
+        if size.dtype not in T.discrete_dtypes:  # () is an empty vector of float64
+            size = T.cast(size, "int64")
+        return super().make_node(rstate, size)
+
     def c_support_code(self):
         return ""  # not Theano's
 
