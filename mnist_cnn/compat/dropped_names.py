@@ -74,7 +74,7 @@ _MOVED = {
     "sklearn.cross_validation": _STAND_INS + "cross_validation",
     "sklearn.grid_search": "sklearn.model_selection",
     "sklearn.learning_curve": "sklearn.model_selection",
-    "sklearn.preprocessing.label": "sklearn.preprocessing._label",
+    "sklearn.preprocessing.label": _STAND_INS + "sklearn_label",
     "sklearn.externals.joblib": "joblib",
     "sklearn.externals.six": "six",
 }
@@ -127,6 +127,20 @@ def _add_imread(module):
 def _add_mnist(module):
     """Add ``sklearn.datasets.fetch_mldata``, whose server is gone, for the package's own MNIST."""
     module.fetch_mldata = _fetch_mldata
+
+
+def _forgive_missing_parameters(module):
+    """An estimator may lack an attribute that its `__init__` names, as before scikit-learn 0.24."""
+
+    def get_params(self, deep=True):
+        params = {}
+        for name in self._get_param_names():
+            params[name] = value = getattr(self, name, None)
+            if deep and hasattr(value, "get_params") and not isinstance(value, type):
+                params.update((name + "__" + key, part) for key, part in value.get_params().items())
+        return params
+
+    module.BaseEstimator.get_params = get_params
 
 
 def _fetch_mldata(dataname, *args, **kwargs):
@@ -199,5 +213,6 @@ def restore_names() -> None:
             for module in [old for old in OLD_MODULES if old.partition(".")[0] == name]:
                 sys.modules[module] = OLD_MODULES[module]
     AFTER.setdefault("scipy.ndimage", []).append(_add_imread)
+    AFTER.setdefault("sklearn.base", []).append(_forgive_missing_parameters)
     AFTER.setdefault("sklearn.datasets", []).append(_add_mnist)
     _read_python_2()
