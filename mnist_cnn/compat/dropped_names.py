@@ -75,7 +75,7 @@ _MOVED = {
     "sklearn.cross_validation": _STAND_INS + "cross_validation",
     "sklearn.grid_search": "sklearn.model_selection",
     "sklearn.learning_curve": "sklearn.model_selection",
-    "sklearn.preprocessing.label": "sklearn.preprocessing._label",
+    "sklearn.preprocessing.label": _STAND_INS + "sklearn_label",
     "sklearn.externals.joblib": "joblib",
     "sklearn.externals.six": "six",
 }
@@ -161,6 +161,20 @@ def _add_mnist(module):
     module.fetch_mldata = _fetch_mldata
 
 
+def _forgive_missing_parameters(module):
+    """An estimator may lack an attribute that its `__init__` names, as before scikit-learn 0.24."""
+
+    def get_params(self, deep=True):
+        params = {}
+        for name in self._get_param_names():
+            params[name] = value = getattr(self, name, None)
+            if deep and hasattr(value, "get_params") and not isinstance(value, type):
+                params.update((name + "__" + key, part) for key, part in value.get_params().items())
+        return params
+
+    module.BaseEstimator.get_params = get_params
+
+
 def _fetch_mldata(dataname, *args, **kwargs):
     """MNIST in the form of mldata.org: 60,000 digits ordered by their labels, then 10,000."""
     from sklearn.utils import Bunch
@@ -231,5 +245,6 @@ def restore_names() -> None:
             for module in [old for old in OLD_MODULES if old.partition(".")[0] == name]:
                 sys.modules[module] = OLD_MODULES[module]
     AFTER.setdefault("scipy.ndimage", []).append(_add_imread)
+    AFTER.setdefault("sklearn.base", []).append(_forgive_missing_parameters)
     AFTER.setdefault("sklearn.datasets", []).append(_add_mnist)
     _read_python_2()

@@ -50,6 +50,17 @@ assert sorted(train) + sorted(valid) == [2, 3, 4, 5, 6, 7, 8, 9, 0, 1] and len(K
 train, valid = next(iter(StratifiedKFold(np.array([0, 1] * 6), 3)))
 assert np.bincount(np.array([0, 1] * 6)[valid]).tolist() == [2, 2]
 assert len(train_test_split(np.arange(10), test_size=3)[1]) == 3
+from sklearn.base import BaseEstimator, clone
+class Estimator(BaseEstimator):
+    def __init__(self, units=3, removed=None):
+        self.units = units
+assert clone(Estimator(5)).units == 5 and Estimator().get_params() == {'units': 3, 'removed': None}
+import sklearn.preprocessing.label as label
+there = label.type_of_target
+label.type_of_target = lambda y: 'multiclass'
+assert label.LabelBinarizer().fit_transform([0, 1, 1]).shape == (3, 2)
+label.type_of_target = there
+assert label.LabelBinarizer().fit_transform([0, 1, 1]).shape == (3, 1)
 from sklearn.externals import joblib
 from sklearn.datasets import fetch_mldata
 import imp, os, pickle, scipy.misc, scipy.ndimage, string
