@@ -136,7 +136,7 @@ def restore_names() -> None:
     # NumPy 1.20 to 1.23 have the names of Python's types, and warn
     warnings.filterwarnings("ignore", "`np\\.", DeprecationWarning)
     MOVED.update(_MOVED)
-    for name in ("imp", "distutils"):
+    for name in ("imp", "distutils", "pkg_resources"):
         if importlib.util.find_spec(name) is None:
             for module in [old for old in OLD_MODULES if old.partition(".")[0] == name]:
                 sys.modules[module] = OLD_MODULES[module]

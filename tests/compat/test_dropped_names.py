@@ -25,7 +25,7 @@ assert np.bincount(np.array([0, 1] * 6)[valid]).tolist() == [2, 2]
 assert len(train_test_split(np.arange(10), test_size=3)[1]) == 3
 from sklearn.externals import joblib
 from sklearn.datasets import fetch_mldata
-import imp, os, pickle, scipy.misc, scipy.ndimage, string
+import imp, os, pickle, pkg_resources, scipy.misc, scipy.ndimage, string
 mnist = fetch_mldata("MNIST original")
 assert mnist.data.shape == (70000, 784) and mnist.data.dtype == np.uint8
 assert [int((mnist.target == digit).sum()) for digit in (0, 1)] == [6903, 7877]  # published counts
@@ -54,6 +54,11 @@ with open("python2.pkl", "rb") as file:
 with open("other.py", "w") as file:
     file.write("value = 3")
 assert imp.load_source("other", "other.py").value == 3
+assert pkg_resources.get_distribution("Theano").version == "1.0.5"
+try:
+    pkg_resources.get_distribution("no-such-package")
+except pkg_resources.DistributionNotFound:
+    assert pkg_resources.resource_string("other", "other.py") == b"value = 3"
 for module in (scipy.misc,):
     try:
         module.lena()
