@@ -59,7 +59,34 @@ _MOVED = {
 }
 
 
-# --- functions of SciPy and scikit-learn -------------------------------------------------------
+# --- functions of SciPy, matplotlib and scikit-learn -------------------------------------------
+
+
+def _add_windows(module):
+    """Add ``scipy.signal.gaussian`` and the other windows, gone since SciPy 1.13."""
+    for name in module.windows.__all__:
+        if not hasattr(module, name):
+            setattr(module, name, getattr(module.windows, name))
+
+
+def _add_color_maps(module):
+    """Add ``register_cmap`` and ``get_cmap`` of ``matplotlib.cm``, gone since matplotlib 3.9; pyplot has the second."""
+    if not hasattr(module, "register_cmap"):
+        module.register_cmap = _register_cmap
+    if not hasattr(module, "get_cmap"):
+        module.get_cmap = _get_cmap
+
+
+def _register_cmap(name=None, cmap=None, override_builtin=False):
+    import matplotlib
+
+    matplotlib.colormaps.register(cmap, name=name, force=override_builtin)
+
+
+def _get_cmap(name=None, lut=None):
+    from matplotlib import pyplot
+
+    return pyplot.get_cmap(name, lut)
 
 
 def _add_imread(module):
@@ -141,5 +168,8 @@ def restore_names() -> None:
             for module in [old for old in OLD_MODULES if old.partition(".")[0] == name]:
                 sys.modules[module] = OLD_MODULES[module]
     AFTER.setdefault("scipy.ndimage", []).append(_add_imread)
+    AFTER.setdefault("scipy.signal", []).append(_add_windows)
+    AFTER.setdefault("matplotlib.cm", []).append(_add_color_maps)
+    AFTER.setdefault("matplotlib.pyplot", []).append(_add_color_maps)
     AFTER.setdefault("sklearn.datasets", []).append(_add_mnist)
     _read_python_2()

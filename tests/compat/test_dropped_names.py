@@ -54,6 +54,11 @@ with open("python2.pkl", "rb") as file:
 with open("other.py", "w") as file:
     file.write("value = 3")
 assert imp.load_source("other", "other.py").value == 3
+import matplotlib.cm, scipy.signal
+assert scipy.signal.gaussian(3, 1).argmax() == 1 and scipy.signal.hann(3).argmax() == 1
+matplotlib.cm.register_cmap("mine", matplotlib.cm.get_cmap("gray"))
+from matplotlib.pyplot import get_cmap, register_cmap
+assert get_cmap("mine", 3).N == 3
 assert pkg_resources.get_distribution("Theano").version == "1.0.5"
 try:
     pkg_resources.get_distribution("no-such-package")
