@@ -99,7 +99,8 @@ def _is_of_today(code):
 
 
 def _add_names(module, names):
-    """Have a module give some names to all code but libraries of today, which tell versions by them."""
+    """Have a module give names that it lacks to all code but libraries of today, which tell versions by them."""
+    names = {name: value for name, value in names.items() if not hasattr(module, name)}
     others = vars(module).get("__getattr__")
 
     def __getattr__(name):
@@ -146,7 +147,29 @@ _ARGUMENTS = {
 }
 
 
-# --- functions of SciPy and scikit-learn -------------------------------------------------------
+# --- functions of SciPy, matplotlib and scikit-learn -------------------------------------------
+
+
+def _add_windows(module):
+    """Add ``scipy.signal.gaussian`` and the other windows, gone since SciPy 1.13."""
+    _add_names(module, {name: getattr(module.windows, name) for name in module.windows.__all__})
+
+
+def _add_color_maps(module):
+    """Add ``register_cmap`` and ``get_cmap`` of ``matplotlib.cm``, gone since matplotlib 3.9; pyplot has the second."""
+    _add_names(module, {"register_cmap": _register_cmap, "get_cmap": _get_cmap})
+
+
+def _register_cmap(name=None, cmap=None, override_builtin=False):
+    import matplotlib
+
+    matplotlib.colormaps.register(cmap, name=name, force=override_builtin)
+
+
+def _get_cmap(name=None, lut=None):
+    from matplotlib import pyplot
+
+    return pyplot.get_cmap(name, lut)
 
 
 def _add_imread(module):
@@ -231,7 +254,7 @@ def restore_names() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy's, about names that it will drop
         for module, names in {**_NAMES, np: _OF_NUMPY}.items():
-            _add_names(module, {name: value for name, value in names.items() if not hasattr(module, name)})
+            _add_names(module, names)
         for name in _ASSERTIONS.keys() - set(dir(unittest.TestCase)):
             setattr(unittest.TestCase, name, getattr(unittest.TestCase, _ASSERTIONS[name]))
         for takes, functions in _ARGUMENTS.items():
@@ -240,11 +263,14 @@ def restore_names() -> None:
     # NumPy 1.20 to 1.23 have the names of Python's types, and warn
     warnings.filterwarnings("ignore", "`np\\.", DeprecationWarning)
     MOVED.update(_MOVED)
-    for name in ("imp", "distutils"):
+    for name in ("imp", "distutils", "pkg_resources"):
         if importlib.util.find_spec(name) is None:
             for module in [old for old in OLD_MODULES if old.partition(".")[0] == name]:
                 sys.modules[module] = OLD_MODULES[module]
     AFTER.setdefault("scipy.ndimage", []).append(_add_imread)
     AFTER.setdefault("sklearn.base", []).append(_forgive_missing_parameters)
+    AFTER.setdefault("scipy.signal", []).append(_add_windows)
+    AFTER.setdefault("matplotlib.cm", []).append(_add_color_maps)
+    AFTER.setdefault("matplotlib.pyplot", []).append(_add_color_maps)
     AFTER.setdefault("sklearn.datasets", []).append(_add_mnist)
     _read_python_2()

@@ -63,7 +63,7 @@ label.type_of_target = there
 assert label.LabelBinarizer().fit_transform([0, 1, 1]).shape == (3, 1)
 from sklearn.externals import joblib
 from sklearn.datasets import fetch_mldata
-import imp, os, pickle, scipy.misc, scipy.ndimage, string
+import imp, os, pickle, pkg_resources, scipy.misc, scipy.ndimage, string
 mnist = fetch_mldata("MNIST original")
 assert mnist.data.shape == (70000, 784) and mnist.data.dtype == np.uint8
 assert [int((mnist.target == digit).sum()) for digit in (0, 1)] == [6903, 7877]  # published counts
@@ -92,6 +92,16 @@ with open("python2.pkl", "rb") as file:
 with open("other.py", "w") as file:
     file.write("value = 3")
 assert imp.load_source("other", "other.py").value == 3
+import matplotlib.cm, scipy.signal
+assert scipy.signal.gaussian(3, 1).argmax() == 1 and scipy.signal.hann(3).argmax() == 1
+matplotlib.cm.register_cmap("mine", matplotlib.cm.get_cmap("gray"))
+from matplotlib.pyplot import get_cmap, register_cmap
+assert get_cmap("mine", 3).N == 3
+assert pkg_resources.get_distribution("Theano").version == "1.0.5"
+try:
+    pkg_resources.get_distribution("no-such-package")
+except pkg_resources.DistributionNotFound:
+    assert pkg_resources.resource_string("other", "other.py") == b"value = 3"
 for module in (scipy.misc,):
     try:
         module.lena()

@@ -2,6 +2,8 @@
 
 import importlib
 import importlib.util
+import os
+import pkgutil
 import shutil
 import sys
 import sysconfig
@@ -67,8 +69,37 @@ _module("imp", reload=importlib.reload, find_module=_find_module, load_source=_l
 
 # --- setuptools 81 dropped pkg_resources; versions before warn, and take 0.1 s to import --------
 
-# Lasagne reads its version by it, Theano's GPU part an exception.
-_module("pkg_resources", get_distribution=metadata.distribution, DistributionNotFound=metadata.PackageNotFoundError)
+
+def _resource_filename(package, name):
+    return os.path.join(os.path.dirname(importlib.import_module(package).__file__), name)
+
+
+def _resource_stream(package, name):
+    return open(_resource_filename(package, name), "rb")
+
+
+def _resource_string(package, name):
+    with _resource_stream(package, name) as file:
+        return file.read()
+
+
+def _declare_namespace(name):
+    module = sys.modules[name]
+    module.__path__ = pkgutil.extend_path(module.__path__, name)
+
+
+# Lasagne reads its version by it, Theano's GPU part an exception, ArviZ its style sheets.
+_module(
+    "pkg_resources",
+    get_distribution=metadata.distribution,
+    DistributionNotFound=metadata.PackageNotFoundError,
+    iter_entry_points=lambda group: iter(metadata.entry_points(group=group)),
+    resource_filename=_resource_filename,
+    resource_stream=_resource_stream,
+    resource_string=_resource_string,
+    resource_exists=lambda package, name: os.path.exists(_resource_filename(package, name)),
+    declare_namespace=_declare_namespace,
+)
 
 # --- SciPy 1.8 renamed the private functions that Theano convolves with in Python ---------------
 
