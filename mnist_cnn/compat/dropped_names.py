@@ -202,8 +202,8 @@ def restore_names() -> None:
             for name, value in names.items():
                 if not hasattr(module, name):
                     setattr(module, name, value)
-        for takes, names in _ARGUMENTS.items():
-            for name in names:
+        for takes, functions in _ARGUMENTS.items():
+            for name in functions:
                 setattr(np, name, takes(getattr(np, name)))
     # NumPy 1.20 to 1.23 have the names of Python's types, and warn
     warnings.filterwarnings("ignore", "`np\\.", DeprecationWarning)
