@@ -97,6 +97,33 @@ def test_old_convolution_of_maps_takes_shapes_of_constants():
     np.testing.assert_allclose(found[0, 0], scipy.signal.convolve2d(image[0, 0], kernel[0, 0]), rtol=1e-10)
 
 
+@pytest.mark.parametrize("border_mode, step", [("valid", 1), ("full", 1), ("half", 2)])
+def test_convolution_in_three_dimensions_in_python(border_mode, step):
+    """Corr3dMM, which has code in C alone, where Ops run in Python."""
+    rng = np.random.RandomState(0)
+    images, kernels = rng.rand(2, 3, 5, 6, 7), rng.rand(4, 3, 3, 1, 3)
+    x, k, g = (T.TensorType("float64", [False] * 5)() for _ in range(3))
+    y = T.nnet.conv3d(x, k, border_mode=border_mode, subsample=(step,) * 3)
+    with theano.change_flags(mode="FAST_COMPILE"):
+        convolve = theano.function([x, k], y)
+        gradients = theano.function([x, k, g], T.grad(None, [x, k], known_grads={y: g}))
+    pads = {"valid": (0, 0, 0), "full": (2, 0, 2), "half": (1, 0, 1)}[border_mode]
+    padded = np.pad(images, [(0, 0), (0, 0), *zip(pads, pads)])
+    wanted = [
+        [sum(scipy.signal.convolve(*pair, "valid") for pair in zip(image, kernel)) for kernel in kernels]
+        for image in padded
+    ]
+    found = convolve(images, kernels)
+    np.testing.assert_allclose(found, np.array(wanted)[:, :, ::step, ::step, ::step])
+    # The convolution is linear in each: <convolve(direction), above> is <direction, gradient>.
+    above = rng.rand(*found.shape)
+    of_images, of_kernels = gradients(images, kernels, above)
+    direction = rng.rand(*images.shape)
+    np.testing.assert_allclose(np.vdot(direction, of_images), np.vdot(convolve(direction, kernels), above))
+    direction = rng.rand(*kernels.shape)
+    np.testing.assert_allclose(np.vdot(direction, of_kernels), np.vdot(convolve(images, direction), above))
+
+
 def test_topk_has_one_order_with_indices_and_without():
     """Theano's numeric gradients compare the two; the order itself is NumPy's own."""
     numbers = np.random.RandomState(4).permutation(257).astype(float)

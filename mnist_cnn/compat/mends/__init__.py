@@ -21,7 +21,7 @@ orders of ``partition`` and ``argpartition`` differ: topk        NumPy 2.0     `
 ``itemset``, ``tostring``, ``sig="f"``                           NumPy 2.0     `source_lines`
 ``pkg_resources``                                                setuptools 81 `old_python`
 attributes of a Pickler: ``theano.misc.pkl_utils``               Python 3.13   `source_lines`
-CorrMM has no Python code: FAST_COMPILE, DebugMode               ever          `python_modes`
+CorrMM, Corr3dMM have no Python code: FAST_COMPILE, DebugMode     ever          `python_modes`
 scan's loop in Python compares arrays instead of addresses       Python 3      `scan_loop`
 one process compiles at a time, the others wait for its lock     ever          `shared_cache`
 ================================================================ ============= =================

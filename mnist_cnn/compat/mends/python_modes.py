@@ -1,7 +1,7 @@
 """Convolutions in the modes that run Ops' Python code: FAST_COMPILE, DebugMode, linker=py.
 
-Theano uses CorrMM there, too, which has no Python code: "perform: MethodNotDefined". The abstract
-convolution that it replaces has.
+Theano uses CorrMM and Corr3dMM there, too, which have no Python code: "perform: MethodNotDefined". The abstract
+convolutions that they replace have.
 """
 
 import numpy as np
@@ -14,13 +14,14 @@ __all__ = []
 def _abstract(op, name):
     from theano.tensor.nnet import abstract_conv
 
+    settings = {"unshared": op.unshared} if hasattr(op, "unshared") else {}  # in two dimensions alone
     return getattr(abstract_conv, name)(
         border_mode=op.border_mode,
         subsample=op.subsample,
         filter_flip=False,
         filter_dilation=op.filter_dilation,
         num_groups=op.num_groups,
-        unshared=op.unshared,
+        **settings,
     )
 
 
@@ -42,10 +43,9 @@ def _image_length(op, kernel, gradient, axis):
     return gradient + kernel - 1 - (0 if op.border_mode == "valid" else sum(op.border_mode[axis]))
 
 
-@after("theano.tensor.nnet.corr")
-def _convolve_in_python(module):
+def _convolve_in_python(module, op, abstract):
     def convolve(self, node, inputs, outputs, params=None):
-        _abstract(self, "AbstractConv2d").perform(node, inputs, outputs)
+        _abstract(self, abstract).perform(node, inputs, outputs)
 
     def weights(self, node, inputs, outputs, params=None):
         images, gradients, *shape = inputs
@@ -54,17 +54,22 @@ def _convolve_in_python(module):
                 _kernel_length(self, image, gradient, axis)
                 for axis, (image, gradient) in enumerate(zip(images.shape[2:], gradients.shape[2:]))
             ]
-        _abstract(self, "AbstractConv2d_gradWeights").perform(node, [images, gradients, np.asarray(shape)], outputs)
+        _abstract(self, abstract + "_gradWeights").perform(node, [images, gradients, np.asarray(shape)], outputs)
 
     def images(self, node, inputs, outputs, params=None):
         kernels, gradients, *shape = inputs
         if not shape:
+            lengths = kernels.shape[2 - gradients.ndim :]  # unshared kernels have more axes
             shape = [
                 _image_length(self, kernel, gradient, axis)
-                for axis, (kernel, gradient) in enumerate(zip(kernels.shape[-2:], gradients.shape[2:]))
+                for axis, (kernel, gradient) in enumerate(zip(lengths, gradients.shape[2:]))
             ]
-        _abstract(self, "AbstractConv2d_gradInputs").perform(node, [kernels, gradients, np.asarray(shape)], outputs)
+        _abstract(self, abstract + "_gradInputs").perform(node, [kernels, gradients, np.asarray(shape)], outputs)
 
-    module.CorrMM.perform = convolve
-    module.CorrMM_gradWeights.perform = weights
-    module.CorrMM_gradInputs.perform = images
+    getattr(module, op).perform = convolve
+    getattr(module, op + "_gradWeights").perform = weights
+    getattr(module, op + "_gradInputs").perform = images
+
+
+after("theano.tensor.nnet.corr")(lambda module: _convolve_in_python(module, "CorrMM", "AbstractConv2d"))
+after("theano.tensor.nnet.corr3d")(lambda module: _convolve_in_python(module, "Corr3dMM", "AbstractConv3d"))
