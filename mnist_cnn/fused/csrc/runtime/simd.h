@@ -58,7 +58,31 @@ ALWAYS_INLINE vec load(const float *p) { return *(const vec *)p; }
 ALWAYS_INLINE vec load_unaligned(const float *p) { return *(const vec_unaligned *)p; }
 ALWAYS_INLINE void store(float *p, vec v) { *(vec *)p = v; }
 ALWAYS_INLINE void store_unaligned(float *p, vec v) { *(vec_unaligned *)p = v; }
-// A vector, or the rest of a row: `some` may be less than VL, and the other lanes are zero.
+// A vector, or the rest of a row: `some` may be less than VL, and the other lanes are zero. Masks, where the processor
+// has them, take a tenth of the time of a call of memcpy.
+#if defined(HAS_AVX512)
+ALWAYS_INLINE __mmask16 first_lanes(int some) { return (__mmask16)(some >= VL ? 0xffff : (1 << some) - 1); }
+ALWAYS_INLINE vec load_some(const float *from, int some) {
+    return (vec)_mm512_maskz_loadu_ps(first_lanes(some), from);
+}
+ALWAYS_INLINE void store_some_lanes(float *to, vec v, int some) {
+    _mm512_mask_storeu_ps(to, first_lanes(some), (__m512)v);
+}
+#elif defined(HAS_AVX)
+ALWAYS_INLINE __m256i first_lanes(int some) {
+    static const int32_t sliding[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    return _mm256_loadu_si256((const __m256i *)(sliding + VL - some));
+}
+ALWAYS_INLINE vec load_some(const float *from, int some) {
+    return some >= VL ? load_unaligned(from) : (vec)_mm256_maskload_ps(from, first_lanes(some));
+}
+ALWAYS_INLINE void store_some_lanes(float *to, vec v, int some) {
+    if (some >= VL)
+        store_unaligned(to, v);
+    else
+        _mm256_maskstore_ps(to, first_lanes(some), (__m256)v);
+}
+#else
 ALWAYS_INLINE vec load_some(const float *from, int some) {
     if (some >= VL) return load_unaligned(from);
     float lanes[VL] __attribute__((aligned(64))) = {};
@@ -71,6 +95,7 @@ ALWAYS_INLINE void store_some_lanes(float *to, vec v, int some) {
     else
         memcpy(to, &v, some * sizeof(float));
 }
+#endif
 ALWAYS_INLINE vec broadcast(float s) { return s - vec{}; }
 
 // Operations that vector extensions lack, or compilers translate badly: a bit for each lane that is
