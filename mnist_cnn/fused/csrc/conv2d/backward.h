@@ -36,7 +36,7 @@ struct BackwardSums {
 // Of images that are handled together.
 struct BackwardWorker {
     size_t frame, frame_g;
-    float *xs, *gs, *dx, *pooled;
+    float *xs, *gs, *dx, *pooled, *panel;
     const float **x, **g, **g_dx;  // of images whose dW is Winograd's; of those whose dx is
     float **to;
     Lists lists;
@@ -49,6 +49,7 @@ struct BackwardWorker {
           gs(arena.take(together * frame_g)),
           dx(with_dx ? arena.take(frame) : nullptr),
           pooled(arena.take(after.pool ? after.pooling(p).out_image() + VL : 0)),
+          panel(arena.take(ways.winograd_dw ? 0 : panel_floats(p))),
           x(arena.take<const float *>(together)),
           g(arena.take<const float *>(together)),
           g_dx(arena.take<const float *>(together)),
@@ -193,7 +194,7 @@ inline void backward(const Problem &p, const After &after, const Ways &ways, con
                 } else if (ways.winograd_dw) {
                     plain_dw(p, gn + to_first, fg, xn, fx, sums.sparse);
                 } else {
-                    add_dense(p, xn, fx, gn + to_first, fg, sums.dense);
+                    add_dense(p, xn, fx, gn + to_first, fg, worker.panel, sums.dense);
                 }
                 if (lists_dx) {
                     copy_out(p, worker.dx, fx, to);
