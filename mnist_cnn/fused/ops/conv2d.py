@@ -307,12 +307,7 @@ class Conv2DGrad(GradientOp, _Conv2DOp):
     header = "bindings/conv2d_backward.h"
 
     def __init__(
-        self,
-        pad: tuple[int, int, int, int] | str,
-        *args: Any,
-        wrt_x: bool = True,
-        wrt_W: bool = True,
-        **kwargs: Any,
+        self, pad: tuple[int, int, int, int] | str, *args: Any, wrt_x: bool = True, wrt_W: bool = True, **kwargs: Any
     ) -> None:
         super().__init__(pad, *args, **kwargs)
         self.wrt_x, self.wrt_W = bool(wrt_x), bool(wrt_W)

@@ -74,8 +74,7 @@ inline int backward_of_sum_numpy(PyArrayObject *y, PyArrayObject *g, PyArrayObje
         arrays::check(h, "g", NPY_FLOAT32, ndim, PyArray_DIMS(y)))
         return -1;
     const Contiguous cy(y), cg(g), ch(h);
-    if (!cy.array || !cg.array || !ch.array ||
-        arrays::allocate(dz, NPY_FLOAT32, ndim, PyArray_DIMS(y), false, true))
+    if (!cy.array || !cg.array || !ch.array || arrays::allocate(dz, NPY_FLOAT32, ndim, PyArray_DIMS(y), false, true))
         return -1;
     backward_of_sum(PyArray_SIZE(y), cy.data(), f, cg.data(), h == g ? nullptr : ch.data(), (float *)PyArray_DATA(*dz));
     return 0;

@@ -7,8 +7,8 @@
 
 namespace conv2d {
 
-// Without wrt_x, dx is an empty array, without wrt_W dW and db are. Where nothing pools, `pooled` is not read and g is the gradient of y,
-// else of the pooled. With has_codes y is not read, otherwise the codes are not read.
+// Without wrt_x, dx is an empty array, without wrt_W dW and db are. Where nothing pools, `pooled` is not read and g is
+// the gradient of y, else of the pooled. With has_codes y is not read, otherwise the codes are not read.
 inline int backward_numpy(PyArrayObject *x, PyArrayObject *W, PyArrayObject *y, PyArrayObject *pooled,
                           PyArrayObject *codes, PyArrayObject *g, const Pad &pad, Pair stride, const After &after,
                           bool wrt_x, bool has_codes, const char *file, bool wrt_W, PyArrayObject **dW,
@@ -34,7 +34,8 @@ inline int backward_numpy(PyArrayObject *x, PyArrayObject *W, PyArrayObject *y, 
     try {
         backward(p, after, ways_of(p, file), input(x), filters(W), has_codes ? nullptr : kept.data(),
                  after.pool ? maxima.data() : nullptr, has_codes ? (const uint8_t *)kept.data() : nullptr, input(g),
-                 wrt_W ? (float *)PyArray_DATA(*dW) : nullptr, (float *)PyArray_DATA(*db), wrt_x ? (float *)PyArray_DATA(*dx) : nullptr);
+                 wrt_W ? (float *)PyArray_DATA(*dW) : nullptr, (float *)PyArray_DATA(*db),
+                 wrt_x ? (float *)PyArray_DATA(*dx) : nullptr);
     } catch (const std::bad_alloc &) {
         PyErr_NoMemory();
         return -1;

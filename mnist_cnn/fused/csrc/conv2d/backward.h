@@ -124,8 +124,9 @@ inline void thin_backward(const Problem &p, const After &after, const Ways &ways
     });
 }
 
-// y, pooled (null: no pooling) and dx (null: not wanted): contiguous (image, row, column, channel); dW: null where it is
-// not wanted, nor db; g: of the pooled where there are some, else of y. codes: as forward has written them, in place of y, or null. Throws std::bad_alloc.
+// y, pooled (null: no pooling) and dx (null: not wanted): contiguous (image, row, column, channel); dW: null where it
+// is not wanted, nor db; g: of the pooled where there are some, else of y. codes: as forward has written them, in place
+// of y, or null. Throws std::bad_alloc.
 inline void backward(const Problem &p, const After &after, const Ways &ways, const Input &x, const Filters &W,
                      const float *y, const float *pooled, const uint8_t *codes, const Input &g, float *dW, float *db,
                      float *dx, int threads) {

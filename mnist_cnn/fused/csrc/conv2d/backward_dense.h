@@ -9,14 +9,16 @@ namespace conv2d {
 // Sums for dW: [row of the filter][place in the line][padded(filters)].
 inline size_t dense_sums_floats(const Problem &p) { return (size_t)p.places() * p.channels * padded(p.filters); }
 
-// Of many filters, two vectors of them are packed for some rows at a time: else the gradients of a few pixels, which lie
-// kilobytes apart, would drive each other out of the first-level cache.
+// Of many filters, two vectors of them are packed for some rows at a time: else the gradients of a few pixels, which
+// lie kilobytes apart, would drive each other out of the first-level cache.
 inline bool packs(const Problem &p) { return padded(p.filters) > 64; }
 inline int stripe_rows(const Problem &p) {
     const int floats = packs(p) ? 2 * VL : padded(p.filters) + p.stride.columns * p.channels;
     return std::max(1, (packs(p) ? 4096 : 5000) / (p.out_columns() * floats + 1));
 }
-inline size_t panel_floats(const Problem &p) { return packs(p) ? (size_t)p.out_rows() * p.out_columns() * 2 * VL : 0; }
+inline size_t panel_floats(const Problem &p) {
+    return packs(p) ? (size_t)std::min(stripe_rows(p), p.out_rows()) * p.out_columns() * 2 * VL : 0;
+}
 
 // Adds to T places by NV vectors of filters: sum over a stripe of rows of x[place] * g[filters].
 template <int T, int NV>

@@ -10,7 +10,8 @@
 
 namespace conv2d {
 
-// Milliseconds of the thread's processor time, which other programs disturb less than the clock; the least of three runs.
+// Milliseconds of the thread's processor time, which other programs disturb less than the clock; the least of three
+// runs.
 template <class Work> double cost(Work work) {
     const auto now = [] {
         timespec time;
