@@ -260,6 +260,8 @@ int main(int count, char **arguments) {
             check(Problem{3, 21, 17, c, 40, {size, size}, {1, 0, 0, 1}}, After{{LINES, 1}, NO_POOLING, false}, 1,
                   Ways{true, true, true, 0, 0});
         }
+    // more filters than the second-level cache holds, whose gradients are packed
+    check(Problem{2, 9, 11, 64, 136, {5, 5}, {1, 0, 2, 1}, {2, 2}}, After{{LINES, 1}, NO_POOLING, false}, 1, Ways{});
     for (int c : channels) check_batch_norm(c);
     for (int size = 1; size < 5; size++)
         for (int stride = 1; stride < 4; stride++)

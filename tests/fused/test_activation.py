@@ -19,7 +19,7 @@ from plain import PLAIN, becomes, fast_and_plain
 
 from mnist_cnn import model  # noqa: F401  it sets float32
 from mnist_cnn.benchmarks.batch_norm import BatchNormLayer, batch_norm
-from mnist_cnn.fused.ops.activation import Activation
+from mnist_cnn.fused.ops.activation import Activation, ActivationOfSum
 from mnist_cnn.fused.ops.batch_norm import BatchNorm
 
 # f, and f' where z is not 0; for float64
@@ -127,6 +127,24 @@ def test_an_infinite_gradient_of_a_switch_is_selected():
     f = theano.function([z, g], [theano.grad(None, z, known_grads={y: g}) for y in (y, plain)], mode=PLAIN)
     got, want = f(np.float32([[-1, 0, np.nan, 1]]), np.float32([[np.inf] * 4]))
     np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("name", ["leaky", "elu"])
+def test_a_sum_of_maps_is_its_definition(name):
+    """Also where the maps are read twice, and the two gradients are added."""
+    options, f, derivative = DEFINITIONS[name]
+    a, b, g, h = T.ftensor4s("a", "b", "g", "h")
+    y = ActivationOfSum(**options)(a, b)
+    compiled = theano.function([a, b, g, h], [y, *theano.grad(None, [a, b], known_grads={y: g + h})])
+    assert not [node for node in compiled.maker.fgraph.toposort() if isinstance(node.op, T.Elemwise)]
+    values = [v.astype(np.float32) for v in np.random.RandomState(1).normal(size=(4, 3, 5, 7, 11))]
+    results = compiled(*values)
+    exact = (values[0] + values[1]).astype(np.float64)
+    want = (values[2] + values[3]) * derivative(exact)
+    for got, wanted in zip(results, [f(exact), want, want]):
+        np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=2e-6)
+    with pytest.raises(ValueError, match="^b: wanted length 3 along axis 0, got 2"):
+        compiled(values[0], values[1][:2], *values[2:])
 
 
 def test_any_memory_layout(compiled):

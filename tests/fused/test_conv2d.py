@@ -302,6 +302,15 @@ def test_nothing_to_convolve():
         assert [a.shape for a in fast(*data)] == [data[3].shape, W.shape, (filters,), x.shape]
 
 
+def test_without_the_gradients_of_the_filters():
+    x, W, b, g = T.ftensor4(), T.ftensor4(), T.fvector(), T.ftensor4()
+    y = channels_first(Conv2D((1, 1, 1, 1), 0, stride=(2, 2)).result(channels_last(x), W, b))
+    f = theano.function([x, W, b, g], T.grad(T.sum(g * y), x))
+    data = normal(1, 2, 5, 9, 8), normal(2, 7, 5, 3, 3), normal(3, 7), normal(4, 2, 7, 5, 4)
+    np.testing.assert_array_equal(f(*data), compile_conv((1, 1, 1, 1), 0, stride=(2, 2))(*data)[3])
+    assert [node.op.wrt_W for node in f.maker.fgraph.toposort() if isinstance(node.op, Conv2DGrad)] == [False]
+
+
 def test_in_theanos_debug_mode():
     """It runs each Op with outputs of every memory layout, and checks what an optimization does."""
     x, W, b = T.ftensor4(), T.ftensor4(), T.fvector()

@@ -164,6 +164,8 @@ def normalized_and_read():
         (rectify_and_read, ["Conv2D"], "convolution and bias in one pass"),
         (two_poolings, ["Conv2D", "Pool2D", "Pool2D"], "convolution, bias and rectifier in one pass"),
         (lambda: [T.nnet.relu(conv() + BIAS), conv()], ["Conv2D", "Activation"], "side by side"),
+        (lambda: T.nnet.relu(conv(border_mode="half") + X), ["Conv2D", "ActivationOfSum"], "side by side"),
+        (lambda: T.nnet.relu(X + 2 * X), [], None),  # its maps come from no convolution
         (lambda: T.dot(T.nnet.relu(Z), M), ["SparseProduct"], "skips zeros"),
         (lambda: T.dot(Z, M), [COUNTED], "skips zeros, where a call finds enough of them"),
         (lambda: T.dot(T.tanh(Z), M), [None], "no rectifier or mask makes zeros in its left factor"),

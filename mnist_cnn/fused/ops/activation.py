@@ -1,12 +1,15 @@
-"""Theano's Ops for a bias and a nonlinearity, in C++."""
+"""Theano's Ops for a nonlinearity of a sum: of a product or maps and a bias, or of two maps; in C++."""
 
 import theano.tensor as T
+from theano import scalar
+from theano.compile import optdb
 from theano.gof import Apply, ParamsType
+from theano.gof.opt import in2out, local_optimizer
 
 from .base import DifferentiableOp, GradientOp, NativeOp, checked_tensor
 from .conv2d import Nonlinearity
 
-__all__ = ["Activation", "ActivationGrad"]
+__all__ = ["Activation", "ActivationGrad", "ActivationOfSum", "ActivationOfSumGrad"]
 
 
 def _rows(value, name):
@@ -69,3 +72,73 @@ class ActivationGrad(GradientOp, _ActivationOp):
 
     def c_code(self, node, name, inputs, outputs, sub):
         return self.call("activation::backward_numpy", [*inputs, Nonlinearity.c_value(sub)], outputs, sub)
+
+
+class ActivationOfSum(DifferentiableOp, _ActivationOp):
+    """The nonlinearity of a sum in one pass, ``f(a + b)``: of two maps, as a residual network has it.
+
+    Parameters
+    ----------
+    slope, nonlinearity, spelling
+        As for `mnist_cnn.fused.ops.conv2d.Conv2D`.
+
+    Notes
+    -----
+    Called with a and b of equal shapes, both float32. Gives y, like a.
+    """
+
+    def make_node(self, a, b):
+        a = T.as_tensor_variable(a)
+        inputs = [checked_tensor(a, "a", a.ndim), checked_tensor(b, "b", a.ndim)]
+        return Apply(self, inputs, [T.TensorType("float32", (False,) * a.ndim)()])
+
+    def infer_shape(self, node, shapes):
+        return [shapes[0]]
+
+    def differentiate(self, inputs, outputs, gradient):
+        return 2 * [ActivationOfSumGrad(*self.f, openmp=self.openmp)(outputs[0], gradient)]
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        return self.call("activation::forward_of_sum_numpy", [*inputs, Nonlinearity.c_value(sub)], outputs, sub)
+
+
+class ActivationOfSumGrad(GradientOp, _ActivationOp):
+    """The gradient of `ActivationOfSum` with respect to a, which is that to b.
+
+    Called with y and its gradient, or with two gradients that are to be added.
+    """
+
+    def make_node(self, y, *gradients):
+        y = T.as_tensor_variable(y)
+        inputs = [checked_tensor(y, "y", y.ndim)] + [checked_tensor(g, "g", y.ndim) for g in gradients]
+        return Apply(self, inputs, [y.type()])
+
+    def infer_shape(self, node, shapes):
+        return [shapes[0]]
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        arguments = [*inputs, *inputs[1:]][:3]
+        return self.call("activation::backward_of_sum_numpy", [*arguments, Nonlinearity.c_value(sub)], outputs, sub)
+
+
+@local_optimizer([ActivationOfSumGrad])
+def local_sum_of_gradients(node):
+    """Adds two gradients, of the branches that read y, in the pass that multiplies them."""
+    total = node.inputs[-1]
+    if (
+        len(node.inputs) > 2
+        or total.owner is None
+        or not isinstance(total.owner.op, T.Elemwise)
+        or not isinstance(total.owner.op.scalar_op, scalar.Add)
+        or len(total.owner.inputs) != 2
+        or len(total.clients) > 1
+        or any(term.type != total.type for term in total.owner.inputs)
+    ):
+        return False
+    results = node.op.make_node(node.inputs[0], *total.owner.inputs)
+    results.tag = node.tag
+    return results.outputs
+
+
+# before Theano joins elementwise operations (49)
+optdb.register("mnist_cnn_sums_of_gradients", in2out(local_sum_of_gradients), 48.9, "fast_run", "mnist_cnn")

@@ -80,6 +80,7 @@ class _Conv2DOp(NativeOp):
     params_type = ParamsType(
         full=bool_t,
         codes=bool_t,
+        weights=bool_t,
         top=int64_t,
         bottom=int64_t,
         left=int64_t,
@@ -110,6 +111,7 @@ class _Conv2DOp(NativeOp):
             self,
             full=self.full(),
             codes=self.codes(),
+            weights=self.weights(),
             top=top,
             bottom=bottom,
             left=left,
@@ -119,6 +121,10 @@ class _Conv2DOp(NativeOp):
             ties=self.ties,
             **dict(self.f.values(), **(self.pool.values() if self.pool else nothing)),
         )
+
+    def weights(self):
+        """Whether the gradients with respect to W and b are computed."""
+        return False
 
     def has_codes(self):
         """Whether one byte for each window tells the gradient all that it needs of y."""
@@ -288,6 +294,8 @@ class Conv2DGrad(GradientOp, _Conv2DOp):
         As for `Conv2D`.
     wrt_x : bool
         Whether to compute the third output. An optimization turns it off where nothing uses it.
+    wrt_W : bool
+        Whether to compute the first two outputs, likewise.
 
     Notes
     -----
@@ -295,15 +303,20 @@ class Conv2DGrad(GradientOp, _Conv2DOp):
     the pooled. With codes y is not read, and any maps will do; without them any codes will do.
     """
 
-    __props__ = ("pad", "f", "pool", "ties", "stride", "wrt_x")
+    __props__ = ("pad", "f", "pool", "ties", "stride", "wrt_x", "wrt_W")
     header = "bindings/conv2d_backward.h"
 
-    def __init__(self, pad: tuple[int, int, int, int] | str, *args: Any, wrt_x: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self, pad: tuple[int, int, int, int] | str, *args: Any, wrt_x: bool = True, wrt_W: bool = True, **kwargs: Any
+    ) -> None:
         super().__init__(pad, *args, **kwargs)
-        self.wrt_x = bool(wrt_x)
+        self.wrt_x, self.wrt_W = bool(wrt_x), bool(wrt_W)
 
     def full(self) -> bool:
         return self.wrt_x
+
+    def weights(self) -> bool:
+        return self.wrt_W
 
     def codes(self) -> bool:
         return self.has_codes()
@@ -323,16 +336,22 @@ class Conv2DGrad(GradientOp, _Conv2DOp):
         return [shapes[1], (shapes[1][0],), shapes[0]]
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call("conv2d::backward_numpy", [*inputs, self.c_options(sub)], outputs, sub)
+        arguments = [*inputs, self.c_options(sub), "%s->weights" % sub["params"]]
+        return self.call("conv2d::backward_numpy", arguments, outputs, sub)
 
 
 @register_canonicalize
 @local_optimizer([Conv2DGrad])
-def local_conv2d_no_unused_dx(node):
-    """Leaves the gradient with respect to x out where nothing uses it."""
-    if isinstance(node.op, Conv2DGrad) and node.op.wrt_x and not node.outputs[2].clients:
-        return with_changes(node, wrt_x=False)
-    return False
+def local_conv2d_no_unused_gradients(node):
+    """Leaves the gradients out that nothing uses: that with respect to x, or those with respect to W and b."""
+    op = node.op
+    if not isinstance(op, Conv2DGrad):
+        return False
+    dW, db, dx = (bool(output.clients) for output in node.outputs)
+    wrt_x, wrt_W = op.wrt_x and dx, op.wrt_W and (dW or db)
+    if (op.wrt_x, op.wrt_W) == (wrt_x, wrt_W):
+        return False
+    return with_changes(node, wrt_x=wrt_x, wrt_W=wrt_W)
 
 
 @register_canonicalize

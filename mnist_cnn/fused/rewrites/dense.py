@@ -7,7 +7,7 @@ from theano.gof import Apply, FunctionGraph, Variable
 from theano.tensor import DimShuffle, Dot
 from theano.tensor.blas import _dot22, gemm_inplace
 
-from ..ops.activation import Activation
+from ..ops.activation import Activation, ActivationOfSum
 from ..ops.base import NativeOp
 from ..ops.conv2d import channels_first, channels_last
 from ..ops.product import Dot22OfZeros, GemmOfZeros, MayHaveZeros, SparseProduct
@@ -20,10 +20,10 @@ __all__ = ["Activations", "Products", "ProductsOfZeros"]
 
 
 class Activations(Rewriting):
-    """Replaces a bias and the nonlinearity after it by `Activation`.
+    """Replaces a sum and the nonlinearity after it by `Activation` or `ActivationOfSum`.
 
     In the graph: ``f(z + b)``. z is a matrix and b has a number for each column, or z are maps from an
-    Op of this package and b has a number for each channel.
+    Op of this package and b has a number for each channel, or for each value as z has it.
     """
 
     name = "mnist_cnn_activations"
@@ -40,19 +40,18 @@ class Activations(Rewriting):
     def match(self, fgraph: FunctionGraph, variable: Variable) -> tuple[Apply, Match | str] | None:
         node = variable.owner
         z, nonlinearity = recognize(variable)
-        for maps, b in operands(z, scalar.Add):
-            if not all(maps.broadcastable) and b.broadcastable == _BIAS[z.ndim]:
-                break
-        else:
-            return None
-        if z.ndim == 4 and not _has_channels_last(maps):
+        maps, b = _terms(z)
+        if maps is None or z.ndim == 4 and not _has_channels_last(maps):
             return None
         why_not = not_float32(maps, b, variable)
         if why_not is None and has_logarithm(fgraph, variable, nonlinearity):
             why_not = LOGARITHM
+        of_sum = _is_whole(b)
 
         def build(maps, b):
-            op = Activation(**nonlinearity._asdict())
+            op = (ActivationOfSum if of_sum else Activation)(**nonlinearity._asdict())
+            if of_sum:
+                return [channels_first(op(channels_last(maps), channels_last(b)))]
             if maps.ndim == 4:
                 return [channels_first(op(channels_last(maps), b.dimshuffle(1)))]
             return [op(maps, b.dimshuffle(1))]
@@ -62,12 +61,29 @@ class Activations(Rewriting):
             [variable],
             build,
             {z: "the values before the nonlinearity"},
-            "Activation",
-            "bias and {} in one pass".format(describe(nonlinearity)),
+            "ActivationOfSum" if of_sum else "Activation",
+            "{} and {} in one pass".format("sum" if of_sum else "bias", describe(nonlinearity)),
         )
 
     def describe(self, node: Apply) -> str:
-        return "bias and {}".format(describe(recognize(node.outputs[0])[1]))
+        z, nonlinearity = recognize(node.outputs[0])
+        return "{} and {}".format("sum" if _is_whole(_terms(z)[1]) else "bias", describe(nonlinearity))
+
+
+def _terms(z):
+    """(z, b) of ``z + b``; (None, None) of any other variable. Of two maps the first lies with its channels last."""
+    for maps, b in operands(z, scalar.Add):
+        if not all(maps.broadcastable) and b.broadcastable == _BIAS[z.ndim]:
+            return maps, b
+    for maps, b in operands(z, scalar.Add):
+        if _is_whole(maps) and maps.broadcastable == b.broadcastable and _has_channels_last(maps):
+            return maps, b
+    return None, None
+
+
+def _is_whole(maps):
+    """Whether a variable, or None, has a value for each place of maps."""
+    return maps is not None and maps.ndim == 4 and not any(maps.broadcastable[1:])
 
 
 _BIAS = {2: (True, False), 4: (True, False, True, True)}

@@ -11,7 +11,7 @@ from theano.sandbox.rng_mrg import mrg_uniform
 from theano.tensor import DimShuffle, Join, Rebroadcast, Reshape, Subtensor
 from theano.tensor.raw_random import RandomFunction
 
-from ..ops.activation import Activation, ActivationGrad
+from ..ops.activation import Activation, ActivationGrad, ActivationOfSum
 from ..ops.batch_norm import BatchNorm
 from ..ops.conv2d import Conv2D
 from ..ops.pooling import Pool2D
@@ -69,7 +69,7 @@ def density(fgraph: FunctionGraph, variable: Variable) -> Density:
             return _HALF if drawn is None else Density(drawn, drawn)
         if isinstance(op, ConvReluPool):
             return _HALF
-        if isinstance(op, (Activation, BatchNorm, Conv2D)):
+        if isinstance(op, (Activation, ActivationOfSum, BatchNorm, Conv2D)):
             return _HALF if _is_rectifier(op.f) else _DENSE
         if isinstance(op, ActivationGrad):
             return _product([_HALF if _is_rectifier(op.f) else _DENSE, share(node.inputs[1])])

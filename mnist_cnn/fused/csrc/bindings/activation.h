@@ -53,4 +53,31 @@ inline int backward_numpy(PyArrayObject *y, PyArrayObject *g, const Nonlinearity
     return 0;
 }
 
+// Arrays of any dimensions, all alike.
+inline int forward_of_sum_numpy(PyArrayObject *a, PyArrayObject *b, const Nonlinearity &f, PyArrayObject **y) {
+    const int ndim = PyArray_NDIM(a);
+    if (arrays::check(a, "a", NPY_FLOAT32, ndim, PyArray_DIMS(a)) ||
+        arrays::check(b, "b", NPY_FLOAT32, ndim, PyArray_DIMS(a)))
+        return -1;
+    const Contiguous ca(a), cb(b);
+    if (!ca.array || !cb.array || arrays::allocate(y, NPY_FLOAT32, ndim, PyArray_DIMS(a), false, true)) return -1;
+    forward_of_sum(PyArray_SIZE(a), ca.data(), cb.data(), f, (float *)PyArray_DATA(*y));
+    return 0;
+}
+
+// From one gradient of y, or from two that are added; without a second one `h` is `g` again.
+inline int backward_of_sum_numpy(PyArrayObject *y, PyArrayObject *g, PyArrayObject *h, const Nonlinearity &f,
+                                 PyArrayObject **dz) {
+    const int ndim = PyArray_NDIM(y);
+    if (arrays::check(y, "y", NPY_FLOAT32, ndim, PyArray_DIMS(y)) ||
+        arrays::check(g, "g", NPY_FLOAT32, ndim, PyArray_DIMS(y)) ||
+        arrays::check(h, "g", NPY_FLOAT32, ndim, PyArray_DIMS(y)))
+        return -1;
+    const Contiguous cy(y), cg(g), ch(h);
+    if (!cy.array || !cg.array || !ch.array || arrays::allocate(dz, NPY_FLOAT32, ndim, PyArray_DIMS(y), false, true))
+        return -1;
+    backward_of_sum(PyArray_SIZE(y), cy.data(), f, cg.data(), h == g ? nullptr : ch.data(), (float *)PyArray_DATA(*dz));
+    return 0;
+}
+
 }  // namespace activation

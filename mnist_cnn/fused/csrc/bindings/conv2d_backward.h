@@ -7,12 +7,12 @@
 
 namespace conv2d {
 
-// Without wrt_x, dx is an empty array. Where nothing pools, `pooled` is not read and g is the gradient of y,
-// else of the pooled. With has_codes y is not read, otherwise the codes are not read.
+// Without wrt_x, dx is an empty array, without wrt_W dW and db are. Where nothing pools, `pooled` is not read and g is
+// the gradient of y, else of the pooled. With has_codes y is not read, otherwise the codes are not read.
 inline int backward_numpy(PyArrayObject *x, PyArrayObject *W, PyArrayObject *y, PyArrayObject *pooled,
                           PyArrayObject *codes, PyArrayObject *g, const Pad &pad, Pair stride, const After &after,
-                          bool wrt_x, bool has_codes, const char *file, PyArrayObject **dW, PyArrayObject **db,
-                          PyArrayObject **dx) {
+                          bool wrt_x, bool has_codes, const char *file, bool wrt_W, PyArrayObject **dW,
+                          PyArrayObject **db, PyArrayObject **dx) {
     if (!after.pool) pooled = nullptr;
     (has_codes ? y : codes) = nullptr;
     Problem p;
@@ -27,14 +27,15 @@ inline int backward_numpy(PyArrayObject *x, PyArrayObject *W, PyArrayObject *y, 
     const arrays::Contiguous kept(has_codes ? codes : y), maxima(pooled ? pooled : y ? y : codes);
     if (!kept.array || !maxima.array) return -1;
     const npy_intp b_dims[1] = {p.filters}, none[4] = {};
-    if (arrays::allocate(dW, NPY_FLOAT32, 4, PyArray_DIMS(W), false, true) ||
-        arrays::allocate(db, NPY_FLOAT32, 1, b_dims, false, true) ||
+    if (arrays::allocate(dW, NPY_FLOAT32, 4, wrt_W ? PyArray_DIMS(W) : none, false, true) ||
+        arrays::allocate(db, NPY_FLOAT32, 1, wrt_W ? b_dims : none, false, true) ||
         arrays::allocate(dx, NPY_FLOAT32, 4, wrt_x ? PyArray_DIMS(x) : none, false, true))
         return -1;
     try {
         backward(p, after, ways_of(p, file), input(x), filters(W), has_codes ? nullptr : kept.data(),
                  after.pool ? maxima.data() : nullptr, has_codes ? (const uint8_t *)kept.data() : nullptr, input(g),
-                 (float *)PyArray_DATA(*dW), (float *)PyArray_DATA(*db), wrt_x ? (float *)PyArray_DATA(*dx) : nullptr);
+                 wrt_W ? (float *)PyArray_DATA(*dW) : nullptr, (float *)PyArray_DATA(*db),
+                 wrt_x ? (float *)PyArray_DATA(*dx) : nullptr);
     } catch (const std::bad_alloc &) {
         PyErr_NoMemory();
         return -1;

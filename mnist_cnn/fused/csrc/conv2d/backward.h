@@ -36,7 +36,7 @@ struct BackwardSums {
 // Of images that are handled together.
 struct BackwardWorker {
     size_t frame, frame_g;
-    float *xs, *gs, *dx, *pooled;
+    float *xs, *gs, *dx, *pooled, *panel;
     const float **x, **g, **g_dx;  // of images whose dW is Winograd's; of those whose dx is
     float **to;
     Lists lists;
@@ -49,6 +49,7 @@ struct BackwardWorker {
           gs(arena.take(together * frame_g)),
           dx(with_dx ? arena.take(frame) : nullptr),
           pooled(arena.take(after.pool ? after.pooling(p).out_image() + VL : 0)),
+          panel(arena.take(ways.winograd_dw ? 0 : panel_floats(p))),
           x(arena.take<const float *>(together)),
           g(arena.take<const float *>(together)),
           g_dx(arena.take<const float *>(together)),
@@ -123,14 +124,17 @@ inline void thin_backward(const Problem &p, const After &after, const Ways &ways
     });
 }
 
-// y, pooled (null: no pooling) and dx (null: not wanted): contiguous (image, row, column, channel); g: of the pooled
-// where there are some, else of y. codes: as forward has written them, in place of y, or null. Throws std::bad_alloc.
+// y, pooled (null: no pooling) and dx (null: not wanted): contiguous (image, row, column, channel); dW: null where it
+// is not wanted, nor db; g: of the pooled where there are some, else of y. codes: as forward has written them, in place
+// of y, or null. Throws std::bad_alloc.
 inline void backward(const Problem &p, const After &after, const Ways &ways, const Input &x, const Filters &W,
                      const float *y, const float *pooled, const uint8_t *codes, const Input &g, float *dW, float *db,
                      float *dx, int threads) {
     if (is_thin(p)) return thin_backward(p, after, ways, x, W, y, pooled, codes, g, dW, db, dx, threads);
-    memset(dW, 0, (size_t)p.filters * p.channels * p.places() * sizeof(float));
-    memset(db, 0, p.filters * sizeof(float));
+    if (dW) {
+        memset(dW, 0, (size_t)p.filters * p.channels * p.places() * sizeof(float));
+        memset(db, 0, p.filters * sizeof(float));
+    }
     if (!p.images) return;
     const size_t shared_floats = scratch::floats_of<BackwardShared>(p, ways, dx != nullptr),
                  sums_floats = scratch::floats_of<BackwardSums>(p, ways);
@@ -180,22 +184,24 @@ inline void backward(const Problem &p, const After &after, const Ways &ways, con
                 const Found found = copy_gradient(p, after, g, y, pooled, codes, n, fg, gn, worker.pooled, sums.db);
                 const float most_g = found.largest();
                 // Skipping zeros would hide the NaN of 0 * infinity. Winograd's transforms multiply by up to 100.
-                const bool lists =
-                    found.count() <= ways.lists_dw * values && finite_filters && finite(most_x) && finite(most_g);
-                const bool lists_dx = dx && lists && found.count() <= ways.lists_dx * values;
-                if (lists_dx) clear(fx, worker.dx);
+                const bool lists_dx = dx && found.count() <= std::min(ways.lists_dx, ways.lists_dw) * values,
+                           lists = (dW ? found.count() <= ways.lists_dw * values : lists_dx) && finite_filters &&
+                                   finite(most_x) && finite(most_g);
+                if (lists && lists_dx) clear(fx, worker.dx);
                 if (lists) {
                     list_gradient(p, fx, gn + to_first, fg, worker.lists);
                     add_sparse(p, xn, fx, worker.lists, shared.lines, sums.sparse, lists_dx ? worker.dx : nullptr);
+                } else if (!dW) {
+                    // its sums would be thrown away
                 } else if (ways.winograd_dw && most_x < 1e15f && most_g < 1e15f) {
                     worker.x[by_dw] = xn;
                     worker.g[by_dw++] = gn + to_first;
                 } else if (ways.winograd_dw) {
                     plain_dw(p, gn + to_first, fg, xn, fx, sums.sparse);
                 } else {
-                    add_dense(p, xn, fx, gn + to_first, fg, sums.dense);
+                    add_dense(p, xn, fx, gn + to_first, fg, worker.panel, sums.dense);
                 }
-                if (lists_dx) {
+                if (lists && lists_dx) {
                     copy_out(p, worker.dx, fx, to);
                 } else if (shared.winograd && finite_filters && most_g < 1e30f) {
                     worker.g_dx[by_dx] = gn + to_patch;
@@ -212,7 +218,7 @@ inline void backward(const Problem &p, const After &after, const Ways &ways, con
             if (by_dx) winograd_dx(p, worker.g_dx, by_dx, fg, shared.winograd, worker.back, worker.to);
         }
     });
-    add_parts(p, ways, all_sums, sums_floats, parts, threads, dW, db);
+    if (dW) add_parts(p, ways, all_sums, sums_floats, parts, threads, dW, db);
 }
 
 }  // namespace conv2d

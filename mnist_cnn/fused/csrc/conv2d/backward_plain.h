@@ -14,15 +14,15 @@ inline void dense_dx(const Problem &p, const float *g, const Frame &fg, const fl
         for (int j = 0; j < p.stride.columns; j++) {
             const Phase a = row_phase(p, i), b = column_phase(p, j);
             const Pair taps{a.taps, b.taps};
-            for (int k = 0; k < a.count && b.count; k++) {
-                float *to = dx + ((ptrdiff_t)(a.to + k * p.stride.rows) * p.columns + b.to) * p.channels;
-                const ptrdiff_t column = (ptrdiff_t)p.stride.columns * p.channels;
-                if (a.taps && b.taps)
-                    sum_row(g + (a.from + k) * fg.line() + (ptrdiff_t)b.from * fg.pixel, fg, taps, 1, b.count, filters,
-                            Epilogue{zeros, none, p.channels, to, column});
-                else  // no filter reaches there
-                    for (int l = 0; l < b.count; l++) memset(to + l * column, 0, p.channels * sizeof(float));
-            }
+            const ptrdiff_t row = (ptrdiff_t)p.stride.rows * p.columns * p.channels,
+                            column = (ptrdiff_t)p.stride.columns * p.channels;
+            float *to = dx + ((ptrdiff_t)a.to * p.columns + b.to) * p.channels;
+            if (a.count && b.count && a.taps && b.taps)
+                sum_rows(g + a.from * fg.line() + (ptrdiff_t)b.from * fg.pixel, fg, taps, Pair{1, 1},
+                         Pair{a.count, b.count}, filters, Epilogue{zeros, none, p.channels, to, row, column});
+            else  // no filter reaches there
+                for (int k = 0; k < a.count; k++)
+                    for (int l = 0; l < b.count; l++) memset(to + k * row + l * column, 0, p.channels * sizeof(float));
             filters += packed_floats(p.channels, taps.rows * taps.columns * padded(p.filters));
         }
 }

@@ -9,17 +9,16 @@
 
 namespace conv2d {
 
-// The output of the sums of one row of one image.
+// The output of the sums of an image.
 struct Epilogue {
     const float *bias;  // padded(outputs) floats
     Nonlinearity f;     // rectified alone
     int outputs;
-    float *to;         // the row's first position
-    ptrdiff_t column;  // floats from one position to the next; outputs lie side by side
+    float *to;              // the first position
+    ptrdiff_t row, column;  // floats from one position to the next; outputs lie side by side
 };
 
-template <int NV> ALWAYS_INLINE void finish(const vec (&sum)[NV], const Epilogue &e, int position, int o) {
-    float *to = e.to + position * e.column + o;
+template <int NV> ALWAYS_INLINE void finish(const vec (&sum)[NV], const Epilogue &e, float *to, int o) {
     vec y[NV];
     UNROLL for (int v = 0; v < NV; v++) y[v] = rectified(sum[v] + load(e.bias + o + v * VL), e.f);
     if (o + NV * VL <= e.outputs) {
@@ -30,10 +29,10 @@ template <int NV> ALWAYS_INLINE void finish(const vec (&sum)[NV], const Epilogue
 }
 
 // A tile of P positions, `step` floats apart, and NV vectors of outputs. `x`: the first position's patch, of so many
-// lines; `w`: its block of filters.
+// lines; `w`: its block of filters; `to`: the first position's output.
 template <int P, int NV>
 void tile(const float *x, ptrdiff_t line, ptrdiff_t step, int lines, int run, const float *w, const Epilogue &e,
-          int position, int o) {
+          float *to, int o) {
     vec sum[P][NV] = {};
     // Four positions share a pointer: their distances are one, two and three registers' worth.
     constexpr int POINTERS = (P + 3) / 4;
@@ -51,10 +50,10 @@ void tile(const float *x, ptrdiff_t line, ptrdiff_t step, int lines, int run, co
             UNROLL for (int k = 0; k < POINTERS; k++) from[k] = keep(from[k] + 1);
         }
     }
-    UNROLL for (int p = 0; p < P; p++) finish<NV>(sum[p], e, position + p, o);
+    UNROLL for (int p = 0; p < P; p++) finish<NV>(sum[p], e, to + p * e.column, o);
 }
 
-typedef void (*Tile)(const float *, ptrdiff_t, ptrdiff_t, int, int, const float *, const Epilogue &, int, int);
+typedef void (*Tile)(const float *, ptrdiff_t, ptrdiff_t, int, int, const float *, const Epilogue &, float *, int);
 
 // tile<P, NV> for a P of 1 .. TILE that is known at run time.
 template <int NV, int P = TILE> struct Tiles {
@@ -64,20 +63,31 @@ template <int NV> struct Tiles<NV, 0> {
     static Tile of(int) { return nullptr; }
 };
 
-// All `positions` of a row, `stride` pixels apart, for all outputs. `x` is the first position's patch in a frame. The
-// last tile is moved back to end at the last position: some sums are then made twice, and are the same twice.
-inline void sum_row(const float *x, const Frame &f, Pair size, int stride, int positions, const float *packed,
-                    const Epilogue &e) {
-    const int run = size.columns * f.pixel, length = tile_length(positions);
+// Rows of positions for which a block of filters is taken before the next one: all where the filters fill the
+// second-level cache, else as many as have their pixels in the first-level cache.
+inline int rows_together(const Frame &f, Pair size, Pair stride, int rows, int outputs) {
+    if (packed_floats(outputs, size.rows * size.columns * f.pixel) > 1 << 17) return rows;
+    return std::max<int>(1, (8192 - size.rows * f.line()) / (stride.rows * f.line()));
+}
+
+// All positions of an image, `stride` pixels apart, for all outputs. `x` is the first position's patch in a frame. The
+// last tile of a row is moved back to end at the last position: some sums are then made twice, and are the same twice.
+inline void sum_rows(const float *x, const Frame &f, Pair size, Pair stride, Pair positions, const float *packed,
+                     const Epilogue &e) {
+    const int run = size.columns * f.pixel, length = tile_length(positions.columns);
+    const int together = rows_together(f, size, stride, positions.rows, e.outputs);
+    const ptrdiff_t step = (ptrdiff_t)stride.columns * f.pixel;
     const Tile two = Tiles<2>::of(length), one = Tiles<1>::of(length);
-    for (int o = 0; o < padded(e.outputs); o += 2 * VL) {
-        const Tile make = o + 2 * VL <= padded(e.outputs) ? two : one;
-        for (int j = 0; j < positions; j += length) {
-            const int first = std::min(j, positions - length);
-            make(x + (ptrdiff_t)first * stride * f.pixel, f.line(), stride * f.pixel, size.rows, run,
-                 packed + (size_t)o * size.rows * run, e, first, o);
+    for (int i0 = 0; i0 < positions.rows; i0 += together)
+        for (int o = 0; o < padded(e.outputs); o += 2 * VL) {
+            const Tile make = o + 2 * VL <= padded(e.outputs) ? two : one;
+            for (int i = i0; i < std::min(positions.rows, i0 + together); i++)
+                for (int j = 0; j < positions.columns; j += length) {
+                    const int first = std::min(j, positions.columns - length);
+                    make(x + i * stride.rows * f.line() + first * step, f.line(), step, size.rows, run,
+                         packed + (size_t)o * size.rows * run, e, e.to + i * e.row + first * e.column + o, o);
+                }
         }
-    }
 }
 
 }  // namespace conv2d

@@ -99,9 +99,8 @@ inline void forward(const Problem &p, const After &after, const Ways &ways, cons
     const pooling::Problem pool = after.pooling(p);
     const ptrdiff_t pooled_map = after.pool ? pool.out_image() : 0;
     const auto every_product = [&](const float *image, float *to, float *maxima, uint8_t *code) {
-        for (int i = 0; i < rows; i++)
-            sum_row(image + i * p.stride.rows * f.line(), f, p.size, p.stride.columns, columns, shared.packed,
-                    Epilogue{shared.bias, after.f, p.filters, to + (ptrdiff_t)i * columns * p.filters, p.filters});
+        sum_rows(image, f, p.size, p.stride, Pair{rows, columns}, shared.packed,
+                 Epilogue{shared.bias, after.f, p.filters, to, (ptrdiff_t)columns * p.filters, p.filters});
         bend(to, map, after.f);
         if (maxima) pool_image(pool, to, maxima);
         if (code) write_codes(pool, after.f, to, maxima, code);

@@ -35,21 +35,25 @@ inline Found back_through(const Problem &p, const Nonlinearity &f, const float *
     const int rows = p.out_rows(), columns = p.out_columns(), filters = p.filters, pixel = frame.pixel;
     const Nonlinearity bend = f;
     Found found;
-    for (int i = 0; i < rows; i++) {
-        const float *from = g + i * g_line;
-        float *to = first + i * frame.line();
-        for (int j = 0; j < columns; j++, from += g_pixel, y += filters, to += pixel)
-            for (int o = 0; o < pixel; o += VL) {
-                const int some = filters - o;
-                __builtin_prefetch(from + o + AHEAD);
-                __builtin_prefetch(y + o + AHEAD);
-                vec v = load_some(from + o, some);
-                if (!bend.is_linear()) v = through(v, load_some(y + o, some), bend);
-                store(to + o, v);
-                store(db + o, load(db + o) + v);
+    for (int i = 0; i < rows; i++, y += (ptrdiff_t)columns * filters)
+        for (int o = 0; o < pixel; o += VL) {
+            const int some = filters - o;
+            const float *from = g + i * g_line + o, *result = y + o;
+            float *to = first + i * frame.line() + o;
+            vec sum = load(db + o);
+            for (int j = 0; j < columns; j++, from += g_pixel, result += filters, to += pixel) {
+                __builtin_prefetch(from + AHEAD);
+                vec v = load_some(from, some);
+                if (!bend.is_linear()) {
+                    __builtin_prefetch(result + AHEAD);
+                    v = through(v, load_some(result, some), bend);
+                }
+                store(to, v);
+                sum += v;
                 found.add(v);
             }
-    }
+            store(db + o, sum);
+        }
     return found;
 }
 

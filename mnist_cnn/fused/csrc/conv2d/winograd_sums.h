@@ -119,17 +119,27 @@ void winograd_sums(const Sums &s, const float *const *patches, int images, const
         winograd_sums<8>(s, patches, images, f, filters, tiles, write);
 }
 
+// Writes a tile's 4 x 4 sums of channels c .. to an image of dx. A whole one's loops have constant lengths, so that the
+// sums stay in registers.
+template <bool WHOLE>
+void write_dx(const Problem &p, float *dx, int i, int j, int c, const vec (&sums)[SIDE][SIDE]) {
+    const int rows = WHOLE ? SIDE : std::min(SIDE, p.rows - i), columns = WHOLE ? SIDE : std::min(SIDE, p.columns - j),
+              some = WHOLE ? VL : p.channels - c;
+    const ptrdiff_t pixel = p.channels, line = p.columns * pixel;
+    float *to = dx + i * line + j * pixel + c;
+    for (int h = 0; h < rows; h++)
+        for (int w = 0; w < columns; w++) store_some_lanes(to + h * line + w * pixel, sums[h][w], some);
+}
+
 // dx of images: to[image] contiguous.
 inline void winograd_dx(const Problem &p, const float *const *g, int images, const Frame &fg, const float *filters,
                         const WinogradTiles &tiles, float *const *to) {
     winograd_sums(sums_of_dx(p), g, images, fg, filters, tiles,
                   [&](int image, int i, int j, int c, const vec(&sums)[SIDE][SIDE]) {
-                      const int rows = std::min(SIDE, p.rows - i), columns = std::min(SIDE, p.columns - j);
-                      float *at = to[image] + ((ptrdiff_t)i * p.columns + j) * p.channels + c;
-                      for (int h = 0; h < rows; h++)
-                          for (int w = 0; w < columns; w++)
-                              store_some_lanes(at + ((ptrdiff_t)h * p.columns + w) * p.channels, sums[h][w],
-                                               p.channels - c);
+                      if (i + SIDE <= p.rows && j + SIDE <= p.columns && c + VL <= p.channels)
+                          write_dx<true>(p, to[image], i, j, c, sums);
+                      else
+                          write_dx<false>(p, to[image], i, j, c, sums);
                   });
 }
 

@@ -1,4 +1,5 @@
-// Bias and nonlinearity, and their gradient, in one pass over rows: a dense layer's product, or the pixels of maps.
+// Bias and nonlinearity, and their gradient, in one pass over rows: a dense layer's product, or the pixels of maps. And
+// the nonlinearity of a sum of two arrays, as a residual network has it.
 #pragma once
 
 #include <algorithm>
@@ -58,6 +59,33 @@ inline void backward(const Problem &p, const float *y, const Nonlinearity &f, co
     for (size_t b = 0; b < blocks; b++)
         for (int c = 0; c < C; c++) total[c] += sums[b * C + c];
     for (int c = 0; c < C; c++) db[c] = (float)total[c];
+}
+
+// Calls work(at, lanes) for all vectors of `count` floats; the last one may have fewer lanes.
+template <class Work> void for_vectors(ptrdiff_t count, Work work) {
+    constexpr int FLOATS = 1 << 12;
+    parallel::for_blocks(count, FLOATS, 4 * parallel::threads(), [&](int, ptrdiff_t first, ptrdiff_t last) {
+        for (ptrdiff_t k = first; k < last; k += VL) work(k, (int)std::min<ptrdiff_t>(VL, last - k));
+    });
+}
+
+// y = f(a + b)
+inline void forward_of_sum(ptrdiff_t count, const float *a, const float *b, const Nonlinearity f, float *y) {
+    const bool bends = f.kind != conv2d::LINES || f.of_nan != conv2d::NOT_A_NUMBER_BITS;
+    for_vectors(count, [=](ptrdiff_t k, int lanes) {
+        const vec z = conv2d::rectified(load_some(a + k, lanes) + load_some(b + k, lanes) + 0, f);  // no -0
+        store_some_lanes(y + k, bends ? conv2d::curve(z, f) : z, lanes);
+    });
+}
+
+// (g + h) * f'; h may be null.
+inline void backward_of_sum(ptrdiff_t count, const float *y, const Nonlinearity f, const float *g, const float *h,
+                            float *dz) {
+    for_vectors(count, [=](ptrdiff_t k, int lanes) {
+        vec all = load_some(g + k, lanes);
+        if (h) all += load_some(h + k, lanes);
+        store_some_lanes(dz + k, conv2d::through(all, load_some(y + k, lanes), f), lanes);
+    });
 }
 
 }  // namespace activation

@@ -81,13 +81,17 @@ inline void forward(const Problem &p, const float *x, const float *gamma, const 
         return;
     }
     statistics(p, x, epsilon, mean, inv_std);
-    for_blocks(p, [&](int, ptrdiff_t first, ptrdiff_t last) {
+    // The last rows are still in the cache. Copies of what is captured stay in registers, though vectors are stored.
+    const ptrdiff_t rows = p.rows;
+    for_blocks(p, [=, &f](int, ptrdiff_t from, ptrdiff_t to) {
+        const Nonlinearity bend = f;
+        const ptrdiff_t first = rows - to, last = rows - from;
         for (int c = 0; c < C; c += VL) {
             const vec middle = load_some(mean + c, C - c), shift = load_some(beta + c, C - c) + 0,
                       scale = load_some(inv_std + c, C - c) * load_some(gamma + c, C - c);
             for (ptrdiff_t r = first; r < last; r++) {
                 const vec z = (load_some(x + r * C + c, C - c) - middle) * scale + shift;
-                store_some_lanes(y + r * C + c, conv2d::rectified(z, f), C - c);
+                store_some_lanes(y + r * C + c, conv2d::rectified(z, bend), C - c);
             }
         }
         conv2d::bend(y + first * C, (last - first) * C, f);
@@ -102,9 +106,10 @@ inline void backward(const Problem &p, const float *x, const float *gamma, const
     const int C = p.channels;
     std::vector<float> sums = block_sums(p);
     std::vector<double> total(2 * C);
-    const auto before = [&](ptrdiff_t at, int some) {
+    const Nonlinearity bend = f;
+    const auto before = [=](ptrdiff_t at, int some) {
         const vec v = load_some(g + at, some);
-        return f.is_linear() ? v : conv2d::through(v, load_some(y + at, some), f);
+        return bend.is_linear() ? v : conv2d::through(v, load_some(y + at, some), bend);
     };
     for_blocks(p, [&](int block, ptrdiff_t first, ptrdiff_t last) {
         float *to = sums.data() + (size_t)block * 2 * C;
@@ -123,8 +128,11 @@ inline void backward(const Problem &p, const float *x, const float *gamma, const
     for (size_t b = 0; b < sums.size() / (2 * C); b++)
         for (int k = 0; k < 2 * C; k++) total[k] += sums[b * 2 * C + k];
     for (int c = 0; c < C; c++) dbeta[c] = (float)total[c], dgamma[c] = (float)total[C + c];
-    const float share = p.rows ? 1.f / p.rows : 0;
-    for_blocks(p, [&](int, ptrdiff_t first, ptrdiff_t last) {
+    const ptrdiff_t rows = p.rows;
+    const float share = rows ? 1.f / rows : 0;
+    for_blocks(p, [=](int, ptrdiff_t from, ptrdiff_t to) {
+        const auto through_f = before;
+        const ptrdiff_t first = rows - to, last = rows - from;  // the last rows are still in the cache
         for (int c = 0; c < C; c += VL) {
             const int some = C - c;
             const vec middle = load_some(mean + c, some), inverse = load_some(inv_std + c, some),
@@ -132,7 +140,7 @@ inline void backward(const Problem &p, const float *x, const float *gamma, const
                       product = load_some(dgamma + c, some) * share;
             for (ptrdiff_t r = first; r < last; r++) {
                 const vec n = (load_some(x + r * C + c, some) - middle) * inverse;
-                store_some_lanes(dx + r * C + c, scale * (before(r * C + c, some) - (beta + n * product)), some);
+                store_some_lanes(dx + r * C + c, scale * (through_f(r * C + c, some) - (beta + n * product)), some);
             }
         }
     });
