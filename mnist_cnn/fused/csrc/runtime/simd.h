@@ -62,9 +62,7 @@ ALWAYS_INLINE void store_unaligned(float *p, vec v) { *(vec_unaligned *)p = v; }
 // has them, take a tenth of the time of a call of memcpy.
 #if defined(HAS_AVX512)
 ALWAYS_INLINE __mmask16 first_lanes(int some) { return (__mmask16)(some >= VL ? 0xffff : (1 << some) - 1); }
-ALWAYS_INLINE vec load_some(const float *from, int some) {
-    return (vec)_mm512_maskz_loadu_ps(first_lanes(some), from);
-}
+ALWAYS_INLINE vec load_some(const float *from, int some) { return (vec)_mm512_maskz_loadu_ps(first_lanes(some), from); }
 ALWAYS_INLINE void store_some_lanes(float *to, vec v, int some) {
     _mm512_mask_storeu_ps(to, first_lanes(some), (__m512)v);
 }

@@ -33,9 +33,8 @@ template <class Term> float sum(const float *x, ptrdiff_t n) {
     if (n > FEW) {
         doubles partial[VECTORS] = {};
         for (; done + LANES <= n; done += LANES)
-            UNROLL for (int v = 0; v < VECTORS; v++)
-                partial[v] += __builtin_convertvector(
-                    (Term::of((floats) * (const floats *)(x + done + v * WIDTH))), doubles);
+            UNROLL for (int v = 0; v < VECTORS; v++) partial[v] +=
+                __builtin_convertvector((Term::of((floats) * (const floats *)(x + done + v * WIDTH))), doubles);
         for (const doubles &p : partial)
             for (int l = 0; l < WIDTH; l++) total += p[l];
     }
