@@ -1,10 +1,7 @@
 """Theano's Ops for a nonlinearity of a sum: of a product or maps and a bias, or of two maps; in C++."""
 
 import theano.tensor as T
-from theano import scalar
-from theano.compile import optdb
 from theano.gof import Apply, ParamsType
-from theano.gof.opt import in2out, local_optimizer
 
 from .base import DifferentiableOp, GradientOp, NativeOp, checked_tensor
 from .conv2d import Nonlinearity
@@ -119,26 +116,3 @@ class ActivationOfSumGrad(GradientOp, _ActivationOp):
     def c_code(self, node, name, inputs, outputs, sub):
         arguments = [*inputs, *inputs[1:]][:3]
         return self.call("activation::backward_of_sum_numpy", [*arguments, Nonlinearity.c_value(sub)], outputs, sub)
-
-
-@local_optimizer([ActivationOfSumGrad])
-def local_sum_of_gradients(node):
-    """Adds two gradients, of the branches that read y, in the pass that multiplies them."""
-    total = node.inputs[-1]
-    if (
-        len(node.inputs) > 2
-        or total.owner is None
-        or not isinstance(total.owner.op, T.Elemwise)
-        or not isinstance(total.owner.op.scalar_op, scalar.Add)
-        or len(total.owner.inputs) != 2
-        or len(total.clients) > 1
-        or any(term.type != total.type for term in total.owner.inputs)
-    ):
-        return False
-    results = node.op.make_node(node.inputs[0], *total.owner.inputs)
-    results.tag = node.tag
-    return results.outputs
-
-
-# before Theano joins elementwise operations (49)
-optdb.register("mnist_cnn_sums_of_gradients", in2out(local_sum_of_gradients), 48.9, "fast_run", "mnist_cnn")

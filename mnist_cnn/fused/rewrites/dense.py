@@ -3,11 +3,12 @@
 import theano.tensor as T
 from theano import scalar
 from theano.compile import optdb
-from theano.gof import Apply, FunctionGraph, Variable
+from theano.gof import Apply, FunctionGraph, Variable, local_optimizer
 from theano.tensor import DimShuffle, Dot
 from theano.tensor.blas import _dot22, gemm_inplace
+from theano.tensor.opt import in2out
 
-from ..ops.activation import Activation, ActivationOfSum
+from ..ops.activation import Activation, ActivationOfSum, ActivationOfSumGrad
 from ..ops.base import NativeOp
 from ..ops.conv2d import channels_first, channels_last
 from ..ops.product import Dot22OfZeros, GemmOfZeros, MayHaveZeros, SparseProduct
@@ -98,6 +99,25 @@ def _has_channels_last(variable):
         and node.inputs[0].owner is not None
         and isinstance(node.inputs[0].owner.op, NativeOp)
     )
+
+
+@local_optimizer([ActivationOfSumGrad])
+def _add_gradients(node: Apply) -> list[Variable] | None:
+    """Have the pass of the gradient add those of two branches."""
+    if not isinstance(node.op, ActivationOfSumGrad) or len(node.inputs) > 2:
+        return None
+    y, total = node.inputs
+    if not is_elementwise(total, scalar.Add) or len(total.owner.inputs) != 2 or len(total.clients) > 1:
+        return None
+    if any(term.type != total.type for term in total.owner.inputs):
+        return None
+    new = node.op.make_node(y, *total.owner.inputs)
+    new.tag = node.tag
+    return new.outputs
+
+
+# before Theano fuses elementwise operations (49)
+optdb.register("mnist_cnn_sums_of_gradients", in2out(_add_gradients), 48.9, "fast_run", "mnist_cnn")
 
 
 class Products(Rewriting):
