@@ -67,7 +67,8 @@ template <int NV> struct Tiles<NV, 0> {
 // second-level cache, else as many as have their pixels in the first-level cache.
 inline int rows_together(const Frame &f, Pair size, Pair stride, int rows, int outputs) {
     if (packed_floats(outputs, size.rows * size.columns * f.pixel) > 1 << 17) return rows;
-    return std::max<int>(1, (8192 - size.rows * f.line()) / (stride.rows * f.line()));
+    const int line = std::max<int>(1, f.line());  // 0 without channels
+    return std::max(1, (8192 - size.rows * line) / (stride.rows * line));
 }
 
 // All positions of an image, `stride` pixels apart, for all outputs. `x` is the first position's patch in a frame. The
