@@ -65,13 +65,18 @@ def test_the_wheel_has_the_whole_package(wheel, tracked):
 @pytest.mark.slow
 def test_the_wheel_works_elsewhere(wheel, tmp_path):
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"]
-    subprocess.run([*pip, "--target", str(tmp_path / "site"), str(wheel)], check=True)
-    env = dict(os.environ, PYTHONPATH=str(tmp_path / "site"))
+    site = tmp_path / "site-packages"  # by this name an installed library is known
+    subprocess.run([*pip, "--target", str(site), str(wheel)], check=True)
+    env = dict(os.environ, PYTHONPATH=str(site))
     where = "import mnist_cnn, theano, lasagne; print(mnist_cnn.__file__, theano.__file__)"
     process = subprocess.run(
         [sys.executable, "-W", "error", "-c", where], cwd=tmp_path, env=env, capture_output=True, text=True
     )
-    assert process.stdout.count(str(tmp_path / "site")) == 2, process.stderr
-    for command in ([str(tmp_path / "site" / "bin" / "mnist-cnn")], [sys.executable, "-m", "mnist_cnn"]):
+    assert process.stdout.count(str(site)) == 2, process.stderr
+    for command in ([str(site / "bin" / "mnist-cnn")], [sys.executable, "-m", "mnist_cnn"]):
         process = subprocess.run([*command, "train", "--help"], cwd=tmp_path, env=env, capture_output=True, text=True)
         assert process.stdout.startswith("usage: mnist-cnn train"), process.stderr
+    (tmp_path / "old.py").write_text("import numpy as np, lasagne; print(np.row_stack(map(np.float, '12')).tolist())")
+    command = [sys.executable, "-m", "mnist_cnn.compat", "old.py"]
+    process = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert process.stdout == "[[1.0], [2.0]]\n", process.stderr

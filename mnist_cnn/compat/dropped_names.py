@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .import_hooks import AFTER, MOVED, OLD_MODULES
+from .import_hooks import MOVED, OLD_MODULES, after, wrap
 from .mends.old_numpy import old_numpy
 
 __all__ = ["restore_names"]
@@ -93,7 +93,7 @@ def _is_of_today(code):
     """Whether globals are those of a library that needs Python 3.9 or later: it came after NumPy dropped its names."""
     if not re.search(r"(site|dist)-packages[/\\]", code.get("__file__") or ""):
         return False
-    package = code["__name__"].partition(".")[0]
+    package = (code.get("__name__") or "").partition(".")[0]
     needed = [metadata.metadata(name).get("Requires-Python") or "" for name in _distributions().get(package, ())]
     return any(int(minor) >= 9 for minor in re.findall(r">=?\s*3\.(\d+)", "".join(needed)))
 
@@ -116,34 +116,24 @@ def _add_names(module, names):
 # --- arguments that NumPy refuses since 1.24 ---------------------------------------------------
 
 
-def _of_unlike_lengths(function):
+def _of_unlike_lengths(old, *args, **kwargs):
     """Make an array of objects of lists of unlike lengths, such as sentences; a `dtype` excludes that, as ever."""
-
-    @functools.wraps(function)
-    def function_(*args, **kwargs):
-        try:
-            return function(*args, **kwargs)
-        except ValueError as error:
-            if len(args) != 1 or "dtype" in kwargs or "inhomogeneous" not in str(error):
-                raise
-            return function(*args, dtype=object, **kwargs)
-
-    return function_
+    try:
+        return old(*args, **kwargs)
+    except ValueError as error:
+        if len(args) != 1 or "dtype" in kwargs or "inhomogeneous" not in str(error):
+            raise
+        return old(*args, dtype=object, **kwargs)
 
 
-def _of_iterators(function):
+def _of_iterators(old, arrays, *args, **kwargs):
     """Stack the arrays of a generator or a `map`."""
-
-    @functools.wraps(function)
-    def function_(arrays, *args, **kwargs):
-        return function(arrays if hasattr(arrays, "__getitem__") else list(arrays), *args, **kwargs)
-
-    return function_
+    return old(arrays if hasattr(arrays, "__getitem__") else list(arrays), *args, **kwargs)
 
 
 _ARGUMENTS = {
     _of_unlike_lengths: ("array", "asarray"),
-    _of_iterators: ("stack", "vstack", "row_stack", "hstack", "dstack", "column_stack"),
+    _of_iterators: ("stack", "vstack", "hstack", "dstack", "column_stack"),
 }
 
 
@@ -253,13 +243,14 @@ def restore_names() -> None:
     """Put back the names that are missing, have NumPy take old arguments, and have pickles of Python 2 read."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy's, about names that it will drop
+        for takes, functions in _ARGUMENTS.items():
+            for name in functions:
+                wrap(np, name)(takes)
+        vars(np)["row_stack"] = np.vstack  # another name of it, gone since NumPy 2.5
         for module, names in {**_NAMES, np: _OF_NUMPY}.items():
             _add_names(module, names)
         for name in _ASSERTIONS.keys() - set(dir(unittest.TestCase)):
             setattr(unittest.TestCase, name, getattr(unittest.TestCase, _ASSERTIONS[name]))
-        for takes, functions in _ARGUMENTS.items():
-            for name in functions:
-                setattr(np, name, takes(getattr(np, name)))
     # NumPy 1.20 to 1.23 have the names of Python's types, and warn
     warnings.filterwarnings("ignore", "`np\\.", DeprecationWarning)
     MOVED.update(_MOVED)
@@ -267,10 +258,10 @@ def restore_names() -> None:
         if importlib.util.find_spec(name) is None:
             for module in [old for old in OLD_MODULES if old.partition(".")[0] == name]:
                 sys.modules[module] = OLD_MODULES[module]
-    AFTER.setdefault("scipy.ndimage", []).append(_add_imread)
-    AFTER.setdefault("sklearn.base", []).append(_forgive_missing_parameters)
-    AFTER.setdefault("scipy.signal", []).append(_add_windows)
-    AFTER.setdefault("matplotlib.cm", []).append(_add_color_maps)
-    AFTER.setdefault("matplotlib.pyplot", []).append(_add_color_maps)
-    AFTER.setdefault("sklearn.datasets", []).append(_add_mnist)
+    after("scipy.ndimage")(_add_imread)
+    after("sklearn.base")(_forgive_missing_parameters)
+    after("scipy.signal")(_add_windows)
+    after("matplotlib.cm")(_add_color_maps)
+    after("matplotlib.pyplot")(_add_color_maps)
+    after("sklearn.datasets")(_add_mnist)
     _read_python_2()
