@@ -154,9 +154,10 @@ class _KeptHeaders:
             self.users -= 1
             if self.timer is not None:
                 self.timer.cancel()
-            self.timer = threading.Timer(self.SECONDS, self.close_unused)
-            self.timer.daemon = True
-            self.timer.start()
+            if self.of_flags:
+                self.timer = threading.Timer(self.SECONDS, self.close_unused)
+                self.timer.daemon = True
+                self.timer.start()
 
     def close_unused(self):
         with self.lock:

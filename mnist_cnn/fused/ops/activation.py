@@ -28,6 +28,9 @@ class _ActivationOp(NativeOp):
     def get_params(self, node):
         return self.params_type.get_params(self, **self.f.values())
 
+    def infer_shape(self, node, shapes):
+        return [shapes[0]]
+
 
 class Activation(DifferentiableOp, _ActivationOp):
     """Bias and nonlinearity in one pass, ``f(z + b)``: of a dense layer, or of maps with channels last.
@@ -46,9 +49,6 @@ class Activation(DifferentiableOp, _ActivationOp):
     def make_node(self, z, b):
         z = _rows(z, "z")
         return Apply(self, [z, checked_tensor(b, "b", 1)], [z.type()])
-
-    def infer_shape(self, node, shapes):
-        return [shapes[0]]
 
     def differentiate(self, inputs, outputs, gradient):
         return ActivationGrad(*self.f, openmp=self.openmp)(outputs[0], gradient)
@@ -89,9 +89,6 @@ class ActivationOfSum(DifferentiableOp, _ActivationOp):
         inputs = [checked_tensor(a, "a", a.ndim), checked_tensor(b, "b", a.ndim)]
         return Apply(self, inputs, [T.TensorType("float32", (False,) * a.ndim)()])
 
-    def infer_shape(self, node, shapes):
-        return [shapes[0]]
-
     def differentiate(self, inputs, outputs, gradient):
         return 2 * [ActivationOfSumGrad(*self.f, openmp=self.openmp)(outputs[0], gradient)]
 
@@ -109,9 +106,6 @@ class ActivationOfSumGrad(GradientOp, _ActivationOp):
         y = T.as_tensor_variable(y)
         inputs = [checked_tensor(y, "y", y.ndim)] + [checked_tensor(g, "g", y.ndim) for g in gradients]
         return Apply(self, inputs, [y.type()])
-
-    def infer_shape(self, node, shapes):
-        return [shapes[0]]
 
     def c_code(self, node, name, inputs, outputs, sub):
         arguments = [*inputs, *inputs[1:]][:3]

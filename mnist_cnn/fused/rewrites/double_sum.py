@@ -4,10 +4,11 @@ import theano
 from theano import scalar
 from theano.compile import optdb
 from theano.gof import Apply, Variable, local_optimizer
-from theano.tensor.elemwise import Elemwise, Sum
+from theano.tensor.elemwise import Sum
 from theano.tensor.opt import in2out
 
 from ..ops.double_sum import DoubleSum
+from .matching import is_elementwise
 
 __all__ = []
 
@@ -24,9 +25,8 @@ def _sum_on_vectors(node: Apply) -> list[Variable] | None:
     whole = op.axis is None or len(op.axis) == x.ndim
     if not whole or not x.ndim or (x.dtype, node.outputs[0].dtype, op.acc_dtype) != ("float32", "float32", "float64"):
         return None
-    inner = x.owner
-    if inner and isinstance(inner.op, Elemwise) and type(inner.op.scalar_op) in _TERMS and len(x.clients) == 1:
-        return [DoubleSum(_TERMS[type(inner.op.scalar_op)])(inner.inputs[0])]
+    if is_elementwise(x, *_TERMS) and len(x.clients) == 1:
+        return [DoubleSum(_TERMS[type(x.owner.op.scalar_op)])(x.owner.inputs[0])]
     return [DoubleSum()(x)]
 
 
