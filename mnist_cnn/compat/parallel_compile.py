@@ -1,4 +1,4 @@
-"""Compiles the modules of a graph several at a time, before Theano asks for them."""
+"""Compiles the modules of a graph several at a time, before Theano asks for them, with the headers parsed once."""
 
 import atexit
 import contextlib
@@ -58,6 +58,20 @@ def _compiler_call(flags, folders, output, *args):
         str(output),
         *args,
     ]
+
+
+def _module_call(flags, include, lib, libs, output, code, header):
+    """The call for a module's code, whose common headers may have been parsed."""
+    cmodule = theano.gof.cmodule
+    return _compiler_call(
+        flags,
+        [*include, *cmodule.std_include_dirs()],
+        output,
+        *(() if header is None else ("-include", str(header.result()))),
+        str(code),
+        *("-L" + folder for folder in [*lib, *cmodule.std_lib_dirs()] if folder),
+        *("-l" + name for name in [*libs, *cmodule.std_libs()]),
+    )
 
 
 def _compile(call, folder):
@@ -133,7 +147,7 @@ class _KeptHeaders:
 
     def begin(self):
         """Begin without any; a forked child does, because the headers are its parent's to remove."""
-        self.of_flags, self.users, self.timer = {}, 0, None
+        self.of_flags, self.modules, self.users, self.timer = {}, Counter(), 0, None
         self.lock = threading.Lock()
 
     def parse(self, flags):
@@ -141,11 +155,12 @@ class _KeptHeaders:
             self.of_flags[flags] = _ParsedHeaders(flags)
 
     def take(self, uses):
-        """The headers for a graph, from the number of its modules with each set of flags. It calls `give_back`."""
+        """The headers for more modules, as many as are named of each set of flags. Who has them calls `give_back`."""
         with self.lock:
             self.users += 1
-            for flags, count in uses.items():
-                if count > 2 and flags not in self.of_flags:  # parsing costs as much as three modules save
+            self.modules.update(uses)
+            for flags in uses:  # parsing costs as much as three modules save
+                if self.modules[flags] > 2 and flags not in self.of_flags:
                     self.parse(flags)
             return dict(self.of_flags)
 
@@ -154,7 +169,7 @@ class _KeptHeaders:
             self.users -= 1
             if self.timer is not None:
                 self.timer.cancel()
-            if self.of_flags:
+            if self.modules:
                 self.timer = threading.Timer(self.SECONDS, self.close_unused)
                 self.timer.daemon = True
                 self.timer.start()
@@ -168,10 +183,15 @@ class _KeptHeaders:
         for headers in self.of_flags.values():
             headers.close()
         self.of_flags.clear()
+        self.modules.clear()
 
 
 _headers = _KeptHeaders()
 atexit.register(_headers.close)
+
+
+def _library(name):
+    return "{}.{}".format(name, theano.gof.cmodule.get_lib_extension())
 
 
 class _CompiledElsewhere(Exception):
@@ -225,20 +245,12 @@ class _Builds:
         return True
 
     def build(self, source, linker):
-        cmodule, flags = theano.gof.cmodule, tuple(linker.compile_args())
-        folder = Path(tempfile.mkdtemp(dir=self.folder.name))
+        flags, folder = tuple(linker.compile_args()), Path(tempfile.mkdtemp(dir=self.folder.name))
         code = folder / "mod.cpp"
         code.write_text(source + "\n")
-        library = folder / "{}.{}".format(linker.get_dynamic_module().code_hash, cmodule.get_lib_extension())
-        header = ["-include", str(self.headers[flags].result())] if flags in self.headers else []
-        call = _compiler_call(
-            flags,
-            linker.header_dirs() + cmodule.std_include_dirs(),
-            library,
-            *header,
-            str(code),
-            *("-L" + folder for folder in linker.lib_dirs() + cmodule.std_lib_dirs() if folder),
-            *("-l" + name for name in linker.libraries() + cmodule.std_libs()),
+        library = folder / _library(linker.get_dynamic_module().code_hash)
+        call = _module_call(
+            flags, linker.header_dirs(), linker.lib_dirs(), linker.libraries(), library, code, self.headers.get(flags)
         )
         with self.lock:
             if self.closed:
@@ -307,8 +319,32 @@ def _make_all(old, self, *args, **kwargs):
 def _compile_str(old, module_name, src_code, location=None, *args, **kwargs):
     library = _builds[-1].take(src_code, location) if _builds else None
     if library is None:
+        library = _compile_alone(module_name, src_code, location, *args, **kwargs)
+    if library is None:  # Theano reports what is wrong
         return old(module_name, src_code, location, *args, **kwargs)
     return theano.gof.cmodule.dlimport(library)
+
+
+def _compile_alone(name, source, location, include_dirs=(), lib_dirs=(), libs=(), preargs=(), **others):
+    """Compile an Op's module in Theano's folder with the parsed headers; None where there are none, or it fails."""
+    if others or "theano_mod_helper.h" not in source:
+        return None
+    flags = tuple(preargs)
+    header = _headers.take({flags: 1}).get(flags)
+    try:
+        if header is None:
+            return None
+        code, library = os.path.join(location, "mod.cpp"), os.path.join(location, _library(name))
+        Path(code).write_text(source + "\n")
+        process = _compile(_module_call(flags, include_dirs, lib_dirs, libs, library, code, header), location)
+        try:
+            return library if process.wait() == 0 else None
+        finally:
+            process.kill()
+    except OSError:  # such as a full disk
+        return None
+    finally:
+        _headers.give_back()
 
 
 def _module_from_key(old, *args, **kwargs):

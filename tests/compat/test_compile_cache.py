@@ -214,15 +214,20 @@ def test_warm_start_compiles_nothing(tmp_path, training, small_mnist):
     assert [line for line in lines if "-shared" in line or ".cpp" in line] == []
 
 
-#: Two graphs of several modules, a child that ends, and the headers' folders before and after.
+#: Two graphs of several modules, one that is compiled module by module, a child that ends, and the headers' folders
+#: before and after.
 GRAPHS = """
-import glob, os, tempfile, time
+import glob, os, sys, tempfile, time
 import mnist_cnn, theano, theano.tensor as T
 from mnist_cnn.compat import parallel_compile
 parallel_compile._headers.SECONDS = 1
 x = T.fmatrix()
 for k in (1, 2):
     theano.function([x], [T.sin(x + k), (x * k).sum(axis=0), x[k:] / (k + 2), x.max(axis=1) + k])
+before = len(open(sys.argv[1]).readlines())
+theano.function([x], T.tan(x), mode="DebugMode")
+calls = open(sys.argv[1]).readlines()[before:]
+assert calls and all("-include" in call for call in calls), calls
 kept = glob.glob(os.path.join(tempfile.gettempdir(), "mnist_cnn-{}-*/common.h".format(os.getpid())))
 if os.fork() == 0:
     parallel_compile._headers.close()
@@ -241,7 +246,7 @@ def test_headers_are_parsed_once_for_graphs_that_follow(tmp_path):
     compiler.write_text(COMPILER.format(python=sys.executable, refuses="nothing", log=str(log)))
     compiler.chmod(0o755)
     flags = "base_compiledir={},cxx={}".format(tmp_path / "cache", compiler)
-    subprocess.run([sys.executable, "-c", GRAPHS], env=dict(os.environ, THEANO_FLAGS=flags), check=True)
+    subprocess.run([sys.executable, "-c", GRAPHS, log], env=dict(os.environ, THEANO_FLAGS=flags), check=True)
     calls = [line.split(" ", 3)[3].split() for line in log.read_text().splitlines()]
     assert 1 <= sum("c++-header" in call for call in calls) <= 2 and sum("-include" in call for call in calls) >= 6
 

@@ -127,20 +127,28 @@ class Firefox:
         self.command("WebDriver:NewSession", {})
         self.command("WebDriver:SetTimeouts", {"script": 60000})
 
+    def _read(self, size):
+        data = self.socket.recv(size)
+        if not data:
+            raise ConnectionError("Firefox is gone")
+        return data
+
     def _receive(self):
         size = b""
         while not size.endswith(b":"):
-            size += self.socket.recv(1)
+            size += self._read(1)
         size, data = int(size[:-1]), b""
         while len(data) < size:
-            data += self.socket.recv(size - len(data))
+            data += self._read(size - len(data))
         return json.loads(data)
 
     def command(self, name, parameters):
         self.count += 1
         message = json.dumps([0, self.count, name, parameters]).encode()
         self.socket.sendall(b"%d:%s" % (len(message), message))
-        _, _, error, result = self._receive()
+        number = None
+        while number != self.count:  # the answer to a command that was given up comes first
+            _, number, error, result = self._receive()
         if error:
             raise RuntimeError("{}: {}".format(name, error["message"]))
         return result.get("value") if isinstance(result, dict) else result

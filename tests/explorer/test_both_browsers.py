@@ -740,8 +740,7 @@ def checked_page(written, tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("size", [(1280, 620), (500, 844)])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme, size", [("light", (1280, 620)), ("dark", (500, 844))])
 def test_axe_finds_nothing(either, checked_page, scheme, size):
     view = View(either, checked_page.as_uri())
     view.open(size, scheme)

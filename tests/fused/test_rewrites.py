@@ -28,8 +28,6 @@ from mnist_cnn.fused.rewrites.zeros import density
 #: Without fusion all elementwise operations are ones that are compiled once.
 FAST = theano.compile.get_default_mode().excluding("fusion")
 PLAIN = FAST.excluding("mnist_cnn")
-#: And for graphs of hundreds of nodes few of Theano's optimizations.
-SOONER = random_graphs.FAST, random_graphs.PLAIN
 
 
 def normal(seed, *shape):
@@ -48,12 +46,22 @@ def with_gradients(y, wrt):
     return [y] + T.grad(T.sum(T.sqr(y)), wrt, disconnected_inputs="ignore")
 
 
-def same(inputs, outputs, *batches, modes=(FAST, PLAIN), **kwargs):
+def same(inputs, outputs, *batches, **kwargs):
     """Compile with the fast path and without, compare what comes out; the fast function."""
-    fast, plain = [theano.function(inputs, outputs, mode=mode, **kwargs) for mode in modes]
+    fast, plain = [theano.function(inputs, outputs, mode=mode, **kwargs) for mode in (FAST, PLAIN)]
     assert why_nothing(plain) == "it was compiled without the optimizations of mnist_cnn"
     for batch in batches:
         compare(fast(*batch), plain(*batch))
+    return fast
+
+
+def same_alone(values, outputs):
+    """Compile the fast path's Ops alone, compare with the graph as written, which nothing compiles; the function."""
+    # without borrow, an Op is compiled again for each choice of its outputs that are the function's
+    borrowed = [theano.Out(output, borrow=True) for output in outputs]
+    fast = theano.function(list(values), borrowed, mode=random_graphs.ALONE, on_unused_input="ignore")
+    weights = {v: v.get_value() for v in inputs_of(outputs) if isinstance(v, theano.compile.SharedVariable)}
+    compare(fast(*values.values()), random_graphs.evaluate(outputs, {**values, **weights}))
     return fast
 
 
@@ -302,8 +310,8 @@ def test_every_spelling_of_a_nonlinearity():
         maps = T.nnet.conv2d(X, W + k / 32, filter_shape=(4, 2, 3, 3))
         outputs += with_gradients(f(maps + BIAS), [W, B, X])
         outputs += with_gradients(f(T.dot(Z, M + k / 32) + C), [Z, M, C])
-    data = [normal(0, 2, 2, 9, 9), normal(1, 4, 2, 3, 3), normal(2, 4), normal(3, 3, 6), normal(4, 6, 5), normal(5, 5)]
-    fast = same([X, W, B, Z, M, C], outputs, data, modes=SOONER)
+    shapes = {X: (2, 2, 9, 9), W: (4, 2, 3, 3), B: (4,), Z: (3, 6), M: (6, 5), C: (5,)}
+    fast = same_alone({variable: normal(k, *shape) for k, (variable, shape) in enumerate(shapes.items())}, outputs)
     kinds = becomes(fast)
     assert (
         None not in kinds
@@ -330,8 +338,9 @@ def test_other_ways_to_write_it():
         2 - (conv(border_mode=(1, 0)) + BIAS) * over,
     ]
     outputs = [v for y in expressions for v in with_gradients(y, [W, B, X])]
-    data = [normal(0, 2, 2, 9, 9), normal(1, 4, 2, 3, 3), normal(2, 4), normal(3, 4)]
-    fast = same([X, W, B, scale], outputs, data, modes=SOONER)
+    fast = same_alone(
+        {X: normal(0, 2, 2, 9, 9), W: normal(1, 4, 2, 3, 3), B: normal(2, 4), scale: normal(3, 4)}, outputs
+    )
     kinds = becomes(fast)
     assert None not in kinds and kinds.count("Conv2D") == len(expressions)
 
@@ -366,8 +375,7 @@ def test_theanos_own_batch_normalization():
     x, W, gamma, beta, mean = new(0, 2, 2, 9, 9), new(1, 4, 2, 3, 3), new(2, 4), new(3, 4), new(4, 4)
     y = T.nnet.bn.batch_normalization_test(T.nnet.conv2d(x, W), gamma, beta, mean, T.sqr(mean), "spatial")
     outputs.append(T.nnet.relu(y))
-    fast = theano.function(list(values), outputs, mode=random_graphs.ALONE, on_unused_input="ignore")
-    compare(fast(*values.values()), random_graphs.evaluate(outputs, values))
+    fast = same_alone(values, outputs)
     assert becomes(fast).count("BatchNorm") == 7 and set(becomes(fast)) == {"BatchNorm", "Conv2D"}
     assert "convolution, scale and bias and rectifier in one pass" in [row.why for row in rows(fast)]
 
@@ -432,7 +440,7 @@ def test_derivatives_of_derivatives(network):
         T.Rop(y, weights[0], weights[0] ** 2),
         T.Lop(y, weights[0], T.sqr(y)),
     ]
-    same([x, v], outputs, [IMAGES, normal(5, 3, 2, 6, 7)])
+    same_alone({x: IMAGES, v: normal(5, 3, 2, 6, 7)}, outputs)
 
 
 def test_inside_a_loop():

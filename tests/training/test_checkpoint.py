@@ -103,8 +103,15 @@ def test_resumed_run_is_the_unbroken_one_to_the_last_bit(unbroken, tmp_path):
         np.testing.assert_array_equal(a[field], b[field])
 
 
-@pytest.mark.parametrize("signum, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-@pytest.mark.parametrize("hold", [(2, 7), (30, 30)])
+@pytest.mark.parametrize(
+    "signum, code, hold",
+    [
+        (signal.SIGINT, 130, (2, 7)),
+        (signal.SIGTERM, 143, (2, 7)),
+        (signal.SIGHUP, 129, (2, 7)),
+        (signal.SIGINT, 130, (30, 30)),
+    ],
+)
 def test_signals_save_everything(unbroken, tmp_path, signum, code, hold):
     """Amid an epoch, and after the last step: what was learned is saved, and a resumed run ends with
     the same last bit."""
