@@ -62,7 +62,7 @@ def pytest_pycollect_makeitem(collector, name, obj):
     if inspect.isclass(obj) and not issubclass(obj, unittest.TestCase):
         for there, ours in (("setUp", "setup_method"), ("tearDown", "teardown_method")):
             if hasattr(obj, there) and not hasattr(obj, ours):
-                setattr(obj, ours, lambda self, _name=there: getattr(self, _name)())
+                setattr(obj, ours, lambda self, *, _name=there: getattr(self, _name)())  # pytest would fill it
     in_test_case = inspect.isclass(collector.obj) and issubclass(collector.obj, unittest.TestCase)
     if name.startswith("test") and inspect.isgeneratorfunction(obj) and not in_test_case:
         setattr(collector.obj, name, _call_all(obj))
