@@ -341,6 +341,7 @@ def _compile_alone(name, source, location, include_dirs=(), lib_dirs=(), libs=()
             return library if process.wait() == 0 else None
         finally:
             process.kill()
+            process.wait()
     except OSError:  # such as a full disk
         return None
     finally:
