@@ -126,6 +126,9 @@ class _ParsedHeaders:
             self.folder.name,
         )
 
+    def is_ready(self):
+        return self.process.poll() is not None
+
     def result(self):
         """The header's path after it is parsed; where that failed the compiler reads the header itself."""
         self.process.wait()
@@ -326,13 +329,13 @@ def _compile_str(old, module_name, src_code, location=None, *args, **kwargs):
 
 
 def _compile_alone(name, source, location, include_dirs=(), lib_dirs=(), libs=(), preargs=(), **others):
-    """Compile an Op's module in Theano's folder with the parsed headers; None where there are none, or it fails."""
+    """Compile an Op's module in Theano's folder with the parsed headers; None where there are none yet, or it fails."""
     if others or "theano_mod_helper.h" not in source:
         return None
     flags = tuple(preargs)
     header = _headers.take({flags: 1}).get(flags)
     try:
-        if header is None:
+        if header is None or not header.is_ready():
             return None
         code, library = os.path.join(location, "mod.cpp"), os.path.join(location, _library(name))
         Path(code).write_text(source + "\n")
