@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import Counter
 from concurrent.futures import CancelledError, ThreadPoolExecutor, TimeoutError
 from pathlib import Path
@@ -60,18 +61,21 @@ def _compiler_call(flags, folders, output, *args):
     ]
 
 
-def _module_call(flags, include, lib, libs, output, code, header):
-    """The call for a module's code, whose common headers may have been parsed."""
+def _prepare(folder, name, source, flags, include, lib, libs, header):
+    """Write a module's code to a folder; the call that compiles it, with parsed headers or without, and its library."""
     cmodule = theano.gof.cmodule
-    return _compiler_call(
+    code, library = Path(folder, "mod.cpp"), Path(folder, "{}.{}".format(name, cmodule.get_lib_extension()))
+    code.write_text(source + "\n")
+    call = _compiler_call(
         flags,
         [*include, *cmodule.std_include_dirs()],
-        output,
+        library,
         *(() if header is None else ("-include", str(header.result()))),
         str(code),
-        *("-L" + folder for folder in [*lib, *cmodule.std_lib_dirs()] if folder),
-        *("-l" + name for name in [*libs, *cmodule.std_libs()]),
+        *("-L" + path for path in [*lib, *cmodule.std_lib_dirs()] if path),
+        *("-l" + other for other in [*libs, *cmodule.std_libs()]),
     )
+    return call, library
 
 
 def _compile(call, folder):
@@ -150,7 +154,8 @@ class _KeptHeaders:
 
     def begin(self):
         """Begin without any; a forked child does, because the headers are its parent's to remove."""
-        self.of_flags, self.modules, self.users, self.timer = {}, Counter(), 0, None
+        self.of_flags, self.users, self.timer = {}, 0, None
+        self.modules, self.last = Counter(), 0
         self.lock = threading.Lock()
 
     def parse(self, flags):
@@ -161,7 +166,10 @@ class _KeptHeaders:
         """The headers for more modules, as many as are named of each set of flags. Who has them calls `give_back`."""
         with self.lock:
             self.users += 1
+            if time.monotonic() - self.last > self.SECONDS:
+                self.modules.clear()
             self.modules.update(uses)
+            self.last = time.monotonic()
             for flags in uses:  # parsing costs as much as three modules save
                 if self.modules[flags] > 2 and flags not in self.of_flags:
                     self.parse(flags)
@@ -172,7 +180,7 @@ class _KeptHeaders:
             self.users -= 1
             if self.timer is not None:
                 self.timer.cancel()
-            if self.modules:
+            if self.of_flags:
                 self.timer = threading.Timer(self.SECONDS, self.close_unused)
                 self.timer.daemon = True
                 self.timer.start()
@@ -186,15 +194,10 @@ class _KeptHeaders:
         for headers in self.of_flags.values():
             headers.close()
         self.of_flags.clear()
-        self.modules.clear()
 
 
 _headers = _KeptHeaders()
 atexit.register(_headers.close)
-
-
-def _library(name):
-    return "{}.{}".format(name, theano.gof.cmodule.get_lib_extension())
 
 
 class _CompiledElsewhere(Exception):
@@ -248,12 +251,10 @@ class _Builds:
         return True
 
     def build(self, source, linker):
-        flags, folder = tuple(linker.compile_args()), Path(tempfile.mkdtemp(dir=self.folder.name))
-        code = folder / "mod.cpp"
-        code.write_text(source + "\n")
-        library = folder / _library(linker.get_dynamic_module().code_hash)
-        call = _module_call(
-            flags, linker.header_dirs(), linker.lib_dirs(), linker.libraries(), library, code, self.headers.get(flags)
+        flags, folder = tuple(linker.compile_args()), tempfile.mkdtemp(dir=self.folder.name)
+        name, header = linker.get_dynamic_module().code_hash, self.headers.get(flags)
+        call, library = _prepare(
+            folder, name, source, flags, linker.header_dirs(), linker.lib_dirs(), linker.libraries(), header
         )
         with self.lock:
             if self.closed:
@@ -337,11 +338,10 @@ def _compile_alone(name, source, location, include_dirs=(), lib_dirs=(), libs=()
     try:
         if header is None or not header.is_ready():
             return None
-        code, library = os.path.join(location, "mod.cpp"), os.path.join(location, _library(name))
-        Path(code).write_text(source + "\n")
-        process = _compile(_module_call(flags, include_dirs, lib_dirs, libs, library, code, header), location)
+        call, library = _prepare(location, name, source, flags, include_dirs, lib_dirs, libs, header)
+        process = _compile(call, location)
         try:
-            return library if process.wait() == 0 else None
+            return str(library) if process.wait() == 0 else None
         finally:
             process.kill()
             process.wait()

@@ -192,11 +192,10 @@ def test_what_does_no_harm_is_borne(training, small_mnist, tmp_path):
             small_mnist,
             cwd=str(tmp_path),
         )
-        same = (process.returncode, process.stdout) == (0, usual.stdout) and "Traceback" not in process.stderr
-        # of OpenMP's own, a line or two each
-        return (
-            [] if same and process.stderr.count("\n") <= 3 * len(variables) else [(variables, process.stderr[-1000:])]
-        )
+        faults = faults_of(process.returncode, process.stdout, process.stderr, lines_at_most=3 * len(variables))
+        if process.returncode or process.stdout != usual.stdout:
+            faults.append("exit code {}".format(process.returncode))
+        return [(variables, faults, process.stderr[-1000:])] if faults else []
 
     assert sum(on_both_cores(check, groups), []) == []
     assert sorted(os.listdir(str(tmp_path))) == ["binary", "junk"]
@@ -209,7 +208,8 @@ def test_what_does_no_harm_is_borne(training, small_mnist, tmp_path):
         (["-W", "error"], "train.py", ["--epochs", 1, "--batch-size", 5000, "--data-dir", "{data}"]),
         (["-W", "error"], "visualize.py", ["{model}", "--index", 0, "--data-dir", "{data}"]),
         (["-W", "error"], "sweep.py", ["junk"]),
-        (["-OO"], "visualize.py", ["{model}", "--index", 0, "--data-dir", "{data}"]),
+        (["-OO"], "train.py", ["--epochs", 1, "--batch-size", 5000, "--data-dir", "{data}"]),
+        (["-I"], "visualize.py", ["{model}", "--index", 0, "--data-dir", "{data}"]),
         (["-I"], "predict.py", ["{model}", "nothing.png"]),
     ],
 )

@@ -28,7 +28,6 @@ from mnist_cnn import model  # noqa: F401  before Theano, which it mends; sets f
 from mnist_cnn.fused.rewrites import convolution, ties
 
 #: Without Theano's fusion, all elementwise operations are ones that are compiled once.
-PLAIN = theano.Mode(linker="cvm", optimizer=Query(include=["fast_compile"], exclude=["fusion"]))
 FAST = theano.Mode(linker="cvm", optimizer=Query(include=["fast_compile", "mnist_cnn"], exclude=["fusion"]))
 _UNUSED = ["conv2d_no_unused_dx", "conv2d_no_unused_outputs", "no_unused_codes", "no_unused_dx"]
 #: The fast path's optimizations alone; of the graph, only its Ops are compiled.
