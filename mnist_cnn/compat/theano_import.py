@@ -40,8 +40,9 @@ def _start_theano():
     try:
         with flags.theano_defaults(), plain_number_of_threads(), _no_collections(), compile_quietly():
             yield
-    except (OSError, ValueError, TypeError, LookupError, AssertionError, configparser.Error) as error:
-        # a cache folder that cannot be made or filled, a value that Theano does not know
+    except (OSError, ValueError, TypeError, LookupError, AssertionError, Warning, configparser.Error) as error:
+        # a cache folder that cannot be made or filled, a value that Theano does not know; under PYTHONWARNINGS=error
+        # an option that it does not know
         raise ImportError(
             "Theano does not start; check THEANO_FLAGS, .theanorc, the compiler and the disk: {}".format(
                 first_line(error)

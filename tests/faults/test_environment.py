@@ -47,6 +47,7 @@ REFUSED = (
         ({"HOME": "{folder}/junk"}, "compiledir"),
         ({"HOME": "junk"}, "HOME"),
         ({"MPLBACKEND": "junk"}, "MPLBACKEND"),
+        ({"THEANO_FLAGS": "junk=1", "PYTHONWARNINGS": "error"}, "junk"),
     ]
 )
 
