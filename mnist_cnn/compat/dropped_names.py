@@ -174,8 +174,11 @@ def _add_mnist(module):
     module.fetch_mldata = _fetch_mldata
 
 
-def _forgive_missing_parameters(module):
-    """An estimator may lack an attribute that its `__init__` names, as before scikit-learn 0.24."""
+def _forgive_estimators(module):
+    """An estimator may lack an attribute that its `__init__` names, as before scikit-learn 0.24, or copy an argument.
+
+    The latter was allowed before scikit-learn 0.20, if the copy was equal.
+    """
 
     def get_params(self, deep=True):
         params = {}
@@ -185,7 +188,21 @@ def _forgive_missing_parameters(module):
                 params.update((name + "__" + key, part) for key, part in value.get_params().items())
         return params
 
+    def __sklearn_clone__(self):
+        try:
+            return clone(self)
+        except RuntimeError:
+            arguments = {name: module.clone(value, safe=False) for name, value in self.get_params(deep=False).items()}
+            copy = type(self)(**arguments)
+            kept = copy.get_params(deep=False)
+            if not all(kept[name] is value or np.all(kept[name] == value) for name, value in arguments.items()):
+                raise
+            return copy
+
     module.BaseEstimator.get_params = get_params
+    clone = getattr(module.BaseEstimator, "__sklearn_clone__", None)
+    if clone is not None:  # since scikit-learn 1.3
+        module.BaseEstimator.__sklearn_clone__ = __sklearn_clone__
 
 
 def _fetch_mldata(dataname, *args, **kwargs):
@@ -259,7 +276,7 @@ def restore_names() -> None:
             for module in [old for old in OLD_MODULES if old.partition(".")[0] == name]:
                 sys.modules[module] = OLD_MODULES[module]
     after("scipy.ndimage")(_add_imread)
-    after("sklearn.base")(_forgive_missing_parameters)
+    after("sklearn.base")(_forgive_estimators)
     after("scipy.signal")(_add_windows)
     after("matplotlib.cm")(_add_color_maps)
     after("matplotlib.pyplot")(_add_color_maps)

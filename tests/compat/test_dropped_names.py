@@ -55,6 +55,16 @@ class Estimator(BaseEstimator):
     def __init__(self, units=3, removed=None):
         self.units = units
 assert clone(Estimator(5)).units == 5 and Estimator().get_params() == {'units': 3, 'removed': None}
+class Listed(BaseEstimator):
+    def __init__(self, layers, times=1):
+        self.layers, self.times = [layer for layer in layers], 2 * times
+try:
+    clone(Listed([1, 2]))
+    raise SystemExit("a constructor that changes its argument")
+except RuntimeError as error:
+    assert "Cannot clone" in str(error)
+Listed.__init__ = lambda self, layers, times=1: self.__dict__.update(layers=list(layers), times=times)
+assert clone(Listed([1, 2])).layers == [1, 2]
 import sklearn.preprocessing.label as label
 there = label.type_of_target
 label.type_of_target = lambda y: 'multiclass'
