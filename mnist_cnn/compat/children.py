@@ -1,5 +1,6 @@
 """Mends for the workers of a process, and for every Python of an environment."""
 
+import os
 import sys
 import sysconfig
 from pathlib import Path
@@ -14,7 +15,9 @@ class _Mends:
     """Imports the mends in a worker that unpickles it, from the parent's path."""
 
     def __reduce__(self):
-        return exec, ("import sys\nsys.path[:] = {!r}\nimport mnist_cnn.compat".format(sys.path),)
+        # not from a folder whose mnist_cnn.py is another's program, as in Keras' examples; the worker sets its path later
+        path = [folder for folder in sys.path if not os.path.isfile(os.path.join(folder, "mnist_cnn.py"))]
+        return exec, ("import sys\nsys.path[:] = {!r}\nimport mnist_cnn.compat".format(path),)
 
 
 def _hand_on(module):

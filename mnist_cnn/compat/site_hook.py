@@ -5,6 +5,7 @@ Python runs this file, as ``mnist_cnn_mends``, at its start in an environment th
 """
 
 import importlib.util
+import os
 import sys
 
 
@@ -16,7 +17,13 @@ class _Finder:
         sys.meta_path.remove(cls)
         if "mnist_cnn.compat" in sys.modules:
             return None
-        import mnist_cnn.compat  # noqa: F401
+        # a program's folder may have a mnist_cnn.py of its own, as Keras' examples have
+        others = [folder for folder in sys.path if os.path.isfile(os.path.join(folder, "mnist_cnn.py"))]
+        sys.path[:] = [folder for folder in sys.path if folder not in others]
+        try:
+            import mnist_cnn.compat  # noqa: F401
+        finally:
+            sys.path[:0] = others
 
         return importlib.util.find_spec(fullname)
 

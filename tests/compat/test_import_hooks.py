@@ -78,7 +78,9 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
 def test_children_get_the_mends(method, tmp_path):
+    """Beside a file of the package's name, too: Keras' examples have one."""
     (tmp_path / "program.py").write_text(WORKER.format(first=""))
+    (tmp_path / "mnist_cnn.py").write_text("raise SystemExit('another program')\n")
     process = subprocess.run(
         [sys.executable, "-m", "mnist_cnn.compat", str(tmp_path / "program.py"), method],
         capture_output=True,
@@ -125,6 +127,9 @@ def test_an_environment_is_mended_for_good(tmp_path):
     assert err == "" and str(folder) in out
     assert run("-c", show) == ("False\nTrue\n", "")
     assert run("-c", "import mnist_cnn; " + show) == ("True\nTrue\n", "")
+    (tmp_path / "mnist_cnn.py").write_text("import theano; print(theano.__version__)\n")  # Keras' examples have one
+    assert run("mnist_cnn.py") == ("1.0.5\n", "")
+    (tmp_path / "mnist_cnn.py").unlink()
     out, err = run("-m", "mnist_cnn.compat", "--uninstall")
     assert err == "" and sorted(path.name for path in folder.glob("mnist_cnn*")) == []
 
