@@ -72,6 +72,7 @@ del _OF_NUMPY["distutils"]
 _STAND_INS = "mnist_cnn.compat.stand_ins."
 _MOVED = {
     "scipy.misc": _STAND_INS + "scipy_misc",
+    "numpy.linalg.linalg": "numpy.linalg",
     "sklearn.cross_validation": _STAND_INS + "cross_validation",
     "sklearn.grid_search": "sklearn.model_selection",
     "sklearn.learning_curve": "sklearn.model_selection",
@@ -143,6 +144,20 @@ _ARGUMENTS = {
 def _add_windows(module):
     """Add ``scipy.signal.gaussian`` and the other windows, gone since SciPy 1.13."""
     _add_names(module, {name: getattr(module.windows, name) for name in module.windows.__all__})
+
+
+def _add_decorators(module):
+    """Add the decorators of ``numpy.testing``, gone since NumPy 1.25."""
+    _add_names(module, {"dec": OLD_MODULES["numpy.testing"].dec})
+
+
+def _add_matrices(module):
+    """Add what ``scipy.linalg`` had beside NumPy: `kron`, gone since SciPy 1.17, and others."""
+
+    def kron(a, b):  # as it joined arrays of any number of axes
+        return np.concatenate(np.concatenate(np.multiply.outer(a, b), axis=1), axis=1)
+
+    _add_names(module, {"kron": kron, "tri": np.tri, "tril": np.tril, "triu": np.triu, "pinv2": module.pinv})
 
 
 def _add_color_maps(module):
@@ -264,7 +279,7 @@ def restore_names() -> None:
             for name in functions:
                 wrap(np, name)(takes)
         vars(np)["row_stack"] = np.vstack  # another name of it, gone since NumPy 2.5
-        for module, names in {**_NAMES, np: _OF_NUMPY}.items():
+        for module, names in {**_NAMES, np: _OF_NUMPY, np.linalg: {"linalg": np.linalg}}.items():
             _add_names(module, names)
         for name in _ASSERTIONS.keys() - set(dir(unittest.TestCase)):
             setattr(unittest.TestCase, name, getattr(unittest.TestCase, _ASSERTIONS[name]))
@@ -277,7 +292,9 @@ def restore_names() -> None:
                 sys.modules[module] = OLD_MODULES[module]
     after("scipy.ndimage")(_add_imread)
     after("sklearn.base")(_forgive_estimators)
+    after("numpy.testing")(_add_decorators)
     after("scipy.signal")(_add_windows)
+    after("scipy.linalg")(_add_matrices)
     after("matplotlib.cm")(_add_color_maps)
     after("matplotlib.pyplot")(_add_color_maps)
     after("sklearn.datasets")(_add_mnist)

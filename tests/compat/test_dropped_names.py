@@ -102,7 +102,13 @@ with open("python2.pkl", "rb") as file:
 with open("other.py", "w") as file:
     file.write("value = 3")
 assert imp.load_source("other", "other.py").value == 3
-import matplotlib.cm, scipy.signal
+from numpy.linalg.linalg import LinAlgError
+from numpy.testing import dec
+assert np.linalg.linalg.LinAlgError is LinAlgError is np.linalg.LinAlgError
+assert dec.slow(len) is len
+import matplotlib.cm, scipy.linalg, scipy.signal
+assert scipy.linalg.kron(np.eye(2), [[1, 2]]).tolist() == [[1, 2, 0, 0], [0, 0, 1, 2]]
+assert np.allclose(scipy.linalg.pinv2([[2.0]]), 0.5)
 assert scipy.signal.gaussian(3, 1).argmax() == 1 and scipy.signal.hann(3).argmax() == 1
 matplotlib.cm.register_cmap("mine", matplotlib.cm.get_cmap("gray"))
 from matplotlib.pyplot import get_cmap, register_cmap

@@ -51,18 +51,21 @@ def _call_all(generator_function):
     """A test that makes all the calls that a test of nose yields."""
 
     def test(*args):
-        for function, *arguments in generator_function(*args):
+        for call in generator_function(*args):
+            function, *arguments = call if isinstance(call, tuple) else (call,)
             function(*arguments)
 
     return test
 
 
 def pytest_pycollect_makeitem(collector, name, obj):
-    """Collect what nose collects: tests that yield calls, and setUp in any class."""
+    """Collect as nose does: tests that yield calls, setUp in any class, classes that belong to their module."""
     if inspect.isclass(obj) and not issubclass(obj, unittest.TestCase):
         for there, ours in (("setUp", "setup_method"), ("tearDown", "teardown_method")):
             if hasattr(obj, there) and not hasattr(obj, ours):
                 setattr(obj, ours, lambda self, *, _name=there: getattr(self, _name)())  # pytest would fill it
+    if inspect.isclass(obj) and not hasattr(sys.modules.get(obj.__module__), obj.__name__):
+        obj.__module__ = collector.obj.__name__  # made by another module's function; setUp looks for it there
     in_test_case = inspect.isclass(collector.obj) and issubclass(collector.obj, unittest.TestCase)
     if name.startswith("test") and inspect.isgeneratorfunction(obj) and not in_test_case:
         setattr(collector.obj, name, _call_all(obj))
