@@ -15,7 +15,7 @@ class _Mends:
     """Imports the mends in a worker that unpickles it, from the parent's path."""
 
     def __reduce__(self):
-        # not from a folder whose mnist_cnn.py is another's program, as in Keras' examples; the worker sets its path later
+        # not from a folder with another mnist_cnn.py, as Keras' examples have; the worker sets its path later
         path = [folder for folder in sys.path if not os.path.isfile(os.path.join(folder, "mnist_cnn.py"))]
         return exec, ("import sys\nsys.path[:] = {!r}\nimport mnist_cnn.compat".format(path),)
 
