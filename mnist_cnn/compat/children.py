@@ -6,7 +6,7 @@ import sysconfig
 from pathlib import Path
 
 from ..system.errors import MnistCnnError
-from .import_hooks import AFTER, wrap
+from .import_hooks import after, wrap
 
 __all__ = ["mend_workers", "install", "uninstall"]
 
@@ -33,10 +33,7 @@ def mend_workers() -> None:
     Otherwise a worker would import Theano without them, for an array or a function that it unpickles.
     """
     for name in ("multiprocessing.spawn", "joblib.externals.loky.backend.spawn", "loky.backend.spawn"):
-        if name in sys.modules:
-            _hand_on(sys.modules[name])
-        else:
-            AFTER.setdefault(name, []).append(_hand_on)
+        after(name)(_hand_on)
 
 
 # --- for good ----------------------------------------------------------------------------------

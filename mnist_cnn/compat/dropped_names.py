@@ -4,18 +4,23 @@
 version of Python or NumPy by them; nor does any code after a mere import of the package.
 """
 
+import base64
 import collections
 import collections.abc
+import configparser
+import errno
 import fractions
 import functools
 import gzip
 import importlib.util
 import inspect
 import math
+import os
 import pickle
 import re
 import string
 import sys
+import threading
 import time
 import unittest
 import warnings
@@ -55,12 +60,15 @@ _ASSERTIONS = {
     "failUnlessRaises": "assertRaises",
 }
 
-#: Modules and their dropped names: gone since Python 3.0, 3.3, 3.8, 3.9, 3.10, 3.11, 3.12 and 3.13.
+#: Modules and their dropped names: gone since Python 3.0, 3.3, 3.7 to 3.13.
 _NAMES = {
+    base64: {"encodestring": base64.encodebytes, "decodestring": base64.decodebytes},
     collections: {name: getattr(collections.abc, name) for name in collections.abc.__all__},
+    configparser: {"SafeConfigParser": configparser.ConfigParser},
     inspect: {"getargspec": _getargspec, "ArgSpec": ArgSpec},
     time: {"clock": time.perf_counter},
     fractions: {"gcd": math.gcd},
+    os: {"errno": errno},
     string: {"letters": string.ascii_letters, "lowercase": string.ascii_lowercase, "uppercase": string.ascii_uppercase},
     unittest: {"makeSuite": unittest.defaultTestLoader.loadTestsFromTestCase},
 }
@@ -132,8 +140,22 @@ def _of_iterators(old, arrays, *args, **kwargs):
     return old(arrays if hasattr(arrays, "__getitem__") else list(arrays), *args, **kwargs)
 
 
+def _of_bytes(old, string, dtype=float, count=-1, **kwargs):
+    """Read an array from bytes, as before NumPy 2.3: the data files of old programs."""
+    if kwargs.get("sep", "") != "":
+        return old(string, dtype, count, **kwargs)
+    return np.frombuffer(string, dtype, count).copy()
+
+
+def _of_iterator(old, a, *args, **kwargs):
+    """Add the numbers of a generator, as before NumPy 2.5."""
+    return sum(a) if isinstance(a, collections.abc.Iterator) else old(a, *args, **kwargs)
+
+
 _ARGUMENTS = {
     _of_unlike_lengths: ("array", "asarray"),
+    _of_bytes: ("fromstring",),
+    _of_iterator: ("sum",),
     _of_iterators: ("stack", "vstack", "hstack", "dstack", "column_stack"),
 }
 
@@ -158,6 +180,23 @@ def _add_matrices(module):
         return np.concatenate(np.concatenate(np.multiply.outer(a, b), axis=1), axis=1)
 
     _add_names(module, {"kron": kron, "tri": np.tri, "tril": np.tril, "triu": np.triu, "pinv2": module.pinv})
+
+
+def _add_integrals(module):
+    """Add the names of before SciPy 1.14."""
+    names = {"simps": "simpson", "trapz": "trapezoid", "cumtrapz": "cumulative_trapezoid"}
+    _add_names(module, {old: getattr(module, new) for old, new in names.items()})
+
+
+def _add_functions_of_numpy(module):
+    """Add what ``scipy`` took from NumPy, such as ``scipy.zeros`` and ``scipy.random``, until SciPy 1.12."""
+    names = {name: value for name, value in {**vars(np), **_OF_NUMPY}.items() if not name.startswith("_")}
+    _add_names(module, {**names, "random": np.random, "rand": np.random.rand, "randn": np.random.randn})
+
+
+def _add_hold(module):
+    """Add ``matplotlib.pyplot.hold``, gone since matplotlib 3.0: axes always keep what is drawn."""
+    _add_names(module, {"hold": lambda b=None: None})
 
 
 def _add_color_maps(module):
@@ -283,6 +322,12 @@ def restore_names() -> None:
             _add_names(module, names)
         for name in _ASSERTIONS.keys() - set(dir(unittest.TestCase)):
             setattr(unittest.TestCase, name, getattr(unittest.TestCase, _ASSERTIONS[name]))
+    for kind, old, new in (
+        (configparser.RawConfigParser, "readfp", "read_file"),  # gone since Python 3.12
+        (threading.Thread, "isAlive", "is_alive"),  # 3.9
+    ):
+        if not hasattr(kind, old):
+            setattr(kind, old, getattr(kind, new))
     # NumPy 1.20 to 1.23 have the names of Python's types, and warn
     warnings.filterwarnings("ignore", "`np\\.", DeprecationWarning)
     MOVED.update(_MOVED)
@@ -294,8 +339,11 @@ def restore_names() -> None:
     after("sklearn.base")(_forgive_estimators)
     after("numpy.testing")(_add_decorators)
     after("scipy.signal")(_add_windows)
+    after("scipy")(_add_functions_of_numpy)
+    after("scipy.integrate")(_add_integrals)
     after("scipy.linalg")(_add_matrices)
     after("matplotlib.cm")(_add_color_maps)
     after("matplotlib.pyplot")(_add_color_maps)
+    after("matplotlib.pyplot")(_add_hold)
     after("sklearn.datasets")(_add_mnist)
     _read_python_2()

@@ -63,10 +63,13 @@ AFTER = {}
 
 
 def after(name: str) -> Callable[[F], F]:
-    """A decorator: call a function with the module `name`, of any package, after that has run."""
+    """A decorator: call a function with the module `name`, of any package, after that has run; at once if it has."""
 
     def register(function):
-        AFTER.setdefault(name, []).append(function)
+        if name in sys.modules:
+            function(sys.modules[name])
+        else:
+            AFTER.setdefault(name, []).append(function)
         return function
 
     return register

@@ -102,6 +102,18 @@ with open("python2.pkl", "rb") as file:
 with open("other.py", "w") as file:
     file.write("value = 3")
 assert imp.load_source("other", "other.py").value == 3
+assert np.fromstring(bytes([1, 0, 2, 0]), dtype=np.uint16).tolist() == [1, 2]
+assert np.fromstring("1 2", int, sep=" ").tolist() == [1, 2]
+assert np.sum(number for number in (1, 2)) == 3 == np.sum([1, 2]) and np.sum(5) == 5
+import base64, configparser, io, os, threading
+parser = configparser.SafeConfigParser()
+parser.readfp(io.StringIO("[a]"))
+assert parser.sections() == ["a"] and threading.current_thread().isAlive() and os.errno.EEXIST == 17
+assert base64.decodestring(base64.encodestring(b"a")) == b"a"
+import scipy, scipy.integrate, matplotlib.pyplot
+assert scipy.zeros(2).tolist() == [0, 0] and scipy.random.rand(2).shape == (2,) and scipy.pi > 3
+assert scipy.integrate.simps([0.0, 1, 2]) == 2 == scipy.integrate.trapz([0.0, 1, 2])
+matplotlib.pyplot.hold(True)
 from numpy.linalg.linalg import LinAlgError
 from numpy.testing import dec
 assert np.linalg.linalg.LinAlgError is LinAlgError is np.linalg.LinAlgError
