@@ -30,6 +30,7 @@ def main() -> None:
     program = os.path.abspath(sys.argv[0])
     sys.path[0] = os.path.dirname(program)  # as Python does for a program
     restore_names()
+    children.FIRST_LINES.append("from mnist_cnn.compat.dropped_names import restore_names\nrestore_names()")
     import_hooks.around("theano")(_tell_of_float64)
     try:
         runpy.run_path(program, run_name="__main__")

@@ -11,13 +11,17 @@ from .import_hooks import after, wrap
 __all__ = ["mend_workers", "install", "uninstall"]
 
 
+#: What a worker executes first.
+FIRST_LINES = ["import mnist_cnn.compat"]
+
+
 class _Mends:
     """Imports the mends in a worker that unpickles it, from the parent's path."""
 
     def __reduce__(self):
         # not from a folder with another mnist_cnn.py, as Keras' examples have; the worker sets its path later
         path = [folder for folder in sys.path if not os.path.isfile(os.path.join(folder, "mnist_cnn.py"))]
-        return exec, ("import sys\nsys.path[:] = {!r}\nimport mnist_cnn.compat".format(path),)
+        return exec, ("\n".join(["import sys", "sys.path[:] = {!r}".format(path), *FIRST_LINES]),)
 
 
 def _hand_on(module):

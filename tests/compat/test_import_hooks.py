@@ -66,9 +66,10 @@ import multiprocessing, sys
 {first}
 
 def work(number):
-    import theano, theano.tensor as T
+    import collections, numpy, theano, theano.tensor as T
     x = T.dscalar()
-    return float(theano.function([x], x * 2, mode=theano.Mode("py", "fast_compile"))(number))
+    assert isinstance([], collections.Iterable)  # a name that Python dropped
+    return numpy.float(theano.function([x], x * 2, mode=theano.Mode("py", "fast_compile"))(number))
 
 if __name__ == "__main__":
     with multiprocessing.get_context(sys.argv[1]).Pool(1) as pool:
@@ -78,7 +79,7 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
 def test_children_get_the_mends(method, tmp_path):
-    """Beside a file of the package's name, too: Keras' examples have one."""
+    """And the dropped names; beside a file of the package's name, too: Keras' examples have one."""
     (tmp_path / "program.py").write_text(WORKER.format(first=""))
     (tmp_path / "mnist_cnn.py").write_text("raise SystemExit('another program')\n")
     process = subprocess.run(
