@@ -138,7 +138,7 @@ endif
 # THEANO_TESTS="nnet gof" runs the modules of tests whose paths contain a word; a second run continues the first.
 THEANO_TESTS ?=
 theano-tests: .venv/installed
-	$(BIN)/python -m pip install --quiet parameterized pynose
+	$(BIN)/python -m pip install --quiet parameterized pynose sympy
 	mkdir -p build
 	$(BIN)/python tests/compat/theano_suite.py run build/theano_tests.txt $(THEANO_TESTS)
 	$(BIN)/python tests/compat/theano_suite.py compare build/theano_tests.txt

@@ -290,7 +290,8 @@ def _read_python_2():
     load, loads = pickle.load, pickle.loads
 
     def load_again(file, **kwargs):
-        start = file.tell() if "encoding" not in kwargs and hasattr(file, "tell") else None
+        again = "encoding" not in kwargs and hasattr(file, "seekable") and file.seekable()  # a pipe cannot be read again
+        start = file.tell() if again else None
         try:
             return load(file, **kwargs)
         except UnicodeDecodeError:
