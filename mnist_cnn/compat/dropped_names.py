@@ -24,6 +24,7 @@ import threading
 import time
 import unittest
 import warnings
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -152,7 +153,7 @@ def _of_iterator(old, a, *args, **kwargs):
     return sum(a) if isinstance(a, collections.abc.Iterator) else old(a, *args, **kwargs)
 
 
-_ARGUMENTS = {
+_ARGUMENTS: dict[Callable, tuple[str, ...]] = {
     _of_unlike_lengths: ("array", "asarray"),
     _of_bytes: ("fromstring",),
     _of_iterator: ("sum",),
@@ -290,8 +291,8 @@ def _read_python_2():
     load, loads = pickle.load, pickle.loads
 
     def load_again(file, **kwargs):
-        again = "encoding" not in kwargs and hasattr(file, "seekable") and file.seekable()  # a pipe cannot be read again
-        start = file.tell() if again else None
+        # a pipe cannot be read again
+        start = file.tell() if "encoding" not in kwargs and hasattr(file, "seekable") and file.seekable() else None
         try:
             return load(file, **kwargs)
         except UnicodeDecodeError:
