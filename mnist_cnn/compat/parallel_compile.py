@@ -188,9 +188,14 @@ class _KeptHeaders:
     def close_unused(self):
         with self.lock:
             if self.users <= 0:
-                self.close()
+                self._close()
 
     def close(self):
+        """Remove them at the end of the process, which the timer may be doing."""
+        with self.lock:
+            self._close()
+
+    def _close(self):
         for headers in self.of_flags.values():
             headers.close()
         self.of_flags.clear()

@@ -5,12 +5,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from conftest import run_script
+from mnist_cnn.compat import parallel_compile
 from mnist_cnn.storage import atomic
 from mnist_cnn.system.machine import cores
 
@@ -249,6 +251,26 @@ def test_headers_are_parsed_once_for_graphs_that_follow(tmp_path):
     subprocess.run([sys.executable, "-c", GRAPHS, log], env=dict(os.environ, THEANO_FLAGS=flags), check=True)
     calls = [line.split(" ", 3)[3].split() for line in log.read_text().splitlines()]
     assert 1 <= sum("c++-header" in call for call in calls) <= 2 and sum("-include" in call for call in calls) >= 6
+
+
+def test_headers_are_removed_once():
+    """By the timer, while the process ends: a file that is closed twice may be another one by then."""
+    closed, begun = [], threading.Event()
+
+    class Headers:
+        def close(self):
+            begun.set()
+            time.sleep(0.2)
+            closed.append(self)
+
+    kept = parallel_compile._KeptHeaders()
+    kept.of_flags = {1: Headers(), 2: Headers()}
+    timer = threading.Thread(target=kept.close_unused)
+    timer.start()
+    begun.wait()
+    kept.close()
+    timer.join()
+    assert len(closed) == 2 == len(set(closed))
 
 
 def test_a_folder_that_another_process_cleaned_away(tmp_path):
