@@ -8,12 +8,14 @@ import base64
 import collections
 import collections.abc
 import configparser
+import contextlib
 import errno
 import fractions
 import functools
 import gzip
 import importlib.util
 import inspect
+import io
 import math
 import os
 import pickle
@@ -30,7 +32,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .import_hooks import MOVED, OLD_MODULES, after, wrap
+from .import_hooks import MOVED, OLD_MODULES, after, around, wrap
 from .mends.old_numpy import old_numpy
 
 __all__ = ["restore_names"]
@@ -283,14 +285,50 @@ def _fetch_mldata(dataname, *args, **kwargs):
     )
 
 
+# --- Lasagne's layers for cuDNN ----------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _as_on_a_gpu():
+    """Have ``lasagne.layers.dnn``, which asks for a GPU at its import, take the CPU's Ops for cuDNN's."""
+    import theano
+    from theano.sandbox import cuda
+    from theano.sandbox.cuda import dnn
+
+    config = type(theano.config)
+    changes = ((config, "device", "gpu"), (cuda, "cuda_enabled", True), (dnn, "dnn_available", lambda: True))
+    before = [vars(owner)[name] for owner, name, _ in changes]
+    for owner, name, value in changes:
+        setattr(owner, name, value)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # float64 is slow on a GPU
+            yield
+    finally:
+        for (owner, name, _), value in zip(changes, before):
+            setattr(owner, name, value)
+
+
 # --- pickles of Python 2 -----------------------------------------------------------------------
 
 
-def _read_python_2():
-    """Have `pickle.load` and `pickle.loads` read Python 2's strings that are no ASCII: old data sets, weights."""
-    load, loads = pickle.load, pickle.loads
+def _bytes_of(file):
+    """The bytes of a file that was opened as text: Python 2 read and wrote pickles so."""
+    if not isinstance(file, io.TextIOWrapper):
+        return file
+    file.flush()
+    return file.buffer
+
+
+def _pickle_as_python_2():
+    """Have pickles go through files of text, and strings that are no ASCII be read: old data sets, weights."""
+    dump, load, loads = pickle.dump, pickle.load, pickle.loads
+
+    def dump_bytes(obj, file, *args, **kwargs):
+        dump(obj, _bytes_of(file), *args, **kwargs)
 
     def load_again(file, **kwargs):
+        file = _bytes_of(file)
         # a pipe cannot be read again
         start = file.tell() if "encoding" not in kwargs and hasattr(file, "seekable") and file.seekable() else None
         try:
@@ -309,7 +347,7 @@ def _read_python_2():
                 raise
             return loads(data, encoding="latin1", **kwargs)
 
-    pickle.load, pickle.loads = load_again, loads_again
+    pickle.dump, pickle.load, pickle.loads = dump_bytes, load_again, loads_again
 
 
 def restore_names() -> None:
@@ -348,4 +386,5 @@ def restore_names() -> None:
     after("matplotlib.pyplot")(_add_color_maps)
     after("matplotlib.pyplot")(_add_hold)
     after("sklearn.datasets")(_add_mnist)
-    _read_python_2()
+    around("lasagne.layers.dnn")(_as_on_a_gpu)
+    _pickle_as_python_2()

@@ -99,6 +99,12 @@ with open("python2.pkl", "rb") as file:
     assert pickle.load(file) == {"mean": "\x80\x90\xff"}
 with open("python2.pkl", "rb") as file:
     assert pickle.loads(file.read()) == {"mean": "\x80\x90\xff"}
+with open("python2.pkl") as file:  # as text
+    assert pickle.load(file) == {"mean": "\x80\x90\xff"}
+with open("written.pkl", "w") as file:
+    pickle.dump([1, "two"], file, -1)
+with open("written.pkl", "rb") as file:
+    assert pickle.load(file) == [1, "two"]
 with open("other.py", "w") as file:
     file.write("value = 3")
 assert imp.load_source("other", "other.py").value == 3

@@ -1,5 +1,6 @@
 """Programs for Theano's first GPU back-end, theano.sandbox.cuda, on a machine without a GPU."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -76,17 +77,20 @@ def test_its_functions_are_those_of_the_cpu():
             dnn.dnn_pool(x, (3, 2), (2, 2)),
             dnn.dnn_pool(x, (2, 2)),
             dnn.GpuDnnSoftmax("bc01", "accurate", "channel")(x),
+            dnn.dnn_conv(x, w[:, :1], num_groups=3)[:, 1],
+            dnn.dnn_pool(x, (x.shape[2] // 2, 2), (2, 2))[:, :, 0, 0],
+            *dnn.dnn_batch_normalization_train(x, T.ones((1, 3, 1, 1)), T.zeros((1, 3, 1, 1)), "spatial", 1e-4)[:2],
         ],
     )
-    valid, cross, full, mm, gi, gi_expected, gw, gw_expected, pooled, overlapping, softmax = convolve(
-        IMAGES, FILTERS, RNG.randn(2, 4, 4, 4).astype("float32")
-    )
+    results = convolve(IMAGES, FILTERS[:3], RNG.randn(2, 3, 4, 4).astype("float32"))
+    valid, cross, full, mm, gi, gi_expected, gw, gw_expected, pooled, overlapping, softmax, *more = results
+    grouped, unknown_window, normalized, means = more
 
     def expected(images, mode, flip=1):
         """The convolution by SciPy; `flip` -1 for filters that are not flipped."""
         return np.array(
             [
-                [sum(scipy.signal.convolve2d(a, b[::flip, ::flip], mode) for a, b in zip(x, w)) for w in FILTERS]
+                [sum(scipy.signal.convolve2d(a, b[::flip, ::flip], mode) for a, b in zip(x, w)) for w in FILTERS[:3]]
                 for x in images
             ]
         )
@@ -104,6 +108,34 @@ def test_its_functions_are_those_of_the_cpu():
     close(pooled, windows.max(axis=(4, 5)))
     close(overlapping, np.lib.stride_tricks.sliding_window_view(IMAGES, (2, 2), axis=(2, 3)).max(axis=(4, 5)))
     close(softmax, scipy.special.softmax(IMAGES, axis=1))
+    close(grouped, [scipy.signal.convolve2d(image[1], FILTERS[1, 0], "valid") for image in IMAGES])
+    close(unknown_window, IMAGES[:, :, :3, :2].max(axis=(2, 3)))
+    mean, variance = (moment(axis=(0, 2, 3), keepdims=True) for moment in (IMAGES.mean, IMAGES.var))
+    close(means, mean)
+    close(normalized, (IMAGES - mean) / np.sqrt(variance + 1e-4))
+
+
+LAYERS = """
+import lasagne, numpy as np, theano
+from lasagne.layers import Conv2DLayer, InputLayer, MaxPool2DLayer, get_output
+from lasagne.layers.dnn import Conv2DDNNLayer, MaxPool2DDNNLayer
+images = InputLayer((None, 3, 9, 9))
+ours = Conv2DDNNLayer(images, 4, 3, flip_filters=True)
+theirs = Conv2DLayer(images, 4, 3, W=ours.W, b=ours.b)
+x = np.random.RandomState(0).rand(2, 3, 9, 9).astype(theano.config.floatX)
+ours, theirs = theano.function([], get_output([MaxPool2DDNNLayer(ours, 2), MaxPool2DLayer(theirs, 2)], x))()
+assert ours.shape == (2, 4, 3, 3) and np.ptp(ours) > 0
+np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+print(theano.config.device)
+"""
+
+
+def test_lasagnes_layers_for_cudnn_run_in_a_program(tmp_path):
+    (tmp_path / "old.py").write_text(LAYERS)
+    flags = dict(os.environ, THEANO_FLAGS="floatX=float32,base_compiledir=" + theano.config.base_compiledir)
+    command = [sys.executable, "-W", "error::UserWarning", "-m", "mnist_cnn.compat", str(tmp_path / "old.py")]
+    process = subprocess.run(command, capture_output=True, text=True, env=flags)
+    assert (process.stdout, process.stderr) == ("cpu\n", "")
 
 
 def test_transfers_and_random_numbers():

@@ -2,7 +2,7 @@
 
 import theano.tensor as T
 from theano.tensor import nnet
-from theano.tensor.nnet import abstract_conv
+from theano.tensor.nnet import abstract_conv, bn
 from theano.tensor.signal import pool
 
 
@@ -26,8 +26,10 @@ def dnn_version():
 class GpuDnnConvDesc:
     """The description of a convolution; a call with the shapes of images and filters gives itself."""
 
-    def __init__(self, border_mode, subsample=(1, 1), conv_mode="conv", precision=None):
-        self.keywords = dict(border_mode=border_mode, subsample=tuple(subsample), filter_flip=conv_mode == "conv")
+    def __init__(self, border_mode, subsample=(1, 1), conv_mode="conv", precision=None, num_groups=1):
+        self.keywords = dict(
+            border_mode=border_mode, subsample=tuple(subsample), filter_flip=conv_mode == "conv", num_groups=num_groups
+        )
 
     def __call__(self, *shapes):
         return self
@@ -81,9 +83,10 @@ def dnn_conv(
     workmem=None,
     algo=None,
     precision=None,
+    num_groups=1,
 ):
     """Return the convolution of images with filters; 'cross' as `conv_mode` leaves the filters unflipped."""
-    return GpuDnnConv()(img, kerns, None, GpuDnnConvDesc(border_mode, subsample, conv_mode))
+    return GpuDnnConv()(img, kerns, None, GpuDnnConvDesc(border_mode, subsample, conv_mode, num_groups=num_groups))
 
 
 def dnn_conv3d(img, kerns, border_mode="valid", subsample=(1, 1, 1), *args, **kwargs):
@@ -108,9 +111,21 @@ def dnn_gradinput(kerns, topgrad, img_shp, border_mode="valid", subsample=(1, 1)
 
 def dnn_pool(img, ws, stride=None, mode="max", pad=None):
     """Return the pooled images or volumes; a window that is not full is left out, and the stride is 1 by default."""
-    ones = (1,) * len(ws)
+    stride, pad = stride or (1,) * len(ws), pad or (0,) * len(ws)
     pooled = pool.pool_3d if len(ws) == 3 else pool.pool_2d
-    return pooled(img, ws=ws, ignore_border=True, stride=stride or ones, pad=pad or (0,) * len(ws), mode=mode)
+    if any(isinstance(length, T.TensorVariable) for length in ws):
+        ws = T.as_tensor_variable(ws)  # a tuple of numbers would be compared with the padding
+    return pooled(img, ws=ws, ignore_border=True, stride=stride, pad=pad, mode=mode)
+
+
+def dnn_batch_normalization_train(inputs, gamma, beta, mode="per-activation", *args, **kwargs):
+    """Return the normalized inputs, their means and inverse standard deviations, and running averages if given."""
+    return bn.batch_normalization_train(inputs, gamma, beta, mode, *args, **kwargs)
+
+
+def dnn_batch_normalization_test(inputs, gamma, beta, mean, var, mode="per-activation", epsilon=1e-4):
+    """Return the inputs normalized by given means and variances."""
+    return bn.batch_normalization_test(inputs, gamma, beta, mean, var, mode, epsilon)
 
 
 class GpuDnnSoftmax:
