@@ -147,7 +147,7 @@ def _of_bytes(old, string, dtype=float, count=-1, **kwargs):
     """Read an array from bytes, as before NumPy 2.3: the data files of old programs."""
     if kwargs.get("sep", "") != "":
         return old(string, dtype, count, **kwargs)
-    return np.frombuffer(string, dtype, count).copy()
+    return np.frombuffer(string.encode("latin1") if isinstance(string, str) else string, dtype, count).copy()
 
 
 def _of_iterator(old, a, *args, **kwargs):
@@ -194,6 +194,7 @@ def _add_integrals(module):
 def _add_functions_of_numpy(module):
     """Add what ``scipy`` took from NumPy, such as ``scipy.zeros`` and ``scipy.random``, until SciPy 1.12."""
     names = {name: value for name, value in {**vars(np), **_OF_NUMPY}.items() if not name.startswith("_")}
+    names = {name: value for name, value in names.items() if not inspect.ismodule(value)}  # SciPy has its own linalg
     _add_names(module, {**names, "random": np.random, "rand": np.random.rand, "randn": np.random.randn})
 
 

@@ -109,7 +109,7 @@ with open("other.py", "w") as file:
     file.write("value = 3")
 assert imp.load_source("other", "other.py").value == 3
 assert np.fromstring(bytes([1, 0, 2, 0]), dtype=np.uint16).tolist() == [1, 2]
-assert np.fromstring("1 2", int, sep=" ").tolist() == [1, 2]
+assert np.fromstring("1 2", int, sep=" ").tolist() == [1, 2] and np.fromstring("ab", np.uint8).tolist() == [97, 98]
 assert np.sum(number for number in (1, 2)) == 3 == np.sum([1, 2]) and np.sum(5) == 5
 import base64, configparser, io, os, threading
 parser = configparser.SafeConfigParser()
