@@ -46,21 +46,26 @@ def _getargspec(function):
 
 ArgSpec = collections.namedtuple("ArgSpec", "args varargs keywords defaults")
 
-_ASSERTIONS = {
-    "assert_": "assertTrue",
-    "assertAlmostEquals": "assertAlmostEqual",
-    "assertEquals": "assertEqual",
-    "assertItemsEqual": "assertCountEqual",
-    "assertNotAlmostEquals": "assertNotAlmostEqual",
-    "assertNotEquals": "assertNotEqual",
-    "assertNotRegexpMatches": "assertNotRegex",
-    "assertRaisesRegexp": "assertRaisesRegex",
-    "assertRegexpMatches": "assertRegex",
-    "failIf": "assertFalse",
-    "failIfEqual": "assertNotEqual",
-    "failUnless": "assertTrue",
-    "failUnlessEqual": "assertEqual",
-    "failUnlessRaises": "assertRaises",
+#: Classes and their methods of today for dropped names: gone since Python 3.9 and 3.12.
+_METHODS = {
+    configparser.RawConfigParser: {"readfp": "read_file"},
+    threading.Thread: {"isAlive": "is_alive"},
+    unittest.TestCase: {
+        "assert_": "assertTrue",
+        "assertAlmostEquals": "assertAlmostEqual",
+        "assertEquals": "assertEqual",
+        "assertItemsEqual": "assertCountEqual",
+        "assertNotAlmostEquals": "assertNotAlmostEqual",
+        "assertNotEquals": "assertNotEqual",
+        "assertNotRegexpMatches": "assertNotRegex",
+        "assertRaisesRegexp": "assertRaisesRegex",
+        "assertRegexpMatches": "assertRegex",
+        "failIf": "assertFalse",
+        "failIfEqual": "assertNotEqual",
+        "failUnless": "assertTrue",
+        "failUnlessEqual": "assertEqual",
+        "failUnlessRaises": "assertRaises",
+    },
 }
 
 #: Modules and their dropped names: gone since Python 3.0, 3.3, 3.7 to 3.13.
@@ -361,14 +366,9 @@ def restore_names() -> None:
         vars(np)["row_stack"] = np.vstack  # another name of it, gone since NumPy 2.5
         for module, names in {**_NAMES, np: _OF_NUMPY, np.linalg: {"linalg": np.linalg}}.items():
             _add_names(module, names)
-        for name in _ASSERTIONS.keys() - set(dir(unittest.TestCase)):
-            setattr(unittest.TestCase, name, getattr(unittest.TestCase, _ASSERTIONS[name]))
-    for kind, old, new in (
-        (configparser.RawConfigParser, "readfp", "read_file"),  # gone since Python 3.12
-        (threading.Thread, "isAlive", "is_alive"),  # 3.9
-    ):
-        if not hasattr(kind, old):
-            setattr(kind, old, getattr(kind, new))
+        for kind, names in _METHODS.items():
+            for name in names.keys() - set(dir(kind)):
+                setattr(kind, name, getattr(kind, names[name]))
     # NumPy 1.20 to 1.23 have the names of Python's types, and warn
     warnings.filterwarnings("ignore", "`np\\.", DeprecationWarning)
     MOVED.update(_MOVED)

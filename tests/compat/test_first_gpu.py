@@ -80,11 +80,12 @@ def test_its_functions_are_those_of_the_cpu():
             dnn.dnn_conv(x, w[:, :1], num_groups=3)[:, 1],
             dnn.dnn_pool(x, (x.shape[2] // 2, 2), (2, 2))[:, :, 0, 0],
             *dnn.dnn_batch_normalization_train(x, T.ones((1, 3, 1, 1)), T.zeros((1, 3, 1, 1)), "spatial", 1e-4)[:2],
+            dnn.dnn_batch_normalization_test(x, *(T.ones((1, 3, 1, 1)) * k for k in (2, 3, 4, 5)), "spatial", 1e-4),
         ],
     )
     results = convolve(IMAGES, FILTERS[:3], RNG.randn(2, 3, 4, 4).astype("float32"))
     valid, cross, full, mm, gi, gi_expected, gw, gw_expected, pooled, overlapping, softmax, *more = results
-    grouped, unknown_window, normalized, means = more
+    grouped, unknown_window, normalized, means, tested = more
 
     def expected(images, mode, flip=1):
         """The convolution by SciPy; `flip` -1 for filters that are not flipped."""
@@ -113,6 +114,7 @@ def test_its_functions_are_those_of_the_cpu():
     mean, variance = (moment(axis=(0, 2, 3), keepdims=True) for moment in (IMAGES.mean, IMAGES.var))
     close(means, mean)
     close(normalized, (IMAGES - mean) / np.sqrt(variance + 1e-4))
+    close(tested, 2 * (IMAGES - 4) / np.sqrt(5 + 1e-4) + 3)
 
 
 LAYERS = """
