@@ -32,6 +32,19 @@ static Floats whole(size_t n, int most) {
     return v;
 }
 
+// Makes a rectangle of each image flat: patches inside equal their neighbours, others on the rectangle's border.
+static void flatten(const Problem &p, Floats *x) {
+    for (int n = 0; n < p.images; n++) {
+        const int top = generator() % p.rows, left = generator() % p.columns, rows = 1 + generator() % p.rows,
+                  columns = 1 + generator() % p.columns;
+        float *image = x->data() + (size_t)n * p.rows * p.columns * p.channels, color[64];
+        std::copy(image, image + p.channels, color);
+        for (int r = top; r < std::min(p.rows, top + rows); r++)
+            for (int c = left; c < std::min(p.columns, left + columns); c++)
+                std::copy(color, color + p.channels, image + ((size_t)r * p.columns + c) * p.channels);
+    }
+}
+
 // `scale`: of the terms that are summed, for sums may be small by chance.
 static void compare(const Problem &p, const char *what, double share, double scale, const Floats &got,
                     const std::vector<double> &want) {
@@ -69,6 +82,7 @@ static void check(const Problem &p, const After &after, double share, const Ways
     if (after.f.kind == LINES && (after.f.slope != 1 || after.pool.compares())) {
         const int most = generator() % 3 ? 50 : 2;
         x = whole(x.size(), most), W = whole(W.size(), most), b = whole(b.size(), most);
+        if (generator() % 2) flatten(p, &x);
     } else {
         for (float &w : W) w /= std::sqrt((float)p.channels * p.places());
     }
@@ -194,6 +208,43 @@ static void check_batch_norm(int channels) {
     }
 }
 
+// The marks of patches that equal a neighbour, against a comparison of whole patches.
+static void check_marks() {
+    for (int turn = 0; turn < 500; turn++) {
+        const int size = 1 + generator() % 5, pad = generator() % 3;
+        const Problem p{1,
+                        size + (int)(generator() % 9),
+                        size + (int)(generator() % 70),
+                        1 + (int)(generator() % 3),
+                        1,
+                        {size, size},
+                        {pad, pad, pad, pad}};
+        const Frame f = frame_of_x(p);
+        Floats x = whole((size_t)p.rows * p.columns * p.channels, generator() % 2), frame(f.floats());
+        flatten(p, &x);
+        copy_image(Input{x.data(), 0, (ptrdiff_t)p.columns * p.channels, p.channels, 1}, 0, p.rows, p.columns,
+                   p.channels, f, frame.data());
+        std::vector<uint8_t> marks((size_t)p.out_rows() * p.out_columns(), 255);
+        std::vector<int> counts(f.columns);
+        const bool any = mark_equal_patches(p, frame.data(), f, counts.data(), marks.data());
+        const auto equal = [&](int i, int j, int k, int l) {
+            for (int h = 0; h < size; h++)
+                for (int t = 0; t < size * p.channels; t++)
+                    if (frame[(i + h) * f.line() + j * f.pixel + t] != frame[(k + h) * f.line() + l * f.pixel + t])
+                        return false;
+            return true;
+        };
+        bool found = false, right = true;
+        for (int i = 0; i < p.out_rows(); i++)
+            for (int j = 0; j < p.out_columns(); j++) {
+                const int want = (j && equal(i, j, i, j - 1) ? LEFT : 0) | (i && equal(i, j, i - 1, j) ? ABOVE : 0);
+                found |= want != 0;
+                right &= marks[(size_t)i * p.out_columns() + j] == want;
+            }
+        expect(right && any == found, "marks of equal patches");
+    }
+}
+
 static void check_empty_batch() {
     const Problem p{0, 9, 9, 5, 6, {3, 3}, {1, 1, 1, 1}};
     const Ways ways = counted_ways(p);
@@ -279,6 +330,7 @@ int main(int count, char **arguments) {
         printf("Winograd's sums: an error of %.2f of the margin\n", worst_rounding);
         failures++;
     }
+    check_marks();
     check_kept_ways();
     check_empty_batch();
     if (!failures) printf("ok, vectors of %d\n", VL);

@@ -30,6 +30,8 @@ struct ForwardWorker {
     float *frames, *maps, *margins;
     Doubtful *chosen;  // images whose sums are Winograd's
     const float **images;
+    int *counts;
+    uint8_t *marks;  // of the patches of `together` images
     WinogradTiles tiles;
     ForwardWorker(scratch::Arena &arena, const Problem &p, int together, bool with_winograd, bool with_maps)
         : frame(round_up(frame_of_x(p).floats())),
@@ -40,6 +42,8 @@ struct ForwardWorker {
           margins(arena.take(together * width)),
           chosen(arena.take<Doubtful>(together)),
           images(arena.take<const float *>(together)),
+          counts(arena.take<int>(with_winograd ? frame_of_x(p).columns : 0)),
+          marks(arena.take<uint8_t>(with_winograd ? (size_t)together * p.out_rows() * p.out_columns() : 0)),
           tiles(arena, p.size.rows, with_winograd ? p.channels : 0, with_winograd ? p.filters : 0) {}
 };
 
@@ -63,17 +67,6 @@ inline bool prepare(const Problem &p, const Filters &W, const float *b, ptrdiff_
     return largest(shared.sizes, padded(p.filters)) < 1e15f && largest(shared.bias, padded(p.filters)) < 1e30f;
 }
 
-// Whether more than an eighth of the pixels equal their neighbour: there many maxima tie.
-inline bool is_flat(const Problem &p, const float *image, const Frame &f) {
-    long equal = 0;
-    for (int i = 0; i < p.rows; i++) {
-        const float *x = image + (f.top + i) * f.line() + (ptrdiff_t)f.left * f.pixel;
-        for (int j = 1; j < p.columns; j++, x += f.pixel)
-            equal += x[0] == x[f.pixel] && !memcmp(x, x + f.pixel, f.pixel * sizeof(float));
-    }
-    return 8 * equal > (long)p.rows * p.columns;
-}
-
 // y: contiguous (image, row, column, filter), or null where the pooled alone are wanted; pooled: likewise; codes: of
 // the pooled, or null. b may be null. Throws std::bad_alloc.
 inline void forward(const Problem &p, const After &after, const Ways &ways, const Input &x, const Filters &W,
@@ -83,6 +76,7 @@ inline void forward(const Problem &p, const After &after, const Ways &ways, cons
     if (!p.images || !rows || !columns) return;
     if (is_thin(p)) return forward(thinned(p), after, ways, thinned(p, x), W, b, b_stride, y, pooled, codes, threads);
     const bool winograd = ways.winograd_y && has_winograd(p) && !after.ties;
+    const bool rounding_decides = after.pool.compares() || after.f.slope != 1;
     const Sums sums = sums_of_y(p);
     const int together =
         std::min(p.images, winograd ? images_together(p.size.rows, p.channels, p.filters, sums.tiling()) : 1);
@@ -119,10 +113,22 @@ inline void forward(const Problem &p, const After &after, const Ways &ways, cons
                 float *maxima = after.pool ? pooled + (n0 + k) * pooled_map : nullptr;
                 uint8_t *code = codes ? codes + (n0 + k) * pooled_map : nullptr;
                 const float most = copy_image(x, n0 + k, p.rows, p.columns, p.channels, f, image);
-                if (winograd && finite_filters && most < 1e15f && !(after.pool.compares() && is_flat(p, image, f))) {
+                if (winograd && finite_filters && most < 1e15f) {
+                    uint8_t *marks = worker.marks + (size_t)k * rows * columns;
+                    const bool equal = rounding_decides && mark_equal_patches(p, image, f, worker.counts, marks);
                     set_margins(p, most, shared.sizes, shared.bias, margin);
-                    new (worker.chosen + some)
-                        Doubtful{p, after, f, shared.lines, shared.bias, image, to, maxima, code, margin, budget(p)};
+                    new (worker.chosen + some) Doubtful{p,
+                                                        after,
+                                                        f,
+                                                        shared.lines,
+                                                        shared.bias,
+                                                        image,
+                                                        to,
+                                                        maxima,
+                                                        code,
+                                                        margin,
+                                                        equal ? marks : nullptr,
+                                                        budget(p)};
                     worker.images[some++] = image;
                 } else {
                     every_product(image, to, maxima, code);
@@ -134,6 +140,7 @@ inline void forward(const Problem &p, const After &after, const Ways &ways, cons
                           });
             for (int k = 0; k < some; k++) {
                 Doubtful &d = worker.chosen[k];
+                d.copy_equal();
                 if (!d.over()) bend(d.y, map, after.f);
                 if (d.over() || (after.pool.compares() && !settled_maxima(d)))
                     every_product(d.image, d.y, d.pooled, d.codes);

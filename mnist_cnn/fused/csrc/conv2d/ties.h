@@ -1,6 +1,7 @@
 // Winograd's sums where rounding could decide: it depends on a sum's position in its tile, so that equal patches need
-// not give equal sums. Where two positions are near a window's maximum, or a sum is near a nonlinearity's kink, the
-// sums are computed again, term by term, in the same order everywhere.
+// not give equal sums. So a patch that equals its neighbour, as in a flat part of an image, gets its neighbour's sum.
+// Elsewhere, where two positions are near a window's maximum, or a sum is near a nonlinearity's kink, the sums are
+// computed again, term by term, in the same order everywhere.
 #pragma once
 
 #include "conv2d/codes.h"
@@ -13,6 +14,34 @@ namespace conv2d {
 // error seen is a fifth of it (the harness checks that it stays under half).
 constexpr float ROUNDING = 8e-6f;
 
+// Marks of a patch: it equals the one on its left, the one above it.
+constexpr uint8_t LEFT = 1, ABOVE = 2;
+
+// Marks the patches of an image, [row][column]. `counts`: room for a row of the frame. Returns whether any is marked.
+inline bool mark_equal_patches(const Problem &p, const float *image, const Frame &f, int *counts, uint8_t *marks) {
+    const int rows = p.rows + p.pad.top + p.pad.bottom, columns = p.columns + p.pad.left + p.pad.right;
+    memset(marks, 0, (size_t)p.out_rows() * p.out_columns());
+    bool any = false;
+    for (const uint8_t mark : {LEFT, ABOVE}) {
+        const int down = mark == ABOVE, across = mark == LEFT, last = columns - across - p.size.columns;
+        const ptrdiff_t step = down * f.line() + across * f.pixel;
+        memset(counts, 0, columns * sizeof(int));  // at each column, rows of a patch that equal the neighbour's
+        for (int r = 0; r < rows - down; r++) {
+            int run = 0;
+            for (int c = columns - across - 1; c >= 0; c--) {
+                const float *x = image + r * f.line() + (ptrdiff_t)c * f.pixel;
+                run = x[0] == x[step] && !memcmp(x, x + step, f.pixel * sizeof(float)) ? run + 1 : 0;
+                if (c > last) continue;
+                counts[c] = run >= p.size.columns ? counts[c] + 1 : 0;
+                if (counts[c] < p.size.rows) continue;
+                marks[(ptrdiff_t)(r + 1 - p.size.rows + down) * p.out_columns() + c + across] |= mark;
+                any = true;
+            }
+        }
+    }
+    return any;
+}
+
 // An image and its sums.
 struct Doubtful {
     const Problem &p;
@@ -22,6 +51,7 @@ struct Doubtful {
     float *image, *y, *pooled;  // pooled: null where nothing pools
     uint8_t *codes;             // null where they are not wanted
     float *margin;              // for each filter: how far rounding can take a sum; padded
+    const uint8_t *marks;       // of its patches; null where all differ from their neighbours
     long budget;                // single sums that may be made again before every product would be cheaper
 
     // One sum, term by term, and its output.
@@ -40,6 +70,17 @@ struct Doubtful {
         y[((ptrdiff_t)i * p.out_columns() + j) * p.filters + o] = z[0];
     }
     bool over() const { return budget < 0; }
+    uint8_t mark(int i, int j) const { return marks ? marks[(ptrdiff_t)i * p.out_columns() + j] : 0; }
+
+    // Gives every patch that equals a neighbour that neighbour's output.
+    void copy_equal() {
+        float *to = y;
+        for (int i = 0; marks && i < p.out_rows(); i++)
+            for (int j = 0; j < p.out_columns(); j++, to += p.filters)
+                if (const uint8_t equal = mark(i, j))
+                    memcpy(to, to - (equal & LEFT ? 1 : p.out_columns()) * (ptrdiff_t)p.filters,
+                           p.filters * sizeof(float));
+    }
 };
 
 inline long budget(const Problem &p) {
@@ -79,7 +120,14 @@ inline bool settled_maxima(Doubtful &d) {
                 window([&](int, int, vec y) { most = y > most ? y : most; });
                 const vec near = most - 2 * load(d.margin + o);
                 ivec count = {};
-                window([&](int, int, vec y) { count -= y >= near; });
+                window([&](int h, int w, vec y) {
+                    const uint8_t mark = d.mark(rows.first + h, columns.first + w);
+                    ivec other = y >= near;
+                    if (mark & LEFT && w) other &= y != load_some(from + h * line + (w - 1) * (ptrdiff_t)filters, some);
+                    if (mark & ABOVE && h)
+                        other &= y != load_some(from + (h - 1) * line + w * (ptrdiff_t)filters, some);
+                    count -= other;
+                });
                 ivec doubt = count > 1;
                 if (d.after.f.is_rectifier()) doubt &= most > vec{};  // else nothing gets a gradient
                 unsigned bits = lanes(doubt) & ALL_LANES;
@@ -125,6 +173,7 @@ template <bool WHOLE> void write_tile(Doubtful &d, int i0, int j0, int o, const 
     for (int h = 0; h < rows; h++)
         for (int w = 0; w < columns; w++) {
             const vec z = sums[h][w] + bias;
+            if (d.mark(i0 + h, j0 + w)) continue;  // a copy
             for (unsigned bits = lanes((z <= margin) & (z >= -margin)) & ALL_LANES; bits && !d.over(); bits &= bits - 1)
                 if (o + __builtin_ctz(bits) < p.filters) d.settle(i0 + h, j0 + w, o + __builtin_ctz(bits));
         }
