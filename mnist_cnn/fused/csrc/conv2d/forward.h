@@ -76,7 +76,9 @@ inline void forward(const Problem &p, const After &after, const Ways &ways, cons
     if (!p.images || !rows || !columns) return;
     if (is_thin(p)) return forward(thinned(p), after, ways, thinned(p, x), W, b, b_stride, y, pooled, codes, threads);
     const bool winograd = ways.winograd_y && has_winograd(p) && !after.ties;
-    const bool rounding_decides = after.pool.compares() || after.f.slope != 1;
+    // Where windows overlap, a sum that one of them settles would differ from its neighbour's in another.
+    const bool overlap = after.pool.compares() && after.pool.overlaps(),
+               rounding_decides = after.pool.compares() || after.f.slope != 1;
     const Sums sums = sums_of_y(p);
     const int together =
         std::min(p.images, winograd ? images_together(p.size.rows, p.channels, p.filters, sums.tiling()) : 1);
@@ -113,9 +115,10 @@ inline void forward(const Problem &p, const After &after, const Ways &ways, cons
                 float *maxima = after.pool ? pooled + (n0 + k) * pooled_map : nullptr;
                 uint8_t *code = codes ? codes + (n0 + k) * pooled_map : nullptr;
                 const float most = copy_image(x, n0 + k, p.rows, p.columns, p.channels, f, image);
-                if (winograd && finite_filters && most < 1e15f) {
-                    uint8_t *marks = worker.marks + (size_t)k * rows * columns;
-                    const bool equal = rounding_decides && mark_equal_patches(p, image, f, worker.counts, marks);
+                uint8_t *marks = worker.marks + (size_t)k * rows * columns;
+                const bool may = winograd && finite_filters && most < 1e15f;
+                const long equal = may && rounding_decides ? mark_equal_patches(p, image, f, worker.counts, marks) : 0;
+                if (may && !(overlap && 8 * equal > (long)rows * columns)) {
                     set_margins(p, most, shared.sizes, shared.bias, margin);
                     new (worker.chosen + some) Doubtful{p,
                                                         after,
@@ -127,7 +130,7 @@ inline void forward(const Problem &p, const After &after, const Ways &ways, cons
                                                         maxima,
                                                         code,
                                                         margin,
-                                                        equal ? marks : nullptr,
+                                                        equal && !overlap ? marks : nullptr,
                                                         budget(p)};
                     worker.images[some++] = image;
                 } else {

@@ -17,11 +17,11 @@ constexpr float ROUNDING = 8e-6f;
 // Marks of a patch: it equals the one on its left, the one above it.
 constexpr uint8_t LEFT = 1, ABOVE = 2;
 
-// Marks the patches of an image, [row][column]. `counts`: room for a row of the frame. Returns whether any is marked.
-inline bool mark_equal_patches(const Problem &p, const float *image, const Frame &f, int *counts, uint8_t *marks) {
+// Marks the patches of an image, [row][column], and returns the number of marks. `counts`: room for a row of the frame.
+inline long mark_equal_patches(const Problem &p, const float *image, const Frame &f, int *counts, uint8_t *marks) {
     const int rows = p.rows + p.pad.top + p.pad.bottom, columns = p.columns + p.pad.left + p.pad.right;
     memset(marks, 0, (size_t)p.out_rows() * p.out_columns());
-    bool any = false;
+    long all = 0;
     for (const uint8_t mark : {LEFT, ABOVE}) {
         const int down = mark == ABOVE, across = mark == LEFT, last = columns - across - p.size.columns;
         const ptrdiff_t step = down * f.line() + across * f.pixel;
@@ -35,11 +35,11 @@ inline bool mark_equal_patches(const Problem &p, const float *image, const Frame
                 counts[c] = run >= p.size.columns ? counts[c] + 1 : 0;
                 if (counts[c] < p.size.rows) continue;
                 marks[(ptrdiff_t)(r + 1 - p.size.rows + down) * p.out_columns() + c + across] |= mark;
-                any = true;
+                all++;
             }
         }
     }
-    return any;
+    return all;
 }
 
 // An image and its sums.
@@ -51,7 +51,7 @@ struct Doubtful {
     float *image, *y, *pooled;  // pooled: null where nothing pools
     uint8_t *codes;             // null where they are not wanted
     float *margin;              // for each filter: how far rounding can take a sum; padded
-    const uint8_t *marks;       // of its patches; null where all differ from their neighbours
+    const uint8_t *marks;       // of its patches, or null
     long budget;                // single sums that may be made again before every product would be cheaper
 
     // One sum, term by term, and its output.
@@ -173,7 +173,7 @@ template <bool WHOLE> void write_tile(Doubtful &d, int i0, int j0, int o, const 
     for (int h = 0; h < rows; h++)
         for (int w = 0; w < columns; w++) {
             const vec z = sums[h][w] + bias;
-            if (d.mark(i0 + h, j0 + w)) continue;  // a copy
+            if (d.mark(i0 + h, j0 + w)) continue;  // it gets its neighbour's
             for (unsigned bits = lanes((z <= margin) & (z >= -margin)) & ALL_LANES; bits && !d.over(); bits &= bits - 1)
                 if (o + __builtin_ctz(bits) < p.filters) d.settle(i0 + h, j0 + w, o + __builtin_ctz(bits));
         }
