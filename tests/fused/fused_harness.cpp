@@ -13,6 +13,7 @@
 #include "dense/sparse_product.h"
 #include "distortion/distortion.h"
 #include "dropout/mrg31k3p.h"
+#include "dropout/mt19937.h"
 #include "libm/vectors.h"
 #include "sums/double_sum.h"
 #include "update/elementwise.h"
@@ -317,6 +318,26 @@ static void check_distortion(int distorted, int others, int rows, int columns, i
     expect(close(got, want, 1e-5), "image", "distortion");
 }
 
+// Against the standard library's generator, which NumPy's is too.
+static void check_mt19937() {
+    std::mt19937 standard(1234);
+    mt19937::State state{{1234}, mt19937::WORDS};
+    for (int i = 1; i < mt19937::WORDS; i++)
+        state.key[i] = 1812433253 * (state.key[i - 1] ^ state.key[i - 1] >> 30) + i;
+    for (size_t n : {0, 1, 310, 1, 311, 312, 313, 5000}) {
+        for (bool turned : {false, true}) {
+            std::vector<int64_t> mask(n);
+            mt19937::draw_mask(&state, .3, turned, mask.data(), n);
+            for (int64_t m : mask) {
+                const double high = standard() >> 5, low = standard() >> 6;
+                expect(m == (((high * 67108864 + low) / 9007199254740992 > .3) != turned), "mask", "mt19937");
+            }
+        }
+        if (state.pos == mt19937::WORDS) mt19937::next_block(state.key), state.pos = 0;
+        state.pos++, standard();  // from now on a double's two words may lie in two blocks
+    }
+}
+
 int main() {
     check_all<1, 32, 5>(3, 28, 28);   // the tutorial's first stage
     check_all<32, 32, 5>(5, 12, 12);  // and its second
@@ -359,6 +380,7 @@ int main() {
     check_parallel();
     for (size_t streams : {1, 3, 16, 37, 2000})
         for (size_t n : {0, 1, 15, 36, 37, 100, 2000, 20011}) check_mrg31k3p(streams, n);
+    check_mt19937();
     if (!failures) printf("ok, vectors of %d\n", VL);
     return failures != 0;
 }

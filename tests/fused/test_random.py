@@ -10,10 +10,11 @@ from openmp import threads
 from plain import PLAIN
 from theano.compile.debugmode import DebugMode
 from theano.sandbox.rng_mrg import MRG_RandomStreams, mrg_uniform
+from theano.tensor.raw_random import random_state_type
 from theano.tensor.shared_randomstreams import RandomStreams
 
 from mnist_cnn import fused
-from mnist_cnn.fused.ops.dropout import BernoulliMask, VectorUniform
+from mnist_cnn.fused.ops.dropout import BernoulliMask, NumpyMask, VectorUniform
 
 pytestmark = pytest.mark.skipif(fused.why_not() is not None, reason=str(fused.why_not()))
 
@@ -226,17 +227,59 @@ def test_stays_theanos_without_a_compiler(monkeypatch):
     assert ops(draw) == [mrg_uniform]
 
 
+@pytest.mark.parametrize("dtype", ["int64", "float32"])
 @pytest.mark.parametrize("n, p", [(1, 0.7), (1, 0.5), (1, 0.2), (1, 1.0), (1, 0.0), (3, 0.7), (1, None)])
-def test_numpys_binomial_numbers(n, p):
+def test_numpys_binomial_numbers(n, p, dtype):
     """Those of the plain graph, call after call, and its state; for any p, and one for each number."""
-    size, given = (30, 40), T.dmatrix()
+    size, given = (30, 41), T.dmatrix()
     results = []
     for mode in (theano.compile.get_default_mode(), PLAIN):
         streams = RandomStreams(5)
-        numbers = streams.binomial(n=n, p=given if p is None else p, size=size)
+        streams.uniform()  # it has a state of its own
+        numbers = streams.binomial(n=n, p=given if p is None else p, size=size, dtype=dtype)
+        generator = streams.state_updates[-1][0]
+        generator.get_value(borrow=True).randint(0, 2**32, dtype="uint32")  # the pairs of words begin anywhere
         f = theano.function([given], numbers, mode=mode, on_unused_input="ignore")
         shares = np.random.RandomState(0).rand(*size)
-        results.append([f(shares), f(shares), streams.state_updates[0][0].get_value().random_sample(2)])
+        results.append([f(shares), f(shares), generator.get_value().random_sample(2)])
+        if mode is not PLAIN:
+            assert (n == 1 and p is not None) == any(
+                isinstance(node.op, NumpyMask) for node in f.maker.fgraph.apply_nodes
+            )
     for got, want in zip(*results):
         assert got.dtype == want.dtype
         np.testing.assert_array_equal(got, want)
+
+
+@pytest.fixture(scope="module")
+def numpys_mask():
+    """A function of a generator, a size and p: the generator afterwards, and the mask."""
+    generator, size, p = random_state_type(), T.lvector(), T.dscalar()
+    return theano.function([generator, size, p], NumpyMask(T.lmatrix)(generator, size, p))
+
+
+def test_a_generator_that_is_read_later_stays(numpys_mask):
+    given, numpys = np.random.RandomState(3), np.random.RandomState(3)
+    after, mask = numpys_mask(given, [500, 3], 0.3)
+    np.testing.assert_array_equal(mask, numpys.binomial(1, 0.3, (500, 3)))
+    assert after.random_sample() == numpys.random_sample()
+    assert given.random_sample() == np.random.RandomState(3).random_sample()
+
+
+@pytest.mark.parametrize(
+    "size, p, error",
+    [
+        ([3], 0.5, "size: wanted 2 lengths, got 1"),
+        ([3, -1], 0.5, "negative dimensions"),
+        ([3, 3], 1.5, "p < 0, p > 1 or p is NaN"),
+        ([3, 3], np.nan, "p < 0, p > 1 or p is NaN"),
+    ],
+)
+def test_numpys_mask_checks_its_inputs(numpys_mask, size, p, error):
+    with pytest.raises(ValueError, match=error):
+        numpys_mask(np.random.RandomState(1), size, p)
+
+
+def test_numpys_mask_is_of_mt19937(numpys_mask):
+    with pytest.raises(TypeError, match="wanted a RandomState of MT19937, got one of .*PCG64"):
+        numpys_mask(np.random.RandomState(np.random.PCG64(1)), [3, 3], 0.5)

@@ -5,12 +5,27 @@ from typing import Any
 
 import numpy as np
 import theano.tensor as T
-from theano.gof import Apply
+from theano.gof import Apply, Generic
 from theano.sandbox.rng_mrg import mrg_uniform
+from theano.tensor.raw_random import RandomStateType
 
 from .base import NativeOp, checked_tensor
 
-__all__ = ["BernoulliMask", "VectorUniform", "binomial"]
+__all__ = ["BernoulliMask", "NumpyMask", "VectorUniform", "binomial"]
+
+# C code takes a RandomState as it takes any Python object, where Theano has none for this type; and the cache of
+# compiled modules finds them again in the next process.
+for _method in [
+    "c_declare",
+    "c_init",
+    "c_extract",
+    "c_cleanup",
+    "c_sync",
+    "c_code_cache_version",
+    "__eq__",
+    "__hash__",
+]:
+    setattr(RandomStateType, _method, getattr(Generic, _method))
 
 
 def binomial(generator: np.random.RandomState, n: np.ndarray, p: np.ndarray, size: tuple[int, ...] | None) -> Any:
@@ -28,8 +43,8 @@ def binomial(generator: np.random.RandomState, n: np.ndarray, p: np.ndarray, siz
     True
     """
     p = np.asarray(p, "float64")
-    if size is None or np.any(np.not_equal(n, 1)) or not np.all((p > 0) & (p <= 1)):
-        return generator.binomial(n, p, size)  # for p = 0 it draws no number
+    if size is None or np.any(np.not_equal(n, 1)) or not np.all((p >= 0) & (p <= 1)):
+        return generator.binomial(n, p, size)
     is_likely = p > 0.5
     fewer = np.where(is_likely, 1 - p, p)
     return (generator.random_sample(size) > 1 - fewer) != is_likely
@@ -132,3 +147,67 @@ class BernoulliMask(VectorUniform):
 
     def c_kind(self, inputs: Sequence[str]) -> str:
         return "mrg31k3p::Bernoulli{mrg31k3p::up(*(const double *)PyArray_DATA(%s))}" % inputs[2]
+
+
+class NumpyMask(NativeOp):
+    """Random zeros and ones: ``generator.binomial(1, p, size)`` of NumPy's RandomState, in vectors.
+
+    The numbers are those of `binomial`, and the generator goes on as NumPy's does.
+
+    Parameters
+    ----------
+    output_type : TensorType
+        The numbers' type: int64, float32 or float64, of any number of dimensions.
+    inplace : bool
+        Whether the given generator is advanced, not a copy. An optimization turns it on where nothing
+        else reads the generator later.
+
+    Notes
+    -----
+    Called with a RandomState of MT19937 [1]_, a shape, an integer vector, and the probability of a one, p,
+    a scalar. Gives the generator and the numbers.
+
+    References
+    ----------
+    .. [1] M. Matsumoto, T. Nishimura: Mersenne twister. ACM Transactions on Modeling and Computer
+       Simulation 8 (1998).
+
+    Examples
+    --------
+    >>> from mnist_cnn.fused.ops.dropout import NumpyMask
+    >>> from theano.tensor.raw_random import random_state_type
+    >>> import numpy as np
+    >>> import theano
+    >>> import theano.tensor as T
+    >>> state = random_state_type()
+    >>> draw = theano.function([state], NumpyMask(T.lvector)(state, [8], 0.5)[1])
+    >>> draw(np.random.RandomState(1))
+    array([0, 1, 0, 0, 0, 0, 0, 0])
+    """
+
+    header = "bindings/mt19937.h"
+    __props__ = ("output_type", "inplace")
+
+    def __init__(self, output_type, inplace=False, openmp=None):
+        super().__init__(openmp)
+        self.output_type, self.inplace = output_type, inplace
+
+    @property
+    def destroy_map(self):
+        return {0: [0]} if self.inplace else {}
+
+    def make_node(self, generator, size, p):
+        size = T.as_tensor_variable(size)
+        p = checked_tensor(T.cast(p, "float64"), "p", 0, "float64")
+        return Apply(self, [generator, size, p], [generator.type(), self.output_type()])
+
+    def infer_shape(self, node, shapes):
+        return [None, [node.inputs[1][k] for k in range(self.output_type.ndim)]]
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        parameters = "{%d, %d, %s}" % (
+            self.output_type.ndim,
+            np.dtype(self.output_type.dtype).num,
+            "true" if self.inplace else "false",
+        )
+        return self.call("mt19937::draw_numpy", [*inputs, parameters], outputs, sub)

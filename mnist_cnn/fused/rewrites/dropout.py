@@ -1,5 +1,6 @@
 """Dropout: Theano's random numbers, MRG31k3p, and the masks made of them; NumPy's masks."""
 
+import numpy as np
 import theano
 import theano.tensor as T
 from theano import scalar
@@ -10,7 +11,8 @@ from theano.sandbox.rng_mrg import mrg_uniform
 from theano.tensor.elemwise import DimShuffle, Elemwise
 from theano.tensor.raw_random import RandomFunction
 
-from ..ops.dropout import BernoulliMask, VectorUniform, binomial
+from ..ops.base import with_changes
+from ..ops.dropout import BernoulliMask, NumpyMask, VectorUniform, binomial
 
 
 def _only_client(variable, kind):
@@ -55,7 +57,20 @@ def local_vector_binomial(node):
     op = node.op
     if op.fn != "binomial":
         return False
+    generator, size, n, p = node.inputs
+    is_mask = isinstance(n, T.Constant) and np.all(n.data == 1) and p.ndim == 0
+    has_size = not isinstance(size, T.Constant) or len(size.data) == op.outtype.ndim
+    if is_mask and has_size and op.outtype.dtype in ("int64", "float32", "float64") and theano.config.cxx:
+        return NumpyMask(op.outtype, op.inplace)(generator, size, p, return_list=True)
     return RandomFunction(binomial, op.outtype, op.inplace, op.ndim_added)(*node.inputs, return_list=True)
+
+
+@local_optimizer([NumpyMask])
+def local_mask_in_place(node):
+    """Advances NumPy's generator in place, as Theano's rule for `RandomFunction` does."""
+    if isinstance(node.op, NumpyMask) and not node.op.inplace:
+        return with_changes(node, inplace=True)
+    return False
 
 
 # After the GPU's optimizations (48.5), before comparison and cast are fused with others (49). Theano's rule
@@ -65,5 +80,13 @@ optdb.register(
     in2out(local_vector_random, local_vector_binomial, ignore_newtrees=True),
     48.6,
     "fast_run",
+    "mnist_cnn",
+)
+optdb.register(
+    "mnist_cnn_random_in_place",
+    in2out(local_mask_in_place, ignore_newtrees=True),
+    99,
+    "fast_run",
+    "inplace",
     "mnist_cnn",
 )

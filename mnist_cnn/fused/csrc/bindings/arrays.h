@@ -30,6 +30,19 @@ inline int check(PyArrayObject *a, const char *name, int type, int ndim, const n
     return 0;
 }
 
+// The lengths of an array, from an integer vector of `ndim` numbers.
+inline int read_lengths(PyArrayObject *size, int ndim, npy_intp *dims) {
+    if (PyArray_DIM(size, 0) != ndim) {
+        PyErr_Format(PyExc_ValueError, "size: wanted %d lengths, got %ld", ndim, (long)PyArray_DIM(size, 0));
+        return -1;
+    }
+    PyArrayObject *lengths = (PyArrayObject *)PyArray_FROM_OT((PyObject *)size, NPY_INTP);
+    if (!lengths) return -1;
+    for (int k = 0; k < ndim; k++) dims[k] = *(npy_intp *)PyArray_GETPTR1(lengths, k);
+    Py_DECREF(lengths);
+    return 0;
+}
+
 // *out becomes a writable array of these dimensions: the one from the last call where it fits,
 // else a new one. channels_last: its memory runs over images, rows, columns, then channels.
 inline int allocate(PyArrayObject **out, int type, int ndim, const npy_intp *dims, bool channels_last,

@@ -28,16 +28,10 @@ int draw_numpy(Kind kind, PyArrayObject *state, PyArrayObject *size, Node node, 
         PyErr_Format(PyExc_ValueError, "rstate: wanted %d columns, got %ld", WORDS, (long)PyArray_DIM(state, 1));
         return -1;
     }
-    if (PyArray_DIM(size, 0) != node.ndim) {
-        PyErr_Format(PyExc_ValueError, "size: wanted %d lengths, got %ld", node.ndim, (long)PyArray_DIM(size, 0));
-        return -1;
-    }
     npy_intp dims[NPY_MAXDIMS];
+    if (arrays::read_lengths(size, node.ndim, dims)) return -1;
     double n = 1;
-    PyArrayObject *lengths = (PyArrayObject *)PyArray_FROM_OT((PyObject *)size, NPY_INTP);
-    if (!lengths) return -1;
-    for (int k = 0; k < node.ndim; k++) n *= dims[k] = *(npy_intp *)PyArray_GETPTR1(lengths, k);
-    Py_DECREF(lengths);
+    for (int k = 0; k < node.ndim; k++) n *= dims[k];
     if (n > M1) {
         PyErr_SetString(PyExc_ValueError, "size: rng_mrg does not support more than 2**31 - 1 samples");
         return -1;
