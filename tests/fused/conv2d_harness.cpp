@@ -86,6 +86,9 @@ static void check(const Problem &p, const After &after, double share, const Ways
     } else {
         for (float &w : W) w /= std::sqrt((float)p.channels * p.places());
     }
+    if (p.channels == 1 && generator() % 2)  // a digit's share of zeros
+        for (float &v : x)
+            if (generator() % 5) v = 0;
     Floats y(all), pooled(out), alone(out), dW(W.size()), db(b.size()), dx(x.size()), dW_alone(W.size());
     const auto view = [&](const Floats &v, int rows, int columns, int channels) {
         return Input{v.data(), (ptrdiff_t)rows * columns * channels, (ptrdiff_t)columns * channels, channels, 1};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "conv2d/backward_dense.h"
+#include "conv2d/backward_pixels.h"
 #include "conv2d/backward_plain.h"
 #include "conv2d/backward_sparse.h"
 #include "conv2d/gradient.h"
@@ -40,6 +41,7 @@ struct BackwardWorker {
     const float **x, **g, **g_dx;  // of images whose dW is Winograd's; of those whose dx is
     float **to;
     Lists lists;
+    Pixel *pixels;
     WinogradTiles dw, back;
     BackwardWorker(scratch::Arena &arena, const Problem &p, const After &after, const Ways &ways, int together,
                    bool with_dx)
@@ -55,6 +57,7 @@ struct BackwardWorker {
           g_dx(arena.take<const float *>(together)),
           to(arena.take<float *>(together)),
           lists(arena, p.filters, (size_t)p.out_rows() * p.out_columns()),
+          pixels(arena.take<Pixel>(pixels_of(p))),
           dw(arena, p.size.rows, ways.winograd_dw ? p.channels : 0, ways.winograd_dw ? p.filters : 0),
           back(arena, p.size.rows, with_dx && ways.winograd_dx ? p.filters : 0,
                with_dx && ways.winograd_dx ? p.channels : 0) {}
@@ -199,7 +202,11 @@ inline void backward(const Problem &p, const After &after, const Ways &ways, con
                 } else if (ways.winograd_dw) {
                     plain_dw(p, gn + to_first, fg, xn, fx, sums.sparse);
                 } else {
-                    add_dense(p, xn, fx, gn + to_first, fg, worker.panel, sums.dense);
+                    const bool may = has_pixels(p) && finite(most_x) && finite(most_g);
+                    if (const Pixel *end = may ? list_pixels(p, xn, fx, fg, worker.pixels) : nullptr)
+                        add_listed(p, worker.pixels, end, gn + to_first, fg, sums.dense);
+                    else
+                        add_dense(p, xn, fx, gn + to_first, fg, worker.panel, sums.dense);
                 }
                 if (lists && lists_dx) {
                     copy_out(p, worker.dx, fx, to);

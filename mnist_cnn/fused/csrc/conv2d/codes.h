@@ -38,20 +38,37 @@ template <class Window> ALWAYS_INLINE ivec codes_of(vec most, const Nonlinearity
     return codes;
 }
 
-// Of an image: y and its maxima as they lie, (row, column, filter).
-inline void write_codes(const pooling::Problem &pool, const Nonlinearity f, const float *y, const float *pooled,
-                        uint8_t *codes) {
-    const ptrdiff_t line = (ptrdiff_t)pool.columns * pool.channels;
+// One vector of a window's maxima, and their codes. window(work) as for codes_of().
+template <class Window>
+ALWAYS_INLINE void pool_with_codes(const Nonlinearity &f, Window window, vec most, float *pooled, uint8_t *codes,
+                                   int some) {
+    window([&](int, int, vec y) { most = y > most ? y : most; });
+    store_some_lanes(pooled, most, some);
+    store_some_bytes(codes, codes_of(most, f, window), some);
+}
+
+// The maxima of an image, and their codes: as pool_image(), then codes_of(). y lies (row, column, filter).
+inline void pool_image_with_codes(const pooling::Problem &pool, const Nonlinearity f, const float *y, float *pooled,
+                                  uint8_t *codes) {
+    const ptrdiff_t pixel = pool.channels, line = pool.columns * pixel;
     pooling::for_windows(pool, [&](ptrdiff_t to, const pooling::Area &area) {
-        const float *first = y + area.row * line + (ptrdiff_t)area.column * pool.channels;
-        for (int o = 0; o < pool.channels; o += VL) {
+        const float *first = y + area.row * line + area.column * pixel;
+        for (int o = 0; o < pool.channels; o += VL, first += VL) {
             const int some = pool.channels - o;
-            const ivec of = codes_of(load_some(pooled + to + o, some), f, [&](auto work) {
-                for (int h = 0; h < area.rows; h++)
-                    for (int w = 0; w < area.columns; w++)
-                        work(h, w, load_some(first + h * line + (ptrdiff_t)w * pool.channels + o, some));
-            });
-            store_some_bytes(codes + to + o, of, some);
+            const auto at = [&](int h, int w) { return load_some(first + h * line + w * pixel, some); };
+            if (area.rows == 2 && area.columns == 2) {
+                const vec positions[4] = {at(0, 0), at(0, 1), at(1, 0), at(1, 1)};
+                const auto window = [&](auto work) {
+                    UNROLL for (int k = 0; k < 4; k++) work(k / 2, k % 2, positions[k]);
+                };
+                pool_with_codes(f, window, positions[0], pooled + to + o, codes + to + o, some);
+            } else {  // cut by the border
+                const auto window = [&](auto work) {
+                    for (int h = 0; h < area.rows; h++)
+                        for (int w = 0; w < area.columns; w++) work(h, w, at(h, w));
+                };
+                pool_with_codes(f, window, at(0, 0), pooled + to + o, codes + to + o, some);
+            }
         }
     });
 }

@@ -24,7 +24,8 @@ template <int NV> ALWAYS_INLINE void finish(const vec (&sum)[NV], const Epilogue
     if (o + NV * VL <= e.outputs) {
         UNROLL for (int v = 0; v < NV; v++) store_unaligned(to + v * VL, y[v]);
     } else {
-        memcpy(to, y, (e.outputs - o) * sizeof(float));
+        UNROLL for (int v = 0; v < NV; v++) if (o + v * VL < e.outputs)
+            store_some_lanes(to + v * VL, y[v], e.outputs - o - v * VL);
     }
 }
 

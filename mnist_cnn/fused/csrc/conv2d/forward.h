@@ -98,8 +98,10 @@ inline void forward(const Problem &p, const After &after, const Ways &ways, cons
         sum_rows(image, f, p.size, p.stride, Pair{rows, columns}, shared.packed,
                  Epilogue{shared.bias, after.f, p.filters, to, (ptrdiff_t)columns * p.filters, p.filters});
         bend(to, map, after.f);
-        if (maxima) pool_image(pool, to, maxima);
-        if (code) write_codes(pool, after.f, to, maxima, code);
+        if (code)
+            pool_image_with_codes(pool, after.f, to, maxima, code);
+        else if (maxima)
+            pool_image(pool, to, maxima);
     };
     const int groups = (p.images + together - 1) / together;
     parallel::for_ranges(groups, std::min(groups, 4 * threads), threads, [&](int, int number, int first, int last) {
