@@ -334,16 +334,16 @@ def _pickle_as_python_2():
         dump(obj, _bytes_of(file), *args, **kwargs)
 
     def load_again(file, **kwargs):
-        file = _bytes_of(file)
+        data = _bytes_of(file)  # `file`, which closes it at its own end, stays
         # a pipe cannot be read again
-        start = file.tell() if "encoding" not in kwargs and hasattr(file, "seekable") and file.seekable() else None
+        start = data.tell() if "encoding" not in kwargs and hasattr(data, "seekable") and data.seekable() else None
         try:
-            return load(file, **kwargs)
+            return load(data, **kwargs)
         except UnicodeDecodeError:
             if start is None:
                 raise
-            file.seek(start)
-            return load(file, encoding="latin1", **kwargs)
+            data.seek(start)
+            return load(data, encoding="latin1", **kwargs)
 
     def loads_again(data, /, **kwargs):
         try:

@@ -73,7 +73,7 @@ label.type_of_target = there
 assert label.LabelBinarizer().fit_transform([0, 1, 1]).shape == (3, 1)
 from sklearn.externals import joblib
 from sklearn.datasets import fetch_mldata
-import imp, os, pickle, pkg_resources, scipy.misc, scipy.ndimage, string
+import imp, os, pickle, pkg_resources, scipy.misc, scipy.ndimage, string, warnings
 mnist = fetch_mldata("MNIST original")
 assert mnist.data.shape == (70000, 784) and mnist.data.dtype == np.uint8
 assert [int((mnist.target == digit).sum()) for digit in (0, 1)] == [6903, 7877]  # published counts
@@ -105,6 +105,9 @@ with open("written.pkl", "w") as file:
     pickle.dump([1, "two"], file, -1)
 with open("written.pkl", "rb") as file:
     assert pickle.load(file) == [1, "two"]
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", ResourceWarning)
+    assert pickle.load(open("python2.pkl")) == {"mean": "\x80\x90\xff"}  # nobody else holds the file
 with open("other.py", "w") as file:
     file.write("value = 3")
 assert imp.load_source("other", "other.py").value == 3
