@@ -186,6 +186,9 @@ static void check_kept_ways() {
     });
     expect(kept.winograd_y && !kept.winograd_dw && kept.winograd_dx && kept.lists_dw == .25f, "ways: not the first");
     expect(ways_of(p, file).winograd_y, "ways: the gradient has others");
+    Problem many = p, more = p;
+    many.images = 8, more.images = 500;
+    expect(key(many) != key(p) && key(many) == key(more), "ways: few images have their own, many the same");
     const Ways counted = counted_ways(other), alone = ways_of(other, "/no/such/folder/file", measured_ways);
     expect(alone.winograd_y == counted.winograd_y && alone.lists_dw == counted.lists_dw, "ways: not counted");
     unlink(file);

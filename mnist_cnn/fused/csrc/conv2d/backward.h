@@ -24,14 +24,14 @@ struct BackwardShared {
           zeros(arena.take(padded(p.channels))) {}
 };
 
-// The sums of one part of the images.
+// The sums of one part of the images. Lists make `sparse` with dx, whether dW is asked for or not.
 struct BackwardSums {
     float *dense, *sparse, *db, *winograd;
-    BackwardSums(scratch::Arena &arena, const Problem &p, const Ways &ways)
-        : dense(arena.take(ways.winograd_dw ? 0 : dense_sums_floats(p))),
+    BackwardSums(scratch::Arena &arena, const Problem &p, const Ways &ways, bool dw)
+        : dense(arena.take(!dw || ways.winograd_dw ? 0 : dense_sums_floats(p))),
           sparse(arena.take(lines_floats(p))),
           db(arena.take(padded(p.filters))),
-          winograd(arena.take(ways.winograd_dw ? winograd_dw_floats(p) : 0)) {}
+          winograd(arena.take(dw && ways.winograd_dw ? winograd_dw_floats(p) : 0)) {}
 };
 
 // Of images that are handled together.
@@ -73,7 +73,7 @@ inline void add_parts(const Problem &p, const Ways &ways, float *memory, size_t 
                 store(memory + k, load(memory + k) + load(memory + part * each + k));
     });
     scratch::Arena arena(memory);
-    const BackwardSums sums(arena, p, ways);
+    const BackwardSums sums(arena, p, ways, true);
     memcpy(db, sums.db, p.filters * sizeof(float));
     parallel::for_ranges(P / VL, std::min(P / VL, 2 * threads), threads, [&](int, int, int first, int last) {
         for (int o = first * VL; o < last * VL; o += VL)
@@ -140,7 +140,7 @@ inline void backward(const Problem &p, const After &after, const Ways &ways, con
     }
     if (!p.images) return;
     const size_t shared_floats = scratch::floats_of<BackwardShared>(p, ways, dx != nullptr),
-                 sums_floats = scratch::floats_of<BackwardSums>(p, ways);
+                 sums_floats = scratch::floats_of<BackwardSums>(p, ways, dW != nullptr);
     const int parts = parts_of(p, sums_floats, threads);
     int together = 1;
     if (ways.winograd_dw) together = images_together(p.size.rows, p.channels, p.filters, sums_of_y(p).tiling());
@@ -174,7 +174,7 @@ inline void backward(const Problem &p, const After &after, const Ways &ways, con
     parallel::for_ranges(p.images, parts, threads, [&](int part, int number, int first, int last) {
         scratch::Arena own(workers + number * each), own_sums(all_sums + part * sums_floats);
         const BackwardWorker worker(own, p, after, ways, together, dx != nullptr);
-        const BackwardSums sums(own_sums, p, ways);
+        const BackwardSums sums(own_sums, p, ways, dW != nullptr);
         memset(worker.xs, 0, together * worker.frame * sizeof(float));
         memset(worker.gs, 0, together * worker.frame_g * sizeof(float));
         memset(all_sums + part * sums_floats, 0, sums_floats * sizeof(float));

@@ -120,10 +120,42 @@ inline float weight(const Problem &p, const Filters &W, int h, int w, int c, int
     return W.data[o * W.filter + c * W.channel + (p.size.rows - 1 - h) * W.row + (p.size.columns - 1 - w) * W.column];
 }
 
-// The filters in the order of y's sums.
+// The filters in the order of y's sums. In Theano's order a filter's weights lie side by side: those of some channels
+// of some filters are turned together, since a weight here and there of large filters would be read from afar.
 inline void pack_for_y(const Problem &p, const Filters &W, float *to, int threads) {
-    pack(p.filters, p.size, p.channels, to, threads,
-         [&](int h, int w, int c, int o) { return weight(p, W, h, w, c, o); });
+    constexpr int WEIGHTS = 256, WIDTH = 2 * VL;  // of a filter; filters
+    const int places = p.places();
+    if (places > WEIGHTS || W.column != 1 || W.row != p.size.columns || W.channel != places)
+        return pack(p.filters, p.size, p.channels, to, threads,
+                    [&](int h, int w, int c, int o) { return weight(p, W, h, w, c, o); });
+    const int most = WEIGHTS / places, chunks = (p.channels + most - 1) / most,
+              blocks = (padded(p.filters) + WIDTH - 1) / WIDTH;
+    parallel::for_ranges(
+        chunks * blocks, std::min(chunks * blocks, threads), threads, [&](int, int, int from, int end) {
+            float turned[WEIGHTS * WIDTH] __attribute__((aligned(64)));  // [channel][place][filter]
+            for (int k = from; k < end; k++) {
+                const int o0 = k / chunks * WIDTH, c0 = k % chunks * most, channels = std::min(most, p.channels - c0);
+                const int width = std::min(WIDTH, padded(p.filters) - o0), some = std::min(width, p.filters - o0);
+                const int count = channels * places;
+                const float *first = W.data + o0 * W.filter + c0 * W.channel;
+                for (int t = 0; t < count; t++)
+                    for (int l = some; l < width; l++) turned[t * width + l] = 0;
+                for (int l = 0; l < some; l++) {
+                    const bool four = l + 4 <= some;
+                    int t = 0;
+                    for (; four && t + 4 <= count; t += 4)
+                        transpose4(first + l * W.filter + t, W.filter, turned + t * width + l, width);
+                    for (int m = l; m < l + (four ? 4 : 1); m++)
+                        for (int u = t; u < count; u++) turned[u * width + m] = first[m * W.filter + u];
+                    l += four ? 3 : 0;
+                }
+                float *block = to + (size_t)o0 * places * p.channels;
+                for (int place = 0; place < places; place++)  // Theano flips filters
+                    for (int c = 0; c < channels; c++)
+                        memcpy(block + ((size_t)place * p.channels + c0 + c) * width,
+                               turned + (c * places + places - 1 - place) * width, width * sizeof(float));
+            }
+        });
 }
 
 // In the order of the sums of x's gradient, phase after phase: turned around, filters and channels exchanged.

@@ -14,9 +14,9 @@
 
 namespace conv2d {
 
-// The shape. (The file is one processor's, as the folder of compiled modules is.)
+// The shape, and the number of few images. (The file is one processor's, as the folder of compiled modules is.)
 inline std::string key(const Problem &p) {
-    std::string text;
+    std::string text = are_few(p) ? "few " + std::to_string(p.images) + " " : "";
     for (int n : {p.rows, p.columns, p.channels, p.filters, p.size.rows, p.size.columns, p.stride.rows,
                   p.stride.columns, p.pad.top, p.pad.bottom, p.pad.left, p.pad.right, VL})
         text += std::to_string(n) + " ";
@@ -53,7 +53,7 @@ inline bool write_ways(const char *file, const std::string &key, const Ways &w) 
 // The ways of a shape, which are looked up once in a process. A new shape is measured, by measure(p), and written to
 // the file; where the file cannot be written, cycles are counted in place.
 template <class Measure> Ways ways_of(const Problem &p, const char *file, Measure measure) {
-    if (!p.channels || !p.filters) return Ways{};
+    if (!p.images || !p.channels || !p.filters) return Ways{};
     static std::map<std::string, Ways> *known = new std::map<std::string, Ways>;
     static std::mutex *lock = new std::mutex;
     const std::string name = key(p);

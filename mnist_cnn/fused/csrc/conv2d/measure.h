@@ -27,11 +27,11 @@ template <class Work> double cost(Work work) {
     return least;
 }
 
-// With random images and gradients, and enough images to make the packing of filters negligible.
+// With random images and gradients, and enough images to make the packing of filters negligible, unless they are few.
 inline Ways measured_ways(Problem p) {
-    p.images = 8;
-    if (has_winograd(p))
-        p.images = std::max(8, images_together(p.size.rows, p.channels, p.filters, sums_of_y(p).tiling()));
+    if (!are_few(p)) p.images = FEW;
+    if (!are_few(p) && has_winograd(p))
+        p.images = std::max(FEW, images_together(p.size.rows, p.channels, p.filters, sums_of_y(p).tiling()));
     uint32_t state = 1;
     const auto uniform = [&] { return (float)((state = state * 1664525 + 1013904223) >> 8) / (1 << 24) - .5f; };
     const size_t out = (size_t)p.images * p.out_rows() * p.out_columns() * p.filters;

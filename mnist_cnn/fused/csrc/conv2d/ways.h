@@ -12,6 +12,11 @@ struct Ways {
     float lists_dw, lists_dx;
 };
 
+// Images that are so few are measured by their number: packing and transforming the filters, done once for all images,
+// may take longer than their sums.
+constexpr int FEW = 8;
+inline bool are_few(const Problem &p) { return p.images < FEW; }
+
 // A count of cycles, for when nothing can be measured: the products of either way on a core with two multiply-add
 // units, and the transforms of a channel of a tile.
 inline Ways counted_ways(const Problem &p) {
