@@ -1,5 +1,7 @@
 """Old names of Theano's, and recurrent layers."""
 
+import copy
+
 import lasagne
 import numpy as np
 import pytest
@@ -180,3 +182,17 @@ def test_increments_of_rows_that_come_twice():
     for outside in (50, -51):
         with pytest.raises(IndexError, match="out of bounds"):
             increment(start, np.int32([0, outside]), values[:2])
+
+
+def test_a_copied_function_reads_values_before_it_overwrites_them():
+    """Every output, of the function and of its copy, as NumPy computes it from a product that is changed in place."""
+    A, x = T.dmatrix("A"), T.dvector("x")
+    y = T.dot(A, x)
+    f = theano.function([A, x], [T.set_subtensor(y[0], 0), y * 2, T.tanh(y), T.dot(A, y), T.inc_subtensor(y[1:3], 5)])
+    rng = np.random.RandomState(0)
+    a, b = rng.randn(5, 5), rng.randn(5)
+    product = a @ b
+    want = [product * [0, 1, 1, 1, 1], product * 2, np.tanh(product), a @ product, product + [0, 5, 5, 0, 0]]
+    for function in (f, f.copy(), copy.copy(f)):
+        for got, expected in zip(function(a, b), want):
+            np.testing.assert_allclose(got, expected, rtol=1e-12)

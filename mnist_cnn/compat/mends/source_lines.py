@@ -139,3 +139,14 @@ _substitute(
         "if (Nz0 * Nz1 == 0) {} else if (PyArray_STRIDES(%(Z)s)[0] == elemsize)",
     ),
 )
+
+# --- what is wrong on any Python ------------------------------------------------------------------
+
+# The copy of a function ran its nodes in an order that overwrites values before they are read.
+_substitute(
+    "compile.function_module",
+    (
+        "# Re initialize Outs and swap update and variable in Ins",
+        "fg_cpy.attach_feature(gof.DestroyHandler())",
+    ),
+)
