@@ -7,7 +7,14 @@ import theano.tensor as T
 from openmp import threads
 
 from mnist_cnn import model  # noqa: F401  it sets float32
-from mnist_cnn.fused.ops.product import Dot22OfZeros, GemmOfZeros, SparseProduct
+from mnist_cnn.fused.ops.product import (
+    Dot22OfZeros,
+    Dot22OnThreads,
+    Dot22ScalarOnThreads,
+    GemmOfZeros,
+    GemmOnThreads,
+    SparseProduct,
+)
 
 
 @pytest.fixture(scope="session")
@@ -114,6 +121,44 @@ def test_does_not_depend_on_threads(product):
     for result in results[1:]:
         for got, want in zip(result, results[0]):
             np.testing.assert_array_equal(got, want)
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """a b, 2 a b, and z / 2 + 2 a b in place of a copy of z, each by a call of BLAS that threads share."""
+    a, b, z = T.fmatrix("a"), T.fmatrix("b"), T.fmatrix("z")
+    half, two = (T.constant(number, dtype="float32") for number in (0.5, 2))
+    outputs = [Dot22OnThreads()(a, b), Dot22ScalarOnThreads()(a, b, two), GemmOnThreads()(z * 1, two, a, b, half)]
+    return theano.function([a, b, z], outputs, mode=theano.Mode("cvm", None), accept_inplace=True)
+
+
+@pytest.mark.parametrize(
+    "m, k, n", [(150, 100, 83), (10, 2880, 100), (700, 33, 40), (1, 900, 700), (5, 6, 7), (9, 0, 4)]
+)
+def test_threads_share_a_call_of_blas(shared, m, k, n):
+    """In any memory layout, with more threads than blocks of rows and fewer; a product too small for it is one call."""
+    a, b, z = factors(m, k, n, dense=1)
+    want = a.astype(float).dot(b)
+    wanted = (want, 2 * want, z / 2 + 2 * want)
+    for order in (np.ascontiguousarray, np.asfortranarray, lambda v: v[::-1, ::-1].copy()[::-1, ::-1]):
+        for number in (1, 2, 3, 16):
+            with threads(number):
+                results = [array.copy() for array in shared(order(a), order(b), order(z))]
+                again = shared(order(a), order(b), order(z))
+            for got, repeated, expected in zip(results, again, wanted):
+                limit = 1e-5 * max(1, np.abs(expected).max())
+                np.testing.assert_allclose(got, expected, rtol=0, atol=limit)
+                np.testing.assert_array_equal(got, repeated)
+
+
+def test_products_beside_fast_layers_are_shared():
+    """And those of a graph without any stay Theano's: bits of an unchanged program do not depend on the threads."""
+    x, W, V, b = T.fmatrix(), theano.shared(np.eye(3, dtype="float32")), T.fmatrix(), T.fvector()
+    alone = theano.function([x, V], T.dot(T.exp(x), V))
+    beside = theano.function([x, V, b], T.grad(T.dot(T.tanh(T.dot(T.exp(x), W) + b), V).sum(), W))
+    ops = [[type(node.op).__name__ for node in f.maker.fgraph.toposort()] for f in (alone, beside)]
+    assert "Dot22" in ops[0] and "Dot22OnThreads" not in ops[0]
+    assert "Dot22OnThreads" in ops[1] and "Dot22" not in ops[1]
 
 
 def test_names_what_does_not_fit(product):

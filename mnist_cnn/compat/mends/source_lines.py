@@ -145,8 +145,5 @@ _substitute(
 # The copy of a function ran its nodes in an order that overwrites values before they are read.
 _substitute(
     "compile.function_module",
-    (
-        "# Re initialize Outs and swap update and variable in Ins",
-        "fg_cpy.attach_feature(gof.DestroyHandler())",
-    ),
+    ("# Re initialize Outs and swap update and variable in Ins", "fg_cpy.attach_feature(gof.DestroyHandler())"),
 )

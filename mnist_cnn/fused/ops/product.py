@@ -2,11 +2,19 @@
 
 import theano.tensor as T
 from theano.gof import Apply, Op
-from theano.tensor.blas import Dot22, Gemm, GemmRelated
+from theano.tensor.blas import Dot22, Dot22Scalar, Gemm, GemmRelated
 
 from .base import DifferentiableOp, NativeOp, checked_tensor
 
-__all__ = ["Dot22OfZeros", "GemmOfZeros", "MayHaveZeros", "SparseProduct"]
+__all__ = [
+    "Dot22OfZeros",
+    "Dot22OnThreads",
+    "Dot22ScalarOnThreads",
+    "GemmOfZeros",
+    "GemmOnThreads",
+    "MayHaveZeros",
+    "SparseProduct",
+]
 
 
 class SparseProduct(DifferentiableOp):
@@ -58,10 +66,10 @@ class MayHaveZeros(Op):
         outputs[0][0] = inputs[0]
 
 
-class _OfZeros(NativeOp):
-    """An Op of Theano's for a product: where the left factor is sparse, zeros are skipped, elsewhere BLAS computes."""
+class _OnThreads(NativeOp):
+    """An Op of Theano's for a product of float32 matrices, whose call of BLAS all threads share."""
 
-    header = "bindings/sparse_product.h"
+    header = "bindings/gemm.h"
 
     def c_headers(self):
         return NativeOp.c_headers(self) + GemmRelated.c_headers(self)
@@ -78,32 +86,53 @@ class _OfZeros(NativeOp):
     def c_code_cache_version(self):
         return NativeOp.c_code_cache_version(self) + super(NativeOp, self).c_code_cache_version()
 
-    def unless_sparse(self, arguments, outputs, code, sub):
-        """C code that skips zeros, or else does what Theano's does."""
-        return """
-        const int is_done = sparse_product::multiply_if_sparse({}, &{});
-        if (is_done < 0) {{ {} }}
-        if (!is_done) {{ {} }}
-        """.format(", ".join(arguments), *outputs, sub["fail"], code)
-
-
-class Dot22OfZeros(_OfZeros, Dot22):
-    """The product of a matrix that may have many zeros with another."""
-
     def c_code(self, node, name, inputs, outputs, sub):
-        code = Dot22.c_code(self, node, name, inputs, outputs, sub)
-        return self.unless_sparse([*inputs, "nullptr", "1", "0"], outputs, code, sub)
+        code = super(NativeOp, self).c_code(node, name, inputs, outputs, sub)
+        return code.replace("sgemm_(", "blas::on_threads(sgemm_, ")
 
 
-class GemmOfZeros(_OfZeros, Gemm):
-    """``kept * z + factor * dot(a, b)`` in place of z, for an a that may have many zeros."""
+class Dot22OnThreads(_OnThreads, Dot22):
+    """The product of two matrices."""
+
+
+class Dot22ScalarOnThreads(_OnThreads, Dot22Scalar):
+    """The product of two matrices and a number."""
+
+
+class GemmOnThreads(_OnThreads, Gemm):
+    """``kept * z + factor * dot(a, b)`` in place of z."""
 
     def __init__(self, openmp=None):
         NativeOp.__init__(self, openmp)
         Gemm.__init__(self, inplace=True)
 
+
+def _unless_sparse(arguments, output, code, sub):
+    """C code that skips zeros where the left factor is sparse, and does else what `code` does."""
+    return """
+    const int is_done = sparse_product::multiply_if_sparse({}, &{});
+    if (is_done < 0) {{ {} }}
+    if (!is_done) {{ {} }}
+    """.format(", ".join(arguments), output, sub["fail"], code)
+
+
+class Dot22OfZeros(Dot22OnThreads):
+    """The product of a matrix that may have many zeros with another."""
+
+    header = "bindings/sparse_product.h"
+
     def c_code(self, node, name, inputs, outputs, sub):
-        code = Gemm.c_code(self, node, name, inputs, outputs, sub)
+        code = super().c_code(node, name, inputs, outputs, sub)
+        return _unless_sparse([*inputs, "nullptr", "1", "0"], outputs[0], code, sub)
+
+
+class GemmOfZeros(GemmOnThreads):
+    """``kept * z + factor * dot(a, b)`` in place of z, for an a that may have many zeros."""
+
+    header = "bindings/sparse_product.h"
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        code = super().c_code(node, name, inputs, outputs, sub)
         z, factor, a, b, kept = inputs
         numbers = ["*(float *)PyArray_DATA({})".format(number) for number in (factor, kept)]
-        return self.unless_sparse([a, b, z, *numbers], outputs, code, sub)
+        return _unless_sparse([a, b, z, *numbers], outputs[0], code, sub)

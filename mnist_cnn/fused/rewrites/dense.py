@@ -5,19 +5,27 @@ from theano import scalar
 from theano.compile import optdb
 from theano.gof import Apply, FunctionGraph, Variable, local_optimizer
 from theano.tensor import DimShuffle, Dot
-from theano.tensor.blas import _dot22, gemm_inplace
+from theano.tensor.blas import _dot22, _dot22scalar, gemm_inplace
 from theano.tensor.opt import in2out
 
 from ..ops.activation import Activation, ActivationOfSum, ActivationOfSumGrad
 from ..ops.base import NativeOp
 from ..ops.conv2d import channels_first, channels_last
-from ..ops.product import Dot22OfZeros, GemmOfZeros, MayHaveZeros, SparseProduct
+from ..ops.product import (
+    Dot22OfZeros,
+    Dot22OnThreads,
+    Dot22ScalarOnThreads,
+    GemmOfZeros,
+    GemmOnThreads,
+    MayHaveZeros,
+    SparseProduct,
+)
 from .matching import Match, is_elementwise, operands
 from .nonlinearity import LOGARITHM, describe, has_logarithm, recognize
 from .rewriting import ReplacingOptimizer, Rewriting, not_float32
 from .zeros import density
 
-__all__ = ["Activations", "Products", "ProductsOfZeros"]
+__all__ = ["Activations", "Products", "ProductsOfZeros", "ProductsOnThreads"]
 
 
 class Activations(Rewriting):
@@ -208,3 +216,25 @@ _OF_ZEROS = {_dot22: Dot22OfZeros(), gemm_inplace: GemmOfZeros()}
 
 # after Theano's products in place (70)
 optdb.register(ProductsOfZeros.name, ProductsOfZeros(), 71, "fast_run", "mnist_cnn")
+
+
+class ProductsOnThreads(ReplacingOptimizer):
+    """Has all threads share BLAS's calls, in a graph with fast layers.
+
+    BLAS has one thread here, since Theano's convolutions call it from several (`mnist_cnn.compat.flags`).
+    """
+
+    name = "mnist_cnn_products_on_threads"
+
+    def apply(self, fgraph: FunctionGraph) -> None:
+        if not any(isinstance(node.op, NativeOp) and node.op.openmp for node in fgraph.apply_nodes):
+            return
+        for node in fgraph.toposort():
+            if node.op in _ON_THREADS and node.outputs[0].dtype == "float32":
+                new = _ON_THREADS[node.op](*node.inputs)
+                fgraph.replace_validate(node.outputs[0], new, reason=self.name)
+
+
+_ON_THREADS = {_dot22: Dot22OnThreads(), _dot22scalar: Dot22ScalarOnThreads(), gemm_inplace: GemmOnThreads()}
+
+optdb.register(ProductsOnThreads.name, ProductsOnThreads(), 72, "fast_run", "mnist_cnn")

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bindings/arrays.h"
+#include "bindings/gemm.h"
 #include "dense/sparse_product.h"
 
 namespace sparse_product {
