@@ -23,6 +23,8 @@ __all__ = ["theano_defaults", "user_flags", "use_float32"]
 
 #: The device that the user's configuration names, once Theano is imported, and whether no other will do.
 device, force_device = "cpu", False
+#: Whether the BLAS in use was set to one thread; MKL, Accelerate and one of the user's are not.
+blas_has_one_thread = False
 
 
 def user_flags() -> dict[str, str]:
@@ -87,9 +89,11 @@ def _load_blas(library):
     handle = ctypes.CDLL(str(library))
     if hasattr(handle, "scipy_sgemm_"):  # SciPy's since 1.13
         c_code.use_scipy_openblas()
+    global blas_has_one_thread
     for name in ("openblas_set_num_threads", "scipy_openblas_set_num_threads"):
         if hasattr(handle, name):
             getattr(handle, name)(1)
+            blas_has_one_thread = True
     search = [str(library.parent), os.environ.get("LIBRARY_PATH", "")]
     os.environ["LIBRARY_PATH"] = os.pathsep.join(filter(None, search))
     return "-l:" + library.name

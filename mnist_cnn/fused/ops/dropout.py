@@ -188,8 +188,8 @@ class NumpyMask(NativeOp):
     header = "bindings/mt19937.h"
     __props__ = ("output_type", "inplace")
 
-    def __init__(self, output_type, inplace=False, openmp=None):
-        super().__init__(openmp)
+    def __init__(self, output_type, inplace=False):
+        super().__init__(openmp=False)  # it has no threads
         self.output_type, self.inplace = output_type, inplace
 
     @property

@@ -4,6 +4,7 @@ import theano.tensor as T
 from theano.gof import Apply, Op
 from theano.tensor.blas import Dot22, Dot22Scalar, Gemm, GemmRelated
 
+from ...compat import flags
 from .base import DifferentiableOp, NativeOp, checked_tensor
 
 __all__ = [
@@ -67,7 +68,10 @@ class MayHaveZeros(Op):
 
 
 class _OnThreads(NativeOp):
-    """An Op of Theano's for a product of float32 matrices, whose call of BLAS all threads share."""
+    """An Op of Theano's for a product of float32 matrices, whose call of BLAS all threads share.
+
+    Unless BLAS has threads of its own.
+    """
 
     header = "bindings/gemm.h"
 
@@ -84,11 +88,12 @@ class _OnThreads(NativeOp):
         return NativeOp.c_header_dirs(self) + GemmRelated.c_header_dirs(self)
 
     def c_code_cache_version(self):
-        return NativeOp.c_code_cache_version(self) + super(NativeOp, self).c_code_cache_version()
+        version = NativeOp.c_code_cache_version(self) + super(NativeOp, self).c_code_cache_version()
+        return (*version, flags.blas_has_one_thread)
 
     def c_code(self, node, name, inputs, outputs, sub):
         code = super(NativeOp, self).c_code(node, name, inputs, outputs, sub)
-        return code.replace("sgemm_(", "blas::on_threads(sgemm_, ")
+        return code.replace("sgemm_(", "blas::on_threads(sgemm_, ") if flags.blas_has_one_thread else code
 
 
 class Dot22OnThreads(_OnThreads, Dot22):
