@@ -193,7 +193,8 @@ class NumpyMask(NativeOp):
         self.output_type, self.inplace = output_type, inplace
 
     @property
-    def destroy_map(self):
+    def destroy_map(self) -> dict[int, list[int]]:
+        """By output, the inputs whose memory it takes."""
         return {0: [0]} if self.inplace else {}
 
     def make_node(self, generator, size, p):
