@@ -93,13 +93,17 @@ def with_checks(program):
 
 
 def same_line(shown, printed):
-    """Whether two lines agree: in seconds not at all, in losses roughly, in percentages within one point."""
+    """Whether two lines agree: in seconds not at all, in losses roughly, in percentages within one point.
+
+    Within two in the training accuracy: with 14 seeds that of the first epoch was 85.0 to 86.7 %.
+    """
     number = r"(\d+\.\d+)"
+    points = 2.0 if "training accuracy" in shown else 1.0
     shown, printed = re.split(number, shown), re.split(number, printed)
     if shown[::2] != printed[::2]:
         return False
     for one, other, unit in zip(shown[1::2], printed[1::2], shown[2::2]):
-        limit = float("inf") if re.match(r"s\b", unit) else 1.0 if unit.startswith(" %") else 0.6 * float(one)
+        limit = float("inf") if re.match(r"s\b", unit) else points if unit.startswith(" %") else 0.6 * float(one)
         if abs(float(one) - float(other)) > limit:
             return False
     return True
