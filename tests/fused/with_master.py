@@ -106,7 +106,7 @@ def train_and_predict(network, mode):
 @pytest.mark.parametrize(
     "build, taken",
     [
-        (plain_stack, {"Conv2D", "SparseProduct", "BatchNorm", "Activation"}),
+        (plain_stack, {"Conv2D", "SparseProduct", "BatchNorm"}),
         (left_alone, {"Conv2D"}),
         (residual, {"Conv2D", "BatchNorm"}),
         (inverted, {"Conv2D"}),
