@@ -25,7 +25,7 @@ from lasagne.layers import (
     get_all_params,
     get_output,
 )
-from lasagne.nonlinearities import elu, rectify, selu, softmax
+from lasagne.nonlinearities import elu, rectify, selu, softmax, tanh
 from plain import PLAIN, becomes, fast_and_plain, reasons
 
 from mnist_cnn import model  # noqa: F401  it sets float32
@@ -46,7 +46,7 @@ def plain_stack():
     layer = batch_norm(conv(images(), 16, b=None))
     layer = NonlinearityLayer(BiasLayer(conv(layer, 16, b=None, nonlinearity=None)), elu)
     layer = MaxPool2DLayer(batch_norm(conv(layer, 24), gamma=None), 2)
-    return batch_norm(DenseLayer(layer, 20))
+    return DenseLayer(batch_norm(DenseLayer(layer, 20)), 12, nonlinearity=tanh)
 
 
 def left_alone():
@@ -106,7 +106,7 @@ def train_and_predict(network, mode):
 @pytest.mark.parametrize(
     "build, taken",
     [
-        (plain_stack, {"Conv2D", "SparseProduct", "BatchNorm"}),
+        (plain_stack, {"Conv2D", "SparseProduct", "BatchNorm", "Activation"}),
         (left_alone, {"Conv2D"}),
         (residual, {"Conv2D", "BatchNorm"}),
         (inverted, {"Conv2D"}),

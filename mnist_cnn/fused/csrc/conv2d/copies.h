@@ -140,15 +140,7 @@ inline void pack_for_y(const Problem &p, const Filters &W, float *to, int thread
                 const float *first = W.data + o0 * W.filter + c0 * W.channel;
                 for (int t = 0; t < count; t++)
                     for (int l = some; l < width; l++) turned[t * width + l] = 0;
-                for (int l = 0; l < some; l++) {
-                    const bool four = l + 4 <= some;
-                    int t = 0;
-                    for (; four && t + 4 <= count; t += 4)
-                        transpose4(first + l * W.filter + t, W.filter, turned + t * width + l, width);
-                    for (int m = l; m < l + (four ? 4 : 1); m++)
-                        for (int u = t; u < count; u++) turned[u * width + m] = first[m * W.filter + u];
-                    l += four ? 3 : 0;
-                }
+                copy_matrix(first, 1, W.filter, count, some, turned, width);
                 float *block = to + (size_t)o0 * places * p.channels;
                 for (int place = 0; place < places; place++)  // Theano flips filters
                     for (int c = 0; c < channels; c++)

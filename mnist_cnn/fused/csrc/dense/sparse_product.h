@@ -50,19 +50,6 @@ inline int block_rows(int k, int width) {
     return std::max(1, (k + passes - 1) / passes);
 }
 
-// Copies rows x columns floats of `a`, the first of them at `from`, to contiguous rows `to_row` floats apart.
-inline void copy(const Matrix &a, const float *from, int rows, int columns, float *to, int to_row) {
-    if (a.column == 1) {
-        for (int i = 0; i < rows; i++) memcpy(to + i * to_row, from + i * a.row, columns * sizeof(float));
-        return;
-    }
-    const int squares = a.row == 1 ? rows & ~3 : 0, wide = columns & ~3;
-    for (int j = 0; j < wide; j += 4)
-        for (int i = 0; i < squares; i += 4) transpose4(from + i + j * a.column, a.column, to + i * to_row + j, to_row);
-    for (int i = 0; i < rows; i++)
-        for (int j = i < squares ? wide : 0; j < columns; j++) to[i * to_row + j] = from[i * a.row + j * a.column];
-}
-
 // Multiplies floats of a block.
 inline void scale(float *block, size_t count, float factor) {
     if (factor == 1) return;
@@ -89,7 +76,7 @@ inline void list_rows(const Matrix &a, int first, int last, int k, const List &l
             const float *from = in_place ? a.at(i0, p0) : tile;
             const ptrdiff_t from_row = in_place ? a.row : WIDTH;
             if (width < WIDTH) memset(tile, 0, sizeof tile);
-            if (!in_place) copy(a, a.at(i0, p0), rows, width, tile, WIDTH);
+            if (!in_place) copy_matrix(a.at(i0, p0), a.row, a.column, rows, width, tile, WIDTH);
             for (int i = 0; i < rows; i++) {
                 List next = to[i];
                 for (int j = 0; j < width; j += VL) {
@@ -154,7 +141,7 @@ void add_full_rows(const float *const (&values)[FULL], int rows, const float *b,
 // Copies rows x columns floats of B to `block`, NV vectors a row. Returns whether all in the block are finite.
 template <int NV> bool copy_block(const Matrix &b, const float *from, int rows, int columns, float *block) {
     if (b.column != 1 || columns < NV * VL) {
-        copy(b, from, rows, columns, block, NV * VL);
+        copy_matrix(from, b.row, b.column, rows, columns, block, NV * VL);
         return finite(largest(block, (size_t)rows * NV * VL));
     }
     ivec top = {};
@@ -280,7 +267,7 @@ template <int NV> void narrow(int first, int last, const Problem &problem, float
     memset(block, 0, (size_t)most * NV * VL * sizeof(float));
     for (int p0 = 0; p0 == 0 || p0 < k; p0 += most) {
         const int rows = std::min(most, k - p0);
-        copy(b, b.at(p0, 0), rows, n, block, NV * VL);
+        copy_matrix(b.at(p0, 0), b.row, b.column, rows, n, block, NV * VL);
         scale(block, (size_t)rows * NV * VL, problem.factor);
         for (int i = first; i < last; i += i + R <= last ? R : 1) {
             const auto add_some = i + R <= last ? add_narrow_rows<NV, R> : add_narrow_rows<NV, 1>;

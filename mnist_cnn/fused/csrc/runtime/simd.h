@@ -177,6 +177,19 @@ ALWAYS_INLINE void transpose4(const float *from, ptrdiff_t from_row, float *to, 
         for (int j = 0; j < 4; j++) to[i * to_row + j] = from[j * from_row + i];
 #endif
 }
+// Copies rows x columns floats, `row` and `column` floats apart, to contiguous rows `to_row` floats apart.
+inline void copy_matrix(const float *from, ptrdiff_t row, ptrdiff_t column, int rows, int columns, float *to,
+                        int to_row) {
+    if (column == 1) {
+        for (int i = 0; i < rows; i++) memcpy(to + i * to_row, from + i * row, columns * sizeof(float));
+        return;
+    }
+    const int squares = row == 1 ? rows & ~3 : 0, wide = columns & ~3;
+    for (int j = 0; j < wide; j += 4)
+        for (int i = 0; i < squares; i += 4) transpose4(from + i + j * column, column, to + i * to_row + j, to_row);
+    for (int i = 0; i < rows; i++)
+        for (int j = i < squares ? wide : 0; j < columns; j++) to[i * to_row + j] = from[i * row + j * column];
+}
 #if defined(HAS_AVX2)
 // For each set of lanes, their numbers in order. A template's member needs no check that it is made at each use.
 struct Orders {
