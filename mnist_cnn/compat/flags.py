@@ -25,6 +25,8 @@ __all__ = ["theano_defaults", "user_flags", "use_float32"]
 device, force_device = "cpu", False
 #: Whether the BLAS in use was set to one thread; MKL, Accelerate and one of the user's are not.
 blas_has_one_thread = False
+#: OpenBLAS's name of the processor whose kernels it uses, such as "Haswell".
+blas_kernels = ""
 
 
 def user_flags() -> dict[str, str]:
@@ -89,11 +91,14 @@ def _load_blas(library):
     handle = ctypes.CDLL(str(library))
     if hasattr(handle, "scipy_sgemm_"):  # SciPy's since 1.13
         c_code.use_scipy_openblas()
-    global blas_has_one_thread
-    for name in ("openblas_set_num_threads", "scipy_openblas_set_num_threads"):
-        if hasattr(handle, name):
-            getattr(handle, name)(1)
+    global blas_has_one_thread, blas_kernels
+    for prefix in ("openblas_", "scipy_openblas_"):
+        if hasattr(handle, prefix + "set_num_threads"):
+            handle[prefix + "set_num_threads"](1)
             blas_has_one_thread = True
+            get_name = handle[prefix + "get_corename"]
+            get_name.restype = ctypes.c_char_p
+            blas_kernels = get_name().decode()
     search = [str(library.parent), os.environ.get("LIBRARY_PATH", "")]
     os.environ["LIBRARY_PATH"] = os.pathsep.join(filter(None, search))
     return "-l:" + library.name

@@ -1,18 +1,19 @@
-"""The product of matrices that skips zeros, against NumPy in double."""
+"""Products of matrices, sparse and dense, against NumPy in double."""
 
 import numpy as np
 import pytest
 import theano
 import theano.tensor as T
 from openmp import threads
+from theano.tensor.blas import Dot22
 
 from mnist_cnn import model  # noqa: F401  it sets float32
 from mnist_cnn.fused.ops.product import (
+    DenseDot22,
+    DenseDot22Scalar,
+    DenseGemm,
     Dot22OfZeros,
-    Dot22OnThreads,
-    Dot22ScalarOnThreads,
     GemmOfZeros,
-    GemmOnThreads,
     SparseProduct,
 )
 
@@ -125,21 +126,23 @@ def test_does_not_depend_on_threads(product):
 
 @pytest.fixture(scope="session")
 def shared():
-    """a b, 2 a b, and z / 2 + 2 a b in place of a copy of z, each by a call of BLAS that threads share."""
+    """a b, 2 a b, and z / 2 + 2 a b in place of a copy of z; and 2 a b in place of NaN."""
     a, b, z = T.fmatrix("a"), T.fmatrix("b"), T.fmatrix("z")
-    half, two = (T.constant(number, dtype="float32") for number in (0.5, 2))
-    outputs = [Dot22OnThreads()(a, b), Dot22ScalarOnThreads()(a, b, two), GemmOnThreads()(z * 1, two, a, b, half)]
+    nothing, half, two = (T.constant(number, dtype="float32") for number in (0, 0.5, 2))
+    outputs = [DenseDot22()(a, b), DenseDot22Scalar()(a, b, two), DenseGemm()(z * 1, two, a, b, half)]
+    outputs.append(DenseGemm()(z * np.float32(np.nan), two, a, b, nothing))
     return theano.function([a, b, z], outputs, mode=theano.Mode("cvm", None), accept_inplace=True)
 
 
 @pytest.mark.parametrize(
-    "m, k, n", [(150, 100, 83), (10, 2880, 100), (700, 33, 40), (1, 900, 700), (5, 6, 7), (9, 0, 4)]
+    "m, k, n",
+    [(150, 100, 83), (10, 2880, 100), (700, 33, 40), (1, 900, 700), (20, 300, 40), (3, 257, 50), (5, 6, 7), (9, 0, 4)],
 )
-def test_threads_share_a_call_of_blas(shared, m, k, n):
-    """In any memory layout, with more threads than blocks of rows and fewer; a product too small for it is one call."""
+def test_dense_products(shared, m, k, n):
+    """In any memory layout, of few rows and of many, with more threads than blocks of them and fewer."""
     a, b, z = factors(m, k, n, dense=1)
     want = a.astype(float).dot(b)
-    wanted = (want, 2 * want, z / 2 + 2 * want)
+    wanted = (want, 2 * want, z / 2 + 2 * want, 2 * want)
     for order in (np.ascontiguousarray, np.asfortranarray, lambda v: v[::-1, ::-1].copy()[::-1, ::-1]):
         for number in (1, 2, 3, 16):
             with threads(number):
@@ -152,13 +155,14 @@ def test_threads_share_a_call_of_blas(shared, m, k, n):
 
 
 def test_products_beside_fast_layers_are_shared():
-    """And those of a graph without any stay Theano's: bits of an unchanged program do not depend on the threads."""
+    """And those of a graph without any are not: bits of an unchanged program do not depend on the threads."""
     x, W, V, b = T.fmatrix(), theano.shared(np.eye(3, dtype="float32")), T.fmatrix(), T.fvector()
     alone = theano.function([x, V], T.dot(T.exp(x), V))
     beside = theano.function([x, V, b], T.grad(T.dot(T.tanh(T.dot(T.exp(x), W) + b), V).sum(), W))
-    ops = [[type(node.op).__name__ for node in f.maker.fgraph.toposort()] for f in (alone, beside)]
-    assert "Dot22" in ops[0] and "Dot22OnThreads" not in ops[0]
-    assert "Dot22OnThreads" in ops[1] and "Dot22" not in ops[1]
+    for f, share in ((alone, False), (beside, True)):
+        products = [node.op for node in f.maker.fgraph.toposort() if isinstance(node.op, Dot22)]
+        assert products
+        assert {(type(op), op.openmp) for op in products} == {(DenseDot22, share)}
 
 
 def test_names_what_does_not_fit(product):

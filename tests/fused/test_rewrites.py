@@ -263,7 +263,7 @@ def test_a_product_stays_joined_with_plain_sgd(decay):
         g = T.dot(f(Z), W) - M
         step = theano.function([Z, M], [], updates=[(W, W - 0.1 * (T.dot(f(Z).T, g) + decay * W))], mode=FAST)
         names = [type(node.op).__name__ for node in step.maker.fgraph.toposort()]
-        assert names[-1] == ("Gemm" if f is T.tanh else "GemmOfZeros") and "MayHaveZeros" not in names
+        assert names[-1] == ("DenseGemm" if f is T.tanh else "GemmOfZeros") and "MayHaveZeros" not in names
         z, m = normal(1, 20, 6), normal(2, 20, 40)
         z[np.random.RandomState(3).rand(20, 6) > share] = 0
         step(z, m)

@@ -1,4 +1,4 @@
-"""Theano Ops for the product of a sparse and a dense matrix, in C++."""
+"""Theano Ops for products of matrices, sparse and dense, in C++."""
 
 import theano.tensor as T
 from theano.gof import Apply, Op
@@ -8,11 +8,11 @@ from ...compat import flags
 from .base import DifferentiableOp, NativeOp, checked_tensor
 
 __all__ = [
+    "DenseDot22",
+    "DenseDot22Scalar",
+    "DenseGemm",
     "Dot22OfZeros",
-    "Dot22OnThreads",
-    "Dot22ScalarOnThreads",
     "GemmOfZeros",
-    "GemmOnThreads",
     "MayHaveZeros",
     "SparseProduct",
 ]
@@ -67,10 +67,10 @@ class MayHaveZeros(Op):
         outputs[0][0] = inputs[0]
 
 
-class _OnThreads(NativeOp):
-    """An Op of Theano's for a product of float32 matrices, whose call of BLAS all threads share.
+class _DenseProduct(NativeOp):
+    """An Op of Theano's for a product of float32 matrices, without its call of BLAS where that is slow.
 
-    Unless BLAS has threads of its own.
+    All threads share what is left of the calls, unless BLAS has threads of its own.
     """
 
     header = "bindings/gemm.h"
@@ -82,10 +82,8 @@ class _OnThreads(NativeOp):
         return NativeOp.c_libraries(self) + GemmRelated.c_libraries(self)
 
     def c_compile_args(self):
-        return NativeOp.c_compile_args(self) + GemmRelated.c_compile_args(self)
-
-    def c_header_dirs(self):
-        return NativeOp.c_header_dirs(self) + GemmRelated.c_header_dirs(self)
+        arguments = ["-DBLAS_HAS_AVX2_ONLY"] if flags.blas_kernels in _AVX2_KERNELS else []
+        return NativeOp.c_compile_args(self) + GemmRelated.c_compile_args(self) + arguments
 
     def c_code_cache_version(self):
         version = NativeOp.c_code_cache_version(self) + super(NativeOp, self).c_code_cache_version()
@@ -93,18 +91,22 @@ class _OnThreads(NativeOp):
 
     def c_code(self, node, name, inputs, outputs, sub):
         code = super(NativeOp, self).c_code(node, name, inputs, outputs, sub)
-        return code.replace("sgemm_(", "blas::on_threads(sgemm_, ") if flags.blas_has_one_thread else code
+        return code.replace("sgemm_(", "gemm::multiply(sgemm_, ") if flags.blas_has_one_thread else code
 
 
-class Dot22OnThreads(_OnThreads, Dot22):
+#: OpenBLAS's names of its kernels whose vectors are those of AVX2.
+_AVX2_KERNELS = ("Haswell", "Zen", "Excavator")
+
+
+class DenseDot22(_DenseProduct, Dot22):
     """The product of two matrices."""
 
 
-class Dot22ScalarOnThreads(_OnThreads, Dot22Scalar):
+class DenseDot22Scalar(_DenseProduct, Dot22Scalar):
     """The product of two matrices and a number."""
 
 
-class GemmOnThreads(_OnThreads, Gemm):
+class DenseGemm(_DenseProduct, Gemm):
     """``kept * z + factor * dot(a, b)`` in place of z."""
 
     def __init__(self, openmp=None):
@@ -121,7 +123,7 @@ def _unless_sparse(arguments, output, code, sub):
     """.format(", ".join(arguments), output, sub["fail"], code)
 
 
-class Dot22OfZeros(Dot22OnThreads):
+class Dot22OfZeros(DenseDot22):
     """The product of a matrix that may have many zeros with another."""
 
     header = "bindings/sparse_product.h"
@@ -131,7 +133,7 @@ class Dot22OfZeros(Dot22OnThreads):
         return _unless_sparse([*inputs, "nullptr", "1", "0"], outputs[0], code, sub)
 
 
-class GemmOfZeros(GemmOnThreads):
+class GemmOfZeros(DenseGemm):
     """``kept * z + factor * dot(a, b)`` in place of z, for an a that may have many zeros."""
 
     header = "bindings/sparse_product.h"

@@ -12,11 +12,11 @@ from ..ops.activation import Activation, ActivationOfSum, ActivationOfSumGrad
 from ..ops.base import NativeOp
 from ..ops.conv2d import channels_first, channels_last
 from ..ops.product import (
+    DenseDot22,
+    DenseDot22Scalar,
+    DenseGemm,
     Dot22OfZeros,
-    Dot22OnThreads,
-    Dot22ScalarOnThreads,
     GemmOfZeros,
-    GemmOnThreads,
     MayHaveZeros,
     SparseProduct,
 )
@@ -25,7 +25,7 @@ from .nonlinearity import LOGARITHM, describe, has_logarithm, recognize
 from .rewriting import ReplacingOptimizer, Rewriting, not_float32
 from .zeros import density
 
-__all__ = ["Activations", "Products", "ProductsOfZeros", "ProductsOnThreads"]
+__all__ = ["Activations", "DenseProducts", "Products", "ProductsOfZeros"]
 
 
 class Activations(Rewriting):
@@ -218,23 +218,23 @@ _OF_ZEROS = {_dot22: Dot22OfZeros(), gemm_inplace: GemmOfZeros()}
 optdb.register(ProductsOfZeros.name, ProductsOfZeros(), 71, "fast_run", "mnist_cnn")
 
 
-class ProductsOnThreads(ReplacingOptimizer):
-    """Has all threads share BLAS's calls, in a graph with fast layers.
+class DenseProducts(ReplacingOptimizer):
+    """Has products that skip nothing computed here where BLAS is slow, and all threads share them beside fast layers.
 
     BLAS has one thread here, since Theano's convolutions call it from several (`mnist_cnn.compat.flags`).
     """
 
-    name = "mnist_cnn_products_on_threads"
+    name = "mnist_cnn_dense_products"
 
     def apply(self, fgraph: FunctionGraph) -> None:
-        if not any(isinstance(node.op, NativeOp) and node.op.openmp for node in fgraph.apply_nodes):
-            return
+        # Without fast layers one thread multiplies: OpenMP's threads of other operations would fight with the pool's.
+        has_threads = any(isinstance(node.op, NativeOp) and node.op.openmp for node in fgraph.apply_nodes)
         for node in fgraph.toposort():
-            if node.op in _ON_THREADS and node.outputs[0].dtype == "float32":
-                new = _ON_THREADS[node.op](*node.inputs)
+            if node.op in _DENSE and node.outputs[0].dtype == "float32":
+                new = _DENSE[node.op](openmp=None if has_threads else False)(*node.inputs)
                 fgraph.replace_validate(node.outputs[0], new, reason=self.name)
 
 
-_ON_THREADS = {_dot22: Dot22OnThreads(), _dot22scalar: Dot22ScalarOnThreads(), gemm_inplace: GemmOnThreads()}
+_DENSE = {_dot22: DenseDot22, _dot22scalar: DenseDot22Scalar, gemm_inplace: DenseGemm}
 
-optdb.register(ProductsOnThreads.name, ProductsOnThreads(), 72, "fast_run", "mnist_cnn")
+optdb.register(DenseProducts.name, DenseProducts(), 72, "fast_run", "mnist_cnn")

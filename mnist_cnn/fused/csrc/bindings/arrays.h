@@ -2,6 +2,9 @@
 // or -1 with a Python exception set that names the argument.
 #pragma once
 
+#include <climits>
+
+#include "runtime/simd.h"
 #include "runtime/threads.h"
 
 namespace arrays {
@@ -64,10 +67,30 @@ inline int allocate(PyArrayObject **out, int type, int ndim, const npy_intp *dim
     return *out ? 0 : -1;
 }
 
+// A contiguous copy of an aligned float32 array whose last axis is farthest apart in memory, such as maps with channels
+// first that are read with channels last. Null for another array, or if there is no memory.
+inline PyArrayObject *turned_copy(PyArrayObject *a) {
+    const int last = PyArray_NDIM(a) - 1;
+    const npy_intp *dims = PyArray_DIMS(a), *strides = PyArray_STRIDES(a), size = sizeof(float);
+    if (last < 2 || PyArray_TYPE(a) != NPY_FLOAT32 || !PyArray_ISBEHAVED_RO(a)) return nullptr;
+    npy_intp pixels = 1;
+    for (int k = last - 1; k > 0; pixels *= dims[k--])
+        if (strides[k] != pixels * size) return nullptr;
+    if (strides[last] % size || pixels > INT_MAX || dims[last] > INT_MAX) return nullptr;
+    PyArrayObject *copy = (PyArrayObject *)PyArray_EMPTY(last + 1, (npy_intp *)dims, NPY_FLOAT32, 0);
+    for (npy_intp n = 0; copy && n < dims[0]; n++)
+        simd::copy_matrix((const float *)(PyArray_BYTES(a) + n * strides[0]), 1, strides[last] / size, (int)pixels,
+                          (int)dims[last], (float *)PyArray_DATA(copy) + n * pixels * dims[last], (int)dims[last]);
+    if (!copy) PyErr_Clear();
+    return copy;
+}
+
 // A reference to the array, or to a contiguous copy, for as long as this lives.
 struct Contiguous {
     PyArrayObject *array;
-    explicit Contiguous(PyArrayObject *a) : array((PyArrayObject *)PyArray_GETCONTIGUOUS(a)) {}
+    explicit Contiguous(PyArrayObject *a) : array(PyArray_IS_C_CONTIGUOUS(a) ? nullptr : turned_copy(a)) {
+        if (!array) array = (PyArrayObject *)PyArray_GETCONTIGUOUS(a);
+    }
     ~Contiguous() { Py_XDECREF(array); }
     const float *data() const { return (const float *)PyArray_DATA(array); }
     Contiguous(const Contiguous &) = delete;

@@ -50,12 +50,13 @@ ALWAYS_INLINE void pool_with_codes(const Nonlinearity &f, Window window, vec mos
 // The maxima of an image, and their codes: as pool_image(), then codes_of(). y lies (row, column, filter).
 inline void pool_image_with_codes(const pooling::Problem &pool, const Nonlinearity f, const float *y, float *pooled,
                                   uint8_t *codes) {
-    const ptrdiff_t pixel = pool.channels, line = pool.columns * pixel;
-    pooling::for_windows(pool, [&](ptrdiff_t to, const pooling::Area &area) {
+    const int channels = pool.channels;
+    const ptrdiff_t pixel = channels, line = pool.columns * pixel;
+    pooling::for_windows(pool, [=](ptrdiff_t to, const pooling::Area area) {
         const float *first = y + area.row * line + area.column * pixel;
-        for (int o = 0; o < pool.channels; o += VL, first += VL) {
-            const int some = pool.channels - o;
-            const auto at = [&](int h, int w) { return load_some(first + h * line + w * pixel, some); };
+        for (int o = 0; o < channels; o += VL, first += VL) {
+            const int some = channels - o;
+            const auto at = [=](int h, int w) { return load_some(first + h * line + w * pixel, some); };
             if (area.rows == 2 && area.columns == 2) {
                 const vec positions[4] = {at(0, 0), at(0, 1), at(1, 0), at(1, 1)};
                 const auto window = [&](auto work) {

@@ -104,38 +104,47 @@ inline vec share_of(ivec share, vec gradient, vec all, vec most, const Nonlinear
 }
 
 // As back_through_windows, from the codes of codes.h.
-inline Found back_through_codes(const pooling::Problem &pool, const Nonlinearity &f, const uint8_t *codes,
+inline Found back_through_codes(const pooling::Problem &pool, const Nonlinearity f, const uint8_t *codes,
                                 const float *pooled, const float *g, const Frame &frame, float *first, float *db) {
-    const int filters = pool.channels, pixel = frame.pixel;
+    const int filters = pool.channels, pixel = frame.pixel, out_columns = pool.out_columns();
     const ptrdiff_t line = frame.line();
+    const bool lines = f.is_linear() || f.is_rectifier();
     Found found;
-    for (int i = 0; i < pool.out_rows(); i++) {
-        const int rows = std::min(2, pool.rows - 2 * i);
-        for (int j = 0; j < pool.out_columns(); j++, codes += filters, pooled += filters, g += filters) {
-            const int columns = std::min(2, pool.columns - 2 * j);
-            for (int o = 0; o < filters; o += VL) {
-                const int some = filters - o;
+    for (int i = 0; i < pool.out_rows(); i++)
+        for (int o = 0; o < filters; o += VL) {
+            const int rows = std::min(2, pool.rows - 2 * i), some = filters - o;
+            vec total = load(db + o);
+            for (int j = 0; j < out_columns; j++) {
+                const ptrdiff_t at = ((ptrdiff_t)i * out_columns + j) * filters + o;
                 float *to = first + 2 * i * line + (ptrdiff_t)2 * j * pixel + o;
-                const ivec code = load_some_bytes(codes + o, some);
-                const vec gradient = load_some(g + o, some);
-                const vec most = load_some(pooled + o, some);
-                const vec all = f.is_linear() || f.is_rectifier() ? gradient : through(gradient, most, f);
+                const ivec code = load_some_bytes(codes + at, some);
+                const vec gradient = load_some(g + at, some), most = load_some(pooled + at, some);
+                const vec all = lines ? gradient : through(gradient, most, f);
                 const ivec more = ((code & 2 * ALL_TIED) != 0) | (((ivec)gradient & INFINITE) == INFINITE);
-                const bool exact = any(more);
+                const int columns = std::min(2, pool.columns - 2 * j);
+                vec shares[4];
+                UNROLL for (int k = 0; k < 4; k++) shares[k] = (vec)((ivec)all & ((code & (ALL << 2 * k)) != 0));
+                if (any(more))
+                    for (int k = 0; k < 4; k++) shares[k] = share_of(code >> 2 * k & 3, gradient, all, most, f);
                 vec sum = {};
-                for (int h = 0; h < rows; h++)
-                    for (int w = 0; w < columns; w++) {
-                        const int shift = 4 * h + 2 * w;
-                        vec v = (vec)((ivec)all & ((code & (ALL << shift)) != 0));
-                        if (exact) v = share_of(code >> shift & 3, gradient, all, most, f);
-                        store(to + h * line + w * pixel, v);
-                        sum += v;
-                        found.add(v);
+                if (rows == 2 && columns == 2) {
+                    UNROLL for (int k = 0; k < 4; k++) {
+                        store(to + k / 2 * line + k % 2 * pixel, shares[k]);
+                        sum += shares[k];
+                        found.add(shares[k]);
                     }
-                store(db + o, load(db + o) + sum);
+                } else {  // cut by the border
+                    for (int h = 0; h < rows; h++)
+                        for (int w = 0; w < columns; w++) {
+                            store(to + h * line + w * pixel, shares[2 * h + w]);
+                            sum += shares[2 * h + w];
+                            found.add(shares[2 * h + w]);
+                        }
+                }
+                total += sum;
             }
+            store(db + o, total);
         }
-    }
     return found;
 }
 

@@ -30,34 +30,39 @@ template <class Work> void for_blocks(const Problem &p, Work work) {
 // y = f(z + b)
 inline void forward(const Problem &p, const float *z, const float *b, const Nonlinearity &f, float *y) {
     const int C = p.columns;
-    for_blocks(p, [&](int, ptrdiff_t first, ptrdiff_t last) {
+    const Nonlinearity bend = f;
+    for_blocks(p, [=](int, ptrdiff_t first, ptrdiff_t last) {
         for (ptrdiff_t r = first; r < last; r++)
             for (int c = 0; c < C; c += VL) {
                 const vec sum = load_some(z + r * C + c, C - c) + load_some(b + c, C - c) + 0;  // no -0
-                store_some_lanes(y + r * C + c, conv2d::rectified(sum, f), C - c);
+                store_some_lanes(y + r * C + c, conv2d::rectified(sum, bend), C - c);
             }
-        conv2d::bend(y + first * C, (last - first) * C, f);
+        conv2d::bend(y + first * C, (last - first) * C, bend);
     });
 }
 
 // dz = g * f', and db, its sum over the rows in double, as Theano has it: of each block, then of the blocks, with any
 // number of threads. Throws std::bad_alloc.
 inline void backward(const Problem &p, const float *y, const Nonlinearity &f, const float *g, float *dz, float *db) {
-    const int C = p.columns;
+    const int C = p.columns, padded = (int)round_up(C);
     const size_t blocks = (p.rows + BLOCK - 1) / BLOCK;
-    std::vector<double> sums(blocks * C), total(C);
-    for_blocks(p, [&](int block, ptrdiff_t first, ptrdiff_t last) {
-        double *to = sums.data() + (size_t)block * C;
-        for (ptrdiff_t r = first; r < last; r++)
-            for (int c = 0; c < C; c += VL) {
-                const vec h = conv2d::through(load_some(g + r * C + c, C - c), load_some(y + r * C + c, C - c), f);
-                store_some_lanes(dz + r * C + c, h, C - c);
-                const int some = std::min(VL, C - c);
-                for (int l = 0; l < some; l++) to[c + l] += h[l];
+    std::vector<double> sums(blocks * padded), total(C);
+    double *of_blocks = sums.data();
+    const Nonlinearity bend = f;
+    for_blocks(p, [=](int block, ptrdiff_t first, ptrdiff_t last) {
+        for (int c = 0; c < C; c += VL) {
+            const int some = C - c;
+            Doubles sum = {};
+            for (ptrdiff_t at = first * C + c; at < last * C; at += C) {
+                const vec h = conv2d::through(load_some(g + at, some), load_some(y + at, some), bend);
+                store_some_lanes(dz + at, h, some);
+                sum.add(h);
             }
+            memcpy(of_blocks + (size_t)block * padded + c, &sum, sizeof sum);
+        }
     });
     for (size_t b = 0; b < blocks; b++)
-        for (int c = 0; c < C; c++) total[c] += sums[b * C + c];
+        for (int c = 0; c < C; c++) total[c] += sums[b * padded + c];
     for (int c = 0; c < C; c++) db[c] = (float)total[c];
 }
 

@@ -51,6 +51,10 @@ typedef float vec_unaligned __attribute__((vector_size(VL * 4), aligned(4), may_
 typedef int32_t ivec __attribute__((vector_size(VL * 4), may_alias));
 typedef uint8_t bytes __attribute__((vector_size(VL), aligned(1), may_alias));
 
+// Half a vector of floats, and a vector of as many numbers in double precision.
+typedef float floats __attribute__((vector_size(VL * 2), aligned(4), may_alias));
+typedef double doubles __attribute__((vector_size(VL * 4), may_alias));
+
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
@@ -95,6 +99,16 @@ ALWAYS_INLINE void store_some_lanes(float *to, vec v, int some) {
 }
 #endif
 ALWAYS_INLINE vec broadcast(float s) { return s - vec{}; }
+
+// A vector's lanes in double precision.
+struct Doubles {
+    doubles halves[2];
+    ALWAYS_INLINE void add(vec v) {
+        floats parts[2];
+        memcpy(parts, &v, sizeof v);
+        UNROLL for (int k = 0; k < 2; k++) halves[k] += __builtin_convertvector(parts[k], doubles);
+    }
+};
 
 // Operations that vector extensions lack, or compilers translate badly: a bit for each lane that is
 // true, integers truncated to bytes, lanes moved, and "this stays in a register".
@@ -143,15 +157,23 @@ ALWAYS_INLINE ivec load_bytes(const uint8_t *p) {
 }
 ALWAYS_INLINE ivec load_some_bytes(const uint8_t *from, int some) {
     if (some >= VL) return load_bytes(from);
-    uint8_t lanes[VL] = {};
-    memcpy(lanes, from, some);
-    return load_bytes(lanes);
+#if defined(HAS_AVX512) && defined(__AVX512BW__) && defined(__AVX512VL__)
+    return (ivec)_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(first_lanes(some), from));
+#else
+    uint64_t lanes[(VL + 7) / 8] = {};  // put together in registers: a load waits for the stores of its bytes
+    for (int l = 0; l < some; l++) lanes[l / 8] |= (uint64_t)from[l] << 8 * (l % 8);
+    return load_bytes((const uint8_t *)lanes);
+#endif
 }
 ALWAYS_INLINE void store_some_bytes(uint8_t *to, ivec v, int some) {
     if (some >= VL) return store_bytes(to, v);
+#if defined(HAS_AVX512) && defined(__AVX512BW__) && defined(__AVX512VL__)
+    _mm_mask_storeu_epi8(to, first_lanes(some), _mm512_cvtepi32_epi8((__m512i)v));
+#else
     uint8_t lanes[VL];
     store_bytes(lanes, v);
     memcpy(to, lanes, some);
+#endif
 }
 // The 4 x 4 floats at `from` transposed to `to`.
 ALWAYS_INLINE void transpose4(const float *from, ptrdiff_t from_row, float *to, ptrdiff_t to_row) {
@@ -177,6 +199,26 @@ ALWAYS_INLINE void transpose4(const float *from, ptrdiff_t from_row, float *to, 
         for (int j = 0; j < 4; j++) to[i * to_row + j] = from[j * from_row + i];
 #endif
 }
+#if defined(__AVX__)
+// The 8 x 8 floats at `from` transposed to `to`. Halves of two rows are joined as they are loaded.
+ALWAYS_INLINE void transpose8(const float *from, ptrdiff_t from_row, float *to, ptrdiff_t to_row) {
+    const auto join = [](const float *low, const float *high) {
+        return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(low)), _mm_loadu_ps(high), 1);
+    };
+    UNROLL for (int half = 0; half < 8; half += 4) {
+        const float *p = from + half;
+        const __m256 a = join(p, p + 4 * from_row), b = join(p + from_row, p + 5 * from_row);
+        const __m256 c = join(p + 2 * from_row, p + 6 * from_row), d = join(p + 3 * from_row, p + 7 * from_row);
+        const __m256 ab = _mm256_unpacklo_ps(a, b), AB = _mm256_unpackhi_ps(a, b);
+        const __m256 cd = _mm256_unpacklo_ps(c, d), CD = _mm256_unpackhi_ps(c, d);
+        float *q = to + half * to_row;
+        _mm256_storeu_ps(q, _mm256_shuffle_ps(ab, cd, 0x44));
+        _mm256_storeu_ps(q + to_row, _mm256_shuffle_ps(ab, cd, 0xee));
+        _mm256_storeu_ps(q + 2 * to_row, _mm256_shuffle_ps(AB, CD, 0x44));
+        _mm256_storeu_ps(q + 3 * to_row, _mm256_shuffle_ps(AB, CD, 0xee));
+    }
+}
+#endif
 // Copies rows x columns floats, `row` and `column` floats apart, to contiguous rows `to_row` floats apart.
 inline void copy_matrix(const float *from, ptrdiff_t row, ptrdiff_t column, int rows, int columns, float *to,
                         int to_row) {
@@ -185,7 +227,16 @@ inline void copy_matrix(const float *from, ptrdiff_t row, ptrdiff_t column, int 
         return;
     }
     const int squares = row == 1 ? rows & ~3 : 0, wide = columns & ~3;
-    for (int j = 0; j < wide; j += 4)
+    int j = 0;
+#if defined(__AVX__)
+    for (; j + 8 <= wide; j += 8) {
+        int i = 0;
+        for (; i + 8 <= squares; i += 8) transpose8(from + i + j * column, column, to + i * to_row + j, to_row);
+        if (i < squares)
+            for (int k = j; k < j + 8; k += 4) transpose4(from + i + k * column, column, to + i * to_row + k, to_row);
+    }
+#endif
+    for (; j < wide; j += 4)
         for (int i = 0; i < squares; i += 4) transpose4(from + i + j * column, column, to + i * to_row + j, to_row);
     for (int i = 0; i < rows; i++)
         for (int j = i < squares ? wide : 0; j < columns; j++) to[i * to_row + j] = from[i * row + j * column];

@@ -7,10 +7,9 @@
 
 namespace sums {
 
+using simd::doubles;
+using simd::floats;
 using simd::VL;
-
-typedef float floats __attribute__((vector_size(VL * 2), aligned(4), may_alias));
-typedef double doubles __attribute__((vector_size(VL * 4)));
 
 // What is added of each number.
 struct Itself {
