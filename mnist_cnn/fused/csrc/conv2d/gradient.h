@@ -26,8 +26,6 @@ public:
     float largest() const { return most.size(); }
 };
 
-constexpr int AHEAD = 1024;  // floats to prefetch: they come from the third-level cache
-
 // From an image's gradient of y, whose lines and pixels lie so many floats apart, that of the sums, in its frame.
 // Adds it to db, padded(filters) sums. y: of the image.
 inline Found back_through(const Problem &p, const Nonlinearity &f, const float *y, const float *g, ptrdiff_t g_line,
@@ -42,10 +40,10 @@ inline Found back_through(const Problem &p, const Nonlinearity &f, const float *
             float *to = first + i * frame.line() + o;
             vec sum = load(db + o);
             for (int j = 0; j < columns; j++, from += g_pixel, result += filters, to += pixel) {
-                __builtin_prefetch(from + AHEAD);
+                prefetch(from);
                 vec v = load_some(from, some);
                 if (!bend.is_linear()) {
-                    __builtin_prefetch(result + AHEAD);
+                    prefetch(result);
                     v = through(v, load_some(result, some), bend);
                 }
                 store(to, v);

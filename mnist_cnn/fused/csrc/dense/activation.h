@@ -78,6 +78,7 @@ template <class Work> void for_vectors(ptrdiff_t count, Work work) {
 inline void forward_of_sum(ptrdiff_t count, const float *a, const float *b, const Nonlinearity f, float *y) {
     const bool bends = f.kind != conv2d::LINES || f.of_nan != conv2d::NOT_A_NUMBER_BITS;
     for_vectors(count, [=](ptrdiff_t k, int lanes) {
+        for (const float *array : {a, b, (const float *)y}) prefetch(array + k);
         const vec z = conv2d::rectified(load_some(a + k, lanes) + load_some(b + k, lanes) + 0, f);  // no -0
         store_some_lanes(y + k, bends ? conv2d::curve(z, f) : z, lanes);
     });
@@ -87,6 +88,8 @@ inline void forward_of_sum(ptrdiff_t count, const float *a, const float *b, cons
 inline void backward_of_sum(ptrdiff_t count, const float *y, const Nonlinearity f, const float *g, const float *h,
                             float *dz) {
     for_vectors(count, [=](ptrdiff_t k, int lanes) {
+        for (const float *array : {g, y, (const float *)dz}) prefetch(array + k);
+        if (h) prefetch(h + k);
         vec all = load_some(g + k, lanes);
         if (h) all += load_some(h + k, lanes);
         store_some_lanes(dz + k, conv2d::through(all, load_some(y + k, lanes), f), lanes);

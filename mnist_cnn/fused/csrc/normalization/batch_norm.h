@@ -47,7 +47,10 @@ inline void statistics(const Problem &p, const float *x, float epsilon, float *m
         float *to = sums.data() + (size_t)block * 2 * C;
         for (int c = 0; c < C; c += VL) {
             vec sum = {}, square = {};
-            for (ptrdiff_t r = first; r < last; r++) sum += load_some(x + r * C + c, C - c);
+            for (ptrdiff_t r = first; r < last; r++) {
+                prefetch(x + r * C + c);
+                sum += load_some(x + r * C + c, C - c);
+            }
             const vec middle = sum / broadcast((float)(last - first));
             for (ptrdiff_t r = first; r < last; r++) {
                 const vec off = load_some(x + r * C + c, C - c) - middle;
@@ -85,11 +88,13 @@ inline void forward(const Problem &p, const float *x, const float *gamma, const 
     const ptrdiff_t rows = p.rows;
     for_blocks(p, [=, &f](int, ptrdiff_t from, ptrdiff_t to) {
         const Nonlinearity bend = f;
-        const ptrdiff_t first = rows - to, last = rows - from;
+        const ptrdiff_t first = rows - to, last = rows - from, next = -(ptrdiff_t)BLOCK * C;
         for (int c = 0; c < C; c += VL) {
             const vec middle = load_some(mean + c, C - c), shift = load_some(beta + c, C - c) + 0,
                       scale = load_some(inv_std + c, C - c) * load_some(gamma + c, C - c);
             for (ptrdiff_t r = first; r < last; r++) {
+                prefetch(x + r * C + c, next);
+                prefetch(y + r * C + c, next);
                 const vec z = (load_some(x + r * C + c, C - c) - middle) * scale + shift;
                 store_some_lanes(y + r * C + c, conv2d::rectified(z, bend), C - c);
             }
@@ -107,9 +112,12 @@ inline void backward(const Problem &p, const float *x, const float *gamma, const
     std::vector<float> sums = block_sums(p);
     std::vector<double> total(2 * C);
     const Nonlinearity bend = f;
-    const auto before = [=](ptrdiff_t at, int some) {
+    const auto before = [=](ptrdiff_t at, int some, ptrdiff_t ahead) {
+        prefetch(g + at, ahead);
         const vec v = load_some(g + at, some);
-        return bend.is_linear() ? v : conv2d::through(v, load_some(y + at, some), bend);
+        if (bend.is_linear()) return v;
+        prefetch(y + at, ahead);
+        return conv2d::through(v, load_some(y + at, some), bend);
     };
     for_blocks(p, [&](int block, ptrdiff_t first, ptrdiff_t last) {
         float *to = sums.data() + (size_t)block * 2 * C;
@@ -117,7 +125,8 @@ inline void backward(const Problem &p, const float *x, const float *gamma, const
             const vec middle = load_some(mean + c, C - c), scale = load_some(inv_std + c, C - c);
             vec beta = {}, product = {};
             for (ptrdiff_t r = first; r < last; r++) {
-                const vec h = before(r * C + c, C - c);
+                prefetch(x + r * C + c);
+                const vec h = before(r * C + c, C - c, AHEAD);
                 beta += h;
                 product += h * ((load_some(x + r * C + c, C - c) - middle) * scale);
             }
@@ -132,15 +141,19 @@ inline void backward(const Problem &p, const float *x, const float *gamma, const
     const float share = rows ? 1.f / rows : 0;
     for_blocks(p, [=](int, ptrdiff_t from, ptrdiff_t to) {
         const auto through_f = before;
-        const ptrdiff_t first = rows - to, last = rows - from;  // the last rows are still in the cache
+        // the last rows are still in the cache
+        const ptrdiff_t first = rows - to, last = rows - from, next = -(ptrdiff_t)BLOCK * C;
         for (int c = 0; c < C; c += VL) {
             const int some = C - c;
             const vec middle = load_some(mean + c, some), inverse = load_some(inv_std + c, some),
                       scale = load_some(gamma + c, some) * inverse, beta = load_some(dbeta + c, some) * share,
                       product = load_some(dgamma + c, some) * share;
             for (ptrdiff_t r = first; r < last; r++) {
-                const vec n = (load_some(x + r * C + c, some) - middle) * inverse;
-                store_some_lanes(dx + r * C + c, scale * (through_f(r * C + c, some) - (beta + n * product)), some);
+                prefetch(x + r * C + c, next);
+                prefetch(dx + r * C + c, next);
+                const vec n = (load_some(x + r * C + c, some) - middle) * inverse,
+                          h = through_f(r * C + c, some, next);
+                store_some_lanes(dx + r * C + c, scale * (h - (beta + n * product)), some);
             }
         }
     });
