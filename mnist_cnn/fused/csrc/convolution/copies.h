@@ -30,7 +30,10 @@ template <class L, int IN> void copy_image(const Input &x, int n, const Shape &s
         float *row = to + (size_t)r * s.columns * VL;
         if (IN % VL == 0 && x.channel == 1)  // a vector at a time
             for (int w = 0; w < s.columns; w++, from += x.column, row += VL) {
-                UNROLL for (int b = 0; b < L::BLOCKS; b++) store(row + b * plane, load_unaligned(from + b * VL));
+                UNROLL for (int b = 0; b < L::BLOCKS; b++) {
+                    prefetch(from + b * VL);
+                    store(row + b * plane, load_unaligned(from + b * VL));
+                }
             }
         else
             for (int c = 0; c < IN; c++)
@@ -47,7 +50,10 @@ template <class L, int IN> void copy_image_back(const float *from, const Shape &
         float *to = x.at(n, 0, r);
         if (IN % VL == 0 && x.channel == 1)
             for (int w = 0; w < s.columns; w++, row += L::PIXEL, to += x.column)
-                UNROLL for (int b = 0; b < L::BLOCKS; b++) store_unaligned(to + b * VL, load(row + b * plane));
+                UNROLL for (int b = 0; b < L::BLOCKS; b++) {
+                    prefetch(to + b * VL);
+                    store_unaligned(to + b * VL, load(row + b * plane));
+                }
         else
             for (int c = 0; c < IN; c++)
                 for (int w = 0; w < s.columns; w++)
@@ -65,6 +71,7 @@ template <int OUT, int PADDED> void copy_maps(const Input &g, int n, const Shape
         for (int j = 0; j < s.window_columns; j++, p++) {
             const float *from = g.at(n, 0, i, j);
             float *row = to + (size_t)p * PADDED;
+            for (int o = 0; o < OUT; o += VL) prefetch(from + o);
             if (g.channel == 1)
                 memcpy(row, from, OUT * sizeof(float));
             else

@@ -326,7 +326,10 @@ public:
     }
     void add(const float *v, size_t n) {
         size_t k = 0;
-        for (; k + VL <= n; k += VL) add(load_unaligned(v + k));
+        for (; k + VL <= n; k += VL) {
+            prefetch(v + k);
+            add(load_unaligned(v + k));
+        }
         if (k < n) add(load_some(v + k, (int)(n - k)));
     }
     float size() const {
