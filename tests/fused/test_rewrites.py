@@ -169,7 +169,7 @@ def normalized_and_read():
             "convolution and 2x2 max-pooling in one pass",
         ),
         (lambda: T.nnet.relu(pool_2d(conv() + BIAS, (2, 2), ignore_border=True)), ["ConvReluPool"], ""),
-        (rectify_and_read, ["Conv2D"], "convolution and bias in one pass"),
+        (rectify_and_read, ["Conv2D", "ActivationOfSum"], "convolution and bias in one pass"),
         (two_poolings, ["Conv2D", "Pool2D", "Pool2D"], "convolution, bias and rectifier in one pass"),
         (lambda: [T.nnet.relu(conv() + BIAS), conv()], ["Conv2D", "Activation"], "side by side"),
         (lambda: T.nnet.relu(conv(border_mode="half") + X), ["Conv2D", "ActivationOfSum"], "side by side"),

@@ -72,7 +72,7 @@ class ActivationGrad(GradientOp, _ActivationOp):
 
 
 class ActivationOfSum(DifferentiableOp, _ActivationOp):
-    """The nonlinearity of a sum in one pass, ``f(a + b)``: of two maps, as a residual network has it.
+    """The nonlinearity of a sum in one pass, ``f(a + b)``: of two maps, as a residual network has it; or ``f(a)``.
 
     Parameters
     ----------
@@ -81,19 +81,20 @@ class ActivationOfSum(DifferentiableOp, _ActivationOp):
 
     Notes
     -----
-    Called with a and b of equal shapes, both float32. Gives y, like a.
+    Called with a, or with a and b of equal shapes, both float32. Gives y, like a.
     """
 
-    def make_node(self, a, b):
+    def make_node(self, a, *b):
         a = T.as_tensor_variable(a)
-        inputs = [checked_tensor(a, "a", a.ndim), checked_tensor(b, "b", a.ndim)]
+        inputs = [checked_tensor(a, "a", a.ndim)] + [checked_tensor(other, "b", a.ndim) for other in b]
         return Apply(self, inputs, [T.TensorType("float32", (False,) * a.ndim)()])
 
     def differentiate(self, inputs, outputs, gradient):
-        return 2 * [ActivationOfSumGrad(*self.f, openmp=self.openmp)(outputs[0], gradient)]
+        return len(inputs) * [ActivationOfSumGrad(*self.f, openmp=self.openmp)(outputs[0], gradient)]
 
     def c_code(self, node, name, inputs, outputs, sub):
-        return self.call("activation::forward_of_sum_numpy", [*inputs, Nonlinearity.c_value(sub)], outputs, sub)
+        arguments = [*inputs, *inputs][:2]
+        return self.call("activation::forward_of_sum_numpy", [*arguments, Nonlinearity.c_value(sub)], outputs, sub)
 
 
 class ActivationOfSumGrad(GradientOp, _ActivationOp):

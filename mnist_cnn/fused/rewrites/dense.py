@@ -29,10 +29,11 @@ __all__ = ["Activations", "DenseProducts", "Products", "ProductsOfZeros"]
 
 
 class Activations(Rewriting):
-    """Replaces a sum and the nonlinearity after it by `Activation` or `ActivationOfSum`.
+    """Replaces a nonlinearity, and a sum before it, by `Activation` or `ActivationOfSum`.
 
     In the graph: ``f(z + b)``. z is a matrix and b has a number for each column, or z are maps from an
-    Op of this package and b has a number for each channel, or for each value as z has it.
+    Op of this package and b has a number for each channel, or for each value as z has it. Or ``f(z)``
+    of such maps.
     """
 
     name = "mnist_cnn_activations"
@@ -49,50 +50,56 @@ class Activations(Rewriting):
     def match(self, fgraph: FunctionGraph, variable: Variable) -> tuple[Apply, Match | str] | None:
         node = variable.owner
         z, nonlinearity = recognize(variable)
-        maps, b = _terms(z)
-        if maps is None or z.ndim == 4 and not _has_channels_last(maps):
+        terms = _terms(z)
+        if terms is None or z.ndim == 4 and not _has_channels_last(terms[0]):
             return None
-        why_not = not_float32(maps, b, variable)
+        why_not = not_float32(*terms, variable)
         if why_not is None and has_logarithm(fgraph, variable, nonlinearity):
             why_not = LOGARITHM
-        of_sum = _is_whole(b)
+        has_bias = len(terms) == 2 and not _is_whole(terms[1])
 
-        def build(maps, b):
-            op = (ActivationOfSum if of_sum else Activation)(**nonlinearity._asdict())
-            if of_sum:
-                return [channels_first(op(channels_last(maps), channels_last(b)))]
+        def build(*terms):
+            op = (Activation if has_bias else ActivationOfSum)(**nonlinearity._asdict())
+            if not has_bias:
+                return [channels_first(op(*map(channels_last, terms)))]
+            maps, b = terms
             if maps.ndim == 4:
                 return [channels_first(op(channels_last(maps), b.dimshuffle(1)))]
             return [op(maps, b.dimshuffle(1))]
 
         return node, why_not or Match(
-            [maps, b],
+            list(terms),
             [variable],
             build,
-            {z: "the values before the nonlinearity"},
-            "ActivationOfSum" if of_sum else "Activation",
-            "{} and {} in one pass".format("sum" if of_sum else "bias", describe(nonlinearity)),
+            {} if len(terms) == 1 else {z: "the values before the nonlinearity"},
+            "Activation" if has_bias else "ActivationOfSum",
+            "{} in one pass".format(_describe(terms, nonlinearity)),
         )
 
     def describe(self, node: Apply) -> str:
         z, nonlinearity = recognize(node.outputs[0])
-        return "{} and {}".format("sum" if _is_whole(_terms(z)[1]) else "bias", describe(nonlinearity))
+        return _describe(_terms(z) or (z,), nonlinearity)
+
+
+def _describe(terms, nonlinearity):
+    before = "" if len(terms) == 1 else "sum and " if _is_whole(terms[1]) else "bias and "
+    return before + describe(nonlinearity)
 
 
 def _terms(z):
-    """(z, b) of ``z + b``; (None, None) of any other variable. Of two maps the first lies with its channels last."""
+    """(z, b) of ``z + b``, where of two maps the first lies with its channels last; (z,) of such maps; or None."""
     for maps, b in operands(z, scalar.Add):
         if not all(maps.broadcastable) and b.broadcastable == _BIAS[z.ndim]:
             return maps, b
     for maps, b in operands(z, scalar.Add):
         if _is_whole(maps) and maps.broadcastable == b.broadcastable and _has_channels_last(maps):
             return maps, b
-    return None, None
+    return (z,) if _is_whole(z) and _has_channels_last(z) else None
 
 
 def _is_whole(maps):
-    """Whether a variable, or None, has a value for each place of maps."""
-    return maps is not None and maps.ndim == 4 and not any(maps.broadcastable[1:])
+    """Whether a variable has a value for each place of maps."""
+    return maps.ndim == 4 and not any(maps.broadcastable[1:])
 
 
 _BIAS = {2: (True, False), 4: (True, False, True, True)}

@@ -53,7 +53,7 @@ inline int backward_numpy(PyArrayObject *y, PyArrayObject *g, const Nonlinearity
     return 0;
 }
 
-// Arrays of any dimensions, all alike.
+// Arrays of any dimensions, all alike; where nothing is added `b` is `a` again.
 inline int forward_of_sum_numpy(PyArrayObject *a, PyArrayObject *b, const Nonlinearity &f, PyArrayObject **y) {
     const int ndim = PyArray_NDIM(a);
     if (arrays::check(a, "a", NPY_FLOAT32, ndim, PyArray_DIMS(a)) ||
@@ -61,7 +61,7 @@ inline int forward_of_sum_numpy(PyArrayObject *a, PyArrayObject *b, const Nonlin
         return -1;
     const Contiguous ca(a), cb(b);
     if (!ca.array || !cb.array || arrays::allocate(y, NPY_FLOAT32, ndim, PyArray_DIMS(a), false, true)) return -1;
-    forward_of_sum(PyArray_SIZE(a), ca.data(), cb.data(), f, (float *)PyArray_DATA(*y));
+    forward_of_sum(PyArray_SIZE(a), ca.data(), b == a ? nullptr : cb.data(), f, (float *)PyArray_DATA(*y));
     return 0;
 }
 

@@ -115,6 +115,9 @@ inline Found back_through_codes(const pooling::Problem &pool, const Nonlinearity
             for (int j = 0; j < out_columns; j++) {
                 const ptrdiff_t at = ((ptrdiff_t)i * out_columns + j) * filters + o;
                 float *to = first + 2 * i * line + (ptrdiff_t)2 * j * pixel + o;
+                prefetch(g + at);
+                prefetch(pooled + at);
+                prefetch((const float *)(codes + at), AHEAD / 4);
                 const ivec code = load_some_bytes(codes + at, some);
                 const vec gradient = load_some(g + at, some), most = load_some(pooled + at, some);
                 const vec all = lines ? gradient : through(gradient, most, f);

@@ -34,6 +34,8 @@ inline void forward(const Problem &p, const float *z, const float *b, const Nonl
     for_blocks(p, [=](int, ptrdiff_t first, ptrdiff_t last) {
         for (ptrdiff_t r = first; r < last; r++)
             for (int c = 0; c < C; c += VL) {
+                prefetch(z + r * C + c);
+                prefetch(y + r * C + c);
                 const vec sum = load_some(z + r * C + c, C - c) + load_some(b + c, C - c) + 0;  // no -0
                 store_some_lanes(y + r * C + c, conv2d::rectified(sum, bend), C - c);
             }
@@ -54,6 +56,7 @@ inline void backward(const Problem &p, const float *y, const Nonlinearity &f, co
             const int some = C - c;
             Doubles sum = {};
             for (ptrdiff_t at = first * C + c; at < last * C; at += C) {
+                for (const float *array : {g, y, (const float *)dz}) prefetch(array + at);
                 const vec h = conv2d::through(load_some(g + at, some), load_some(y + at, some), bend);
                 store_some_lanes(dz + at, h, some);
                 sum.add(h);
@@ -74,12 +77,15 @@ template <class Work> void for_vectors(ptrdiff_t count, Work work) {
     });
 }
 
-// y = f(a + b)
+// y = f(a + b), or f(a) without a b
 inline void forward_of_sum(ptrdiff_t count, const float *a, const float *b, const Nonlinearity f, float *y) {
     const bool bends = f.kind != conv2d::LINES || f.of_nan != conv2d::NOT_A_NUMBER_BITS;
     for_vectors(count, [=](ptrdiff_t k, int lanes) {
-        for (const float *array : {a, b, (const float *)y}) prefetch(array + k);
-        const vec z = conv2d::rectified(load_some(a + k, lanes) + load_some(b + k, lanes) + 0, f);  // no -0
+        prefetch(a + k);
+        prefetch(y + k);
+        if (b) prefetch(b + k);
+        const vec sum = b ? load_some(a + k, lanes) + load_some(b + k, lanes) : load_some(a + k, lanes);
+        const vec z = conv2d::rectified(sum + 0, f);  // no -0
         store_some_lanes(y + k, bends ? conv2d::curve(z, f) : z, lanes);
     });
 }

@@ -151,8 +151,7 @@ inline void backward(const Problem &p, const float *x, const float *gamma, const
             for (ptrdiff_t r = first; r < last; r++) {
                 prefetch(x + r * C + c, next);
                 prefetch(dx + r * C + c, next);
-                const vec n = (load_some(x + r * C + c, some) - middle) * inverse,
-                          h = through_f(r * C + c, some, next);
+                const vec n = (load_some(x + r * C + c, some) - middle) * inverse, h = through_f(r * C + c, some, next);
                 store_some_lanes(dx + r * C + c, scale * (h - (beta + n * product)), some);
             }
         }

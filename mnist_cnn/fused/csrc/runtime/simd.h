@@ -98,8 +98,9 @@ ALWAYS_INLINE void store_some_lanes(float *to, vec v, int some) {
         memcpy(to, &v, some * sizeof(float));
 }
 #endif
-// Asks for a cache line of a long array, `ahead` floats after those that are used now. Processors do that themselves for
-// what is read in order, but not all in time: a pass over maps that are in the third-level cache took twice as long.
+// Asks for a cache line of a long array, `ahead` floats after those that are used now. Processors do that themselves
+// for what is read in order, but not all in time: a pass over maps that are in the third-level cache took twice as
+// long.
 constexpr int AHEAD = 1024;
 ALWAYS_INLINE void prefetch(const float *p, ptrdiff_t ahead = AHEAD) { __builtin_prefetch(p + ahead); }
 ALWAYS_INLINE vec broadcast(float s) { return s - vec{}; }
