@@ -129,6 +129,17 @@ struct Gradient {
     ptrdiff_t line, pixel;
 };
 
+// Calls work(row, column) for a window's pixels; those of 2x2 and 3x3 in a loop without branches.
+template <int SIZE, class Work> ALWAYS_INLINE void for_square(Work work) {
+    UNROLL for (int h = 0; h < SIZE; h++) UNROLL for (int w = 0; w < SIZE; w++) work(h, w);
+}
+template <class Work> ALWAYS_INLINE void for_pixels(const Area &area, Work work) {
+    if (area.rows == 2 && area.columns == 2) return for_square<2>(work);
+    if (area.rows == 3 && area.columns == 3) return for_square<3>(work);
+    for (int h = 0; h < area.rows; h++)
+        for (int w = 0; w < area.columns; w++) work(h, w);
+}
+
 // dx: for every pixel and channel the sum, over the windows that have it, of share(pixel, result, all), where all is
 // share.of(gradient, area).
 template <class Share>
@@ -138,15 +149,24 @@ void spread(const Problem &p, const float *x, const float *y, const float *g, co
     for_windows(p, [=](ptrdiff_t out, const Area area) {
         const float *first = x + area.row * line + (ptrdiff_t)area.column * channels;
         float *first_to = dx.data + area.row * dx.line + area.column * dx.pixel;
+        const ptrdiff_t to_line = dx.line, to_pixel = dx.pixel;
         for (int c = 0; c < channels; c += VL) {
             const int some = channels - c;
             const vec result = load_some(y + out + c, some), all = share.of(load_some(g + out + c, some), area);
-            for (int h = 0; h < area.rows; h++)
-                for (int w = 0; w < area.columns; w++) {
-                    const vec pixel = load_some(first + h * line + (ptrdiff_t)w * channels + c, some);
-                    float *to = first_to + h * dx.line + w * dx.pixel + c;
-                    store_some_lanes(to, load_some(to, some) + share(pixel, result, all), some);
-                }
+            const auto add = [=](int h, int w, auto load, auto store) {
+                float *to = first_to + h * to_line + w * to_pixel + c;
+                prefetch(to, 8 * to_pixel);
+                prefetch(first + h * line + (ptrdiff_t)w * channels + c, 8 * channels);
+                store(to, load(to) + share(load(first + h * line + (ptrdiff_t)w * channels + c), result, all));
+            };
+            if (some >= VL)
+                for_pixels(area, [=](int h, int w) { add(h, w, load_unaligned, store_unaligned); });
+            else
+                for_pixels(area, [=](int h, int w) {
+                    add(
+                        h, w, [=](const float *from) { return load_some(from, some); },
+                        [=](float *to, vec v) { store_some_lanes(to, v, some); });
+                });
         }
     });
 }
