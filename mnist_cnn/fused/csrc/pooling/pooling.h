@@ -153,20 +153,13 @@ void spread(const Problem &p, const float *x, const float *y, const float *g, co
         for (int c = 0; c < channels; c += VL) {
             const int some = channels - c;
             const vec result = load_some(y + out + c, some), all = share.of(load_some(g + out + c, some), area);
-            const auto add = [=](int h, int w, auto load, auto store) {
+            for_pixels(area, [=](int h, int w) {
+                const float *from = first + h * line + (ptrdiff_t)w * channels + c;
                 float *to = first_to + h * to_line + w * to_pixel + c;
                 prefetch(to, 8 * to_pixel);
-                prefetch(first + h * line + (ptrdiff_t)w * channels + c, 8 * channels);
-                store(to, load(to) + share(load(first + h * line + (ptrdiff_t)w * channels + c), result, all));
-            };
-            if (some >= VL)
-                for_pixels(area, [=](int h, int w) { add(h, w, load_unaligned, store_unaligned); });
-            else
-                for_pixels(area, [=](int h, int w) {
-                    add(
-                        h, w, [=](const float *from) { return load_some(from, some); },
-                        [=](float *to, vec v) { store_some_lanes(to, v, some); });
-                });
+                prefetch(from, 8 * channels);
+                store_some_lanes(to, load_some(to, some) + share(load_some(from, some), result, all), some);
+            });
         }
     });
 }
