@@ -67,6 +67,10 @@ class MayHaveZeros(Op):
         outputs[0][0] = inputs[0]
 
 
+#: OpenBLAS's names of its kernels whose vectors are those of AVX2.
+_AVX2_KERNELS = ("Haswell", "Zen", "Excavator")
+
+
 class _DenseProduct(NativeOp):
     """An Op of Theano's for a product of float32 matrices, without its call of BLAS where that is slow.
 
@@ -85,6 +89,9 @@ class _DenseProduct(NativeOp):
         arguments = ["-DBLAS_HAS_AVX2_ONLY"] if flags.blas_kernels in _AVX2_KERNELS else []
         return NativeOp.c_compile_args(self) + GemmRelated.c_compile_args(self) + arguments
 
+    def c_header_dirs(self):
+        return NativeOp.c_header_dirs(self) + GemmRelated.c_header_dirs(self)
+
     def c_code_cache_version(self):
         version = NativeOp.c_code_cache_version(self) + super(NativeOp, self).c_code_cache_version()
         return (*version, flags.blas_has_one_thread)
@@ -92,10 +99,6 @@ class _DenseProduct(NativeOp):
     def c_code(self, node, name, inputs, outputs, sub):
         code = super(NativeOp, self).c_code(node, name, inputs, outputs, sub)
         return code.replace("sgemm_(", "gemm::multiply(sgemm_, ") if flags.blas_has_one_thread else code
-
-
-#: OpenBLAS's names of its kernels whose vectors are those of AVX2.
-_AVX2_KERNELS = ("Haswell", "Zen", "Excavator")
 
 
 class DenseDot22(_DenseProduct, Dot22):

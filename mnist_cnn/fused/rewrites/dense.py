@@ -78,7 +78,7 @@ class Activations(Rewriting):
 
     def describe(self, node: Apply) -> str:
         z, nonlinearity = recognize(node.outputs[0])
-        return _describe(_terms(z) or (z,), nonlinearity)
+        return _describe(_terms(z), nonlinearity)
 
 
 def _describe(terms, nonlinearity):

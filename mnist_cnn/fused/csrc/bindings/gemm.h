@@ -12,10 +12,10 @@ inline bool is_slower(int rows, int columns, int terms) {
     if (columns < simd::VL || !terms) return false;
 #if defined(BLAS_HAS_AVX2_ONLY) && defined(HAS_AVX512)
     return rows > 0;
+#else
+    constexpr int FEW_ROWS = simd::VL == 16 ? 20 : 12, FEW_TERMS = 12;
+    return rows > 2 && (rows <= FEW_ROWS || terms <= FEW_TERMS);  // of one row or two BLAS packs nothing
 #endif
-    constexpr int FEW_ROWS = simd::VL == 16 ? 20 : 12, FEW_TERMS = 12,
-                  MORE = 3;  // of one row or two BLAS packs nothing
-    return rows >= MORE && (rows <= FEW_ROWS || terms <= FEW_TERMS);
 }
 
 // C = alpha A B + beta C: sgemm_, as Theano declares it, and its arguments; matrices lie by columns. All threads of the
@@ -35,7 +35,7 @@ void multiply(Sgemm sgemm, char *turn_a, char *turn_b, const int *m, const int *
         float *in_c = c + row + column * *ldc;
         if (ours)  // by rows: the transposed product
             dense_product::multiply(columns, rows, *k, *alpha, {in_b, b_column, b_row}, {in_a, a_column, a_row}, *beta,
-                                    {in_c, *ldc, 1});
+                                    in_c, *ldc);
         else
             sgemm(turn_a, turn_b, &rows, &columns, k, alpha, in_a, lda, in_b, ldb, beta, in_c, ldc);
     };

@@ -117,7 +117,7 @@ inline Found back_through_codes(const pooling::Problem &pool, const Nonlinearity
                 float *to = first + 2 * i * line + (ptrdiff_t)2 * j * pixel + o;
                 prefetch(g + at);
                 prefetch(pooled + at);
-                prefetch((const float *)(codes + at), AHEAD / 4);
+                prefetch(codes + at);
                 const ivec code = load_some_bytes(codes + at, some);
                 const vec gradient = load_some(g + at, some), most = load_some(pooled + at, some);
                 const vec all = lines ? gradient : through(gradient, most, f);
@@ -128,20 +128,12 @@ inline Found back_through_codes(const pooling::Problem &pool, const Nonlinearity
                 if (any(more))
                     for (int k = 0; k < 4; k++) shares[k] = share_of(code >> 2 * k & 3, gradient, all, most, f);
                 vec sum = {};
-                if (rows == 2 && columns == 2) {
-                    UNROLL for (int k = 0; k < 4; k++) {
-                        store(to + k / 2 * line + k % 2 * pixel, shares[k]);
-                        sum += shares[k];
-                        found.add(shares[k]);
-                    }
-                } else {  // cut by the border
-                    for (int h = 0; h < rows; h++)
-                        for (int w = 0; w < columns; w++) {
-                            store(to + h * line + w * pixel, shares[2 * h + w]);
-                            sum += shares[2 * h + w];
-                            found.add(shares[2 * h + w]);
-                        }
-                }
+                pooling::for_pixels(pooling::Area{2 * i, 2 * j, rows, columns}, [&](int h, int w) {
+                    const vec share = shares[2 * h + w];
+                    store(to + h * line + w * pixel, share);
+                    sum += share;
+                    found.add(share);
+                });
                 total += sum;
             }
             store(db + o, total);

@@ -5,12 +5,6 @@
 
 namespace conv2d {
 
-// A matrix: floats from one row to the next, and from one column to the next.
-struct Matrix {
-    const float *data;
-    ptrdiff_t row, column;
-};
-
 // c (ROWS by NV vectors) = or += a (ROWS by depth) * b (depth by NV vectors, `b_row` floats apart).
 template <int ROWS, int NV>
 void product(const Matrix &a, int depth, const float *b, ptrdiff_t b_row, float *c, ptrdiff_t c_row, bool add) {
@@ -57,7 +51,7 @@ inline void multiply(const Matrix &a, int rows, int depth, const float *b, ptrdi
         for (int r = 0; r < all; r += each) {
             const int some = std::min(each, all - r);
             const Product make = two ? product_of<2>(some) : product_of<1>(some);
-            make(Matrix{a.data + r * a.row, a.row, a.column}, depth, block, step, c + r * c_row + o, c_row, add);
+            make(a.from(r, 0), depth, block, step, c + r * c_row + o, c_row, add);
         }
     }
 }

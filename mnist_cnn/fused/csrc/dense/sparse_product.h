@@ -17,13 +17,6 @@ namespace sparse_product {
 
 using namespace simd;
 
-// A matrix anywhere in memory; strides count floats.
-struct Matrix {
-    const float *data;
-    ptrdiff_t row, column;
-    const float *at(int i, int j) const { return data + i * row + j * column; }
-};
-
 // The product in question.
 struct Problem {
     int k, n;  // columns of A, and of B
@@ -271,7 +264,7 @@ template <int NV> void narrow(int first, int last, const Problem &problem, float
         scale(block, (size_t)rows * NV * VL, problem.factor);
         for (int i = first; i < last; i += i + R <= last ? R : 1) {
             const auto add_some = i + R <= last ? add_narrow_rows<NV, R> : add_narrow_rows<NV, 1>;
-            add_some(Matrix{a.at(i, p0), a.row, a.column}, rows, block, problem.on_top || p0 > 0, c + (size_t)i * n, n);
+            add_some(a.from(i, p0), rows, block, problem.on_top || p0 > 0, c + (size_t)i * n, n);
         }
     }
 }

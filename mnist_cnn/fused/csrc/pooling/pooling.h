@@ -91,6 +91,17 @@ template <class Work> void for_images(const Problem &p, Work work) {
     });
 }
 
+// Calls work(row, column) for a window's pixels; those of 2x2 and 3x3 in a loop without branches.
+template <int SIZE, class Work> ALWAYS_INLINE void for_square(Work work) {
+    UNROLL for (int h = 0; h < SIZE; h++) UNROLL for (int w = 0; w < SIZE; w++) work(h, w);
+}
+template <class Work> ALWAYS_INLINE void for_pixels(const Area &area, Work work) {
+    if (area.rows == 2 && area.columns == 2) return for_square<2>(work);
+    if (area.rows == 3 && area.columns == 3) return for_square<3>(work);
+    for (int h = 0; h < area.rows; h++)
+        for (int w = 0; w < area.columns; w++) work(h, w);
+}
+
 // y = finish(start, then add(.., pixel) for each pixel of the window, its divisor), for every window and channel of an
 // image. All arrays are contiguous (row, column, channel).
 template <class Add, class Finish>
@@ -104,9 +115,9 @@ void pool(const Problem p, const float *x, float *y, bool from_first, Add add, F
             const int some = channels - c;
             const float *from = first + c;
             vec sum = from_first ? load_some(from, some) : vec{};
-            for (int h = 0; h < area.rows; h++)
-                for (int w = 0; w < area.columns; w++)
-                    sum = add(sum, load_some(from + h * line + (ptrdiff_t)w * channels, some));
+            for_pixels(area, [&](int h, int w) {
+                sum = add(sum, load_some(from + h * line + (ptrdiff_t)w * channels, some));
+            });
             store_some_lanes(y + to + c, finish(sum, divisor), some);
         }
     });
@@ -128,17 +139,6 @@ struct Gradient {
     float *data;
     ptrdiff_t line, pixel;
 };
-
-// Calls work(row, column) for a window's pixels; those of 2x2 and 3x3 in a loop without branches.
-template <int SIZE, class Work> ALWAYS_INLINE void for_square(Work work) {
-    UNROLL for (int h = 0; h < SIZE; h++) UNROLL for (int w = 0; w < SIZE; w++) work(h, w);
-}
-template <class Work> ALWAYS_INLINE void for_pixels(const Area &area, Work work) {
-    if (area.rows == 2 && area.columns == 2) return for_square<2>(work);
-    if (area.rows == 3 && area.columns == 3) return for_square<3>(work);
-    for (int h = 0; h < area.rows; h++)
-        for (int w = 0; w < area.columns; w++) work(h, w);
-}
 
 // dx: for every pixel and channel the sum, over the windows that have it, of share(pixel, result, all), where all is
 // share.of(gradient, area).

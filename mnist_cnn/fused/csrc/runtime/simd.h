@@ -98,11 +98,11 @@ ALWAYS_INLINE void store_some_lanes(float *to, vec v, int some) {
         memcpy(to, &v, some * sizeof(float));
 }
 #endif
-// Asks for a cache line of a long array, `ahead` floats after those that are used now. Processors do that themselves
+// Asks for a cache line of a long array, `ahead` numbers after those that are used now. Processors do that themselves
 // for what is read in order, but not all in time: a pass over maps that are in the third-level cache took twice as
 // long.
 constexpr int AHEAD = 1024;
-ALWAYS_INLINE void prefetch(const float *p, ptrdiff_t ahead = AHEAD) { __builtin_prefetch(p + ahead); }
+template <class T> ALWAYS_INLINE void prefetch(const T *p, ptrdiff_t ahead = AHEAD) { __builtin_prefetch(p + ahead); }
 ALWAYS_INLINE vec broadcast(float s) { return s - vec{}; }
 
 // A vector's lanes in double precision.
@@ -224,6 +224,13 @@ ALWAYS_INLINE void transpose8(const float *from, ptrdiff_t from_row, float *to, 
     }
 }
 #endif
+// A matrix anywhere in memory: the floats from a row to the next, and from a column to the next.
+struct Matrix {
+    const float *data;
+    ptrdiff_t row, column;
+    const float *at(ptrdiff_t i, ptrdiff_t j) const { return data + i * row + j * column; }
+    Matrix from(ptrdiff_t i, ptrdiff_t j) const { return {at(i, j), row, column}; }
+};
 // Copies rows x columns floats, `row` and `column` floats apart, to contiguous rows `to_row` floats apart.
 inline void copy_matrix(const float *from, ptrdiff_t row, ptrdiff_t column, int rows, int columns, float *to,
                         int to_row) {
